@@ -1,0 +1,289 @@
+//! Random steps, biased towards the states in which rules meet: few groups and ids, and clocks that stop at deadlines.
+
+use proptest::{collection::vec, option, prelude::*, sample::Index};
+
+use crate::checks::content_hash;
+use crate::types::*;
+
+/// Which queues take part, and what their steps are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    pub(crate) setups: Vec<Setup>,
+    pub(crate) limits: SmallLimits,
+    /// How many message groups producers use; on standard queues some messages have none.
+    pub(crate) groups: usize,
+    /// Whether redrive policies change on the way (L5).
+    pub(crate) redrives: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Send {
+        queue: Index,
+        draft: Draft,
+    },
+    SendBatch {
+        queue: Index,
+        drafts: Vec<Draft>,
+        ids: BatchIds,
+    },
+    Receive {
+        queue: Index,
+        request: Request,
+    },
+    Delete {
+        handle: Pick,
+    },
+    DeleteBatch {
+        handles: Vec<Pick>,
+        ids: BatchIds,
+    },
+    ChangeVisibility {
+        handle: Pick,
+        timeout: u64,
+    },
+    ChangeVisibilityBatch {
+        handles: Vec<(Pick, u64)>,
+        ids: BatchIds,
+    },
+    Purge {
+        queue: Index,
+    },
+    SetAttributes {
+        queue: Index,
+        change: Change,
+    },
+    SetRedrive {
+        queue: Index,
+        target: Index,
+        maximum: Option<u32>,
+    },
+    Clock(Move),
+}
+
+/// The ids of the entries of a batch: their places, or with a fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum BatchIds {
+    Places,
+    Repeated,
+    Invalid,
+}
+
+impl BatchIds {
+    pub(crate) fn of(self, place: usize) -> String {
+        match self {
+            Self::Places => format!("entry-{place}"),
+            Self::Repeated => format!("entry_{}", place / 2),
+            Self::Invalid => format!("entry {place}"),
+        }
+    }
+}
+
+/// A receipt handle out of all that were ever given out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pick {
+    /// One of the latest few.
+    Recent(Index),
+    Any(Index),
+    /// Used on another queue than its own.
+    Astray(Index),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Move {
+    By(u64),
+    /// One of the next deadlines of the reference, a millisecond early, exactly, or a millisecond late.
+    ToDeadline {
+        next: usize,
+        off: i64,
+    },
+    Back(u64),
+}
+
+const YEAR: u64 = 365 * 24 * 3_600 * SECOND;
+
+pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Step>> + use<> {
+    let fifo = shape.setups[0].fifo;
+    let redrives = u32::from(shape.redrives);
+    let queue = any::<Index>;
+    let batch_ids = || {
+        prop_oneof![
+            20 => Just(BatchIds::Places),
+            1 => Just(BatchIds::Repeated),
+            1 => Just(BatchIds::Invalid),
+        ]
+    };
+    let entries = || prop_oneof![1 => 0..=1_usize, 12 => 2..=5_usize, 1 => 10..=11_usize];
+    let draft = draft(fifo, shape.groups);
+    let drafts = {
+        let draft = draft.clone();
+        entries().prop_flat_map(move |length| vec(draft.clone(), length))
+    };
+    let picks = entries().prop_flat_map(|length| vec(pick(), length));
+    let changes = entries().prop_flat_map(|length| vec((pick(), timeout()), length));
+    let step = prop_oneof![
+        24 => (queue(), draft).prop_map(|(queue, draft)| Step::Send { queue, draft }),
+        5 => (queue(), drafts, batch_ids())
+            .prop_map(|(queue, drafts, ids)| Step::SendBatch { queue, drafts, ids }),
+        30 => (queue(), request(fifo)).prop_map(|(queue, request)| Step::Receive { queue, request }),
+        10 => pick().prop_map(|handle| Step::Delete { handle }),
+        2 => (picks, batch_ids()).prop_map(|(handles, ids)| Step::DeleteBatch { handles, ids }),
+        9 => (pick(), timeout()).prop_map(|(handle, timeout)| Step::ChangeVisibility { handle, timeout }),
+        2 => (changes, batch_ids())
+            .prop_map(|(handles, ids)| Step::ChangeVisibilityBatch { handles, ids }),
+        1 => queue().prop_map(|queue| Step::Purge { queue }),
+        3 => (queue(), change(fifo)).prop_map(|(queue, change)| Step::SetAttributes { queue, change }),
+        redrives => (queue(), queue(), option::of(1..4_u32))
+            .prop_map(|(queue, target, maximum)| Step::SetRedrive { queue, target, maximum }),
+        22 => moves().prop_map(Step::Clock),
+    ];
+    vec(step, 1..most)
+}
+
+/// At most one thing is wrong with a message, so that no order among checks is presumed.
+fn draft(fifo: bool, groups: usize) -> BoxedStrategy<Draft> {
+    let group = prop_oneof![
+        (3 * groups).max(1) as u32 => (0..groups.max(1)).prop_map(|group| Some(format!("g{group}"))),
+        u32::from(!fifo) => Just(None),
+    ];
+    let group = if groups == 0 {
+        Just(None).boxed()
+    } else {
+        group.boxed()
+    };
+    let dedup = prop_oneof![
+        6 => Just(None),
+        6 => (0..3_u32).prop_map(|id| Some(format!("d{id}"))),
+        4 => (0..1_000_u32).prop_map(|id| Some(format!("unique-{id}"))),
+        1 => Just(Some(content_hash("a"))),
+    ];
+    let dedup = if fifo {
+        dedup.boxed()
+    } else {
+        Just(None).boxed()
+    };
+    let delay = prop_oneof![
+        8 => Just(None),
+        1 => Just(Some(0)),
+        3 => prop::sample::select(if fifo { vec![0] } else { vec![1, 999, SECOND, 2 * SECOND, 900 * SECOND] })
+            .prop_map(Some),
+    ];
+    let body = prop::sample::select(vec!["a", "b", "c"]).prop_map(str::to_owned);
+    let plain = (body, delay, group, dedup).prop_map(|(body, delay, group, dedup)| Draft {
+        body,
+        delay,
+        group,
+        dedup,
+    });
+    let fault = prop_oneof![40 => Just(0), 3 => 1..=7_u8];
+    (plain, fault)
+        .prop_map(move |(mut draft, fault)| {
+            match fault {
+                1 => draft.body = String::new(),
+                2 => draft.body = "\u{1}".to_owned(),
+                3 => draft.body = "x".repeat(1_025),
+                4 => draft.delay = Some(900 * SECOND + 1),
+                5 => draft.group = Some("no good".to_owned()),
+                6 if fifo => draft.dedup = Some("no good".to_owned()),
+                6 => draft.dedup = Some("d0".to_owned()),
+                7 if fifo => draft.group = None,
+                _ => {}
+            }
+            draft
+        })
+        .boxed()
+}
+
+fn request(fifo: bool) -> impl Strategy<Value = Request> {
+    let maximum = prop_oneof![
+        4 => Just(None),
+        8 => (1..=4_usize).prop_map(Some),
+        8 => Just(Some(10)),
+        1 => prop::sample::select(vec![0_usize, 11]).prop_map(Some),
+    ];
+    let visibility = prop_oneof![
+        12 => Just(None),
+        4 => Just(Some(0)),
+        8 => timeout().prop_map(Some),
+    ];
+    let wait = prop_oneof![
+        12 => Just(None),
+        2 => Just(Some(0)),
+        3 => prop::sample::select(vec![1, SECOND, 20 * SECOND]).prop_map(Some),
+        1 => prop::sample::select(vec![1, 20 * SECOND + 1]).prop_map(Some),
+    ];
+    let attempt = prop_oneof![
+        if fifo { 6 } else { 20 } => Just(None),
+        6 => prop::sample::select(vec!["A", "B"]).prop_map(|id| Some(id.to_owned())),
+        1 => Just(Some("no good".to_owned())),
+    ];
+    (maximum, visibility, wait, attempt).prop_map(|(maximum, visibility, wait, attempt)| Request {
+        maximum,
+        visibility,
+        wait,
+        attempt,
+    })
+}
+
+fn timeout() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        4 => Just(0),
+        12 => prop::sample::select(vec![1, 999, SECOND, 2 * SECOND, 5 * SECOND, 30 * SECOND, 61 * SECOND]),
+        2 => prop::sample::select(vec![TWELVE_HOURS - SECOND, TWELVE_HOURS - 1, TWELVE_HOURS]),
+        1 => Just(TWELVE_HOURS + 1),
+    ]
+}
+
+fn pick() -> impl Strategy<Value = Pick> {
+    prop_oneof![
+        10 => any::<Index>().prop_map(Pick::Recent),
+        10 => any::<Index>().prop_map(Pick::Any),
+        1 => any::<Index>().prop_map(Pick::Astray),
+    ]
+}
+
+/// Often one attribute out of range beside good ones (Q28).
+fn change(fifo: bool) -> impl Strategy<Value = Change> {
+    let seconds = |values: Vec<u64>| {
+        option::weighted(0.3, prop::sample::select(values).prop_map(|it| it * SECOND))
+    };
+    let visibility = seconds(vec![0, 1, 5, 30, 30, 43_200, 43_201]);
+    let delay = seconds(vec![0, 0, 1, 5, 900, 901]);
+    let retention = seconds(vec![59, 60, 60, 120, 600, 1_209_600, 1_209_601]);
+    let own = if fifo { 0.3 } else { 0.02 };
+    let content_based = option::weighted(own, any::<bool>());
+    let scope = option::weighted(
+        own,
+        prop::sample::select(vec![Scope::Queue, Scope::MessageGroup]),
+    );
+    (visibility, delay, retention, content_based, scope).prop_map(
+        |(visibility, delay, retention, content_based, scope)| Change {
+            visibility,
+            delay,
+            retention,
+            content_based,
+            scope,
+        },
+    )
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    let spans = vec![
+        0,
+        1,
+        500,
+        999,
+        SECOND,
+        SECOND + 1,
+        2 * SECOND,
+        10 * SECOND,
+        30 * SECOND,
+        60 * SECOND,
+    ];
+    prop_oneof![
+        20 => prop::sample::select(spans).prop_map(Move::By),
+        1 => prop::sample::select(vec![FIVE_MINUTES, TWELVE_HOURS, YEAR, 10 * YEAR]).prop_map(Move::By),
+        30 => (0..5_usize, -1..=1_i64).prop_map(|(next, off)| Move::ToDeadline { next, off }),
+        1 => prop::sample::select(vec![1, SECOND, FIVE_MINUTES]).prop_map(Move::Back),
+    ]
+}
