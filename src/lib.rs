@@ -3,10 +3,21 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
+mod error;
 mod limits;
+mod message;
 mod sync;
 mod time;
 
 pub use clock::{Alarm, Clock, ManualClock, Parker, SystemClock};
+pub use error::{
+    BatchError, BudgetLimit, ChangeVisibilityError, CreateQueueError, DeleteError, InvalidAttributeName,
+    InvalidAttributeValue, InvalidMessageAttribute, InvalidParameterValue, InvalidReason, ListError, MissingParameter,
+    MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PermissionError, PurgeError, QueueError, ReceiveError,
+    ResourceNotFound, SendBatchError, SendError, SetQueueAttributesError, TagError,
+};
 pub use limits::Limits;
+pub use message::{
+    AttributeContent, MessageAttributeValue, MessageAttributes, MessageId, ReceiptHandle, SendMessage, SequenceNumber,
+};
 pub use time::Timestamp;

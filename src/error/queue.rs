@@ -1,0 +1,297 @@
+//! Errors of the operations on one queue.
+use super::codes;
+use super::parameter::{InvalidParameterValue, MissingParameter};
+use super::text::{self, Seconds};
+use crate::message::SendMessage;
+use std::fmt;
+use std::time::Duration;
+
+/// A text that is not the id of a message.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("message id {text:?} is not a UUID")]
+#[non_exhaustive]
+pub struct ParseMessageIdError {
+    /// The text.
+    pub text: String,
+}
+
+/// A text that is not a receipt handle, or a handle that is not of the queue it was used on (rule D19).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("The input receipt handle \"{handle}\" is not a valid receipt handle.")]
+#[non_exhaustive]
+pub struct ParseReceiptHandleError {
+    /// The text.
+    pub handle: String,
+}
+
+impl ParseReceiptHandleError {
+    /// The name SQS gives to this error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "ReceiptHandleIsInvalid"
+    }
+}
+
+/// The budget of a queue that a message would exceed; budgets are ours, SQS has none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum BudgetLimit {
+    /// So many messages.
+    Messages(usize),
+    /// So many bytes, as M6 counts them.
+    Bytes(usize),
+}
+
+impl fmt::Display for BudgetLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Messages(limit) => write!(f, "{limit} messages"),
+            Self::Bytes(limit) => write!(f, "{limit} bytes"),
+        }
+    }
+}
+
+/// Why a message was not sent.
+///
+/// # Source
+/// [`SendMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The body is empty, or a message to a FIFO queue names no group (M1, F2).
+    #[error(transparent)]
+    MissingParameter(#[from] MissingParameter),
+    /// The body holds a character that SQS does not take (M2, M3).
+    #[error("{}", text::INVALID_CHARACTERS)]
+    InvalidMessageContents,
+    /// Size, delay, attributes or ids are refused (M8, M12 to M21, D32, D34, F1 to F8).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+    /// The queue has a budget and no room for the message; the message comes back.
+    #[error("queue holds {messages} messages of {bytes} bytes, its budget is {limit}")]
+    QueueFull {
+        /// The message that was not sent.
+        message: Box<SendMessage>,
+        /// How many messages the queue holds.
+        messages: usize,
+        /// How many bytes they have, as M6 counts them.
+        bytes: usize,
+        /// The budget without room for the message.
+        limit: BudgetLimit,
+    },
+}
+codes!(SendError: MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = "OverLimit");
+
+impl SendError {
+    /// The same error as an entry of a batch words it (M9).
+    pub(crate) fn in_batch(self) -> Self {
+        match self {
+            Self::InvalidParameterValue(error) => Self::InvalidParameterValue(error.in_batch()),
+            other => other,
+        }
+    }
+}
+
+/// Why a whole batch of deletes or visibility changes was refused and nothing done.
+///
+/// # Source
+/// [`DeleteMessageBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html),
+/// [`ChangeMessageVisibilityBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// There are no entries (M31).
+    #[error("{}", text::empty_batch(.entry))]
+    EmptyBatchRequest {
+        /// SQS's name for an entry.
+        entry: &'static str,
+    },
+    /// The id of an entry is empty, too long, or holds something other than letters, digits, `-` and `_` (M32).
+    #[error("{}", text::invalid_batch_entry_id(*.limit))]
+    InvalidBatchEntryId {
+        /// The id.
+        id: String,
+        /// The greatest length allowed, in characters.
+        limit: usize,
+    },
+    /// Two entries share an id (M34).
+    #[error("{}", text::repeated_id(.id))]
+    BatchEntryIdsNotDistinct {
+        /// The first id that repeats.
+        id: String,
+    },
+    /// There are more entries than allowed (M35).
+    #[error("{}", text::too_many_entries(*.count, *.limit))]
+    TooManyEntriesInBatchRequest {
+        /// How many there are.
+        count: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(BatchError: EmptyBatchRequest, InvalidBatchEntryId, BatchEntryIdsNotDistinct, TooManyEntriesInBatchRequest, QueueDoesNotExist);
+
+/// Why a whole batch of messages was refused and nothing sent.
+///
+/// # Source
+/// [`SendMessageBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendBatchError {
+    /// There are no entries (M31).
+    #[error("{}", text::empty_batch(.entry))]
+    EmptyBatchRequest {
+        /// SQS's name for an entry.
+        entry: &'static str,
+    },
+    /// The id of an entry is empty, too long, or holds something other than letters, digits, `-` and `_` (M32).
+    #[error("{}", text::invalid_batch_entry_id(*.limit))]
+    InvalidBatchEntryId {
+        /// The id.
+        id: String,
+        /// The greatest length allowed, in characters.
+        limit: usize,
+    },
+    /// The messages together are larger than allowed (M10).
+    #[error("Batch requests cannot be longer than {limit} bytes. You have sent {size} bytes.")]
+    BatchRequestTooLong {
+        /// The sum of the sizes of the messages as M6 counts them, in bytes.
+        size: usize,
+        /// The greatest sum allowed, in bytes.
+        limit: usize,
+    },
+    /// Two entries share an id (M34).
+    #[error("{}", text::repeated_id(.id))]
+    BatchEntryIdsNotDistinct {
+        /// The first id that repeats.
+        id: String,
+    },
+    /// There are more entries than allowed (M35).
+    #[error("{}", text::too_many_entries(*.count, *.limit))]
+    TooManyEntriesInBatchRequest {
+        /// How many there are.
+        count: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// A message to a FIFO queue has no group or no deduplication id (M36).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(SendBatchError: EmptyBatchRequest, InvalidBatchEntryId, BatchRequestTooLong, BatchEntryIdsNotDistinct, TooManyEntriesInBatchRequest, InvalidParameterValue, QueueDoesNotExist);
+
+impl From<BatchError> for SendBatchError {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::EmptyBatchRequest { entry } => Self::EmptyBatchRequest { entry },
+            BatchError::InvalidBatchEntryId { id, limit } => Self::InvalidBatchEntryId { id, limit },
+            BatchError::BatchEntryIdsNotDistinct { id } => Self::BatchEntryIdsNotDistinct { id },
+            BatchError::TooManyEntriesInBatchRequest { count, limit } => {
+                Self::TooManyEntriesInBatchRequest { count, limit }
+            }
+            BatchError::QueueDoesNotExist => Self::QueueDoesNotExist,
+        }
+    }
+}
+
+/// Why nothing was received.
+///
+/// # Source
+/// [`ReceiveMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// A parameter is out of range, or the receive attempt id is malformed or not retryable (rule 3.2, F31, F33).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue has as many messages in flight as allowed, and the receive does not wait (D15, D16).
+    #[error(
+        "Too many messages have been received without being deleted.\n\
+         Please delete your received messages or let them timeout before receiving more."
+    )]
+    OverLimit,
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(ReceiveError: InvalidParameterValue, OverLimit, QueueDoesNotExist);
+
+/// Why a message was not deleted.
+///
+/// # Source
+/// [`DeleteMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeleteError {
+    /// The handle is malformed or of another queue (D19).
+    #[error(transparent)]
+    ReceiptHandleIsInvalid(#[from] ParseReceiptHandleError),
+    /// The queue is a FIFO queue and the handle's reception is over (D19).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(DeleteError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist);
+
+/// Why the visibility of a message stayed as it was.
+///
+/// SQS's `MessageNotInflight` is never raised, by SQS or here (D21).
+///
+/// # Source
+/// [`ChangeMessageVisibility`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeVisibilityError {
+    /// The handle is malformed or of another queue (D19).
+    #[error(transparent)]
+    ReceiptHandleIsInvalid(#[from] ParseReceiptHandleError),
+    /// The timeout is too long, on its own or in total, or the message is not there to be changed (D19, D25, D26).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(ChangeVisibilityError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist);
+
+/// Why a queue was not purged.
+///
+/// # Source
+/// [`PurgeQueue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PurgeError {
+    /// The queue was purged a moment ago (D44).
+    #[error("Only one PurgeQueue operation on {queue} is allowed every {} seconds.", Seconds(*.interval))]
+    PurgeQueueInProgress {
+        /// The name of the queue.
+        queue: String,
+        /// The shortest time between two purges.
+        interval: Duration,
+    },
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(PurgeError: PurgeQueueInProgress, QueueDoesNotExist);
+
+/// Why there is no answer about a queue.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// There is no such queue, or no longer (Q8, Q35, Q36).
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(QueueError: QueueDoesNotExist);

@@ -1,0 +1,157 @@
+//! Errors of the operations that create, name, list and connect queues.
+use super::attribute::{InvalidAttributeName, InvalidAttributeValue};
+use super::codes;
+use super::parameter::InvalidParameterValue;
+use super::text::{self, Seconds};
+use std::time::Duration;
+
+/// Why a queue was not created.
+///
+/// # Source
+/// [`CreateQueue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateQueueError {
+    /// A queue of this name exists and differs in an attribute that the call gives (Q30).
+    #[error("A queue already exists with the same name and a different value for attribute {attribute}")]
+    QueueNameExists {
+        /// SQS's name of the first attribute that differs.
+        attribute: &'static str,
+    },
+    /// A queue of this name was deleted a moment ago (Q37).
+    #[error(
+        "You must wait {} seconds after deleting a queue before you can create another with the same name.",
+        Seconds(*.interval)
+    )]
+    QueueDeletedRecently {
+        /// The shortest time between deleting a queue and creating another.
+        interval: Duration,
+    },
+    /// An attribute is not for this type of queue, or not with another one (Q17 to Q19, Q24).
+    #[error(transparent)]
+    InvalidAttributeName(#[from] InvalidAttributeName),
+    /// The value of an attribute is out of range or malformed (Q16, Q22, Q26).
+    #[error(transparent)]
+    InvalidAttributeValue(#[from] InvalidAttributeValue),
+    /// Name, tags or dead-letter policies are refused (Q3 to Q5, Q44, Q46, L2 to L3d, L20).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+}
+codes!(CreateQueueError: QueueNameExists, QueueDeletedRecently, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue);
+
+/// Why no attribute of a queue was changed.
+///
+/// # Source
+/// [`SetQueueAttributes`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetQueueAttributesError {
+    /// An attribute is not for this type of queue, or not with another one (Q17 to Q19, Q24).
+    #[error(transparent)]
+    InvalidAttributeName(#[from] InvalidAttributeName),
+    /// The value of an attribute is out of range or malformed (Q16, Q21, Q22, Q26).
+    #[error(transparent)]
+    InvalidAttributeValue(#[from] InvalidAttributeValue),
+    /// A dead-letter policy is refused (L2 to L3d, L20).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(SetQueueAttributesError: InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue, QueueDoesNotExist);
+
+/// Why queues were not listed.
+///
+/// # Source
+/// [`ListQueues`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListError {
+    /// The page size is out of range or the page token unknown (Q9, Q10).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue whose sources are asked for does not exist (L23).
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(ListError: InvalidParameterValue, QueueDoesNotExist);
+
+/// Why tags were not changed.
+///
+/// # Source
+/// [`TagQueue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_TagQueue.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TagError {
+    /// A key or value is malformed, or there would be too many tags (Q44, Q46).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(TagError: InvalidParameterValue, QueueDoesNotExist);
+
+/// Why a permission was not added or removed.
+///
+/// # Source
+/// [`AddPermission`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_AddPermission.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PermissionError {
+    /// Label, accounts or actions are refused (Q50, Q52, Q53).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// More actions are named than allowed (Q53).
+    #[error("{count} Actions were found, maximum allowed is {limit}.")]
+    OverLimit {
+        /// How many are named.
+        count: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes!(PermissionError: InvalidParameterValue, OverLimit, QueueDoesNotExist);
+
+/// What a move task could not find.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResourceNotFound {
+    /// The source queue (L26a, L26f).
+    #[error("The resource that you specified for the SourceArn parameter doesn't exist.")]
+    SourceArn,
+    /// The destination queue (L26b).
+    #[error("The resource that you specified for the DestinationArn parameter doesn't exist.")]
+    DestinationArn,
+    /// The task, or it is not running (L26g, L26h).
+    #[error("Task does not exist.")]
+    Task,
+}
+
+/// Why a message move task was not started, cancelled or listed.
+///
+/// Queues are named by ARN, and one that is missing is a resource that is not found (C6).
+///
+/// # Source
+/// [`StartMessageMoveTask`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MoveTaskError {
+    /// A queue or task does not exist (L26a, L26b, L26f to L26h).
+    #[error(transparent)]
+    ResourceNotFound(#[from] ResourceNotFound),
+    /// Source, destination, rate or handle is refused (L24, L26 to L26e, L26i).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// As many tasks run as allowed (L33).
+    #[error("{limit} message move tasks are running, which is the most allowed")]
+    OverLimit {
+        /// How many may run at once.
+        limit: usize,
+    },
+}
+codes!(MoveTaskError: ResourceNotFound = "ResourceNotFoundException", InvalidParameterValue, OverLimit);

@@ -1,0 +1,318 @@
+//! User attributes of a message: typed values, the map from name to value, and which of them a receive asked for.
+//!
+//! Building an attribute checks nothing; sending the message does.
+use std::borrow::Cow;
+
+/// The value of a message attribute, text or bytes (rule M15).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AttributeContent {
+    /// Text, the content of types `String` and `Number`.
+    String(String),
+    /// Bytes, the content of type `Binary`.
+    Binary(Vec<u8>),
+}
+
+impl AttributeContent {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::String(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+impl From<&str> for AttributeContent {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for AttributeContent {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<&[u8]> for AttributeContent {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Binary(bytes.to_vec())
+    }
+}
+
+impl From<Vec<u8>> for AttributeContent {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+/// A message attribute without its name: a data type, optionally with a custom label, and a value.
+///
+/// The list types of the API (`StringListValues`, `BinaryListValues`) are not supported by SQS and cannot be
+/// expressed here (rule M19).
+///
+/// # Source
+/// [`MessageAttributeValue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_MessageAttributeValue.html).
+///
+/// # Examples
+/// ```
+/// # use requeue::MessageAttributeValue;
+/// let price = MessageAttributeValue::number("19.90").label("EUR");
+/// assert_eq!((price.data_type(), price.string_value()), ("Number.EUR", Some("19.90")));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MessageAttributeValue {
+    data_type: Cow<'static, str>,
+    content: AttributeContent,
+}
+
+impl MessageAttributeValue {
+    /// A value of type `String`: at least one character, all of them allowed in a body (rules M15, M16).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributeValue;
+    /// assert_eq!(MessageAttributeValue::string("cat").data_type(), "String");
+    /// ```
+    #[must_use]
+    pub fn string(value: impl Into<String>) -> Self {
+        Self {
+            data_type: Cow::Borrowed("String"),
+            content: AttributeContent::String(value.into()),
+        }
+    }
+
+    /// A value of type `Number`: decimal text of at most 38 significant digits, kept exactly as given (rule M17).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributeValue;
+    /// assert_eq!(MessageAttributeValue::number("1.50").string_value(), Some("1.50"));
+    /// ```
+    #[must_use]
+    pub fn number(value: impl Into<String>) -> Self {
+        Self {
+            data_type: Cow::Borrowed("Number"),
+            content: AttributeContent::String(value.into()),
+        }
+    }
+
+    /// A value of type `Binary`: at least one byte (rule M15).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributeValue;
+    /// assert_eq!(MessageAttributeValue::binary([1, 2]).binary_value(), Some([1, 2].as_slice()));
+    /// ```
+    #[must_use]
+    pub fn binary(value: impl Into<Vec<u8>>) -> Self {
+        Self {
+            data_type: Cow::Borrowed("Binary"),
+            content: AttributeContent::Binary(value.into()),
+        }
+    }
+
+    /// A value of any data type, such as `Number.EUR`; sending it fails where type and content do not fit (rule M15).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributeValue;
+    /// let same = MessageAttributeValue::new("Binary.png", vec![0x89]);
+    /// assert_eq!(same, MessageAttributeValue::binary([0x89]).label("png"));
+    /// ```
+    #[must_use]
+    pub fn new(data_type: impl Into<String>, content: impl Into<AttributeContent>) -> Self {
+        Self {
+            data_type: Cow::Owned(data_type.into()),
+            content: content.into(),
+        }
+    }
+
+    /// The same value with `.label` appended to its data type; a label counts for size and digest alone (rule M18).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributeValue;
+    /// assert_eq!(MessageAttributeValue::string("x").label("uuid").data_type(), "String.uuid");
+    /// ```
+    #[must_use]
+    pub fn label(mut self, label: impl AsRef<str>) -> Self {
+        let data_type = self.data_type.to_mut();
+        data_type.push('.');
+        data_type.push_str(label.as_ref());
+        self
+    }
+
+    /// The data type with its custom label, as sent.
+    #[must_use]
+    pub fn data_type(&self) -> &str {
+        &self.data_type
+    }
+
+    /// The text of a `String` or `Number`, `None` if the content is bytes.
+    #[must_use]
+    pub fn string_value(&self) -> Option<&str> {
+        match &self.content {
+            AttributeContent::String(text) => Some(text),
+            AttributeContent::Binary(_) => None,
+        }
+    }
+
+    /// The bytes of a `Binary`, `None` if the content is text.
+    #[must_use]
+    pub fn binary_value(&self) -> Option<&[u8]> {
+        match &self.content {
+            AttributeContent::Binary(bytes) => Some(bytes),
+            AttributeContent::String(_) => None,
+        }
+    }
+}
+
+/// The user attributes of a message, in ascending byte order of their names, which are unique and case-sensitive.
+///
+/// # Source
+/// [Message metadata](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html).
+///
+/// # Examples
+/// ```
+/// # use requeue::{MessageAttributeValue, MessageAttributes};
+/// let attributes: MessageAttributes = [
+///     ("size", MessageAttributeValue::number("3")),
+///     ("kind", MessageAttributeValue::string("cat")),
+/// ].into_iter().collect();
+/// assert_eq!(attributes.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["kind", "size"]);
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct MessageAttributes {
+    /// Sorted by name, each name once.
+    entries: Vec<(String, MessageAttributeValue)>,
+}
+
+impl MessageAttributes {
+    /// No attributes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// Sets the attribute `name` and returns the value it replaces, if any.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, MessageAttributes};
+    /// let mut attributes = MessageAttributes::new();
+    /// assert_eq!(attributes.insert("kind", MessageAttributeValue::string("cat")), None);
+    /// let replaced = attributes.insert("kind", MessageAttributeValue::string("dog"));
+    /// assert_eq!(replaced, Some(MessageAttributeValue::string("cat")));
+    /// ```
+    pub fn insert(&mut self, name: impl Into<String>, value: MessageAttributeValue) -> Option<MessageAttributeValue> {
+        let name = name.into();
+        match self.place(&name) {
+            Ok(at) => Some(std::mem::replace(&mut self.entries[at].1, value)),
+            Err(at) => {
+                self.entries.insert(at, (name, value));
+                None
+            }
+        }
+    }
+
+    /// The value of the attribute `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&MessageAttributeValue> {
+        self.place(name).ok().map(|at| &self.entries[at].1)
+    }
+
+    /// Names and values in ascending byte order of the names.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &MessageAttributeValue)> {
+        self.entries.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many attributes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The bytes these attributes add to the size of a message: names, data types with labels, and values (rule M6).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, MessageAttributes};
+    /// let attributes: MessageAttributes = [("kind", MessageAttributeValue::string("cat"))].into_iter().collect();
+    /// assert_eq!(attributes.size_bytes(), "kind".len() + "String".len() + "cat".len());
+    /// ```
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.iter()
+            .map(|(name, value)| name.len() + value.data_type.len() + value.content.as_bytes().len())
+            .sum()
+    }
+
+    /// The attributes that `patterns` name, as `MessageAttributeNames` of a receive does (rule M44).
+    ///
+    /// `All`, `.*` and `*` name every attribute. A pattern ending in `.*` names those that start with the text before
+    /// it, so that `Hel.*` covers both `Hello` and `Help.Me`. Any other pattern is a name, and one that no attribute
+    /// has is ignored. Without patterns the answer is empty.
+    ///
+    /// # Source
+    /// [`ReceiveMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, MessageAttributes};
+    /// let attributes: MessageAttributes = ["General", "Hello", "Help.Me"]
+    ///     .map(|name| (name, MessageAttributeValue::string("x"))).into_iter().collect();
+    /// assert_eq!(attributes.matching(["Hel.*"]).len(), 2);
+    /// assert_eq!(attributes.matching(["hello"]).len(), 0);
+    /// assert_eq!(attributes.matching(["All"]), attributes);
+    /// ```
+    #[must_use]
+    pub fn matching<P: AsRef<str>>(&self, patterns: impl IntoIterator<Item = P>) -> Self {
+        let mut wanted = vec![false; self.entries.len()];
+        for pattern in patterns {
+            match pattern.as_ref() {
+                "All" | ".*" | "*" => return self.clone(),
+                pattern => match pattern.strip_suffix(".*") {
+                    Some(prefix) => {
+                        for (wanted, (name, _)) in wanted.iter_mut().zip(&self.entries) {
+                            *wanted |= name.starts_with(prefix);
+                        }
+                    }
+                    None => {
+                        if let Ok(at) = self.place(pattern) {
+                            wanted[at] = true;
+                        }
+                    }
+                },
+            }
+        }
+        let entries = self.entries.iter().zip(wanted);
+        Self {
+            entries: entries
+                .filter(|(_, wanted)| *wanted)
+                .map(|(entry, _)| entry.clone())
+                .collect(),
+        }
+    }
+
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.entries.binary_search_by(|(held, _)| held.as_str().cmp(name))
+    }
+}
+
+/// Of two attributes with one name the later stays.
+impl<N: Into<String>> FromIterator<(N, MessageAttributeValue)> for MessageAttributes {
+    fn from_iter<I: IntoIterator<Item = (N, MessageAttributeValue)>>(attributes: I) -> Self {
+        let mut map = Self::new();
+        for (name, value) in attributes {
+            map.insert(name, value);
+        }
+        map
+    }
+}

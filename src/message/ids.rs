@@ -1,0 +1,330 @@
+//! What names a message: its id, its sequence number and the receipt handle of one reception.
+//!
+//! Nothing here draws a random number; whoever makes an id passes the bits in.
+use crate::error::{ParseMessageIdError, ParseReceiptHandleError};
+use data_encoding::BASE64URL_NOPAD;
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+
+/// The id SQS gives a message when it is sent: a random UUID, unchanged until the message is gone (rule M48).
+///
+/// Its text is the 36 characters of a UUID in lower case, which [`FromStr`] reads back in either case.
+///
+/// # Source
+/// [`SendMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
+///
+/// # Examples
+/// ```
+/// # use requeue::MessageId;
+/// let id: MessageId = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".parse()?;
+/// assert_eq!(id.to_string(), "f81d4fae-7dec-41d0-a765-00a0c91e6bf6");
+/// # Ok::<(), requeue::ParseMessageIdError>(())
+/// ```
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MessageId(u128);
+
+impl MessageId {
+    /// Where the hyphens stand in the text of a UUID.
+    const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+    const TEXT_LENGTH: usize = 36;
+
+    /// A version 4 UUID whose 122 free bits are taken from `bits`.
+    pub(crate) const fn from_random(bits: u128) -> Self {
+        let version = 0xf << 76;
+        let variant = 0b11 << 62;
+        Self(bits & !version & !variant | 0x4 << 76 | 0b10 << 62)
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [b'-'; Self::TEXT_LENGTH];
+        let places = (0..Self::TEXT_LENGTH).filter(|place| !Self::HYPHENS.contains(place));
+        for (digit, place) in places.enumerate() {
+            text[place] = b"0123456789abcdef"[(self.0 >> (124 - 4 * digit)) as usize & 0xf];
+        }
+        f.pad(std::str::from_utf8(&text).expect("invariant: hexadecimal digits are ASCII"))
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageId({self})")
+    }
+}
+
+impl FromStr for MessageId {
+    type Err = ParseMessageIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || ParseMessageIdError { text: text.to_owned() };
+        if text.len() != Self::TEXT_LENGTH {
+            return Err(error());
+        }
+        let mut bits = 0;
+        for (place, character) in text.char_indices() {
+            if Self::HYPHENS.contains(&place) {
+                if character != '-' {
+                    return Err(error());
+                }
+            } else {
+                bits = bits << 4 | u128::from(character.to_digit(16).ok_or_else(error)?);
+            }
+        }
+        Ok(Self(bits))
+    }
+}
+
+/// The place of a message in its FIFO queue: 20 decimal digits, greater for a message accepted later (rules F37, F38).
+///
+/// Order of numbers, order of their texts and order of acceptance are the same. Numbers are not consecutive.
+///
+/// # Source
+/// [`SendMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SequenceNumber(u64);
+
+impl SequenceNumber {
+    /// The number of the `counter`-th message; the text keeps 20 digits for any counter below 3.5 * 10^17.
+    pub(crate) const fn new(counter: u64) -> Self {
+        Self(counter)
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&(10_000_000_000_000_000_000 + u128::from(self.0) * 256), f)
+    }
+}
+
+impl fmt::Debug for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SequenceNumber({self})")
+    }
+}
+
+/// Proof of one reception of a message: what deletes it or changes its visibility (rule D18).
+///
+/// Every receive of a message makes a handle of its own. The text is opaque, begins with `AQEB`, and
+/// [`FromStr`] reads it back; a handle is checked against the queue when it is used, not when it is read.
+///
+/// # Source
+/// [Queue and message identifiers](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html).
+///
+/// # Examples
+/// ```
+/// # use requeue::ReceiptHandle;
+/// let error = "no handle".parse::<ReceiptHandle>().unwrap_err();
+/// assert_eq!(error.to_string(), r#"The input receipt handle "no handle" is not a valid receipt handle."#);
+/// ```
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct ReceiptHandle {
+    /// The queue the message was received from.
+    pub(crate) queue: u64,
+    /// Where that queue keeps the message.
+    pub(crate) slot: u32,
+    /// Which occupant of the slot, so that a handle never names a later message.
+    pub(crate) generation: u32,
+    /// Which reception of the message.
+    pub(crate) sequence: u64,
+    /// Checksum over the other fields under the queue's key.
+    pub(crate) tag: u64,
+}
+
+impl ReceiptHandle {
+    const PREFIX: &'static str = "AQEB";
+    const BYTES: usize = 32;
+
+    /// The handle of one reception, sealed with `key`.
+    ///
+    /// The seal tells a handle of this queue from any other text that happens to decode. It is no cryptography: a
+    /// process that wants to forge a handle to its own memory can.
+    #[must_use]
+    pub(crate) const fn sign(key: u64, queue: u64, slot: u32, generation: u32, sequence: u64) -> Self {
+        let tag = Self::seal(key, queue, slot, generation, sequence);
+        Self {
+            queue,
+            slot,
+            generation,
+            sequence,
+            tag,
+        }
+    }
+
+    /// Whether [`sign`](Self::sign) made this handle with the same `key`.
+    #[must_use]
+    pub(crate) const fn verify(&self, key: u64) -> bool {
+        self.tag == Self::seal(key, self.queue, self.slot, self.generation, self.sequence)
+    }
+
+    const fn seal(key: u64, queue: u64, slot: u32, generation: u32, sequence: u64) -> u64 {
+        let place = (slot as u64) << 32 | generation as u64;
+        let sum = (queue ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ (place ^ key.rotate_left(21)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+            ^ (sequence ^ key.rotate_left(42)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mixed = (sum ^ sum >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        mixed ^ mixed >> 32
+    }
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&self.queue.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.slot.to_be_bytes());
+        bytes[12..16].copy_from_slice(&self.generation.to_be_bytes());
+        bytes[16..24].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes[24..].copy_from_slice(&self.tag.to_be_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let word = |at: usize| {
+            bytes[at..at + 8]
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte))
+        };
+        Self {
+            queue: word(0),
+            slot: (word(8) >> 32) as u32,
+            generation: word(8) as u32,
+            sequence: word(16),
+            tag: word(24),
+        }
+    }
+}
+
+impl fmt::Display for ReceiptHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::PREFIX)?;
+        write!(f, "{}", BASE64URL_NOPAD.encode_display(&self.to_bytes()))
+    }
+}
+
+impl fmt::Debug for ReceiptHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiptHandle(")?;
+        fmt::Display::fmt(self, f)?;
+        f.write_char(')')
+    }
+}
+
+impl FromStr for ReceiptHandle {
+    type Err = ParseReceiptHandleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let decode = || {
+            let encoded = text.strip_prefix(Self::PREFIX)?.as_bytes();
+            let mut bytes = [0; Self::BYTES];
+            if BASE64URL_NOPAD.decode_len(encoded.len()).ok()? != Self::BYTES {
+                return None;
+            }
+            BASE64URL_NOPAD.decode_mut(encoded, &mut bytes).ok()?;
+            Some(Self::from_bytes(bytes))
+        };
+        decode().ok_or_else(|| ParseReceiptHandleError {
+            handle: text.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_id_is_a_version_4_uuid_whatever_bits_it_is_made_of() {
+        // M48
+        for (bits, text) in [
+            (0, "00000000-0000-4000-8000-000000000000"),
+            (u128::MAX, "ffffffff-ffff-4fff-bfff-ffffffffffff"),
+            (
+                0x0123_4567_89ab_cdef_0123_4567_89ab_cdef,
+                "01234567-89ab-4def-8123-456789abcdef",
+            ),
+        ] {
+            let id = MessageId::from_random(bits);
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
+            assert_eq!(text.to_uppercase().parse(), Ok(id));
+        }
+        assert_eq!(
+            format!("{:?}", MessageId::from_random(0)),
+            "MessageId(00000000-0000-4000-8000-000000000000)"
+        );
+    }
+
+    #[test]
+    fn text_that_is_no_uuid_is_refused_as_a_message_id() {
+        for text in [
+            "",
+            "00000000-0000-4000-8000-00000000000",
+            "00000000-0000-4000-8000-0000000000000",
+            "00000000_0000-4000-8000-000000000000",
+            "000000000000-4000-8000-0000-00000000",
+            "g0000000-0000-4000-8000-000000000000",
+            "+0000000-0000-4000-8000-000000000000",
+            "\u{e9}000000-0000-4000-8000-000000000000",
+        ] {
+            let error = text.parse::<MessageId>().unwrap_err();
+            assert_eq!(error.to_string(), format!("message id {text:?} is not a UUID"));
+        }
+    }
+
+    #[test]
+    fn sequence_numbers_have_20_digits_and_order_as_their_texts_do() {
+        // F37 F38
+        let counters = [0, 1, 2, 255, 1 << 40, 350_000_000_000_000_000];
+        for pair in counters.windows(2) {
+            let (earlier, later) = (SequenceNumber::new(pair[0]), SequenceNumber::new(pair[1]));
+            assert!(earlier < later && earlier.to_string() < later.to_string());
+            assert_eq!((earlier.to_string().len(), later.to_string().len()), (20, 20));
+        }
+        assert_eq!(SequenceNumber::new(1).to_string(), "10000000000000000256");
+    }
+
+    #[test]
+    fn a_receipt_handle_survives_its_text() {
+        // D18 M48
+        let handle = ReceiptHandle::sign(7, u64::MAX, 1, 2, 0x0102_0304_0506_0708);
+        let text = handle.to_string();
+        assert!(text.starts_with("AQEB") && text.len() == 47, "{text}");
+        assert_eq!(text.parse(), Ok(handle));
+        assert_eq!(format!("{handle:?}"), format!("ReceiptHandle({text})"));
+    }
+
+    #[test]
+    fn malformed_receipt_handles_are_refused_with_their_text() {
+        // D19, row "malformed"
+        let text = ReceiptHandle::sign(7, 1, 2, 3, 4).to_string();
+        let unused_bits = format!("{}{}", &text[..46], 'B');
+        let (short, long) = (&text[..46], format!("{text}A"));
+        for bad in [
+            "",
+            "AQEB",
+            "x",
+            short,
+            &long,
+            &text[4..],
+            &unused_bits,
+            &text.replace('A', "+"),
+        ] {
+            let error = bad.parse::<ReceiptHandle>().unwrap_err();
+            assert_eq!(error.code(), "ReceiptHandleIsInvalid");
+            assert_eq!(
+                error.to_string(),
+                format!("The input receipt handle \"{bad}\" is not a valid receipt handle.")
+            );
+        }
+    }
+
+    #[test]
+    fn a_receipt_handle_is_verified_by_its_key_and_fails_if_any_bit_changes() {
+        // D19, rows "malformed" and "of another queue"
+        let handle = ReceiptHandle::sign(7, 1, 2, 3, 4);
+        assert!(handle.verify(7) && !handle.verify(8));
+        for bit in 0..ReceiptHandle::BYTES * 8 {
+            let mut bytes = handle.to_bytes();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(!ReceiptHandle::from_bytes(bytes).verify(7), "bit {bit}");
+        }
+    }
+}
