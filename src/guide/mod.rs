@@ -1,0 +1,14 @@
+//! Documentation only: what is not one item's to say.
+//!
+//! * [`architecture`]: the rooms of the crate, who may know whom, and why.
+//! * [`differences`]: where SQS leaves the answer open and what this crate answers; what it does not do; what it adds.
+//! * [`changelog`]: what changed, by release.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("differences.md")]
+pub mod differences {}
+
+#[doc = include_str!("../../CHANGELOG.md")]
+pub mod changelog {}
