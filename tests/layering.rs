@@ -82,12 +82,7 @@ struct Breach {
 
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            line,
-            law,
-            found,
-        } = self;
+        let Self { path, line, law, found } = self;
         write!(f, "{path}:{line}: {law}: {found}")
     }
 }
@@ -169,8 +164,7 @@ fn imports_go_down_the_stairs(source: &Source) -> Vec<Breach> {
 }
 
 fn the_state_machine_is_pure(source: &Source) -> Vec<Breach> {
-    const LAW: &str =
-        "`state` is given time and chance and knows no clock, lock, thread or random source";
+    const LAW: &str = "`state` is given time and chance and knows no clock, lock, thread or random source";
     if source.room() != Some("state") {
         return Vec::new();
     }
@@ -203,8 +197,7 @@ fn only_the_clock_reads_time_or_sleeps(source: &Source) -> Vec<Breach> {
 
 fn tests_do_not_sleep(source: &Source) -> Vec<Breach> {
     const LAW: &str = "no test sleeps, except those of the system clock";
-    let of_the_system_clock =
-        source.room() == Some("clock") || source.path.contains("system_clock");
+    let of_the_system_clock = source.room() == Some("clock") || source.path.contains("system_clock");
     if of_the_system_clock || !(source.is_in("src/") || source.is_in("tests/")) {
         return Vec::new();
     }
@@ -315,9 +308,7 @@ fn without_test_files(mut sources: Vec<Source>) -> Vec<Source> {
     }
     for source in &mut sources {
         let module = source.module();
-        let starts = |file: &Vec<String>| {
-            file.len() <= module.len() && file.iter().zip(&module).all(|(a, b)| a == b)
-        };
+        let starts = |file: &Vec<String>| file.len() <= module.len() && file.iter().zip(&module).all(|(a, b)| a == b);
         if test_files.iter().any(starts) {
             source.code.clear();
         }

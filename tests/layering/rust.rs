@@ -70,9 +70,7 @@ fn block_comment(rest: &str) -> usize {
 
 /// The length of the string literal that `rest` starts with, raw and byte strings included.
 fn string(rest: &str) -> Option<usize> {
-    let prefix = rest
-        .find(|c: char| !"rbc".contains(c))
-        .filter(|it| *it <= 2)?;
+    let prefix = rest.find(|c: char| !"rbc".contains(c)).filter(|it| *it <= 2)?;
     let raw = rest[..prefix].contains('r');
     let hashes = if raw {
         rest[prefix..].bytes().take_while(|it| *it == b'#').count()
@@ -207,12 +205,7 @@ pub(crate) fn paths(tokens: &[Token]) -> Vec<(Vec<String>, usize)> {
     found
 }
 
-fn path(
-    tokens: &[Token],
-    mut at: usize,
-    prefix: &[String],
-    found: &mut Vec<(Vec<String>, usize)>,
-) -> usize {
+fn path(tokens: &[Token], mut at: usize, prefix: &[String], found: &mut Vec<(Vec<String>, usize)>) -> usize {
     let mut segments = prefix.to_vec();
     while let Some(token) = tokens.get(at) {
         if token.text == "{" && segments.len() > prefix.len() {
