@@ -118,7 +118,12 @@ impl ManualClock {
             turn: None,
             movers: Vec::new(),
         };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }) }
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                changed: Condvar::new(),
+            }),
+        }
     }
 
     /// Moves time forward by `span`, waking whoever falls due, in order, each at its own deadline.
@@ -191,7 +196,12 @@ impl ManualClock {
     /// ```
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.shared.state.lock().due.first_key_value().map(|((deadline, _), _)| *deadline)
+        self.shared
+            .state
+            .lock()
+            .due
+            .first_key_value()
+            .map(|((deadline, _), _)| *deadline)
     }
 
     /// Blocks, in real time, until at least `n` threads and alarms together wait on this clock.
@@ -234,7 +244,10 @@ impl Default for ManualClock {
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.shared.state.lock();
-        f.debug_struct("ManualClock").field("now", &state.now).field("sleepers", &state.sleepers()).finish()
+        f.debug_struct("ManualClock")
+            .field("now", &state.now)
+            .field("sleepers", &state.sleepers())
+            .finish()
     }
 }
 
@@ -316,14 +329,19 @@ impl Shared {
 
     fn is_parked(&self, parker: ParkerId) -> bool {
         let state = self.state.lock();
-        state.threads.get(&parker).is_some_and(|it| matches!(it.standing, Standing::Parked(_)))
+        state
+            .threads
+            .get(&parker)
+            .is_some_and(|it| matches!(it.standing, Standing::Parked(_)))
     }
 }
 
 impl Watcher for Shared {
     fn on_wake(&self, parker: ParkerId) {
         let mut state = self.state.lock();
-        let Some(tracked) = state.threads.get_mut(&parker) else { return };
+        let Some(tracked) = state.threads.get_mut(&parker) else {
+            return;
+        };
         if let Standing::Parked(key) = std::mem::replace(&mut tracked.standing, Standing::Busy) {
             let timeout = key.and_then(|it| state.due.remove(&it));
             drop(state);
@@ -356,7 +374,13 @@ impl State {
     }
 
     fn track(&mut self, parker: &Parker, standing: Standing) {
-        self.threads.insert(parker.id(), Tracked { thread: parker.thread_id(), standing });
+        self.threads.insert(
+            parker.id(),
+            Tracked {
+                thread: parker.thread_id(),
+                standing,
+            },
+        );
     }
 
     fn is_busy(&self) -> bool {
@@ -391,7 +415,11 @@ impl<'a> Turn<'a> {
             shared.changed.wait(&mut state);
         }
         state.turn = Some(me);
-        Self { shared, nested, ended: false }
+        Self {
+            shared,
+            nested,
+            ended: false,
+        }
     }
 
     /// Ends the turn under the lock that saw nothing left to fire.
@@ -402,7 +430,9 @@ impl<'a> Turn<'a> {
         }
         let me = thread::current().id();
         let mine = state.movers.iter().rposition(|it| *it == me);
-        state.movers.remove(mine.expect("invariant: a turn is listed among the movers"));
+        state
+            .movers
+            .remove(mine.expect("invariant: a turn is listed among the movers"));
         self.shared.changed.notify_all();
     }
 }
@@ -416,3 +446,6 @@ impl Drop for Turn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,7 +113,9 @@ impl Alarm {
     /// assert!(cancelled.load(Ordering::Relaxed));
     /// ```
     pub fn new(cancel: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self { cancel: Some(Box::new(cancel)) }
+        Self {
+            cancel: Some(Box::new(cancel)),
+        }
     }
 }
 
@@ -128,5 +130,44 @@ impl Drop for Alarm {
 impl fmt::Debug for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Alarm").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Call<F>(F);
+
+    impl<F: Fn() + Send + Sync> Wake for Call<F> {
+        fn wake(self: Arc<Self>) {
+            (self.0)();
+        }
+    }
+
+    /// A waker that calls `f`.
+    pub(super) fn waker_fn(f: impl Fn() + Send + Sync + 'static) -> Waker {
+        Waker::from(Arc::new(Call(f)))
+    }
+
+    #[test]
+    fn a_shared_clock_of_unknown_type_is_a_clock() {
+        let manual = ManualClock::default();
+        let clock: Arc<dyn Clock> = Arc::new(manual.clone());
+        let at = clock.now().saturating_add(std::time::Duration::from_secs(1));
+        let alarm = Clock::wake_at(&clock, at, Waker::noop().clone());
+        assert_eq!(manual.next_deadline(), Some(at));
+        Clock::park_until(&clock, &Parker::new(), Some(Clock::now(&clock)));
+        drop(alarm);
+    }
+
+    #[test]
+    fn alarms_and_clocks_may_cross_threads() {
+        fn crosses<T: Send + Sync + 'static>() {}
+        crosses::<Alarm>();
+        crosses::<SystemClock>();
+        crosses::<ManualClock>();
     }
 }

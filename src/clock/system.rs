@@ -32,9 +32,10 @@ pub struct SystemClock {
 
 /// The one reading of the wall clock.
 struct Origin {
+    /// When the wall showed `millis` and no fraction.
     instant: Instant,
-    /// What the wall showed at `instant`, since the Unix epoch; zero for a wall set before it.
-    wall: Duration,
+    /// Since the Unix epoch; zero for a wall set before it.
+    millis: u64,
 }
 
 static ORIGIN: LazyLock<Origin> = LazyLock::new(Origin::read);
@@ -43,8 +44,21 @@ impl Origin {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn read() -> Self {
         let instant = Instant::now();
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { instant, wall }
+        let wall = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let fraction = Duration::from_nanos(u64::from(wall.subsec_nanos() % 1_000_000));
+        Self {
+            instant: instant.checked_sub(fraction).unwrap_or(instant),
+            // Half the range is left for the span, so that no wall, however wrong, can make the sum overflow.
+            millis: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 2),
+        }
+    }
+
+    #[inline]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    fn elapsed(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.instant)
     }
 }
 
@@ -64,21 +78,18 @@ impl SystemClock {
 
     /// How long until [`now`](Clock::now) is at or past `deadline`; `None` if it is.
     pub(super) fn remaining(deadline: Timestamp) -> Option<Duration> {
-        Duration::from_millis(deadline.as_millis()).checked_sub(since_unix_epoch()).filter(|it| !it.is_zero())
+        let since_origin = deadline.as_millis().checked_sub(ORIGIN.millis)?;
+        let remaining = Duration::from_millis(since_origin).checked_sub(ORIGIN.elapsed())?;
+        Some(remaining).filter(|it| !it.is_zero())
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
-fn since_unix_epoch() -> Duration {
-    let origin = &*ORIGIN;
-    origin.wall + Instant::now().saturating_duration_since(origin.instant)
 }
 
 impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Timestamp {
-        let since = since_unix_epoch();
-        Timestamp::from_millis(since.as_secs() * 1000 + u64::from(since.subsec_millis()))
+        let origin = &*ORIGIN;
+        let span = origin.elapsed();
+        Timestamp::from_millis(origin.millis + span.as_secs() * 1000 + u64::from(span.subsec_millis()))
     }
 
     fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>) {
@@ -95,5 +106,105 @@ impl Clock for SystemClock {
 
     fn wake_at(&self, deadline: Timestamp, waker: Waker) -> Alarm {
         timer::wake_at(deadline, waker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicU64, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    fn after(span: Duration) -> Timestamp {
+        SystemClock::new().now().saturating_add(span)
+    }
+
+    #[test]
+    fn time_never_runs_backwards_across_threads() {
+        let latest = AtomicU64::new(0);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..20_000 {
+                        let seen = latest.load(Ordering::SeqCst);
+                        let now = SystemClock::new().now().as_millis();
+                        assert!(seen <= now, "{seen} was seen before {now}");
+                        latest.fetch_max(now, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "compares the clock with the machine's")]
+    fn time_starts_at_the_wall_and_goes_with_the_monotonic_clock() {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let (instant, now) = (Instant::now(), SystemClock::new().now());
+        let off = now.as_millis().abs_diff(wall.as_millis().try_into().unwrap());
+        assert!(off < 10_000, "{off} ms from the wall, which no one has set meanwhile");
+
+        SystemClock::new().park_until(&Parker::new(), Some(after(Duration::from_millis(20))));
+        let (later, span) = (SystemClock::new().now(), instant.elapsed());
+        let told = later.saturating_duration_since(now);
+        assert!(told <= span + Duration::from_millis(1), "{told:?} in {span:?}");
+    }
+
+    #[test]
+    fn parking_lasts_until_the_deadline_and_not_less() {
+        let deadline = after(Duration::from_millis(5));
+        SystemClock::new().park_until(&Parker::new(), Some(deadline));
+        assert!(deadline <= SystemClock::new().now());
+    }
+
+    #[test]
+    fn stray_unparks_do_not_end_a_park() {
+        let deadline = after(Duration::from_millis(10));
+        let parked = thread::current();
+        let strays = thread::spawn(move || {
+            while SystemClock::new().now() < deadline {
+                parked.unpark();
+                thread::yield_now();
+            }
+        });
+        SystemClock::new().park_until(&Parker::new(), Some(deadline));
+        assert!(deadline <= SystemClock::new().now());
+        strays.join().unwrap();
+    }
+
+    #[test]
+    fn a_wake_before_the_park_ends_one_park() {
+        let parker = Parker::new();
+        parker.waker().wake();
+        SystemClock::new().park_until(&parker, None);
+        let deadline = after(Duration::from_millis(5));
+        SystemClock::new().park_until(&parker, Some(deadline));
+        assert!(deadline <= SystemClock::new().now(), "the first park took the wake");
+    }
+
+    #[test]
+    fn a_deadline_reached_ends_a_park_at_once_and_takes_the_wake() {
+        let parker = Parker::new();
+        parker.waker().wake();
+        SystemClock::new().park_until(&parker, Some(Timestamp::ZERO));
+        assert!(!parker.take_wake());
+    }
+
+    #[test]
+    fn a_deadline_beyond_what_the_machine_can_hold_waits_for_the_wake() {
+        let parker = Parker::new();
+        for deadline in [Timestamp::MAX, Timestamp::from_millis(u64::MAX / 2 + 1)] {
+            let waker = parker.waker();
+            let other = thread::spawn(move || {
+                SystemClock::new().park_until(&Parker::new(), Some(after(Duration::from_millis(2))));
+                waker.wake();
+            });
+            SystemClock::new().park_until(&parker, Some(deadline));
+            other.join().unwrap();
+        }
+        assert!(SystemClock::remaining(Timestamp::MAX) > Some(Duration::from_secs(1 << 50)));
     }
 }
