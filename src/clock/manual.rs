@@ -14,8 +14,8 @@ use super::{
     parker::{ParkerId, Watcher},
 };
 use crate::{
-    Timestamp,
     sync::{Condvar, Mutex, MutexGuard},
+    time::Timestamp,
 };
 
 /// 2026-01-01T00:00:00Z.

@@ -15,7 +15,7 @@ pub use system::SystemClock;
 
 use std::{fmt, sync::Arc, task::Waker};
 
-use crate::Timestamp;
+use crate::time::Timestamp;
 
 /// Tells the time and waits for it.
 ///

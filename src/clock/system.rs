@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Alarm, Clock, Parker, timer};
-use crate::Timestamp;
+use crate::time::Timestamp;
 
 /// The machine's time: the wall clock read once per process, plus a monotonic span.
 ///

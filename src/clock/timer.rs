@@ -10,8 +10,8 @@ use std::{
 
 use super::{Alarm, SystemClock};
 use crate::{
-    Timestamp,
     sync::{Condvar, Mutex, MutexGuard},
+    time::Timestamp,
 };
 
 static TIMER: Timer = Timer::new();
