@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod attributes;
 mod clock;
 mod error;
 mod limits;
@@ -9,6 +10,9 @@ mod message;
 mod sync;
 mod time;
 
+pub use attributes::{
+    DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
+};
 pub use clock::{Alarm, Clock, ManualClock, Parker, SystemClock};
 pub use error::{
     BatchError, BudgetLimit, ChangeVisibilityError, CreateQueueError, DeleteError, InvalidAttributeName,

@@ -75,6 +75,12 @@ pub struct Limits {
     pub recreate_interval: Duration,
     /// Longest access policy of a queue in bytes (Q26).
     pub policy_bytes: usize,
+    /// Most statements in the access policy of a queue (Q55).
+    pub policy_statements: usize,
+    /// Most principals in the access policy of a queue (Q55).
+    pub policy_principals: usize,
+    /// Most conditions in the access policy of a queue (Q55).
+    pub policy_conditions: usize,
     /// Shortest `KmsDataKeyReusePeriodSeconds` (Q16).
     pub kms_data_key_reuse_period_min: Duration,
     /// Longest `KmsDataKeyReusePeriodSeconds` (Q16).
@@ -87,7 +93,7 @@ pub struct Limits {
     pub tag_value_length: usize,
     /// Longest label of a permission in characters (Q50).
     pub permission_label_length: usize,
-    /// Most actions in one permission (Q53).
+    /// Most actions in one permission or policy statement (Q53, Q55).
     pub permission_actions: usize,
     /// Most queues on one page of a listing (Q9, L23).
     pub list_results: usize,
@@ -145,6 +151,9 @@ impl Limits {
             purge_interval: Duration::from_secs(60),
             recreate_interval: Duration::from_secs(60),
             policy_bytes: 8_192,
+            policy_statements: 20,
+            policy_principals: 50,
+            policy_conditions: 10,
             kms_data_key_reuse_period_min: Duration::from_secs(60),
             kms_data_key_reuse_period_max: Duration::from_secs(86_400),
             tags: 50,
@@ -182,10 +191,7 @@ mod tests {
     fn default_differs_from_aws_in_the_default_message_size_alone() {
         let (ours, aws) = (Limits::default(), Limits::aws());
         assert_eq!(
-            (
-                ours.maximum_message_size_default,
-                aws.maximum_message_size_default
-            ),
+            (ours.maximum_message_size_default, aws.maximum_message_size_default),
             (256 * 1024, 1024 * 1024)
         );
         assert_eq!(

@@ -132,14 +132,8 @@ mod tests {
         let far = Timestamp::MAX.saturating_sub(Duration::from_millis(1));
         assert_eq!(far.saturating_add(Duration::from_millis(1)), Timestamp::MAX);
         assert_eq!(far.saturating_add(Duration::from_millis(2)), Timestamp::MAX);
-        assert_eq!(
-            Timestamp::ZERO.saturating_add(Duration::MAX),
-            Timestamp::MAX
-        );
-        assert_eq!(
-            Timestamp::MAX.saturating_sub(Duration::MAX),
-            Timestamp::ZERO
-        );
+        assert_eq!(Timestamp::ZERO.saturating_add(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.saturating_sub(Duration::MAX), Timestamp::ZERO);
         assert_eq!(
             Timestamp::from_millis(1).saturating_sub(Duration::from_millis(1)),
             Timestamp::ZERO
@@ -153,10 +147,7 @@ mod tests {
             Timestamp::ZERO.saturating_add(Duration::from_nanos(999_999)),
             Timestamp::ZERO
         );
-        assert_eq!(
-            whole_millis(Duration::new(1, 1_999_999)),
-            Duration::from_millis(1_001)
-        );
+        assert_eq!(whole_millis(Duration::new(1, 1_999_999)), Duration::from_millis(1_001));
         assert_eq!(whole_millis(Duration::MAX), Duration::from_millis(u64::MAX));
     }
 

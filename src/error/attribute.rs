@@ -1,4 +1,5 @@
 //! What can be wrong with the attributes of a queue.
+use super::parameter::InvalidParameterValue;
 use std::borrow::Cow;
 
 /// Why an attribute's name is refused.
@@ -44,4 +45,15 @@ pub enum InvalidAttributeValue {
     /// A FIFO queue stays one (Q21).
     #[error("Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.")]
     QueueType,
+}
+
+/// Why a set of attributes is refused, the part that creating and changing a queue have in common.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum AttributeError {
+    #[error(transparent)]
+    InvalidAttributeName(#[from] InvalidAttributeName),
+    #[error(transparent)]
+    InvalidAttributeValue(#[from] InvalidAttributeValue),
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
 }

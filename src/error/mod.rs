@@ -9,6 +9,7 @@ mod queue;
 mod service;
 mod text;
 
+pub(crate) use attribute::AttributeError;
 pub use attribute::{InvalidAttributeName, InvalidAttributeValue};
 pub use message_attribute::InvalidMessageAttribute;
 pub use parameter::{InvalidParameterValue, InvalidReason, MissingParameter};

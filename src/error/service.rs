@@ -1,5 +1,5 @@
 //! Errors of the operations that create, name, list and connect queues.
-use super::attribute::{InvalidAttributeName, InvalidAttributeValue};
+use super::attribute::{AttributeError, InvalidAttributeName, InvalidAttributeValue};
 use super::codes;
 use super::parameter::InvalidParameterValue;
 use super::text::{self, Seconds};
@@ -155,3 +155,19 @@ pub enum MoveTaskError {
     },
 }
 codes!(MoveTaskError: ResourceNotFound = "ResourceNotFoundException", InvalidParameterValue, OverLimit);
+
+/// Widens [`AttributeError`] into the error of one operation.
+macro_rules! from_attribute_error {
+    ($($error:ident),+) => {$(
+        impl From<AttributeError> for $error {
+            fn from(error: AttributeError) -> Self {
+                match error {
+                    AttributeError::InvalidAttributeName(error) => Self::InvalidAttributeName(error),
+                    AttributeError::InvalidAttributeValue(error) => Self::InvalidAttributeValue(error),
+                    AttributeError::InvalidParameterValue(error) => Self::InvalidParameterValue(error),
+                }
+            }
+        }
+    )+};
+}
+from_attribute_error!(CreateQueueError, SetQueueAttributesError);
