@@ -14,10 +14,7 @@ impl RefQueue {
             ); // M1
         }
         if draft.delay.is_some_and(|delay| delay > LONGEST_DELAY) {
-            return refuse(
-                "InvalidParameterValue",
-                "DelaySeconds must be >= 0 and <= 900.",
-            ); // D32
+            return refuse("InvalidParameterValue", "DelaySeconds must be >= 0 and <= 900."); // D32
         }
         if let Some(group) = &draft.group {
             check_id(

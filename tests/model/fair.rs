@@ -30,11 +30,7 @@ impl RefQueue {
 
     /// N3 (a).
     fn is_crowding(&self, tenant: &str, limits: &SmallLimits) -> bool {
-        let total = self
-            .messages
-            .iter()
-            .filter(|message| message.is_in_flight())
-            .count();
+        let total = self.messages.iter().filter(|message| message.is_in_flight()).count();
         let own = self.in_flight_of(tenant);
         own >= limits.noisy_in_flight && own * 10 > total
     }

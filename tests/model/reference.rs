@@ -3,9 +3,7 @@
 //! A [`World`] is some queues under one clock. Every operation first lets time pass in its queue, event by event in
 //! the order of the deadlines, and then loops over the messages, which stand in the order of their arrival.
 
-use crate::checks::{
-    LONGEST_DELAY, check_batch_ids, check_batch_length, check_id, check_visibility,
-};
+use crate::checks::{LONGEST_DELAY, check_batch_ids, check_batch_length, check_id, check_visibility};
 use crate::store::{Attempt, RefQueue};
 use crate::types::*;
 
@@ -63,16 +61,8 @@ impl World {
     ) -> Result<Vec<Result<Sent, Refusal>>, Refusal> {
         let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
         check_batch_ids(&ids)?;
-        if entries
-            .iter()
-            .map(|(_, draft)| draft.body.len())
-            .sum::<usize>()
-            > self.limits.batch_bytes
-        {
-            return refuse(
-                "BatchRequestTooLong",
-                "Batch requests cannot be longer than",
-            ); // M10
+        if entries.iter().map(|(_, draft)| draft.body.len()).sum::<usize>() > self.limits.batch_bytes {
+            return refuse("BatchRequestTooLong", "Batch requests cannot be longer than"); // M10
         }
         check_batch_length(&ids)?;
         let setup = &self.queues[queue].setup;
@@ -85,35 +75,22 @@ impl World {
                 return refuse("InvalidParameterValue", "");
             }
         }
-        Ok(entries
-            .iter()
-            .map(|(_, draft)| self.send(queue, draft))
-            .collect())
+        Ok(entries.iter().map(|(_, draft)| self.send(queue, draft)).collect())
     }
 
     /// An empty answer stands for a long poll that goes on waiting, too.
-    pub(crate) fn receive(
-        &mut self,
-        queue: usize,
-        request: &Request,
-    ) -> Result<Vec<Received>, Refusal> {
+    pub(crate) fn receive(&mut self, queue: usize, request: &Request) -> Result<Vec<Received>, Refusal> {
         let (now, limit) = (self.now, self.limits.in_flight);
         let it = &mut self.queues[queue];
         let maximum = request.maximum.unwrap_or(1);
         if !(1..=10).contains(&maximum) {
-            return refuse(
-                "InvalidParameterValue",
-                "for parameter MaxNumberOfMessages is invalid",
-            );
+            return refuse("InvalidParameterValue", "for parameter MaxNumberOfMessages is invalid");
         }
         let visibility = request.visibility.unwrap_or(it.setup.visibility); // D4, D23
         check_visibility(visibility)?;
         let wait = request.wait.unwrap_or(0);
         if wait > LONGEST_WAIT {
-            return refuse(
-                "InvalidParameterValue",
-                "for parameter WaitTimeSeconds is invalid",
-            );
+            return refuse("InvalidParameterValue", "for parameter WaitTimeSeconds is invalid");
         }
         let attempt = request.attempt.clone().filter(|_| it.setup.fifo); // F31
         if let Some(id) = &attempt {
@@ -126,11 +103,7 @@ impl World {
                 return it.replay(now, visibility, &known);
             }
         }
-        let in_flight = it
-            .messages
-            .iter()
-            .filter(|message| message.is_in_flight())
-            .count();
+        let in_flight = it.messages.iter().filter(|message| message.is_in_flight()).count();
         if in_flight >= limit {
             if !it.setup.fifo && wait == 0 {
                 return refuse(
@@ -152,24 +125,15 @@ impl World {
                 break;
             }
             let it = &mut self.queues[queue];
-            let count = it
-                .message(serial)
-                .expect("a candidate is stored")
-                .queue_receive_count;
+            let count = it.message(serial).expect("a candidate is stored").queue_receive_count;
             match it.setup.redrive {
-                Some((target, maximum)) if count >= maximum => {
-                    self.dead_letter(queue, serial, target)
-                } // L6, L7
+                Some((target, maximum)) if count >= maximum => self.dead_letter(queue, serial, target), // L6, L7
                 _ => received.push(it.deliver(now, queue, serial, visibility)),
             }
         }
         if let (Some(id), false) = (attempt, received.is_empty()) {
             let handles = received.iter().map(|message| message.handle).collect();
-            self.queues[queue].attempts.push(Attempt {
-                id,
-                at: now,
-                handles,
-            });
+            self.queues[queue].attempts.push(Attempt { id, at: now, handles });
         }
         Ok(received)
     }
@@ -192,19 +156,13 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn change_visibility(
-        &mut self,
-        queue: usize,
-        handle: Handle,
-        timeout: u64,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn change_visibility(&mut self, queue: usize, handle: Handle, timeout: u64) -> Result<(), Refusal> {
         let now = self.now;
         check_visibility(timeout)?;
         if handle.queue != queue {
             return refuse("ReceiptHandleIsInvalid", "is not a valid receipt handle");
         }
-        const GONE: &str =
-            "Message does not exist or is not available for visibility timeout change.";
+        const GONE: &str = "Message does not exist or is not available for visibility timeout change.";
         let it = &mut self.queues[queue];
         let Some(message) = it.message(handle.serial) else {
             return refuse("InvalidParameterValue", GONE);
@@ -230,9 +188,7 @@ impl World {
             it.end_reception(serial, now);
             it.make_visible(serial);
         } else {
-            it.message_mut(serial).phase = Phase::InFlight {
-                until: now + timeout,
-            }; // D24
+            it.message_mut(serial).phase = Phase::InFlight { until: now + timeout }; // D24
         }
         it.message_mut(serial).visibility_changed = true;
         Ok(())
@@ -246,10 +202,7 @@ impl World {
         let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
         check_batch_ids(&ids)?;
         check_batch_length(&ids)?;
-        Ok(entries
-            .iter()
-            .map(|(_, handle)| self.delete(queue, *handle))
-            .collect())
+        Ok(entries.iter().map(|(_, handle)| self.delete(queue, *handle)).collect())
     }
 
     pub(crate) fn change_visibility_batch(
@@ -269,10 +222,7 @@ impl World {
     /// D43 to D47.
     pub(crate) fn purge(&mut self, queue: usize) -> Result<(), Refusal> {
         let it = &mut self.queues[queue];
-        if it
-            .purged_at
-            .is_some_and(|at| self.now < at + MEMORY_OF_PURGE)
-        {
+        if it.purged_at.is_some_and(|at| self.now < at + MEMORY_OF_PURGE) {
             return refuse("PurgeQueueInProgress", "is allowed every 60 seconds."); // D44
         }
         it.purged_at = Some(self.now);
@@ -289,9 +239,7 @@ impl World {
         let it = &mut self.queues[queue];
         if change.visibility.is_some_and(|value| value > TWELVE_HOURS)
             || change.delay.is_some_and(|value| value > LONGEST_DELAY)
-            || change
-                .retention
-                .is_some_and(|value| !RETENTION.contains(&value))
+            || change.retention.is_some_and(|value| !RETENTION.contains(&value))
         {
             return refuse("InvalidAttributeValue", "Invalid value for the parameter"); // Q16
         }
@@ -355,8 +303,8 @@ impl World {
         counts
     }
 
-    /// Every instant ahead at which some rule changes its answer.
-    pub(crate) fn deadlines(&self) -> Vec<u64> {
+    /// Every instant ahead at which some rule changes its answer; those of the next ten minutes, or all.
+    pub(crate) fn deadlines(&self, far: bool) -> Vec<u64> {
         let mut all = Vec::new();
         for it in &self.queues {
             for message in &it.messages {
@@ -369,13 +317,9 @@ impl World {
             all.extend(it.attempts.iter().map(|known| known.at + FIVE_MINUTES));
             all.extend(it.purged_at.map(|at| at + MEMORY_OF_PURGE));
             all.extend(it.scopes.iter().map(|(at, _)| *at));
-            all.extend(
-                it.spent
-                    .iter()
-                    .map(|spent| spent.end / SECOND * SECOND + FIVE_MINUTES),
-            );
+            all.extend(it.spent.iter().map(|spent| spent.end / SECOND * SECOND + FIVE_MINUTES));
         }
-        all.retain(|at| *at > self.now);
+        all.retain(|at| *at > self.now && (far || *at < self.now + 2 * FIVE_MINUTES));
         all.sort_unstable();
         all.dedup();
         all
@@ -387,9 +331,7 @@ impl World {
         let mut message = self.queues[queue].remove(serial);
         let to = &mut self.queues[target];
         message.serial = to.next_serial();
-        message.phase = Phase::Visible {
-            event: to.next_event(),
-        };
+        message.phase = Phase::Visible { event: to.next_event() };
         message.source = Some(queue); // L11
         message.queue_receive_count = 0; // L8
         message.reception = 0;

@@ -32,12 +32,7 @@ impl Story {
         for body in bodies {
             let mut draft = Draft::new(body);
             if self.world.queues[0].setup.fifo {
-                draft.group = Some(
-                    body.split('-')
-                        .next()
-                        .expect("split gives one part")
-                        .to_owned(),
-                );
+                draft.group = Some(body.split('-').next().expect("split gives one part").to_owned());
             }
             self.world.send(0, &draft).expect("the draft is valid");
         }
@@ -47,29 +42,18 @@ impl Story {
         self.world.send(0, &draft).expect("the draft is valid")
     }
 
-    pub(crate) fn receive_from(
-        &mut self,
-        queue: usize,
-        maximum: usize,
-        visibility: Option<u64>,
-    ) -> Vec<Received> {
+    pub(crate) fn receive_from(&mut self, queue: usize, maximum: usize, visibility: Option<u64>) -> Vec<Received> {
         let visibility = visibility.map(|seconds| seconds * SECOND);
         let request = Request {
             maximum: Some(maximum),
             visibility,
             ..Request::default()
         };
-        self.world
-            .receive(queue, &request)
-            .expect("the request is valid")
+        self.world.receive(queue, &request).expect("the request is valid")
     }
 
     /// The bodies, and the handles in the same order.
-    pub(crate) fn receive(
-        &mut self,
-        maximum: usize,
-        visibility: Option<u64>,
-    ) -> (Vec<String>, Vec<Handle>) {
+    pub(crate) fn receive(&mut self, maximum: usize, visibility: Option<u64>) -> (Vec<String>, Vec<Handle>) {
         let received = self.receive_from(0, maximum, visibility);
         received
             .into_iter()
@@ -98,17 +82,10 @@ impl Story {
     }
 }
 
-pub(crate) fn assert_refused<T: std::fmt::Debug>(
-    answer: Result<T, Refusal>,
-    code: &str,
-    text: &str,
-) {
+pub(crate) fn assert_refused<T: std::fmt::Debug>(answer: Result<T, Refusal>, code: &str, text: &str) {
     let refusal = answer.expect_err("the call is refused");
     assert_eq!(refusal.code, code);
-    assert!(
-        refusal.text.contains(text),
-        "{refusal:?} does not say {text:?}"
-    );
+    assert!(refusal.text.contains(text), "{refusal:?} does not say {text:?}");
 }
 
 pub(crate) const INVALID: &str = "InvalidParameterValue";
@@ -226,11 +203,7 @@ fn a_deleted_message_can_be_deleted_again_and_not_changed() {
         let handle = story.one();
         story.delete(handle).unwrap();
         story.delete(handle).unwrap();
-        assert_refused(
-            story.change(handle, 10),
-            INVALID,
-            "does not exist or is not available",
-        );
+        assert_refused(story.change(handle, 10), INVALID, "does not exist or is not available");
     }
 }
 
@@ -267,16 +240,8 @@ fn one_reception_lasts_twelve_hours_at_most() {
     let handle = story.receive(1, Some(43_200)).1[0];
     story.change(handle, 43_200).unwrap();
     story.at(0.001);
-    assert_refused(
-        story.change(handle, 43_200),
-        INVALID,
-        "Total VisibilityTimeout",
-    );
-    assert_refused(
-        story.change(handle, 43_201),
-        INVALID,
-        "Must be between 0 and 43200",
-    );
+    assert_refused(story.change(handle, 43_200), INVALID, "Total VisibilityTimeout");
+    assert_refused(story.change(handle, 43_201), INVALID, "Must be between 0 and 43200");
     story.change(handle, 43_199).unwrap();
 }
 
@@ -288,25 +253,14 @@ fn sizes_are_checked_per_entry_and_per_batch() {
     };
     let mut story = Story::with_limits(&[Setup::standard().maximum_size(1_024)], limits);
     let (long, short) = (Draft::new(&"x".repeat(1_025)), Draft::new("m"));
-    assert_refused(
-        story.world.send(0, &long),
-        INVALID,
-        "Message must be shorter than",
-    ); // B13
-    let both = [
-        ("0".to_owned(), long.clone()),
-        ("1".to_owned(), short.clone()),
-    ];
+    assert_refused(story.world.send(0, &long), INVALID, "Message must be shorter than"); // B13
+    let both = [("0".to_owned(), long.clone()), ("1".to_owned(), short.clone())];
     let answers = story.world.send_batch(0, &both).unwrap();
     assert!(answers[0].is_err() && answers[1].is_ok()); // B14
     let three: Vec<_> = (0..3).map(|id| (id.to_string(), long.clone())).collect();
     assert_refused(story.world.send_batch(0, &three), "BatchRequestTooLong", ""); // B16
     let twenty: Vec<_> = (0..20).map(|id| (id.to_string(), short.clone())).collect();
-    assert_refused(
-        story.world.send_batch(0, &twenty),
-        "TooManyEntriesInBatchRequest",
-        "",
-    ); // B17
+    assert_refused(story.world.send_batch(0, &twenty), "TooManyEntriesInBatchRequest", ""); // B17
     assert_eq!(story.visible(), 1);
 }
 
@@ -328,10 +282,7 @@ fn purge_empties_the_queue_once_a_minute() {
 fn a_group_id_on_a_standard_queue_is_kept_and_checked() {
     let mut story = Story::new(&[Setup::standard()]); // B22, B23
     story.send_as(Draft::new("m").group("test"));
-    assert_eq!(
-        story.receive_from(0, 1, None)[0].group.as_deref(),
-        Some("test")
-    );
+    assert_eq!(story.receive_from(0, 1, None)[0].group.as_deref(), Some("test"));
     for bad in ["group 123", "", &"x".repeat(129)] {
         let answer = story.world.send(0, &Draft::new("m").group(bad));
         assert_refused(answer, INVALID, "MessageGroupId can only include");
@@ -340,18 +291,12 @@ fn a_group_id_on_a_standard_queue_is_kept_and_checked() {
 
 #[test]
 fn a_message_received_often_enough_moves_at_the_next_attempt() {
-    let mut story = Story::new(&[
-        Setup::standard().visibility(0).redrive(1, 1),
-        Setup::standard(),
-    ]); // B25
+    let mut story = Story::new(&[Setup::standard().visibility(0).redrive(1, 1), Setup::standard()]); // B25
     story.send(&["m"]);
     let sent = story.receive_from(0, 1, None)[0].clone();
     assert!(story.bodies(1).is_empty());
     let moved = story.receive_from(1, 1, None)[0].clone();
-    assert_eq!(
-        (moved.id, moved.receive_count, moved.source),
-        (sent.id, 2, Some(0))
-    );
+    assert_eq!((moved.id, moved.receive_count, moved.source), (sent.id, 2, Some(0)));
 }
 
 #[test]
@@ -364,10 +309,7 @@ fn the_limit_of_messages_in_flight_is_an_error_on_short_polls_of_standard_queues
         let mut story = Story::with_limits(&[setup], limits); // D15, D17, F29
         story.send(&["1-a", "2-b", "3-c"]);
         assert_eq!(story.bodies(10).len(), 2);
-        assert_eq!(
-            story.world.receive(0, &Request::default()).is_err(),
-            refused
-        );
+        assert_eq!(story.world.receive(0, &Request::default()).is_err(), refused);
         let long = Request {
             wait: Some(SECOND),
             ..Request::default()
@@ -424,10 +366,7 @@ fn a_tenant_that_took_the_time_of_the_consumers_is_served_last_for_five_minutes(
     story.at(1.5);
     story.delete(handle).unwrap();
     let limits = SmallLimits::default();
-    assert_eq!(
-        story.world.queues[0].noisy(story.world.now, &limits),
-        ["slow"]
-    );
+    assert_eq!(story.world.queues[0].noisy(story.world.now, &limits), ["slow"]);
     assert_eq!(story.receive(10, Some(0)).0, ["m3", "m2"]);
     story.at(301.0);
     assert_eq!(story.receive(10, Some(0)).0, ["m2", "m3"]);

@@ -9,27 +9,11 @@ fn only_the_latest_handle_in_flight_works_on_a_fifo_queue() {
     story.send(&["m"]);
     let old = story.one();
     story.at(2.0);
-    assert_refused(
-        story.delete(old),
-        INVALID,
-        "The receipt handle has expired.",
-    );
-    assert_refused(
-        story.change(old, 0),
-        INVALID,
-        "does not exist or is not available",
-    );
+    assert_refused(story.delete(old), INVALID, "The receipt handle has expired.");
+    assert_refused(story.change(old, 0), INVALID, "does not exist or is not available");
     let new = story.one();
-    assert_refused(
-        story.delete(old),
-        INVALID,
-        "The receipt handle has expired.",
-    );
-    assert_refused(
-        story.change(old, 5),
-        INVALID,
-        "The receipt handle has expired.",
-    );
+    assert_refused(story.delete(old), INVALID, "The receipt handle has expired.");
+    assert_refused(story.change(old, 5), INVALID, "The receipt handle has expired.");
     story.change(new, 5).unwrap();
     story.delete(new).unwrap();
     assert_eq!(story.world.counts(0), Counts::default());
@@ -124,18 +108,13 @@ fn a_group_given_back_sorts_behind_one_that_waited() {
 
 #[test]
 fn deleting_a_predecessor_does_not_renew_the_instant_of_the_next_head() {
-    let send = [
-        "g1-m1", "g2-m1", "g1-m2", "g2-m2", "g1-m3", "g1-m4", "g3-m1",
-    ];
+    let send = ["g1-m1", "g2-m1", "g1-m2", "g2-m2", "g1-m3", "g1-m4", "g3-m1"];
     let mut story = Story::new(&[Setup::fifo()]); // B34
     story.send(&send);
     for handle in story.receive(2, None).1 {
         story.delete(handle).unwrap();
     }
-    assert_eq!(
-        story.bodies(10),
-        ["g2-m1", "g2-m2", "g1-m3", "g1-m4", "g3-m1"]
-    );
+    assert_eq!(story.bodies(10), ["g2-m1", "g2-m2", "g1-m3", "g1-m4", "g3-m1"]);
     let mut story = Story::new(&[Setup::fifo()]); // B35
     story.send(&send);
     let first = story.receive(2, None).1[0];
@@ -160,11 +139,7 @@ fn visibility_zero_sends_the_groups_it_touched_to_the_back() {
     story.send(&["g1-m1", "g2-m1", "g2-m2", "g3-m1", "g1-m2"]);
     let (bodies, handles) = story.receive(3, Some(0));
     assert_eq!(bodies, ["g1-m1", "g1-m2", "g2-m1"]);
-    assert_refused(
-        story.delete(handles[0]),
-        INVALID,
-        "The receipt handle has expired.",
-    );
+    assert_refused(story.delete(handles[0]), INVALID, "The receipt handle has expired.");
     assert_eq!(
         story.receive(10, Some(0)).0,
         ["g3-m1", "g1-m1", "g1-m2", "g2-m1", "g2-m2"]
@@ -200,10 +175,7 @@ fn an_explicit_id_collides_with_an_equal_content_hash() {
     let mut story = Story::new(&[Setup::fifo()]); // F7
     let original = story.send_as(Draft::new("a").group("g"));
     let hash = crate::checks::content_hash("a");
-    assert_eq!(
-        story.send_as(Draft::new("other").group("g").dedup(&hash)),
-        original
-    );
+    assert_eq!(story.send_as(Draft::new("other").group("g").dedup(&hash)), original);
 }
 
 #[test]
@@ -234,15 +206,9 @@ fn a_changed_scope_acts_a_minute_later() {
         )
         .unwrap();
     story.at(59.999);
-    assert_eq!(
-        story.send_as(Draft::new("x").group("2").dedup("d")),
-        original
-    );
+    assert_eq!(story.send_as(Draft::new("x").group("2").dedup("d")), original);
     story.at(60.0);
-    assert_ne!(
-        story.send_as(Draft::new("x").group("2").dedup("d")),
-        original
-    );
+    assert_ne!(story.send_as(Draft::new("x").group("2").dedup("d")), original);
 }
 
 #[test]
@@ -258,9 +224,7 @@ fn purge_clears_the_memory_of_ids() {
 fn a_fifo_message_has_the_delay_of_its_queue() {
     let mut story = Story::new(&[Setup::fifo().delay(2)]); // B44, B45, D34, D35
     story.send_as(Draft::new("m").group("g").delay(0));
-    let refused = story
-        .world
-        .send(0, &Draft::new("n").group("g").delay(2 * SECOND));
+    let refused = story.world.send(0, &Draft::new("n").group("g").delay(2 * SECOND));
     assert_refused(refused, INVALID, "not valid for this queue type");
     assert!(story.bodies(1).is_empty());
     story.at(1.0);
@@ -322,19 +286,10 @@ fn a_replay_answers_with_the_same_handles_until_something_happens_to_them() {
     story.at(20.0);
     let again = story.world.receive(0, &request).unwrap();
     assert_eq!(again.len(), 2);
-    assert_eq!(
-        (again[0].handle, again[0].receive_count),
-        (first[0].handle, 1)
-    );
-    assert_eq!(
-        again[0].invisible_until,
-        first[0].invisible_until + 20 * SECOND
-    );
+    assert_eq!((again[0].handle, again[0].receive_count), (first[0].handle, 1));
+    assert_eq!(again[0].invisible_until, first[0].invisible_until + 20 * SECOND);
     story.change(first[1].handle, 10).unwrap();
     assert_refused(story.world.receive(0, &request), INVALID, "not retryable");
     story.at(300.0);
-    assert_eq!(
-        story.world.receive(0, &request).unwrap()[0].receive_count,
-        2
-    );
+    assert_eq!(story.world.receive(0, &request).unwrap()[0].receive_count, 2);
 }

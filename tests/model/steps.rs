@@ -19,16 +19,16 @@ pub(crate) struct Shape {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Send {
-        queue: Index,
+        queue: usize,
         draft: Draft,
     },
     SendBatch {
-        queue: Index,
+        queue: usize,
         drafts: Vec<Draft>,
         ids: BatchIds,
     },
     Receive {
-        queue: Index,
+        queue: usize,
         request: Request,
     },
     Delete {
@@ -47,15 +47,15 @@ pub(crate) enum Step {
         ids: BatchIds,
     },
     Purge {
-        queue: Index,
+        queue: usize,
     },
     SetAttributes {
-        queue: Index,
+        queue: usize,
         change: Change,
     },
     SetRedrive {
-        queue: Index,
-        target: Index,
+        queue: usize,
+        target: usize,
         maximum: Option<u32>,
     },
     Clock(Move),
@@ -96,6 +96,8 @@ pub(crate) enum Move {
     ToDeadline {
         next: usize,
         off: i64,
+        /// Whether it may be further away than a few minutes, where retention ends most of what is stored.
+        far: bool,
     },
     Back(u64),
 }
@@ -104,8 +106,8 @@ const YEAR: u64 = 365 * 24 * 3_600 * SECOND;
 
 pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Step>> + use<> {
     let fifo = shape.setups[0].fifo;
-    let redrives = u32::from(shape.redrives);
-    let queue = any::<Index>;
+    let queues = shape.setups.len();
+    let queue = || prop_oneof![1 => Just(0), 1 => 0..queues];
     let batch_ids = || {
         prop_oneof![
             20 => Just(BatchIds::Places),
@@ -121,6 +123,14 @@ pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Ste
     };
     let picks = entries().prop_flat_map(|length| vec(pick(), length));
     let changes = entries().prop_flat_map(|length| vec((pick(), timeout()), length));
+    let redrive = if shape.redrives {
+        let parts = (queue(), queue(), option::of(1..4_u32));
+        parts
+            .prop_map(|(queue, target, maximum)| Step::SetRedrive { queue, target, maximum })
+            .boxed()
+    } else {
+        moves().prop_map(Step::Clock).boxed()
+    };
     let step = prop_oneof![
         24 => (queue(), draft).prop_map(|(queue, draft)| Step::Send { queue, draft }),
         5 => (queue(), drafts, batch_ids())
@@ -133,8 +143,7 @@ pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Ste
             .prop_map(|(handles, ids)| Step::ChangeVisibilityBatch { handles, ids }),
         1 => queue().prop_map(|queue| Step::Purge { queue }),
         3 => (queue(), change(fifo)).prop_map(|(queue, change)| Step::SetAttributes { queue, change }),
-        redrives => (queue(), queue(), option::of(1..4_u32))
-            .prop_map(|(queue, target, maximum)| Step::SetRedrive { queue, target, maximum }),
+        1 => redrive,
         22 => moves().prop_map(Step::Clock),
     ];
     vec(step, 1..most)
@@ -142,14 +151,11 @@ pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Ste
 
 /// At most one thing is wrong with a message, so that no order among checks is presumed.
 fn draft(fifo: bool, groups: usize) -> BoxedStrategy<Draft> {
-    let group = prop_oneof![
-        (3 * groups).max(1) as u32 => (0..groups.max(1)).prop_map(|group| Some(format!("g{group}"))),
-        u32::from(!fifo) => Just(None),
-    ];
-    let group = if groups == 0 {
-        Just(None).boxed()
-    } else {
-        group.boxed()
+    let named = (0..groups.max(1)).prop_map(|group| Some(format!("g{group}")));
+    let group = match (groups, fifo) {
+        (0, _) => Just(None).boxed(),
+        (_, true) => named.boxed(),
+        (_, false) => prop_oneof![3 * groups as u32 => named, 1 => Just(None)].boxed(),
     };
     let dedup = prop_oneof![
         6 => Just(None),
@@ -157,11 +163,7 @@ fn draft(fifo: bool, groups: usize) -> BoxedStrategy<Draft> {
         4 => (0..1_000_u32).prop_map(|id| Some(format!("unique-{id}"))),
         1 => Just(Some(content_hash("a"))),
     ];
-    let dedup = if fifo {
-        dedup.boxed()
-    } else {
-        Just(None).boxed()
-    };
+    let dedup = if fifo { dedup.boxed() } else { Just(None).boxed() };
     let delay = prop_oneof![
         8 => Just(None),
         1 => Just(Some(0)),
@@ -229,7 +231,7 @@ fn timeout() -> impl Strategy<Value = u64> {
     prop_oneof![
         4 => Just(0),
         12 => prop::sample::select(vec![1, 999, SECOND, 2 * SECOND, 5 * SECOND, 30 * SECOND, 61 * SECOND]),
-        2 => prop::sample::select(vec![TWELVE_HOURS - SECOND, TWELVE_HOURS - 1, TWELVE_HOURS]),
+        3 => prop::sample::select(vec![TWELVE_HOURS - SECOND, TWELVE_HOURS - 1, TWELVE_HOURS]),
         1 => Just(TWELVE_HOURS + 1),
     ]
 }
@@ -244,25 +246,24 @@ fn pick() -> impl Strategy<Value = Pick> {
 
 /// Often one attribute out of range beside good ones (Q28).
 fn change(fifo: bool) -> impl Strategy<Value = Change> {
-    let seconds = |values: Vec<u64>| {
-        option::weighted(0.3, prop::sample::select(values).prop_map(|it| it * SECOND))
-    };
+    let seconds = |values: Vec<u64>| option::weighted(0.3, prop::sample::select(values).prop_map(|it| it * SECOND));
     let visibility = seconds(vec![0, 1, 5, 30, 30, 43_200, 43_201]);
     let delay = seconds(vec![0, 0, 1, 5, 900, 901]);
-    let retention = seconds(vec![59, 60, 60, 120, 600, 1_209_600, 1_209_601]);
+    let retention = seconds(vec![59, 60, 120, 600, 1_209_600, 1_209_600, 1_209_601]);
     let own = if fifo { 0.3 } else { 0.02 };
     let content_based = option::weighted(own, any::<bool>());
-    let scope = option::weighted(
-        own,
-        prop::sample::select(vec![Scope::Queue, Scope::MessageGroup]),
-    );
+    let scope = option::weighted(own, prop::sample::select(vec![Scope::Queue, Scope::MessageGroup]));
     (visibility, delay, retention, content_based, scope).prop_map(
-        |(visibility, delay, retention, content_based, scope)| Change {
-            visibility,
-            delay,
-            retention,
-            content_based,
-            scope,
+        move |(visibility, delay, retention, content_based, scope)| {
+            // Which of two bad attributes is named is no rule.
+            let keep = |value: Option<u64>| value.filter(|_| fifo || (content_based.is_none() && scope.is_none()));
+            Change {
+                visibility: keep(visibility),
+                delay: keep(delay),
+                retention: keep(retention),
+                content_based,
+                scope,
+            }
         },
     )
 }
@@ -281,9 +282,10 @@ fn moves() -> impl Strategy<Value = Move> {
         60 * SECOND,
     ];
     prop_oneof![
-        20 => prop::sample::select(spans).prop_map(Move::By),
+        30 => prop::sample::select(spans).prop_map(Move::By),
         1 => prop::sample::select(vec![FIVE_MINUTES, TWELVE_HOURS, YEAR, 10 * YEAR]).prop_map(Move::By),
-        30 => (0..5_usize, -1..=1_i64).prop_map(|(next, off)| Move::ToDeadline { next, off }),
+        30 => (0..5_usize, -1..=1_i64).prop_map(|(next, off)| Move::ToDeadline { next, off, far: false }),
+        2 => (0..5_usize, -1..=1_i64).prop_map(|(next, off)| Move::ToDeadline { next, off, far: true }),
         1 => prop::sample::select(vec![1, SECOND, FIVE_MINUTES]).prop_map(Move::Back),
     ]
 }

@@ -90,9 +90,7 @@ impl RefQueue {
     }
 
     pub(crate) fn message(&self, serial: u64) -> Option<&Message> {
-        self.messages
-            .iter()
-            .find(|message| message.serial == serial)
+        self.messages.iter().find(|message| message.serial == serial)
     }
 
     pub(crate) fn message_mut(&mut self, serial: u64) -> &mut Message {
@@ -122,15 +120,9 @@ impl RefQueue {
         loop {
             let mut due: Option<(u64, u64, bool)> = None;
             for message in &self.messages {
-                let expiry = (
-                    message.retention_base + self.setup.retention,
-                    message.serial,
-                    false,
-                );
+                let expiry = (message.retention_base + self.setup.retention, message.serial, false);
                 let ends = match message.phase {
-                    Phase::Delayed { until } | Phase::InFlight { until } => {
-                        (until, message.serial, true)
-                    }
+                    Phase::Delayed { until } | Phase::InFlight { until } => (until, message.serial, true),
                     Phase::Visible { .. } => expiry,
                 };
                 let first = expiry.min(ends);
@@ -158,16 +150,8 @@ impl RefQueue {
             .position(|message| message.serial == serial)
             .expect("the message is stored");
         let message = self.messages.remove(place);
-        if !self
-            .messages
-            .iter()
-            .any(|other| other.group == message.group)
-        {
-            for spent in self
-                .spent
-                .iter_mut()
-                .filter(|spent| spent.tenant == message.group)
-            {
+        if !self.messages.iter().any(|other| other.group == message.group) {
+            for spent in self.spent.iter_mut().filter(|spent| spent.tenant == message.group) {
                 spent.tenant = None;
             }
         }
@@ -195,8 +179,7 @@ impl RefQueue {
                 .find(|(from, _)| *from <= now)
                 .expect("the first acts from 0")
                 .1;
-            self.remembered
-                .retain(|known| now < known.at + FIVE_MINUTES); // F9
+            self.remembered.retain(|known| now < known.at + FIVE_MINUTES); // F9
             let original = self.remembered.iter().rev().find(|known| {
                 known.dedup == *dedup && (scope == Scope::Queue || known.group == group) // F10
             });
@@ -257,11 +240,7 @@ impl RefQueue {
 
     /// What a receive may return, in order.
     pub(crate) fn candidates(&self, now: u64, limits: &SmallLimits) -> Vec<u64> {
-        let mut visible: Vec<&Message> = self
-            .messages
-            .iter()
-            .filter(|message| message.is_visible())
-            .collect();
+        let mut visible: Vec<&Message> = self.messages.iter().filter(|message| message.is_visible()).collect();
         if self.setup.fifo {
             visible.retain(|message| self.is_in_prefix(message));
             visible.sort_by_key(|message| (self.head_event(message), message.serial)); // F19, F22
@@ -270,12 +249,7 @@ impl RefQueue {
             visible.sort_by_key(|message| {
                 let group = message.group.clone().filter(|group| noisy.contains(group));
                 let crowd = group.as_ref().map_or(0, |group| self.in_flight_of(group));
-                (
-                    group.is_some(),
-                    crowd,
-                    message.receive_count >= 3,
-                    message.serial,
-                ) // N9, D49
+                (group.is_some(), crowd, message.receive_count >= 3, message.serial) // N9, D49
             });
         }
         visible.iter().map(|message| message.serial).collect()
@@ -293,13 +267,7 @@ impl RefQueue {
         }
     }
 
-    pub(crate) fn deliver(
-        &mut self,
-        now: u64,
-        queue: usize,
-        serial: u64,
-        visibility: u64,
-    ) -> Received {
+    pub(crate) fn deliver(&mut self, now: u64, queue: usize, serial: u64, visibility: u64) -> Received {
         let message = self.message_mut(serial);
         message.reception += 1; // D18
         message.receive_count += 1; // D3
@@ -310,13 +278,7 @@ impl RefQueue {
     }
 
     /// In flight from `now`, or visible anew when the visibility is 0 (D6, F25).
-    pub(crate) fn hide(
-        &mut self,
-        now: u64,
-        queue: usize,
-        serial: u64,
-        visibility: u64,
-    ) -> Received {
+    pub(crate) fn hide(&mut self, now: u64, queue: usize, serial: u64, visibility: u64) -> Received {
         self.message_mut(serial).last_received_at = now; // D28
         if visibility == 0 {
             self.make_visible(serial);
@@ -345,24 +307,14 @@ impl RefQueue {
     }
 
     /// F32 and F33.
-    pub(crate) fn replay(
-        &mut self,
-        now: u64,
-        visibility: u64,
-        known: &Attempt,
-    ) -> Result<Vec<Received>, Refusal> {
+    pub(crate) fn replay(&mut self, now: u64, visibility: u64, known: &Attempt) -> Result<Vec<Received>, Refusal> {
         let is_untouched = known.handles.iter().all(|handle| {
             self.message(handle.serial).is_some_and(|message| {
-                message.is_in_flight()
-                    && message.reception == handle.reception
-                    && !message.visibility_changed
+                message.is_in_flight() && message.reception == handle.reception && !message.visibility_changed
             })
         });
         if !is_untouched {
-            return refuse(
-                "InvalidParameterValue",
-                "since the receive call is not retryable.",
-            );
+            return refuse("InvalidParameterValue", "since the receive call is not retryable.");
         }
         Ok(known
             .handles
