@@ -3,6 +3,7 @@
 //! `code()` of an error is the name of SQS's error shape, and the text is SQS's own wherever it is known. A text that
 //! several operations share is written once, in [`InvalidParameterValue`] and its causes or in `text`.
 mod attribute;
+pub(crate) mod check;
 mod message_attribute;
 mod parameter;
 mod queue;

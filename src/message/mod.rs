@@ -3,6 +3,7 @@
 //! A [`SendMessage`] may hold anything; its `parse` checks it once and answers with a [`Content`], which is valid ever
 //! after. Nothing here knows a queue.
 mod attribute;
+mod check;
 mod ids;
 mod outgoing;
 

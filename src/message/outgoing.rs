@@ -1,5 +1,8 @@
 //! [`SendMessage`], what a producer hands to a queue, and [`Content`], what the queue keeps of it.
+use super::check::{check_attributes, check_trace_header, is_text};
 use super::{MessageAttributeValue, MessageAttributes};
+use crate::error::{InvalidParameterValue, InvalidReason, MissingParameter, SendError, check};
+use crate::limits::Limits;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +15,36 @@ pub(crate) struct Extras {
     pub(crate) trace_header: Option<Arc<str>>,
     /// ARN of the queue that the message was dead-lettered from (L11).
     pub(crate) dead_letter_source: Option<Arc<str>>,
+}
+
+impl Extras {
+    /// F1, F3, F4.
+    fn check_ids(&self, limits: &Limits, fifo: bool) -> Result<(), InvalidParameterValue> {
+        const DEDUPLICATION_ID: &str = "MessageDeduplicationId";
+        if let Some(id) = &self.group_id {
+            check::check_id("MessageGroupId", id, limits)?;
+        }
+        if let Some(id) = &self.deduplication_id {
+            check::check_id(DEDUPLICATION_ID, id, limits)?;
+            if !fifo {
+                return Err(InvalidParameterValue::of(
+                    DEDUPLICATION_ID,
+                    &**id,
+                    InvalidReason::QueueType,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// M12 to M25.
+    fn check_attributes(&self, limits: &Limits) -> Result<(), InvalidParameterValue> {
+        check_attributes(&self.attributes, limits)?;
+        if let Some(header) = &self.trace_header {
+            check_trace_header(header)?;
+        }
+        Ok(())
+    }
 }
 
 static NO_ATTRIBUTES: MessageAttributes = MessageAttributes::new();
@@ -198,6 +231,50 @@ impl SendMessage {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         self.content.size_bytes()
+    }
+
+    /// What a queue keeps of this message and the delay it asks for, or why the queue refuses it. On FIFO zero asks for
+    /// nothing (D34).
+    ///
+    /// Checks M1 to M25, F1 to F4, D32 and D34 in the order of X11: what is missing (body, on FIFO the group), ranges
+    /// and alphabets (delay, then group before deduplication id as in F5), what the type of queue forbids, and last
+    /// the message itself (body, size, attributes, trace header). Not checked is F8, for which the queue's state counts.
+    pub(crate) fn parse(
+        self,
+        limits: &Limits,
+        maximum_message_size: usize,
+        fifo: bool,
+    ) -> Result<(Content, Option<Duration>), SendError> {
+        let Self { content, delay } = self;
+        if content.body.is_empty() {
+            return Err(MissingParameter::new("MessageBody").into());
+        }
+        if fifo && content.group_id().is_none() {
+            return Err(MissingParameter::new("MessageGroupId").into());
+        }
+        let delay = delay.map(|delay| check::delay(delay, limits)).transpose()?;
+        if let Some(extras) = &content.extras {
+            extras.check_ids(limits, fifo)?;
+        }
+        if let Some(positive) = delay.filter(|delay| fifo && !delay.is_zero()) {
+            return Err(InvalidParameterValue::of_span("DelaySeconds", positive, InvalidReason::DelayOnFifo).into());
+        }
+        if !is_text(&content.body) {
+            return Err(SendError::InvalidMessageContents);
+        }
+        let size = content.size_bytes();
+        if size > maximum_message_size {
+            return Err(InvalidParameterValue::MessageTooLong {
+                size,
+                limit: maximum_message_size,
+                in_batch: false,
+            }
+            .into());
+        }
+        if let Some(extras) = &content.extras {
+            extras.check_attributes(limits)?;
+        }
+        Ok((content, delay.filter(|_| !fifo)))
     }
 
     /// Undoes [`parse`](Self::parse), for a message that is handed back.
