@@ -316,3 +316,79 @@ impl<N: Into<String>> FromIterator<(N, MessageAttributeValue)> for MessageAttrib
         map
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> MessageAttributes {
+        names
+            .iter()
+            .map(|name| (*name, MessageAttributeValue::string("x")))
+            .collect()
+    }
+
+    fn names(attributes: &MessageAttributes) -> Vec<&str> {
+        attributes.iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn names_are_unique_case_sensitive_and_in_byte_order() {
+        // M13 M27
+        let mut attributes = named(&["b", "\u{e9}", "B", "a", "b", "a.b", "a-b"]);
+        assert_eq!(names(&attributes), ["B", "a", "a-b", "a.b", "b", "\u{e9}"]);
+        assert_eq!(
+            attributes.insert("b", MessageAttributeValue::number("1")),
+            Some(MessageAttributeValue::string("x"))
+        );
+        assert_eq!(
+            (attributes.len(), attributes.get("b").unwrap().data_type()),
+            (6, "Number")
+        );
+        assert_eq!(attributes.get("c"), None);
+        assert!(!attributes.is_empty() && MessageAttributes::new().is_empty());
+    }
+
+    #[test]
+    fn patterns_select_all_by_prefix_or_by_name() {
+        // M44
+        let attributes = named(&["General", "Hello", "Help.Me", "All", "*"]);
+        let matching = |patterns: &[&str]| attributes.matching(patterns).len();
+        assert_eq!(matching(&[]), 0);
+        for all in ["All", ".*", "*"] {
+            assert_eq!(attributes.matching(["nothing", all]), attributes);
+        }
+        assert_eq!(names(&attributes.matching(["Hel.*"])), ["Hello", "Help.Me"]);
+        assert_eq!(names(&attributes.matching(["Help.*"])), ["Help.Me"]);
+        assert_eq!(
+            names(&attributes.matching(["Help.Me.*", "General", "General"])),
+            ["General", "Help.Me"]
+        );
+        for nothing in [
+            "hello",
+            "Hel",
+            "Hel*",
+            "all",
+            "",
+            "AWS.illegal..name",
+            "hel.*",
+            "Hello.x.*",
+        ] {
+            assert_eq!(matching(&[nothing]), 0, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn content_is_text_or_bytes_and_labels_are_appended() {
+        // M15 M18
+        let text = MessageAttributeValue::new("Number", String::from("1"))
+            .label("a")
+            .label("b");
+        assert_eq!(
+            (text.data_type(), text.string_value(), text.binary_value()),
+            ("Number.a.b", Some("1"), None)
+        );
+        let bytes = MessageAttributeValue::new("Binary", &[1_u8, 2][..]);
+        assert_eq!((bytes.string_value(), bytes.binary_value()), (None, Some(&[1, 2][..])));
+    }
+}
