@@ -40,7 +40,7 @@ impl Json {
         }
     }
 
-    /// How many values an object's members hold together, where one value may stand without brackets.
+    /// The values of an object's members; nothing else has any.
     fn members(&self) -> impl Iterator<Item = &Self> {
         let members = match self {
             Self::Object(members) => Some(members.values()),
@@ -218,5 +218,128 @@ impl Parser<'_> {
         let well_formed =
             digits(whole) && digits(fraction) && digits(exponent) && (whole == "0" || !whole.starts_with('0'));
         well_formed.then(|| number.parse().ok().map(Json::Number))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(one: &str, other: &str) -> bool {
+        let (one, other) = (Json::parse(one), Json::parse(other));
+        one.is_some() && one == other
+    }
+
+    #[test]
+    fn documents_are_equal_by_structure() {
+        // Q34
+        assert!(same(
+            r#"{"a":1,"b":[true,null]}"#,
+            " { \"b\" : [ true , null ] ,\n\t\"a\" : 1.0e0 }\r\n"
+        ));
+        assert!(same(r#""\u00e9\ud83d\ude00\n\/""#, "\"\u{e9}\u{1f600}\\n/\""));
+        assert!(same("-0.5E+1", "-5") && same("{}", "{ }") && same("[]", "[ ]"));
+        for (one, other) in [
+            ("[1,2]", "[2,1]"),
+            (r#"{"a":1}"#, r#"{"A":1}"#),
+            (r#""1""#, "1"),
+            ("{}", "[]"),
+        ] {
+            assert!(!same(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_exactly_one_json_value_is_refused() {
+        // Q26
+        for text in [
+            "",
+            " ",
+            "{",
+            "}",
+            "[1,]",
+            "{,}",
+            r#"{"a":1,}"#,
+            r#"{"a"}"#,
+            r#"{a:1}"#,
+            "nul",
+            "{} {}",
+            "'a'",
+        ]
+        .into_iter()
+        .chain([
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "-",
+            "\"\n\"",
+            r#""\x""#,
+            r#""\u12""#,
+            r#""\u+123""#,
+            r#""\ud800""#,
+        ])
+        .chain([
+            r#""\ud800\u0041""#,
+            r#""\udc00""#,
+            "\"open",
+            "\"\\",
+            "{\"a\":\u{e9}}",
+            "\"\\u\u{20ac}\u{20ac}\"",
+        ]) {
+            assert_eq!(Json::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Json::parse(&nested(Json::DEPTH)).is_some());
+        assert!(Json::parse(&nested(Json::DEPTH + 1)).is_none());
+        assert!(Json::parse(&"[".repeat(100_000)).is_none());
+    }
+
+    #[test]
+    fn a_policy_is_an_object_of_at_most_8192_bytes() {
+        // Q26
+        let sized = |size: usize| format!("{{\"Id\":\"{}\"}}", "x".repeat(size - 9));
+        assert_eq!(sized(8_192).len(), 8_192);
+        assert!(is_policy(&sized(8_191), &Limits::aws()) && is_policy(&sized(8_192), &Limits::aws()));
+        assert!(!is_policy(&sized(8_193), &Limits::aws()));
+        for text in ["[]", "1", "\"x\"", "null"] {
+            assert!(!is_policy(text, &Limits::aws()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_policy_has_so_many_statements_principals_conditions_and_actions() {
+        // Q55
+        let list = |element: &str, count: usize| vec![element; count].join(",");
+        let fits = |statements: &str| is_policy(&format!("{{\"Statement\":{statements}}}"), &Limits::aws());
+        let statements = |count| fits(&format!("[{}]", list("{\"Principal\":\"*\"}", count)));
+        assert!(statements(19) && statements(20) && !statements(21));
+        let principals = |count: usize| {
+            fits(&format!(
+                "[{{\"Principal\":{{\"AWS\":[{}]}}}},{{\"Principal\":{{\"AWS\":\"1\"}}}}]",
+                list("\"1\"", count - 1)
+            ))
+        };
+        assert!(principals(49) && principals(50) && !principals(51));
+        let keys = |count: usize| {
+            (0..count)
+                .map(|key| format!("\"{key}\":1"))
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        let conditions = |count: usize| {
+            fits(&format!(
+                "{{\"Condition\":{{\"A\":{{{}}},\"B\":{{\"k\":1}}}}}}",
+                keys(count - 1)
+            ))
+        };
+        assert!(conditions(9) && conditions(10) && !conditions(11));
+        let actions = |count| fits(&format!("{{\"Action\":[{}]}}", list("\"SQS:*\"", count)));
+        assert!(actions(6) && actions(7) && !actions(8));
     }
 }

@@ -4,10 +4,12 @@
 //! after. Nothing here knows a queue.
 mod attribute;
 mod check;
+mod content;
 mod ids;
 mod outgoing;
+mod parse;
 
 pub use attribute::{AttributeContent, MessageAttributeValue, MessageAttributes};
+pub(crate) use content::{Content, Extras};
 pub use ids::{MessageId, ReceiptHandle, SequenceNumber};
 pub use outgoing::SendMessage;
-pub(crate) use outgoing::{Content, Extras};

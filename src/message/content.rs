@@ -1,0 +1,96 @@
+//! [`Content`], what a queue keeps of a message that was sent.
+use super::MessageAttributes;
+use std::sync::Arc;
+
+/// Everything a message has beyond its body, kept apart so that a plain message costs no more than its body.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Extras {
+    pub(crate) attributes: MessageAttributes,
+    pub(crate) group_id: Option<Arc<str>>,
+    pub(crate) deduplication_id: Option<Arc<str>>,
+    pub(crate) trace_header: Option<Arc<str>>,
+    /// ARN of the queue that the message was dead-lettered from (L11).
+    pub(crate) dead_letter_source: Option<Arc<str>>,
+}
+
+static NO_ATTRIBUTES: MessageAttributes = MessageAttributes::new();
+
+/// What a stored message carries: valid by construction where it came from [`SendMessage::parse`], cheap to clone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Content {
+    pub(super) body: Arc<str>,
+    pub(super) extras: Option<Arc<Extras>>,
+}
+
+impl Content {
+    pub(crate) fn body(&self) -> &Arc<str> {
+        &self.body
+    }
+
+    pub(crate) fn attributes(&self) -> &MessageAttributes {
+        self.extras.as_ref().map_or(&NO_ATTRIBUTES, |extras| &extras.attributes)
+    }
+
+    pub(crate) fn group_id(&self) -> Option<&Arc<str>> {
+        self.extras.as_ref()?.group_id.as_ref()
+    }
+
+    /// The explicit deduplication id; one computed from the body (F7) is no part of the content.
+    pub(crate) fn deduplication_id(&self) -> Option<&Arc<str>> {
+        self.extras.as_ref()?.deduplication_id.as_ref()
+    }
+
+    pub(crate) fn trace_header(&self) -> Option<&Arc<str>> {
+        self.extras.as_ref()?.trace_header.as_ref()
+    }
+
+    pub(crate) fn dead_letter_source(&self) -> Option<&Arc<str>> {
+        self.extras.as_ref()?.dead_letter_source.as_ref()
+    }
+
+    /// Size in bytes as M6 counts it: body and user attributes, neither ids nor system attributes (M7).
+    pub(crate) fn size_bytes(&self) -> usize {
+        let attributes = self.extras.as_ref().map_or(0, |extras| extras.attributes.size_bytes());
+        self.body.len() + attributes
+    }
+
+    /// The same body with changed extras; this content and its other clones stay as they are.
+    pub(crate) fn with_extras(&self, change: impl FnOnce(&mut Extras)) -> Self {
+        let mut extras = self.extras.as_deref().cloned().unwrap_or_default();
+        change(&mut extras);
+        let extras = (extras != Extras::default()).then(|| Arc::new(extras));
+        Self {
+            body: Arc::clone(&self.body),
+            extras,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{MessageAttributeValue, SendMessage};
+
+    #[test]
+    fn changed_extras_leave_other_clones_alone() {
+        // L11 L30
+        let sent = SendMessage::new("x")
+            .attribute("k", MessageAttributeValue::string("v"))
+            .content;
+        let dead = sent.with_extras(|extras| extras.dead_letter_source = Some("arn".into()));
+        assert_eq!(
+            (sent.dead_letter_source(), dead.dead_letter_source().map(AsRef::as_ref)),
+            (None, Some("arn"))
+        );
+        assert!(Arc::ptr_eq(sent.body(), dead.body()) && dead.attributes() == sent.attributes());
+        let back = dead.with_extras(|extras| extras.dead_letter_source = None);
+        assert_eq!(back, sent);
+        let plain = SendMessage::new("x").content;
+        assert!(
+            plain
+                .with_extras(|extras| extras.dead_letter_source = None)
+                .extras
+                .is_none()
+        );
+    }
+}
