@@ -152,6 +152,18 @@ mod tests {
     }
 
     #[test]
+    fn wakers_of_one_millisecond_are_woken_in_the_order_they_came() {
+        let (timer, (out, woken)) = (timer(), mpsc::channel());
+        let deadline = after(2);
+        let alarms = ["a", "b", "c"].map(|what| {
+            let out = out.clone();
+            timer.wake_at(deadline, waker_fn(move || out.send(what).unwrap()))
+        });
+        assert_eq!([(); 3].map(|()| woken.recv().unwrap()), ["a", "b", "c"]);
+        drop(alarms);
+    }
+
+    #[test]
     fn a_deadline_already_reached_wakes() {
         let (out, woken) = mpsc::channel();
         let alarm = SystemClock::new().wake_at(Timestamp::ZERO, waker_fn(move || out.send(()).unwrap()));
@@ -234,8 +246,10 @@ mod tests {
         drop(first);
         for _ in 0..100 {
             drop(timer.wake_at(sleeps_until, Waker::noop().clone()));
-            assert_eq!(timer.state.lock().sleeps_until, sleeps_until);
         }
+        // Awake, it would find nothing due and sleep without end.
+        SystemClock::new().park_until(&Parker::new(), Some(after(5)));
+        assert_eq!(timer.state.lock().sleeps_until, sleeps_until);
     }
 
     #[test]

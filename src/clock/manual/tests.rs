@@ -250,6 +250,18 @@ fn a_wake_before_the_park_ends_one_park() {
 }
 
 #[test]
+fn a_thread_whose_park_was_ended_by_an_early_wake_is_busy() {
+    let (clock, parker) = (clock_at_zero(), Parker::new());
+    let is_busy = || clock.shared.state.lock().is_busy();
+    parker.waker().wake();
+    assert!(!is_busy(), "it has not parked here");
+    clock.park_until(&parker, None);
+    assert!(is_busy());
+    drop(parker);
+    assert!(!is_busy());
+}
+
+#[test]
 fn a_deadline_already_reached_ends_a_park_at_once() {
     let clock = ManualClock::at(ms(7));
     clock.park_until(&Parker::new(), Some(ms(7)));
