@@ -7,6 +7,8 @@ mod clock;
 mod error;
 mod limits;
 mod message;
+mod queue;
+mod state;
 mod sync;
 mod time;
 
@@ -22,6 +24,13 @@ pub use error::{
 };
 pub use limits::Limits;
 pub use message::{
-    AttributeContent, MessageAttributeValue, MessageAttributes, MessageId, ReceiptHandle, SendMessage, SequenceNumber,
+    AttributeContent, Content, MessageAttributeValue, MessageAttributes, MessageId, ReceiptHandle, SendMessage,
+    SequenceNumber,
 };
+pub use queue::{
+    BatchFailure, BatchResult, BatchSuccess, Budget, ChangeVisibilityBatchEntry, DeleteBatchEntry, FactChannel,
+    FactListener, Message, Metrics, MetricsReport, Queue, QueueBuilder, Receive, ReceiveFuture, SendBatchEntry,
+    SendTimeoutFuture, Sent, SentMessageSize,
+};
+pub use state::{Counts, Entry, Fact, MessagePhase, MessageSnapshot, QueueSnapshot, StaleDelete};
 pub use time::Timestamp;

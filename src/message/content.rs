@@ -15,41 +15,64 @@ pub(crate) struct Extras {
 
 static NO_ATTRIBUTES: MessageAttributes = MessageAttributes::new();
 
-/// What a stored message carries: valid by construction where it came from [`SendMessage::parse`], cheap to clone.
+/// What a stored message carries: body, attributes and ids. Checked when it was sent, cheap to clone.
+///
+/// # Examples
+/// ```
+/// use requeue::{Fact, FactChannel, Queue};
+///
+/// let (listener, facts) = FactChannel::unbounded();
+/// Queue::standard("jobs").listener(listener).build()?.send("resize cat.png")?;
+/// let Fact::Sent { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+/// assert_eq!(&**content.body(), "resize cat.png");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Content {
+pub struct Content {
     pub(super) body: Arc<str>,
     pub(super) extras: Option<Arc<Extras>>,
 }
 
 impl Content {
-    pub(crate) fn body(&self) -> &Arc<str> {
+    /// The body, byte for byte as sent (M4).
+    #[must_use]
+    pub fn body(&self) -> &Arc<str> {
         &self.body
     }
 
-    pub(crate) fn attributes(&self) -> &MessageAttributes {
+    /// The user attributes.
+    #[must_use]
+    pub fn attributes(&self) -> &MessageAttributes {
         self.extras.as_ref().map_or(&NO_ATTRIBUTES, |extras| &extras.attributes)
     }
 
-    pub(crate) fn group_id(&self) -> Option<&Arc<str>> {
+    /// The message group id, if sent with one.
+    #[must_use]
+    pub fn group_id(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.group_id.as_ref()
     }
 
-    /// The explicit deduplication id; one computed from the body (F7) is no part of the content.
-    pub(crate) fn deduplication_id(&self) -> Option<&Arc<str>> {
+    /// FIFO only: the deduplication id, given or computed from the body (F7).
+    #[must_use]
+    pub fn deduplication_id(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.deduplication_id.as_ref()
     }
 
-    pub(crate) fn trace_header(&self) -> Option<&Arc<str>> {
+    /// The X-Ray trace header, if sent with one (M22).
+    #[must_use]
+    pub fn trace_header(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.trace_header.as_ref()
     }
 
-    pub(crate) fn dead_letter_source(&self) -> Option<&Arc<str>> {
+    /// ARN of the queue that the message was dead-lettered from (L11).
+    #[must_use]
+    pub fn dead_letter_source(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.dead_letter_source.as_ref()
     }
 
     /// Size in bytes as M6 counts it: body and user attributes, neither ids nor system attributes (M7).
-    pub(crate) fn size_bytes(&self) -> usize {
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
         let attributes = self.extras.as_ref().map_or(0, |extras| extras.attributes.size_bytes());
         self.body.len() + attributes
     }

@@ -10,6 +10,7 @@ mod outgoing;
 mod parse;
 
 pub use attribute::{AttributeContent, MessageAttributeValue, MessageAttributes};
-pub(crate) use content::{Content, Extras};
+pub use content::Content;
+pub(crate) use content::Extras;
 pub use ids::{MessageId, ReceiptHandle, SequenceNumber};
 pub use outgoing::SendMessage;

@@ -1,0 +1,274 @@
+//! Batches: up to ten entries in one call, each with a result of its own (M31-M43).
+
+use {
+    super::{Message, Sent},
+    crate::{
+        error::{BatchError, check},
+        limits::Limits,
+        message::{ReceiptHandle, SendMessage},
+    },
+    std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration},
+};
+
+/// The caller's id of an entry, or none if its place serves as one.
+pub(super) type EntryId = Option<Cow<'static, str>>;
+
+/// An entry of [`Queue::send_batch`](crate::Queue::send_batch): a message, and an id that is unique in the batch.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SendBatchEntry {
+    pub(super) id: EntryId,
+    pub(super) message: SendMessage,
+}
+
+impl SendBatchEntry {
+    /// An entry whose id is 1 to 80 letters, digits, `-` or `_` (M32).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, SendBatchEntry};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let result = jobs.send_batch([SendBatchEntry::new("cat", "resize cat.png")])?;
+    /// assert_eq!(result.successful[0].id, "cat");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(id: impl Into<Cow<'static, str>>, message: impl Into<SendMessage>) -> Self {
+        Self {
+            id: Some(id.into()),
+            message: message.into(),
+        }
+    }
+}
+
+impl From<SendMessage> for SendBatchEntry {
+    fn from(message: SendMessage) -> Self {
+        Self { id: None, message }
+    }
+}
+
+impl From<&str> for SendBatchEntry {
+    fn from(body: &str) -> Self {
+        SendMessage::from(body).into()
+    }
+}
+
+impl From<String> for SendBatchEntry {
+    fn from(body: String) -> Self {
+        SendMessage::from(body).into()
+    }
+}
+
+impl From<Arc<str>> for SendBatchEntry {
+    fn from(body: Arc<str>) -> Self {
+        SendMessage::from(body).into()
+    }
+}
+
+impl<M: Into<SendMessage>> From<(&'static str, M)> for SendBatchEntry {
+    fn from((id, message): (&'static str, M)) -> Self {
+        Self::new(id, message)
+    }
+}
+
+impl<M: Into<SendMessage>> From<(String, M)> for SendBatchEntry {
+    fn from((id, message): (String, M)) -> Self {
+        Self::new(id, message)
+    }
+}
+
+/// An entry of [`Queue::delete_batch`](crate::Queue::delete_batch).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeleteBatchEntry {
+    pub(super) id: EntryId,
+    pub(super) receipt_handle: ReceiptHandle,
+}
+
+impl DeleteBatchEntry {
+    /// An entry whose id is 1 to 80 letters, digits, `-` or `_` (M32).
+    #[must_use]
+    pub fn new(id: impl Into<Cow<'static, str>>, receipt_handle: ReceiptHandle) -> Self {
+        Self {
+            id: Some(id.into()),
+            receipt_handle,
+        }
+    }
+}
+
+impl From<ReceiptHandle> for DeleteBatchEntry {
+    fn from(receipt_handle: ReceiptHandle) -> Self {
+        Self {
+            id: None,
+            receipt_handle,
+        }
+    }
+}
+
+impl From<&Message> for DeleteBatchEntry {
+    fn from(message: &Message) -> Self {
+        message.receipt_handle().into()
+    }
+}
+
+impl From<(&'static str, ReceiptHandle)> for DeleteBatchEntry {
+    fn from((id, receipt_handle): (&'static str, ReceiptHandle)) -> Self {
+        Self::new(id, receipt_handle)
+    }
+}
+
+/// An entry of [`Queue::change_visibility_batch`](crate::Queue::change_visibility_batch).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ChangeVisibilityBatchEntry {
+    pub(super) id: EntryId,
+    pub(super) receipt_handle: ReceiptHandle,
+    pub(super) visibility_timeout: Duration,
+}
+
+impl ChangeVisibilityBatchEntry {
+    /// An entry whose id is 1 to 80 letters, digits, `-` or `_` (M32); the timeout is 0 s to 12 h.
+    #[must_use]
+    pub fn new(id: impl Into<Cow<'static, str>>, receipt_handle: ReceiptHandle, visibility_timeout: Duration) -> Self {
+        Self {
+            id: Some(id.into()),
+            receipt_handle,
+            visibility_timeout,
+        }
+    }
+}
+
+impl From<(&Message, Duration)> for ChangeVisibilityBatchEntry {
+    fn from((message, visibility_timeout): (&Message, Duration)) -> Self {
+        Self {
+            id: None,
+            receipt_handle: message.receipt_handle(),
+            visibility_timeout,
+        }
+    }
+}
+
+impl From<(&'static str, ReceiptHandle, Duration)> for ChangeVisibilityBatchEntry {
+    fn from((id, receipt_handle, visibility_timeout): (&'static str, ReceiptHandle, Duration)) -> Self {
+        Self::new(id, receipt_handle, visibility_timeout)
+    }
+}
+
+/// What became of the entries of a batch: each is in one of the lists, which keep the order of the request (M38).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use = "entries of a batch fail one by one"]
+#[non_exhaustive]
+pub struct BatchResult<T> {
+    /// The entries that succeeded.
+    pub successful: Vec<BatchSuccess<T>>,
+    /// The entries that failed; the others are not affected.
+    pub failed: Vec<BatchFailure>,
+}
+
+/// An entry that succeeded.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BatchSuccess<T> {
+    /// The entry's id, or its place if it had none.
+    pub id: Cow<'static, str>,
+    /// What the single call would have answered.
+    pub output: T,
+}
+
+/// An entry that failed (M39).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BatchFailure {
+    /// The entry's id, or its place if it had none.
+    pub id: Cow<'static, str>,
+    /// Whether the caller is at fault.
+    pub sender_fault: bool,
+    /// SQS's code of the error.
+    pub code: &'static str,
+    /// The text of the error.
+    pub message: String,
+}
+
+impl BatchResult<Sent> {
+    /// The answers of the successful entries.
+    pub fn sent(&self) -> impl Iterator<Item = &Sent> {
+        self.successful.iter().map(|success| &success.output)
+    }
+}
+
+/// The entries of a request, of which there must be at least one (M31).
+pub(super) fn collect<T>(entries: impl IntoIterator<Item: Into<T>>, entry: &'static str) -> Result<Vec<T>, BatchError> {
+    let entries: Vec<T> = entries.into_iter().map(Into::into).collect();
+    if entries.is_empty() {
+        return Err(BatchError::EmptyBatchRequest { entry });
+    }
+    Ok(entries)
+}
+
+/// Every id given must be well formed (M32).
+pub(super) fn check_ids<'entries>(
+    ids: impl Iterator<Item = &'entries EntryId>,
+    limits: &Limits,
+) -> Result<(), BatchError> {
+    let limit = limits.batch_entry_id_length;
+    for id in ids.flatten() {
+        if !check::is_name(id, limit) {
+            let id = id.clone().into_owned();
+            return Err(BatchError::InvalidBatchEntryId { id, limit });
+        }
+    }
+    Ok(())
+}
+
+/// No two entries may share an id (M34), and there may not be too many (M35).
+pub(super) fn check_distinct<'entries>(
+    ids: impl ExactSizeIterator<Item = &'entries EntryId> + Clone,
+    limits: &Limits,
+) -> Result<(), BatchError> {
+    let count = ids.len();
+    if ids.clone().any(Option::is_some) {
+        let mut seen = HashSet::with_capacity(count);
+        for (place, id) in ids.enumerate() {
+            let id = name(id.clone(), place);
+            if !seen.insert(id.clone()) {
+                return Err(BatchError::BatchEntryIdsNotDistinct { id: id.into_owned() });
+            }
+        }
+    }
+    let limit = limits.batch_entries;
+    if count > limit {
+        return Err(BatchError::TooManyEntriesInBatchRequest { count, limit });
+    }
+    Ok(())
+}
+
+/// Applies the entries in order (M40) and sorts the results.
+pub(super) fn run<E, T>(
+    entries: Vec<(EntryId, E)>,
+    mut apply: impl FnMut(E) -> Result<T, (&'static str, String)>,
+) -> BatchResult<T> {
+    let mut result = BatchResult {
+        successful: Vec::with_capacity(entries.len()),
+        failed: Vec::new(),
+    };
+    for (place, (id, entry)) in entries.into_iter().enumerate() {
+        let id = name(id, place);
+        match apply(entry) {
+            Ok(output) => result.successful.push(BatchSuccess { id, output }),
+            Err((code, message)) => result.failed.push(BatchFailure {
+                id,
+                sender_fault: true,
+                code,
+                message,
+            }),
+        }
+    }
+    result
+}
+
+fn name(id: EntryId, place: usize) -> Cow<'static, str> {
+    const PLACES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    id.unwrap_or_else(|| {
+        PLACES
+            .get(place)
+            .map_or_else(|| place.to_string().into(), |place| (*place).into())
+    })
+}

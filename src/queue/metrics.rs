@@ -1,0 +1,187 @@
+//! The metrics that SQS publishes for a queue (7.2).
+
+use {
+    super::{FactListener, Queue},
+    crate::{
+        state::{Entry, Fact, MessagePhase, MessageSnapshot},
+        sync::Mutex,
+    },
+    std::{collections::HashMap, sync::Arc, time::Duration},
+};
+
+/// Sizes of sent messages in bytes, as M6 counts them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SentMessageSize {
+    /// The smallest.
+    pub min: usize,
+    /// The largest.
+    pub max: usize,
+    /// All together.
+    pub sum: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    empty_receives: u64,
+    deduplicated: u64,
+    deleted: u64,
+    received: u64,
+    sent: u64,
+    size: Option<SentMessageSize>,
+}
+
+/// A [`FactListener`] that counts what SQS counts, for any number of queues.
+///
+/// Clones share their counts. Counts start when the listener is attached and never go down.
+///
+/// # Source
+/// [Available CloudWatch metrics](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
+///
+/// # Examples
+/// ```
+/// use requeue::{Metrics, Queue};
+///
+/// let metrics = Metrics::new();
+/// let jobs = Queue::standard("jobs").listener(metrics.clone()).build()?;
+/// jobs.send("resize cat.png")?;
+/// jobs.receive().blocking()?;
+/// let report = metrics.report(&jobs);
+/// assert_eq!((report.number_of_messages_sent, report.number_of_messages_received), (1, 1));
+/// assert_eq!(report.approximate_number_of_messages_not_visible, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    queues: Arc<Mutex<HashMap<Arc<str>, Counters>>>,
+}
+
+/// One reading of all metrics of a queue: counts since the listener was attached, and gauges of this instant.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MetricsReport {
+    /// Age of the oldest message that is not deleted. A standard queue leaves out messages received three times or
+    /// more; in a dead-letter queue the age counts from the move (L18). `None` if there is none.
+    pub approximate_age_of_oldest_message: Option<Duration>,
+    /// The same without noisy groups (N11).
+    pub approximate_age_of_oldest_message_in_quiet_groups: Option<Duration>,
+    /// FIFO: groups with a message in flight.
+    pub approximate_number_of_groups_with_inflight_messages: usize,
+    /// Delayed messages.
+    pub approximate_number_of_messages_delayed: usize,
+    /// Delayed messages outside noisy groups.
+    pub approximate_number_of_messages_delayed_in_quiet_groups: usize,
+    /// Messages in flight.
+    pub approximate_number_of_messages_not_visible: usize,
+    /// Messages in flight outside noisy groups.
+    pub approximate_number_of_messages_not_visible_in_quiet_groups: usize,
+    /// Visible messages.
+    pub approximate_number_of_messages_visible: usize,
+    /// Visible messages outside noisy groups.
+    pub approximate_number_of_messages_visible_in_quiet_groups: usize,
+    /// Standard: groups that are noisy.
+    pub approximate_number_of_noisy_groups: usize,
+    /// Receives that returned nothing.
+    pub number_of_empty_receives: u64,
+    /// FIFO: sends that repeated an earlier one.
+    pub number_of_deduplicated_sent_messages: u64,
+    /// Successful deletes, repeated ones included; neither purge nor retention.
+    pub number_of_messages_deleted: u64,
+    /// Messages handed out, not calls.
+    pub number_of_messages_received: u64,
+    /// Messages sent or put in by a move task; not those that arrived as dead letters (L18).
+    pub number_of_messages_sent: u64,
+    /// `None` until a message was sent.
+    pub sent_message_size: Option<SentMessageSize>,
+}
+
+impl Metrics {
+    /// Counters at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The metrics of `queue` as of this call; counts are zero if this listener is not attached to it.
+    ///
+    /// Takes time in proportion to the messages stored, as [`Queue::snapshot`] does.
+    #[must_use]
+    pub fn report(&self, queue: &Queue) -> MetricsReport {
+        let counters = self.queues.lock().get(queue.arn()).copied().unwrap_or_default();
+        MetricsReport {
+            number_of_empty_receives: counters.empty_receives,
+            number_of_deduplicated_sent_messages: counters.deduplicated,
+            number_of_messages_deleted: counters.deleted,
+            number_of_messages_received: counters.received,
+            number_of_messages_sent: counters.sent,
+            sent_message_size: counters.size,
+            ..gauges(queue)
+        }
+    }
+}
+
+impl FactListener for Metrics {
+    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+        let mut queues = self.queues.lock();
+        let counters = queues.entry(Arc::clone(queue)).or_default();
+        match &entry.fact {
+            Fact::Sent { content, .. } => {
+                let size = content.size_bytes();
+                counters.sent += 1;
+                let before = counters.size.unwrap_or(SentMessageSize {
+                    min: size,
+                    max: size,
+                    sum: 0,
+                });
+                counters.size = Some(SentMessageSize {
+                    min: before.min.min(size),
+                    max: before.max.max(size),
+                    sum: before.sum + size as u64,
+                });
+            }
+            Fact::MovedIn { .. } => counters.sent += 1,
+            Fact::Deduplicated { .. } => counters.deduplicated += 1,
+            Fact::Received { .. } => counters.received += 1,
+            Fact::ReceivedNothing => counters.empty_receives += 1,
+            Fact::Deleted { .. } | Fact::DeletedAgain => counters.deleted += 1,
+            _ => {}
+        }
+    }
+}
+
+fn gauges(queue: &Queue) -> MetricsReport {
+    let noisy = queue.noisy_groups();
+    let snapshot = queue.snapshot();
+    let mut report = MetricsReport {
+        approximate_number_of_noisy_groups: noisy.len(),
+        approximate_number_of_groups_with_inflight_messages: queue.groups_with_in_flight(),
+        approximate_number_of_messages_delayed: snapshot.counts.approximate_number_of_messages_delayed,
+        approximate_number_of_messages_not_visible: snapshot.counts.approximate_number_of_messages_not_visible,
+        approximate_number_of_messages_visible: snapshot.counts.approximate_number_of_messages,
+        ..MetricsReport::default()
+    };
+    for message in &snapshot.messages {
+        let ages = queue.is_fifo() || message.approximate_receive_count < 3;
+        let age = ages.then(|| snapshot.at.saturating_duration_since(message.arrived_timestamp));
+        let oldest = &mut report.approximate_age_of_oldest_message;
+        *oldest = age.max(*oldest);
+        if !message
+            .message_group_id
+            .as_ref()
+            .is_some_and(|group| noisy.contains(group))
+        {
+            count_quiet(&mut report, message, age);
+        }
+    }
+    report
+}
+
+fn count_quiet(report: &mut MetricsReport, message: &MessageSnapshot, age: Option<Duration>) {
+    let oldest = &mut report.approximate_age_of_oldest_message_in_quiet_groups;
+    *oldest = age.max(*oldest);
+    *match message.phase {
+        MessagePhase::Visible => &mut report.approximate_number_of_messages_visible_in_quiet_groups,
+        MessagePhase::Delayed { .. } => &mut report.approximate_number_of_messages_delayed_in_quiet_groups,
+        MessagePhase::InFlight { .. } => &mut report.approximate_number_of_messages_not_visible_in_quiet_groups,
+    } += 1;
+}

@@ -1,0 +1,499 @@
+//! One queue as a handle: parse, read the clock once, lock, step the state machine, unlock, carry out its effects.
+//!
+//! The state is behind one lock, and no thread ever holds two of them: dead letters, wakes and facts are carried out
+//! after it is released. Receivers and senders that have to wait stand in a line kept under the same lock, so that
+//! nothing can happen between looking and going to sleep.
+
+mod batch;
+mod budget;
+mod builder;
+mod dead_letter;
+mod facts;
+mod message;
+mod metrics;
+mod receive;
+mod send;
+mod settle;
+mod waiters;
+mod waiting;
+
+pub use {
+    batch::{BatchFailure, BatchResult, BatchSuccess, ChangeVisibilityBatchEntry, DeleteBatchEntry, SendBatchEntry},
+    budget::Budget,
+    builder::QueueBuilder,
+    facts::{FactChannel, FactListener},
+    message::Message,
+    metrics::{Metrics, MetricsReport, SentMessageSize},
+    receive::{Receive, ReceiveFuture},
+    send::{SendTimeoutFuture, Sent},
+};
+pub(crate) use {builder::QueueParts, dead_letter::DeadLetterRoute};
+
+use {
+    crate::{
+        attributes::{QueueAttributes, Settings},
+        clock::Clock,
+        error::{InvalidReason, PurgeError, QueueError, SetQueueAttributesError},
+        limits::Limits,
+        message::MessageId,
+        state::{Counts, Departure, Effects, QueueSnapshot, QueueState, Refusal},
+        sync::{Condvar, Mutex, MutexGuard},
+        time::Timestamp,
+    },
+    rand::{Rng, rngs::Xoshiro256PlusPlus},
+    std::{
+        any::Any,
+        fmt,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, AtomicUsize, Ordering},
+        },
+        task::Waker,
+        thread::ThreadId,
+    },
+    waiters::Waiters,
+};
+
+/// A message queue with the semantics of Amazon SQS.
+///
+/// A handle: cloning it is cheap, and all clones are the same queue. It works alone or inside a
+/// [`Service`](crate::Service). Nothing runs in the background: what falls due is done by the next call or by a
+/// receiver that waits.
+///
+/// # Examples
+/// ```
+/// use requeue::Queue;
+///
+/// let jobs = Queue::standard("jobs").build()?;
+/// jobs.send("resize cat.png")?;
+/// for message in jobs.receive().max_messages(10).blocking()? {
+///     assert_eq!(message.body(), "resize cat.png");
+///     message.delete()?;
+/// }
+/// assert_eq!(jobs.snapshot().messages, []);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Queue {
+    inner: Arc<Inner>,
+    /// The service that owns the queue, so that a handle keeps dead-letter targets and move tasks alive.
+    keep: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// The queue behind its handles.
+pub(crate) struct Inner {
+    name: String,
+    arn: Arc<str>,
+    url: String,
+    sender_id: Arc<str>,
+    fifo: bool,
+    limits: Arc<Limits>,
+    clock: Arc<dyn Clock>,
+    budget: Budget,
+    listeners: Vec<Arc<dyn FactListener>>,
+    /// Tells this queue's receipt handles from those of any other, also of one with the same name.
+    nonce: u64,
+    /// Seals receipt handles.
+    key: u64,
+    /// What a send is checked against before the lock: copies of the settings in force.
+    maximum_message_size: AtomicUsize,
+    content_based_deduplication: AtomicBool,
+    gone: AtomicBool,
+    core: Mutex<Core>,
+    /// Signalled when a thread has finished handing on facts.
+    handed_on: Condvar,
+}
+
+/// What the lock guards.
+struct Core {
+    state: QueueState,
+    effects: Effects,
+    chance: Xoshiro256PlusPlus,
+    receivers: Waiters,
+    /// When the receiver that has waited longest will look by itself.
+    looks_at: Timestamp,
+    senders: Waiters,
+    /// What was stored, in messages and bytes, when a sender last found no room.
+    full_at: (usize, usize),
+    route: Option<DeadLetterRoute>,
+    handing_on: Option<ThreadId>,
+}
+
+impl Core {
+    fn draw_message_id(&mut self) -> MessageId {
+        let (high, low) = (self.chance.next_u64(), self.chance.next_u64());
+        MessageId::from_random(u128::from(high) << 64 | u128::from(low))
+    }
+
+    /// Whom to wake after a step: the receiver next in line if there is something to receive, or the first in line
+    /// if it would otherwise sleep past the next deadline (D11, D12).
+    fn receiver_to_wake(&mut self) -> Option<Waker> {
+        if self.state.has_receivable() {
+            return self.receivers.notify_next();
+        }
+        let deadline = self.state.next_deadline()?;
+        if deadline < self.looks_at {
+            self.looks_at = deadline;
+            return self.receivers.notify_first();
+        }
+        None
+    }
+
+    fn sender_to_wake(&mut self) -> Option<Waker> {
+        let (messages, bytes) = self.full_at;
+        if self.state.len() < messages || self.state.bytes() < bytes {
+            return self.senders.notify_next();
+        }
+        None
+    }
+}
+
+impl Inner {
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// The core, unless the queue has been deleted.
+    fn enter(&self) -> Option<MutexGuard<'_, Core>> {
+        let core = self.core.lock();
+        (!self.is_gone()).then_some(core)
+    }
+
+    /// Ends a step: releases the lock, wakes who has something to do, and hands on the facts of the step.
+    #[inline]
+    fn leave(&self, mut core: MutexGuard<'_, Core>) {
+        if core.receivers.is_empty() && core.senders.is_empty() && !core.has_facts() {
+            return;
+        }
+        let receiver = if core.receivers.is_empty() {
+            None
+        } else {
+            core.receiver_to_wake()
+        };
+        let sender = if core.senders.is_empty() {
+            None
+        } else {
+            core.sender_to_wake()
+        };
+        let facts = core.has_facts();
+        drop(core);
+        for waker in receiver.into_iter().chain(sender) {
+            waker.wake();
+        }
+        if facts {
+            self.hand_on_facts();
+        }
+    }
+
+    /// One step of the state machine, if the queue is alive.
+    fn step<R>(&self, step: impl FnOnce(&mut QueueState, Timestamp, &mut Effects) -> R) -> Option<R> {
+        let now = self.clock.now();
+        let mut core = self.enter()?;
+        let Core { state, effects, .. } = &mut *core;
+        let result = step(state, now, effects);
+        self.leave(core);
+        Some(result)
+    }
+
+    fn mirror(&self, settings: &Settings) {
+        self.maximum_message_size
+            .store(settings.maximum_message_size, Ordering::Relaxed);
+        self.content_based_deduplication
+            .store(settings.content_based_deduplication, Ordering::Relaxed);
+    }
+}
+
+impl Queue {
+    /// The name, on a FIFO queue with its suffix `.fifo` (Q1, Q2).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The Amazon Resource Name, `arn:aws:sqs:<region>:<account>:<name>` (Q6).
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.inner.arn
+    }
+
+    /// The queue URL, `https://sqs.<region>.amazonaws.com/<account>/<name>` (Q6). Nothing listens there.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// Whether it is a FIFO queue.
+    #[must_use]
+    pub fn is_fifo(&self) -> bool {
+        self.inner.fifo
+    }
+
+    /// The three counters of SQS, exact as of this call (C1-C3); all zero once the queue is deleted.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let counts = self.inner.step(|state, now, out| {
+            state.advance(now, out);
+            state.counts()
+        });
+        counts.unwrap_or_default()
+    }
+
+    /// Every message, its phase, deadline and receive count, without changing anything: what is due counts as done.
+    ///
+    /// Takes time and memory in proportion to the messages stored; bodies are shared, not copied.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{MessagePhase, Queue};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let held = jobs.receive().blocking()?;
+    /// let snapshot = jobs.snapshot();
+    /// assert_eq!(snapshot.messages[0].phase, MessagePhase::InFlight { until: held[0].invisible_until() });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> QueueSnapshot {
+        let now = self.inner.clock.now();
+        self.inner.core.lock().state.snapshot(now)
+    }
+
+    /// The message groups of a standard queue that are noisy as of this call, the one with the fewest messages in
+    /// flight first (N3, N5); always empty on a FIFO queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert!(jobs.noisy_groups().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn noisy_groups(&self) -> Vec<Arc<str>> {
+        let noisy = self.inner.step(|state, now, out| {
+            state.advance(now, out);
+            state.noisy_groups()
+        });
+        noisy.unwrap_or_default()
+    }
+
+    /// How many receivers wait in line, threads and futures together.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert_eq!(jobs.waiting(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inner.core.lock().receivers.len()
+    }
+
+    /// The settings in force.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert_eq!(jobs.settings().visibility_timeout.as_secs(), 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.inner.core.lock().state.settings().clone()
+    }
+
+    /// Changes the attributes that are given, all or none (Q28), at once (Q39).
+    ///
+    /// Retention acts on stored messages, and so does the delay of a FIFO queue; the visibility timeout and the
+    /// delay of a standard queue act on later calls only (Q40). A redrive policy names another queue and is set by
+    /// [`Service::set_attributes`](crate::Service::set_attributes); here it can only be removed.
+    ///
+    /// # Errors
+    /// `InvalidAttributeName`, `InvalidAttributeValue` (Q16-Q26), `InvalidParameterValue` for a redrive policy,
+    /// `QueueDoesNotExist`.
+    ///
+    /// # Source
+    /// [`SetQueueAttributes`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, QueueAttributes};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.set_attributes(QueueAttributes::new().visibility_timeout(Duration::from_secs(5)))?;
+    /// assert_eq!(jobs.settings().visibility_timeout.as_secs(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_attributes(&self, attributes: QueueAttributes) -> Result<(), SetQueueAttributesError> {
+        let before = self.settings();
+        if self.inner.is_gone() {
+            return Err(SetQueueAttributesError::QueueDoesNotExist);
+        }
+        let mut settings = attributes.apply(&before, &self.inner.limits)?;
+        if let Some(policy) = settings
+            .redrive_policy
+            .as_ref()
+            .filter(|it| Some(*it) != before.redrive_policy.as_ref())
+        {
+            return Err(policy.refused(InvalidReason::TargetUnknown).into());
+        }
+        settings.last_modified_timestamp = self.inner.clock.now();
+        if settings.redrive_policy.is_none() {
+            self.set_dead_letter_route(None);
+        }
+        self.replace_settings(settings);
+        Ok(())
+    }
+
+    /// Deletes all messages: visible, in flight and delayed; on a FIFO queue also the memory of sends (D43-D47).
+    ///
+    /// # Errors
+    /// `PurgeQueueInProgress` within 60 seconds of the last purge (D44), `QueueDoesNotExist`.
+    ///
+    /// # Source
+    /// [`PurgeQueue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.purge()?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+    /// assert_eq!(jobs.purge().unwrap_err().code(), "PurgeQueueInProgress");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn purge(&self) -> Result<(), PurgeError> {
+        let purged: Option<Result<(), Refusal>> = self.inner.step(QueueState::purge);
+        purged
+            .ok_or(PurgeError::QueueDoesNotExist)?
+            .map_err(|_| PurgeError::PurgeQueueInProgress {
+                queue: self.inner.name.clone(),
+                interval: self.inner.limits.purge_interval,
+            })
+    }
+
+    /// Deletes the queue with all it holds; receivers that wait end at once with `QueueDoesNotExist` (Q35, Q38).
+    ///
+    /// A queue of a service is deleted with [`Service::delete_queue`](crate::Service::delete_queue), which also
+    /// frees its name.
+    ///
+    /// # Errors
+    /// `QueueDoesNotExist` if it is deleted already (C8).
+    ///
+    /// # Source
+    /// [`DeleteQueue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.delete_queue()?;
+    /// assert_eq!(jobs.send("resize cat.png").unwrap_err().code(), "QueueDoesNotExist");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delete_queue(&self) -> Result<(), QueueError> {
+        let now = self.inner.clock.now();
+        let mut core = self.inner.enter().ok_or(QueueError::QueueDoesNotExist)?;
+        let Core { state, effects, .. } = &mut *core;
+        state.end(now, effects);
+        self.inner.gone.store(true, Ordering::Release);
+        core.route = None;
+        let mut wakers = core.receivers.notify_all();
+        wakers.extend(core.senders.notify_all());
+        drop(core);
+        wakers.into_iter().for_each(Waker::wake);
+        self.inner.hand_on_facts();
+        Ok(())
+    }
+}
+
+/// What a service builds on.
+impl Queue {
+    pub(crate) fn keep_alive(self, owner: Arc<dyn Any + Send + Sync>) -> Self {
+        Self {
+            keep: Some(owner),
+            ..self
+        }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.inner.is_gone()
+    }
+
+    fn groups_with_in_flight(&self) -> usize {
+        self.inner.core.lock().state.groups_with_in_flight()
+    }
+
+    /// Puts other settings in force, with their effect on stored messages.
+    pub(crate) fn replace_settings(&self, settings: Settings) {
+        self.inner.mirror(&settings);
+        self.inner
+            .step(|state, now, out| state.replace_settings(now, settings, out));
+    }
+
+    pub(crate) fn set_dead_letter_route(&self, route: Option<DeadLetterRoute>) {
+        self.inner.core.lock().route = route;
+    }
+
+    /// Takes the oldest visible message towards another queue; [`departed`](Self::departed) or
+    /// [`departure_refused`](Self::departure_refused) must follow.
+    pub(crate) fn depart_for_move(&self) -> Option<Departure> {
+        let now = self.inner.clock.now();
+        let mut core = self.inner.enter()?;
+        let Core { state, effects, .. } = &mut *core;
+        state.depart_oldest(now, effects);
+        let departure = effects.departures.pop();
+        self.inner.leave(core);
+        departure
+    }
+
+    /// Takes in a message from a move task; false if the queue is deleted.
+    pub(crate) fn arrive_by_move(&self, departure: &Departure) -> bool {
+        let now = self.inner.clock.now();
+        let Some(mut core) = self.inner.enter() else {
+            return false;
+        };
+        let message_id = core.draw_message_id();
+        let Core { state, effects, .. } = &mut *core;
+        state.arrive_by_move(now, departure, message_id, effects);
+        self.inner.leave(core);
+        true
+    }
+
+    pub(crate) fn departed(&self, departure: &Departure) {
+        self.inner.departed(departure);
+    }
+
+    pub(crate) fn departure_refused(&self, departure: &Departure) {
+        self.inner.departure_refused(departure);
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("arn", &self.inner.arn)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("arn", &self.arn).finish_non_exhaustive()
+    }
+}

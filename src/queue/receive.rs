@@ -1,0 +1,324 @@
+//! Receiving: one loop for short polls, blocked threads and futures.
+
+use {
+    super::{
+        Core, Inner, Message, Queue,
+        waiters::Ticket,
+        waiting::{Attempt, Step, Waiting, block_on},
+    },
+    crate::{
+        clock::Clock,
+        error::{InvalidParameterValue, InvalidReason, ReceiveError, check},
+        state::{ReceiveRequest, Refusal},
+        time::Timestamp,
+    },
+    rand::Rng,
+    std::{
+        fmt,
+        future::{Future, IntoFuture},
+        pin::Pin,
+        sync::Arc,
+        task::{Context, Poll, Waker},
+        time::Duration,
+    },
+};
+
+/// A receive to be made: set what differs from the defaults, then end in [`blocking`](Self::blocking) or `.await`.
+///
+/// # Source
+/// [`ReceiveMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html).
+#[derive(Clone, Debug)]
+#[must_use = "a receive does nothing until it is blocked on or awaited"]
+pub struct Receive<'queue> {
+    inner: &'queue Arc<Inner>,
+    request: Request,
+}
+
+#[derive(Clone, Debug)]
+struct Request {
+    max_messages: usize,
+    visibility_timeout: Option<Duration>,
+    wait_time: Option<Duration>,
+    attempt_id: Option<Arc<str>>,
+    attribute_names: Option<Vec<String>>,
+}
+
+impl Queue {
+    /// Begins a receive: one message, the queue's own visibility timeout and wait time, all attributes.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let messages = jobs.receive().max_messages(10).visibility_timeout(Duration::from_secs(5)).blocking()?;
+    /// assert_eq!(messages[0].body(), "resize cat.png");
+    /// assert!(jobs.receive().blocking()?.is_empty()); // in flight
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(jobs.receive().blocking()?[0].approximate_receive_count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn receive(&self) -> Receive<'_> {
+        Receive {
+            inner: &self.inner,
+            request: Request {
+                max_messages: 1,
+                visibility_timeout: None,
+                wait_time: None,
+                attempt_id: None,
+                attribute_names: None,
+            },
+        }
+    }
+}
+
+impl<'queue> Receive<'queue> {
+    /// At most this many messages, 1 to 10; fewer may come (D5). The default is 1.
+    pub const fn max_messages(mut self, max_messages: usize) -> Self {
+        self.request.max_messages = max_messages;
+        self
+    }
+
+    /// How long the messages stay hidden from other consumers, 0 s to 12 h; zero leaves them visible (D4, D6).
+    pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
+        self.request.visibility_timeout = Some(timeout);
+        self
+    }
+
+    /// How long to wait for a first message, 0 s to 20 s; zero asks once, whatever the queue's attribute says (D4).
+    pub const fn wait_time(mut self, wait_time: Duration) -> Self {
+        self.request.wait_time = Some(wait_time);
+        self
+    }
+
+    /// `ReceiveRequestAttemptId`: within five minutes another receive with the same id gets the same messages under
+    /// the same handles (F32). 1 to 128 characters; ignored on a standard queue (F31).
+    pub fn receive_request_attempt_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.request.attempt_id = Some(id.into());
+        self
+    }
+
+    /// Only the user attributes that these names select: exact names, `prefix.*`, or `All` (M44).
+    pub fn message_attribute_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.request.attribute_names = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Receives, blocking the thread while it waits; empty if the wait time is over (D10).
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for a parameter out of range or an attempt that cannot be replayed (F33), `OverLimit`
+    /// for a short poll on a standard queue with too many messages in flight (D15), `QueueDoesNotExist`, also if
+    /// the queue is deleted meanwhile (Q38).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert!(jobs.receive().blocking()?.is_empty());
+    /// assert_eq!(jobs.receive().max_messages(11).blocking().unwrap_err().code(), "InvalidParameterValue");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn blocking(self) -> Result<Vec<Message>, ReceiveError> {
+        block_on(self.check()?)
+    }
+
+    /// Parameter ranges, in the order of SQS's model (X11).
+    fn check(self) -> Result<Look<'queue>, ReceiveError> {
+        let (request, limits) = (&self.request, &self.inner.limits);
+        if self.inner.is_gone() {
+            return Err(ReceiveError::QueueDoesNotExist);
+        }
+        check::max_number_of_messages(request.max_messages, limits)?;
+        if let Some(timeout) = request.visibility_timeout {
+            check::visibility_timeout(timeout, limits)?;
+        }
+        if let Some(wait) = request.wait_time {
+            check::wait_time(wait, limits)?;
+        }
+        if let Some(id) = request.attempt_id.as_ref().filter(|_| self.inner.fifo) {
+            check::check_id("ReceiveRequestAttemptId", id, limits)?;
+        }
+        Ok(Look {
+            inner: self.inner,
+            request: self.request,
+            deadline: None,
+            long_poll: false,
+            ticket: None,
+        })
+    }
+}
+
+/// A receive under way.
+struct Look<'queue> {
+    inner: &'queue Arc<Inner>,
+    request: Request,
+    /// When the wait is over; decided by the first look.
+    deadline: Option<Timestamp>,
+    long_poll: bool,
+    ticket: Option<Ticket>,
+}
+
+impl Attempt for Look<'_> {
+    type Output = Result<Vec<Message>, ReceiveError>;
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
+        loop {
+            let now = self.inner.clock.now();
+            let Some(mut core) = self.inner.enter() else {
+                self.ticket = None;
+                return Step::Done(Err(ReceiveError::QueueDoesNotExist));
+            };
+            let wait = self
+                .request
+                .wait_time
+                .unwrap_or(core.state.settings().receive_message_wait_time);
+            let deadline = *self.deadline.get_or_insert(now.saturating_add(wait));
+            self.long_poll |= deadline > now;
+            let received = self.receive(&mut core, now);
+            let departures = std::mem::take(&mut core.effects.departures);
+            let empty = received.as_ref().is_ok_and(Vec::is_empty);
+            if empty && departures.is_empty() && now < deadline {
+                return Step::Wait(self.wait_in_line(core, deadline, waker()));
+            }
+            // Room may have been made by the departures, and a long poll goes on waiting (L7).
+            let again = empty && now < deadline;
+            let route = core.route.clone().filter(|_| !departures.is_empty());
+            if !again {
+                if empty {
+                    let Core { state, effects, .. } = &mut *core;
+                    state.received_nothing(effects);
+                }
+                core.leave_line(&mut self.ticket);
+            }
+            self.inner.leave(core);
+            self.inner.transfer(route.as_ref(), &departures);
+            if !again {
+                return Step::Done(received.map(|messages| self.select_attributes(messages)));
+            }
+        }
+    }
+}
+
+impl Look<'_> {
+    fn receive(&self, core: &mut Core, now: Timestamp) -> Result<Vec<Message>, ReceiveError> {
+        let chance = core.chance.next_u64();
+        let redrive = core.route.as_ref().is_some_and(|route| route.target().is_some());
+        let Core { state, effects, .. } = core;
+        let request = ReceiveRequest {
+            max_messages: self.request.max_messages,
+            visibility_timeout: self.request.visibility_timeout,
+            long_poll: self.long_poll,
+            chance,
+            attempt_id: self.request.attempt_id.as_ref(),
+            redrive,
+        };
+        let mut messages = Vec::new();
+        let outcome = state.receive(now, &request, effects, &mut |delivery| {
+            if messages.capacity() == 0 {
+                messages.reserve_exact(request.max_messages);
+            }
+            messages.push(Message::new(self.inner, delivery));
+        });
+        match outcome {
+            Ok(()) => Ok(messages),
+            Err(Refusal::NotRetryable) => {
+                let id = self.request.attempt_id.as_deref().unwrap_or_default();
+                let reason = InvalidReason::NotRetryable;
+                Err(InvalidParameterValue::of("ReceiveRequestAttemptId", id, reason).into())
+            }
+            Err(_) => Err(ReceiveError::OverLimit),
+        }
+    }
+
+    /// Goes to sleep in line; says when to look again without being woken. Only the first in line looks at the
+    /// queue's own deadlines, so that a thousand sleepers are not woken by one of them.
+    fn wait_in_line(
+        &mut self,
+        mut core: crate::sync::MutexGuard<'_, Core>,
+        deadline: Timestamp,
+        waker: Waker,
+    ) -> Timestamp {
+        core.receivers.park(&mut self.ticket, waker);
+        let mut until = deadline;
+        if core.receivers.is_first(self.ticket) {
+            let next = core.state.next_deadline().unwrap_or(Timestamp::MAX);
+            core.looks_at = next;
+            until = until.min(next);
+        }
+        self.inner.leave(core);
+        until
+    }
+
+    fn select_attributes(&self, mut messages: Vec<Message>) -> Vec<Message> {
+        if let Some(names) = &self.request.attribute_names {
+            messages.iter_mut().for_each(|message| message.keep_attributes(names));
+        }
+        messages
+    }
+}
+
+impl Core {
+    /// Takes a receiver out of line; if it was to look at the next deadline, the next in line has to.
+    fn leave_line(&mut self, ticket: &mut Option<Ticket>) {
+        if self.receivers.is_first(*ticket) {
+            self.looks_at = Timestamp::MAX;
+        }
+        self.receivers.leave(ticket);
+    }
+}
+
+impl Drop for Look<'_> {
+    /// A receiver that gives up passes its wake on: nothing it would have received stays hidden from the others.
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            let mut core = self.inner.core.lock();
+            core.leave_line(&mut self.ticket);
+            self.inner.leave(core);
+        }
+    }
+}
+
+/// A receive as a future, for any executor; dropping it loses no message and hides none.
+///
+/// It wakes by [`std::task::Waker`] alone. While it is kept but not polled, another receiver may have to wait longer
+/// than necessary for a message whose timeout ends meanwhile.
+#[must_use = "futures do nothing unless polled"]
+pub struct ReceiveFuture<'queue> {
+    state: Result<Waiting<Look<'queue>>, Option<ReceiveError>>,
+}
+
+impl Future for ReceiveFuture<'_> {
+    type Output = Result<Vec<Message>, ReceiveError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.state {
+            Ok(waiting) => Pin::new(waiting).poll(context),
+            Err(error) => Poll::Ready(Err(error.take().unwrap_or(ReceiveError::QueueDoesNotExist))),
+        }
+    }
+}
+
+impl fmt::Debug for ReceiveFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceiveFuture").finish_non_exhaustive()
+    }
+}
+
+impl<'queue> IntoFuture for Receive<'queue> {
+    type Output = Result<Vec<Message>, ReceiveError>;
+    type IntoFuture = ReceiveFuture<'queue>;
+
+    fn into_future(self) -> ReceiveFuture<'queue> {
+        ReceiveFuture {
+            state: self.check().map(Waiting::new).map_err(Some),
+        }
+    }
+}

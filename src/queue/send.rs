@@ -1,0 +1,373 @@
+//! Sending: checks before the lock, admission under it, waiting for room where a budget asks for it.
+
+use {
+    super::{
+        Core, Inner, Queue,
+        batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
+        waiters::Ticket,
+        waiting::{Attempt, Step, Waiting, block_on},
+    },
+    crate::{
+        clock::Clock,
+        error::{BudgetLimit, InvalidParameterValue, MissingParameter, SendBatchError, SendError},
+        message::{Content, MessageId, SendMessage, SequenceNumber},
+        state::Incoming,
+        time::Timestamp,
+    },
+    sha2::{Digest, Sha256},
+    std::{
+        fmt,
+        future::Future,
+        pin::Pin,
+        sync::{Arc, atomic::Ordering},
+        task::{Context, Poll, Waker},
+        time::Duration,
+    },
+};
+
+/// What a send answers (M49).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Sent {
+    /// The id of the message; of the original if the send repeated one on a FIFO queue (F11).
+    pub message_id: MessageId,
+    /// FIFO only (F37).
+    pub sequence_number: Option<SequenceNumber>,
+}
+
+impl Queue {
+    /// Stores a message; it is counted and can be received before the call returns (D2).
+    ///
+    /// A text is a message, and so is a [`SendMessage`] with attributes, a delay or ids. On a FIFO queue a group id is
+    /// required, and a repetition within five minutes stores nothing and answers as the original did (F11).
+    ///
+    /// # Errors
+    /// `MissingParameter` for an empty body (M1) or a FIFO message without group (F2), `InvalidMessageContents` (M3),
+    /// `InvalidParameterValue` for everything out of range, `QueueDoesNotExist`, and
+    /// [`QueueFull`](SendError::QueueFull) with the message if the queue's [`Budget`](crate::Budget) is used up.
+    ///
+    /// # Source
+    /// [`SendMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, SendMessage};
+    ///
+    /// let orders = Queue::fifo("orders.fifo").content_based_deduplication(true).build()?;
+    /// let first = orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
+    /// let again = orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
+    /// assert_eq!(first, again);
+    /// assert_eq!(orders.counts().approximate_number_of_messages, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {
+        let parsed = self.inner.parse(message.into())?;
+        let now = self.inner.clock.now();
+        let mut core = self.inner.enter().ok_or(SendError::QueueDoesNotExist)?;
+        let sent = core.admit(&self.inner, now, parsed);
+        self.inner.leave(core);
+        sent.map_err(SendError::from)
+    }
+
+    /// [`send`](Self::send) for an async caller.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_async(&self, message: impl Into<SendMessage> + Send) -> Result<Sent, SendError> {
+        self.send(message)
+    }
+
+    /// [`send`](Self::send), blocking up to `wait` for room if the queue's [`Budget`](crate::Budget) is used up.
+    ///
+    /// Senders are let in longest first. A queue without a budget never waits.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); [`QueueFull`](SendError::QueueFull) with the message when the wait is over.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Budget, Queue};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().messages(1)).build()?;
+    /// jobs.send_timeout("one", Duration::from_millis(5))?;
+    /// assert!(jobs.send_timeout("two", Duration::from_millis(5)).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_timeout(&self, message: impl Into<SendMessage>, wait: Duration) -> Result<Sent, SendError> {
+        block_on(Admission::new(&self.inner, message.into(), wait))
+    }
+
+    /// [`send_timeout`](Self::send_timeout) as a future; dropping it sends nothing.
+    ///
+    /// # Errors
+    /// As [`send_timeout`](Self::send_timeout).
+    pub fn send_timeout_async(&self, message: impl Into<SendMessage>, wait: Duration) -> SendTimeoutFuture<'_> {
+        SendTimeoutFuture {
+            waiting: Waiting::new(Admission::new(&self.inner, message.into(), wait)),
+        }
+    }
+
+    /// Stores up to ten messages in the order given, each with a result of its own.
+    ///
+    /// An entry is a text, a [`SendMessage`], or either with an id: `("a", message)`. Without one its id is its
+    /// place, `"0"` and so on. If the call fails, nothing is stored (M37).
+    ///
+    /// # Errors
+    /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchRequestTooLong`, `BatchEntryIdsNotDistinct`,
+    /// `TooManyEntriesInBatchRequest`, `InvalidParameterValue` for a FIFO entry without ids (M31-M36),
+    /// `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`].
+    ///
+    /// # Source
+    /// [`SendMessageBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let result = jobs.send_batch(["resize cat.png", ""])?;
+    /// assert_eq!(result.successful[0].id, "0");
+    /// assert_eq!((result.failed[0].id.as_ref(), result.failed[0].code), ("1", "MissingParameter"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_batch<E: Into<SendBatchEntry>>(
+        &self,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<BatchResult<Sent>, SendBatchError> {
+        let inner = &self.inner;
+        if inner.is_gone() {
+            return Err(SendBatchError::QueueDoesNotExist);
+        }
+        let entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
+        check_ids(entries.iter().map(|entry| &entry.id), &inner.limits)?;
+        let size: usize = entries.iter().map(|entry| entry.message.size_bytes()).sum();
+        if size > inner.limits.batch_bytes {
+            let limit = inner.limits.batch_bytes;
+            return Err(SendBatchError::BatchRequestTooLong { size, limit });
+        }
+        check_distinct(entries.iter().map(|entry| &entry.id), &inner.limits)?;
+        inner.check_batch_ids(&entries)?;
+        let parsed: Vec<_> = entries
+            .into_iter()
+            .map(|entry| (entry.id, inner.parse(entry.message)))
+            .collect();
+        let now = inner.clock.now();
+        let mut core = inner.enter().ok_or(SendBatchError::QueueDoesNotExist)?;
+        let result = run(parsed, |message| {
+            let sent = message.and_then(|message| core.admit(inner, now, message).map_err(SendError::from));
+            sent.map_err(|error| {
+                let error = error.in_batch();
+                (error.code(), error.to_string())
+            })
+        });
+        inner.leave(core);
+        Ok(result)
+    }
+
+    /// [`send_batch`](Self::send_batch) for an async caller.
+    ///
+    /// # Errors
+    /// As [`send_batch`](Self::send_batch).
+    pub async fn send_batch_async<E: Into<SendBatchEntry>>(
+        &self,
+        entries: impl IntoIterator<Item = E> + Send,
+    ) -> Result<BatchResult<Sent>, SendBatchError> {
+        self.send_batch(entries)
+    }
+}
+
+/// A message that has passed every check that needs no lock.
+struct Parsed {
+    content: Content,
+    delay: Option<Duration>,
+}
+
+/// There is no room for a message.
+struct Full {
+    message: Parsed,
+    messages: usize,
+    bytes: usize,
+    limit: BudgetLimit,
+}
+
+impl From<Full> for SendError {
+    fn from(full: Full) -> Self {
+        let Parsed { content, delay } = full.message;
+        Self::QueueFull {
+            message: Box::new(SendMessage::from_parts(content, delay)),
+            messages: full.messages,
+            bytes: full.bytes,
+            limit: full.limit,
+        }
+    }
+}
+
+impl Inner {
+    fn parse(&self, message: SendMessage) -> Result<Parsed, SendError> {
+        if self.is_gone() {
+            return Err(SendError::QueueDoesNotExist);
+        }
+        let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
+        let (content, delay) = message.parse(&self.limits, maximum_message_size, self.fifo)?;
+        let content = if self.fifo {
+            self.complete_ids(content)?
+        } else {
+            content
+        };
+        Ok(Parsed { content, delay })
+    }
+
+    /// A FIFO message needs a group, and a deduplication id of its own or by its content (F2, F7, F8).
+    fn complete_ids(&self, content: Content) -> Result<Content, SendError> {
+        if content.group_id().is_none() {
+            return Err(MissingParameter::new("MessageGroupId").into());
+        }
+        if content.deduplication_id().is_some() {
+            return Ok(content);
+        }
+        if !self.content_based_deduplication.load(Ordering::Relaxed) {
+            return Err(InvalidParameterValue::NoDeduplicationId.into());
+        }
+        let id = data_encoding::HEXLOWER.encode(&Sha256::digest(content.body().as_bytes()));
+        Ok(content.with_extras(|extras| extras.deduplication_id = Some(id.into())))
+    }
+
+    /// In a batch a missing id fails the whole call, under another code than in a single send (M36).
+    fn check_batch_ids(&self, entries: &[SendBatchEntry]) -> Result<(), InvalidParameterValue> {
+        if !self.fifo {
+            return Ok(());
+        }
+        let by_content = self.content_based_deduplication.load(Ordering::Relaxed);
+        for SendBatchEntry { message, .. } in entries {
+            if message.get_message_group_id().is_none() {
+                return Err(InvalidParameterValue::Missing(MissingParameter::new("MessageGroupId")));
+            }
+            if message.get_message_deduplication_id().is_none() && !by_content {
+                return Err(InvalidParameterValue::NoDeduplicationId);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Stores the message if the budget has room for it; a repeated send needs none.
+    fn admit(&mut self, inner: &Inner, now: Timestamp, message: Parsed) -> Result<Sent, Full> {
+        if inner.budget != super::Budget::new() {
+            self.state.advance(now, &mut self.effects);
+            let (messages, bytes) = (self.state.len(), self.state.bytes());
+            if let Some(limit) = inner.budget.broken_by(messages, bytes, message.content.size_bytes()) {
+                if !inner.fifo || self.state.original(&message.content).is_none() {
+                    return Err(Full {
+                        message,
+                        messages,
+                        bytes,
+                        limit,
+                    });
+                }
+            }
+        }
+        let message_id = self.draw_message_id();
+        let incoming = Incoming {
+            message_id,
+            content: message.content,
+            delay: message.delay,
+        };
+        let accepted = self.state.send(now, incoming, &mut self.effects);
+        Ok(Sent {
+            message_id: accepted.message_id,
+            sequence_number: accepted.sequence_number,
+        })
+    }
+}
+
+/// A send that waits for room.
+struct Admission<'queue> {
+    inner: &'queue Arc<Inner>,
+    /// Taken by the attempt that ends it.
+    message: Option<Result<Parsed, SendError>>,
+    wait: Duration,
+    deadline: Option<Timestamp>,
+    ticket: Option<Ticket>,
+}
+
+impl<'queue> Admission<'queue> {
+    fn new(inner: &'queue Arc<Inner>, message: SendMessage, wait: Duration) -> Self {
+        Self {
+            inner,
+            message: Some(inner.parse(message)),
+            wait,
+            deadline: None,
+            ticket: None,
+        }
+    }
+}
+
+impl Attempt for Admission<'_> {
+    type Output = Result<Sent, SendError>;
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
+        let message = match self.message.take() {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return Step::Done(Err(error)),
+            None => return Step::Done(Err(SendError::QueueDoesNotExist)),
+        };
+        let now = self.inner.clock.now();
+        let Some(mut core) = self.inner.enter() else {
+            self.ticket = None;
+            return Step::Done(Err(SendError::QueueDoesNotExist));
+        };
+        let deadline = *self.deadline.get_or_insert(now.saturating_add(self.wait));
+        let result = match core.admit(self.inner, now, message) {
+            Err(full) if now < deadline => {
+                core.full_at = (full.messages, full.bytes);
+                core.senders.park(&mut self.ticket, waker());
+                let expiry = core.state.next_expiry().unwrap_or(Timestamp::MAX);
+                self.message = Some(Ok(full.message));
+                self.inner.leave(core);
+                return Step::Wait(deadline.min(expiry));
+            }
+            result => result,
+        };
+        core.senders.leave(&mut self.ticket);
+        core.full_at = (usize::MAX, usize::MAX);
+        self.inner.leave(core);
+        Step::Done(result.map_err(SendError::from))
+    }
+}
+
+impl Drop for Admission<'_> {
+    /// A sender that gives up lets the next one look.
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            let mut core = self.inner.core.lock();
+            core.senders.leave(&mut self.ticket);
+            core.full_at = (usize::MAX, usize::MAX);
+            self.inner.leave(core);
+        }
+    }
+}
+
+/// A send that waits for room, as a future for any executor.
+#[must_use = "futures do nothing unless polled"]
+pub struct SendTimeoutFuture<'queue> {
+    waiting: Waiting<Admission<'queue>>,
+}
+
+impl Future for SendTimeoutFuture<'_> {
+    type Output = Result<Sent, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.waiting).poll(context)
+    }
+}
+
+impl fmt::Debug for SendTimeoutFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendTimeoutFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! Which messages a FIFO queue may hand out: the prefix rule (F18) and the order between groups (F22).
+
+use {
+    super::super::{
+        lane::{Lane, LaneKind, Links},
+        record::{ByGroupOrder, BySequence, Phase, Record, Records},
+        slab::{Slab, Slot},
+    },
+    std::{collections::HashMap, sync::Arc},
+};
+
+/// All messages of one group id, whatever their phase.
+#[derive(Debug)]
+struct Group {
+    id: Arc<str>,
+    messages: Lane<ByGroupOrder>,
+    in_flight: usize,
+    /// Since when the head has been visible, while it is: then, and only then, the group stands in the order.
+    available_since: Option<u64>,
+    by_availability: Links,
+}
+
+#[derive(Debug)]
+struct ByAvailability;
+
+impl LaneKind for ByAvailability {
+    type Node = Group;
+    type Key = Option<u64>;
+
+    fn key(group: &Group) -> Option<u64> {
+        group.available_since
+    }
+    fn links(group: &Group) -> Links {
+        group.by_availability
+    }
+    fn links_mut(group: &mut Group) -> &mut Links {
+        &mut group.by_availability
+    }
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Fifo {
+    groups: Slab<Group>,
+    by_id: HashMap<Arc<str>, Slot>,
+    /// Groups whose head is visible, in the order in which the heads became so.
+    available: Lane<ByAvailability>,
+    /// Visible messages of all groups, locked or not, for moves (L31).
+    visible: Lane<BySequence>,
+    groups_with_in_flight: usize,
+}
+
+impl Fifo {
+    pub(crate) fn new() -> Self {
+        Self {
+            groups: Slab::new(),
+            by_id: HashMap::new(),
+            available: Lane::new(),
+            visible: Lane::new(),
+            groups_with_in_flight: 0,
+        }
+    }
+
+    pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
+        let id = records[slot].content.group_id().cloned().unwrap_or_default();
+        let groups = &mut self.groups;
+        let group = *self.by_id.entry(id).or_insert_with_key(|id| {
+            groups.insert(Group {
+                id: Arc::clone(id),
+                messages: Lane::new(),
+                in_flight: 0,
+                available_since: None,
+                by_availability: Links::NONE,
+            })
+        });
+        records[slot].group = group;
+        self.groups[group].messages.insert(records, slot);
+        self.refresh(records, group);
+    }
+
+    /// The message is about to leave the queue; the last one takes its group along.
+    pub(crate) fn release(&mut self, records: &mut Records, slot: Slot) {
+        let group = records[slot].group;
+        self.groups[group].messages.remove(records, slot);
+        self.refresh(records, group);
+        if self.groups[group].messages.is_empty() {
+            let group = self.groups.remove(group);
+            self.by_id.remove(&group.id);
+        }
+    }
+
+    pub(crate) fn insert_visible(&mut self, records: &mut Records, slot: Slot) {
+        self.visible.insert(records, slot);
+        self.refresh(records, records[slot].group);
+    }
+
+    /// The group is put in order by [`refresh`](Self::refresh) once the record's phase has changed.
+    pub(crate) fn remove_visible(&mut self, records: &mut Records, slot: Slot) {
+        self.visible.remove(records, slot);
+    }
+
+    pub(crate) fn oldest_visible(&self, records: &Records) -> Option<Slot> {
+        self.visible.first(records)
+    }
+
+    pub(crate) fn reception_began(&mut self, record: &Record) {
+        let group = &mut self.groups[record.group];
+        group.in_flight += 1;
+        self.groups_with_in_flight += usize::from(group.in_flight == 1);
+    }
+
+    pub(crate) fn reception_ended(&mut self, record: &Record) {
+        let group = &mut self.groups[record.group];
+        group.in_flight -= 1;
+        self.groups_with_in_flight -= usize::from(group.in_flight == 0);
+    }
+
+    pub(crate) const fn groups_with_in_flight(&self) -> usize {
+        self.groups_with_in_flight
+    }
+
+    /// The group whose turn it is.
+    pub(crate) fn first_group(&self) -> Option<Slot> {
+        self.available.first(&self.groups)
+    }
+
+    /// Takes a group out of the order for the length of one receive; [`refresh`](Self::refresh) puts it back.
+    pub(crate) fn set_aside(&mut self, group: Slot) {
+        self.available.remove(&mut self.groups, group);
+        self.groups[group].available_since = None;
+    }
+
+    /// The message to look at after `previous` in the group, departing ones passed over.
+    pub(crate) fn next_in_group(&self, records: &Records, group: Slot, previous: Option<Slot>) -> Option<Slot> {
+        let messages = &self.groups[group].messages;
+        let mut next = match previous {
+            None => messages.first(records),
+            Some(slot) => messages.after(records, slot),
+        };
+        while let Some(slot) = next {
+            if !matches!(records[slot].phase, Phase::Departing { .. }) {
+                return Some(slot);
+            }
+            next = messages.after(records, slot);
+        }
+        None
+    }
+
+    /// Puts the group where its head belongs: a visible head makes it available, any other hides it (F18).
+    pub(crate) fn refresh(&mut self, records: &Records, group: Slot) {
+        let head = self.next_in_group(records, group, None);
+        let since = head.and_then(|slot| match records[slot].phase {
+            Phase::Visible { since } => Some(since),
+            _ => None,
+        });
+        if self.groups[group].available_since == since {
+            return;
+        }
+        if self.groups[group].available_since.is_some() {
+            self.available.remove(&mut self.groups, group);
+        }
+        self.groups[group].available_since = since;
+        if since.is_some() {
+            self.available.insert(&mut self.groups, group);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+}

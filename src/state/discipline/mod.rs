@@ -1,0 +1,89 @@
+//! The two disciplines: in which order, and under which locks, messages are handed out.
+
+mod fair;
+mod fifo;
+mod standard;
+
+pub(crate) use {
+    fifo::Fifo,
+    standard::{Reach, Standard},
+};
+
+use {
+    super::{
+        record::{Record, Records},
+        slab::Slot,
+    },
+    crate::time::Timestamp,
+};
+
+/// How this queue orders its visible messages.
+#[derive(Debug)]
+pub(crate) enum Discipline {
+    Standard(Standard),
+    Fifo(Fifo),
+}
+
+impl Discipline {
+    /// A record was stored; if it is visible, [`became_visible`](Self::became_visible) follows.
+    pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
+        match self {
+            Self::Standard(standard) => standard.admit(records, slot),
+            Self::Fifo(fifo) => fifo.admit(records, slot),
+        }
+    }
+
+    /// The record is about to be removed; if it was visible, [`left_visible`](Self::left_visible) came before.
+    pub(crate) fn release(&mut self, records: &mut Records, slot: Slot) {
+        match self {
+            Self::Standard(standard) => standard.release(&records[slot]),
+            Self::Fifo(fifo) => fifo.release(records, slot),
+        }
+    }
+
+    /// The record's phase is visible since this instant.
+    pub(crate) fn became_visible(&mut self, records: &mut Records, slot: Slot) {
+        match self {
+            Self::Standard(standard) => standard.insert_visible(records, slot),
+            Self::Fifo(fifo) => fifo.insert_visible(records, slot),
+        }
+    }
+
+    /// The record's phase is about to be another than visible; [`phase_changed`](Self::phase_changed) follows.
+    pub(crate) fn leaves_visible(&mut self, records: &mut Records, slot: Slot) {
+        match self {
+            Self::Standard(standard) => standard.remove_visible(records, slot),
+            Self::Fifo(fifo) => fifo.remove_visible(records, slot),
+        }
+    }
+
+    /// The record's phase is another than before; if it is visible, [`became_visible`](Self::became_visible) does
+    /// this too.
+    pub(crate) fn phase_changed(&mut self, records: &Records, slot: Slot) {
+        if let Self::Fifo(fifo) = self {
+            fifo.refresh(records, records[slot].group);
+        }
+    }
+
+    /// The visible message that has been in the queue longest, locked groups and noisy tenants included (L31).
+    pub(crate) fn oldest_visible(&self, records: &Records) -> Option<Slot> {
+        match self {
+            Self::Standard(standard) => standard.oldest_visible(records),
+            Self::Fifo(fifo) => fifo.oldest_visible(records),
+        }
+    }
+
+    pub(crate) fn reception_began(&mut self, record: &Record) {
+        match self {
+            Self::Standard(standard) => standard.reception_began(record),
+            Self::Fifo(fifo) => fifo.reception_began(record),
+        }
+    }
+
+    pub(crate) fn reception_ended(&mut self, record: &Record, now: Timestamp) {
+        match self {
+            Self::Standard(standard) => standard.reception_ended(record, now),
+            Self::Fifo(fifo) => fifo.reception_ended(record),
+        }
+    }
+}

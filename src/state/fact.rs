@@ -1,0 +1,129 @@
+//! What happened in a queue, as data.
+
+use crate::{
+    message::{Content, MessageId},
+    time::Timestamp,
+};
+
+/// One transition of a queue.
+///
+/// A message's life is the list of facts that carry its id, from [`Sent`](Self::Sent), [`Arrived`](Self::Arrived)
+/// or [`MovedIn`](Self::MovedIn) to the fact by which it left.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Fact {
+    /// A send was accepted.
+    #[non_exhaustive]
+    Sent {
+        /// The id drawn for the message.
+        message_id: MessageId,
+        /// Body, attributes and ids.
+        content: Content,
+        /// When the message can first be received: the send itself, or the end of its delay.
+        visible_at: Timestamp,
+    },
+    /// A send to a FIFO queue repeated one of the last five minutes and stored nothing (F11).
+    #[non_exhaustive]
+    Deduplicated {
+        /// The message that the original send stored.
+        message_id: MessageId,
+    },
+    /// A message was handed to a consumer.
+    #[non_exhaustive]
+    Received {
+        /// The message.
+        message_id: MessageId,
+        /// `ApproximateReceiveCount`, this receive included.
+        receive_count: u32,
+        /// When it becomes visible again; the instant of the receive itself if the timeout was zero.
+        invisible_until: Timestamp,
+    },
+    /// A receive ended without a message.
+    ReceivedNothing,
+    /// A message in flight got another visibility timeout.
+    #[non_exhaustive]
+    VisibilityChanged {
+        /// The message.
+        message_id: MessageId,
+        /// When it becomes visible again.
+        invisible_until: Timestamp,
+    },
+    /// A message in flight became visible again: its timeout ended or was set to zero.
+    #[non_exhaustive]
+    Returned {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// A delayed message became visible.
+    #[non_exhaustive]
+    DelayEnded {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// A consumer deleted a message.
+    #[non_exhaustive]
+    Deleted {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// A delete succeeded for a message that was gone already (D19).
+    DeletedAgain,
+    /// A message reached the end of its retention.
+    #[non_exhaustive]
+    Expired {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// A message received too often left for the dead-letter queue, which has it.
+    #[non_exhaustive]
+    DeadLettered {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// A message came in by a dead-letter move.
+    #[non_exhaustive]
+    Arrived {
+        /// The message; its id is that of its first send.
+        message_id: MessageId,
+        /// Body, attributes and ids, the source queue's ARN among them.
+        content: Content,
+        /// Receives so far, in all queues.
+        receive_count: u32,
+    },
+    /// A move task took a message out of this queue.
+    #[non_exhaustive]
+    MovedOut {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// A move task put a message into this queue.
+    #[non_exhaustive]
+    MovedIn {
+        /// The id drawn for it here (L30).
+        message_id: MessageId,
+        /// Body, attributes and ids.
+        content: Content,
+    },
+    /// All messages were purged.
+    #[non_exhaustive]
+    Purged {
+        /// How many.
+        messages: usize,
+    },
+    /// The queue's settings were replaced.
+    SettingsChanged,
+    /// The queue was deleted with all it held.
+    QueueDeleted,
+}
+
+/// A fact with its place in the queue's history.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Counts the queue's facts from 1 without gaps.
+    pub number: u64,
+    /// When it happened; never earlier than the entry before.
+    pub at: Timestamp,
+    /// What happened.
+    pub fact: Fact,
+}

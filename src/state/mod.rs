@@ -1,0 +1,48 @@
+//! One queue as a pure state machine.
+//!
+//! Nothing here reads a clock, takes a lock or draws a random number: `now`, ids and chance are arguments, and what
+//! must happen elsewhere is written into [`Effects`] for the caller to carry out. A message is in exactly one phase:
+//!
+//! ```text
+//! send --> Delayed --> Visible <--> InFlight --> deleted      (purge and retention end any phase)
+//!                         +--> Departing --> held by another queue
+//! ```
+//!
+//! Methods come in four families: *commands* (`send`, `receive`, `delete`, `change_visibility`, `purge`,
+//! `replace_settings`, `end`), *transfers* (`depart_oldest`, `departed`, `departure_refused`, `arrive_*`), *time*
+//! (`advance`, `next_deadline`) and *looks* (`counts`, `snapshot`, `has_receivable`, `noisy_groups`). Each command
+//! fires what is due before it acts, and an earlier `now` is read as the latest seen.
+//!
+//! Invariants:
+//! 1. A record stands in the retention lane, in one lane of its phase (none while departing), and in its group.
+//! 2. A visible record of a standard queue is what its shard offers; a FIFO group is offered exactly while its
+//!    first message that is not departing is visible (F18).
+//! 3. `delayed`, `in_flight` and `departing` count the records of those phases; the rest is visible.
+//!
+//! Words that are ours and not SQS's: a *lane* is an ordered set that is cheap while it fills in order; a *tenant* is
+//! the messages of one group id on a standard queue; a *reception* is the time between a receive and its end; a
+//! *departure* is a message on its way to another queue.
+
+mod deadlines;
+mod dedup;
+mod discipline;
+mod effects;
+mod fact;
+mod lane;
+mod queue;
+mod receive;
+mod record;
+mod slab;
+mod snapshot;
+mod transfer;
+
+pub(crate) use {
+    effects::{Cause, Departure, Effects},
+    queue::{Accepted, Incoming, QueueState, Refusal},
+    receive::{Delivery, Receipt, ReceiveRequest},
+};
+pub use {
+    fact::{Entry, Fact},
+    queue::{Counts, StaleDelete},
+    snapshot::{MessagePhase, MessageSnapshot, QueueSnapshot},
+};

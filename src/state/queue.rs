@@ -1,0 +1,458 @@
+//! The state of one queue: what is stored, what falls due, what was sent.
+
+use {
+    super::{
+        deadlines::{Deadlines, Due},
+        dedup::{Attempts, Deduplication},
+        discipline::{Discipline, Fifo, Standard},
+        effects::Effects,
+        fact::Fact,
+        record::{Phase, Record, Records},
+        slab::{Slab, Slot},
+    },
+    crate::{
+        attributes::Settings,
+        limits::Limits,
+        message::{Content, MessageId, SequenceNumber},
+        time::Timestamp,
+    },
+    std::{sync::Arc, time::Duration},
+};
+
+/// Whether a standard queue deletes a message by a handle older than its latest receive (D20).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StaleDelete {
+    /// The message is deleted.
+    #[default]
+    Delete,
+    /// The call succeeds and the message stays.
+    Ignore,
+}
+
+/// Why a call changed nothing. The caller words it as SQS does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Refusal {
+    /// The reception of this handle is over (D19, FIFO).
+    HandleExpired,
+    /// The message is gone or not hidden by this handle (D19).
+    NotAvailable,
+    /// The timeout would hide one reception for too long (D26).
+    BeyondTotal,
+    /// As many messages are in flight as may be (D15).
+    OverLimit,
+    /// What the attempt received has changed since (F33).
+    NotRetryable,
+    /// The last purge is too recent (D44).
+    PurgeInProgress,
+}
+
+/// A message to store.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) message_id: MessageId,
+    pub(crate) content: Content,
+    /// The request's own delay.
+    pub(crate) delay: Option<Duration>,
+}
+
+/// What a send answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Accepted {
+    pub(crate) message_id: MessageId,
+    pub(crate) sequence_number: Option<SequenceNumber>,
+}
+
+/// How many messages are in which phase (C1-C3).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Visible messages; on a FIFO queue also those that a locked group holds back.
+    pub approximate_number_of_messages: usize,
+    /// Messages in flight.
+    pub approximate_number_of_messages_not_visible: usize,
+    /// Messages whose delay has not ended.
+    pub approximate_number_of_messages_delayed: usize,
+}
+
+/// See the [module](super).
+#[derive(Debug)]
+pub(crate) struct QueueState {
+    pub(super) settings: Settings,
+    pub(super) limits: Arc<Limits>,
+    pub(super) stale_delete: StaleDelete,
+    /// The latest time seen.
+    pub(super) now: Timestamp,
+    pub(super) records: Records,
+    pub(super) deadlines: Deadlines,
+    pub(super) discipline: Discipline,
+    pub(super) deduplication: Deduplication,
+    pub(super) attempts: Attempts,
+    pub(super) delayed: usize,
+    pub(super) in_flight: usize,
+    pub(super) departing: usize,
+    bytes: usize,
+    next_sequence: u64,
+    became_visible: u64,
+    purged_at: Option<Timestamp>,
+    /// Empty between calls; kept for its memory.
+    pub(super) visited_groups: Vec<Slot>,
+}
+
+impl QueueState {
+    /// An empty queue; `shards` is 1 in the strict profile, `salt` spreads messages over more.
+    pub(crate) fn new(
+        settings: Settings,
+        limits: Arc<Limits>,
+        stale_delete: StaleDelete,
+        shards: usize,
+        salt: u64,
+    ) -> Self {
+        let discipline = if settings.fifo_queue {
+            Discipline::Fifo(Fifo::new())
+        } else {
+            Discipline::Standard(Standard::new(shards, salt, &limits))
+        };
+        Self {
+            deduplication: Deduplication::new(settings.deduplication_scope),
+            settings,
+            limits,
+            stale_delete,
+            now: Timestamp::ZERO,
+            records: Slab::new(),
+            deadlines: Deadlines::new(),
+            discipline,
+            attempts: Attempts::default(),
+            delayed: 0,
+            in_flight: 0,
+            departing: 0,
+            bytes: 0,
+            next_sequence: 0,
+            became_visible: 0,
+            purged_at: None,
+            visited_groups: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.settings.fifo_queue
+    }
+
+    /// Messages stored, whatever their phase.
+    pub(crate) const fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Bytes of all bodies and user attributes stored (M6).
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Counts as of the latest time seen; a departing message still counts as visible here.
+    pub(crate) const fn counts(&self) -> Counts {
+        Counts {
+            approximate_number_of_messages: self.records.len() - self.delayed - self.in_flight,
+            approximate_number_of_messages_not_visible: self.in_flight,
+            approximate_number_of_messages_delayed: self.delayed,
+        }
+    }
+
+    /// FIFO: groups with any message in flight (7.2).
+    pub(crate) const fn groups_with_in_flight(&self) -> usize {
+        match &self.discipline {
+            Discipline::Standard(_) => 0,
+            Discipline::Fifo(fifo) => fifo.groups_with_in_flight(),
+        }
+    }
+
+    /// Standard: the tenants that are noisy (N3), the one with the fewest messages in flight first.
+    pub(crate) fn noisy_groups(&mut self) -> Vec<Arc<str>> {
+        match &mut self.discipline {
+            Discipline::Standard(standard) => standard.noisy_groups(self.now, self.in_flight, &self.limits),
+            Discipline::Fifo(_) => Vec::new(),
+        }
+    }
+
+    /// Stores a message, or answers with the original if it repeats a send of the last five minutes (F9-F11).
+    pub(crate) fn send(&mut self, now: Timestamp, incoming: Incoming, out: &mut Effects) -> Accepted {
+        let now = self.advance(now, out);
+        let Incoming {
+            message_id,
+            content,
+            delay,
+        } = incoming;
+        if self.is_fifo() {
+            if let Some(original) = self.original(&content) {
+                out.fact(now, || Fact::Deduplicated {
+                    message_id: original.message_id,
+                });
+                return original;
+            }
+            self.remember(&content, message_id);
+        }
+        let delay = match delay {
+            Some(delay) if !self.is_fifo() => delay,
+            _ => self.settings.delay,
+        };
+        let visible_at = now.saturating_add(delay);
+        out.fact(now, || Fact::Sent {
+            message_id,
+            content: content.clone(),
+            visible_at,
+        });
+        let phase = if visible_at > now {
+            Phase::Delayed { until: visible_at }
+        } else {
+            Phase::Visible { since: 0 }
+        };
+        let sequence = self.next_sequence;
+        self.store(Record::new(sequence, message_id, content, now, phase));
+        Accepted {
+            message_id,
+            sequence_number: self.is_fifo().then(|| SequenceNumber::new(sequence)),
+        }
+    }
+
+    /// Whether a send of this content would be answered with an earlier one.
+    pub(crate) fn original(&mut self, content: &Content) -> Option<Accepted> {
+        self.deduplication.advance(self.now);
+        let original = self
+            .deduplication
+            .original(content.group_id()?, content.deduplication_id()?)?;
+        Some(Accepted {
+            message_id: original.message_id,
+            sequence_number: Some(SequenceNumber::new(original.sequence)),
+        })
+    }
+
+    fn remember(&mut self, content: &Content, message_id: MessageId) {
+        if let (Some(group), Some(id)) = (content.group_id(), content.deduplication_id()) {
+            let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
+            self.deduplication
+                .remember(group, id, message_id, self.next_sequence, forgotten_at);
+        }
+    }
+
+    /// Removes every message, and on a FIFO queue the memory of sends (D43-D47).
+    pub(crate) fn purge(&mut self, now: Timestamp, out: &mut Effects) -> Result<(), Refusal> {
+        let now = self.advance(now, out);
+        let busy_until = self.purged_at.map(|at| at.saturating_add(self.limits.purge_interval));
+        if busy_until.is_some_and(|until| now < until) {
+            return Err(Refusal::PurgeInProgress);
+        }
+        self.purged_at = Some(now);
+        let messages = self.records.len();
+        self.empty();
+        out.fact(now, || Fact::Purged { messages });
+        Ok(())
+    }
+
+    /// Ends the queue's life (Q35).
+    pub(crate) fn end(&mut self, now: Timestamp, out: &mut Effects) {
+        let now = self.advance(now, out);
+        self.empty();
+        out.fact(now, || Fact::QueueDeleted);
+    }
+
+    /// Forgets every message and all memory of them; sequence numbers go on (D47).
+    fn empty(&mut self) {
+        self.records.clear();
+        self.deadlines = Deadlines::new();
+        match &mut self.discipline {
+            Discipline::Standard(standard) => standard.clear(&self.limits),
+            Discipline::Fifo(fifo) => fifo.clear(),
+        }
+        self.deduplication.clear();
+        self.attempts.clear();
+        (self.delayed, self.in_flight, self.departing, self.bytes) = (0, 0, 0, 0);
+    }
+
+    /// Puts other settings in force, with their effect on stored messages (Q40, D31, D35, D40, F16).
+    pub(crate) fn replace_settings(&mut self, now: Timestamp, settings: Settings, out: &mut Effects) {
+        let now = self.advance(now, out);
+        let old = std::mem::replace(&mut self.settings, settings);
+        if self.is_fifo() && old.delay != self.settings.delay {
+            self.delay_anew();
+        }
+        if old.deduplication_scope != self.settings.deduplication_scope {
+            let acts_at = now.saturating_add(self.limits.deduplication_scope_change_delay);
+            self.deduplication
+                .change_scope(self.settings.deduplication_scope, acts_at);
+        }
+        out.fact(now, || Fact::SettingsChanged);
+        self.deadlines.not_before = Timestamp::ZERO;
+        self.advance(now, out);
+    }
+
+    /// Every delayed message of a FIFO queue waits for the queue's own delay, counted from its send (D35).
+    fn delay_anew(&mut self) {
+        let delayed = self
+            .records
+            .iter()
+            .filter(|(_, it)| matches!(it.phase, Phase::Delayed { .. }));
+        let mut slots: Vec<Slot> = delayed.map(|(slot, _)| slot).collect();
+        slots.sort_unstable_by_key(|&slot| self.records[slot].sequence);
+        self.deadlines.delayed.clear();
+        for slot in slots {
+            let record = &mut self.records[slot];
+            record.phase = Phase::Delayed {
+                until: record.sent_at.saturating_add(self.settings.delay),
+            };
+            self.deadlines.delayed.insert(&mut self.records, slot);
+        }
+    }
+
+    /// Moves time on and fires what is due; an earlier `now` is read as the latest seen, which is answered.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: Timestamp, out: &mut Effects) -> Timestamp {
+        self.now = self.now.max(now);
+        if self.now >= self.deadlines.not_before {
+            self.fire(out);
+        }
+        self.now
+    }
+
+    fn fire(&mut self, out: &mut Effects) {
+        loop {
+            match self
+                .deadlines
+                .first(&self.records, self.settings.message_retention_period)
+            {
+                Some((at, Due::Expires, slot)) if at <= self.now => {
+                    let message_id = self.records[slot].message_id;
+                    self.remove(slot, at);
+                    out.fact(at, || Fact::Expired { message_id });
+                }
+                Some((at, Due::Ends, slot)) if at <= self.now => self.end_of_wait(slot, at, out),
+                later => {
+                    self.deadlines.not_before = later.map_or(Timestamp::MAX, |(at, ..)| at);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A delay or a visibility timeout ended by itself.
+    fn end_of_wait(&mut self, slot: Slot, at: Timestamp, out: &mut Effects) {
+        let message_id = self.records[slot].message_id;
+        let delayed = matches!(self.records[slot].phase, Phase::Delayed { .. });
+        self.make_visible(slot, at);
+        out.fact(at, || {
+            if delayed {
+                Fact::DelayEnded { message_id }
+            } else {
+                Fact::Returned { message_id }
+            }
+        });
+    }
+
+    /// When a parked receiver should look again although nobody called.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let end = self.deadlines.next_end(&self.records);
+        let unlocks = if self.is_fifo() { self.next_expiry() } else { None };
+        end.into_iter().chain(unlocks).min()
+    }
+
+    /// When the next message expires and so makes room.
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        self.deadlines
+            .next_expiry(&self.records, self.settings.message_retention_period)
+    }
+
+    /// Whether a receive would find a message to deliver or to dead-letter.
+    pub(crate) fn has_receivable(&self) -> bool {
+        self.in_flight < self.in_flight_limit()
+            && match &self.discipline {
+                Discipline::Standard(_) => self.records.len() > self.delayed + self.in_flight + self.departing,
+                Discipline::Fifo(fifo) => fifo.first_group().is_some(),
+            }
+    }
+
+    pub(super) fn in_flight_limit(&self) -> usize {
+        if self.is_fifo() {
+            self.limits.in_flight_fifo
+        } else {
+            self.limits.in_flight_standard
+        }
+    }
+
+    pub(super) fn take_sequence(&mut self) -> u64 {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        sequence
+    }
+
+    /// Files a record whose phase is delayed or visible, as the last in the queue's order.
+    pub(super) fn store(&mut self, mut record: Record) -> Slot {
+        record.sequence = self.take_sequence();
+        record.arrived_at = self.now;
+        self.bytes += record.content.size_bytes();
+        let visible = record.is_visible();
+        if visible {
+            record.phase = self.visible_from_here();
+        }
+        self.deadlines.expect_at(
+            record
+                .retention_base
+                .saturating_add(self.settings.message_retention_period),
+        );
+        if let Phase::Delayed { until } = record.phase {
+            self.deadlines.expect_at(until);
+        }
+        let slot = self.records.insert(record);
+        self.deadlines.retention.insert(&mut self.records, slot);
+        self.discipline.admit(&mut self.records, slot);
+        if visible {
+            self.discipline.became_visible(&mut self.records, slot);
+        } else {
+            self.delayed += 1;
+            self.deadlines.delayed.insert(&mut self.records, slot);
+        }
+        slot
+    }
+
+    /// The next of the events by which messages become visible (F22).
+    pub(super) fn visible_from_here(&mut self) -> Phase {
+        self.became_visible += 1;
+        Phase::Visible {
+            since: self.became_visible,
+        }
+    }
+
+    /// Takes a record out of whatever order its phase stands in, before the phase changes.
+    pub(super) fn leave_phase(&mut self, slot: Slot, at: Timestamp) {
+        match self.records[slot].phase {
+            Phase::Visible { .. } => self.discipline.leaves_visible(&mut self.records, slot),
+            Phase::Delayed { .. } => {
+                self.deadlines.delayed.remove(&mut self.records, slot);
+                self.delayed -= 1;
+            }
+            Phase::InFlight { .. } => {
+                self.deadlines.in_flight.remove(&mut self.records, slot);
+                self.in_flight -= 1;
+                self.discipline.reception_ended(&self.records[slot], at);
+            }
+            Phase::Departing { .. } => self.departing -= 1,
+        }
+    }
+
+    pub(super) fn make_visible(&mut self, slot: Slot, at: Timestamp) {
+        self.leave_phase(slot, at);
+        self.records[slot].phase = self.visible_from_here();
+        self.discipline.became_visible(&mut self.records, slot);
+    }
+
+    /// Takes a message out of the queue for good.
+    pub(super) fn remove(&mut self, slot: Slot, at: Timestamp) -> Record {
+        self.leave_phase(slot, at);
+        self.deadlines.retention.remove(&mut self.records, slot);
+        self.discipline.release(&mut self.records, slot);
+        let record = self.records.remove(slot);
+        self.bytes -= record.content.size_bytes();
+        record
+    }
+}

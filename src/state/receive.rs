@@ -1,0 +1,367 @@
+//! Receiving, and what a receipt handle can do.
+
+use {
+    super::{
+        dedup::Handed,
+        discipline::{Discipline, Reach},
+        effects::{Cause, Effects},
+        fact::Fact,
+        queue::{QueueState, Refusal, StaleDelete},
+        record::{Phase, Record},
+        slab::Slot,
+    },
+    crate::{
+        message::{Content, MessageId, SequenceNumber},
+        time::Timestamp,
+    },
+    std::{sync::Arc, time::Duration},
+};
+
+/// One look for messages.
+#[derive(Debug)]
+pub(crate) struct ReceiveRequest<'request> {
+    pub(crate) max_messages: usize,
+    /// The request's own timeout; the queue's if absent (D23).
+    pub(crate) visibility_timeout: Option<Duration>,
+    /// A long poll asks every shard and is never refused (D10, D15).
+    pub(crate) long_poll: bool,
+    /// Draws the shard of a short poll in the sampled profile.
+    pub(crate) chance: u64,
+    /// FIFO only (F31).
+    pub(crate) attempt_id: Option<&'request Arc<str>>,
+    /// Whether messages received too often leave; false while no dead-letter queue can take them (L9).
+    pub(crate) redrive: bool,
+}
+
+/// What a handle names: a message and one reception of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Receipt {
+    pub(crate) slot: Slot,
+    pub(crate) sequence: u64,
+    pub(crate) reception: u32,
+}
+
+/// A message as handed to a consumer.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) receipt: Receipt,
+    pub(crate) message_id: MessageId,
+    pub(crate) content: Content,
+    pub(crate) sent_at: Timestamp,
+    pub(crate) first_received_at: Timestamp,
+    pub(crate) invisible_until: Timestamp,
+    pub(crate) receive_count: u32,
+    pub(crate) sequence_number: Option<SequenceNumber>,
+}
+
+/// The messages of one receive under way.
+struct Hand<'hand, F> {
+    room: usize,
+    now: Timestamp,
+    timeout: Duration,
+    max_receive_count: Option<u32>,
+    handed: Option<Vec<Handed>>,
+    deliver: &'hand mut F,
+    out: &'hand mut Effects,
+}
+
+impl QueueState {
+    /// Hands out what may be received as of `now`, at most as many as asked for.
+    pub(crate) fn receive<F: FnMut(Delivery)>(
+        &mut self,
+        now: Timestamp,
+        request: &ReceiveRequest<'_>,
+        out: &mut Effects,
+        deliver: &mut F,
+    ) -> Result<(), Refusal> {
+        let now = self.advance(now, out);
+        let timeout = request.visibility_timeout.unwrap_or(self.settings.visibility_timeout);
+        let attempt_id = request.attempt_id.filter(|_| self.is_fifo());
+        if let Some(id) = attempt_id {
+            self.attempts.advance(now, self.limits.receive_attempt_interval);
+            if let Some(handed) = self.attempts.get(id) {
+                let handed = handed.to_vec();
+                return self.replay(&handed, timeout, out, deliver);
+            }
+        }
+        let free = self.in_flight_limit().saturating_sub(self.in_flight);
+        if free == 0 && !self.is_fifo() && !request.long_poll {
+            return Err(Refusal::OverLimit);
+        }
+        let policy = self.settings.redrive_policy.as_ref().filter(|_| request.redrive);
+        let mut hand = Hand {
+            room: request.max_messages.min(free),
+            now,
+            timeout,
+            max_receive_count: policy.map(|it| it.max_receive_count),
+            handed: attempt_id.map(|_| Vec::new()),
+            deliver,
+            out,
+        };
+        if self.is_fifo() {
+            self.fill_from_groups(&mut hand);
+        } else {
+            let reach = if request.long_poll {
+                Reach::AllShards
+            } else {
+                Reach::OneShard(request.chance)
+            };
+            self.fill_in_order(reach, &mut hand);
+        }
+        if let (Some(id), Some(handed)) = (attempt_id, hand.handed) {
+            self.attempts.remember(now, id, handed);
+        }
+        Ok(())
+    }
+
+    /// Standard: message by message in the discipline's order (D49, N4).
+    fn fill_in_order<F: FnMut(Delivery)>(&mut self, reach: Reach, hand: &mut Hand<'_, F>) {
+        let Discipline::Standard(standard) = &mut self.discipline else {
+            return;
+        };
+        let selection = standard.select(hand.now, self.in_flight, reach, &self.limits);
+        // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
+        let mut seen = Vec::new();
+        while hand.room > 0 {
+            let Discipline::Standard(standard) = &mut self.discipline else {
+                break;
+            };
+            let Some(slot) = standard.first(&self.records, &selection) else {
+                break;
+            };
+            standard.remove_visible(&mut self.records, slot);
+            if self.is_over_limit(slot, hand) {
+                self.depart(slot, Cause::DeadLetter, hand.out);
+            } else if self.hand_out(slot, hand) {
+                seen.push(slot);
+            }
+        }
+        for slot in seen {
+            self.discipline.became_visible(&mut self.records, slot);
+        }
+    }
+
+    /// FIFO: the receivable prefix of one group after the other (F18, F19, F22).
+    fn fill_from_groups<F: FnMut(Delivery)>(&mut self, hand: &mut Hand<'_, F>) {
+        let mut visited = std::mem::take(&mut self.visited_groups);
+        while hand.room > 0 {
+            let Discipline::Fifo(fifo) = &mut self.discipline else {
+                break;
+            };
+            let Some(group) = fifo.first_group() else {
+                break;
+            };
+            fifo.set_aside(group);
+            visited.push(group);
+            self.fill_from_group(group, hand);
+        }
+        if let Discipline::Fifo(fifo) = &mut self.discipline {
+            for group in visited.drain(..) {
+                fifo.refresh(&self.records, group);
+            }
+        }
+        self.visited_groups = visited;
+    }
+
+    fn fill_from_group<F: FnMut(Delivery)>(&mut self, group: Slot, hand: &mut Hand<'_, F>) {
+        let mut previous = None;
+        while hand.room > 0 {
+            let Discipline::Fifo(fifo) = &mut self.discipline else {
+                return;
+            };
+            let Some(slot) = fifo.next_in_group(&self.records, group, previous) else {
+                return;
+            };
+            if !self.records[slot].is_visible() {
+                return;
+            }
+            previous = Some(slot);
+            fifo.remove_visible(&mut self.records, slot);
+            if self.is_over_limit(slot, hand) {
+                self.depart(slot, Cause::DeadLetter, hand.out);
+            } else if self.hand_out(slot, hand) {
+                self.discipline.became_visible(&mut self.records, slot);
+            }
+        }
+    }
+
+    /// Whether the message was received as often as this queue allows (L6, L8).
+    fn is_over_limit<F>(&self, slot: Slot, hand: &Hand<'_, F>) -> bool {
+        hand.max_receive_count
+            .is_some_and(|max| self.records[slot].queue_receive_count >= max)
+    }
+
+    /// Begins a reception of a message that stands in no order of visible messages; says whether it stays visible,
+    /// which it does when the timeout is zero (D6).
+    fn hand_out<F: FnMut(Delivery)>(&mut self, slot: Slot, hand: &mut Hand<'_, F>) -> bool {
+        let now = hand.now;
+        let until = now.saturating_add(hand.timeout);
+        let hides = until > now;
+        let phase = if hides {
+            Phase::InFlight { until }
+        } else {
+            self.visible_from_here()
+        };
+        let fifo = self.is_fifo();
+        let record = &mut self.records[slot];
+        if record.receive_count == 0 {
+            record.first_received_at = now;
+        }
+        record.phase = phase;
+        record.received_at = now;
+        record.receive_count = record.receive_count.saturating_add(1);
+        record.queue_receive_count = record.queue_receive_count.saturating_add(1);
+        record.visibility_changed = false;
+        let (message_id, receive_count) = (record.message_id, record.receive_count);
+        let delivery = delivery(slot, record, until, fifo);
+        if let Some(handed) = &mut hand.handed {
+            handed.push(Handed {
+                slot,
+                sequence: record.sequence,
+                reception: record.queue_receive_count,
+            });
+        }
+        if hides {
+            self.deadlines.expect_at(until);
+            self.deadlines.in_flight.insert(&mut self.records, slot);
+            self.in_flight += 1;
+            self.discipline.reception_began(&self.records[slot]);
+        }
+        hand.out.fact(now, || Fact::Received {
+            message_id,
+            receive_count,
+            invisible_until: until,
+        });
+        hand.room -= 1;
+        (hand.deliver)(delivery);
+        !hides
+    }
+
+    /// Answers a repeated attempt with the messages of the first, hidden anew from this instant (F32, F33).
+    fn replay<F: FnMut(Delivery)>(
+        &mut self,
+        handed: &[Handed],
+        timeout: Duration,
+        out: &mut Effects,
+        deliver: &mut F,
+    ) -> Result<(), Refusal> {
+        let now = self.now;
+        let intact = handed.iter().all(|it| {
+            self.records.get(it.slot).is_some_and(|record| {
+                record.sequence == it.sequence
+                    && record.is_in_flight()
+                    && record.queue_receive_count == it.reception
+                    && !record.visibility_changed
+            })
+        });
+        if !intact {
+            return Err(Refusal::NotRetryable);
+        }
+        let until = now.saturating_add(timeout);
+        for it in handed {
+            self.hide_until(it.slot, until, out);
+            let record = &mut self.records[it.slot];
+            record.received_at = now;
+            deliver(delivery(it.slot, record, until, true));
+        }
+        Ok(())
+    }
+
+    /// A receive that found nothing until its time was up.
+    pub(crate) fn received_nothing(&self, out: &mut Effects) {
+        out.fact(self.now, || Fact::ReceivedNothing);
+    }
+
+    /// Deletes by handle, as table D19 says.
+    pub(crate) fn delete(&mut self, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
+        let now = self.advance(now, out);
+        let Some(record) = self.held(receipt) else {
+            out.fact(now, || Fact::DeletedAgain);
+            return Ok(());
+        };
+        let message_id = record.message_id;
+        let latest = record.queue_receive_count == receipt.reception;
+        if self.is_fifo() && !(latest && record.is_in_flight()) {
+            return Err(Refusal::HandleExpired);
+        }
+        if latest || self.stale_delete == StaleDelete::Delete {
+            self.remove(receipt.slot, now);
+            out.fact(now, || Fact::Deleted { message_id });
+        }
+        Ok(())
+    }
+
+    /// Sets the visibility timeout of the current reception to end `timeout` from `now` (D19, D24, D26).
+    pub(crate) fn change_visibility(
+        &mut self,
+        now: Timestamp,
+        receipt: Receipt,
+        timeout: Duration,
+        out: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let now = self.advance(now, out);
+        let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;
+        if self.is_fifo() {
+            if record.queue_receive_count != receipt.reception {
+                return Err(Refusal::HandleExpired);
+            }
+            if !record.is_in_flight() {
+                return Err(Refusal::NotAvailable);
+            }
+        } else if !record.is_in_flight() {
+            return Ok(());
+        }
+        let until = now.saturating_add(timeout);
+        if until > record.received_at.saturating_add(self.limits.visibility_timeout) {
+            return Err(Refusal::BeyondTotal);
+        }
+        self.records[receipt.slot].visibility_changed = true;
+        self.hide_until(receipt.slot, until, out);
+        Ok(())
+    }
+
+    /// Gives a message in flight another end; one that is not after the present makes it visible.
+    fn hide_until(&mut self, slot: Slot, until: Timestamp, out: &mut Effects) {
+        let now = self.now;
+        let record = &self.records[slot];
+        let message_id = record.message_id;
+        if until <= now {
+            self.make_visible(slot, now);
+            out.fact(now, || Fact::Returned { message_id });
+            return;
+        }
+        self.deadlines.in_flight.remove(&mut self.records, slot);
+        let record = &mut self.records[slot];
+        record.phase = Phase::InFlight { until };
+        self.deadlines.in_flight.insert(&mut self.records, slot);
+        self.deadlines.expect_at(until);
+        out.fact(now, || Fact::VisibilityChanged {
+            message_id,
+            invisible_until: until,
+        });
+    }
+
+    /// The message a receipt names, unless it has left or is leaving.
+    fn held(&self, receipt: Receipt) -> Option<&Record> {
+        let record = self.records.get(receipt.slot)?;
+        let leaving = matches!(record.phase, Phase::Departing { .. });
+        (record.sequence == receipt.sequence && !leaving).then_some(record)
+    }
+}
+
+fn delivery(slot: Slot, record: &Record, invisible_until: Timestamp, fifo: bool) -> Delivery {
+    Delivery {
+        receipt: Receipt {
+            slot,
+            sequence: record.sequence,
+            reception: record.queue_receive_count,
+        },
+        message_id: record.message_id,
+        content: record.content.clone(),
+        sent_at: record.sent_at,
+        first_received_at: record.first_received_at,
+        invisible_until,
+        receive_count: record.receive_count,
+        sequence_number: fifo.then(|| SequenceNumber::new(record.sequence)),
+    }
+}

@@ -1,0 +1,142 @@
+//! What is stored of a message, the phases it can be in, and the orders it stands in.
+
+use {
+    super::{
+        lane::{LaneKind, Links},
+        slab::{NO_SLOT, Slab, Slot},
+    },
+    crate::{
+        message::{Content, MessageId},
+        time::Timestamp,
+    },
+};
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    /// Sent with a delay that ends at `until`.
+    Delayed { until: Timestamp },
+    /// Waiting to be received; `since` counts the events by which messages of this queue became visible.
+    Visible { since: u64 },
+    /// Received and hidden until `until`.
+    InFlight { until: Timestamp },
+    /// On its way to another queue; it stays here until that queue has it. `since` is kept for a return.
+    Departing { since: u64 },
+}
+
+/// One stored message.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The place in the queue's order; never used twice, so it tells a message from a later one in the same slot.
+    pub(crate) sequence: u64,
+    pub(crate) message_id: MessageId,
+    pub(crate) content: Content,
+    pub(crate) sent_at: Timestamp,
+    /// When it came into this queue: by send, dead-letter move or move task.
+    pub(crate) arrived_at: Timestamp,
+    /// What retention counts from: the send, or the arrival on a FIFO dead-letter queue (L14).
+    pub(crate) retention_base: Timestamp,
+    pub(crate) phase: Phase,
+    pub(crate) first_received_at: Timestamp,
+    /// Start of the current reception, the base of the 12-hour cap (D26).
+    pub(crate) received_at: Timestamp,
+    /// `ApproximateReceiveCount`: it runs on through a dead-letter move (L8).
+    pub(crate) receive_count: u32,
+    /// Receives since arrival in this queue: drives redrive (L8) and numbers the receptions (D18).
+    pub(crate) queue_receive_count: u32,
+    /// The group (FIFO) or tenant (standard) in the discipline's own store.
+    pub(crate) group: Slot,
+    /// Whether the current reception had its visibility changed (F33).
+    pub(crate) visibility_changed: bool,
+    by_retention: Links,
+    by_phase: Links,
+    in_group: Links,
+}
+
+impl Record {
+    pub(crate) const fn new(
+        sequence: u64,
+        message_id: MessageId,
+        content: Content,
+        sent_at: Timestamp,
+        phase: Phase,
+    ) -> Self {
+        Self {
+            sequence,
+            message_id,
+            content,
+            sent_at,
+            arrived_at: sent_at,
+            retention_base: sent_at,
+            phase,
+            first_received_at: Timestamp::ZERO,
+            received_at: Timestamp::ZERO,
+            receive_count: 0,
+            queue_receive_count: 0,
+            group: NO_SLOT,
+            visibility_changed: false,
+            by_retention: Links::NONE,
+            by_phase: Links::NONE,
+            in_group: Links::NONE,
+        }
+    }
+
+    pub(crate) const fn is_visible(&self) -> bool {
+        matches!(self.phase, Phase::Visible { .. })
+    }
+
+    pub(crate) const fn is_in_flight(&self) -> bool {
+        matches!(self.phase, Phase::InFlight { .. })
+    }
+}
+
+/// All messages of a queue.
+pub(crate) type Records = Slab<Record>;
+
+macro_rules! record_lane {
+    ($(#[$doc:meta])* $name:ident, $links:ident, $key:ty, $key_of:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) struct $name;
+
+        impl LaneKind for $name {
+            type Node = Record;
+            type Key = $key;
+
+            fn key(record: &Record) -> $key {
+                let key_of: fn(&Record) -> $key = $key_of;
+                key_of(record)
+            }
+            fn links(record: &Record) -> Links {
+                record.$links
+            }
+            fn links_mut(record: &mut Record) -> &mut Links {
+                &mut record.$links
+            }
+        }
+    };
+}
+
+record_lane!(
+    /// Every message, by the instant its retention counts from.
+    ByRetention, by_retention, (Timestamp, u64), |record| (record.retention_base, record.sequence)
+);
+record_lane!(
+    /// Delayed messages and messages in flight, by the end of their delay or visibility timeout.
+    ByEnd, by_phase, (Timestamp, u64), |record| match record.phase {
+        Phase::Delayed { until } | Phase::InFlight { until } => (until, record.sequence),
+        Phase::Visible { .. } | Phase::Departing { .. } => (Timestamp::MAX, record.sequence),
+    }
+);
+record_lane!(
+    /// Visible messages of a standard queue, in send order, those received three times or more last (D49).
+    BySendOrder, by_phase, (bool, u64), |record| (record.receive_count >= 3, record.sequence)
+);
+record_lane!(
+    /// All messages of one FIFO group, in sequence order.
+    ByGroupOrder, in_group, u64, |record| record.sequence
+);
+record_lane!(
+    /// Visible messages of a FIFO queue, in sequence order.
+    BySequence, by_phase, u64, |record| record.sequence
+);

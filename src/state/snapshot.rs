@@ -1,0 +1,123 @@
+//! Looking at a queue without touching it.
+
+use {
+    super::{
+        queue::{Counts, QueueState},
+        record::{Phase, Record},
+    },
+    crate::{
+        message::{MessageId, SequenceNumber},
+        time::Timestamp,
+    },
+    std::{collections::HashSet, sync::Arc},
+};
+
+/// Where a message is, in a [`QueueSnapshot`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum MessagePhase {
+    /// Waiting to be received.
+    Visible,
+    /// Sent with a delay that has not ended.
+    #[non_exhaustive]
+    Delayed {
+        /// End of the delay.
+        until: Timestamp,
+    },
+    /// Received and hidden.
+    #[non_exhaustive]
+    InFlight {
+        /// End of the visibility timeout.
+        until: Timestamp,
+    },
+}
+
+/// One message of a [`QueueSnapshot`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MessageSnapshot {
+    /// The message's id.
+    pub message_id: MessageId,
+    /// The body, shared with the queue.
+    pub body: Arc<str>,
+    /// Where the message is.
+    pub phase: MessagePhase,
+    /// Visible, but held back because an earlier message of its group is in flight or delayed (F18).
+    pub blocked: bool,
+    /// The group id, if sent with one.
+    pub message_group_id: Option<Arc<str>>,
+    /// FIFO only.
+    pub sequence_number: Option<SequenceNumber>,
+    /// When the message was first sent.
+    pub sent_timestamp: Timestamp,
+    /// When it came into this queue: the send, or the last move.
+    pub arrived_timestamp: Timestamp,
+    /// Receives so far.
+    pub approximate_receive_count: u32,
+    /// When retention ends it.
+    pub expires_at: Timestamp,
+}
+
+/// A queue at one instant: every message in queue order, and why it is not visible.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct QueueSnapshot {
+    /// The instant.
+    pub at: Timestamp,
+    /// The counters at that instant.
+    pub counts: Counts,
+    /// All stored messages in the order of their sequence.
+    pub messages: Vec<MessageSnapshot>,
+}
+
+impl QueueState {
+    /// The queue as it is at `now`: what is due counts as done, but nothing is changed (D41).
+    pub(crate) fn snapshot(&self, now: Timestamp) -> QueueSnapshot {
+        let at = self.now.max(now);
+        let mut records: Vec<&Record> = self.records.iter().map(|(_, record)| record).collect();
+        records.sort_unstable_by_key(|record| record.sequence);
+        let mut locked = HashSet::new();
+        let mut counts = Counts::default();
+        let mut messages = Vec::with_capacity(records.len());
+        for record in records {
+            let expires_at = record
+                .retention_base
+                .saturating_add(self.settings.message_retention_period);
+            if expires_at <= at {
+                continue;
+            }
+            let phase = phase_at(record, at);
+            match phase {
+                MessagePhase::Visible => counts.approximate_number_of_messages += 1,
+                MessagePhase::Delayed { .. } => counts.approximate_number_of_messages_delayed += 1,
+                MessagePhase::InFlight { .. } => counts.approximate_number_of_messages_not_visible += 1,
+            }
+            let visible = phase == MessagePhase::Visible;
+            let blocked = self.is_fifo() && visible && locked.contains(&record.group);
+            if self.is_fifo() && !visible {
+                locked.insert(record.group);
+            }
+            messages.push(MessageSnapshot {
+                message_id: record.message_id,
+                body: Arc::clone(record.content.body()),
+                phase,
+                blocked,
+                message_group_id: record.content.group_id().cloned(),
+                sequence_number: self.is_fifo().then(|| SequenceNumber::new(record.sequence)),
+                sent_timestamp: record.sent_at,
+                arrived_timestamp: record.arrived_at,
+                approximate_receive_count: record.receive_count,
+                expires_at,
+            });
+        }
+        QueueSnapshot { at, counts, messages }
+    }
+}
+
+fn phase_at(record: &Record, at: Timestamp) -> MessagePhase {
+    match record.phase {
+        Phase::Delayed { until } if until > at => MessagePhase::Delayed { until },
+        Phase::InFlight { until } if until > at => MessagePhase::InFlight { until },
+        _ => MessagePhase::Visible,
+    }
+}
