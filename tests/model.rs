@@ -4,8 +4,12 @@
 
 #[path = "model/checks.rs"]
 mod checks;
+#[path = "model/compare.rs"]
+mod compare;
 #[path = "model/fair.rs"]
 mod fair;
+#[path = "model/properties.rs"]
+mod properties;
 #[path = "model/reference.rs"]
 mod reference;
 #[path = "model/scenarios.rs"]

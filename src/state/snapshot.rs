@@ -19,13 +19,11 @@ pub enum MessagePhase {
     /// Waiting to be received.
     Visible,
     /// Sent with a delay that has not ended.
-    #[non_exhaustive]
     Delayed {
         /// End of the delay.
         until: Timestamp,
     },
     /// Received and hidden.
-    #[non_exhaustive]
     InFlight {
         /// End of the visibility timeout.
         until: Timestamp,
