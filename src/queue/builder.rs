@@ -1,11 +1,11 @@
 //! Building a queue that works alone.
 
 use {
-    super::{Budget, Core, DeadLetterRoute, FactListener, Inner, Queue, waiters::Waiters},
+    super::{Budget, Core, DeadLetterRoute, FactListener, Inner, Owner, Queue, waiters::Waiters},
     crate::{
         attributes::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedrivePolicy, Settings},
         clock::{Clock, SystemClock},
-        error::{CreateQueueError, InvalidReason, check},
+        error::{CreateQueueError, InvalidParameterValue, InvalidReason, check},
         limits::Limits,
         state::{Effects, QueueState, StaleDelete},
         sync::{Condvar, Mutex},
@@ -16,7 +16,7 @@ use {
         fmt,
         hash::{BuildHasher, RandomState},
         sync::{
-            Arc,
+            Arc, Weak,
             atomic::{AtomicBool, AtomicUsize},
         },
         time::Duration,
@@ -42,6 +42,7 @@ pub(crate) struct QueueParts {
     pub(crate) listeners: Vec<Arc<dyn FactListener>>,
     pub(crate) budget: Budget,
     pub(crate) sender_id: Arc<str>,
+    pub(crate) owner: Option<Weak<dyn Owner>>,
 }
 
 impl Queue {
@@ -75,6 +76,7 @@ impl Queue {
             clock: parts.clock,
             budget: parts.budget,
             listeners: parts.listeners,
+            owner: parts.owner,
             nonce,
             key,
             maximum_message_size,
@@ -297,32 +299,33 @@ impl QueueBuilder {
             listeners: self.listeners,
             budget: self.budget,
             sender_id: ACCOUNT.into(),
+            owner: None,
         });
         queue.set_dead_letter_route(self.dead_letter.map(|(target, _)| DeadLetterRoute::Owned(target)));
         Ok(queue)
     }
 }
 
-/// A dead-letter target must exist, be of the source's type, be another queue, and let this source in (L3a-L3d).
-fn check_dead_letter_target(
+/// A dead-letter target must be another queue, exist, be of the source's type, and let this source in (L3a-L3d).
+pub(crate) fn check_dead_letter_target(
     target: Option<&Queue>,
     policy: &RedrivePolicy,
     fifo: bool,
     source_arn: &str,
-) -> Result<(), CreateQueueError> {
-    let refuse = |reason| policy.refused(reason).into();
-    let Some(target) = target.filter(|target| target.arn() == policy.dead_letter_target_arn && !target.is_gone())
+) -> Result<(), InvalidParameterValue> {
+    let refuse = |reason| policy.refused(reason);
+    if policy.dead_letter_target_arn() == source_arn {
+        return Err(refuse(InvalidReason::TargetForbids));
+    }
+    let Some(target) = target.filter(|target| target.arn() == policy.dead_letter_target_arn() && !target.is_gone())
     else {
         return Err(refuse(InvalidReason::TargetUnknown));
     };
     if target.is_fifo() != fifo {
         return Err(refuse(InvalidReason::TargetType));
     }
-    let allowed = target
-        .settings()
-        .redrive_allow_policy
-        .is_none_or(|policy| policy.allows(source_arn));
-    if target.arn() == source_arn || !allowed {
+    let allow_policy = target.settings().redrive_allow_policy;
+    if !allow_policy.is_none_or(|policy| policy.allows(source_arn)) {
         return Err(refuse(InvalidReason::TargetForbids));
     }
     Ok(())

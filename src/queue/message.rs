@@ -131,10 +131,11 @@ impl Message {
     /// The queue the message was received from.
     #[must_use]
     pub fn queue(&self) -> Queue {
-        Queue {
+        let queue = Queue {
             inner: Arc::clone(&self.inner),
             keep: None,
-        }
+        };
+        queue.keep_alive()
     }
 
     /// Deletes the message from its queue, as [`Queue::delete`] does.

@@ -11,6 +11,7 @@ mod dead_letter;
 mod facts;
 mod message;
 mod metrics;
+mod owner;
 mod receive;
 mod send;
 mod settle;
@@ -27,7 +28,11 @@ pub use {
     receive::{Receive, ReceiveFuture},
     send::{SendTimeoutFuture, Sent},
 };
-pub(crate) use {builder::QueueParts, dead_letter::DeadLetterRoute};
+pub(crate) use {
+    builder::{QueueParts, check_dead_letter_target},
+    dead_letter::DeadLetterRoute,
+    owner::Owner,
+};
 
 use {
     crate::{
@@ -36,16 +41,15 @@ use {
         error::{InvalidReason, PurgeError, QueueError, SetQueueAttributesError},
         limits::Limits,
         message::MessageId,
-        state::{Counts, Departure, Effects, QueueSnapshot, QueueState, Refusal},
+        state::{Counts, Effects, QueueSnapshot, QueueState, Refusal},
         sync::{Condvar, Mutex, MutexGuard},
         time::Timestamp,
     },
     rand::{Rng, rngs::Xoshiro256PlusPlus},
     std::{
-        any::Any,
         fmt,
         sync::{
-            Arc,
+            Arc, Weak,
             atomic::{AtomicBool, AtomicUsize, Ordering},
         },
         task::Waker,
@@ -77,7 +81,7 @@ use {
 pub struct Queue {
     inner: Arc<Inner>,
     /// The service that owns the queue, so that a handle keeps dead-letter targets and move tasks alive.
-    keep: Option<Arc<dyn Any + Send + Sync>>,
+    keep: Option<Arc<dyn Owner>>,
 }
 
 /// The queue behind its handles.
@@ -91,6 +95,7 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     budget: Budget,
     listeners: Vec<Arc<dyn FactListener>>,
+    owner: Option<Weak<dyn Owner>>,
     /// Tells this queue's receipt handles from those of any other, also of one with the same name.
     nonce: u64,
     /// Seals receipt handles.
@@ -339,24 +344,16 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_attributes(&self, attributes: QueueAttributes) -> Result<(), SetQueueAttributesError> {
-        let before = self.settings();
-        if self.inner.is_gone() {
-            return Err(SetQueueAttributesError::QueueDoesNotExist);
-        }
-        let mut settings = attributes.apply(&before, &self.inner.limits)?;
-        if let Some(policy) = settings
-            .redrive_policy
-            .as_ref()
-            .filter(|it| Some(*it) != before.redrive_policy.as_ref())
-        {
-            return Err(policy.refused(InvalidReason::TargetUnknown).into());
-        }
-        settings.last_modified_timestamp = self.inner.clock.now();
-        if settings.redrive_policy.is_none() {
-            self.set_dead_letter_route(None);
-        }
-        self.replace_settings(settings);
-        Ok(())
+        let changed = self.inner.change_settings(|before| {
+            let settings = attributes.apply(before, &self.inner.limits)?;
+            match &settings.redrive_policy {
+                Some(policy) if settings.redrive_policy != before.redrive_policy => {
+                    Err(policy.refused(InvalidReason::TargetUnknown).into())
+                }
+                _ => Ok((settings, None)),
+            }
+        });
+        changed.unwrap_or(Err(SetQueueAttributesError::QueueDoesNotExist))
     }
 
     /// Deletes all messages: visible, in flight and delayed; on a FIFO queue also the memory of sends (D43-D47).
@@ -389,8 +386,7 @@ impl Queue {
 
     /// Deletes the queue with all it holds; receivers that wait end at once with `QueueDoesNotExist` (Q35, Q38).
     ///
-    /// A queue of a service is deleted with [`Service::delete_queue`](crate::Service::delete_queue), which also
-    /// frees its name.
+    /// [`Service::delete_queue`](crate::Service::delete_queue) does the same by name.
     ///
     /// # Errors
     /// `QueueDoesNotExist` if it is deleted already (C8).
@@ -412,75 +408,21 @@ impl Queue {
         let Core { state, effects, .. } = &mut *core;
         state.end(now, effects);
         self.inner.gone.store(true, Ordering::Release);
-        core.route = None;
+        let route = core.route.take();
         let mut wakers = core.receivers.notify_all();
         wakers.extend(core.senders.notify_all());
         drop(core);
+        drop(route);
+        if let Some(owner) = self.inner.owner() {
+            owner.queue_deleted(self, now);
+        }
         wakers.into_iter().for_each(Waker::wake);
         self.inner.hand_on_facts();
         Ok(())
     }
-}
-
-/// What a service builds on.
-impl Queue {
-    pub(crate) fn keep_alive(self, owner: Arc<dyn Any + Send + Sync>) -> Self {
-        Self {
-            keep: Some(owner),
-            ..self
-        }
-    }
-
-    pub(crate) fn is_gone(&self) -> bool {
-        self.inner.is_gone()
-    }
 
     fn groups_with_in_flight(&self) -> usize {
         self.inner.core.lock().state.groups_with_in_flight()
-    }
-
-    /// Puts other settings in force, with their effect on stored messages.
-    pub(crate) fn replace_settings(&self, settings: Settings) {
-        self.inner.mirror(&settings);
-        self.inner
-            .step(|state, now, out| state.replace_settings(now, settings, out));
-    }
-
-    pub(crate) fn set_dead_letter_route(&self, route: Option<DeadLetterRoute>) {
-        self.inner.core.lock().route = route;
-    }
-
-    /// Takes the oldest visible message towards another queue; [`departed`](Self::departed) or
-    /// [`departure_refused`](Self::departure_refused) must follow.
-    pub(crate) fn depart_for_move(&self) -> Option<Departure> {
-        let now = self.inner.clock.now();
-        let mut core = self.inner.enter()?;
-        let Core { state, effects, .. } = &mut *core;
-        state.depart_oldest(now, effects);
-        let departure = effects.departures.pop();
-        self.inner.leave(core);
-        departure
-    }
-
-    /// Takes in a message from a move task; false if the queue is deleted.
-    pub(crate) fn arrive_by_move(&self, departure: &Departure) -> bool {
-        let now = self.inner.clock.now();
-        let Some(mut core) = self.inner.enter() else {
-            return false;
-        };
-        let message_id = core.draw_message_id();
-        let Core { state, effects, .. } = &mut *core;
-        state.arrive_by_move(now, departure, message_id, effects);
-        self.inner.leave(core);
-        true
-    }
-
-    pub(crate) fn departed(&self, departure: &Departure) {
-        self.inner.departed(departure);
-    }
-
-    pub(crate) fn departure_refused(&self, departure: &Departure) {
-        self.inner.departure_refused(departure);
     }
 }
 

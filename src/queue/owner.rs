@@ -1,0 +1,129 @@
+//! What the owner of many queues builds on: names, settings that name other queues, moves from queue to queue.
+
+use {
+    super::{Core, DeadLetterRoute, Inner, Queue},
+    crate::{attributes::Settings, state::Departure, time::Timestamp},
+    std::sync::Arc,
+};
+
+/// Keeps queues by name. Its queues hold it weakly, the handles it gives out strongly.
+pub(crate) trait Owner: Send + Sync + 'static {
+    /// `queue` was deleted at `now`. No lock is held.
+    fn queue_deleted(&self, queue: &Queue, now: Timestamp);
+}
+
+impl Inner {
+    pub(super) fn owner(&self) -> Option<Arc<dyn Owner>> {
+        self.owner.as_ref()?.upgrade()
+    }
+
+    /// Puts other settings in force, with their effect on stored messages, and with them another dead-letter route
+    /// if one is given; without a redrive policy there is none. All in one step: `change` sees what is in force.
+    ///
+    /// `None` if the queue is deleted.
+    pub(super) fn change_settings<E>(
+        &self,
+        change: impl FnOnce(&Settings) -> Result<(Settings, Option<DeadLetterRoute>), E>,
+    ) -> Option<Result<(), E>> {
+        let now = self.clock.now();
+        let mut core = self.enter()?;
+        let (mut settings, route) = match change(core.state.settings()) {
+            Ok(changed) => changed,
+            Err(error) => return Some(Err(error)),
+        };
+        settings.last_modified_timestamp = now;
+        self.mirror(&settings);
+        let Core {
+            state,
+            effects,
+            route: held,
+            ..
+        } = &mut *core;
+        let before = if settings.redrive_policy.is_none() {
+            held.take()
+        } else {
+            route.and_then(|route| held.replace(route))
+        };
+        state.replace_settings(now, settings, effects);
+        self.leave(core);
+        // Only with the lock released: it may be the last handle of another queue.
+        drop(before);
+        Some(Ok(()))
+    }
+}
+
+impl Queue {
+    /// A handle that keeps the queue's owner alive.
+    pub(crate) fn keep_alive(self) -> Self {
+        Self {
+            keep: self.inner.owner(),
+            ..self
+        }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.inner.is_gone()
+    }
+
+    /// Whether the two are handles of one queue; two queues may bear the same name one after the other.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Changes settings and dead-letter route in one step; see `Inner`. `None` if the queue is deleted.
+    pub(crate) fn change_settings<E>(
+        &self,
+        change: impl FnOnce(&Settings) -> Result<(Settings, Option<DeadLetterRoute>), E>,
+    ) -> Option<Result<(), E>> {
+        self.inner.change_settings(change)
+    }
+
+    /// Leads dead letters to `target` if that is what the redrive policy names: a queue may come into being, again,
+    /// under a name that policies of others already bear.
+    pub(crate) fn relink(&self, target: &Self) {
+        let mut core = self.inner.core.lock();
+        let policy = core.state.settings().redrive_policy.as_ref();
+        if policy.is_some_and(|policy| policy.dead_letter_target_arn() == target.arn()) {
+            let before = core.route.replace(DeadLetterRoute::in_service(target));
+            drop(core);
+            drop(before);
+        }
+    }
+
+    pub(crate) fn set_dead_letter_route(&self, route: Option<DeadLetterRoute>) {
+        self.inner.core.lock().route = route;
+    }
+
+    /// Takes the oldest visible message towards another queue; [`departed`](Self::departed) or
+    /// [`departure_refused`](Self::departure_refused) must follow.
+    pub(crate) fn depart_for_move(&self) -> Option<Departure> {
+        let now = self.inner.clock.now();
+        let mut core = self.inner.enter()?;
+        let Core { state, effects, .. } = &mut *core;
+        state.depart_oldest(now, effects);
+        let departure = effects.departures.pop();
+        self.inner.leave(core);
+        departure
+    }
+
+    /// Takes in a message from a move task; false if the queue is deleted.
+    pub(crate) fn arrive_by_move(&self, departure: &Departure) -> bool {
+        let now = self.inner.clock.now();
+        let Some(mut core) = self.inner.enter() else {
+            return false;
+        };
+        let message_id = core.draw_message_id();
+        let Core { state, effects, .. } = &mut *core;
+        state.arrive_by_move(now, departure, message_id, effects);
+        self.inner.leave(core);
+        true
+    }
+
+    pub(crate) fn departed(&self, departure: &Departure) {
+        self.inner.departed(departure);
+    }
+
+    pub(crate) fn departure_refused(&self, departure: &Departure) {
+        self.inner.departure_refused(departure);
+    }
+}
