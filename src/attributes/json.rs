@@ -9,8 +9,8 @@ pub(super) enum Json {
     Bool(bool),
     Number(f64),
     String(String),
-    Array(Vec<Json>),
-    Object(BTreeMap<String, Json>),
+    Array(Vec<Self>),
+    Object(BTreeMap<String, Self>),
 }
 
 impl Json {

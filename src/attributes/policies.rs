@@ -278,7 +278,7 @@ mod tests {
         let policy = RedrivePolicy::new("a\"b\\c\n\u{e9}", 7);
         assert_eq!(
             policy.to_string(),
-            r#"{"deadLetterTargetArn":"a\"b\\c\u000aé","maxReceiveCount":7}"#.replace('é', "\u{e9}")
+            "{\"deadLetterTargetArn\":\"a\\\"b\\\\c\\u000a\u{e9}\",\"maxReceiveCount\":7}"
         );
         let by_queue = RedriveAllowPolicy::ByQueue(vec!["a".into(), "b".into()]);
         assert_eq!(

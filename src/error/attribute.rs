@@ -51,9 +51,9 @@ pub enum InvalidAttributeValue {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum AttributeError {
     #[error(transparent)]
-    InvalidAttributeName(#[from] InvalidAttributeName),
+    Name(#[from] InvalidAttributeName),
     #[error(transparent)]
-    InvalidAttributeValue(#[from] InvalidAttributeValue),
+    Value(#[from] InvalidAttributeValue),
     #[error(transparent)]
-    InvalidParameterValue(#[from] InvalidParameterValue),
+    Parameter(#[from] InvalidParameterValue),
 }

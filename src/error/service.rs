@@ -162,9 +162,9 @@ macro_rules! from_attribute_error {
         impl From<AttributeError> for $error {
             fn from(error: AttributeError) -> Self {
                 match error {
-                    AttributeError::InvalidAttributeName(error) => Self::InvalidAttributeName(error),
-                    AttributeError::InvalidAttributeValue(error) => Self::InvalidAttributeValue(error),
-                    AttributeError::InvalidParameterValue(error) => Self::InvalidParameterValue(error),
+                    AttributeError::Name(error) => Self::InvalidAttributeName(error),
+                    AttributeError::Value(error) => Self::InvalidAttributeValue(error),
+                    AttributeError::Parameter(error) => Self::InvalidParameterValue(error),
                 }
             }
         }
