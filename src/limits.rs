@@ -105,7 +105,8 @@ pub struct Limits {
     pub move_task_messages_per_second: u32,
     /// Most message move tasks running at once in a service (L33).
     pub move_tasks_active: usize,
-    /// Share of a queue's messages in flight, and of its processing time, above which a tenant is noisy, 0.0 to 1.0 (N3).
+    /// Share of a queue's messages in flight, and of its processing time, above which a tenant is noisy: 0.0 to 1.0
+    /// (N3).
     pub noisy_share: f64,
     /// Fewest messages in flight that make a tenant noisy by its share of them (N3).
     pub noisy_in_flight_min: usize,

@@ -232,7 +232,8 @@ impl QueueAttributes {
     /// # use requeue::{Queue, QueueAttributes};
     /// let attributes = QueueAttributes::new().kms_master_key_id("alias/jobs");
     /// let settings = Queue::standard("jobs").attributes(attributes).build()?.settings();
-    /// assert_eq!((settings.kms_master_key_id.as_deref(), settings.sqs_managed_sse_enabled), (Some("alias/jobs"), false));
+    /// assert_eq!(settings.kms_master_key_id.as_deref(), Some("alias/jobs"));
+    /// assert!(!settings.sqs_managed_sse_enabled);
     /// # Ok::<(), requeue::CreateQueueError>(())
     /// ```
     #[must_use]

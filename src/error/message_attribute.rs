@@ -67,7 +67,8 @@ pub enum InvalidMessageAttribute {
     },
     /// The label after the data type is empty or holds something other than names may (M14).
     #[error(
-        "data type {data_type:?} of message attribute {name:?} has a label that is not letters, digits, underscores, hyphens and periods"
+        "data type {data_type:?} of message attribute {name:?} has a label that is not \
+         letters, digits, underscores, hyphens and periods"
     )]
     DataTypeLabel {
         /// The name of the attribute.

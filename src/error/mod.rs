@@ -148,8 +148,8 @@ mod tests {
         let reason = InvalidReason::TotalVisibilityTimeout { limit };
         assert_eq!(
             InvalidParameterValue::of_span("VisibilityTimeout", limit, reason).to_string(),
-            "Value 43200 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is \
-             beyond the limit [43200 seconds]"
+            "Value 43200 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message \
+             is beyond the limit [43200 seconds]"
         );
         assert_eq!(
             value("ReceiveRequestAttemptId", "a", InvalidReason::NotRetryable),

@@ -83,7 +83,10 @@ pub enum SendError {
         limit: BudgetLimit,
     },
 }
-codes!(SendError: MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = "OverLimit");
+codes! {
+    SendError:
+    MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = "OverLimit"
+}
 
 impl SendError {
     /// The same error as an entry of a batch words it (M9).
@@ -135,7 +138,11 @@ pub enum BatchError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(BatchError: EmptyBatchRequest, InvalidBatchEntryId, BatchEntryIdsNotDistinct, TooManyEntriesInBatchRequest, QueueDoesNotExist);
+codes! {
+    BatchError:
+    EmptyBatchRequest, InvalidBatchEntryId, BatchEntryIdsNotDistinct, TooManyEntriesInBatchRequest,
+    QueueDoesNotExist
+}
 
 /// Why a whole batch of messages was refused and nothing sent.
 ///
@@ -187,7 +194,11 @@ pub enum SendBatchError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(SendBatchError: EmptyBatchRequest, InvalidBatchEntryId, BatchRequestTooLong, BatchEntryIdsNotDistinct, TooManyEntriesInBatchRequest, InvalidParameterValue, QueueDoesNotExist);
+codes! {
+    SendBatchError:
+    EmptyBatchRequest, InvalidBatchEntryId, BatchRequestTooLong, BatchEntryIdsNotDistinct,
+    TooManyEntriesInBatchRequest, InvalidParameterValue, QueueDoesNotExist
+}
 
 impl From<BatchError> for SendBatchError {
     fn from(error: BatchError) -> Self {

@@ -37,7 +37,10 @@ pub enum CreateQueueError {
     #[error(transparent)]
     InvalidParameterValue(#[from] InvalidParameterValue),
 }
-codes!(CreateQueueError: QueueNameExists, QueueDeletedRecently, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue);
+codes! {
+    CreateQueueError:
+    QueueNameExists, QueueDeletedRecently, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue
+}
 
 /// Why no attribute of a queue was changed.
 ///

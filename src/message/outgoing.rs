@@ -115,7 +115,8 @@ impl SendMessage {
     /// # Examples
     /// ```
     /// # use requeue::SendMessage;
-    /// assert_eq!(SendMessage::new("x").message_deduplication_id("pay-1").get_message_deduplication_id(), Some("pay-1"));
+    /// let payment = SendMessage::new("x").message_deduplication_id("pay-1");
+    /// assert_eq!(payment.get_message_deduplication_id(), Some("pay-1"));
     /// ```
     #[must_use]
     pub fn message_deduplication_id(mut self, id: impl Into<Arc<str>>) -> Self {

@@ -11,7 +11,8 @@ impl SendMessage {
     ///
     /// Checks M1 to M25, F1 to F4, D32 and D34 in the order of X11: what is missing (body, on FIFO the group), ranges
     /// and alphabets (delay, then group before deduplication id as in F5), what the type of queue forbids, and last
-    /// the message itself (body, size, attributes, trace header). Not checked is F8, for which the queue's state counts.
+    /// the message itself (body, size, attributes, trace header). Not checked is F8, for which the queue's state
+    /// counts.
     pub(crate) fn parse(
         self,
         limits: &Limits,
