@@ -380,7 +380,7 @@ fn a_thread_that_panics_settles() {
 }
 
 #[test]
-fn a_busy_thread_may_advance_and_others_wait_for_it_only_outside() {
+fn a_busy_thread_may_advance_while_another_waits_for_it() {
     let (clock, log) = (clock_at_zero(), Log::default());
     let (waker, sleeper) = parked_thread(&clock, {
         let (clock, log) = (clock.clone(), log.clone());
