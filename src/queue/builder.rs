@@ -43,6 +43,8 @@ pub(crate) struct QueueParts {
     pub(crate) budget: Budget,
     pub(crate) sender_id: Arc<str>,
     pub(crate) owner: Option<Weak<dyn Owner>>,
+    /// Where the redrive policy leads, if there is one.
+    pub(crate) route: Option<DeadLetterRoute>,
 }
 
 impl Queue {
@@ -63,7 +65,7 @@ impl Queue {
             looks_at: Timestamp::MAX,
             senders: Waiters::default(),
             full_at: (0, 0),
-            route: None,
+            route: parts.route,
             handing_on: None,
         };
         let inner = Inner {
@@ -286,7 +288,7 @@ impl QueueBuilder {
         }
         let now = self.clock.now();
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
-        let queue = Queue::assemble(QueueParts {
+        Ok(Queue::assemble(QueueParts {
             url: format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", self.name),
             name: self.name,
             arn,
@@ -300,9 +302,8 @@ impl QueueBuilder {
             budget: self.budget,
             sender_id: ACCOUNT.into(),
             owner: None,
-        });
-        queue.set_dead_letter_route(self.dead_letter.map(|(target, _)| DeadLetterRoute::Owned(target)));
-        Ok(queue)
+            route: self.dead_letter.map(|(target, _)| DeadLetterRoute::Owned(target)),
+        }))
     }
 }
 

@@ -90,10 +90,6 @@ impl Queue {
         }
     }
 
-    pub(crate) fn set_dead_letter_route(&self, route: Option<DeadLetterRoute>) {
-        self.inner.core.lock().route = route;
-    }
-
     /// Takes the oldest visible message towards another queue; [`departed`](Self::departed) or
     /// [`departure_refused`](Self::departure_refused) must follow.
     pub(crate) fn depart_for_move(&self) -> Option<Departure> {
