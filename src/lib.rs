@@ -8,6 +8,7 @@ mod error;
 mod limits;
 mod message;
 mod queue;
+mod service;
 mod state;
 mod sync;
 mod time;
@@ -32,5 +33,10 @@ pub use queue::{
     FactListener, Message, Metrics, MetricsReport, Queue, QueueBuilder, Receive, ReceiveFuture, SendBatchEntry,
     SendTimeoutFuture, Sent, SentMessageSize,
 };
-pub use state::{Counts, Entry, Fact, MessagePhase, MessageSnapshot, QueueSnapshot, StaleDelete};
+pub use service::{
+    ListQueues, MessageMoveTask, Page, Permission, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle,
+};
+pub use state::{
+    Counts, Entry, Fact, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, StaleDelete,
+};
 pub use time::Timestamp;

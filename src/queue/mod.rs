@@ -81,6 +81,7 @@ use {
 pub struct Queue {
     inner: Arc<Inner>,
     /// The service that owns the queue, so that a handle keeps dead-letter targets and move tasks alive.
+    #[expect(dead_code, reason = "held, never read")]
     keep: Option<Arc<dyn Owner>>,
 }
 

@@ -29,6 +29,7 @@ mod discipline;
 mod effects;
 mod fact;
 mod lane;
+mod move_task;
 mod queue;
 mod receive;
 mod record;
@@ -38,11 +39,13 @@ mod transfer;
 
 pub(crate) use {
     effects::{Cause, Departure, Effects},
+    move_task::{MoveTask, Next, Outcome},
     queue::{Accepted, Incoming, QueueState, Refusal},
     receive::{Delivery, Receipt, ReceiveRequest},
 };
 pub use {
     fact::{Entry, Fact},
+    move_task::{MoveTaskFailure, MoveTaskStatus},
     queue::{Counts, StaleDelete},
     snapshot::{MessagePhase, MessageSnapshot, QueueSnapshot},
 };

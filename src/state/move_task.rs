@@ -269,7 +269,11 @@ mod tests {
         assert_eq!(task.moved(), 1);
         assert_eq!(tick(&mut task, after(1_049)), Some(after(1_100)));
         assert_eq!(task.moved(), 11);
-        assert_eq!(tick(&mut task, after(50)), Some(after(1_100)), "an earlier time undid something");
+        assert_eq!(
+            tick(&mut task, after(50)),
+            Some(after(1_100)),
+            "an earlier time undid something"
+        );
     }
 
     #[test]
@@ -309,13 +313,19 @@ mod tests {
     #[test]
     fn a_cancelled_task_ends_cancelled_even_if_its_last_message_cannot_move() {
         // L28
-        for outcome in [Outcome::NothingVisible, Outcome::Failed(MoveTaskFailure::NonExistentQueue)] {
+        for outcome in [
+            Outcome::NothingVisible,
+            Outcome::Failed(MoveTaskFailure::NonExistentQueue),
+        ] {
             let mut task = task(1);
             tick(&mut task, after(0));
             task.cancel();
             assert_eq!(task.next(after(1_000)), Next::Move);
             task.settle(outcome);
-            assert_eq!((task.status(), task.moved(), task.failure()), (MoveTaskStatus::Cancelled, 1, None));
+            assert_eq!(
+                (task.status(), task.moved(), task.failure()),
+                (MoveTaskStatus::Cancelled, 1, None)
+            );
         }
     }
 

@@ -1,0 +1,148 @@
+//! Building a service.
+
+use {
+    super::{Service, Shared, address::Addresses, registry::Registry},
+    crate::{
+        clock::{Clock, SystemClock},
+        limits::Limits,
+        queue::{Budget, FactListener},
+        state::StaleDelete,
+        sync::Mutex,
+    },
+    std::{
+        fmt,
+        hash::{BuildHasher, RandomState},
+        sync::Arc,
+    },
+};
+
+/// What a service is to be; every queue it creates has this clock, these limits and these listeners.
+///
+/// # Examples
+/// ```
+/// use requeue::{ManualClock, QueueAttributes, Service};
+///
+/// let clock = ManualClock::default();
+/// let service = Service::builder().clock(&clock).seed(7).account_id("123456789012").region("eu-west-1").build();
+/// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+/// assert_eq!(jobs.arn(), "arn:aws:sqs:eu-west-1:123456789012:jobs");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a service exists once it is built"]
+pub struct ServiceBuilder {
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    seed: Option<u64>,
+    account_id: String,
+    region: String,
+    shards: usize,
+    stale_delete: StaleDelete,
+    budget: Budget,
+    listeners: Vec<Arc<dyn FactListener>>,
+}
+
+impl ServiceBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            limits: Limits::default(),
+            seed: None,
+            account_id: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            shards: 1,
+            stale_delete: StaleDelete::default(),
+            budget: Budget::new(),
+            listeners: Vec::new(),
+        }
+    }
+
+    /// The clock, by default [`SystemClock`].
+    pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
+        self.clock = Arc::new(clock.clone());
+        self
+    }
+
+    /// Other limits than SQS's.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The seed of everything drawn by chance, in every queue and every move task: same seed, same steps, same bytes.
+    ///
+    /// By default a different one for each service.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The account in ARNs, URLs and sender ids, by default `000000000000`; SQS's have 12 digits, which is not checked.
+    pub fn account_id(mut self, account_id: impl Into<String>) -> Self {
+        self.account_id = account_id.into();
+        self
+    }
+
+    /// The region in ARNs and URLs, by default `us-east-1`; not checked.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// Spreads the messages of every standard queue over this many shards, of which a short poll asks one (D13, D14).
+    ///
+    /// 10 comes close to SQS; by default there is one.
+    pub fn sampled(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// What deleting by a handle older than the latest receive does on a standard queue (D20).
+    pub fn stale_delete(mut self, stale_delete: StaleDelete) -> Self {
+        self.stale_delete = stale_delete;
+        self
+    }
+
+    /// How much each queue may hold, by default without limit.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Adds a listener for the facts of every queue. Without any, no facts are built.
+    pub fn listener(mut self, listener: impl FactListener) -> Self {
+        self.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// Makes the service.
+    #[must_use]
+    pub fn build(self) -> Service {
+        let seed = self
+            .seed
+            .unwrap_or_else(|| RandomState::new().hash_one(self.clock.now()));
+        let shared = Shared {
+            clock: self.clock,
+            limits: Arc::new(self.limits),
+            addresses: Addresses::new(&self.region, &self.account_id),
+            sender_id: self.account_id.into(),
+            seed,
+            shards: self.shards,
+            stale_delete: self.stale_delete,
+            budget: self.budget,
+            listeners: self.listeners,
+            registry: Mutex::new(Registry::default()),
+        };
+        Service {
+            shared: Arc::new(shared),
+        }
+    }
+}
+
+impl fmt::Debug for ServiceBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceBuilder")
+            .field("account_id", &self.account_id)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,360 @@
+//! Queues by name, and what connects them: dead-letter routes, move tasks, tags, permissions.
+//!
+//! A service owns its queues; the handles it gives out keep it alive. It has one lock, of [`registry`], under which no
+//! queue is called: a call of a queue may run listeners and wakers, which may call the service. The order of locks is
+//! queue, registry, move task, and no thread holds two of a kind.
+
+mod address;
+mod attributes;
+mod builder;
+mod listing;
+mod move_tasks;
+mod permissions;
+mod registry;
+mod tags;
+mod task;
+
+pub use {
+    builder::ServiceBuilder,
+    listing::{ListQueues, Page},
+    move_tasks::{MessageMoveTask, StartMessageMoveTask, TaskHandle},
+    permissions::Permission,
+};
+
+use {
+    crate::{
+        attributes::{QueueAttributes, Settings},
+        clock::Clock,
+        error::{CreateQueueError, QueueError, check},
+        limits::Limits,
+        queue::{Budget, DeadLetterRoute, FactListener, Owner, Queue, QueueParts},
+        state::StaleDelete,
+        sync::Mutex,
+        time::Timestamp,
+    },
+    address::Addresses,
+    registry::{Registered, Registry},
+    std::{
+        collections::BTreeMap,
+        fmt,
+        sync::{Arc, Weak},
+    },
+};
+
+/// Queues by name, as one account in one region of Amazon SQS has them.
+///
+/// A handle: cloning it is cheap, and all clones are the same service. It lives as long as a handle of it or of one
+/// of its queues does. Where a queue is asked for, its name, URL or ARN will do (Q6, Q7).
+///
+/// # Examples
+/// ```
+/// use requeue::{QueueAttributes, RedrivePolicy, Service};
+///
+/// let service = Service::new();
+/// let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
+/// let policy = RedrivePolicy::new(failed.arn(), 3);
+/// let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
+/// jobs.send("resize cat.png")?;
+/// assert_eq!(service.queue("jobs")?.counts().approximate_number_of_messages, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+/// The service behind its handles.
+struct Shared {
+    clock: Arc<dyn Clock>,
+    limits: Arc<Limits>,
+    addresses: Addresses,
+    sender_id: Arc<str>,
+    seed: u64,
+    shards: usize,
+    stale_delete: StaleDelete,
+    budget: Budget,
+    listeners: Vec<Arc<dyn FactListener>>,
+    registry: Mutex<Registry>,
+}
+
+impl Service {
+    /// A service without queues, on the machine's clock, with default limits.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{QueueAttributes, Service};
+    ///
+    /// let service = Service::new();
+    /// service.create_queue("jobs", QueueAttributes::new())?;
+    /// assert_eq!(service.queue("jobs")?.name(), "jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Begins a service with a clock, limits or a seed of its own.
+    pub fn builder() -> ServiceBuilder {
+        ServiceBuilder::new()
+    }
+
+    /// Creates a queue, or finds the one of that name if it has the attributes given (Q29-Q34).
+    ///
+    /// A FIFO queue has `fifo_queue(true)` among its attributes and a name that ends in `.fifo`. Of an existing queue
+    /// only the attributes given are compared, with their current values, and nothing is changed.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for the name (Q3-Q5) or a dead-letter policy (L2a-L3d, L20), `InvalidAttributeName` and
+    /// `InvalidAttributeValue` for the other attributes (Q16-Q26), `QueueNameExists` if an attribute given differs
+    /// (Q30), `QueueDeletedRecently` within 60 seconds of deleting a queue of that name (Q37).
+    ///
+    /// # Source
+    /// [`CreateQueue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{QueueAttributes, Service};
+    ///
+    /// let service = Service::new();
+    /// let orders = service.create_queue("orders.fifo", QueueAttributes::new().fifo_queue(true))?;
+    /// assert!(orders.is_fifo());
+    /// assert_eq!(orders.url(), "https://sqs.us-east-1.amazonaws.com/000000000000/orders.fifo");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_queue(&self, name: &str, attributes: QueueAttributes) -> Result<Queue, CreateQueueError> {
+        self.create(name, &attributes, BTreeMap::new())
+    }
+
+    /// [`create_queue`](Self::create_queue) with tags, which are ignored if the queue exists (Q33).
+    ///
+    /// # Errors
+    /// Those of `create_queue`, and `InvalidParameterValue` for the tags (Q44, Q46).
+    ///
+    /// # Source
+    /// [`CreateQueue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{QueueAttributes, Service};
+    ///
+    /// let service = Service::new();
+    /// service.create_queue_with_tags("jobs", QueueAttributes::new(), [("team", "images")])?;
+    /// assert_eq!(service.list_queue_tags("jobs")?["team"], "images");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_queue_with_tags<K: Into<String>, V: Into<String>>(
+        &self,
+        name: &str,
+        attributes: QueueAttributes,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Queue, CreateQueueError> {
+        let tags = tags.into_iter().map(|(key, value)| (key.into(), value.into()));
+        self.create(name, &attributes, tags.collect())
+    }
+
+    fn create(
+        &self,
+        name: &str,
+        attributes: &QueueAttributes,
+        tags: BTreeMap<String, String>,
+    ) -> Result<Queue, CreateQueueError> {
+        let (shared, limits) = (&self.shared, &*self.shared.limits);
+        let fifo = attributes.fifo_queue == Some(true);
+        check::queue_name(name, fifo, limits)?;
+        tags::check("tags", &tags, limits)?;
+        tags::check_count(name, tags.len(), limits)?;
+        loop {
+            if let Some(existing) = shared.named(name) {
+                let settings = existing.settings();
+                attributes.apply(&settings, limits)?;
+                return match attributes.first_difference(&settings) {
+                    None => Ok(existing.keep_alive()),
+                    Some(attribute) => Err(CreateQueueError::QueueNameExists { attribute }),
+                };
+            }
+            let base = if fifo {
+                Settings::fifo(limits)
+            } else {
+                Settings::standard(limits)
+            };
+            let settings = attributes.apply(&base, limits)?;
+            let target = match &settings.redrive_policy {
+                Some(policy) => Some(shared.dead_letter_target(name, fifo, policy)?),
+                None => None,
+            };
+            if let Some(created) = shared.create(name, settings, &tags, target.as_ref())? {
+                return Ok(created.keep_alive());
+            }
+        }
+    }
+
+    /// Finds a queue by name, URL or ARN (Q6-Q8).
+    ///
+    /// Of a URL only the last two segments count, the account and the name.
+    ///
+    /// # Errors
+    /// `QueueDoesNotExist`.
+    ///
+    /// # Source
+    /// [`GetQueueUrl`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{QueueAttributes, Service};
+    ///
+    /// let service = Service::new();
+    /// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+    /// assert_eq!(service.queue(jobs.arn())?.url(), jobs.url());
+    /// assert_eq!(service.queue("orders").unwrap_err().code(), "QueueDoesNotExist");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn queue(&self, queue: &str) -> Result<Queue, QueueError> {
+        let found = self.shared.find(queue).ok_or(QueueError::QueueDoesNotExist)?;
+        Ok(found.keep_alive())
+    }
+
+    /// Deletes a queue with all it holds, at once: handles of it fail from here on, receivers that wait end with
+    /// `QueueDoesNotExist` (Q35-Q38).
+    ///
+    /// Its name can be used again 60 seconds later (Q37), for a wholly new queue.
+    ///
+    /// # Errors
+    /// `QueueDoesNotExist`.
+    ///
+    /// # Source
+    /// [`DeleteQueue`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{QueueAttributes, Service};
+    ///
+    /// let service = Service::new();
+    /// service.create_queue("jobs", QueueAttributes::new())?;
+    /// service.delete_queue("jobs")?;
+    /// let error = service.create_queue("jobs", QueueAttributes::new()).unwrap_err();
+    /// assert_eq!(error.code(), "QueueDeletedRecently");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delete_queue(&self, queue: &str) -> Result<(), QueueError> {
+        let found = self.shared.find(queue).ok_or(QueueError::QueueDoesNotExist)?;
+        found.delete_queue()
+    }
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("addresses", &self.shared.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn named(&self, name: &str) -> Option<Queue> {
+        self.registry.lock().get(name).map(|entry| entry.queue.clone())
+    }
+
+    /// The queue of a name, URL or ARN.
+    fn find(&self, queue: &str) -> Option<Queue> {
+        self.named(self.addresses.name_in(queue)?)
+    }
+
+    fn by_arn(&self, arn: &str) -> Option<Queue> {
+        self.named(self.addresses.name_in_arn(arn)?)
+    }
+
+    /// Makes and registers a queue, unless another thread has just taken the name.
+    fn create(
+        self: &Arc<Self>,
+        name: &str,
+        mut settings: Settings,
+        tags: &BTreeMap<String, String>,
+        target: Option<&Queue>,
+    ) -> Result<Option<Queue>, CreateQueueError> {
+        let now = self.clock.now();
+        (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
+        let interval = self.limits.recreate_interval;
+        let mut registry = self.registry.lock();
+        if registry.get(name).is_some() {
+            return Ok(None);
+        }
+        // A queue that is gone and still registered is being deleted at this instant.
+        let gone = registry.remove(name, now, interval);
+        if registry.is_deleted(name, now, interval) {
+            drop(registry);
+            drop(gone);
+            return Err(CreateQueueError::QueueDeletedRecently { interval });
+        }
+        registry.created += 1;
+        let queue = self.assemble(name, settings, registry.created, target);
+        registry.insert(name, Registered::new(queue.clone(), tags.clone()));
+        registry.link(&queue, target.map(Queue::name));
+        let sources = registry.candidates(name);
+        drop(registry);
+        for source in sources {
+            source.relink(&queue);
+        }
+        if let Some(target) = target {
+            self.confirm_link(&queue, target);
+        }
+        Ok(Some(queue))
+    }
+
+    fn assemble(self: &Arc<Self>, name: &str, settings: Settings, number: u64, target: Option<&Queue>) -> Queue {
+        let owner: Weak<Self> = Arc::downgrade(self);
+        Queue::assemble(QueueParts {
+            name: name.to_owned(),
+            arn: self.addresses.arn(name).into(),
+            url: self.addresses.url(name),
+            settings,
+            limits: Arc::clone(&self.limits),
+            clock: Arc::clone(&self.clock),
+            seed: self.draw(Draw::Queue, number),
+            shards: self.shards,
+            stale_delete: self.stale_delete,
+            listeners: self.listeners.clone(),
+            budget: self.budget,
+            sender_id: Arc::clone(&self.sender_id),
+            owner: Some(owner),
+            route: target.map(DeadLetterRoute::in_service),
+        })
+    }
+
+    /// The `number`-th number of its kind that the seed gives.
+    fn draw(&self, kind: Draw, number: u64) -> u64 {
+        mix(mix(mix(self.seed) ^ kind as u64) ^ number)
+    }
+}
+
+impl Owner for Shared {
+    fn queue_deleted(&self, queue: &Queue, now: Timestamp) {
+        let mut registry = self.registry.lock();
+        let registered = registry.entry(queue.name()).is_some_and(|entry| entry.queue.is(queue));
+        let entry = registered.then(|| registry.remove(queue.name(), now, self.limits.recreate_interval));
+        drop(registry);
+        drop(entry);
+    }
+}
+
+/// What the numbers drawn from the seed of a service are for.
+#[derive(Clone, Copy)]
+enum Draw {
+    Queue,
+    TaskHigh,
+    TaskLow,
+}
+
+/// The finalizer of SplitMix64: a bijection that leaves no pattern of its argument.
+const fn mix(number: u64) -> u64 {
+    let mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

@@ -1,0 +1,232 @@
+//! A move task under way: carries out what the machine in `state` asks for.
+//!
+//! A task with a rate has an alarm at the clock for its next message, whose waker moves it; no thread is ours. A look
+//! at the task from outside moves what is due as well. One thread moves at a time, with no lock held.
+
+use {
+    super::Shared,
+    crate::{
+        clock::{Alarm, Clock},
+        message::MessageId,
+        queue::Queue,
+        state::{Departure, MoveTask, MoveTaskFailure, MoveTaskStatus, Next, Outcome},
+        sync::Mutex,
+        time::Timestamp,
+    },
+    std::{
+        fmt,
+        num::NonZeroU32,
+        sync::{Arc, Weak},
+        task::{Wake, Waker},
+    },
+};
+
+pub(super) struct Task {
+    pub(super) id: MessageId,
+    pub(super) source: Queue,
+    /// `None` returns each message to the queue it came from.
+    pub(super) destination: Option<Queue>,
+    pub(super) rate: Option<NonZeroU32>,
+    /// Messages visible at the start.
+    pub(super) to_move: u64,
+    service: Weak<Shared>,
+    progress: Mutex<Progress>,
+}
+
+struct Progress {
+    machine: MoveTask,
+    /// For the next message.
+    alarm: Option<Alarm>,
+    /// A thread is moving messages. Another that comes by leaves `again` and goes.
+    moving: bool,
+    again: bool,
+}
+
+/// How a task stands.
+pub(super) struct Report {
+    pub(super) status: MoveTaskStatus,
+    pub(super) failure: Option<MoveTaskFailure>,
+    pub(super) moved: u64,
+    pub(super) started_at: Timestamp,
+}
+
+/// What the clock holds of a task: a service that is dropped takes its tasks along.
+struct Ticker(Weak<Task>);
+
+impl Wake for Ticker {
+    fn wake(self: Arc<Self>) {
+        if let Some(task) = self.0.upgrade() {
+            task.tick();
+        }
+    }
+}
+
+impl Task {
+    pub(super) fn new(
+        service: &Arc<Shared>,
+        id: MessageId,
+        (source, destination): (Queue, Option<Queue>),
+        rate: Option<NonZeroU32>,
+        to_move: u64,
+        machine: MoveTask,
+    ) -> Self {
+        Self {
+            id,
+            source,
+            destination,
+            rate,
+            to_move,
+            service: Arc::downgrade(service),
+            progress: Mutex::new(Progress {
+                machine,
+                alarm: None,
+                moving: false,
+                again: false,
+            }),
+        }
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.progress.lock().machine.is_active()
+    }
+
+    pub(super) fn report(&self) -> Report {
+        let machine = &self.progress.lock().machine;
+        Report {
+            status: machine.status(),
+            failure: machine.failure(),
+            moved: machine.moved(),
+            started_at: machine.started_at(),
+        }
+    }
+
+    /// See [`MoveTask::cancel`].
+    pub(super) fn cancel(&self) -> Option<u64> {
+        self.progress.lock().machine.cancel()
+    }
+
+    /// Moves what is due, unless another thread is at it, and sees to it that what comes next is moved in time.
+    pub(super) fn tick(self: &Arc<Self>) {
+        let Some(service) = self.service.upgrade() else {
+            return;
+        };
+        let Some(mut turn) = Turn::begin(self) else {
+            return;
+        };
+        loop {
+            let now = service.clock.now();
+            let next = self.progress.lock().machine.next(now);
+            let alarm = match next {
+                Next::Move => {
+                    let outcome = self.move_one(&service);
+                    self.progress.lock().machine.settle(outcome);
+                    continue;
+                }
+                Next::WaitUntil(at) => Some(service.clock.wake_at(at, self.ticker())),
+                Next::Over => None,
+            };
+            match turn.end(alarm) {
+                Some(again) => turn = again,
+                None => return,
+            }
+        }
+    }
+
+    fn ticker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::new(Ticker(Arc::downgrade(self))))
+    }
+
+    /// Two phases with no lock held between them: at no instant is the message in neither queue (L34).
+    fn move_one(&self, service: &Shared) -> Outcome {
+        let Some(departure) = self.source.depart_for_move() else {
+            return Outcome::NothingVisible;
+        };
+        match self.bring(&departure, service) {
+            Ok(()) => {
+                self.source.departed(&departure);
+                let visible = self.source.counts().approximate_number_of_messages;
+                Outcome::Moved {
+                    more_visible: visible > 0,
+                }
+            }
+            Err(failure) => {
+                self.source.departure_refused(&departure);
+                Outcome::Failed(failure)
+            }
+        }
+    }
+
+    fn bring(&self, departure: &Departure, service: &Shared) -> Result<(), MoveTaskFailure> {
+        let origin;
+        let destination = match &self.destination {
+            Some(destination) => destination,
+            None => {
+                origin = self.origin(departure, service)?;
+                &origin
+            }
+        };
+        if destination.arrive_by_move(departure) {
+            Ok(())
+        } else {
+            Err(MoveTaskFailure::NonExistentQueue)
+        }
+    }
+
+    /// The queue from which a message came into the dead-letter queue (L25).
+    fn origin(&self, departure: &Departure, service: &Shared) -> Result<Queue, MoveTaskFailure> {
+        let arn = departure.content.dead_letter_source();
+        let arn = arn.ok_or(MoveTaskFailure::CouldNotDetermineMessageSource)?;
+        let origin = service.by_arn(arn).ok_or(MoveTaskFailure::NonExistentQueue)?;
+        // A queue outside the service can have sent the message here and bear a name of the service.
+        if origin.is(&self.source) || origin.is_fifo() != self.source.is_fifo() {
+            return Err(MoveTaskFailure::CouldNotDetermineMessageSource);
+        }
+        Ok(origin)
+    }
+}
+
+/// The right to move messages. Given back also when a foreign waker panics, so that the task does not stand still.
+struct Turn<'a> {
+    task: &'a Task,
+    ended: bool,
+}
+
+impl<'a> Turn<'a> {
+    fn begin(task: &'a Task) -> Option<Self> {
+        let mut progress = task.progress.lock();
+        if progress.moving {
+            progress.again = true;
+            return None;
+        }
+        (progress.moving, progress.again) = (true, false);
+        Some(Self { task, ended: false })
+    }
+
+    /// Leaves an alarm for the next message; the turn comes back if someone came by meanwhile, so that time must be
+    /// looked at again.
+    fn end(mut self, alarm: Option<Alarm>) -> Option<Self> {
+        let mut progress = self.task.progress.lock();
+        let before = std::mem::replace(&mut progress.alarm, alarm);
+        let again = std::mem::take(&mut progress.again);
+        progress.moving = again;
+        drop(progress);
+        // Only with the lock released: it runs code of the clock.
+        drop(before);
+        self.ended = !again;
+        again.then_some(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.task.progress.lock().moving = false;
+        }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("id", &self.id).finish_non_exhaustive()
+    }
+}
