@@ -1,0 +1,123 @@
+//! What the integration tests share: queues in virtual time, and short forms of the calls.
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "every test file uses a part of it"
+)]
+
+use {
+    requeue::{ManualClock, Message, Queue, QueueBuilder, Receive, ReceiveError, SendMessage},
+    std::{
+        future::{Future, IntoFuture},
+        pin::pin,
+        task::{Context, Poll, Waker},
+        time::Duration,
+    },
+};
+
+/// The visibility timeout of a queue that sets none.
+pub(crate) const VISIBILITY: Duration = secs(30);
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+pub(crate) const DAY: Duration = secs(86_400);
+pub(crate) const YEAR: Duration = secs(365 * 86_400);
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A standard queue named `jobs`.
+pub(crate) fn standard(clock: &ManualClock) -> QueueBuilder {
+    Queue::standard("jobs").clock(clock).seed(1)
+}
+
+/// A FIFO queue named `jobs.fifo`, with content-based deduplication.
+pub(crate) fn fifo(clock: &ManualClock) -> QueueBuilder {
+    Queue::fifo("jobs.fifo")
+        .clock(clock)
+        .seed(1)
+        .content_based_deduplication(true)
+}
+
+pub(crate) fn in_group(group: &str, body: &str) -> SendMessage {
+    SendMessage::new(body).message_group_id(group)
+}
+
+/// Sends bodies such as `g1-m2`, whose group stands before the hyphen.
+pub(crate) fn send_grouped<'a>(queue: &Queue, bodies: impl IntoIterator<Item = &'a str>) {
+    for body in bodies {
+        let group = body.split('-').next().unwrap();
+        queue.send(in_group(group, body)).unwrap();
+    }
+}
+
+/// A short poll with the queue's own visibility timeout.
+pub(crate) fn receive(queue: &Queue, max_messages: usize) -> Vec<Message> {
+    queue
+        .receive()
+        .max_messages(max_messages)
+        .wait_time(Duration::ZERO)
+        .blocking()
+        .unwrap()
+}
+
+/// A short poll with a visibility timeout of its own.
+pub(crate) fn receive_for(queue: &Queue, max_messages: usize, visibility_timeout: Duration) -> Vec<Message> {
+    let poll = queue.receive().max_messages(max_messages).wait_time(Duration::ZERO);
+    poll.visibility_timeout(visibility_timeout).blocking().unwrap()
+}
+
+/// The message that a receive of one returns.
+#[track_caller]
+pub(crate) fn take(queue: &Queue) -> Message {
+    receive(queue, 1).pop().expect("a message to receive")
+}
+
+/// The message that a receive of one with this visibility timeout returns.
+#[track_caller]
+pub(crate) fn take_for(queue: &Queue, visibility_timeout: Duration) -> Message {
+    let mut messages = receive_for(queue, 1, visibility_timeout);
+    messages.pop().expect("a message to receive")
+}
+
+pub(crate) fn bodies(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(Message::body).collect()
+}
+
+/// Messages visible, not visible, and delayed.
+pub(crate) fn counts(queue: &Queue) -> [usize; 3] {
+    let counts = queue.counts();
+    [
+        counts.approximate_number_of_messages,
+        counts.approximate_number_of_messages_not_visible,
+        counts.approximate_number_of_messages_delayed,
+    ]
+}
+
+/// Moves time from deadline to deadline until the receive is over.
+pub(crate) fn wait_for(clock: &ManualClock, receive: Receive<'_>) -> Result<Vec<Message>, ReceiveError> {
+    let mut receive = pin!(receive.into_future());
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(result) = receive.as_mut().poll(&mut context) {
+            return result;
+        }
+        clock.advance_to(clock.next_deadline().expect("a receive that waits has a deadline"));
+    }
+}
+
+/// Asserts that a call fails with SQS's code and text.
+macro_rules! assert_refused {
+    ($result:expr, $code:expr, $text:expr $(,)?) => {{
+        let error = $result.unwrap_err();
+        assert_eq!(
+            (error.code(), error.to_string().as_str()),
+            ($code, AsRef::<str>::as_ref(&$text))
+        );
+    }};
+}
+pub(crate) use assert_refused;
