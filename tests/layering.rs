@@ -22,7 +22,7 @@ const STAIRS: &[&[&str]] = &[
     &["state"],
     &["sync"],
     &["clock"],
-    &["facts", "queue"],
+    &["queue"],
     &["service"],
 ];
 
