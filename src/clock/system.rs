@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Alarm, Clock, Parker, timer};
+use super::{Alarm, Clock, Parker, fresh, timer};
 use crate::time::Timestamp;
 
 /// The machine's time: the wall clock read once per process, plus a monotonic span.
@@ -60,6 +60,11 @@ impl Origin {
     fn elapsed(&self) -> Duration {
         Instant::now().saturating_duration_since(self.instant)
     }
+
+    fn now(&self) -> u64 {
+        let span = self.elapsed();
+        self.millis + span.as_secs() * 1000 + u64::from(span.subsec_millis())
+    }
 }
 
 impl SystemClock {
@@ -78,18 +83,21 @@ impl SystemClock {
 
     /// How long until [`now`](Clock::now) is at or past `deadline`; `None` if it is.
     pub(super) fn remaining(deadline: Timestamp) -> Option<Duration> {
-        let since_origin = deadline.as_millis().checked_sub(ORIGIN.millis)?;
-        let remaining = Duration::from_millis(since_origin).checked_sub(ORIGIN.elapsed())?;
-        Some(remaining).filter(|it| !it.is_zero())
+        let since_origin = deadline.as_millis().saturating_sub(ORIGIN.millis);
+        let remaining = Duration::from_millis(since_origin).saturating_sub(ORIGIN.elapsed());
+        if remaining.is_zero() {
+            // A reading from before the deadline may still be fresh.
+            fresh::publish(ORIGIN.now());
+            return None;
+        }
+        Some(remaining)
     }
 }
 
 impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Timestamp {
-        let origin = &*ORIGIN;
-        let span = origin.elapsed();
-        Timestamp::from_millis(origin.millis + span.as_secs() * 1000 + u64::from(span.subsec_millis()))
+        Timestamp::from_millis(fresh::millis(|| ORIGIN.now()))
     }
 
     fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>) {

@@ -6,22 +6,20 @@ use crate::limits::Limits;
 /// Whether every character is a tab, a line feed, a carriage return or at least a space, and none is U+FFFE or U+FFFF
 /// (M2, M5).
 ///
-/// Whole chunks are looked at without a branch, which compilers turn into vector instructions. U+FFFE and U+FFFF are
-/// the bytes EF BF BE and EF BF BF, and EF only ever begins a character, so texts without EF end here.
+/// The first pass has no branch, so compilers turn it into vector instructions; most texts end there. U+FFFE and
+/// U+FFFF are the bytes EF BF BE and EF BF BF.
 pub(super) fn is_text(text: &str) -> bool {
-    let mut suspicious = false;
-    for chunk in text.as_bytes().chunks(256) {
-        let (mut control, mut high) = (false, false);
-        for &byte in chunk {
-            control |= (byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r');
-            high |= byte == 0xef;
-        }
-        if control {
-            return false;
-        }
-        suspicious |= high;
+    let (mut least, mut begins_high) = (u8::MAX, false);
+    for &byte in text.as_bytes() {
+        least = least.min(byte);
+        begins_high |= byte == 0xef;
     }
-    !suspicious || !text.contains(['\u{fffe}', '\u{ffff}'])
+    let controls = least < 0x20
+        && text
+            .bytes()
+            .any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'));
+    let noncharacters = begins_high && text.contains(['\u{fffe}', '\u{ffff}']);
+    !controls && !noncharacters
 }
 
 /// Rules M12 to M21.

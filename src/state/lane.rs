@@ -63,6 +63,7 @@ impl<K: LaneKind> Lane<K> {
         self.head == NO_SLOT && self.strays.is_empty()
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, nodes: &mut Slab<K::Node>, slot: Slot) {
         let key = K::key(&nodes[slot]);
         if self.tail != NO_SLOT && key < K::key(&nodes[self.tail]) {
@@ -83,33 +84,37 @@ impl<K: LaneKind> Lane<K> {
     }
 
     /// Takes the node out; it must be in this lane.
+    #[inline]
     pub(crate) fn remove(&mut self, nodes: &mut Slab<K::Node>, slot: Slot) {
-        let node = &mut nodes[slot];
+        let node = &nodes[slot];
         let Links { previous, next } = K::links(node);
         if previous == STRAY {
             let stood = self.strays.remove(&(K::key(node), slot));
             debug_assert!(stood, "a key changed while its node was in the lane");
-        } else {
-            if previous == NO_SLOT {
-                self.head = next;
-            } else {
-                K::links_mut(&mut nodes[previous]).next = next;
-            }
-            if next == NO_SLOT {
-                self.tail = previous;
-            } else {
-                K::links_mut(&mut nodes[next]).previous = previous;
-            }
+            return;
         }
-        *K::links_mut(&mut nodes[slot]) = Links::NONE;
+        if previous == NO_SLOT {
+            self.head = next;
+        } else {
+            K::links_mut(&mut nodes[previous]).next = next;
+        }
+        if next == NO_SLOT {
+            self.tail = previous;
+        } else {
+            K::links_mut(&mut nodes[next]).previous = previous;
+        }
     }
 
     /// The slot with the smallest key.
+    #[inline]
     pub(crate) fn first(&self, nodes: &Slab<K::Node>) -> Option<Slot> {
         let chained = (self.head != NO_SLOT).then_some(self.head);
+        if self.strays.is_empty() {
+            return chained;
+        }
         match (chained, self.strays.first()) {
-            (Some(head), Some(&(key, stray))) => Some(if key < K::key(&nodes[head]) { stray } else { head }),
-            (Some(head), None) => Some(head),
+            (Some(head), Some(&(key, stray))) if key < K::key(&nodes[head]) => Some(stray),
+            (Some(head), _) => Some(head),
             (None, stray) => stray.map(|&(_, slot)| slot),
         }
     }

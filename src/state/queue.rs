@@ -115,10 +115,10 @@ impl QueueState {
         };
         Self {
             deduplication: Deduplication::new(settings.deduplication_scope),
+            now: settings.created_timestamp,
             settings,
             limits,
             stale_delete,
-            now: Timestamp::ZERO,
             records: Slab::new(),
             deadlines: Deadlines::new(),
             discipline,
@@ -447,12 +447,11 @@ impl QueueState {
     }
 
     /// Takes a message out of the queue for good.
-    pub(super) fn remove(&mut self, slot: Slot, at: Timestamp) -> Record {
+    pub(super) fn remove(&mut self, slot: Slot, at: Timestamp) {
         self.leave_phase(slot, at);
         self.deadlines.retention.remove(&mut self.records, slot);
         self.discipline.release(&mut self.records, slot);
-        let record = self.records.remove(slot);
-        self.bytes -= record.content.size_bytes();
-        record
+        self.bytes -= self.records[slot].content.size_bytes();
+        self.records.remove(slot);
     }
 }

@@ -19,11 +19,11 @@ enum Entry<T> {
 
 /// Values addressed by slot.
 ///
-/// Growing never moves a value, and an emptied slab gives back all but its first chunk: a backlog that came and
-/// went leaves no memory behind.
+/// Growing never moves a value, and an emptied slab that had grown beyond one chunk gives its memory back: a
+/// backlog that came and went leaves none behind.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    chunks: Vec<Vec<Entry<T>>>,
+    chunks: Vec<Box<[Entry<T>; CHUNK]>>,
     /// Head of the list of vacant slots that runs through the vacant entries.
     vacant: Slot,
     len: usize,
@@ -42,96 +42,90 @@ impl<T> Slab<T> {
         self.len
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Slot {
+        if self.vacant == NO_SLOT {
+            self.grow();
+        }
+        let slot = self.vacant;
+        let entry = &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK];
+        if let Entry::Vacant { next } = entry {
+            self.vacant = *next;
+        }
+        *entry = Entry::Occupied(value);
         self.len += 1;
-        if self.vacant != NO_SLOT {
-            let slot = self.vacant;
-            let entry = self
-                .entry_mut(slot)
-                .expect("invariant: the vacant list holds slots of this slab");
-            let Entry::Vacant { next } = std::mem::replace(entry, Entry::Occupied(value)) else {
-                unreachable!("invariant: the vacant list holds vacant slots");
-            };
-            self.vacant = next;
-            return slot;
-        }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
-        }
-        let index = self.chunks.len() - 1;
-        let chunk = &mut self.chunks[index];
-        chunk.push(Entry::Occupied(value));
-        Slot::try_from((index << CHUNK_BITS) + chunk.len() - 1).expect("invariant: fewer than 2^32 values are stored")
+        slot
     }
 
+    /// Adds a chunk whose entries are all vacant, in order.
+    #[cold]
+    fn grow(&mut self) {
+        let chunk = Slot::try_from(self.chunks.len())
+            .ok()
+            .and_then(|chunks| chunks.checked_shl(CHUNK_BITS));
+        let first = chunk.expect("invariant: fewer than 2^32 values are stored");
+        let last = first + (CHUNK as Slot - 1);
+        let entries = (first..=last).map(|slot| Entry::Vacant {
+            next: if slot == last { NO_SLOT } else { slot + 1 },
+        });
+        let entries: Box<[Entry<T>]> = entries.collect();
+        let Ok(entries) = entries.try_into() else {
+            unreachable!("invariant: a chunk has {CHUNK} entries");
+        };
+        self.chunks.push(entries);
+        self.vacant = first;
+    }
+
+    #[inline]
     pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
-        match self
-            .chunks
-            .get((slot >> CHUNK_BITS) as usize)?
-            .get(slot as usize % CHUNK)?
-        {
+        match &self.chunks.get((slot >> CHUNK_BITS) as usize)?[slot as usize % CHUNK] {
             Entry::Occupied(value) => Some(value),
             Entry::Vacant { .. } => None,
         }
     }
 
-    /// Takes the value out; the slot may be handed out again.
-    ///
-    /// # Panics
-    /// If the slot is vacant: callers hold slots of stored values only.
-    pub(crate) fn remove(&mut self, slot: Slot) -> T {
-        let next = self.vacant;
-        let entry = self.entry_mut(slot).expect("invariant: slots in use are in the slab");
-        let Entry::Occupied(value) = std::mem::replace(entry, Entry::Vacant { next }) else {
-            unreachable!("invariant: slots in use are occupied");
-        };
+    /// Drops the value in a slot that is in use; the slot may be handed out again.
+    #[inline]
+    pub(crate) fn remove(&mut self, slot: Slot) {
+        let entry = &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK];
+        debug_assert!(matches!(entry, Entry::Occupied(_)), "a vacant slot is removed");
+        *entry = Entry::Vacant { next: self.vacant };
         self.vacant = slot;
         self.len -= 1;
         if self.len == 0 && self.chunks.len() > 1 {
             self.clear();
         }
-        value
     }
 
-    /// Forgets every value and keeps one empty chunk.
+    /// Forgets every value and gives the memory back.
     pub(crate) fn clear(&mut self) {
-        self.chunks.truncate(1);
-        self.chunks.shrink_to_fit();
-        if let Some(chunk) = self.chunks.first_mut() {
-            chunk.clear();
-        }
-        self.vacant = NO_SLOT;
-        self.len = 0;
+        *self = Self::new();
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
-        let entries = self.chunks.iter().flatten();
+        let entries = self.chunks.iter().flat_map(|chunk| chunk.iter());
         (0..).zip(entries).filter_map(|(slot, entry)| match entry {
             Entry::Occupied(value) => Some((slot, value)),
             Entry::Vacant { .. } => None,
         })
-    }
-
-    fn entry_mut(&mut self, slot: Slot) -> Option<&mut Entry<T>> {
-        self.chunks
-            .get_mut((slot >> CHUNK_BITS) as usize)?
-            .get_mut(slot as usize % CHUNK)
     }
 }
 
 impl<T> Index<Slot> for Slab<T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, slot: Slot) -> &T {
         self.get(slot).expect("invariant: slots in use are occupied")
     }
 }
 
 impl<T> IndexMut<Slot> for Slab<T> {
+    #[inline]
     fn index_mut(&mut self, slot: Slot) -> &mut T {
-        match self.entry_mut(slot) {
-            Some(Entry::Occupied(value)) => value,
-            _ => unreachable!("invariant: slots in use are occupied"),
+        match &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK] {
+            Entry::Occupied(value) => value,
+            Entry::Vacant { .. } => unreachable!("invariant: slots in use are occupied"),
         }
     }
 }
@@ -144,12 +138,12 @@ mod tests {
     fn a_removed_slot_is_used_again_before_the_slab_grows() {
         let mut slab = Slab::new();
         let slots: Vec<Slot> = (0..1000).map(|value| slab.insert(value)).collect();
-        assert_eq!(slab.remove(slots[17]), 17);
-        assert_eq!(slab.remove(slots[900]), 900);
+        slab.remove(slots[17]);
+        slab.remove(slots[900]);
         assert_eq!(slab.get(slots[17]), None);
         assert_eq!(slab.insert(5000), slots[900]);
         assert_eq!(slab.insert(5001), slots[17]);
-        assert_eq!(slab.insert(5002), 1000);
+        assert!(slab.insert(5002) > slots[999]);
         assert_eq!(slab.len(), 1001);
         assert_eq!(slab[slots[18]], 18);
     }
@@ -161,7 +155,7 @@ mod tests {
         for slot in slots {
             slab.remove(slot);
         }
-        assert_eq!(slab.chunks.len(), 1);
+        assert!(slab.chunks.is_empty());
         assert_eq!(slab.insert(1), 0);
         assert_eq!(slab.iter().collect::<Vec<_>>(), [(0, &1)]);
     }

@@ -124,8 +124,8 @@ impl Tenants {
         if tenant.stored == 0 {
             self.by_in_flight.remove(&(tenant.in_flight, slot));
             self.by_processing.remove(&(tenant.processing.sum, slot));
-            let tenant = self.slab.remove(slot);
             self.by_id.remove(&tenant.id);
+            self.slab.remove(slot);
         }
     }
 

@@ -84,8 +84,8 @@ impl Fifo {
         self.groups[group].messages.remove(records, slot);
         self.refresh(records, group);
         if self.groups[group].messages.is_empty() {
-            let group = self.groups.remove(group);
-            self.by_id.remove(&group.id);
+            self.by_id.remove(&self.groups[group].id);
+            self.groups.remove(group);
         }
     }
 

@@ -142,7 +142,15 @@ impl Standard {
     }
 
     /// The next message of the selection, left where it is.
+    #[inline]
     pub(crate) fn first(&self, records: &Records, selection: &Selection) -> Option<Slot> {
+        match &*self.shards {
+            [only] if self.tenants.len() == 0 => only.ungrouped.first(records),
+            _ => self.first_of_many(records, selection),
+        }
+    }
+
+    fn first_of_many(&self, records: &Records, selection: &Selection) -> Option<Slot> {
         let quiet = self.shards[selection.shards.clone()]
             .iter()
             .enumerate()
