@@ -144,6 +144,8 @@ impl QueueState {
     /// FIFO: the receivable prefix of one group after the other (F18, F19, F22).
     fn fill_from_groups<F: FnMut(Delivery)>(&mut self, hand: &mut Hand<'_, F>) {
         let mut visited = std::mem::take(&mut self.visited_groups);
+        // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
+        let mut seen = Vec::new();
         while hand.room > 0 {
             let Discipline::Fifo(fifo) = &mut self.discipline else {
                 break;
@@ -153,7 +155,10 @@ impl QueueState {
             };
             fifo.set_aside(group);
             visited.push(group);
-            self.fill_from_group(group, hand);
+            self.fill_from_group(group, hand, &mut seen);
+        }
+        for slot in seen {
+            self.discipline.became_visible(&mut self.records, slot);
         }
         if let Discipline::Fifo(fifo) = &mut self.discipline {
             for group in visited.drain(..) {
@@ -163,7 +168,7 @@ impl QueueState {
         self.visited_groups = visited;
     }
 
-    fn fill_from_group<F: FnMut(Delivery)>(&mut self, group: Slot, hand: &mut Hand<'_, F>) {
+    fn fill_from_group<F: FnMut(Delivery)>(&mut self, group: Slot, hand: &mut Hand<'_, F>, seen: &mut Vec<Slot>) {
         let mut previous = None;
         while hand.room > 0 {
             let Discipline::Fifo(fifo) = &mut self.discipline else {
@@ -180,7 +185,7 @@ impl QueueState {
             if self.is_over_limit(slot, hand) {
                 self.depart(slot, Cause::DeadLetter, hand.out);
             } else if self.hand_out(slot, hand) {
-                self.discipline.became_visible(&mut self.records, slot);
+                seen.push(slot);
             }
         }
     }
