@@ -9,16 +9,16 @@ use crate::limits::Limits;
 /// The first pass has no branch, so compilers turn it into vector instructions; most texts end there. U+FFFE and
 /// U+FFFF are the bytes EF BF BE and EF BF BF.
 pub(super) fn is_text(text: &str) -> bool {
-    let (mut least, mut begins_high) = (u8::MAX, false);
+    let (mut least, mut high) = (u8::MAX, 0);
     for &byte in text.as_bytes() {
         least = least.min(byte);
-        begins_high |= byte == 0xef;
+        high |= u8::from(byte == 0xef);
     }
     let controls = least < 0x20
         && text
             .bytes()
             .any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'));
-    let noncharacters = begins_high && text.contains(['\u{fffe}', '\u{ffff}']);
+    let noncharacters = high != 0 && text.contains(['\u{fffe}', '\u{ffff}']);
     !controls && !noncharacters
 }
 

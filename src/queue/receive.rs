@@ -196,10 +196,14 @@ impl Attempt for Look<'_> {
                     let Core { state, effects, .. } = &mut *core;
                     state.received_nothing(effects);
                 }
-                core.leave_line(&mut self.ticket);
+                if self.ticket.is_some() {
+                    core.leave_line(&mut self.ticket);
+                }
             }
             self.inner.leave(core);
-            self.inner.transfer(route.as_ref(), &departures);
+            if !departures.is_empty() {
+                self.inner.transfer(route.as_ref(), &departures);
+            }
             if !again {
                 return Step::Done(received.map(|messages| self.select_attributes(messages)));
             }
@@ -223,7 +227,7 @@ impl Look<'_> {
         let mut messages = Vec::new();
         let outcome = state.receive(now, &request, effects, &mut |delivery| {
             if messages.capacity() == 0 {
-                messages.reserve_exact(request.max_messages);
+                messages = Vec::with_capacity(request.max_messages);
             }
             messages.push(Message::new(self.inner, delivery));
         });

@@ -147,15 +147,14 @@ impl Queue {
         }
         check_distinct(entries.iter().map(|entry| &entry.id), &inner.limits)?;
         inner.check_batch_ids(&entries)?;
-        let parsed: Vec<_> = entries
-            .into_iter()
-            .map(|entry| (entry.id, inner.parse(entry.message)))
-            .collect();
+        // Boxed, an error leaves each entry the size it has, and the list is changed in place.
+        let parse = |entry: SendBatchEntry| (entry.id, inner.parse(entry.message).map_err(Box::new));
+        let parsed: Vec<_> = entries.into_iter().map(parse).collect();
         let now = inner.clock.now();
         let mut core = inner.enter().ok_or(SendBatchError::QueueDoesNotExist)?;
         let result = run(parsed, |message| {
-            let sent = message.and_then(|message| core.admit(inner, now, message).map_err(SendError::from));
-            sent.map_err(|error| {
+            let admit = |message| core.admit(inner, now, message).map_err(|full| Box::new(full.into()));
+            message.and_then(admit).map_err(|error: Box<SendError>| {
                 let error = error.in_batch();
                 (error.code(), error.to_string())
             })
@@ -203,18 +202,24 @@ impl From<Full> for SendError {
 }
 
 impl Inner {
+    /// Everything that can be said of a message without the lock; of the faults of a message for a deleted queue only
+    /// a missing parameter comes first (X11).
     fn parse(&self, message: SendMessage) -> Result<Parsed, SendError> {
-        if self.is_gone() {
-            return Err(SendError::QueueDoesNotExist);
-        }
         let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
-        let (content, delay) = message.parse(&self.limits, maximum_message_size, self.fifo)?;
-        let content = if self.fifo {
-            self.complete_ids(content)?
-        } else {
-            content
-        };
-        Ok(Parsed { content, delay })
+        let parsed = message.parse(&self.limits, maximum_message_size, self.fifo);
+        let parsed = parsed.and_then(|(content, delay)| {
+            let content = if self.fifo {
+                self.complete_ids(content)?
+            } else {
+                content
+            };
+            Ok(Parsed { content, delay })
+        });
+        parsed.map_err(|error| match error {
+            SendError::MissingParameter(_) => error,
+            _ if self.is_gone() => SendError::QueueDoesNotExist,
+            _ => error,
+        })
     }
 
     /// A FIFO message needs a group, and a deduplication id of its own or by its content (F2, F7, F8).
