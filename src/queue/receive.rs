@@ -179,8 +179,8 @@ impl Attempt for Look<'_> {
             let wait = self
                 .request
                 .wait_time
-                .unwrap_or(core.state.settings().receive_message_wait_time);
-            let deadline = *self.deadline.get_or_insert(now.saturating_add(wait));
+                .unwrap_or_else(|| core.state.settings().receive_message_wait_time);
+            let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(wait));
             self.long_poll |= deadline > now;
             let received = self.receive(&mut core, now);
             let departures = std::mem::take(&mut core.effects.departures);

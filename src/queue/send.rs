@@ -222,11 +222,8 @@ impl Inner {
         })
     }
 
-    /// A FIFO message needs a group, and a deduplication id of its own or by its content (F2, F7, F8).
+    /// A FIFO message needs a deduplication id, its own or by its content (F7, F8).
     fn complete_ids(&self, content: Content) -> Result<Content, SendError> {
-        if content.group_id().is_none() {
-            return Err(MissingParameter::new("MessageGroupId").into());
-        }
         if content.deduplication_id().is_some() {
             return Ok(content);
         }
@@ -326,7 +323,7 @@ impl Attempt for Admission<'_> {
             self.ticket = None;
             return Step::Done(Err(SendError::QueueDoesNotExist));
         };
-        let deadline = *self.deadline.get_or_insert(now.saturating_add(self.wait));
+        let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(self.wait));
         let result = match core.admit(self.inner, now, message) {
             Err(full) if now < deadline => {
                 core.full_at = (full.messages, full.bytes);

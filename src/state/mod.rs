@@ -1,7 +1,7 @@
 //! One queue as a pure state machine.
 //!
 //! Nothing here reads a clock, takes a lock or draws a random number: `now`, ids and chance are arguments, and what
-//! must happen elsewhere is written into [`Effects`] for the caller to carry out. A message is in exactly one phase:
+//! must happen elsewhere is written into `Effects` for the caller to carry out. A message is in exactly one phase:
 //!
 //! ```text
 //! send --> Delayed --> Visible <--> InFlight --> deleted      (purge and retention end any phase)
@@ -38,9 +38,9 @@ mod snapshot;
 mod transfer;
 
 pub(crate) use {
-    effects::{Cause, Departure, Effects},
+    effects::{Departure, Effects},
     move_task::{MoveTask, Next, Outcome},
-    queue::{Accepted, Incoming, QueueState, Refusal},
+    queue::{Incoming, QueueState, Refusal},
     receive::{Delivery, Receipt, ReceiveRequest},
 };
 pub use {

@@ -33,7 +33,7 @@ impl Discipline {
         }
     }
 
-    /// The record is about to be removed; if it was visible, [`left_visible`](Self::left_visible) came before.
+    /// The record is about to be removed; if it was visible, [`leaves_visible`](Self::leaves_visible) came before.
     pub(crate) fn release(&mut self, records: &mut Records, slot: Slot) {
         match self {
             Self::Standard(standard) => standard.release(&records[slot]),
