@@ -220,7 +220,7 @@ impl QueueBuilder {
         self
     }
 
-    /// The seed of everything drawn by chance: same seed, same steps, same bytes. By default a different one for
+    /// The seed of everything drawn by chance: same name, same seed, same steps, same bytes. By default a different one for
     /// each queue.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -288,14 +288,15 @@ impl QueueBuilder {
         }
         let now = self.clock.now();
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(now));
         Ok(Queue::assemble(QueueParts {
             url: format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", self.name),
+            seed: seed_for(&self.name, seed),
             name: self.name,
             arn,
             settings,
             limits,
             clock: self.clock,
-            seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(now)),
             shards: self.shards,
             stale_delete: self.stale_delete,
             listeners: self.listeners,
@@ -305,6 +306,13 @@ impl QueueBuilder {
             route: self.dead_letter.map(|(target, _)| DeadLetterRoute::Owned(target)),
         }))
     }
+}
+
+/// Queues of different names draw different ids and handles from the same seed, so that neither takes a handle of the
+/// other (D19).
+fn seed_for(name: &str, seed: u64) -> u64 {
+    let mix = |mixed: u64, byte: u8| (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    name.bytes().fold(seed, mix)
 }
 
 /// A dead-letter target must be another queue, exist, be of the source's type, and let this source in (L3a-L3d).
