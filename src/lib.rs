@@ -1,10 +1,11 @@
-//! Amazon SQS's semantics as an embeddable, in-process message queue, with no network layer.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attributes;
 mod clock;
 mod error;
+pub mod guide;
 mod limits;
 mod message;
 mod queue;
@@ -13,6 +14,7 @@ mod state;
 mod sync;
 mod time;
 
+// The public interface is:
 pub use attributes::{
     DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
 };
