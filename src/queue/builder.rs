@@ -220,8 +220,8 @@ impl QueueBuilder {
         self
     }
 
-    /// The seed of everything drawn by chance: same name, same seed, same steps, same bytes. By default a different one for
-    /// each queue.
+    /// The seed of everything drawn by chance: same name, same seed, same steps, same bytes. By default a different one
+    /// for each queue.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
