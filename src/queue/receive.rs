@@ -9,7 +9,7 @@ use {
     crate::{
         clock::Clock,
         error::{InvalidParameterValue, InvalidReason, ReceiveError, check},
-        state::{ReceiveRequest, Refusal},
+        state::{DEPARTURES_AT_ONCE, ReceiveRequest, Refusal},
         time::Timestamp,
     },
     rand::Rng,
@@ -188,8 +188,8 @@ impl Attempt for Look<'_> {
             if empty && departures.is_empty() && now < deadline {
                 return Step::Wait(self.wait_in_line(core, deadline, waker()));
             }
-            // Room may have been made by the departures, and a long poll goes on waiting (L7).
-            let again = empty && now < deadline;
+            // A long poll goes on waiting, and no poll ends on a full load of departures: selection goes on (L7).
+            let again = empty && (now < deadline || departures.len() >= DEPARTURES_AT_ONCE);
             let route = core.route.clone().filter(|_| !departures.is_empty());
             if !again {
                 if empty {

@@ -1,6 +1,9 @@
 //! Who waits for a queue, longest first.
 
-use std::{collections::BTreeMap, task::Waker};
+use {
+    crate::time::Timestamp,
+    std::{collections::BTreeMap, task::Waker},
+};
 
 /// A place in line; a smaller number has waited longer.
 pub(super) type Ticket = u64;
@@ -10,19 +13,37 @@ struct Waiter {
     waker: Waker,
     /// Woken and not yet back: it will look by itself, so the next event wakes the next in line.
     notified: bool,
+    /// How large the message of a sender is.
+    size: usize,
 }
 
 /// Parked receivers, or parked senders, of one queue (D12).
 ///
 /// Whoever leaves the line while there is more to do must have the next one notified, otherwise a wake would end
 /// with it: a future may be dropped between its wake and its poll.
-#[derive(Debug, Default)]
+///
+/// What falls due by itself is looked at by the first in line only, so that a thousand sleepers are not woken by one
+/// deadline.
+#[derive(Debug)]
 pub(super) struct Waiters {
     line: BTreeMap<Ticket, Waiter>,
     issued: Ticket,
+    /// Everybody in line before this place has been notified.
+    asleep_from: Ticket,
+    /// When the first in line looks by itself, its own deadline aside.
+    looks_at: Timestamp,
 }
 
 impl Waiters {
+    pub(super) const fn new() -> Self {
+        Self {
+            line: BTreeMap::new(),
+            issued: 0,
+            asleep_from: 0,
+            looks_at: Timestamp::MAX,
+        }
+    }
+
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.line.is_empty()
@@ -33,48 +54,90 @@ impl Waiters {
     }
 
     /// Puts the caller in line, or back to sleep in the place it has.
-    pub(super) fn park(&mut self, ticket: &mut Option<Ticket>, waker: Waker) {
+    ///
+    /// Answers with the waker it had there, to be dropped with the lock released: that may run code of an executor.
+    pub(super) fn park(&mut self, ticket: &mut Option<Ticket>, waker: Waker, size: usize) -> Option<Waker> {
         let number = *ticket.get_or_insert_with(|| {
             self.issued += 1;
             self.issued
         });
-        let notified = false;
-        self.line.insert(number, Waiter { waker, notified });
+        self.asleep_from = self.asleep_from.min(number);
+        let waiter = Waiter {
+            waker,
+            notified: false,
+            size,
+        };
+        self.line.insert(number, waiter).map(|before| before.waker)
     }
 
-    /// Whether this ticket has waited longest.
-    pub(super) fn is_first(&self, ticket: Option<Ticket>) -> bool {
-        ticket.is_some() && self.line.keys().next().copied() == ticket
-    }
-
-    /// Takes the caller out of line.
-    pub(super) fn leave(&mut self, ticket: &mut Option<Ticket>) {
-        if let Some(number) = ticket.take() {
-            self.line.remove(&number);
+    /// When a caller who has just parked looks again unasked: at `deadline`, the first in line also at `next`.
+    pub(super) fn looks_again(
+        &mut self,
+        ticket: Option<Ticket>,
+        deadline: Timestamp,
+        next: Option<Timestamp>,
+    ) -> Timestamp {
+        if !self.is_first(ticket) {
+            return deadline;
         }
+        self.looks_at = next.unwrap_or(Timestamp::MAX);
+        deadline.min(self.looks_at)
+    }
+
+    /// Takes the caller out of line; what falls due is then for the next in line to look at.
+    ///
+    /// Answers with its waker, to be dropped with the lock released.
+    pub(super) fn leave(&mut self, ticket: &mut Option<Ticket>) -> Option<Waker> {
+        if self.is_first(*ticket) {
+            self.looks_at = Timestamp::MAX;
+        }
+        let waiter = self.line.remove(&ticket.take()?)?;
+        Some(waiter.waker)
     }
 
     /// The waker of the one who has waited longest and is not on its way already.
     pub(super) fn notify_next(&mut self) -> Option<Waker> {
-        let waiter = self.line.values_mut().find(|waiter| !waiter.notified)?;
-        waiter.notified = true;
-        Some(waiter.waker.clone())
+        self.notify_next_of(|_| true)
     }
 
-    /// The waker of the one who has waited longest, whether on its way or not.
-    pub(super) fn notify_first(&mut self) -> Option<Waker> {
-        let waiter = self.line.values_mut().next()?;
-        waiter.notified = true;
-        Some(waiter.waker.clone())
+    /// [`notify_next`](Self::notify_next), passing over senders whose messages do not `fit`.
+    pub(super) fn notify_next_of(&mut self, fit: impl Fn(usize) -> bool) -> Option<Waker> {
+        let mut all_notified = true;
+        for (&number, waiter) in self.line.range_mut(self.asleep_from..) {
+            if !waiter.notified && fit(waiter.size) {
+                waiter.notified = true;
+                if all_notified {
+                    self.asleep_from = number + 1;
+                }
+                return Some(waiter.waker.clone());
+            }
+            all_notified &= waiter.notified;
+        }
+        if all_notified {
+            self.asleep_from = self.issued + 1;
+        }
+        None
     }
 
-    /// Everybody's waker; the line stays until each has left it.
-    pub(super) fn notify_all(&mut self) -> Vec<Waker> {
-        let notify = |waiter: &mut Waiter| {
-            waiter.notified = true;
-            waiter.waker.clone()
-        };
-        self.line.values_mut().map(notify).collect()
+    /// The waker of the first in line, if it would otherwise sleep past what falls due at `next`.
+    pub(super) fn notify_of(&mut self, next: Option<Timestamp>) -> Option<Waker> {
+        let next = next.filter(|next| *next < self.looks_at)?;
+        let mut line = self.line.values_mut();
+        let first = line.next()?;
+        self.looks_at = next;
+        first.notified = true;
+        Some(first.waker.clone())
+    }
+
+    /// Ends the line: everybody's waker.
+    pub(super) fn notify_all(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        let line = std::mem::take(&mut self.line);
+        line.into_values().map(|waiter| waiter.waker)
+    }
+
+    /// Whether this ticket has waited longest.
+    fn is_first(&self, ticket: Option<Ticket>) -> bool {
+        ticket.is_some() && self.line.keys().next().copied() == ticket
     }
 }
 

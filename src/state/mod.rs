@@ -41,7 +41,7 @@ pub(crate) use {
     effects::{Departure, Effects},
     move_task::{MoveTask, Next, Outcome},
     queue::{Incoming, QueueState, Refusal},
-    receive::{Delivery, Receipt, ReceiveRequest},
+    receive::{DEPARTURES_AT_ONCE, Delivery, Receipt, ReceiveRequest},
 };
 pub use {
     fact::{Entry, Fact},

@@ -54,6 +54,9 @@ pub(crate) struct Delivery {
     pub(crate) sequence_number: Option<SequenceNumber>,
 }
 
+/// As many messages leave in one step at most, so that a backlog of poison does not hold the lock for its whole length.
+pub(crate) const DEPARTURES_AT_ONCE: usize = 100;
+
 /// The messages of one receive under way.
 struct Hand<'hand, F> {
     room: usize,
@@ -63,6 +66,12 @@ struct Hand<'hand, F> {
     handed: Option<Vec<Handed>>,
     deliver: &'hand mut F,
     out: &'hand mut Effects,
+}
+
+impl<F> Hand<'_, F> {
+    fn wants_more(&self) -> bool {
+        self.room > 0 && self.out.departures.len() < DEPARTURES_AT_ONCE
+    }
 }
 
 impl QueueState {
@@ -122,7 +131,7 @@ impl QueueState {
         let selection = standard.select(hand.now, self.in_flight, reach, &self.limits);
         // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
         let mut seen = Vec::new();
-        while hand.room > 0 {
+        while hand.wants_more() {
             let Discipline::Standard(standard) = &mut self.discipline else {
                 break;
             };
@@ -146,7 +155,7 @@ impl QueueState {
         let mut visited = std::mem::take(&mut self.visited_groups);
         // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
         let mut seen = Vec::new();
-        while hand.room > 0 {
+        while hand.wants_more() {
             let Discipline::Fifo(fifo) = &mut self.discipline else {
                 break;
             };
@@ -170,7 +179,7 @@ impl QueueState {
 
     fn fill_from_group<F: FnMut(Delivery)>(&mut self, group: Slot, hand: &mut Hand<'_, F>, seen: &mut Vec<Slot>) {
         let mut previous = None;
-        while hand.room > 0 {
+        while hand.wants_more() {
             let Discipline::Fifo(fifo) = &mut self.discipline else {
                 return;
             };
