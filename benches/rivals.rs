@@ -1,0 +1,267 @@
+//! What a message costs here, against channels that only hand it over.
+//!
+//! `cargo bench --bench rivals` prints the table, `cargo bench --bench rivals -- --json` one object per line,
+//! `-- --quick` runs everything briefly, and words pick the cases whose names contain them. Rivals run in the same
+//! process in turn with the library; see `driver` for what a figure is.
+//!
+//! One operation is one message of 256 bytes, sent, received and deleted; for a channel, sent and received. Each
+//! contender is handed a `&str` and makes its own message of it, so that every column holds one allocation and one
+//! copy of the body.
+//!
+//! # What to expect
+//!
+//! A small multiple of the channels in `cycle`: the library validates the body, draws an id, reads the clock, and
+//! takes its lock three times where a channel is touched twice. In `batch_of_ten` that cost is shared by ten.
+//! The rest should cost what `cycle` costs but for a logarithm and cache misses, whatever waits, flies or sleeps
+//! beside the message; `backlog_growth` says so in one number.
+//!
+//! # What it distorts
+//!
+//! * The channels do none of the work: no visibility timeout, no id, no receive count. `hand-made` does the least
+//!   that a work queue with timeouts must do.
+//! * `fifo_*` gives each message a deduplication id of its own, and the queue remembers it for five minutes: memory
+//!   grows over the rounds as it does in an application at this rate, cache misses with it.
+//! * `in_flight_*` and `delayed_*`: channels hold the messages in a vector beside the channel.
+//! * `two_producers_two_consumers` sends without pause: it measures the lock under contention, not a usual load.
+//!   `tokio::sync::mpsc` cannot have two consumers.
+//! * `wake_*` on a virtual machine is mostly the price of waking an idle processor, the same for everyone;
+//!   `wake_future_polled` has no second thread and shows the contender alone.
+//!
+//! # Figures
+//!
+//! Not measured yet.
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
+
+mod contenders;
+mod driver;
+mod wake;
+
+use contenders::{AsyncChannel, Contender, Crossbeam, Fifo, Flume, HandMade, Holding, Shared, Standard, Tokio};
+use driver::{Case, Entrant, Options, Scale};
+use std::{
+    process::ExitCode,
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+const BODY: &str = concat!(
+    r#"{"job":"resize","source":"s3://photos/2026/01/cat.png","target":"s3://thumbs/2026/01/cat.png","#,
+    r#""width":320,"height":240,"quality":85,"strip":true,"attempt":1,"trace":"0f8fad5b-d9cb-469f-"#,
+    r#"a165-70867728950e","owner":"orders","note":"one line, as jobs have it"}"#
+);
+const _: () = assert!(BODY.len() == 256, "the body is as long as the table says");
+
+/// The entrants of a function that is generic over its contender.
+macro_rules! every {
+    ($entrant:ident $(, $argument:expr)*) => {
+        vec![
+            $entrant::<Standard>($($argument),*),
+            $entrant::<Crossbeam>($($argument),*),
+            $entrant::<Flume>($($argument),*),
+            $entrant::<AsyncChannel>($($argument),*),
+            $entrant::<Tokio>($($argument),*),
+            $entrant::<HandMade>($($argument),*),
+        ]
+    };
+}
+
+const CASES: &[Case] = &[
+    case("cycle", 100_000, 21, Some(2.5), |_| every!(waiting, 0)),
+    case("batch_of_ten", 100_000, 21, Some(1.0), |_| every!(batches)),
+    case("two_producers_two_consumers", 100_000, 15, Some(2.0), |_| {
+        vec![
+            contended::<Standard>(),
+            contended::<Crossbeam>(),
+            contended::<Flume>(),
+            contended::<AsyncChannel>(),
+            contended::<HandMade>(),
+        ]
+    }),
+    case("fill_and_drain_1000000", 1_000_000, 5, Some(3.0), |_| {
+        every!(fill_and_drain)
+    }),
+    case("fifo_1_group", 50_000, 15, Some(4.0), |scale| fifo(scale.of(1))),
+    case("fifo_100_groups", 50_000, 15, Some(4.0), |scale| fifo(scale.of(100))),
+    case("fifo_100000_groups", 50_000, 15, Some(4.0), |scale| {
+        fifo(scale.of(100_000))
+    }),
+    case("in_flight_120000", 50_000, 15, None, |scale| {
+        every!(in_flight, scale.of(120_000) - 1)
+    }),
+    case("delayed_1000000", 50_000, 15, None, |scale| {
+        every!(delayed, scale.of(1_000_000))
+    }),
+    case("backlog_1000", 50_000, 15, None, |scale| {
+        every!(waiting, scale.of(1_000))
+    }),
+    case("backlog_1000000", 50_000, 15, None, |scale| {
+        every!(waiting, scale.of(1_000_000))
+    }),
+    Case {
+        name: "backlog_growth",
+        operations: 50_000,
+        rounds: 15,
+        limit: Some((AT_ONE_THOUSAND, 2.0)),
+        entrants: |scale| {
+            let few = waiting::<Standard>(scale.of(1_000));
+            vec![
+                waiting::<Standard>(scale.of(1_000_000)),
+                Entrant {
+                    name: AT_ONE_THOUSAND,
+                    ..few
+                },
+            ]
+        },
+    },
+    case("wake_thread", 300, 15, Some(1.5), |_| wake::threads()),
+    case("wake_future", 300, 15, None, |_| wake::futures()),
+    case("wake_future_polled", 50_000, 15, None, |_| wake::polled()),
+];
+
+const AT_ONE_THOUSAND: &str = "requeue, 1,000 wait";
+
+/// A case whose limit, if it has one, is against `crossbeam-channel`.
+const fn case(
+    name: &'static str,
+    operations: usize,
+    rounds: usize,
+    limit: Option<f64>,
+    entrants: fn(Scale) -> Vec<Entrant>,
+) -> Case {
+    let limit = match limit {
+        Some(limit) => Some((Crossbeam::NAME, limit)),
+        None => None,
+    };
+    Case {
+        name,
+        operations,
+        rounds,
+        limit,
+        entrants,
+    }
+}
+
+fn main() -> ExitCode {
+    match Options::from_arguments(std::env::args().skip(1)) {
+        Ok(options) => {
+            driver::run(CASES, &options);
+            ExitCode::SUCCESS
+        }
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn entrant<C: Contender>(run: impl FnMut(usize) -> f64 + 'static) -> Entrant {
+    Entrant {
+        name: C::NAME,
+        run: Box::new(run),
+    }
+}
+
+/// Nanoseconds per operation of `work`, which does `operations` of them.
+fn timed(operations: usize, work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_nanos() as f64 / operations as f64
+}
+
+fn cycles<C: Contender>(contender: C) -> Entrant {
+    entrant::<C>(move |operations| {
+        timed(operations, || {
+            for _ in 0..operations {
+                contender.send(BODY);
+                contender.take();
+            }
+        })
+    })
+}
+
+/// Cycles while `backlog` messages wait before the one sent.
+fn waiting<C: Contender>(backlog: usize) -> Entrant {
+    cycles(filled::<C>(C::open(), backlog))
+}
+
+fn filled<C: Contender>(contender: C, backlog: usize) -> C {
+    (0..backlog).for_each(|_| contender.send(BODY));
+    contender
+}
+
+fn in_flight<C: Holding>(held: usize) -> Entrant {
+    let contender = filled(C::open(), held);
+    (0..held).for_each(|_| contender.hold());
+    cycles(contender)
+}
+
+/// Delays of ten to fifteen minutes in no order, so that none ends while the bench runs.
+fn delayed<C: Holding>(messages: usize) -> Entrant {
+    let contender = C::open();
+    for message in 0..messages {
+        let scattered = message.wrapping_mul(2_654_435_761) % 300_000;
+        contender.send_delayed(BODY, Duration::from_millis(600_000 + scattered as u64));
+    }
+    cycles(contender)
+}
+
+fn batches<C: Contender>() -> Entrant {
+    let contender = C::open();
+    entrant::<C>(move |operations| {
+        timed(operations, || {
+            for _ in 0..operations / 10 {
+                contender.send_ten(BODY);
+                contender.take_ten();
+            }
+        })
+    })
+}
+
+/// Opening and closing the contender are not counted.
+fn fill_and_drain<C: Contender>() -> Entrant {
+    entrant::<C>(|operations| {
+        let contender = C::open();
+        timed(operations, || {
+            (0..operations).for_each(|_| contender.send(BODY));
+            (0..operations).for_each(|_| contender.take());
+        })
+    })
+}
+
+/// One message waits per group, for the channels as many messages.
+fn fifo(groups: usize) -> Vec<Entrant> {
+    let mut entrants = every!(waiting, groups);
+    entrants[0] = cycles(filled(Fifo::with_groups(groups), groups));
+    entrants
+}
+
+/// Two threads send, two receive as many, waiting where nothing is there; the start of the threads is not counted.
+fn contended<C: Shared>() -> Entrant {
+    entrant::<C>(|operations| {
+        let (contender, share) = (&C::open(), operations / 2);
+        let start = &Barrier::new(5);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|index| {
+                    scope.spawn(move || {
+                        start.wait();
+                        for _ in 0..share {
+                            if index % 2 == 0 {
+                                contender.send(BODY);
+                            } else {
+                                contender.take_waiting();
+                            }
+                        }
+                    })
+                })
+                .collect();
+            start.wait();
+            timed(operations, || {
+                threads
+                    .into_iter()
+                    .for_each(|thread| thread.join().expect("no thread of the bench panics"));
+            })
+        })
+    })
+}
