@@ -388,6 +388,13 @@ fn what_is_missing_is_named_before_what_is_out_of_range_and_that_before_the_cont
     let grouped = SendMessage::new("\0").message_group_id("a b");
     assert!(code(grouped).contains("MessageGroupId"));
     assert!(code(SendMessage::new("\0")).contains("Invalid characters"));
+    jobs.delete_queue().unwrap();
+    assert_eq!(
+        jobs.send("").unwrap_err().code(),
+        "MissingParameter",
+        "before the queue is looked for"
+    );
+    assert_eq!(jobs.send("\0").unwrap_err().code(), "QueueDoesNotExist");
 }
 
 #[test]

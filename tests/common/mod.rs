@@ -98,6 +98,17 @@ pub(crate) fn counts(queue: &Queue) -> [usize; 3] {
     ]
 }
 
+/// A standard and a FIFO queue, each with a clock of its own and a message `m` received with the queue's timeout.
+pub(crate) fn each_with_one_in_flight() -> [(ManualClock, Queue, Message); 2] {
+    [standard, fifo].map(|builder| {
+        let clock = ManualClock::default();
+        let jobs = builder(&clock).build().unwrap();
+        jobs.send(in_group("g", "m")).unwrap();
+        let message = take(&jobs);
+        (clock, jobs, message)
+    })
+}
+
 /// Moves time from deadline to deadline until the receive is over.
 pub(crate) fn wait_for(clock: &ManualClock, receive: Receive<'_>) -> Result<Vec<Message>, ReceiveError> {
     let mut receive = pin!(receive.into_future());
