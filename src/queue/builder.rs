@@ -9,7 +9,6 @@ use {
         limits::Limits,
         state::{Effects, QueueState, StaleDelete},
         sync::{Condvar, Mutex},
-        time::Timestamp,
     },
     rand::{Rng, SeedableRng, rngs::Xoshiro256PlusPlus},
     std::{
@@ -61,10 +60,8 @@ impl Queue {
             state,
             effects,
             chance,
-            receivers: Waiters::default(),
-            looks_at: Timestamp::MAX,
-            senders: Waiters::default(),
-            full_at: (0, 0),
+            receivers: Waiters::new(),
+            senders: Waiters::new(),
             route: parts.route,
             handing_on: None,
         };

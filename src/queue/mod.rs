@@ -116,11 +116,7 @@ struct Core {
     effects: Effects,
     chance: Xoshiro256PlusPlus,
     receivers: Waiters,
-    /// When the receiver that has waited longest will look by itself.
-    looks_at: Timestamp,
     senders: Waiters,
-    /// What was stored, in messages and bytes, when a sender last found no room.
-    full_at: (usize, usize),
     route: Option<DeadLetterRoute>,
     handing_on: Option<ThreadId>,
 }
@@ -137,20 +133,16 @@ impl Core {
         if self.state.has_receivable() {
             return self.receivers.notify_next();
         }
-        let deadline = self.state.next_deadline()?;
-        if deadline < self.looks_at {
-            self.looks_at = deadline;
-            return self.receivers.notify_first();
-        }
-        None
+        self.receivers.notify_of(self.state.next_deadline())
     }
 
-    fn sender_to_wake(&mut self) -> Option<Waker> {
-        let (messages, bytes) = self.full_at;
-        if self.state.len() < messages || self.state.bytes() < bytes {
-            return self.senders.notify_next();
-        }
-        None
+    /// The same for senders: the next in line whose message has room, or the first because of the next expiry.
+    fn sender_to_wake(&mut self, budget: &Budget) -> Option<Waker> {
+        let (messages, bytes) = (self.state.len(), self.state.bytes());
+        let next = self
+            .senders
+            .notify_next_of(|size| budget.broken_by(messages, bytes, size).is_none());
+        next.or_else(|| self.senders.notify_of(self.state.next_expiry()))
     }
 }
 
@@ -179,7 +171,7 @@ impl Inner {
         let sender = if core.senders.is_empty() {
             None
         } else {
-            core.sender_to_wake()
+            core.sender_to_wake(&self.budget)
         };
         let facts = core.has_facts();
         drop(core);
@@ -410,14 +402,13 @@ impl Queue {
         state.end(now, effects);
         self.inner.gone.store(true, Ordering::Release);
         let route = core.route.take();
-        let mut wakers = core.receivers.notify_all();
-        wakers.extend(core.senders.notify_all());
+        let waiting = core.receivers.notify_all().chain(core.senders.notify_all());
         drop(core);
         drop(route);
         if let Some(owner) = self.inner.owner() {
             owner.queue_deleted(self, now);
         }
-        wakers.into_iter().for_each(Waker::wake);
+        waiting.for_each(Waker::wake);
         self.inner.hand_on_facts();
         Ok(())
     }

@@ -191,16 +191,18 @@ impl Attempt for Look<'_> {
             // A long poll goes on waiting, and no poll ends on a full load of departures: selection goes on (L7).
             let again = empty && (now < deadline || departures.len() >= DEPARTURES_AT_ONCE);
             let route = core.route.clone().filter(|_| !departures.is_empty());
+            let mut waker = None;
             if !again {
                 if empty {
                     let Core { state, effects, .. } = &mut *core;
                     state.received_nothing(effects);
                 }
                 if self.ticket.is_some() {
-                    core.leave_line(&mut self.ticket);
+                    waker = core.receivers.leave(&mut self.ticket);
                 }
             }
             self.inner.leave(core);
+            drop(waker);
             if !departures.is_empty() {
                 self.inner.transfer(route.as_ref(), &departures);
             }
@@ -242,22 +244,18 @@ impl Look<'_> {
         }
     }
 
-    /// Goes to sleep in line; says when to look again without being woken. Only the first in line looks at the
-    /// queue's own deadlines, so that a thousand sleepers are not woken by one of them.
+    /// Goes to sleep in line; says when to look again without being woken.
     fn wait_in_line(
         &mut self,
         mut core: crate::sync::MutexGuard<'_, Core>,
         deadline: Timestamp,
         waker: Waker,
     ) -> Timestamp {
-        core.receivers.park(&mut self.ticket, waker);
-        let mut until = deadline;
-        if core.receivers.is_first(self.ticket) {
-            let next = core.state.next_deadline().unwrap_or(Timestamp::MAX);
-            core.looks_at = next;
-            until = until.min(next);
-        }
+        let Core { state, receivers, .. } = &mut *core;
+        let before = receivers.park(&mut self.ticket, waker, 0);
+        let until = receivers.looks_again(self.ticket, deadline, state.next_deadline());
         self.inner.leave(core);
+        drop(before);
         until
     }
 
@@ -269,23 +267,14 @@ impl Look<'_> {
     }
 }
 
-impl Core {
-    /// Takes a receiver out of line; if it was to look at the next deadline, the next in line has to.
-    fn leave_line(&mut self, ticket: &mut Option<Ticket>) {
-        if self.receivers.is_first(*ticket) {
-            self.looks_at = Timestamp::MAX;
-        }
-        self.receivers.leave(ticket);
-    }
-}
-
 impl Drop for Look<'_> {
     /// A receiver that gives up passes its wake on: nothing it would have received stays hidden from the others.
     fn drop(&mut self) {
         if self.ticket.is_some() {
             let mut core = self.inner.core.lock();
-            core.leave_line(&mut self.ticket);
+            let waker = core.receivers.leave(&mut self.ticket);
             self.inner.leave(core);
+            drop(waker);
         }
     }
 }

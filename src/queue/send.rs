@@ -326,18 +326,19 @@ impl Attempt for Admission<'_> {
         let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(self.wait));
         let result = match core.admit(self.inner, now, message) {
             Err(full) if now < deadline => {
-                core.full_at = (full.messages, full.bytes);
-                core.senders.park(&mut self.ticket, waker());
-                let expiry = core.state.next_expiry().unwrap_or(Timestamp::MAX);
+                let Core { state, senders, .. } = &mut *core;
+                let before = senders.park(&mut self.ticket, waker(), full.message.content.size_bytes());
+                let until = senders.looks_again(self.ticket, deadline, state.next_expiry());
                 self.message = Some(Ok(full.message));
                 self.inner.leave(core);
-                return Step::Wait(deadline.min(expiry));
+                drop(before);
+                return Step::Wait(until);
             }
             result => result,
         };
-        core.senders.leave(&mut self.ticket);
-        core.full_at = (usize::MAX, usize::MAX);
+        let waker = core.senders.leave(&mut self.ticket);
         self.inner.leave(core);
+        drop(waker);
         Step::Done(result.map_err(SendError::from))
     }
 }
@@ -347,9 +348,9 @@ impl Drop for Admission<'_> {
     fn drop(&mut self) {
         if self.ticket.is_some() {
             let mut core = self.inner.core.lock();
-            core.senders.leave(&mut self.ticket);
-            core.full_at = (usize::MAX, usize::MAX);
+            let waker = core.senders.leave(&mut self.ticket);
             self.inner.leave(core);
+            drop(waker);
         }
     }
 }

@@ -144,57 +144,116 @@ impl Waiters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
     };
 
+    /// Counts how often it is woken.
+    #[derive(Default)]
     struct Count(AtomicUsize);
 
-    impl std::task::Wake for Count {
+    impl Wake for Count {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn waker() -> (Arc<Count>, Waker) {
-        let count = Arc::new(Count(AtomicUsize::new(0)));
-        (Arc::clone(&count), Waker::from(count))
+    struct Waiting {
+        count: Arc<Count>,
+        ticket: Option<Ticket>,
+    }
+
+    impl Waiting {
+        fn park(waiters: &mut Waiters, size: usize) -> Self {
+            let mut waiting = Self {
+                count: Arc::default(),
+                ticket: None,
+            };
+            waiting.park_again(waiters, size);
+            waiting
+        }
+
+        fn park_again(&mut self, waiters: &mut Waiters, size: usize) {
+            let _ = waiters.park(&mut self.ticket, Arc::clone(&self.count).into(), size);
+        }
+
+        fn wakes(&self) -> usize {
+            self.count.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn wakes<const N: usize>(waiting: [&Waiting; N]) -> [usize; N] {
+        waiting.map(Waiting::wakes)
+    }
+
+    fn at(millis: u64) -> Option<Timestamp> {
+        Some(Timestamp::from_millis(millis))
     }
 
     #[test]
     fn each_event_notifies_the_next_in_line() {
-        let mut waiters = Waiters::default();
-        let (first, first_waker) = waker();
-        let (second, second_waker) = waker();
-        let (mut first_ticket, mut second_ticket) = (None, None);
-        waiters.park(&mut first_ticket, first_waker.clone());
-        waiters.park(&mut second_ticket, second_waker);
+        let mut waiters = Waiters::new();
+        let [mut first, second] = [0, 0].map(|size| Waiting::park(&mut waiters, size));
         for _ in 0..3 {
-            if let Some(waker) = waiters.notify_next() {
-                waker.wake();
-            }
+            waiters.notify_next().into_iter().for_each(Waker::wake);
         }
+        assert_eq!(wakes([&first, &second]), [1, 1]);
+        first.park_again(&mut waiters, 0);
+        let third = Waiting::park(&mut waiters, 0);
+        waiters.notify_next().into_iter().for_each(Waker::wake);
         assert_eq!(
-            (first.0.load(Ordering::Relaxed), second.0.load(Ordering::Relaxed)),
-            (1, 1)
+            wakes([&first, &second, &third]),
+            [2, 1, 0],
+            "who looked in vain lost its place"
         );
-        waiters.park(&mut first_ticket, first_waker);
-        assert!(waiters.is_first(first_ticket), "who looked in vain lost its place");
-        assert!(
-            waiters
-                .notify_next()
-                .is_some_and(|waker| waker.will_wake(&Waker::from(first)))
-        );
+        waiters.notify_next().into_iter().for_each(Waker::wake);
+        assert_eq!(wakes([&first, &second, &third]), [2, 1, 1]);
+        assert!(waiters.notify_next().is_none());
     }
 
     #[test]
-    fn who_left_is_never_notified() {
-        let mut waiters = Waiters::default();
-        let mut ticket = None;
-        waiters.park(&mut ticket, waker().1);
-        waiters.leave(&mut ticket);
-        assert!(ticket.is_none() && waiters.is_empty() && waiters.notify_next().is_none());
-        assert!(waiters.notify_first().is_none() && waiters.notify_all().is_empty());
+    fn a_sender_whose_message_does_not_fit_is_passed_over_and_keeps_its_place() {
+        let mut waiters = Waiters::new();
+        let [large, small, other] = [9, 1, 2].map(|size| Waiting::park(&mut waiters, size));
+        waiters
+            .notify_next_of(|size| size < 3)
+            .into_iter()
+            .for_each(Waker::wake);
+        assert_eq!(wakes([&large, &small, &other]), [0, 1, 0]);
+        waiters.notify_next().into_iter().for_each(Waker::wake);
+        assert_eq!(wakes([&large, &small, &other]), [1, 1, 0]);
+    }
+
+    #[test]
+    fn only_the_first_in_line_looks_at_what_falls_due() {
+        let mut waiters = Waiters::new();
+        let [mut first, second] = [0, 0].map(|size| Waiting::park(&mut waiters, size));
+        assert_eq!(waiters.looks_again(first.ticket, Timestamp::MAX, at(5)), at(5).unwrap());
+        assert_eq!(
+            waiters.looks_again(second.ticket, Timestamp::MAX, at(5)),
+            Timestamp::MAX
+        );
+        assert!(waiters.notify_of(at(5)).is_none() && waiters.notify_of(None).is_none());
+        waiters.notify_of(at(4)).into_iter().for_each(Waker::wake);
+        assert!(waiters.notify_of(at(4)).is_none(), "it knows");
+        assert_eq!(wakes([&first, &second]), [1, 0]);
+        let _ = waiters.leave(&mut first.ticket);
+        waiters.notify_of(at(5)).into_iter().for_each(Waker::wake);
+        assert_eq!(wakes([&first, &second]), [1, 1], "who left is never notified");
+    }
+
+    #[test]
+    fn the_end_of_the_line_is_for_everybody_in_it() {
+        let mut waiters = Waiters::new();
+        let mut waiting = [0, 0, 0].map(|size| Waiting::park(&mut waiters, size));
+        let _ = waiters.leave(&mut waiting[1].ticket);
+        waiters.notify_all().for_each(Waker::wake);
+        assert_eq!(waiting.each_ref().map(Waiting::wakes), [1, 0, 1]);
+        assert!(waiters.is_empty() && waiters.notify_next().is_none() && waiters.notify_of(at(0)).is_none());
+        assert!(waiters.leave(&mut waiting[0].ticket).is_none());
     }
 }
