@@ -280,6 +280,7 @@ impl QueueState {
         }
         if old.deduplication_scope != self.settings.deduplication_scope {
             let acts_at = now.saturating_add(self.limits.deduplication_scope_change_delay);
+            self.deduplication.advance(now);
             self.deduplication
                 .change_scope(self.settings.deduplication_scope, acts_at);
         }
