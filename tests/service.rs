@@ -1,9 +1,7 @@
 //! A service: addresses, deletion, changes of attributes, one seed, how long it lives.
 
 use common::{DAY, assert_refused, bodies, counts, in_group, millis, receive, receive_for, secs, take};
-use requeue::{
-    Entry, FactListener, Limits, ListQueues, ManualClock, QueueAttributes, ReceiveError, SendMessage, Service,
-};
+use requeue::{Entry, FactListener, ListQueues, ManualClock, QueueAttributes, ReceiveError, SendMessage, Service};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, OnceLock},
