@@ -1,7 +1,7 @@
 //! Errors of the operations that create, name, list and connect queues.
 use super::attribute::{AttributeError, InvalidAttributeName, InvalidAttributeValue};
 use super::codes;
-use super::parameter::InvalidParameterValue;
+use super::parameter::{InvalidParameterValue, MissingParameter};
 use super::text::{self, Seconds};
 use std::time::Duration;
 
@@ -103,6 +103,9 @@ codes!(TagError: InvalidParameterValue, QueueDoesNotExist);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PermissionError {
+    /// No action is named (X8).
+    #[error(transparent)]
+    MissingParameter(#[from] MissingParameter),
     /// Label, accounts or actions are refused (Q50, Q52, Q53).
     #[error(transparent)]
     InvalidParameterValue(#[from] InvalidParameterValue),
@@ -118,7 +121,7 @@ pub enum PermissionError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(PermissionError: InvalidParameterValue, OverLimit, QueueDoesNotExist);
+codes!(PermissionError: MissingParameter, InvalidParameterValue, OverLimit, QueueDoesNotExist);
 
 /// What a move task could not find.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -7,18 +7,18 @@ use crate::limits::Limits;
 /// (M2, M5).
 ///
 /// The first pass has no branch, so compilers turn it into vector instructions; most texts end there. U+FFFE and
-/// U+FFFF are the bytes EF BF BE and EF BF BF.
+/// U+FFFF are the bytes EF BF BE and EF BF BF, and no text below them has a byte as large as EF.
 pub(super) fn is_text(text: &str) -> bool {
-    let (mut least, mut high) = (u8::MAX, 0);
+    let (mut least, mut greatest) = (u8::MAX, 0);
     for &byte in text.as_bytes() {
         least = least.min(byte);
-        high |= u8::from(byte == 0xef);
+        greatest = greatest.max(byte);
     }
     let controls = least < 0x20
         && text
             .bytes()
             .any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'));
-    let noncharacters = high != 0 && text.contains(['\u{fffe}', '\u{ffff}']);
+    let noncharacters = greatest >= 0xef && text.contains(['\u{fffe}', '\u{ffff}']);
     !controls && !noncharacters
 }
 

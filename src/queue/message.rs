@@ -143,7 +143,7 @@ impl Message {
     /// # Errors
     /// As [`Queue::delete`].
     pub fn delete(&self) -> Result<(), DeleteError> {
-        self.inner.delete(&self.receipt_handle())
+        self.inner.delete_received(self.delivery.receipt)
     }
 
     /// [`delete`](Self::delete) for an async caller.

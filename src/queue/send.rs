@@ -259,7 +259,7 @@ impl Core {
             self.state.advance(now, &mut self.effects);
             let (messages, bytes) = (self.state.len(), self.state.bytes());
             if let Some(limit) = inner.budget.broken_by(messages, bytes, message.content.size_bytes()) {
-                if !inner.fifo || self.state.original(&message.content).is_none() {
+                if !inner.fifo || !self.state.is_repeated(&message.content) {
                     return Err(Full {
                         message,
                         messages,

@@ -208,6 +208,12 @@ impl Inner {
         deleted.ok_or(DeleteError::QueueDoesNotExist)?
     }
 
+    /// [`delete`](Self::delete) by what a handle of this queue names.
+    pub(super) fn delete_received(&self, receipt: Receipt) -> Result<(), DeleteError> {
+        let deleted = self.step(|state, now, out| self.delete_receipt(state, now, receipt, out));
+        deleted.ok_or(DeleteError::QueueDoesNotExist)?
+    }
+
     pub(super) fn change_visibility(
         &self,
         handle: &ReceiptHandle,
@@ -231,10 +237,19 @@ impl Inner {
         handle: &ReceiptHandle,
         out: &mut Effects,
     ) -> Result<(), DeleteError> {
-        let receipt = self.receipt(handle)?;
+        self.delete_receipt(state, now, self.receipt(handle)?, out)
+    }
+
+    fn delete_receipt(
+        &self,
+        state: &mut QueueState,
+        now: Timestamp,
+        receipt: Receipt,
+        out: &mut Effects,
+    ) -> Result<(), DeleteError> {
         state.delete(now, receipt, out).map_err(|_| {
             let expired = InvalidReason::ReceiptHandleExpired;
-            InvalidParameterValue::of("ReceiptHandle", handle.to_string(), expired).into()
+            InvalidParameterValue::of("ReceiptHandle", self.handle(receipt).to_string(), expired).into()
         })
     }
 

@@ -117,6 +117,8 @@ impl Service {
 
     /// The URLs of the queues whose redrive policy names this queue, in ascending order of their names (L23).
     ///
+    /// A prefix in the request selects here too, which SQS does not offer.
+    ///
     /// # Errors
     /// `QueueDoesNotExist`, `InvalidParameterValue` for a page size out of range or a token of nobody's making (Q10).
     ///

@@ -59,7 +59,7 @@ impl Service {
     ///
     /// # Errors
     /// `QueueDoesNotExist`, `InvalidParameterValue` for a label that is malformed or exists (Q50), for accounts (Q53)
-    /// or actions (Q52), `OverLimit` for more than 7 actions (Q53).
+    /// or actions (Q52), `MissingParameter` for no action, `OverLimit` for more than 7 (Q53).
     ///
     /// # Source
     /// [`AddPermission`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_AddPermission.html).
@@ -188,7 +188,7 @@ impl Permission {
         }
         let (count, limit) = (self.actions.len(), limits.permission_actions);
         if count == 0 {
-            return Err(InvalidParameterValue::Missing(MissingParameter::new("Actions")).into());
+            return Err(MissingParameter::new("Actions").into());
         }
         if count > limit {
             return Err(PermissionError::OverLimit { count, limit });

@@ -3,8 +3,9 @@
 use {
     super::slab::Slot,
     crate::{attributes::DeduplicationScope, message::MessageId, time::Timestamp},
+    foldhash::fast::RandomState,
     std::{
-        collections::{HashMap, VecDeque},
+        collections::{HashMap, VecDeque, hash_map},
         sync::Arc,
         time::Duration,
     },
@@ -35,7 +36,7 @@ pub(crate) struct Deduplication {
     entries: VecDeque<Original>,
     dropped: u64,
     /// For each key the place, counted from the first entry ever, of the send accepted last.
-    index: HashMap<Key, u64>,
+    index: HashMap<Key, u64, RandomState>,
 }
 
 impl Deduplication {
@@ -45,7 +46,7 @@ impl Deduplication {
             pending: None,
             entries: VecDeque::new(),
             dropped: 0,
-            index: HashMap::new(),
+            index: HashMap::default(),
         }
     }
 
@@ -72,9 +73,10 @@ impl Deduplication {
 
     pub(crate) fn original(&self, group: &Arc<str>, id: &Arc<str>) -> Option<&Original> {
         let place = *self.index.get(&self.key(group, id))?;
-        self.entries.get(usize::try_from(place - self.dropped).ok()?)
+        self.at(place)
     }
 
+    /// Remembers a send, or answers with the one that it repeats.
     pub(crate) fn remember(
         &mut self,
         group: &Arc<str>,
@@ -82,16 +84,28 @@ impl Deduplication {
         message_id: MessageId,
         sequence: u64,
         forgotten_at: Timestamp,
-    ) {
-        let place = self.dropped + self.entries.len() as u64;
-        self.index.insert(self.key(group, id), place);
-        self.entries.push_back(Original {
-            message_id,
-            sequence,
-            group: Arc::clone(group),
-            id: Arc::clone(id),
-            forgotten_at,
-        });
+    ) -> Option<&Original> {
+        match self.index.entry(self.key(group, id)) {
+            hash_map::Entry::Occupied(entry) => {
+                let place = *entry.get();
+                self.at(place)
+            }
+            hash_map::Entry::Vacant(entry) => {
+                entry.insert(self.dropped + self.entries.len() as u64);
+                self.entries.push_back(Original {
+                    message_id,
+                    sequence,
+                    group: Arc::clone(group),
+                    id: Arc::clone(id),
+                    forgotten_at,
+                });
+                None
+            }
+        }
+    }
+
+    fn at(&self, place: u64) -> Option<&Original> {
+        self.entries.get(usize::try_from(place - self.dropped).ok()?)
     }
 
     /// The queue's attribute says `scope`; it acts from `at` (F16).

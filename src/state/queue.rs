@@ -186,13 +186,11 @@ impl QueueState {
             delay,
         } = incoming;
         if self.is_fifo() {
-            if let Some(original) = self.original(&content) {
-                out.fact(now, || Fact::Deduplicated {
-                    message_id: original.message_id,
-                });
+            if let Some(original) = self.remember(&content, message_id) {
+                let message_id = original.message_id;
+                out.fact(now, || Fact::Deduplicated { message_id });
                 return original;
             }
-            self.remember(&content, message_id);
         }
         let delay = match delay {
             Some(delay) if !self.is_fifo() => delay,
@@ -210,7 +208,7 @@ impl QueueState {
             Phase::Visible { since: 0 }
         };
         let sequence = self.next_sequence;
-        self.store(Record::new(sequence, message_id, content, now, phase));
+        self.store(Record::new(message_id, content, now, phase));
         Accepted {
             message_id,
             sequence_number: self.is_fifo().then(|| SequenceNumber::new(sequence)),
@@ -218,23 +216,26 @@ impl QueueState {
     }
 
     /// Whether a send of this content would be answered with an earlier one.
-    pub(crate) fn original(&mut self, content: &Content) -> Option<Accepted> {
+    pub(crate) fn is_repeated(&mut self, content: &Content) -> bool {
         self.deduplication.advance(self.now);
+        match (content.group_id(), content.deduplication_id()) {
+            (Some(group), Some(id)) => self.deduplication.original(group, id).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
+    fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Accepted> {
+        self.deduplication.advance(self.now);
+        let (group, id) = (content.group_id()?, content.deduplication_id()?);
+        let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
         let original = self
             .deduplication
-            .original(content.group_id()?, content.deduplication_id()?)?;
+            .remember(group, id, message_id, self.next_sequence, forgotten_at)?;
         Some(Accepted {
             message_id: original.message_id,
             sequence_number: Some(SequenceNumber::new(original.sequence)),
         })
-    }
-
-    fn remember(&mut self, content: &Content, message_id: MessageId) {
-        if let (Some(group), Some(id)) = (content.group_id(), content.deduplication_id()) {
-            let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
-            self.deduplication
-                .remember(group, id, message_id, self.next_sequence, forgotten_at);
-        }
     }
 
     /// Removes every message, and on a FIFO queue the memory of sends (D43-D47).
@@ -381,39 +382,34 @@ impl QueueState {
         }
     }
 
-    pub(super) fn take_sequence(&mut self) -> u64 {
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        sequence
-    }
-
     /// Files a record whose phase is delayed or visible, as the last in the queue's order.
-    pub(super) fn store(&mut self, mut record: Record) -> Slot {
-        record.sequence = self.take_sequence();
+    pub(super) fn store(&mut self, mut record: Record) {
+        record.sequence = self.next_sequence;
         record.arrived_at = self.now;
+        self.next_sequence += 1;
         self.bytes += record.content.size_bytes();
-        let visible = record.is_visible();
-        if visible {
-            record.phase = self.visible_from_here();
-        }
         self.deadlines.expect_at(
             record
                 .retention_base
                 .saturating_add(self.settings.message_retention_period),
         );
-        if let Phase::Delayed { until } = record.phase {
-            self.deadlines.expect_at(until);
-        }
+        let delayed_until = match record.phase {
+            Phase::Delayed { until } => Some(until),
+            _ => {
+                record.phase = self.visible_from_here();
+                None
+            }
+        };
         let slot = self.records.insert(record);
         self.deadlines.retention.insert(&mut self.records, slot);
         self.discipline.admit(&mut self.records, slot);
-        if visible {
-            self.discipline.became_visible(&mut self.records, slot);
-        } else {
+        if let Some(until) = delayed_until {
             self.delayed += 1;
+            self.deadlines.expect_at(until);
             self.deadlines.delayed.insert(&mut self.records, slot);
+        } else {
+            self.discipline.became_visible(&mut self.records, slot);
         }
-        slot
     }
 
     /// The next of the events by which messages become visible (F22).

@@ -54,15 +54,11 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) const fn new(
-        sequence: u64,
-        message_id: MessageId,
-        content: Content,
-        sent_at: Timestamp,
-        phase: Phase,
-    ) -> Self {
+    /// A message that was never received; its place in the order is given when it is stored.
+    #[inline]
+    pub(crate) const fn new(message_id: MessageId, content: Content, sent_at: Timestamp, phase: Phase) -> Self {
         Self {
-            sequence,
+            sequence: 0,
             message_id,
             content,
             sent_at,

@@ -49,9 +49,10 @@ impl<T> Slab<T> {
         }
         let slot = self.vacant;
         let entry = &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK];
-        if let Entry::Vacant { next } = entry {
-            self.vacant = *next;
-        }
+        let Entry::Vacant { next } = entry else {
+            unreachable!("invariant: the vacant list holds vacant slots");
+        };
+        self.vacant = *next;
         *entry = Entry::Occupied(value);
         self.len += 1;
         slot

@@ -95,7 +95,7 @@ impl QueueState {
                 extras.deduplication_id = Some(message_id.to_string().into());
             }
         });
-        let mut record = self.arrival(message_id, content, departure.sent_at);
+        let mut record = arrival(message_id, content, departure.sent_at);
         record.retention_base = if self.is_fifo() { now } else { departure.retention_base };
         record.first_received_at = departure.first_received_at;
         record.receive_count = departure.receive_count;
@@ -123,16 +123,16 @@ impl QueueState {
                 extras.deduplication_id = Some(message_id.to_string().into());
             }
         });
-        let record = self.arrival(message_id, content, now);
+        let record = arrival(message_id, content, now);
         out.fact(now, || Fact::MovedIn {
             message_id,
             content: record.content.clone(),
         });
         self.store(record);
     }
+}
 
-    /// Neither delay nor deduplication of this queue applies to what arrives.
-    fn arrival(&self, message_id: MessageId, content: Content, sent_at: Timestamp) -> Record {
-        Record::new(0, message_id, content, sent_at, Phase::Visible { since: 0 })
-    }
+/// Neither delay nor deduplication of the queue applies to what arrives (L17).
+fn arrival(message_id: MessageId, content: Content, sent_at: Timestamp) -> Record {
+    Record::new(message_id, content, sent_at, Phase::Visible { since: 0 })
 }

@@ -7,6 +7,7 @@ use {
         slab::{NO_SLOT, Slab, Slot},
     },
     crate::{limits::Limits, time::Timestamp},
+    foldhash::fast::RandomState,
     std::{
         collections::{BTreeSet, HashMap, VecDeque},
         sync::Arc,
@@ -65,7 +66,7 @@ impl Window {
 #[derive(Debug)]
 pub(super) struct Tenants {
     slab: Slab<Tenant>,
-    by_id: HashMap<Arc<str>, Slot>,
+    by_id: HashMap<Arc<str>, Slot, RandomState>,
     /// Tenants with any message in flight, by how many.
     by_in_flight: BTreeSet<(usize, Slot)>,
     /// Tenants with any processing time in the window, by how much.
@@ -82,7 +83,7 @@ impl Tenants {
     pub(super) fn new(shards: usize, interval: Duration) -> Self {
         Self {
             slab: Slab::new(),
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             by_in_flight: BTreeSet::new(),
             by_processing: BTreeSet::new(),
             total: Window::default(),

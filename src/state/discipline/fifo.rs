@@ -6,6 +6,7 @@ use {
         record::{ByGroupOrder, BySequence, Phase, Record, Records},
         slab::{Slab, Slot},
     },
+    foldhash::fast::RandomState,
     std::{collections::HashMap, sync::Arc},
 };
 
@@ -42,7 +43,7 @@ impl LaneKind for ByAvailability {
 #[derive(Debug)]
 pub(crate) struct Fifo {
     groups: Slab<Group>,
-    by_id: HashMap<Arc<str>, Slot>,
+    by_id: HashMap<Arc<str>, Slot, RandomState>,
     /// Groups whose head is visible, in the order in which the heads became so.
     available: Lane<ByAvailability>,
     /// Visible messages of all groups, locked or not, for moves (L31).
@@ -54,7 +55,7 @@ impl Fifo {
     pub(crate) fn new() -> Self {
         Self {
             groups: Slab::new(),
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             available: Lane::new(),
             visible: Lane::new(),
             groups_with_in_flight: 0,
