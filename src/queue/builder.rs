@@ -63,7 +63,7 @@ impl Queue {
             receivers: Waiters::new(),
             senders: Waiters::new(),
             route: parts.route,
-            handing_on: None,
+            handing_on: false,
         };
         let inner = Inner {
             name: parts.name,

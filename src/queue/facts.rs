@@ -5,17 +5,20 @@ use {
     crate::{state::Entry, sync::MutexGuard},
     crossbeam_channel::{Receiver, Sender, TrySendError, unbounded},
     std::{
+        cell::Cell,
+        mem,
         panic::{AssertUnwindSafe, catch_unwind},
         sync::Arc,
-        thread,
     },
 };
 
 /// Wants to know what happens in a queue.
 ///
 /// Entries of one queue come in order and without gaps, on the thread whose call caused them or on one that was
-/// handing on at that moment, and before that call returns. No lock is held meanwhile: a listener may use the queue,
-/// and what it causes is handed on after it returns. A listener that panics misses that entry; the queue goes on.
+/// handing on at that moment, and before that call returns. No lock is held meanwhile: a listener may use the queue or
+/// another; what it causes is handed on when the listeners that run at that moment have returned, and it does not wait
+/// for them. It must not wait for another thread that uses the queue, which may be waiting for it. A listener that panics
+/// misses that entry; the queue goes on.
 ///
 /// # Examples
 /// ```
@@ -90,35 +93,46 @@ impl FactListener for FactChannel {
 impl Inner {
     /// Hands on all facts so far, in order, and returns when the caller's own are with every listener.
     ///
-    /// One thread hands on at a time. A listener that calls its own queue gets back at once: its facts follow when
-    /// it has returned.
+    /// One thread hands on at a time, until nothing is left. A listener that calls a queue does not wait for its turn:
+    /// the thread that hands on may be waiting for this very listener, or for one that waits for it.
     pub(super) fn hand_on_facts(&self) {
-        let this_thread = thread::current().id();
         let mut core = self.core.lock();
         loop {
-            match core.handing_on {
-                Some(thread) if thread == this_thread => return,
-                Some(_) => self.handed_on.wait(&mut core),
-                None if core.effects.facts.is_empty() => return,
-                None => {
-                    core.handing_on = Some(this_thread);
-                    let facts = std::mem::take(&mut core.effects.facts);
-                    MutexGuard::unlocked(&mut core, || self.tell_listeners(&facts));
-                    core.handing_on = None;
-                    self.handed_on.notify_all();
+            if core.handing_on {
+                if IN_LISTENER.get() {
+                    return;
                 }
+                self.handed_on.wait(&mut core);
+            } else if core.effects.facts.is_empty() {
+                return;
+            } else {
+                core.handing_on = true;
+                let facts = mem::take(&mut core.effects.facts);
+                MutexGuard::unlocked(&mut core, || self.tell_listeners(&facts));
+                core.handing_on = false;
+                self.handed_on.notify_all();
             }
         }
     }
 
     fn tell_listeners(&self, facts: &[Entry]) {
+        let nested = IN_LISTENER.replace(true);
         for entry in facts {
             for listener in &self.listeners {
                 // The panic hook has reported it; the queue must not fail for what its audience does.
-                let _ = catch_unwind(AssertUnwindSafe(|| listener.on_fact(&self.arn, entry)));
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| listener.on_fact(&self.arn, entry))) {
+                    // Dropping it runs code of its author, which could panic again.
+                    mem::forget(payload);
+                }
             }
         }
+        IN_LISTENER.set(nested);
     }
+}
+
+thread_local! {
+    /// Whether this thread runs a listener, of whatever queue.
+    static IN_LISTENER: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Core {

@@ -53,7 +53,6 @@ use {
             atomic::{AtomicBool, AtomicUsize, Ordering},
         },
         task::Waker,
-        thread::ThreadId,
     },
     waiters::Waiters,
 };
@@ -118,7 +117,8 @@ struct Core {
     receivers: Waiters,
     senders: Waiters,
     route: Option<DeadLetterRoute>,
-    handing_on: Option<ThreadId>,
+    /// Whether a thread is handing on facts, which it does with the lock released.
+    handing_on: bool,
 }
 
 impl Core {

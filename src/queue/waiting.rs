@@ -47,13 +47,16 @@ pub(super) fn block_on<A: Attempt>(mut attempt: A) -> A::Output {
 /// The attempt as a future for any executor.
 pub(super) struct Waiting<A> {
     attempt: A,
-    /// The wake asked of the clock: for when, for whom.
-    alarm: Option<(Timestamp, Waker, Alarm)>,
+    /// The wake asked of the clock.
+    alarm: Alarm,
 }
 
 impl<A> Waiting<A> {
-    pub(super) const fn new(attempt: A) -> Self {
-        Self { attempt, alarm: None }
+    pub(super) fn new(attempt: A) -> Self {
+        Self {
+            attempt,
+            alarm: Alarm::default(),
+        }
     }
 }
 
@@ -65,19 +68,12 @@ impl<A: Attempt + Unpin> Future for Waiting<A> {
         let waker = context.waker();
         match this.attempt.attempt(&mut || waker.clone()) {
             Step::Done(output) => {
-                this.alarm = None;
+                this.alarm = Alarm::default();
                 Poll::Ready(output)
             }
             Step::Wait(until) => {
-                let set = this
-                    .alarm
-                    .as_ref()
-                    .is_some_and(|(at, whom, _)| *at == until && whom.will_wake(waker));
-                if !set {
-                    this.alarm = None;
-                    let alarm = this.attempt.clock().wake_at(until, waker.clone());
-                    this.alarm = Some((until, waker.clone(), alarm));
-                }
+                // Anew at each look: the last alarm may have gone off, and the clock been set back since.
+                this.alarm = this.attempt.clock().wake_at(until, waker.clone());
                 Poll::Pending
             }
         }

@@ -311,25 +311,28 @@ impl QueueState {
     /// Moves time on and fires what is due; an earlier `now` is read as the latest seen, which is answered.
     #[inline]
     pub(crate) fn advance(&mut self, now: Timestamp, out: &mut Effects) -> Timestamp {
-        self.now = self.now.max(now);
+        let before = self.now;
+        self.now = before.max(now);
         if self.now >= self.deadlines.not_before {
-            self.fire(out);
+            self.fire(before, out);
         }
         self.now
     }
 
-    fn fire(&mut self, out: &mut Effects) {
+    /// Fires what is due, each at its own time, but nothing `before` the last step: a change of settings or an arrival
+    /// may bring deadlines that are past already.
+    fn fire(&mut self, before: Timestamp, out: &mut Effects) {
         loop {
             match self
                 .deadlines
                 .first(&self.records, self.settings.message_retention_period)
             {
                 Some((at, Due::Expires, slot)) if at <= self.now => {
-                    let message_id = self.records[slot].message_id;
+                    let (at, message_id) = (at.max(before), self.records[slot].message_id);
                     self.remove(slot, at);
                     out.fact(at, || Fact::Expired { message_id });
                 }
-                Some((at, Due::Ends, slot)) if at <= self.now => self.end_of_wait(slot, at, out),
+                Some((at, Due::Ends, slot)) if at <= self.now => self.end_of_wait(slot, at.max(before), out),
                 later => {
                     self.deadlines.not_before = later.map_or(Timestamp::MAX, |(at, ..)| at);
                     return;
@@ -355,8 +358,10 @@ impl QueueState {
     /// When a parked receiver should look again although nobody called.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let end = self.deadlines.next_end(&self.records);
-        let unlocks = if self.is_fifo() { self.next_expiry() } else { None };
-        end.into_iter().chain(unlocks).min()
+        // An expiry lets others through where it unlocks a group or makes room in flight.
+        let lets_through = self.is_fifo() || self.in_flight >= self.in_flight_limit();
+        let expiry = if lets_through { self.next_expiry() } else { None };
+        end.into_iter().chain(expiry).min()
     }
 
     /// When the next message expires and so makes room.

@@ -1,0 +1,356 @@
+//! Wakers and listeners that call the queue back, and code of an executor that runs where it is least expected.
+
+use {
+    crate::{
+        common::{bodies, fifo, in_group, millis, receive, secs, standard, take_for},
+        waiter::{Polled, Wakes, long_poll, within_patience},
+    },
+    requeue::{Budget, Clock, Entry, Fact, FactListener, ManualClock, Queue, QueueAttributes},
+    std::{
+        future::Future,
+        panic,
+        pin::Pin,
+        sync::{Arc, Barrier, Mutex, OnceLock},
+        task::{Context, Poll, Wake, Waker},
+        thread,
+        time::Duration,
+    },
+};
+
+const WAIT: Duration = secs(20);
+
+struct Call<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Call<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+fn calling(call: impl Fn() + Send + Sync + 'static) -> Waker {
+    Arc::new(Call(call)).into()
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A receive that keeps what it gets from nobody.
+fn receiving(queue: &Queue) -> Task {
+    let queue = queue.clone();
+    Box::pin(async move { drop(queue.receive().wait_time(WAIT).await) })
+}
+
+fn poll(task: &mut Task, waker: &Waker) -> Poll<()> {
+    task.as_mut().poll(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn a_waker_may_call_the_queue() {
+    within_patience(|| {
+        let jobs = standard(&ManualClock::default()).build().unwrap();
+        let (sent, owned) = (OnceLock::new(), jobs.clone());
+        let waker = calling(move || {
+            sent.get_or_init(|| owned.send("from the waker").unwrap());
+            assert_eq!(owned.waiting(), 1);
+        });
+        let mut task = receiving(&jobs);
+        assert!(poll(&mut task, &waker).is_pending());
+        jobs.send("a").unwrap();
+        assert_eq!(bodies(&receive(&jobs, 10)), ["a", "from the waker"]);
+    });
+}
+
+#[test]
+fn a_waker_may_poll_its_own_future() {
+    within_patience(|| {
+        let jobs = standard(&ManualClock::default()).build().unwrap();
+        let task = Arc::new(Mutex::new(receiving(&jobs)));
+        let owned = Arc::clone(&task);
+        let waker = calling(move || {
+            let waker = Waker::noop();
+            assert!(poll(&mut owned.lock().unwrap(), waker).is_ready());
+        });
+        assert!(poll(&mut task.lock().unwrap(), &waker).is_pending());
+        jobs.send("a").unwrap();
+        assert_eq!(jobs.waiting(), 0);
+    });
+}
+
+#[test]
+fn a_waker_may_drop_another_receive_of_the_queue() {
+    within_patience(|| {
+        let jobs = standard(&ManualClock::default()).build().unwrap();
+        let mut other = receiving(&jobs);
+        assert!(poll(&mut other, Waker::noop()).is_pending());
+        let other = Mutex::new(Some(other));
+        // The other is the first in line, so the first message wakes it and the second the one that drops it.
+        let waker = calling(move || drop(other.lock().unwrap().take()));
+        let mut task = receiving(&jobs);
+        assert!(poll(&mut task, &waker).is_pending());
+        jobs.send("a").unwrap();
+        assert_eq!(jobs.waiting(), 2);
+        jobs.send("b").unwrap();
+        assert_eq!(jobs.waiting(), 1);
+        assert!(poll(&mut task, &waker).is_ready());
+    });
+}
+
+/// A waker that owns a future, as the task of an executor does.
+struct Owner(#[expect(dead_code, reason = "held, to be dropped")] Mutex<Option<Task>>);
+
+impl Wake for Owner {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// A waker whose last drop ends a receive that waits.
+fn owner_of_a_receive(queue: &Queue) -> Waker {
+    let mut owned = receiving(queue);
+    assert!(poll(&mut owned, Waker::noop()).is_pending());
+    Arc::new(Owner(Mutex::new(Some(owned)))).into()
+}
+
+#[test]
+fn a_waker_that_is_replaced_may_drop_another_receive_of_the_queue() {
+    within_patience(|| {
+        let jobs = standard(&ManualClock::default()).build().unwrap();
+        let mut task = receiving(&jobs);
+        assert!(poll(&mut task, &owner_of_a_receive(&jobs)).is_pending());
+        assert_eq!(jobs.waiting(), 2);
+        assert!(
+            poll(&mut task, Waker::noop()).is_pending(),
+            "in the hands of another task"
+        );
+        assert_eq!(jobs.waiting(), 1);
+    });
+}
+
+#[test]
+fn a_waker_that_leaves_the_line_may_drop_another_receive_of_the_queue() {
+    within_patience(|| {
+        let jobs = standard(&ManualClock::default()).build().unwrap();
+        let mut task = receiving(&jobs);
+        assert!(poll(&mut task, &owner_of_a_receive(&jobs)).is_pending());
+        drop(task);
+        assert_eq!(jobs.waiting(), 0);
+
+        let mut task = receiving(&jobs);
+        assert!(poll(&mut task, &owner_of_a_receive(&jobs)).is_pending());
+        jobs.send("a").unwrap();
+        assert!(poll(&mut task, Waker::noop()).is_ready());
+        assert_eq!(jobs.waiting(), 0);
+    });
+}
+
+#[test]
+fn a_waker_that_ends_with_the_queue_may_drop_another_receive_of_it() {
+    within_patience(|| {
+        let jobs = standard(&ManualClock::default()).build().unwrap();
+        let mut task = receiving(&jobs);
+        assert!(poll(&mut task, &owner_of_a_receive(&jobs)).is_pending());
+        jobs.delete_queue().unwrap();
+        assert_eq!(jobs.waiting(), 0);
+        assert!(poll(&mut task, Waker::noop()).is_ready());
+    });
+}
+
+#[test]
+fn a_waker_that_a_sender_leaves_behind_may_drop_a_receive_of_the_queue() {
+    within_patience(|| {
+        let budget = Budget::new().messages(1);
+        let jobs = standard(&ManualClock::default()).budget(budget).build().unwrap();
+        let waker = owner_of_a_receive(&jobs);
+        jobs.send("a").unwrap();
+        let owned = jobs.clone();
+        let mut task: Task = Box::pin(async move { drop(owned.send_timeout_async("b", WAIT).await) });
+        assert!(poll(&mut task, &waker).is_pending());
+        drop(waker);
+        assert!(poll(&mut task, Waker::noop()).is_pending());
+        assert_eq!(jobs.waiting(), 0);
+    });
+}
+
+/// Calls back for each fact.
+struct Listener<F>(F);
+
+impl<F: Fn(&Entry) + Send + Sync + 'static> FactListener for Listener<F> {
+    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+        (self.0)(entry);
+    }
+}
+
+/// A queue that is handed to its own listener once it exists.
+fn with_listener(clock: &ManualClock, listener: impl Fn(&Queue, &Entry) + Send + Sync + 'static) -> Queue {
+    let itself = Arc::new(OnceLock::<Queue>::new());
+    let own = Arc::clone(&itself);
+    let on_fact = move |entry: &Entry| listener(own.get().unwrap(), entry);
+    let queue = standard(clock).listener(Listener(on_fact)).build().unwrap();
+    itself.get_or_init(|| queue.clone());
+    queue
+}
+
+#[test]
+fn a_listener_may_receive_with_a_long_poll_from_its_own_queue() {
+    within_patience(|| {
+        let clock = ManualClock::default();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&received);
+        let jobs = with_listener(&clock, move |jobs, entry| {
+            if matches!(entry.fact, Fact::Sent { .. }) {
+                let messages = jobs.receive().wait_time(WAIT).blocking().unwrap();
+                log.lock().unwrap().push(messages[0].body().to_owned());
+            }
+        });
+        jobs.send("a").unwrap();
+        jobs.send("b").unwrap();
+        assert_eq!(*received.lock().unwrap(), ["a", "b"]);
+    });
+}
+
+#[test]
+fn what_a_listener_causes_is_handed_on_after_it_returns_and_before_the_call_does() {
+    within_patience(|| {
+        let facts = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&facts);
+        let jobs = with_listener(&ManualClock::default(), move |jobs, entry| {
+            let seen = log.lock().unwrap().len();
+            log.lock().unwrap().push(entry.number);
+            if entry.number < 4 {
+                jobs.send("again").unwrap();
+            }
+            assert_eq!(log.lock().unwrap().len(), seen + 1, "none in between");
+        });
+        jobs.send("a").unwrap();
+        assert_eq!(*facts.lock().unwrap(), [1, 2, 3, 4]);
+    });
+}
+
+#[test]
+fn a_listener_may_delete_its_queue_and_drop_its_receivers() {
+    within_patience(|| {
+        let clock = ManualClock::default();
+        let jobs = with_listener(&clock, |jobs, entry| {
+            if matches!(entry.fact, Fact::Sent { .. }) {
+                jobs.delete_queue().unwrap();
+            }
+        });
+        let mut waiting = long_poll(&jobs, |jobs| jobs.receive().wait_time(WAIT));
+        assert!(waiting.poll().is_pending());
+        jobs.send("a").unwrap();
+        let Poll::Ready(ended) = waiting.poll() else {
+            panic!("it waits for a queue that is gone")
+        };
+        assert_eq!(ended.unwrap_err().code(), "QueueDoesNotExist");
+    });
+}
+
+#[test]
+fn listeners_of_two_queues_may_call_each_others_queue_at_the_same_time() {
+    within_patience(|| {
+        let clock = ManualClock::default();
+        let queues: Arc<OnceLock<[Queue; 2]>> = Arc::default();
+        let both_inside = Arc::new(Barrier::new(2));
+        let build = |own: usize| {
+            let (queues, both_inside) = (Arc::clone(&queues), Arc::clone(&both_inside));
+            let forward = move |entry: &Entry| {
+                if let Fact::Sent { content, .. } = &entry.fact {
+                    if &**content.body() == "forward" {
+                        both_inside.wait();
+                        queues.get().unwrap()[1 - own].send("forwarded").unwrap();
+                    }
+                }
+            };
+            Queue::standard(["a", "b"][own])
+                .clock(&clock)
+                .listener(Listener(forward))
+                .build()
+                .unwrap()
+        };
+        let both = queues.get_or_init(|| [build(0), build(1)]);
+        thread::scope(|scope| {
+            for queue in both {
+                scope.spawn(|| queue.send("forward").unwrap());
+            }
+        });
+        for queue in both {
+            assert_eq!(bodies(&receive(queue, 10)), ["forward", "forwarded"]);
+        }
+    });
+}
+
+/// What a listener panics with: dropping it panics too.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(thread::panicking(), "the payload was dropped");
+    }
+}
+
+#[test]
+fn a_listener_that_panics_with_something_that_panics_when_dropped_leaves_the_queue_usable() {
+    within_patience(|| {
+        let jobs = with_listener(&ManualClock::default(), |_, _| panic::resume_unwind(Box::new(Bomb)));
+        jobs.send("a").unwrap();
+        let other = jobs.clone();
+        thread::spawn(move || other.send("b").unwrap()).join().unwrap();
+        assert_eq!(bodies(&receive(&jobs, 10)), ["a", "b"]);
+    });
+}
+
+#[test]
+fn facts_are_never_dated_before_the_fact_before() {
+    // D40: what a shorter retention ends was due earlier
+    let clock = ManualClock::default();
+    let facts = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&facts);
+    let listener = Listener(move |entry: &Entry| log.lock().unwrap().push(entry.clone()));
+    let jobs = fifo(&clock).delay(secs(900)).listener(listener).build().unwrap();
+    jobs.send(in_group("g", "a")).unwrap();
+    clock.advance(secs(800));
+    jobs.send(in_group("g", "b")).unwrap();
+    clock.advance(secs(50));
+    jobs.set_attributes(QueueAttributes::new().delay(secs(10))).unwrap();
+    take_for(&jobs, secs(1));
+    clock.advance(secs(10));
+    let attributes = QueueAttributes::new().message_retention_period(secs(60));
+    jobs.set_attributes(attributes).unwrap();
+    clock.advance(millis(1));
+    let facts = facts.lock().unwrap();
+    assert!(facts.is_sorted_by_key(|entry| entry.at), "{facts:#?}");
+    let expired = facts.iter().filter(|entry| matches!(entry.fact, Fact::Expired { .. }));
+    assert_eq!(expired.count(), 2);
+    assert!(clock.now() > facts.last().unwrap().at);
+}
+
+#[test]
+fn a_future_whose_alarm_went_off_before_the_clock_was_set_back_ends_all_the_same() {
+    let clock = ManualClock::default();
+    let start = clock.now();
+    let jobs = standard(&clock).build().unwrap();
+    let mut waiting = long_poll(&jobs, |jobs| jobs.receive().wait_time(WAIT));
+    assert!(waiting.poll().is_pending());
+    clock.advance(WAIT);
+    assert_eq!(waiting.wakes.take(), 1);
+    clock.set(start);
+    assert!(waiting.poll().is_pending());
+    clock.advance(WAIT);
+    assert_eq!(waiting.wakes.take(), 1);
+    assert_eq!(waiting.poll(), Poll::Ready(Ok(Vec::new())));
+}
+
+#[test]
+fn a_future_may_move_from_task_to_task() {
+    let jobs = standard(&ManualClock::default()).build().unwrap();
+    let mut task = receiving(&jobs);
+    let tasks: [Arc<Wakes>; 3] = Default::default();
+    for wakes in &tasks {
+        assert!(poll(&mut task, &wakes.waker()).is_pending());
+    }
+    assert_eq!(jobs.waiting(), 1);
+    jobs.send("a").unwrap();
+    assert_eq!(
+        tasks.each_ref().map(|wakes| wakes.count()),
+        [0, 0, 1],
+        "only the last task is woken"
+    );
+    drop(Polled::new(task));
+}
