@@ -7,7 +7,10 @@ use {
         slab::{Slab, Slot},
     },
     foldhash::fast::RandomState,
-    std::{collections::HashMap, sync::Arc},
+    std::{
+        collections::{HashMap, VecDeque},
+        sync::Arc,
+    },
 };
 
 /// All messages of one group id, whatever their phase.
@@ -16,6 +19,8 @@ struct Group {
     id: Arc<str>,
     messages: Lane<ByGroupOrder>,
     in_flight: usize,
+    /// Whether it stands in the list of groups that were empty.
+    idle: bool,
     /// Since when the head has been visible, while it is: then, and only then, the group stands in the order.
     available_since: Option<u64>,
     by_availability: Links,
@@ -49,7 +54,12 @@ pub(crate) struct Fifo {
     /// Visible messages of all groups, locked or not, for moves (L31).
     visible: Lane<BySequence>,
     groups_with_in_flight: usize,
+    /// Groups that were empty when they were put here, longest ago first.
+    idle: VecDeque<Slot>,
 }
+
+/// So many empty groups are kept in case they are used again.
+const IDLE_GROUPS: usize = 64;
 
 impl Fifo {
     pub(crate) fn new() -> Self {
@@ -59,6 +69,7 @@ impl Fifo {
             available: Lane::new(),
             visible: Lane::new(),
             groups_with_in_flight: 0,
+            idle: VecDeque::new(),
         }
     }
 
@@ -70,23 +81,37 @@ impl Fifo {
                 id: Arc::clone(id),
                 messages: Lane::new(),
                 in_flight: 0,
+                idle: false,
                 available_since: None,
                 by_availability: Links::NONE,
             })
         });
         records[slot].group = group;
         self.groups[group].messages.insert(records, slot);
-        self.refresh(records, group);
     }
 
-    /// The message is about to leave the queue; the last one takes its group along.
+    /// The message is about to leave the queue; it is not visible any more. The last one takes its group along, though
+    /// not at once: a group that keeps coming and going stays.
     pub(crate) fn release(&mut self, records: &mut Records, slot: Slot) {
         let group = records[slot].group;
         self.groups[group].messages.remove(records, slot);
         self.refresh(records, group);
-        if self.groups[group].messages.is_empty() {
-            self.by_id.remove(&self.groups[group].id);
-            self.groups.remove(group);
+        if self.groups[group].messages.is_empty() && !self.groups[group].idle {
+            self.groups[group].idle = true;
+            self.idle.push_back(group);
+            if self.idle.len() > IDLE_GROUPS {
+                self.forget_longest_idle();
+            }
+        }
+    }
+
+    fn forget_longest_idle(&mut self) {
+        if let Some(group) = self.idle.pop_front() {
+            self.groups[group].idle = false;
+            if self.groups[group].messages.is_empty() {
+                self.by_id.remove(&self.groups[group].id);
+                self.groups.remove(group);
+            }
         }
     }
 
