@@ -1,0 +1,265 @@
+//! A work queue at work: every file below a directory is a job; several workers count lines and words and compute its
+//! SHA-256. `cargo run --release --example work_queue [-- DIR]` takes a few seconds; `-- --help` lists the options.
+//!
+//! A file that cannot be read as UTF-8 (`not-utf8.txt`, beside this one, is made for it) is left by its worker, comes
+//! back when its visibility timeout ends, and is a dead letter after `--max-receive-count` receives. When all is
+//! settled a move task redrives the dead letters, once. The main thread follows all this by the facts of the queue.
+//!
+//! Exit code: 0 if every file was counted or is a dead letter, 1 if not (`--strict`: or if dead letters are left), 2 if
+//! the command line is wrong or there is no such directory.
+
+mod files;
+mod measure;
+mod options;
+mod screen;
+mod summary;
+mod tally;
+mod worker;
+
+use {
+    crossbeam_channel::{Receiver, Sender, select, unbounded},
+    files::{Found, Shown, some},
+    options::{HELP, Options},
+    requeue::{
+        Clock, Counts, Entry, FactChannel, Queue, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask,
+        SystemClock, Timestamp,
+    },
+    screen::Screen,
+    std::{
+        collections::BTreeSet,
+        env,
+        error::Error,
+        fmt::Display,
+        io::{self, Write},
+        process::ExitCode,
+        sync::{Arc, atomic::AtomicBool},
+        thread::{self, JoinHandle},
+        time::Duration,
+    },
+    summary::Outcome,
+    tally::Tally,
+    worker::{Report, Worker, send_all},
+};
+
+fn main() -> ExitCode {
+    let options = match options::parse(env::args_os().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            let _ = writeln!(io::stdout(), "{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return complain(2, format!("{error}; --help lists the options")),
+    };
+    let found = match files::walk(&options.root) {
+        Ok(found) => found,
+        Err(error) => return complain(2, error),
+    };
+    if found.files.is_empty() && found.unlisted.is_empty() {
+        let _ = writeln!(
+            io::stdout(),
+            "no files below {}, so there is nothing to do",
+            options.root.display()
+        );
+        return ExitCode::SUCCESS;
+    }
+    match Run::new(&options, &found).and_then(|mut run| run.carry_out(&options, &found)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => complain(1, error),
+    }
+}
+
+/// That nobody hears it is no reason to panic.
+fn complain(exit_code: u8, what: impl Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "work_queue: {what}");
+    ExitCode::from(exit_code)
+}
+
+/// Threads by name.
+type Staff = Vec<(String, JoinHandle<()>)>;
+
+/// The main thread's view of a run.
+struct Run {
+    clock: SystemClock,
+    started_at: Timestamp,
+    service: Service,
+    jobs: Queue,
+    failed: Queue,
+    facts: Receiver<(Arc<str>, Entry)>,
+    reports: Receiver<Report>,
+    /// What workers report by, until all of them have been started.
+    reporter: Option<Sender<Report>>,
+    last_done_at: Timestamp,
+    tally: Tally,
+    screen: Screen,
+}
+
+impl Run {
+    fn new(options: &Options, found: &Found) -> Result<Self, Box<dyn Error>> {
+        let clock = SystemClock::new();
+        let (listener, facts) = FactChannel::unbounded();
+        let service = Service::builder().clock(&clock).listener(listener).build();
+        let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
+        let attributes = QueueAttributes::new()
+            .visibility_timeout(options.visibility)
+            .redrive_policy(RedrivePolicy::new(failed.arn(), options.max_receive_count));
+        let jobs = service.create_queue("jobs", attributes)?;
+        let (reporter, reports) = unbounded();
+        Ok(Self {
+            started_at: clock.now(),
+            last_done_at: clock.now(),
+            service,
+            jobs,
+            failed,
+            facts,
+            reports,
+            reporter: Some(reporter),
+            tally: Tally::default(),
+            screen: Screen::new(clock, found.files.len()),
+            clock,
+        })
+    }
+
+    /// Answers with whether all is as it should be.
+    fn carry_out(&mut self, options: &Options, found: &Found) -> Result<bool, Box<dyn Error>> {
+        self.screen.line(format!(
+            "{} below {}, {}, visibility timeout {:?}, dead letter after {}",
+            some(found.files.len(), "file"),
+            options.root.display(),
+            some(options.workers, "worker"),
+            options.visibility,
+            some(options.max_receive_count as usize, "receive"),
+        ));
+        let staff = self.start(options, found)?;
+        let staffed = self.follow();
+        let (working, done) = (self.last_done_at, self.tally.done.len());
+        if staffed {
+            self.redrive()?;
+        } else {
+            self.screen.line("no worker is left");
+        }
+        self.jobs.delete_queue()?; // ends the long polls, and with them the workers
+        for (name, thread) in staff {
+            if thread.join().is_err() {
+                self.screen.line(format!("{name} did not come back"));
+            }
+        }
+        self.screen.finish();
+        let dead = self.failed.snapshot().messages.into_iter();
+        let outcome = Outcome {
+            tally: &self.tally,
+            dead: dead.map(|message| message.body).collect(),
+            passed_over: found.passed_over,
+            unlisted: &found.unlisted,
+            elapsed: self.clock.now().saturating_duration_since(self.started_at),
+            working: working.saturating_duration_since(self.started_at),
+            done_while_working: done,
+        };
+        let most = if options.all { usize::MAX } else { 20 };
+        outcome.lines(most).into_iter().for_each(|line| self.screen.line(line));
+        Ok(outcome.is_complete() && (outcome.dead.is_empty() || !options.strict))
+    }
+
+    /// Starts the workers, and the sender after them.
+    fn start(&mut self, options: &Options, found: &Found) -> Result<Staff, Box<dyn Error>> {
+        let reporter = self.reporter.take().ok_or("started twice")?;
+        let kill = Arc::new(AtomicBool::new(options.kill_worker));
+        let mut staff = Vec::new();
+        let mut hire = |name: String, work: Box<dyn FnOnce() + Send>| {
+            let thread = thread::Builder::new().name(name.clone()).spawn(work)?;
+            staff.push((name, thread));
+            Ok::<(), io::Error>(())
+        };
+        for number in 1..=options.workers {
+            let worker = Worker {
+                number,
+                root: options.root.clone(),
+                jobs: self.jobs.clone(),
+                visibility: options.visibility,
+                clock: self.clock,
+                reports: reporter.clone(),
+                kill: Arc::clone(&kill),
+            };
+            hire(format!("worker {number}"), Box::new(move || worker.run()))?;
+        }
+        let (jobs, files) = (self.jobs.clone(), found.files.clone());
+        let send = move || send_all(&jobs, &files, &reporter);
+        hire("sender".to_owned(), Box::new(send))?;
+        Ok(staff)
+    }
+
+    /// Follows facts and reports until no job is left in the queue; answers with whether there are still workers.
+    fn follow(&mut self) -> bool {
+        let mut idle = 0;
+        loop {
+            select! {
+                recv(self.facts) -> fact => {
+                    if let Ok((queue, entry)) = fact {
+                        if *queue == *self.jobs.arn() {
+                            self.tally.note_fact(entry.fact);
+                        }
+                    }
+                    idle = 0;
+                },
+                recv(self.reports) -> report => match report {
+                    Ok(report) => self.note(report),
+                    Err(_) => return false,
+                },
+                default(Duration::from_millis(50)) => idle += 1,
+            }
+            // A message on its way to the dead-letter queue is not counted for a moment.
+            let lost = idle > 1 && self.jobs.counts() == Counts::default();
+            if self.tally.is_all_sent() && self.facts.is_empty() && (self.tally.open() == 0 || lost) {
+                // A worker reports before it deletes, so that all that belongs to the jobs is here.
+                while let Ok(report) = self.reports.try_recv() {
+                    self.note(report);
+                }
+                return true;
+            }
+            self.screen.progress(&self.tally);
+        }
+    }
+
+    fn note(&mut self, report: Report) {
+        if matches!(report, Report::Done { .. }) {
+            self.last_done_at = self.clock.now();
+        }
+        if let Some(line) = self.tally.note_report(report) {
+            self.screen.line(line);
+        }
+    }
+
+    /// Moves the dead letters back, once, and follows what becomes of them.
+    fn redrive(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = std::mem::take(&mut self.tally.dead);
+        if before.is_empty() {
+            self.screen.line("no dead letters, so there is nothing to redrive");
+            return Ok(());
+        }
+        self.service
+            .start_message_move_task(&StartMessageMoveTask::new(self.failed.arn()))?;
+        for task in self.service.list_message_move_tasks(self.failed.arn(), None)? {
+            self.screen.line(format!(
+                "redrive: {} of {} moved back, move task {}{}",
+                task.approximate_number_of_messages_moved,
+                some(task.approximate_number_of_messages_to_move as usize, "dead letter"),
+                task.status,
+                task.failure_reason
+                    .map_or_else(String::new, |reason| format!(", {reason}")),
+            ));
+        }
+        if !self.follow() {
+            self.screen.line("no worker is left");
+        }
+        let again: BTreeSet<_> = before.intersection(&self.tally.dead).collect();
+        self.screen.line(format!(
+            "redrive: {} done this time, {} dead-lettered again",
+            before.len() - again.len(),
+            again.len(),
+        ));
+        for path in before.iter().filter(|path| !again.contains(path)) {
+            self.screen.line(format!("  done this time: {}", Shown(path)));
+        }
+        Ok(())
+    }
+}
