@@ -127,17 +127,17 @@ impl<'queue> Receive<'queue> {
     }
 
     /// Parameter ranges, in the order of SQS's model (X11).
-    fn check(self) -> Result<Look<'queue>, ReceiveError> {
-        let (request, limits) = (&self.request, &self.inner.limits);
+    fn check(mut self) -> Result<Look<'queue>, ReceiveError> {
+        let (request, limits) = (&mut self.request, &self.inner.limits);
         if self.inner.is_gone() {
             return Err(ReceiveError::QueueDoesNotExist);
         }
         check::max_number_of_messages(request.max_messages, limits)?;
-        if let Some(timeout) = request.visibility_timeout {
-            check::visibility_timeout(timeout, limits)?;
+        if let Some(timeout) = &mut request.visibility_timeout {
+            *timeout = check::visibility_timeout(*timeout, limits)?;
         }
-        if let Some(wait) = request.wait_time {
-            check::wait_time(wait, limits)?;
+        if let Some(wait) = &mut request.wait_time {
+            *wait = check::wait_time(*wait, limits)?;
         }
         if let Some(id) = request.attempt_id.as_ref().filter(|_| self.inner.fifo) {
             check::check_id("ReceiveRequestAttemptId", id, limits)?;

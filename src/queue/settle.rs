@@ -261,7 +261,7 @@ impl Inner {
         timeout: Duration,
         out: &mut Effects,
     ) -> Result<(), ChangeVisibilityError> {
-        check::visibility_timeout(timeout, &self.limits)?;
+        let timeout = check::visibility_timeout(timeout, &self.limits)?;
         let receipt = self.receipt(handle)?;
         state.change_visibility(now, receipt, timeout, out).map_err(|refusal| {
             let of_handle = |reason| InvalidParameterValue::of("ReceiptHandle", handle.to_string(), reason);

@@ -176,12 +176,7 @@ impl Task {
     fn origin(&self, departure: &Departure, service: &Shared) -> Result<Queue, MoveTaskFailure> {
         let arn = departure.content.dead_letter_source();
         let arn = arn.ok_or(MoveTaskFailure::CouldNotDetermineMessageSource)?;
-        let origin = service.by_arn(arn).ok_or(MoveTaskFailure::NonExistentQueue)?;
-        // A queue outside the service can have sent the message here and bear a name of the service.
-        if origin.is(&self.source) || origin.is_fifo() != self.source.is_fifo() {
-            return Err(MoveTaskFailure::CouldNotDetermineMessageSource);
-        }
-        Ok(origin)
+        service.by_arn(arn).ok_or(MoveTaskFailure::NonExistentQueue)
     }
 }
 

@@ -165,9 +165,4 @@ impl Attempts {
             self.in_order.push_back((now, Arc::clone(id)));
         }
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.by_id.clear();
-        self.in_order.clear();
-    }
 }

@@ -264,11 +264,10 @@ impl QueueState {
         self.records.clear();
         self.deadlines = Deadlines::new();
         match &mut self.discipline {
-            Discipline::Standard(standard) => standard.clear(&self.limits),
+            Discipline::Standard(standard) => standard.clear(),
             Discipline::Fifo(fifo) => fifo.clear(),
         }
         self.deduplication.clear();
-        self.attempts.clear();
         (self.delayed, self.in_flight, self.departing, self.bytes) = (0, 0, 0, 0);
     }
 
@@ -311,34 +310,33 @@ impl QueueState {
     /// Moves time on and fires what is due; an earlier `now` is read as the latest seen, which is answered.
     #[inline]
     pub(crate) fn advance(&mut self, now: Timestamp, out: &mut Effects) -> Timestamp {
-        let before = self.now;
-        self.now = before.max(now);
+        let seen = self.now;
+        self.now = seen.max(now);
         if self.now >= self.deadlines.not_before {
-            self.fire(before, out);
+            self.fire(seen, out);
         }
         self.now
     }
 
-    /// Fires what is due, each at its own time, but nothing `before` the last step: a change of settings or an arrival
-    /// may bring deadlines that are past already.
-    fn fire(&mut self, before: Timestamp, out: &mut Effects) {
-        loop {
-            match self
-                .deadlines
-                .first(&self.records, self.settings.message_retention_period)
-            {
-                Some((at, Due::Expires, slot)) if at <= self.now => {
-                    let (at, message_id) = (at.max(before), self.records[slot].message_id);
+    /// What a change of settings makes due in the past happens at the instant of the change, which is `seen`.
+    fn fire(&mut self, seen: Timestamp, out: &mut Effects) {
+        let period = self.settings.message_retention_period;
+        while let Some((due_at, due, slot)) = self.deadlines.first(&self.records, period) {
+            if due_at > self.now {
+                self.deadlines.not_before = due_at;
+                return;
+            }
+            let at = due_at.max(seen);
+            match due {
+                Due::Expires => {
+                    let message_id = self.records[slot].message_id;
                     self.remove(slot, at);
                     out.fact(at, || Fact::Expired { message_id });
                 }
-                Some((at, Due::Ends, slot)) if at <= self.now => self.end_of_wait(slot, at.max(before), out),
-                later => {
-                    self.deadlines.not_before = later.map_or(Timestamp::MAX, |(at, ..)| at);
-                    return;
-                }
+                Due::Ends => self.end_of_wait(slot, at, out),
             }
         }
+        self.deadlines.not_before = Timestamp::MAX;
     }
 
     /// A delay or a visibility timeout ended by itself.

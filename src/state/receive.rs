@@ -94,12 +94,18 @@ impl QueueState {
             }
         }
         let free = self.in_flight_limit().saturating_sub(self.in_flight);
-        if free == 0 && !self.is_fifo() && !request.long_poll {
-            return Err(Refusal::OverLimit);
+        if free == 0 {
+            let refused = !self.is_fifo() && !request.long_poll;
+            return if refused { Err(Refusal::OverLimit) } else { Ok(()) };
         }
         let policy = self.settings.redrive_policy.as_ref().filter(|_| request.redrive);
+        // What is received with timeout zero is never in flight, so the limit does not hold it back (D6, D17).
         let mut hand = Hand {
-            room: request.max_messages.min(free),
+            room: if timeout.is_zero() {
+                request.max_messages
+            } else {
+                request.max_messages.min(free)
+            },
             now,
             timeout,
             max_receive_count: policy.map(|it| it.max_receive_count),

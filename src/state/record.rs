@@ -125,14 +125,10 @@ record_lane!(
     }
 );
 record_lane!(
-    /// Visible messages of a standard queue, in send order, those received three times or more last (D49).
-    BySendOrder, by_phase, (bool, u64), |record| (record.receive_count >= 3, record.sequence)
-);
-record_lane!(
     /// All messages of one FIFO group, in sequence order.
     ByGroupOrder, in_group, u64, |record| record.sequence
 );
 record_lane!(
-    /// Visible messages of a FIFO queue, in sequence order.
+    /// Visible messages, in sequence order.
     BySequence, by_phase, u64, |record| record.sequence
 );

@@ -1,10 +1,12 @@
 //! Fair queues: which tenants of a standard queue are noisy (N1-N11).
 
 use {
-    super::super::{
-        lane::Lane,
-        record::{BySendOrder, Records},
-        slab::{NO_SLOT, Slab, Slot},
+    super::{
+        super::{
+            record::Records,
+            slab::{NO_SLOT, Slab, Slot},
+        },
+        send_order::SendOrder,
     },
     crate::{limits::Limits, time::Timestamp},
     foldhash::fast::RandomState,
@@ -19,8 +21,8 @@ use {
 #[derive(Debug)]
 pub(super) struct Tenant {
     id: Arc<str>,
-    /// Visible messages, one lane a shard.
-    pub(super) lanes: Vec<Lane<BySendOrder>>,
+    /// Visible messages, one order a shard.
+    pub(super) visible: Vec<SendOrder>,
     stored: usize,
     pub(super) in_flight: usize,
     processing: Window,
@@ -108,7 +110,7 @@ impl Tenants {
         let slot = *self.by_id.entry(Arc::clone(id)).or_insert_with(|| {
             slab.insert(Tenant {
                 id: Arc::clone(id),
-                lanes: (0..shards).map(|_| Lane::new()).collect(),
+                visible: (0..shards).map(|_| SendOrder::new()).collect(),
                 stored: 0,
                 in_flight: 0,
                 processing: Window::default(),
@@ -131,11 +133,11 @@ impl Tenants {
     }
 
     pub(super) fn insert_visible(&mut self, records: &mut Records, tenant: Slot, shard: usize, slot: Slot) {
-        self.slab[tenant].lanes[shard].insert(records, slot);
+        self.slab[tenant].visible[shard].insert(records, slot);
     }
 
     pub(super) fn remove_visible(&mut self, records: &mut Records, tenant: Slot, shard: usize, slot: Slot) {
-        self.slab[tenant].lanes[shard].remove(records, slot);
+        self.slab[tenant].visible[shard].remove(records, slot);
     }
 
     pub(super) fn reception_began(&mut self, slot: Slot) {
@@ -208,34 +210,44 @@ impl Tenants {
         }
     }
 
-    /// The noisy tenants, the one with the fewest messages in flight first (N3, N5).
+    /// The noisy tenants with their messages in flight, the one with the fewest first (N3, N5).
     ///
     /// `others` says whether messages without a group id are stored: a tenant alone in its queue is nobody's
     /// noisy neighbour by processing time (N9).
-    pub(super) fn noisy(&self, in_flight: usize, others: bool, limits: &Limits) -> Vec<Slot> {
-        let mut noisy: Vec<Slot> = Vec::new();
+    pub(super) fn noisy(&self, in_flight: usize, others: bool, limits: &Limits) -> Vec<(usize, Slot)> {
+        let mut noisy: Vec<(usize, Slot)> = Vec::new();
         for &(own, slot) in self.by_in_flight.iter().rev() {
             if own < limits.noisy_in_flight_min || !exceeds_share(own as u64, in_flight as u64, limits) {
                 break;
             }
-            noisy.push(slot);
+            noisy.push((own, slot));
         }
         if self.slab.len() > 1 || others {
             for &(own, slot) in self.by_processing.iter().rev() {
                 if !exceeds_share(own, self.total.sum, limits) {
                     break;
                 }
-                if !noisy.contains(&slot) {
-                    noisy.push(slot);
+                let tenant = (self.slab[slot].in_flight, slot);
+                if !noisy.contains(&tenant) {
+                    noisy.push(tenant);
                 }
             }
         }
-        noisy.sort_by_key(|&slot| (self.slab[slot].in_flight, slot));
+        noisy.sort_unstable();
         noisy
     }
 
-    pub(super) fn ids(&self, tenants: &[Slot]) -> Vec<Arc<str>> {
-        tenants.iter().map(|&slot| Arc::clone(&self.slab[slot].id)).collect()
+    pub(super) fn id(&self, tenant: Slot) -> Arc<str> {
+        Arc::clone(&self.slab[tenant].id)
+    }
+
+    /// Forgets every tenant; the time that was spent stays spent.
+    pub(super) fn clear(&mut self) {
+        self.slab.clear();
+        self.by_id.clear();
+        self.by_in_flight.clear();
+        self.by_processing.clear();
+        self.seconds.clear();
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod fair;
 mod fifo;
+mod send_order;
 mod standard;
 
 pub(crate) use {

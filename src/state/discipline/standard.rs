@@ -3,17 +3,15 @@
 use {
     super::{
         super::{
-            lane::{Lane, LaneKind},
-            record::{BySendOrder, Record, Records},
+            record::{Record, Records},
             slab::{NO_SLOT, Slot},
         },
         fair::Tenants,
+        send_order::{Key, SendOrder},
     },
     crate::{limits::Limits, time::Timestamp},
     std::{collections::BTreeSet, sync::Arc},
 };
-
-type SendOrder = <BySendOrder as LaneKind>::Key;
 
 /// What one short poll looks at, and what it leaves for later polls (D9, D14).
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +25,20 @@ pub(crate) enum Reach {
 /// The visible messages of one shard.
 #[derive(Debug)]
 struct Shard {
-    ungrouped: Lane<BySendOrder>,
-    /// The first visible message of each tenant.
-    heads: BTreeSet<(SendOrder, Slot)>,
+    ungrouped: SendOrder,
+    /// The first visible message of each tenant, by sequence: those not received often, and those that were.
+    heads: [BTreeSet<(u64, Slot)>; 2],
     visible: u64,
+}
+
+impl Shard {
+    const fn new() -> Self {
+        Self {
+            ungrouped: SendOrder::new(),
+            heads: [BTreeSet::new(), BTreeSet::new()],
+            visible: 0,
+        }
+    }
 }
 
 /// See the [module](self).
@@ -47,7 +55,14 @@ pub(crate) struct Standard {
 #[derive(Debug)]
 pub(crate) struct Selection {
     shards: std::ops::Range<usize>,
-    noisy: Vec<Slot>,
+    /// With the messages that each had in flight when the receive began, the fewest first.
+    noisy: Vec<(usize, Slot)>,
+}
+
+impl Selection {
+    fn is_noisy(&self, tenant: Slot) -> bool {
+        self.noisy.iter().any(|&(_, noisy)| noisy == tenant)
+    }
 }
 
 /// A shard that holds nothing visible is asked as often as one that holds this many messages.
@@ -57,13 +72,7 @@ impl Standard {
     pub(crate) fn new(shards: usize, salt: u64, limits: &Limits) -> Self {
         let shards = shards.max(1);
         Self {
-            shards: (0..shards)
-                .map(|_| Shard {
-                    ungrouped: Lane::new(),
-                    heads: BTreeSet::new(),
-                    visible: 0,
-                })
-                .collect(),
+            shards: (0..shards).map(|_| Shard::new()).collect(),
             salt,
             tenants: Tenants::new(shards, limits.noisy_interval),
             ungrouped_stored: 0,
@@ -159,35 +168,41 @@ impl Standard {
         if let Some((_, slot)) = quiet {
             return Some(slot);
         }
-        selection.noisy.iter().find_map(|&tenant| {
-            let lanes = &self.tenants.get(tenant).lanes[selection.shards.clone()];
-            lanes
-                .iter()
-                .filter_map(|lane| keyed_first(records, lane))
-                .min()
-                .map(|(_, slot)| slot)
-        })
+        let noisy = selection.noisy.iter().filter_map(|&(in_flight, tenant)| {
+            let orders = &self.tenants.get(tenant).visible[selection.shards.clone()];
+            let first = orders.iter().filter_map(|order| order.keyed_first(records)).min();
+            first.map(|first| (in_flight, first))
+        });
+        noisy.min().map(|(_, (_, slot))| slot)
     }
 
+    /// The message sent first, whatever its tenant and however often it was received (L31).
     pub(crate) fn oldest_visible(&self, records: &Records) -> Option<Slot> {
-        let everything = Selection {
-            shards: 0..self.shards.len(),
-            noisy: Vec::new(),
-        };
-        self.first(records, &everything)
+        let sequence = |slot: &Slot| records[*slot].sequence;
+        let oldest = self.shards.iter().enumerate().filter_map(|(index, shard)| {
+            let tenants = shard.heads.iter().filter_map(|heads| heads.first());
+            let grouped = tenants.flat_map(|&(_, tenant)| self.tenants.get(tenant).visible[index].heads(records));
+            grouped
+                .chain(shard.ungrouped.heads(records))
+                .flatten()
+                .min_by_key(sequence)
+        });
+        oldest.min_by_key(sequence)
     }
 
     /// The tenants that are noisy as of `now`, the one with the fewest messages in flight first.
     pub(crate) fn noisy_groups(&mut self, now: Timestamp, in_flight: usize, limits: &Limits) -> Vec<Arc<str>> {
         let noisy = self.noisy(now, in_flight, limits);
-        self.tenants.ids(&noisy)
+        noisy.into_iter().map(|(_, tenant)| self.tenants.id(tenant)).collect()
     }
 
-    pub(crate) fn clear(&mut self, limits: &Limits) {
-        *self = Self::new(self.shards.len(), self.salt, limits);
+    pub(crate) fn clear(&mut self) {
+        self.shards.iter_mut().for_each(|shard| *shard = Shard::new());
+        self.tenants.clear();
+        self.ungrouped_stored = 0;
     }
 
-    fn noisy(&mut self, now: Timestamp, in_flight: usize, limits: &Limits) -> Vec<Slot> {
+    fn noisy(&mut self, now: Timestamp, in_flight: usize, limits: &Limits) -> Vec<(usize, Slot)> {
         self.tenants.slide(now);
         self.tenants.noisy(in_flight, self.ungrouped_stored > 0, limits)
     }
@@ -198,10 +213,11 @@ impl Standard {
         shard: &Shard,
         index: usize,
         selection: &Selection,
-    ) -> Option<(SendOrder, Slot)> {
-        let ungrouped = keyed_first(records, &shard.ungrouped);
-        let quiet = shard.heads.iter().find(|(_, tenant)| !selection.noisy.contains(tenant));
-        let grouped = quiet.and_then(|&(_, tenant)| keyed_first(records, &self.tenants.get(tenant).lanes[index]));
+    ) -> Option<(Key, Slot)> {
+        let ungrouped = shard.ungrouped.keyed_first(records);
+        let mut heads = shard.heads.iter().flatten();
+        let quiet = heads.find(|&&(_, tenant)| !selection.is_noisy(tenant));
+        let grouped = quiet.and_then(|&(_, tenant)| self.tenants.get(tenant).visible[index].keyed_first(records));
         match (ungrouped, grouped) {
             (Some(ungrouped), Some(grouped)) => Some(ungrouped.min(grouped)),
             (ungrouped, grouped) => ungrouped.or(grouped),
@@ -216,16 +232,13 @@ impl Standard {
         shard: usize,
         change: impl FnOnce(&mut Tenants, &mut Records),
     ) {
-        let before = self.tenants.get(tenant).lanes[shard].first_key(records);
+        let before = self.tenants.get(tenant).visible[shard].heads(records);
         change(&mut self.tenants, records);
-        let after = self.tenants.get(tenant).lanes[shard].first_key(records);
-        if before != after {
-            let heads = &mut self.shards[shard].heads;
-            if let Some(key) = before {
-                heads.remove(&(key, tenant));
-            }
-            if let Some(key) = after {
-                heads.insert((key, tenant));
+        let after = self.tenants.get(tenant).visible[shard].heads(records);
+        for (heads, (before, after)) in self.shards[shard].heads.iter_mut().zip(before.into_iter().zip(after)) {
+            if before != after {
+                before.map(|slot| heads.remove(&(records[slot].sequence, tenant)));
+                after.map(|slot| heads.insert((records[slot].sequence, tenant)));
             }
         }
     }
@@ -249,10 +262,6 @@ impl Standard {
         }
         unreachable!("invariant: what is drawn is less than the sum of the weights")
     }
-}
-
-fn keyed_first(records: &Records, lane: &Lane<BySendOrder>) -> Option<(SendOrder, Slot)> {
-    lane.first(records).map(|slot| (BySendOrder::key(&records[slot]), slot))
 }
 
 /// The finaliser of splitmix64: neighbouring sequences land on unrelated shards.
