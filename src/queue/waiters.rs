@@ -119,13 +119,12 @@ impl Waiters {
         None
     }
 
-    /// The waker of the first in line, if it would otherwise sleep past what falls due at `next`.
+    /// The waker of the first in line, if it would otherwise sleep past what falls due at `next`; one that is on its way
+    /// will look at that too. It stays the next in line: what comes meanwhile is for it, not for who came after.
     pub(super) fn notify_of(&mut self, next: Option<Timestamp>) -> Option<Waker> {
         let next = next.filter(|next| *next < self.looks_at)?;
-        let mut line = self.line.values_mut();
-        let first = line.next()?;
+        let first = self.line.values().next().filter(|first| !first.notified)?;
         self.looks_at = next;
-        first.notified = true;
         Some(first.waker.clone())
     }
 
@@ -240,10 +239,12 @@ mod tests {
         assert!(waiters.notify_of(at(5)).is_none() && waiters.notify_of(None).is_none());
         waiters.notify_of(at(4)).into_iter().for_each(Waker::wake);
         assert!(waiters.notify_of(at(4)).is_none(), "it knows");
-        assert_eq!(wakes([&first, &second]), [1, 0]);
+        waiters.notify_next().into_iter().for_each(Waker::wake);
+        assert_eq!(wakes([&first, &second]), [2, 0], "it is still the next in line");
+        assert!(waiters.notify_of(at(3)).is_none(), "it is on its way");
         let _ = waiters.leave(&mut first.ticket);
         waiters.notify_of(at(5)).into_iter().for_each(Waker::wake);
-        assert_eq!(wakes([&first, &second]), [1, 1], "who left is never notified");
+        assert_eq!(wakes([&first, &second]), [2, 1], "who left is never notified");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use {
     crate::{
         common::{counts, fifo, in_group, millis, receive, receive_for, secs, send_grouped, standard, take, take_for},
-        waiter::{FACES, Face, Received, Waiter},
+        waiter::{FACES, Face, Received, Receiver, Waiter},
     },
     requeue::{
         Limits, ManualClock, Queue, QueueAttributes, ReceiveError, RedrivePolicy, SendMessage, Service,
@@ -15,7 +15,7 @@ use {
 const WAIT: Duration = secs(20);
 
 /// A long poll for up to ten messages, waiting as the first sleeper on the clock.
-fn waiting(face: Face, clock: &ManualClock, queue: &Queue) -> Waiter<Received> {
+fn waiting(face: Face, clock: &ManualClock, queue: &Queue) -> Receiver {
     Waiter::receiving(face, clock, 1, queue, |queue| {
         queue.receive().max_messages(10).wait_time(WAIT)
     })

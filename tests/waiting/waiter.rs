@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use {
-    requeue::{ManualClock, Queue, Receive, ReceiveError, SendError, SendMessage, Sent},
+    requeue::{ManualClock, Message, Queue, Receive, ReceiveError, SendError, SendMessage, Sent},
     std::{
         fmt::Debug,
         future::{Future, IntoFuture},
@@ -30,7 +30,7 @@ pub(crate) const FACES: [Face; 2] = [Face::Thread, Face::Future];
 /// In real time; reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Bodies, in the order received.
+/// What a receive returns, as bodies.
 pub(crate) type Received = Result<Vec<String>, ReceiveError>;
 
 /// A waker that counts its calls.
@@ -86,9 +86,12 @@ where
     Polled::new(async move { bodies(receive(&queue).into_future().await) })
 }
 
-fn bodies(received: Result<Vec<requeue::Message>, ReceiveError>) -> Received {
+fn bodies(received: Result<Vec<Message>, ReceiveError>) -> Received {
     received.map(|messages| messages.iter().map(|message| message.body().to_owned()).collect())
 }
+
+/// A long poll under way.
+pub(crate) type Receiver = Waiter<Result<Vec<Message>, ReceiveError>>;
 
 enum Way<T> {
     Thread(mpsc::Receiver<T>),
@@ -103,7 +106,7 @@ pub(crate) struct Waiter<T> {
     line: Option<Queue>,
 }
 
-impl Waiter<Received> {
+impl Receiver {
     /// Begins a receive, and returns once it waits as the `nth` sleeper on the clock.
     pub(crate) fn receiving<F>(face: Face, clock: &ManualClock, nth: usize, queue: &Queue, receive: F) -> Self
     where
@@ -111,8 +114,8 @@ impl Waiter<Received> {
     {
         let owned = queue.clone();
         let way = match face {
-            Face::Thread => Way::on_thread(move || bodies(receive(&owned).blocking())),
-            Face::Future => Way::as_future(long_poll(queue, receive)),
+            Face::Thread => Way::on_thread(move || receive(&owned).blocking()),
+            Face::Future => Way::as_future(Polled::new(async move { receive(&owned).into_future().await })),
         };
         clock.wait_for_sleepers(nth);
         Self {
@@ -120,6 +123,12 @@ impl Waiter<Received> {
             way,
             line: Some(queue.clone()),
         }
+    }
+
+    /// What it received, once it is over.
+    #[track_caller]
+    pub(crate) fn over(self) -> Received {
+        bodies(self.result())
     }
 }
 
@@ -166,7 +175,7 @@ impl<T: Send + 'static> Way<T> {
 impl<T: Debug> Waiter<T> {
     /// The result of a call that is over; a future must have been woken for it.
     #[track_caller]
-    pub(crate) fn over(mut self) -> T {
+    pub(crate) fn result(mut self) -> T {
         match &mut self.way {
             Way::Thread(result) => result.recv_timeout(PATIENCE).expect("a call that is over"),
             Way::Future(future) => {
