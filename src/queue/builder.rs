@@ -225,7 +225,8 @@ impl QueueBuilder {
     }
 
     /// Spreads the messages of a standard queue over this many shards (10 comes close to SQS), of which a short poll
-    /// asks one: fewer messages than asked for, out of order (D13, D14). By default there is one.
+    /// asks one: fewer messages than asked for, out of order (D13, D14). By default there is one;
+    /// the number is kept within 1 to 1000.
     pub const fn sampled(mut self, shards: usize) -> Self {
         self.shards = shards;
         self

@@ -226,10 +226,11 @@ impl Look<'_> {
             attempt_id: self.request.attempt_id.as_ref(),
             redrive,
         };
+        let most = request.max_messages.min(state.len());
         let mut messages = Vec::new();
         let outcome = state.receive(now, &request, effects, &mut |delivery| {
             if messages.capacity() == 0 {
-                messages = Vec::with_capacity(request.max_messages);
+                messages = Vec::with_capacity(most);
             }
             messages.push(Message::new(self.inner, delivery));
         });

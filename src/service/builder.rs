@@ -90,7 +90,7 @@ impl ServiceBuilder {
 
     /// Spreads the messages of every standard queue over this many shards, of which a short poll asks one (D13, D14).
     ///
-    /// 10 comes close to SQS; by default there is one.
+    /// 10 comes close to SQS; by default there is one. The number is kept within 1 to 1000.
     pub fn sampled(mut self, shards: usize) -> Self {
         self.shards = shards;
         self

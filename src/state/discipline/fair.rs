@@ -38,10 +38,10 @@ struct Window {
 impl Window {
     /// Adds to the current second; says whether that second is new to the window.
     fn add(&mut self, second: u64, milliseconds: u64) -> bool {
-        self.sum += milliseconds;
+        self.sum = self.sum.saturating_add(milliseconds);
         match self.seconds.back_mut() {
             Some((last, sum)) if *last == second => {
-                *sum += milliseconds;
+                *sum = sum.saturating_add(milliseconds);
                 false
             }
             _ => {
@@ -56,7 +56,7 @@ impl Window {
             if oldest > second {
                 return;
             }
-            self.sum -= sum;
+            self.sum = self.sum.saturating_sub(sum);
             self.seconds.pop_front();
         }
     }

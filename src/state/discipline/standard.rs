@@ -68,9 +68,12 @@ impl Selection {
 /// A shard that holds nothing visible is asked as often as one that holds this many messages.
 const SHARD_FLOOR: u64 = 1;
 
+/// Every tenant has an order of its own in every shard.
+const MOST_SHARDS: usize = 1_000;
+
 impl Standard {
     pub(crate) fn new(shards: usize, salt: u64, limits: &Limits) -> Self {
-        let shards = shards.max(1);
+        let shards = shards.clamp(1, MOST_SHARDS);
         Self {
             shards: (0..shards).map(|_| Shard::new()).collect(),
             salt,
