@@ -20,5 +20,9 @@ mod scenarios_fifo;
 mod steps;
 #[path = "model/store.rs"]
 mod store;
+#[path = "model/stories.rs"]
+mod stories;
+#[path = "model/translate.rs"]
+mod translate;
 #[path = "model/types.rs"]
 mod types;

@@ -4,7 +4,7 @@
 //! the order of the deadlines, and then loops over the messages, which stand in the order of their arrival.
 
 use crate::checks::{LONGEST_DELAY, check_batch_ids, check_batch_length, check_id, check_visibility};
-use crate::store::{Attempt, RefQueue};
+use crate::store::{Attempt, Message, RefQueue};
 use crate::types::*;
 
 const MEMORY_OF_PURGE: u64 = 60 * SECOND;
@@ -252,6 +252,7 @@ impl World {
         it.setup.content_based = change.content_based.unwrap_or(it.setup.content_based);
         if let Some(scope) = change.scope.filter(|scope| *scope != it.setup.scope) {
             it.setup.scope = scope;
+            it.scopes.retain(|(from, _)| *from <= now);
             it.scopes.push((now + DELAY_OF_SCOPE, scope)); // F16
         }
         if let (Some(delay), true) = (change.delay, it.setup.fifo) {
@@ -325,21 +326,65 @@ impl World {
         all
     }
 
+    /// A move task without a rate moves everything visible before it returns (L24, L26, L30, L31).
+    pub(crate) fn move_task(&mut self, queue: usize, destination: Option<usize>) -> Result<(), Refusal> {
+        let is_target = |it: &RefQueue| it.setup.redrive.is_some_and(|(target, _)| target == queue);
+        if !self.queues.iter().any(is_target) {
+            return refuse(
+                "InvalidParameterValue",
+                "Source queue must be configured as a Dead Letter Queue.",
+            );
+        }
+        if destination == Some(queue) {
+            return refuse("InvalidParameterValue", ""); // L26i
+        }
+        while let Some(message) = self.queues[queue].messages.iter().find(|message| message.is_visible()) {
+            let Some(to) = destination.or(message.source) else {
+                break;
+            }; // L25
+            let serial = message.serial;
+            let message = self.queues[queue].remove(serial);
+            let moved = Message {
+                id: self.ids,
+                source: None,
+                sent_at: self.now,
+                first_received_at: None,
+                receive_count: 0,
+                ..message
+            };
+            self.ids += 1;
+            self.arrive(to, moved, self.now);
+        }
+        Ok(())
+    }
+
     /// L6 to L19: out of one queue and to the back of the other, visible at once.
     fn dead_letter(&mut self, queue: usize, serial: u64, target: usize) {
-        let now = self.now;
-        let mut message = self.queues[queue].remove(serial);
-        let to = &mut self.queues[target];
-        message.serial = to.next_serial();
-        message.phase = Phase::Visible { event: to.next_event() };
-        message.source = Some(queue); // L11
-        message.queue_receive_count = 0; // L8
-        message.reception = 0;
-        if to.setup.fifo {
-            message.dedup = Some(Dedup::MessageId); // L12
-            message.retention_base = now; // L14
-        }
-        to.messages.push(message);
-        to.pass_time(now); // L15
+        let message = self.queues[queue].remove(serial);
+        let is_fifo = self.queues[target].setup.fifo;
+        let retention_base = if is_fifo { self.now } else { message.retention_base }; // L13, L14
+        self.arrive(
+            target,
+            Message {
+                source: Some(queue),
+                ..message
+            },
+            retention_base,
+        ); // L11
+    }
+
+    fn arrive(&mut self, queue: usize, message: Message, retention_base: u64) {
+        let it = &mut self.queues[queue];
+        let message = Message {
+            serial: it.next_serial(),
+            phase: Phase::Visible { event: it.next_event() },
+            dedup: it.setup.fifo.then_some(Dedup::MessageId), // L12, L30
+            queue_receive_count: 0,                           // L8
+            reception: 0,
+            retention_base,
+            ..message
+        };
+        it.messages.push(message);
+        it.pass_time(self.now); // L15
     }
 }

@@ -1,6 +1,6 @@
 //! Random steps, biased towards the states in which rules meet: few groups and ids, and clocks that stop at deadlines.
 
-use proptest::{collection::vec, option, prelude::*, sample::Index};
+use proptest::{collection::vec, option, prelude::*};
 
 use crate::checks::content_hash;
 use crate::types::*;
@@ -58,6 +58,10 @@ pub(crate) enum Step {
         target: usize,
         maximum: Option<u32>,
     },
+    MoveTask {
+        queue: usize,
+        destination: Option<usize>,
+    },
     Clock(Move),
 }
 
@@ -82,11 +86,11 @@ impl BatchIds {
 /// A receipt handle out of all that were ever given out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pick {
-    /// One of the latest few.
-    Recent(Index),
-    Any(Index),
+    /// The latest, the one before, and so on.
+    Recent(usize),
+    Any(usize),
     /// Used on another queue than its own.
-    Astray(Index),
+    Astray(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,9 +129,10 @@ pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Ste
     let changes = entries().prop_flat_map(|length| vec((pick(), timeout()), length));
     let redrive = if shape.redrives {
         let parts = (queue(), queue(), option::of(1..4_u32));
-        parts
-            .prop_map(|(queue, target, maximum)| Step::SetRedrive { queue, target, maximum })
-            .boxed()
+        let changes = parts.prop_map(|(queue, target, maximum)| Step::SetRedrive { queue, target, maximum });
+        let tasks =
+            (0..queues, option::of(queue())).prop_map(|(queue, destination)| Step::MoveTask { queue, destination });
+        prop_oneof![changes, tasks].boxed()
     } else {
         moves().prop_map(Step::Clock).boxed()
     };
@@ -143,7 +148,7 @@ pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Ste
             .prop_map(|(handles, ids)| Step::ChangeVisibilityBatch { handles, ids }),
         1 => queue().prop_map(|queue| Step::Purge { queue }),
         3 => (queue(), change(fifo)).prop_map(|(queue, change)| Step::SetAttributes { queue, change }),
-        1 => redrive,
+        2 => redrive,
         22 => moves().prop_map(Step::Clock),
     ];
     vec(step, 1..most)
@@ -238,9 +243,9 @@ fn timeout() -> impl Strategy<Value = u64> {
 
 fn pick() -> impl Strategy<Value = Pick> {
     prop_oneof![
-        10 => any::<Index>().prop_map(Pick::Recent),
-        10 => any::<Index>().prop_map(Pick::Any),
-        1 => any::<Index>().prop_map(Pick::Astray),
+        10 => (0..5_usize).prop_map(Pick::Recent),
+        10 => (0..60_usize).prop_map(Pick::Any),
+        1 => (0..60_usize).prop_map(Pick::Astray),
     ]
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct RefQueue {
     pub(crate) spent: Vec<Spent>,
     serials: u64,
     events: u64,
+    /// How far time has passed.
+    seen: u64,
     pub(crate) remembered: Vec<Remembered>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) purged_at: Option<u64>,
@@ -82,6 +84,7 @@ impl RefQueue {
             spent: Vec::new(),
             serials: 0,
             events: 0,
+            seen: 0,
             remembered: Vec::new(),
             attempts: Vec::new(),
             purged_at: None,
@@ -117,6 +120,7 @@ impl RefQueue {
 
     /// Everything that is due by `now`, in the order of (deadline, serial).
     pub(crate) fn pass_time(&mut self, now: u64) {
+        let seen = std::mem::replace(&mut self.seen, now);
         loop {
             let mut due: Option<(u64, u64, bool)> = None;
             for message in &self.messages {
@@ -132,7 +136,8 @@ impl RefQueue {
             }
             match due {
                 None => return,
-                Some((_, serial, false)) => {
+                Some((at, serial, false)) => {
+                    self.end_reception(serial, at.max(seen)); // D40: a shorter period ends it at the change
                     self.remove(serial); // D37
                 }
                 Some((at, serial, true)) => {

@@ -1,0 +1,125 @@
+//! The plain values of the reference in the library's own types.
+
+use std::time::Duration;
+
+use requeue::{DeduplicationScope, Limits, ManualClock, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service};
+
+use crate::steps::Shape;
+use crate::types::*;
+
+/// Queues that name each other by their builders; a dead-letter queue stands behind its source.
+pub(crate) fn queues_alone(shape: &Shape, clock: &ManualClock) -> Vec<Queue> {
+    let mut queues: Vec<Option<Queue>> = vec![None; shape.setups.len()];
+    for (place, setup) in shape.setups.iter().enumerate().rev() {
+        let builder = match setup.fifo {
+            true => Queue::fifo(name(place, setup)),
+            false => Queue::standard(name(place, setup)),
+        };
+        let mut builder = builder
+            .attributes(all_attributes(setup))
+            .clock(clock)
+            .limits(limits(&shape.limits))
+            .seed(place as u64);
+        if let Some((target, maximum)) = setup.redrive {
+            let target = queues[target]
+                .as_ref()
+                .expect("a dead-letter queue stands behind its source");
+            builder = builder.dead_letter(target, maximum);
+        }
+        queues[place] = Some(builder.build().expect("the setup is valid"));
+    }
+    queues.into_iter().flatten().collect()
+}
+
+pub(crate) fn queues_of_a_service(shape: &Shape, clock: &ManualClock) -> (Service, Vec<Queue>) {
+    let service = Service::builder()
+        .clock(clock)
+        .limits(limits(&shape.limits))
+        .seed(0)
+        .build();
+    let mut queues: Vec<Option<Queue>> = vec![None; shape.setups.len()];
+    for (place, setup) in shape.setups.iter().enumerate().rev() {
+        let mut attributes = all_attributes(setup);
+        if setup.fifo {
+            attributes = attributes.fifo_queue(true);
+        }
+        if let Some((target, maximum)) = setup.redrive {
+            let target = queues[target]
+                .as_ref()
+                .expect("a dead-letter queue stands behind its source");
+            attributes = attributes.redrive_policy(RedrivePolicy::new(target.arn(), maximum));
+        }
+        let queue = service.create_queue(&name(place, setup), attributes);
+        queues[place] = Some(queue.expect("the setup is valid"));
+    }
+    (service, queues.into_iter().flatten().collect())
+}
+
+fn name(place: usize, setup: &Setup) -> String {
+    format!("q{place}{}", if setup.fifo { ".fifo" } else { "" })
+}
+
+fn all_attributes(setup: &Setup) -> QueueAttributes {
+    let change = Change {
+        visibility: Some(setup.visibility),
+        delay: Some(setup.delay),
+        retention: Some(setup.retention),
+        content_based: setup.fifo.then_some(setup.content_based),
+        scope: setup.fifo.then_some(setup.scope),
+    };
+    attributes(&change).maximum_message_size(setup.maximum_size)
+}
+
+pub(crate) fn limits(small: &SmallLimits) -> Limits {
+    let mut limits = Limits::default();
+    limits.in_flight_standard = small.in_flight;
+    limits.in_flight_fifo = small.in_flight;
+    limits.noisy_in_flight_min = small.noisy_in_flight;
+    limits.batch_bytes = small.batch_bytes;
+    limits
+}
+
+pub(crate) fn span(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub(crate) fn scope(scope: Scope) -> DeduplicationScope {
+    match scope {
+        Scope::Queue => DeduplicationScope::Queue,
+        Scope::MessageGroup => DeduplicationScope::MessageGroup,
+    }
+}
+
+pub(crate) fn outgoing(draft: &Draft) -> SendMessage {
+    let mut message = SendMessage::new(draft.body.as_str());
+    if let Some(delay) = draft.delay {
+        message = message.delay(span(delay));
+    }
+    if let Some(group) = &draft.group {
+        message = message.message_group_id(group.as_str());
+    }
+    if let Some(dedup) = &draft.dedup {
+        message = message.message_deduplication_id(dedup.as_str());
+    }
+    message
+}
+
+pub(crate) fn attributes(change: &Change) -> QueueAttributes {
+    let mut attributes = QueueAttributes::new();
+    if let Some(visibility) = change.visibility {
+        attributes = attributes.visibility_timeout(span(visibility));
+    }
+    if let Some(delay) = change.delay {
+        attributes = attributes.delay(span(delay));
+    }
+    if let Some(retention) = change.retention {
+        attributes = attributes.message_retention_period(span(retention));
+    }
+    if let Some(on) = change.content_based {
+        attributes = attributes.content_based_deduplication(on);
+    }
+    if let Some(it) = change.scope {
+        attributes = attributes.deduplication_scope(scope(it));
+    }
+    attributes
+}
