@@ -79,7 +79,8 @@ impl Queue {
 
     /// [`send`](Self::send), blocking up to `wait` for room if the queue's [`Budget`](crate::Budget) is used up.
     ///
-    /// Senders are let in longest first. A queue without a budget never waits.
+    /// Senders that wait are let in longest first, those passed over for whose messages the room made is too small. A
+    /// queue without a budget never waits.
     ///
     /// # Errors
     /// As [`send`](Self::send); [`QueueFull`](SendError::QueueFull) with the message when the wait is over.
