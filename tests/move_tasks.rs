@@ -2,12 +2,13 @@
 
 use common::{assert_refused, bodies, counts, in_group, millis, receive, receive_for, secs, take};
 use requeue::{
-    Clock, Entry, Fact, FactChannel, FactListener, Limits, ManualClock, MessageMoveTask, MoveTaskError,
-    MoveTaskFailure, MoveTaskStatus, Queue, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, SendMessage, Service,
-    ServiceBuilder, StartMessageMoveTask, TaskHandle,
+    Alarm, Clock, Entry, Fact, FactChannel, FactListener, Limits, ManualClock, MessageMoveTask, MoveTaskError,
+    MoveTaskFailure, MoveTaskStatus, Parker, Queue, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, SendMessage,
+    Service, ServiceBuilder, StartMessageMoveTask, TaskHandle, Timestamp,
 };
 use std::{
     sync::{Arc, Mutex, OnceLock},
+    task::Waker,
     thread,
     time::Duration,
 };
@@ -60,6 +61,10 @@ impl House {
     fn of(builder: ServiceBuilder) -> Self {
         let clock = ManualClock::default();
         let service = builder.clock(&clock).seed(1).build();
+        Self::in_service(clock, service)
+    }
+
+    fn in_service(clock: ManualClock, service: Service) -> Self {
         let dead = service.create_queue("dead", bare()).unwrap();
         let jobs = service.create_queue("jobs", redrive(&dead)).unwrap();
         Self {

@@ -146,8 +146,11 @@ fn a_permission_has_1_to_7_actions() {
         add(count).unwrap();
     }
     assert_refused!(add(8), "OverLimit", "8 Actions were found, maximum allowed is 7.");
-    let error = add(0).unwrap_err();
-    assert_eq!(error.to_string(), "The request must contain the parameter Actions.");
+    assert_refused!(
+        add(0),
+        "MissingParameter",
+        "The request must contain the parameter Actions."
+    );
 }
 
 #[test]

@@ -2,10 +2,15 @@
 
 use common::{assert_refused, bodies, counts, receive_for, secs, take};
 use requeue::{
-    Limits, ListQueues, ManualClock, Queue, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Service,
-    SetQueueAttributesError,
+    Alarm, Clock, Limits, ListQueues, ManualClock, Parker, Queue, QueueAttributes, RedriveAllowPolicy, RedrivePolicy,
+    Service, SetQueueAttributesError, Timestamp,
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    task::Waker,
+    thread,
+    time::Duration,
+};
 
 mod common;
 
@@ -284,6 +289,91 @@ fn with_its_target_deleted_a_queue_delivers_as_if_it_had_no_policy() {
     assert_eq!(sources.items, [jobs.url()]);
     assert_eq!(fail_once(&jobs), 0);
     assert_eq!(counts(&dead), [1, 0, 0]);
+}
+
+#[test]
+fn a_link_made_while_its_target_is_created_anew_leads_to_the_new_one() {
+    // L9
+    let mut limits = Limits::default();
+    limits.recreate_interval = Duration::ZERO;
+    let service = Service::builder().limits(limits).build();
+    let dead = service.create_queue("dead", bare()).unwrap();
+    let jobs = service.create_queue("jobs", bare()).unwrap();
+    for _ in 0..100 {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                service.delete_queue("dead").unwrap();
+                service.create_queue("dead", bare()).unwrap();
+            });
+            while service.set_attributes("jobs", redrive(dead.arn(), 1)).is_err() {
+                thread::yield_now();
+            }
+        });
+        jobs.send("m").unwrap();
+        assert_eq!([fail_once(&jobs), fail_once(&jobs)], [1, 0]);
+        assert_eq!(counts(&service.queue("dead").unwrap()), [1, 0, 0]);
+        service.set_attributes("jobs", bare().no_redrive_policy()).unwrap();
+    }
+}
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
+
+/// Does something else once, while somebody asks for the time.
+#[derive(Clone, Default)]
+struct Interrupted {
+    clock: ManualClock,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+}
+
+impl Clock for Interrupted {
+    fn now(&self) -> Timestamp {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        self.clock.now()
+    }
+
+    fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>) {
+        self.clock.park_until(parker, deadline);
+    }
+
+    fn wake_at(&self, deadline: Timestamp, waker: Waker) -> Alarm {
+        self.clock.wake_at(deadline, waker)
+    }
+}
+
+#[test]
+fn a_link_whose_target_is_replaced_just_before_it_is_made_leads_to_the_new_one() {
+    // L9
+    for by_creation in [false, true] {
+        let mut limits = Limits::default();
+        limits.recreate_interval = Duration::ZERO;
+        let clock = Interrupted::default();
+        let service = Service::builder().clock(&clock).limits(limits).build();
+        let old = service.create_queue("dead", bare()).unwrap();
+        let replace = {
+            let service = service.clone();
+            move || {
+                service.delete_queue("dead").unwrap();
+                service.create_queue("dead", bare()).unwrap();
+            }
+        };
+        let interrupt = || *clock.meanwhile.lock().unwrap() = Some(Box::new(replace));
+        if by_creation {
+            interrupt();
+            service.create_queue("jobs", redrive(old.arn(), 1)).unwrap();
+        } else {
+            service.create_queue("jobs", bare()).unwrap();
+            interrupt();
+            service.set_attributes("jobs", redrive(old.arn(), 1)).unwrap();
+        }
+        assert_eq!(old.send("m").unwrap_err().code(), "QueueDoesNotExist");
+        let jobs = service.queue("jobs").unwrap();
+        jobs.send("m").unwrap();
+        assert_eq!([fail_once(&jobs), fail_once(&jobs)], [1, 0]);
+        assert_eq!(counts(&service.queue("dead").unwrap()), [1, 0, 0]);
+    }
 }
 
 #[test]

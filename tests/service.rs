@@ -1,7 +1,10 @@
 //! A service: addresses, deletion, changes of attributes, one seed, how long it lives.
 
 use common::{DAY, assert_refused, bodies, counts, in_group, millis, receive, receive_for, secs, take};
-use requeue::{Entry, FactListener, ListQueues, ManualClock, QueueAttributes, ReceiveError, SendMessage, Service};
+use requeue::{
+    Budget, Entry, FactListener, ListQueues, ManualClock, QueueAttributes, ReceiveError, RedrivePolicy, SendError,
+    SendMessage, Service, StaleDelete,
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, OnceLock},
@@ -318,6 +321,45 @@ mod changes {
     }
 }
 
+mod building {
+    use super::*;
+
+    #[test]
+    fn every_queue_has_the_budget_of_its_service() {
+        let service = Service::builder().budget(Budget::new().messages(1)).build();
+        for name in ["a", "b"] {
+            let queue = service.create_queue(name, bare()).unwrap();
+            queue.send("one").unwrap();
+            assert!(matches!(queue.send("two"), Err(SendError::QueueFull { .. })));
+        }
+    }
+
+    #[test]
+    fn a_budget_does_not_refuse_arrivals_from_another_queue() {
+        let service = Service::builder().budget(Budget::new().messages(1)).build();
+        let dead = service.create_queue("dead", bare()).unwrap();
+        let policy = RedrivePolicy::new(dead.arn(), 1);
+        let jobs = service.create_queue("jobs", bare().redrive_policy(policy)).unwrap();
+        dead.send("one").unwrap();
+        jobs.send("two").unwrap();
+        receive_for(&jobs, 1, Duration::ZERO);
+        receive(&jobs, 1);
+        assert_eq!(counts(&dead), [2, 0, 0]);
+    }
+
+    #[test]
+    fn every_queue_ignores_stale_deletes_if_its_service_says_so() {
+        // D20
+        let service = Service::builder().stale_delete(StaleDelete::Ignore).build();
+        let jobs = service.create_queue("jobs", bare()).unwrap();
+        jobs.send("m").unwrap();
+        let stale = receive_for(&jobs, 1, Duration::ZERO).remove(0);
+        receive(&jobs, 1);
+        stale.delete().unwrap();
+        assert_eq!(counts(&jobs), [0, 1, 0]);
+    }
+}
+
 mod seeds {
     use super::*;
 
@@ -396,7 +438,7 @@ mod lifetime {
     fn a_handle_of_a_queue_keeps_its_service_alive() {
         let (clock, service) = service();
         let dead = service.create_queue("dead", bare()).unwrap();
-        let policy = requeue::RedrivePolicy::new(dead.arn(), 1);
+        let policy = RedrivePolicy::new(dead.arn(), 1);
         let jobs = service.create_queue("jobs", bare().redrive_policy(policy)).unwrap();
         drop((dead, service));
         jobs.send("m").unwrap();

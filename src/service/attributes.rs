@@ -51,7 +51,10 @@ impl Service {
         let changed = source.change_settings(|before| {
             let settings = attributes.apply(before, &shared.limits)?;
             // While the source's lock is held, so that links follow policies in the order these are set.
-            shared.registry.lock().link(&source, target.as_ref().map(Queue::name));
+            shared
+                .registry
+                .lock()
+                .link(source.name(), target.as_ref().map(Queue::name));
             Ok((settings, target.as_ref().map(DeadLetterRoute::in_service)))
         });
         changed.unwrap_or(Err(SetQueueAttributesError::QueueDoesNotExist))?;

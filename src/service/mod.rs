@@ -295,7 +295,7 @@ impl Shared {
         registry.created += 1;
         let queue = self.assemble(name, settings, registry.created, target);
         registry.insert(name, Registered::new(queue.clone(), tags.clone()));
-        registry.link(&queue, target.map(Queue::name));
+        registry.link(name, target.map(Queue::name));
         let sources = registry.candidates(name);
         drop(registry);
         for source in sources {

@@ -113,16 +113,15 @@ impl Registry {
     }
 
     /// Notes that the redrive policy of `source` names `target`, or none.
-    pub(super) fn link(&mut self, source: &Queue, target: Option<&str>) {
-        let name = source.name();
-        let Some(entry) = self.queues.get_mut(name).filter(|entry| entry.queue.is(source)) else {
+    pub(super) fn link(&mut self, source: &str, target: Option<&str>) {
+        let Some(entry) = self.queues.get_mut(source) else {
             return;
         };
         let before = std::mem::replace(&mut entry.target, target.map(str::to_owned));
-        self.unlink(name, before.as_deref());
+        self.unlink(source, before.as_deref());
         if let Some(target) = target {
             let sources = self.sources.entry(target.to_owned()).or_default();
-            sources.insert(name.to_owned());
+            sources.insert(source.to_owned());
         }
     }
 
@@ -195,6 +194,30 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn links_are_let_go_with_the_queues_they_come_from() {
+        // L23
+        let mut registry = Registry::default();
+        let names = |registry: &Registry, target: &str| {
+            let queues = registry.candidates(target);
+            queues.iter().map(|queue| queue.name().to_owned()).collect::<Vec<_>>()
+        };
+        for name in ["b", "a"] {
+            let queue = Queue::standard(name).build().unwrap();
+            registry.insert(name, Registered::new(queue, BTreeMap::new()));
+            registry.link(name, Some("dead"));
+        }
+        assert_eq!(names(&registry, "dead"), ["a", "b"]);
+        registry.link("a", Some("other"));
+        assert_eq!(
+            (names(&registry, "dead"), names(&registry, "other")),
+            (vec!["b".into()], vec!["a".into()])
+        );
+        registry.link("b", None);
+        registry.remove("a", at(0), MINUTE);
+        assert!(registry.sources.is_empty(), "links pile up");
+    }
 
     fn at(secs: u64) -> Timestamp {
         Timestamp::from_millis(secs * 1_000)

@@ -88,3 +88,76 @@ fn a_clock_that_jumps_back_stops_nothing_and_repeats_nothing() {
     house.clock.advance(secs(110));
     assert_eq!(house.progress(), (MoveTaskStatus::Completed, 5));
 }
+
+/// Tells time and forgets whom to wake.
+#[derive(Clone)]
+struct Forgetful(ManualClock);
+
+impl Clock for Forgetful {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>) {
+        self.0.park_until(parker, deadline);
+    }
+
+    fn wake_at(&self, _: Timestamp, _: Waker) -> Alarm {
+        Alarm::default()
+    }
+}
+
+#[test]
+fn looking_at_a_task_moves_what_is_due_even_if_the_clock_woke_nobody() {
+    // L28 L29
+    let clock = ManualClock::default();
+    let service = Service::builder().clock(&Forgetful(clock.clone())).build();
+    let house = House::in_service(clock, service).fill(10);
+    house.start(1);
+    house.clock.advance(secs(3));
+    assert_eq!(house.progress(), (MoveTaskStatus::Running, 4));
+    house.clock.advance(secs(10));
+    let handle = house.start(1); // the first task is over
+    assert_eq!(counts(&house.jobs), [10, 0, 0]);
+    assert_refused!(
+        house.service.cancel_message_move_task(&handle),
+        "ResourceNotFoundException",
+        NO_TASK
+    );
+
+    let house = house.fill(10);
+    let handle = house.start(1);
+    house.clock.advance(secs(5));
+    assert_eq!(house.service.cancel_message_move_task(&handle), Ok(6));
+}
+
+/// Time passes as fast as somebody waits for it.
+#[derive(Clone)]
+struct Hasty(ManualClock);
+
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>) {
+        self.0.park_until(parker, deadline);
+    }
+
+    fn wake_at(&self, deadline: Timestamp, waker: Waker) -> Alarm {
+        self.0.advance_to(deadline);
+        waker.wake();
+        Alarm::default()
+    }
+}
+
+#[test]
+fn a_clock_may_wake_a_task_while_it_is_asked_to() {
+    let clock = ManualClock::default();
+    let service = Service::builder().clock(&Hasty(clock.clone())).build();
+    let house = House::in_service(clock, service).fill(10_000);
+    let start = house.clock.now();
+    house.start(500);
+    assert_eq!(counts(&house.jobs), [10_000, 0, 0]);
+    assert_eq!(house.clock.now().saturating_duration_since(start), millis(19_998));
+}

@@ -98,3 +98,25 @@ fn a_task_without_rate_can_be_cancelled_while_it_moves() {
     assert_eq!(*listener.0.1.lock().unwrap(), [3]);
     assert_eq!(house.progress(), (MoveTaskStatus::Cancelled, 4));
 }
+
+#[test]
+fn the_machines_clock_moves_messages_from_its_timer_thread() {
+    // L24
+    let service = Service::new();
+    let dead = service.create_queue("dead", bare()).unwrap();
+    let jobs = service.create_queue("jobs", redrive(&dead)).unwrap();
+    for number in 0..10 {
+        dead.send(format!("m{number}")).unwrap();
+    }
+    let request = StartMessageMoveTask::new(dead.arn()).destination_arn(jobs.arn());
+    service
+        .start_message_move_task(&request.max_messages_per_second(500))
+        .unwrap();
+    let mut moved = Vec::new();
+    while moved.len() < 10 {
+        let messages = jobs.receive().max_messages(10).wait_time(secs(20)).blocking().unwrap();
+        assert!(!messages.is_empty(), "nobody moved the rest of {moved:?}");
+        moved.extend(messages.iter().map(|it| it.body().to_owned()));
+    }
+    assert_eq!(moved, (0..10).map(|number| format!("m{number}")).collect::<Vec<_>>());
+}
