@@ -97,6 +97,25 @@ fn the_oldest_messages_move_first_and_line_up_with_new_ones() {
 }
 
 #[test]
+fn age_alone_orders_the_move_not_how_often_a_message_was_received() {
+    // L31
+    let house = House::new();
+    let policy = RedrivePolicy::new(house.dead.arn(), 5);
+    house
+        .service
+        .set_attributes("jobs", bare().redrive_policy(policy))
+        .unwrap();
+    house.jobs.send("old").unwrap();
+    for _ in 0..6 {
+        receive_for(&house.jobs, 1, Duration::ZERO);
+    }
+    house.dead.send("young").unwrap();
+    assert_eq!(counts(&house.dead), [2, 0, 0]);
+    house.start(1);
+    assert_eq!(bodies(&receive(&house.jobs, 10)), ["old"]);
+}
+
+#[test]
 fn messages_in_flight_or_delayed_are_left() {
     // L31
     let house = House::new().fill(3);
