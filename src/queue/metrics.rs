@@ -60,7 +60,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct MetricsReport {
-    /// Age of the oldest message that is not deleted. A standard queue leaves out messages received three times or
+    /// Age of the oldest message that is visible or in flight. A standard queue leaves out messages received three times or
     /// more; in a dead-letter queue the age counts from the move (L18). `None` if there is none.
     pub approximate_age_of_oldest_message: Option<Duration>,
     /// The same without noisy groups (N11).
@@ -161,7 +161,8 @@ fn gauges(queue: &Queue) -> MetricsReport {
         ..MetricsReport::default()
     };
     for message in &snapshot.messages {
-        let ages = queue.is_fifo() || message.approximate_receive_count < 3;
+        let delayed = matches!(message.phase, MessagePhase::Delayed { .. });
+        let ages = !delayed && (queue.is_fifo() || message.approximate_receive_count < 3);
         let age = ages.then(|| snapshot.at.saturating_duration_since(message.arrived_timestamp));
         let oldest = &mut report.approximate_age_of_oldest_message;
         *oldest = age.max(*oldest);
