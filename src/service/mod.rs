@@ -28,7 +28,7 @@ use {
         error::{CreateQueueError, QueueError, check},
         limits::Limits,
         queue::{Budget, DeadLetterRoute, FactListener, Owner, Queue, QueueParts},
-        state::StaleDelete,
+        state::{StaleDelete, mix},
         sync::Mutex,
         time::Timestamp,
     },
@@ -349,12 +349,4 @@ enum Draw {
     Queue,
     TaskHigh,
     TaskLow,
-}
-
-/// The finalizer of SplitMix64: a bijection that leaves no pattern of its argument.
-const fn mix(number: u64) -> u64 {
-    let mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -116,6 +116,43 @@ pub enum Fact {
     QueueDeleted,
 }
 
+impl Fact {
+    /// The message it is about, if it is about one.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{FactChannel, Queue};
+    ///
+    /// let (listener, facts) = FactChannel::unbounded();
+    /// let jobs = Queue::standard("jobs").listener(listener).build()?;
+    /// let sent = jobs.send("resize cat.png")?;
+    /// assert_eq!(facts.recv()?.1.fact.message_id(), Some(sent.message_id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn message_id(&self) -> Option<MessageId> {
+        match self {
+            Self::Sent { message_id, .. }
+            | Self::Deduplicated { message_id }
+            | Self::Received { message_id, .. }
+            | Self::VisibilityChanged { message_id, .. }
+            | Self::Returned { message_id }
+            | Self::DelayEnded { message_id }
+            | Self::Deleted { message_id }
+            | Self::Expired { message_id }
+            | Self::DeadLettered { message_id }
+            | Self::Arrived { message_id, .. }
+            | Self::MovedOut { message_id }
+            | Self::MovedIn { message_id, .. } => Some(*message_id),
+            Self::ReceivedNothing
+            | Self::DeletedAgain
+            | Self::Purged { .. }
+            | Self::SettingsChanged
+            | Self::QueueDeleted => None,
+        }
+    }
+}
+
 /// A fact with its place in the queue's history.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -29,6 +29,7 @@ mod discipline;
 mod effects;
 mod fact;
 mod lane;
+mod mix;
 mod move_task;
 mod queue;
 mod receive;
@@ -39,6 +40,7 @@ mod transfer;
 
 pub(crate) use {
     effects::{Departure, Effects},
+    mix::mix,
     move_task::{MoveTask, Next, Outcome},
     queue::{Incoming, QueueState, Refusal},
     receive::{DEPARTURES_AT_ONCE, Delivery, Receipt, ReceiveRequest},

@@ -3,6 +3,7 @@
 use {
     super::{
         super::{
+            mix::mix,
             record::{Record, Records},
             slab::{NO_SLOT, Slot},
         },
@@ -265,11 +266,4 @@ impl Standard {
         }
         unreachable!("invariant: what is drawn is less than the sum of the weights")
     }
-}
-
-/// The finaliser of splitmix64: neighbouring sequences land on unrelated shards.
-const fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
