@@ -1,5 +1,42 @@
-//! The lock library, named in this file only.
+//! The lock library, named in this file only, and the wall around code that is not ours.
 //!
 //! Its locks are never poisoned: a consumer that panics leaves a queue usable for the others.
 
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+
+/// Runs a waker or a listener; if it panics, which the panic hook has reported, the caller goes on.
+pub(crate) fn contain(foreign: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(foreign)) {
+        // Dropping a payload runs code of its author, which could panic again.
+        mem::forget(payload);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::resume_unwind;
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("a payload's own panic"));
+        }
+    }
+
+    #[test]
+    fn a_panic_and_a_payload_that_panics_are_contained() {
+        let mut ran = false;
+        contain(|| {
+            ran = true;
+            resume_unwind(Box::new(Bomb));
+        });
+        assert!(ran);
+    }
+}

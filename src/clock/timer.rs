@@ -1,16 +1,10 @@
 //! The one thread that wakes wakers in the machine's time, started by the first of them.
 
-use std::{
-    collections::BTreeMap,
-    mem,
-    panic::{self, AssertUnwindSafe},
-    task::Waker,
-    thread,
-};
+use std::{collections::BTreeMap, task::Waker, thread};
 
 use super::{Alarm, SystemClock};
 use crate::{
-    sync::{Condvar, Mutex, MutexGuard},
+    sync::{Condvar, Mutex, MutexGuard, contain},
     time::Timestamp,
 };
 
@@ -98,23 +92,15 @@ impl Timer {
                 state.sleeps_until = Timestamp::ZERO;
             } else {
                 let waker = first.remove();
-                MutexGuard::unlocked(&mut state, || wake_caught(waker));
+                MutexGuard::unlocked(&mut state, || contain(|| waker.wake()));
             }
         }
     }
 }
 
-/// A waker that panics must not end the thread that serves all the others.
-fn wake_caught(waker: Waker) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        // Dropping a payload runs code of its author, which could panic again.
-        mem::forget(payload);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Duration};
+    use std::{mem, panic, sync::mpsc, time::Duration};
 
     use super::*;
     use crate::clock::{Clock as _, Parker, tests::waker_fn};

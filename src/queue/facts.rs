@@ -2,14 +2,12 @@
 
 use {
     super::{Core, Inner},
-    crate::{state::Entry, sync::MutexGuard},
-    crossbeam_channel::{Receiver, Sender, TrySendError, unbounded},
-    std::{
-        cell::Cell,
-        mem,
-        panic::{AssertUnwindSafe, catch_unwind},
-        sync::Arc,
+    crate::{
+        state::Entry,
+        sync::{MutexGuard, contain},
     },
+    crossbeam_channel::{Receiver, Sender, TrySendError, unbounded},
+    std::{cell::Cell, mem, sync::Arc},
 };
 
 /// Wants to know what happens in a queue.
@@ -119,11 +117,7 @@ impl Inner {
         let nested = IN_LISTENER.replace(true);
         for entry in facts {
             for listener in &self.listeners {
-                // The panic hook has reported it; the queue must not fail for what its audience does.
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| listener.on_fact(&self.arn, entry))) {
-                    // Dropping it runs code of its author, which could panic again.
-                    mem::forget(payload);
-                }
+                contain(|| listener.on_fact(&self.arn, entry));
             }
         }
         IN_LISTENER.set(nested);

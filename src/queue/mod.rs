@@ -42,7 +42,7 @@ use {
         limits::Limits,
         message::MessageId,
         state::{Counts, Effects, QueueSnapshot, QueueState, Refusal},
-        sync::{Condvar, Mutex, MutexGuard},
+        sync::{Condvar, Mutex, MutexGuard, contain},
         time::Timestamp,
     },
     rand::{Rng, rngs::Xoshiro256PlusPlus},
@@ -176,7 +176,7 @@ impl Inner {
         let facts = core.has_facts();
         drop(core);
         for waker in receiver.into_iter().chain(sender) {
-            waker.wake();
+            contain(|| waker.wake());
         }
         if facts {
             self.hand_on_facts();
@@ -408,7 +408,7 @@ impl Queue {
         if let Some(owner) = self.inner.owner() {
             owner.queue_deleted(self, now);
         }
-        waiting.for_each(Waker::wake);
+        waiting.for_each(|waker| contain(|| waker.wake()));
         self.inner.hand_on_facts();
         Ok(())
     }
