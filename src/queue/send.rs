@@ -180,6 +180,20 @@ impl Queue {
 struct Parsed {
     content: Content,
     delay: Option<Duration>,
+    /// The delay and whether the deduplication id were the sender's own: what comes back is what was sent.
+    delay_given: Option<Duration>,
+    id_given: bool,
+}
+
+impl Parsed {
+    fn into_message(self) -> SendMessage {
+        let content = if self.id_given {
+            self.content
+        } else {
+            self.content.with_extras(|extras| extras.deduplication_id = None)
+        };
+        SendMessage::from_parts(content, self.delay_given)
+    }
 }
 
 /// There is no room for a message.
@@ -192,9 +206,8 @@ struct Full {
 
 impl From<Full> for SendError {
     fn from(full: Full) -> Self {
-        let Parsed { content, delay } = full.message;
         Self::QueueFull {
-            message: Box::new(SendMessage::from_parts(content, delay)),
+            message: Box::new(full.message.into_message()),
             messages: full.messages,
             bytes: full.bytes,
             limit: full.limit,
@@ -207,14 +220,17 @@ impl Inner {
     /// a missing parameter comes first (X11).
     fn parse(&self, message: SendMessage) -> Result<Parsed, SendError> {
         let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
+        let delay_given = message.get_delay();
         let parsed = message.parse(&self.limits, maximum_message_size, self.fifo);
         let parsed = parsed.and_then(|(content, delay)| {
-            let content = if self.fifo {
-                self.complete_ids(content)?
-            } else {
-                content
-            };
-            Ok(Parsed { content, delay })
+            let id_given = !self.fifo || content.deduplication_id().is_some();
+            let content = if id_given { content } else { self.with_computed_id(content)? };
+            Ok(Parsed {
+                content,
+                delay,
+                delay_given,
+                id_given,
+            })
         });
         parsed.map_err(|error| match error {
             SendError::MissingParameter(_) => error,
@@ -223,11 +239,8 @@ impl Inner {
         })
     }
 
-    /// A FIFO message needs a deduplication id, its own or by its content (F7, F8).
-    fn complete_ids(&self, content: Content) -> Result<Content, SendError> {
-        if content.deduplication_id().is_some() {
-            return Ok(content);
-        }
+    /// Gives a FIFO message without a deduplication id one by its content (F7, F8).
+    fn with_computed_id(&self, content: Content) -> Result<Content, SendError> {
         if !self.content_based_deduplication.load(Ordering::Relaxed) {
             return Err(InvalidParameterValue::NoDeduplicationId.into());
         }
