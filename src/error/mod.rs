@@ -22,11 +22,18 @@ pub use service::{
     CreateQueueError, ListError, MoveTaskError, PermissionError, ResourceNotFound, SetQueueAttributesError, TagError,
 };
 
-/// Gives an error enum its `code()`: the name of the variant, unless another one is given for it.
+/// Gives an error enum its `code()`: the name of the variant, unless another one is given for it. Begins with the
+/// lines of an example.
 macro_rules! codes {
-    ($error:ident: $($variant:ident $(= $code:literal)?),+ $(,)?) => {
+    ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:literal)?),+ $(,)?) => {
         impl $error {
             /// The name SQS gives to this error.
+            ///
+            /// # Examples
+            /// ```
+            $(#[doc = $line])+
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             #[must_use]
             pub fn code(&self) -> &'static str {
                 match self {

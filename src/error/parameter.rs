@@ -129,6 +129,16 @@ impl InvalidParameterValue {
     }
 
     /// The name SQS gives to this error.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, ReceiveError};
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let refused = jobs.receive().max_messages(11).blocking();
+    /// let Err(ReceiveError::InvalidParameterValue(error)) = refused else { panic!("it was taken") };
+    /// assert_eq!(error.code(), "InvalidParameterValue");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn code(&self) -> &'static str {
         "InvalidParameterValue"

@@ -26,6 +26,13 @@ pub struct ParseReceiptHandleError {
 
 impl ParseReceiptHandleError {
     /// The name SQS gives to this error.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::ReceiptHandle;
+    /// let error = "no handle".parse::<ReceiptHandle>().unwrap_err();
+    /// assert_eq!(error.code(), "ReceiptHandleIsInvalid");
+    /// ```
     #[must_use]
     pub fn code(&self) -> &'static str {
         "ReceiptHandleIsInvalid"
@@ -84,6 +91,10 @@ pub enum SendError {
     },
 }
 codes! {
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert_eq!(jobs.send("").unwrap_err().code(), "MissingParameter");
+    /// assert_eq!(jobs.send("\u{0}").unwrap_err().code(), "InvalidMessageContents");
     SendError:
     MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = "OverLimit"
 }
@@ -139,6 +150,9 @@ pub enum BatchError {
     QueueDoesNotExist,
 }
 codes! {
+    /// # use requeue::{Message, Queue};
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert_eq!(jobs.delete_batch(&[] as &[Message]).unwrap_err().code(), "EmptyBatchRequest");
     BatchError:
     EmptyBatchRequest, InvalidBatchEntryId, BatchEntryIdsNotDistinct, TooManyEntriesInBatchRequest,
     QueueDoesNotExist
@@ -195,6 +209,10 @@ pub enum SendBatchError {
     QueueDoesNotExist,
 }
 codes! {
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert_eq!(jobs.send_batch(["resize cat.png"; 11]).unwrap_err().code(), "TooManyEntriesInBatchRequest");
+    /// assert_eq!(jobs.send_batch([("cat", "a"), ("cat", "b")]).unwrap_err().code(), "BatchEntryIdsNotDistinct");
     SendBatchError:
     EmptyBatchRequest, InvalidBatchEntryId, BatchRequestTooLong, BatchEntryIdsNotDistinct,
     TooManyEntriesInBatchRequest, InvalidParameterValue, QueueDoesNotExist
@@ -234,7 +252,12 @@ pub enum ReceiveError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(ReceiveError: InvalidParameterValue, OverLimit, QueueDoesNotExist);
+codes! {
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert_eq!(jobs.receive().max_messages(11).blocking().unwrap_err().code(), "InvalidParameterValue");
+    ReceiveError: InvalidParameterValue, OverLimit, QueueDoesNotExist
+}
 
 /// Why a message was not deleted.
 ///
@@ -253,7 +276,15 @@ pub enum DeleteError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(DeleteError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist);
+codes! {
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// let other = Queue::standard("thumbnails").build()?;
+    /// assert_eq!(other.delete(&handle).unwrap_err().code(), "ReceiptHandleIsInvalid");
+    DeleteError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist
+}
 
 /// Why the visibility of a message stayed as it was.
 ///
@@ -274,7 +305,16 @@ pub enum ChangeVisibilityError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(ChangeVisibilityError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist);
+codes! {
+    /// # use requeue::Queue;
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// let day = Duration::from_secs(86_400);
+    /// assert_eq!(message.change_visibility(day).unwrap_err().code(), "InvalidParameterValue");
+    ChangeVisibilityError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist
+}
 
 /// Why a queue was not purged.
 ///
@@ -295,7 +335,13 @@ pub enum PurgeError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(PurgeError: PurgeQueueInProgress, QueueDoesNotExist);
+codes! {
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.purge()?;
+    /// assert_eq!(jobs.purge().unwrap_err().code(), "PurgeQueueInProgress");
+    PurgeError: PurgeQueueInProgress, QueueDoesNotExist
+}
 
 /// Why there is no answer about a queue.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -305,4 +351,10 @@ pub enum QueueError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(QueueError: QueueDoesNotExist);
+codes! {
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.delete_queue()?;
+    /// assert_eq!(jobs.delete_queue().unwrap_err().code(), "QueueDoesNotExist");
+    QueueError: QueueDoesNotExist
+}

@@ -38,6 +38,12 @@ pub enum CreateQueueError {
     InvalidParameterValue(#[from] InvalidParameterValue),
 }
 codes! {
+    /// # use requeue::{QueueAttributes, Service};
+    /// # use std::time::Duration;
+    /// let service = Service::new();
+    /// service.create_queue("jobs", QueueAttributes::new())?;
+    /// let slower = QueueAttributes::new().delay(Duration::from_secs(5));
+    /// assert_eq!(service.create_queue("jobs", slower).unwrap_err().code(), "QueueNameExists");
     CreateQueueError:
     QueueNameExists, QueueDeletedRecently, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue
 }
@@ -62,7 +68,14 @@ pub enum SetQueueAttributesError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(SetQueueAttributesError: InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue, QueueDoesNotExist);
+codes! {
+    /// # use requeue::{Queue, QueueAttributes};
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let day = QueueAttributes::new().visibility_timeout(Duration::from_secs(86_400));
+    /// assert_eq!(jobs.set_attributes(day).unwrap_err().code(), "InvalidAttributeValue");
+    SetQueueAttributesError: InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue, QueueDoesNotExist
+}
 
 /// Why queues were not listed.
 ///
@@ -78,7 +91,12 @@ pub enum ListError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(ListError: InvalidParameterValue, QueueDoesNotExist);
+codes! {
+    /// # use requeue::{ListQueues, Service};
+    /// let none = ListQueues::new().max_results(0);
+    /// assert_eq!(Service::new().list_queues(&none).unwrap_err().code(), "InvalidParameterValue");
+    ListError: InvalidParameterValue, QueueDoesNotExist
+}
 
 /// Why tags were not changed.
 ///
@@ -94,7 +112,13 @@ pub enum TagError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(TagError: InvalidParameterValue, QueueDoesNotExist);
+codes! {
+    /// # use requeue::{QueueAttributes, Service};
+    /// let service = Service::new();
+    /// service.create_queue("jobs", QueueAttributes::new())?;
+    /// assert_eq!(service.tag_queue("jobs", [("", "no key")]).unwrap_err().code(), "InvalidParameterValue");
+    TagError: InvalidParameterValue, QueueDoesNotExist
+}
 
 /// Why a permission was not added or removed.
 ///
@@ -121,7 +145,14 @@ pub enum PermissionError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
-codes!(PermissionError: MissingParameter, InvalidParameterValue, OverLimit, QueueDoesNotExist);
+codes! {
+    /// # use requeue::{QueueAttributes, Service};
+    /// let service = Service::new();
+    /// service.create_queue("jobs", QueueAttributes::new())?;
+    /// let refused = service.add_permission("jobs", "partner", ["123456789012"], [] as [&str; 0]);
+    /// assert_eq!(refused.unwrap_err().code(), "MissingParameter");
+    PermissionError: MissingParameter, InvalidParameterValue, OverLimit, QueueDoesNotExist
+}
 
 /// What a move task could not find.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -160,7 +191,12 @@ pub enum MoveTaskError {
         limit: usize,
     },
 }
-codes!(MoveTaskError: ResourceNotFound = "ResourceNotFoundException", InvalidParameterValue, OverLimit);
+codes! {
+    /// # use requeue::{Service, StartMessageMoveTask};
+    /// let request = StartMessageMoveTask::new("arn:aws:sqs:us-east-1:000000000000:nobody");
+    /// assert_eq!(Service::new().start_message_move_task(&request).unwrap_err().code(), "ResourceNotFoundException");
+    MoveTaskError: ResourceNotFound = "ResourceNotFoundException", InvalidParameterValue, OverLimit
+}
 
 /// Widens [`AttributeError`] into the error of one operation.
 macro_rules! from_attribute_error {
