@@ -92,12 +92,26 @@ impl RedrivePolicy {
     }
 
     /// The ARN of the dead-letter queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::RedrivePolicy;
+    /// let policy = RedrivePolicy::new("arn:aws:sqs:us-east-1:123456789012:dead", 3);
+    /// assert_eq!(policy.dead_letter_target_arn(), "arn:aws:sqs:us-east-1:123456789012:dead");
+    /// ```
     #[must_use]
     pub fn dead_letter_target_arn(&self) -> &str {
         &self.dead_letter_target_arn
     }
 
     /// How often a message is received before it is moved.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::RedrivePolicy;
+    /// let policy = RedrivePolicy::new("arn:aws:sqs:us-east-1:123456789012:dead", 3);
+    /// assert_eq!(policy.max_receive_count(), 3);
+    /// ```
     #[must_use]
     pub fn max_receive_count(&self) -> u32 {
         self.max_receive_count
