@@ -144,12 +144,26 @@ impl MessageAttributeValue {
     }
 
     /// The data type with its custom label, as sent.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributeValue;
+    /// assert_eq!(MessageAttributeValue::number("19.90").data_type(), "Number");
+    /// assert_eq!(MessageAttributeValue::number("19.90").label("EUR").data_type(), "Number.EUR");
+    /// ```
     #[must_use]
     pub fn data_type(&self) -> &str {
         &self.data_type
     }
 
     /// The text of a `String` or `Number`, `None` if the content is bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributeValue;
+    /// assert_eq!(MessageAttributeValue::number("640").string_value(), Some("640"));
+    /// assert_eq!(MessageAttributeValue::binary([0x89]).string_value(), None);
+    /// ```
     #[must_use]
     pub fn string_value(&self) -> Option<&str> {
         match &self.content {
@@ -159,6 +173,13 @@ impl MessageAttributeValue {
     }
 
     /// The bytes of a `Binary`, `None` if the content is text.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributeValue;
+    /// assert_eq!(MessageAttributeValue::binary([0x89]).binary_value(), Some([0x89].as_slice()));
+    /// assert_eq!(MessageAttributeValue::string("cat").binary_value(), None);
+    /// ```
     #[must_use]
     pub fn binary_value(&self) -> Option<&[u8]> {
         match &self.content {
@@ -190,6 +211,12 @@ pub struct MessageAttributes {
 
 impl MessageAttributes {
     /// No attributes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::MessageAttributes;
+    /// assert!(MessageAttributes::new().is_empty());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { entries: Vec::new() }
@@ -217,23 +244,59 @@ impl MessageAttributes {
     }
 
     /// The value of the attribute `name`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, MessageAttributes};
+    /// let attributes: MessageAttributes = [("kind", MessageAttributeValue::string("cat"))].into_iter().collect();
+    /// assert_eq!(attributes.get("kind"), Some(&MessageAttributeValue::string("cat")));
+    /// assert_eq!(attributes.get("Kind"), None);
+    /// ```
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&MessageAttributeValue> {
         self.place(name).ok().map(|at| &self.entries[at].1)
     }
 
     /// Names and values in ascending byte order of the names.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, MessageAttributes};
+    /// let mut attributes = MessageAttributes::new();
+    /// attributes.insert("size", MessageAttributeValue::number("3"));
+    /// attributes.insert("kind", MessageAttributeValue::string("cat"));
+    /// let texts = attributes.iter().map(|(name, value)| (name, value.string_value().unwrap()));
+    /// assert_eq!(texts.collect::<Vec<_>>(), [("kind", "cat"), ("size", "3")]);
+    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &MessageAttributeValue)> {
         self.entries.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// How many attributes there are.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, MessageAttributes};
+    /// let mut attributes = MessageAttributes::new();
+    /// attributes.insert("kind", MessageAttributeValue::string("cat"));
+    /// attributes.insert("kind", MessageAttributeValue::string("dog"));
+    /// assert_eq!(attributes.len(), 1);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether there are none.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, SendMessage};
+    /// let plain = SendMessage::new("resize cat.png");
+    /// assert!(plain.get_attributes().is_empty());
+    /// let cat = plain.attribute("kind", MessageAttributeValue::string("cat"));
+    /// assert!(!cat.get_attributes().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
