@@ -35,42 +35,123 @@ pub struct Content {
 
 impl Content {
     /// The body, byte for byte as sent (M4).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, Queue};
+    /// # let (listener, facts) = FactChannel::unbounded();
+    /// Queue::standard("jobs").listener(listener).build()?.send("resize\tcat.png ")?;
+    /// let Fact::Sent { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+    /// assert_eq!(&**content.body(), "resize\tcat.png ");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn body(&self) -> &Arc<str> {
         &self.body
     }
 
     /// The user attributes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, MessageAttributeValue, Queue, SendMessage};
+    /// # let (listener, facts) = FactChannel::unbounded();
+    /// let cat = SendMessage::new("resize cat.png").attribute("width", MessageAttributeValue::number("640"));
+    /// Queue::standard("jobs").listener(listener).build()?.send(cat.clone())?;
+    /// let Fact::Sent { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+    /// assert_eq!(content.attributes(), cat.get_attributes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn attributes(&self) -> &MessageAttributes {
         self.extras.as_ref().map_or(&NO_ATTRIBUTES, |extras| &extras.attributes)
     }
 
     /// The message group id, if sent with one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, Queue, SendMessage};
+    /// # let (listener, facts) = FactChannel::unbounded();
+    /// let cat = SendMessage::new("resize cat.png").message_group_id("customer-3");
+    /// Queue::standard("jobs").listener(listener).build()?.send(cat)?;
+    /// let Fact::Sent { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+    /// assert_eq!(content.group_id().map(|id| &**id), Some("customer-3"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn group_id(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.group_id.as_ref()
     }
 
     /// FIFO only: the deduplication id, given or computed from the body (F7).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, Queue, SendMessage};
+    /// # let (listener, facts) = FactChannel::unbounded();
+    /// let orders = Queue::fifo("orders.fifo").content_based_deduplication(true).listener(listener).build()?;
+    /// orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
+    /// let Fact::Sent { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+    /// assert_eq!(content.deduplication_id().map(|sha256| sha256.len()), Some(64));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn deduplication_id(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.deduplication_id.as_ref()
     }
 
     /// The X-Ray trace header, if sent with one (M22).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, Queue, SendMessage};
+    /// # let (listener, facts) = FactChannel::unbounded();
+    /// let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+    /// let cat = SendMessage::new("resize cat.png").aws_trace_header(header);
+    /// Queue::standard("jobs").listener(listener).build()?.send(cat)?;
+    /// let Fact::Sent { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+    /// assert_eq!(content.trace_header().map(|header| &**header), Some(header));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn trace_header(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.trace_header.as_ref()
     }
 
     /// ARN of the queue that the message was dead-lettered from (L11).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, Queue};
+    /// # use std::time::Duration;
+    /// # let (listener, facts) = FactChannel::unbounded();
+    /// let failed = Queue::standard("jobs-failed").listener(listener).build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 1).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().visibility_timeout(Duration::ZERO).blocking()?;
+    /// assert!(jobs.receive().blocking()?.is_empty(), "it was received once, and moves away instead");
+    /// let Fact::Arrived { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+    /// assert_eq!(content.dead_letter_source().map(|arn| &**arn), Some(jobs.arn()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn dead_letter_source(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.dead_letter_source.as_ref()
     }
 
     /// Size in bytes as M6 counts it: body and user attributes, neither ids nor system attributes (M7).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, MessageAttributeValue, Queue, SendMessage};
+    /// # let (listener, facts) = FactChannel::unbounded();
+    /// let cat = SendMessage::new("cat.png").attribute("kind", MessageAttributeValue::string("cat"));
+    /// Queue::standard("jobs").listener(listener).build()?.send(cat.message_group_id("customer-3"))?;
+    /// let Fact::Sent { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+    /// assert_eq!(content.size_bytes(), "cat.png".len() + "kind".len() + "String".len() + "cat".len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let attributes = self.extras.as_ref().map_or(0, |extras| extras.attributes.size_bytes());
