@@ -141,36 +141,80 @@ impl SendMessage {
     }
 
     /// The body.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::SendMessage;
+    /// assert_eq!(SendMessage::new("resize cat.png").body(), "resize cat.png");
+    /// ```
     #[must_use]
     pub fn body(&self) -> &str {
         self.content.body()
     }
 
     /// The delay asked for, `None` where the queue's counts.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::SendMessage;
+    /// # use std::time::Duration;
+    /// assert_eq!(SendMessage::new("order-17").get_delay(), None);
+    /// assert_eq!(SendMessage::new("order-17").delay(Duration::ZERO).get_delay(), Some(Duration::ZERO));
+    /// ```
     #[must_use]
     pub fn get_delay(&self) -> Option<Duration> {
         self.delay
     }
 
     /// The user attributes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, SendMessage};
+    /// let cat = SendMessage::new("cat.png").attribute("kind", MessageAttributeValue::string("cat"));
+    /// assert_eq!(cat.get_attributes().get("kind"), Some(&MessageAttributeValue::string("cat")));
+    /// ```
     #[must_use]
     pub fn get_attributes(&self) -> &MessageAttributes {
         self.content.attributes()
     }
 
     /// The message group, if one is named.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::SendMessage;
+    /// let order = SendMessage::new("order-17");
+    /// assert_eq!(order.get_message_group_id(), None);
+    /// assert_eq!(order.message_group_id("customer-7").get_message_group_id(), Some("customer-7"));
+    /// ```
     #[must_use]
     pub fn get_message_group_id(&self) -> Option<&str> {
         self.content.group_id().map(AsRef::as_ref)
     }
 
     /// The explicit deduplication id, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::SendMessage;
+    /// let order = SendMessage::new("order-17");
+    /// assert_eq!(order.get_message_deduplication_id(), None);
+    /// assert_eq!(order.message_deduplication_id("17").get_message_deduplication_id(), Some("17"));
+    /// ```
     #[must_use]
     pub fn get_message_deduplication_id(&self) -> Option<&str> {
         self.content.deduplication_id().map(AsRef::as_ref)
     }
 
     /// The X-Ray trace header, if one is set.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::SendMessage;
+    /// assert_eq!(SendMessage::new("x").get_aws_trace_header(), None);
+    /// assert_eq!(SendMessage::new("x").aws_trace_header("Sampled=1").get_aws_trace_header(), Some("Sampled=1"));
+    /// ```
     #[must_use]
     pub fn get_aws_trace_header(&self) -> Option<&str> {
         self.content.trace_header().map(AsRef::as_ref)
