@@ -86,6 +86,17 @@ pub struct DeleteBatchEntry {
 
 impl DeleteBatchEntry {
     /// An entry whose id is 1 to 80 letters, digits, `-` or `_` (M32).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{DeleteBatchEntry, Queue};
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// let result = jobs.delete_batch([DeleteBatchEntry::new("cat", handle)])?;
+    /// assert_eq!(result.successful[0].id, "cat");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(id: impl Into<Cow<'static, str>>, receipt_handle: ReceiptHandle) -> Self {
         Self {
@@ -126,6 +137,19 @@ pub struct ChangeVisibilityBatchEntry {
 
 impl ChangeVisibilityBatchEntry {
     /// An entry whose id is 1 to 80 letters, digits, `-` or `_` (M32); the timeout is 0 s to 12 h.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ChangeVisibilityBatchEntry, Queue};
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// let back = ChangeVisibilityBatchEntry::new("cat", handle, Duration::ZERO);
+    /// assert_eq!(jobs.change_visibility_batch([back])?.successful[0].id, "cat");
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(id: impl Into<Cow<'static, str>>, receipt_handle: ReceiptHandle, visibility_timeout: Duration) -> Self {
         Self {
@@ -189,6 +213,16 @@ pub struct BatchFailure {
 
 impl BatchResult<Sent> {
     /// The answers of the successful entries.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Message, Queue};
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let result = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
+    /// let messages = jobs.receive().max_messages(10).blocking()?;
+    /// assert!(result.sent().map(|sent| sent.message_id).eq(messages.iter().map(Message::message_id)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn sent(&self) -> impl Iterator<Item = &Sent> {
         self.successful.iter().map(|success| &success.output)
     }
