@@ -25,6 +25,17 @@ pub struct Budget {
 
 impl Budget {
     /// No limit.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Budget, Queue};
+    /// let jobs = Queue::standard("jobs").budget(Budget::new()).build()?;
+    /// for number in 0..1_000 {
+    ///     jobs.send(format!("resize {number}.png"))?;
+    /// }
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -34,6 +45,18 @@ impl Budget {
     }
 
     /// At most this many messages; 0 refuses every send.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Budget, Queue};
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().messages(1)).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// assert_eq!(jobs.send("resize dog.png").unwrap_err().code(), "OverLimit"); // in flight is stored too
+    /// message.delete()?;
+    /// assert!(jobs.send("resize dog.png").is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn messages(mut self, messages: usize) -> Self {
         self.messages = Some(messages);
@@ -41,6 +64,16 @@ impl Budget {
     }
 
     /// At most this many bytes of bodies and user attributes, counted as SQS counts the size of a message (M6).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Budget, Queue};
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().bytes(20)).build()?;
+    /// jobs.send("resize cat.png")?; // 14 bytes
+    /// assert_eq!(jobs.send("cat.png").unwrap_err().code(), "OverLimit");
+    /// assert!(jobs.send("my.png").is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = Some(bytes);
