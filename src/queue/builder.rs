@@ -153,65 +153,214 @@ impl QueueBuilder {
     }
 
     /// Every attribute that is given here replaces what was set before.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, QueueAttributes};
+    /// # use std::time::Duration;
+    /// let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
+    /// let shared = QueueAttributes::new().visibility_timeout(hour);
+    /// let jobs = Queue::standard("jobs").delay(minute).visibility_timeout(minute).attributes(shared).build()?;
+    /// assert_eq!((jobs.settings().delay, jobs.settings().visibility_timeout), (minute, hour));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn attributes(mut self, attributes: QueueAttributes) -> Self {
         self.attributes = self.attributes.merge(attributes);
         self
     }
 
     /// `VisibilityTimeout`, 0 s to 12 h, by default 30 s.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).visibility_timeout(Duration::from_secs(60)).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert_eq!(jobs.receive().blocking()?.len(), 1);
+    /// clock.advance(Duration::from_secs(59));
+    /// assert!(jobs.receive().blocking()?.is_empty());
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(jobs.receive().blocking()?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn visibility_timeout(self, timeout: Duration) -> Self {
         self.attributes(QueueAttributes::new().visibility_timeout(timeout))
     }
 
     /// `DelaySeconds`, 0 s to 15 min, by default 0 s.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).delay(Duration::from_secs(5)).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert!(jobs.receive().blocking()?.is_empty());
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn delay(self, delay: Duration) -> Self {
         self.attributes(QueueAttributes::new().delay(delay))
     }
 
     /// `MessageRetentionPeriod`, 1 min to 14 days, by default 4 days.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let (clock, hour) = (ManualClock::default(), Duration::from_secs(3_600));
+    /// let jobs = Queue::standard("jobs").clock(&clock).message_retention_period(hour).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// clock.advance(hour);
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn message_retention_period(self, period: Duration) -> Self {
         self.attributes(QueueAttributes::new().message_retention_period(period))
     }
 
     /// `ReceiveMessageWaitTimeSeconds`, 0 s to 20 s, by default 0 s.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue};
+    /// # use std::{thread, time::Duration};
+    /// # let clock = ManualClock::default();
+    /// let wait = Duration::from_secs(20);
+    /// let jobs = Queue::standard("jobs").clock(&clock).receive_message_wait_time(wait).build()?;
+    /// let consumer = thread::spawn({
+    ///     let jobs = jobs.clone();
+    ///     move || jobs.receive().blocking()
+    /// });
+    /// clock.wait_for_sleepers(1);
+    /// jobs.send("resize cat.png")?;
+    /// assert_eq!(consumer.join().unwrap()?[0].body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn receive_message_wait_time(self, wait_time: Duration) -> Self {
         self.attributes(QueueAttributes::new().receive_message_wait_time(wait_time))
     }
 
     /// `MaximumMessageSize` in bytes, 1 KiB to 1 MiB, by default 256 KiB.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").maximum_message_size(1_024).build()?;
+    /// assert!(jobs.send("x".repeat(1_024)).is_ok());
+    /// assert_eq!(jobs.send("x".repeat(1_025)).unwrap_err().code(), "InvalidParameterValue");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn maximum_message_size(self, bytes: usize) -> Self {
         self.attributes(QueueAttributes::new().maximum_message_size(bytes))
     }
 
     /// `ContentBasedDeduplication`, FIFO only: the SHA-256 of the body serves as deduplication id (F7).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, SendMessage};
+    /// let order = SendMessage::new("order-17").message_group_id("customer-3");
+    /// let orders = Queue::fifo("orders.fifo").content_based_deduplication(true).build()?;
+    /// assert_eq!(orders.send(order.clone())?, orders.send(order.clone())?); // the second stores nothing
+    /// let strict = Queue::fifo("strict.fifo").build()?;
+    /// assert_eq!(strict.send(order).unwrap_err().code(), "InvalidParameterValue");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn content_based_deduplication(self, enabled: bool) -> Self {
         self.attributes(QueueAttributes::new().content_based_deduplication(enabled))
     }
 
     /// `DeduplicationScope`, FIFO only (F10).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{DeduplicationScope, Queue, SendMessage};
+    /// let scope = DeduplicationScope::MessageGroup;
+    /// let orders = Queue::fifo("orders.fifo").deduplication_scope(scope).build()?;
+    /// for group in ["customer-3", "customer-7"] {
+    ///     orders.send(SendMessage::new("order-17").message_group_id(group).message_deduplication_id("17"))?;
+    /// }
+    /// assert_eq!(orders.counts().approximate_number_of_messages, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn deduplication_scope(self, scope: DeduplicationScope) -> Self {
         self.attributes(QueueAttributes::new().deduplication_scope(scope))
     }
 
     /// `FifoThroughputLimit`, FIFO only; stored, not enforced.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{DeduplicationScope, FifoThroughputLimit, Queue};
+    /// let limit = FifoThroughputLimit::PerMessageGroupId; // goes with this scope alone
+    /// let orders = Queue::fifo("orders.fifo")
+    ///     .deduplication_scope(DeduplicationScope::MessageGroup)
+    ///     .fifo_throughput_limit(limit)
+    ///     .build()?;
+    /// assert_eq!(orders.settings().fifo_throughput_limit, limit);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fifo_throughput_limit(self, limit: FifoThroughputLimit) -> Self {
         self.attributes(QueueAttributes::new().fifo_throughput_limit(limit))
     }
 
     /// Messages received `max_receive_count` times (1 to 1000) move to `queue`, of the same type, instead of being
     /// received once more (L6).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// # use std::time::Duration;
+    /// let failed = Queue::standard("jobs-failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 1).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert_eq!(jobs.receive().visibility_timeout(Duration::ZERO).blocking()?.len(), 1);
+    /// assert!(jobs.receive().blocking()?.is_empty()); // once was enough
+    /// assert_eq!(failed.receive().blocking()?[0].body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn dead_letter(mut self, queue: &Queue, max_receive_count: u32) -> Self {
         self.dead_letter = Some((queue.clone(), max_receive_count));
         self
     }
 
     /// The clock, by default [`SystemClock`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Clock, ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// clock.advance(Duration::from_secs(3_600));
+    /// jobs.send("resize cat.png")?;
+    /// assert_eq!(jobs.receive().blocking()?[0].sent_timestamp(), clock.now());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
         self.clock = Arc::new(clock.clone());
         self
     }
 
     /// Other limits than SQS's.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Limits, Queue};
+    /// let mut limits = Limits::default();
+    /// limits.in_flight_standard = 1;
+    /// let jobs = Queue::standard("jobs").limits(limits).build()?;
+    /// let _ = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
+    /// assert_eq!(jobs.receive().blocking()?.len(), 1);
+    /// assert_eq!(jobs.receive().blocking().unwrap_err().code(), "OverLimit");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -219,6 +368,17 @@ impl QueueBuilder {
 
     /// The seed of everything drawn by chance: same name, same seed, same steps, same bytes. By default a different one
     /// for each queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let first = Queue::standard("jobs").seed(7).build()?;
+    /// let again = Queue::standard("jobs").seed(7).build()?;
+    /// assert_eq!(first.send("resize cat.png")?.message_id, again.send("resize cat.png")?.message_id);
+    /// let other = Queue::standard("jobs").seed(8).build()?;
+    /// assert_ne!(first.send("resize dog.png")?.message_id, other.send("resize dog.png")?.message_id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -227,24 +387,77 @@ impl QueueBuilder {
     /// Spreads the messages of a standard queue over this many shards (10 comes close to SQS), of which a short poll
     /// asks one: fewer messages than asked for, out of order (D13, D14). By default there is one;
     /// the number is kept within 1 to 1000.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").sampled(10).seed(7).build()?;
+    /// for number in 0..20 {
+    ///     jobs.send(format!("resize {number}.png"))?;
+    /// }
+    /// let mut received = jobs.receive().max_messages(10).blocking()?.len();
+    /// assert!(received < 10); // those of one shard
+    /// while received < 20 {
+    ///     received += jobs.receive().max_messages(10).blocking()?.len();
+    /// }
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 0); // all have arrived all the same
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn sampled(mut self, shards: usize) -> Self {
         self.shards = shards;
         self
     }
 
     /// What deleting by a handle older than the latest receive does on a standard queue (D20).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, StaleDelete};
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").stale_delete(StaleDelete::Ignore).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let old = jobs.receive().visibility_timeout(Duration::ZERO).blocking()?[0].receipt_handle();
+    /// let latest = jobs.receive().blocking()?[0].receipt_handle();
+    /// jobs.delete(&old)?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 1);
+    /// jobs.delete(&latest)?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn stale_delete(mut self, stale_delete: StaleDelete) -> Self {
         self.stale_delete = stale_delete;
         self
     }
 
     /// Adds a listener for facts. Without any, no facts are built.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, Metrics, Queue};
+    /// let (channel, facts) = FactChannel::unbounded();
+    /// let metrics = Metrics::new();
+    /// let jobs = Queue::standard("jobs").listener(channel).listener(metrics.clone()).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert!(matches!(facts.recv()?.1.fact, Fact::Sent { .. }));
+    /// assert_eq!(metrics.report(&jobs).number_of_messages_sent, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn listener(mut self, listener: impl FactListener) -> Self {
         self.listeners.push(Arc::new(listener));
         self
     }
 
     /// How much the queue may hold, by default without limit.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Budget, Queue};
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().messages(1)).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let error = jobs.send("resize dog.png").unwrap_err();
+    /// assert_eq!(error.to_string(), "queue holds 1 messages of 14 bytes, its budget is 1 messages");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
