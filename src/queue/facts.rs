@@ -66,6 +66,18 @@ pub struct FactChannel {
 
 impl FactChannel {
     /// A channel without bound: nothing is lost, and memory grows if nobody reads.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{FactChannel, Queue};
+    /// let (listener, facts) = FactChannel::unbounded();
+    /// let jobs = Queue::standard("jobs").listener(listener).build()?;
+    /// for number in 0..1_000 {
+    ///     jobs.send(format!("resize {number}.png"))?;
+    /// }
+    /// assert!(facts.try_iter().map(|(_, entry)| entry.number).eq(1..=1_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn unbounded() -> (Self, Receiver<(Arc<str>, Entry)>) {
         let (sender, receiver) = unbounded();
@@ -73,6 +85,19 @@ impl FactChannel {
     }
 
     /// A channel that holds at most `capacity` facts and loses what does not fit.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{FactChannel, Queue};
+    /// let (listener, facts) = FactChannel::bounded(1);
+    /// let jobs = Queue::standard("jobs").listener(listener).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.send("resize dog.png")?; // the channel is full
+    /// assert_eq!(facts.recv()?.1.number, 1);
+    /// jobs.send("resize cow.png")?;
+    /// assert_eq!(facts.recv()?.1.number, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn bounded(capacity: usize) -> (Self, Receiver<(Arc<str>, Entry)>) {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
