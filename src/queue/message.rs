@@ -45,90 +45,253 @@ impl Message {
     }
 
     /// The body, byte for byte as sent (M4).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize\tcat.png ")?;
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize\tcat.png ");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn body(&self) -> &str {
         self.content().body()
     }
 
     /// The id given by the send, kept through dead-letter moves (L10), new after a move task (L30).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let sent = jobs.send("resize cat.png")?;
+    /// assert_eq!(jobs.receive().blocking()?[0].message_id(), sent.message_id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn message_id(&self) -> MessageId {
         self.delivery.message_id
     }
 
     /// The handle of this reception (D18).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, ReceiptHandle};
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let text = jobs.receive().blocking()?[0].receipt_handle().to_string();
+    /// jobs.delete(&text.parse::<ReceiptHandle>()?)?; // perhaps elsewhere, by somebody who has the text alone
+    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn receipt_handle(&self) -> ReceiptHandle {
         self.inner.handle(self.delivery.receipt)
     }
 
     /// The user attributes, or those the receive asked for (M44).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, Queue, SendMessage};
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send(SendMessage::new("resize cat.png").attribute("width", MessageAttributeValue::number("640")))?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// assert_eq!(message.attributes().get("width"), Some(&MessageAttributeValue::number("640")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn attributes(&self) -> &MessageAttributes {
         self.content().attributes()
     }
 
     /// When the message was sent; a delay does not count (D3).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Clock, ManualClock, Queue, SendMessage};
+    /// # use std::time::Duration;
+    /// let (clock, delay) = (ManualClock::default(), Duration::from_secs(5));
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let sent_at = clock.now();
+    /// jobs.send(SendMessage::new("resize cat.png").delay(delay))?;
+    /// clock.advance(delay);
+    /// assert_eq!(jobs.receive().blocking()?[0].sent_timestamp(), sent_at);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sent_timestamp(&self) -> Timestamp {
         self.delivery.sent_at
     }
 
     /// How often the message has been received, this time included, dead-letter moves survived (L8).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").visibility_timeout(Duration::ZERO).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// for count in 1..=3 {
+    ///     assert_eq!(jobs.receive().blocking()?[0].approximate_receive_count(), count);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn approximate_receive_count(&self) -> u32 {
         self.delivery.receive_count
     }
 
     /// When the message was received for the first time (D3).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Clock, ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let first = clock.now();
+    /// jobs.receive().blocking()?;
+    /// clock.advance(Duration::from_secs(30)); // visible again
+    /// assert_eq!(jobs.receive().blocking()?[0].approximate_first_receive_timestamp(), first);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn approximate_first_receive_timestamp(&self) -> Timestamp {
         self.delivery.first_received_at
     }
 
     /// The message group, always present on a FIFO queue, on a standard queue if sent with one (N1).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, SendMessage};
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send(SendMessage::new("resize cat.png").message_group_id("customer-3"))?;
+    /// assert_eq!(jobs.receive().blocking()?[0].message_group_id(), Some("customer-3"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn message_group_id(&self) -> Option<&str> {
         self.content().group_id().map(|id| &**id)
     }
 
     /// FIFO only: the id that the send gave, or the SHA-256 of the body (F7).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, SendMessage};
+    /// let orders = Queue::fifo("orders.fifo").build()?;
+    /// orders.send(SendMessage::new("order-17").message_group_id("customer-3").message_deduplication_id("17"))?;
+    /// assert_eq!(orders.receive().blocking()?[0].message_deduplication_id(), Some("17"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn message_deduplication_id(&self) -> Option<&str> {
         self.content().deduplication_id().map(|id| &**id)
     }
 
     /// FIFO only: the place in the queue (F37).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, SendMessage};
+    /// let orders = Queue::fifo("orders.fifo").content_based_deduplication(true).build()?;
+    /// let first = orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
+    /// let second = orders.send(SendMessage::new("order-18").message_group_id("customer-3"))?;
+    /// assert!(first.sequence_number < second.sequence_number);
+    /// assert_eq!(orders.receive().blocking()?[0].sequence_number(), first.sequence_number);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sequence_number(&self) -> Option<SequenceNumber> {
         self.delivery.sequence_number
     }
 
     /// The X-Ray trace header, if sent with one (M22).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, SendMessage};
+    /// let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send(SendMessage::new("resize cat.png").aws_trace_header(header))?;
+    /// assert_eq!(jobs.receive().blocking()?[0].aws_trace_header(), Some(header));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn aws_trace_header(&self) -> Option<&str> {
         self.content().trace_header().map(|header| &**header)
     }
 
     /// ARN of the queue that the message was dead-lettered from (L11).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// # use std::time::Duration;
+    /// let failed = Queue::standard("jobs-failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 1).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().visibility_timeout(Duration::ZERO).blocking()?;
+    /// assert!(jobs.receive().blocking()?.is_empty(), "it was received once, and moves away instead");
+    /// assert_eq!(failed.receive().blocking()?[0].dead_letter_queue_source_arn(), Some(jobs.arn()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn dead_letter_queue_source_arn(&self) -> Option<&str> {
         self.content().dead_letter_source().map(|arn| &**arn)
     }
 
     /// Who sent the message: in process it is always the account of the queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{QueueAttributes, Service};
+    /// let service = Service::builder().account_id("123456789012").build();
+    /// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+    /// jobs.send("resize cat.png")?;
+    /// assert_eq!(jobs.receive().blocking()?[0].sender_id(), "123456789012");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn sender_id(&self) -> &str {
         &self.inner.sender_id
     }
 
     /// When the visibility timeout given by the receive ends; later changes do not show here.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Clock, ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = &jobs.receive().visibility_timeout(Duration::from_secs(60)).blocking()?[0];
+    /// assert_eq!(message.invisible_until(), clock.now().saturating_add(Duration::from_secs(60)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn invisible_until(&self) -> Timestamp {
         self.delivery.invisible_until
     }
 
     /// The queue the message was received from.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// message.queue().send("upload cat.png")?; // the next step, for whoever is next
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "upload cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn queue(&self) -> Queue {
         let queue = Queue {
@@ -142,6 +305,16 @@ impl Message {
     ///
     /// # Errors
     /// As [`Queue::delete`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().blocking()?[0].delete()?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn delete(&self) -> Result<(), DeleteError> {
         self.inner.delete_received(self.delivery.receipt)
     }
@@ -150,6 +323,17 @@ impl Message {
     ///
     /// # Errors
     /// As [`Queue::delete`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = &pollster::block_on(async { jobs.receive().await })?[0];
+    /// pollster::block_on(message.delete_async())?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn delete_async(&self) -> Result<(), DeleteError> {
         self.delete()
     }
@@ -158,6 +342,21 @@ impl Message {
     ///
     /// # Errors
     /// As [`Queue::change_visibility`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// clock.advance(Duration::from_secs(20));
+    /// message.change_visibility(Duration::from_secs(30))?; // it takes longer than thought
+    /// clock.advance(Duration::from_secs(20));
+    /// assert!(jobs.receive().blocking()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn change_visibility(&self, timeout: Duration) -> Result<(), ChangeVisibilityError> {
         self.inner.change_visibility(&self.receipt_handle(), timeout)
     }
@@ -166,6 +365,18 @@ impl Message {
     ///
     /// # Errors
     /// As [`Queue::change_visibility`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// pollster::block_on(message.change_visibility_async(Duration::ZERO))?; // another may do it
+    /// assert_eq!(jobs.receive().blocking()?[0].message_id(), message.message_id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn change_visibility_async(&self, timeout: Duration) -> Result<(), ChangeVisibilityError> {
         self.change_visibility(timeout)
     }
