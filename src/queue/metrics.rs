@@ -97,6 +97,15 @@ pub struct MetricsReport {
 
 impl Metrics {
     /// Counters at zero.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Metrics, Queue};
+    /// let metrics = Metrics::new();
+    /// let jobs = Queue::standard("jobs").listener(metrics.clone()).build()?;
+    /// assert_eq!(metrics.report(&jobs).number_of_messages_sent, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -105,6 +114,20 @@ impl Metrics {
     /// The metrics of `queue` as of this call; counts are zero if this listener is not attached to it.
     ///
     /// Takes time in proportion to the messages stored, as [`Queue::snapshot`] does.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Metrics, Queue};
+    /// # use std::time::Duration;
+    /// let (metrics, clock) = (Metrics::new(), ManualClock::default());
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(metrics.clone()).build()?;
+    /// let _ = jobs.send_batch(["resize cat.png", "cat.png"])?;
+    /// clock.advance(Duration::from_secs(5));
+    /// let report = metrics.report(&jobs);
+    /// assert_eq!(report.approximate_age_of_oldest_message, Some(Duration::from_secs(5)));
+    /// assert_eq!(report.sent_message_size.map(|size| (size.min, size.max, size.sum)), Some((7, 14, 21)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn report(&self, queue: &Queue) -> MetricsReport {
         let counters = self.queues.lock().get(queue.arn()).copied().unwrap_or_default();
