@@ -203,24 +203,54 @@ impl Inner {
 
 impl Queue {
     /// The name, on a FIFO queue with its suffix `.fifo` (Q1, Q2).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// assert_eq!(Queue::fifo("orders.fifo").build()?.name(), "orders.fifo");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.name
     }
 
     /// The Amazon Resource Name, `arn:aws:sqs:<region>:<account>:<name>` (Q6).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// assert_eq!(Queue::standard("jobs").build()?.arn(), "arn:aws:sqs:us-east-1:000000000000:jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn arn(&self) -> &str {
         &self.inner.arn
     }
 
     /// The queue URL, `https://sqs.<region>.amazonaws.com/<account>/<name>` (Q6). Nothing listens there.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert_eq!(jobs.url(), "https://sqs.us-east-1.amazonaws.com/000000000000/jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn url(&self) -> &str {
         &self.inner.url
     }
 
     /// Whether it is a FIFO queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// assert!(Queue::fifo("orders.fifo").build()?.is_fifo());
+    /// assert!(!Queue::standard("jobs").build()?.is_fifo());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_fifo(&self) -> bool {
         self.inner.fifo
