@@ -77,18 +77,59 @@ impl Queue {
 
 impl<'queue> Receive<'queue> {
     /// At most this many messages, 1 to 10; fewer may come (D5). The default is 1.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["resize cat.png", "resize dog.png", "resize cow.png"])?;
+    /// assert_eq!(jobs.receive().max_messages(2).blocking()?.len(), 2);
+    /// assert_eq!(jobs.receive().max_messages(2).blocking()?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn max_messages(mut self, max_messages: usize) -> Self {
         self.request.max_messages = max_messages;
         self
     }
 
     /// How long the messages stay hidden from other consumers, 0 s to 12 h; zero leaves them visible (D4, D6).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let (clock, minute) = (ManualClock::default(), Duration::from_secs(60));
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().visibility_timeout(minute).blocking()?;
+    /// clock.advance(Duration::from_secs(59));
+    /// assert!(jobs.receive().blocking()?.is_empty());
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
         self.request.visibility_timeout = Some(timeout);
         self
     }
 
     /// How long to wait for a first message, 0 s to 20 s; zero asks once, whatever the queue's attribute says (D4).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue};
+    /// # use std::{thread, time::Duration};
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let consumer = thread::spawn({
+    ///     let jobs = jobs.clone();
+    ///     move || jobs.receive().wait_time(Duration::from_secs(20)).blocking()
+    /// });
+    /// clock.wait_for_sleepers(1);
+    /// jobs.send("resize cat.png")?; // wakes it at once
+    /// assert_eq!(consumer.join().unwrap()?[0].body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn wait_time(mut self, wait_time: Duration) -> Self {
         self.request.wait_time = Some(wait_time);
         self
@@ -96,12 +137,38 @@ impl<'queue> Receive<'queue> {
 
     /// `ReceiveRequestAttemptId`: within five minutes another receive with the same id gets the same messages under
     /// the same handles (F32). 1 to 128 characters; ignored on a standard queue (F31).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, SendMessage};
+    /// let orders = Queue::fifo("orders.fifo").content_based_deduplication(true).build()?;
+    /// orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
+    /// let lost = orders.receive().receive_request_attempt_id("attempt-1").blocking()?;
+    /// let again = orders.receive().receive_request_attempt_id("attempt-1").blocking()?;
+    /// assert_eq!(again[0].receipt_handle(), lost[0].receipt_handle());
+    /// assert!(orders.receive().receive_request_attempt_id("attempt-2").blocking()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn receive_request_attempt_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.request.attempt_id = Some(id.into());
         self
     }
 
     /// Only the user attributes that these names select: exact names, `prefix.*`, or `All` (M44).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, Queue, SendMessage};
+    /// let mut cat = SendMessage::new("resize cat.png");
+    /// for name in ["age", "size.x", "size.y"] {
+    ///     cat = cat.attribute(name, MessageAttributeValue::number("1"));
+    /// }
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send(cat)?;
+    /// let message = &jobs.receive().message_attribute_names(["size.*"]).blocking()?[0];
+    /// assert!(message.attributes().iter().map(|(name, _)| name).eq(["size.x", "size.y"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn message_attribute_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.request.attribute_names = Some(names.into_iter().map(Into::into).collect());
         self
