@@ -49,6 +49,17 @@ impl Queue {
     ///
     /// # Errors
     /// As [`delete`](Self::delete).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// pollster::block_on(jobs.delete_async(&handle))?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn delete_async(&self, receipt_handle: &ReceiptHandle) -> Result<(), DeleteError> {
         self.delete(receipt_handle)
     }
@@ -96,6 +107,17 @@ impl Queue {
     ///
     /// # Errors
     /// As [`delete_batch`](Self::delete_batch).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
+    /// let messages = jobs.receive().max_messages(10).blocking()?;
+    /// assert_eq!(pollster::block_on(jobs.delete_batch_async(&messages))?.successful.len(), 2);
+    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn delete_batch_async<E: Into<DeleteBatchEntry>>(
         &self,
         entries: impl IntoIterator<Item = E> + Send,
@@ -139,6 +161,18 @@ impl Queue {
     ///
     /// # Errors
     /// As [`change_visibility`](Self::change_visibility).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// pollster::block_on(jobs.change_visibility_async(&handle, Duration::ZERO))?;
+    /// assert_eq!(jobs.receive().blocking()?[0].approximate_receive_count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn change_visibility_async(
         &self,
         receipt_handle: &ReceiptHandle,
@@ -194,6 +228,19 @@ impl Queue {
     ///
     /// # Errors
     /// As [`change_visibility_batch`](Self::change_visibility_batch).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
+    /// let messages = jobs.receive().max_messages(10).blocking()?;
+    /// let back: Vec<_> = messages.iter().map(|message| (message, Duration::ZERO)).collect();
+    /// assert!(pollster::block_on(jobs.change_visibility_batch_async(back))?.failed.is_empty());
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn change_visibility_batch_async<E: Into<ChangeVisibilityBatchEntry>>(
         &self,
         entries: impl IntoIterator<Item = E> + Send,
