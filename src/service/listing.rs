@@ -39,12 +39,32 @@ pub struct ListQueues {
 
 impl ListQueues {
     /// All queues, cut at 1000.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ListQueues, QueueAttributes, Service};
+    /// # let service = Service::new();
+    /// service.create_queue("jobs", QueueAttributes::new())?;
+    /// service.create_queue("orders", QueueAttributes::new())?;
+    /// assert_eq!(service.list_queues(&ListQueues::new())?.items.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Only queues whose name begins with this, in this case (Q9).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ListQueues, QueueAttributes, Service};
+    /// # let service = Service::new();
+    /// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+    /// service.create_queue("Jobs", QueueAttributes::new())?;
+    /// assert_eq!(service.list_queues(&ListQueues::new().prefix("job"))?.items, [jobs.url()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -52,6 +72,18 @@ impl ListQueues {
     }
 
     /// At most so many queues, 1 to 1000; the page says how to go on only if this is set (Q9).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ListQueues, QueueAttributes, Service};
+    /// # let service = Service::new();
+    /// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+    /// service.create_queue("orders", QueueAttributes::new())?;
+    /// let page = service.list_queues(&ListQueues::new().max_results(1))?;
+    /// assert_eq!(page.items, [jobs.url()]);
+    /// assert!(page.next_token.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_results(mut self, max_results: usize) -> Self {
         self.max_results = Some(max_results);
@@ -59,6 +91,18 @@ impl ListQueues {
     }
 
     /// The page after the one that gave this token.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ListQueues, QueueAttributes, Service};
+    /// # let service = Service::new();
+    /// service.create_queue("jobs", QueueAttributes::new())?;
+    /// let orders = service.create_queue("orders", QueueAttributes::new())?;
+    /// let one = ListQueues::new().max_results(1);
+    /// let token = service.list_queues(&one)?.next_token.unwrap();
+    /// assert_eq!(service.list_queues(&one.next_token(token))?.items, [orders.url()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_token(mut self, token: impl Into<String>) -> Self {
         self.next_token = Some(token.into());
