@@ -95,6 +95,15 @@ impl Service {
     }
 
     /// Begins a service with a clock, limits or a seed of its own.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{QueueAttributes, Service};
+    /// let service = Service::builder().region("eu-west-1").build();
+    /// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+    /// assert_eq!(jobs.arn(), "arn:aws:sqs:eu-west-1:000000000000:jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> ServiceBuilder {
         ServiceBuilder::new()
     }
