@@ -43,6 +43,22 @@ pub struct StartMessageMoveTask {
 
 impl StartMessageMoveTask {
     /// All visible messages of this dead-letter queue, each back to the queue it came from, as fast as possible.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask};
+    /// # use std::time::Duration;
+    /// # let service = Service::new();
+    /// # let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
+    /// # let policy = RedrivePolicy::new(failed.arn(), 1);
+    /// # let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().visibility_timeout(Duration::ZERO).blocking()?;
+    /// assert!(jobs.receive().blocking()?.is_empty()); // it has moved to jobs-failed
+    /// service.start_message_move_task(&StartMessageMoveTask::new(failed.arn()))?;
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize cat.png"); // back where it came from
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(source_arn: impl Into<String>) -> Self {
         Self {
@@ -53,6 +69,20 @@ impl StartMessageMoveTask {
     }
 
     /// All messages to this queue, of the same type.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask};
+    /// # let service = Service::new();
+    /// # let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
+    /// # let policy = RedrivePolicy::new(failed.arn(), 1);
+    /// # service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
+    /// failed.send("resize cat.png")?;
+    /// let by_hand = service.create_queue("by-hand", QueueAttributes::new())?;
+    /// service.start_message_move_task(&StartMessageMoveTask::new(failed.arn()).destination_arn(by_hand.arn()))?;
+    /// assert_eq!(by_hand.receive().blocking()?[0].body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn destination_arn(mut self, destination_arn: impl Into<String>) -> Self {
         self.destination_arn = Some(destination_arn.into());
@@ -60,6 +90,24 @@ impl StartMessageMoveTask {
     }
 
     /// So many messages in a second, 1 to 500, at even intervals.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask};
+    /// # use std::time::Duration;
+    /// # let clock = ManualClock::default();
+    /// # let service = Service::builder().clock(&clock).build();
+    /// # let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
+    /// # let policy = RedrivePolicy::new(failed.arn(), 1);
+    /// # let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
+    /// let _ = failed.send_batch(["resize cat.png", "resize dog.png", "resize cow.png"])?;
+    /// let request = StartMessageMoveTask::new(failed.arn()).destination_arn(jobs.arn()).max_messages_per_second(2);
+    /// service.start_message_move_task(&request)?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1);
+    /// clock.advance(Duration::from_millis(500));
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_messages_per_second(mut self, messages: u32) -> Self {
         self.max_messages_per_second = Some(messages);
@@ -76,6 +124,20 @@ pub struct TaskHandle(String);
 
 impl TaskHandle {
     /// The handle as text.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask};
+    /// # let service = Service::builder().clock(&requeue::ManualClock::default()).build();
+    /// # let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
+    /// # let policy = RedrivePolicy::new(failed.arn(), 1);
+    /// # let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
+    /// let _ = failed.send_batch(["resize cat.png", "resize dog.png"])?;
+    /// let request = StartMessageMoveTask::new(failed.arn()).destination_arn(jobs.arn()).max_messages_per_second(1);
+    /// let text = service.start_message_move_task(&request)?.as_str().to_owned();
+    /// assert_eq!(service.cancel_message_move_task(text)?, 1); // by the text alone, after one message
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
