@@ -73,6 +73,15 @@ impl Queue {
     ///
     /// # Errors
     /// As [`send`](Self::send).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let sent = pollster::block_on(jobs.send_async("resize cat.png"))?;
+    /// assert_eq!(jobs.receive().blocking()?[0].message_id(), sent.message_id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn send_async(&self, message: impl Into<SendMessage> + Send) -> Result<Sent, SendError> {
         self.send(message)
     }
@@ -103,6 +112,21 @@ impl Queue {
     ///
     /// # Errors
     /// As [`send_timeout`](Self::send_timeout).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Budget, ManualClock, Queue};
+    /// # use std::{future::Future, pin::pin, task::{Context, Waker}, time::Duration};
+    /// # let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).budget(Budget::new().messages(1)).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let mut second = pin!(jobs.send_timeout_async("resize dog.png", Duration::from_secs(5)));
+    /// assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    /// jobs.receive().blocking()?[0].delete()?; // makes room
+    /// pollster::block_on(second)?;
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize dog.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send_timeout_async(&self, message: impl Into<SendMessage>, wait: Duration) -> SendTimeoutFuture<'_> {
         SendTimeoutFuture {
             waiting: Waiting::new(Admission::new(&self.inner, message.into(), wait)),
@@ -168,6 +192,15 @@ impl Queue {
     ///
     /// # Errors
     /// As [`send_batch`](Self::send_batch).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let result = pollster::block_on(jobs.send_batch_async(["resize cat.png", ""]))?;
+    /// assert_eq!((result.successful.len(), result.failed.len()), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn send_batch_async<E: Into<SendBatchEntry>>(
         &self,
         entries: impl IntoIterator<Item = E> + Send,
