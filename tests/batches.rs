@@ -157,6 +157,24 @@ fn one_fifo_entry_without_ids_refuses_the_whole_batch() {
 }
 
 #[test]
+fn a_fifo_entry_with_a_bad_id_or_a_delay_fails_alone() {
+    // M37 M40 M41 D34 F1 F3
+    let jobs = fifo(&ManualClock::default()).build().unwrap();
+    let entries = [
+        ("first", in_group("g", "m1")),
+        ("group", in_group("a b", "m2")),
+        ("id", in_group("g", "m3").message_deduplication_id("a b")),
+        ("delay", in_group("g", "m4").delay(secs(1))),
+        ("last", in_group("g", "m5").delay(Duration::ZERO)),
+    ];
+    let result = jobs.send_batch(entries).unwrap();
+    assert_eq!(successes(&result), ["first", "last"]);
+    let codes = ["group", "id", "delay"].map(|id| (id, "InvalidParameterValue", true));
+    assert_eq!(failures(&result), codes);
+    assert_eq!(bodies(&receive(&jobs, 10)), ["m1", "m5"]);
+}
+
+#[test]
 fn the_checks_of_a_batch_come_in_their_order() {
     // M31-M36
     let jobs = fifo(&ManualClock::default())

@@ -14,7 +14,10 @@ use {
         RedriveAllowPolicy, RedrivePolicy, SendMessage,
     },
     std::{
-        sync::{Arc, Mutex, OnceLock},
+        sync::{
+            Arc, Mutex, OnceLock,
+            atomic::{AtomicBool, Ordering},
+        },
         thread,
         time::Duration,
     },
@@ -416,6 +419,43 @@ fn a_message_on_its_way_is_received_from_the_target_alone() {
     fail(&jobs, 1);
     assert!(receive(&jobs, 1).is_empty());
     assert_eq!(*watcher.seen.lock().unwrap(), [(0, 1), (0, 1)]);
+}
+
+/// Deletes a dead-letter queue at the first fact after it was told to.
+#[derive(Clone)]
+struct Remover(Queue, Arc<AtomicBool>);
+
+impl FactListener for Remover {
+    fn on_fact(&self, _: &Arc<str>, _: &Entry) {
+        if self.1.swap(false, Ordering::Relaxed) {
+            self.0.delete_queue().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_message_whose_target_is_deleted_while_it_is_on_its_way_stays() {
+    // L9 L17: the facts of a receive are handed on before its dead letters leave
+    let clock = ManualClock::default();
+    for (dead, jobs) in [
+        (dead_of(&clock), standard(&clock)),
+        (fifo_dead_of(&clock), fifo(&clock)),
+    ] {
+        let dead = dead.build().unwrap();
+        let remover = Remover(dead.clone(), Arc::default());
+        let jobs = jobs.dead_letter(&dead, 1).listener(remover.clone()).build().unwrap();
+        jobs.send(in_group("g", "poison")).unwrap();
+        fail(&jobs, 1);
+        jobs.send(in_group("g", "next")).unwrap();
+        remover.1.store(true, Ordering::Relaxed);
+        assert_eq!(bodies(&receive(&jobs, 1)), ["next"]);
+        assert_eq!(counts(&jobs), [1, 1, 0]);
+        let messages = receive(&jobs, 10);
+        assert_eq!(
+            (bodies(&messages), messages[0].approximate_receive_count()),
+            (vec!["poison"], 2)
+        );
+    }
 }
 
 #[test]

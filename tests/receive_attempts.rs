@@ -7,7 +7,7 @@ use {
         MILLISECOND, VISIBILITY, assert_refused, bodies, counts, fifo, in_group, receive, secs, send_grouped, take,
         wait_for,
     },
-    requeue::{Clock, ManualClock, Message, MessageAttributeValue, Queue, ReceiveError},
+    requeue::{Clock, Limits, ManualClock, Message, MessageAttributeValue, Queue, ReceiveError},
     std::time::Duration,
 };
 
@@ -112,6 +112,18 @@ fn a_replay_contains_nothing_that_came_later() {
         "another attempt is another receive"
     );
     assert_eq!(bodies(&attempt(&jobs, "a").unwrap()), bodies(&first));
+}
+
+#[test]
+fn a_replay_needs_no_room_in_flight() {
+    // F32 F29
+    let mut limits = Limits::default();
+    limits.in_flight_fifo = 1;
+    let jobs = fifo(&ManualClock::default()).limits(limits).build().unwrap();
+    send_grouped(&jobs, ["g-1", "h-1"]);
+    assert_eq!(bodies(&attempt(&jobs, "a").unwrap()), ["g-1"]);
+    assert_eq!(bodies(&attempt(&jobs, "a").unwrap()), ["g-1"]);
+    assert!(attempt(&jobs, "b").unwrap().is_empty());
 }
 
 #[test]
