@@ -1,3 +1,8 @@
+//! [architecture]: guide::architecture
+//! [differences]: guide::differences
+//! [changelog]: guide::changelog
+//! [`Queue`]: Queue
+//! [`ManualClock`]: ManualClock
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
