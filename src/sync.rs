@@ -1,6 +1,7 @@
 //! The lock library, named in this file only, and the wall around code that is not ours.
 //!
-//! Its locks are never poisoned: a consumer that panics leaves a queue usable for the others.
+//! Its locks are never poisoned: a consumer that panics leaves a queue usable for the others. `tests/schedules.rs` puts
+//! a checker of thread schedules in the place of this file, which is why a thread's own variables come from here too.
 
 use std::{
     mem,
@@ -8,6 +9,7 @@ use std::{
 };
 
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::thread_local;
 
 /// Runs a waker or a listener; if it panics, which the panic hook has reported, the caller goes on.
 pub(crate) fn contain(foreign: impl FnOnce()) {

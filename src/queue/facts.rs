@@ -4,7 +4,7 @@ use {
     super::{Core, Inner},
     crate::{
         state::Entry,
-        sync::{MutexGuard, contain},
+        sync::{MutexGuard, contain, thread_local},
     },
     crossbeam_channel::{Receiver, Sender, TrySendError, unbounded},
     std::{cell::Cell, mem, sync::Arc},
@@ -122,7 +122,7 @@ impl Inner {
         let mut core = self.core.lock();
         loop {
             if core.handing_on {
-                if IN_LISTENER.get() {
+                if IN_LISTENER.with(Cell::get) {
                     return;
                 }
                 self.handed_on.wait(&mut core);
@@ -139,13 +139,13 @@ impl Inner {
     }
 
     fn tell_listeners(&self, facts: &[Entry]) {
-        let nested = IN_LISTENER.replace(true);
+        let nested = IN_LISTENER.with(|it| it.replace(true));
         for entry in facts {
             for listener in &self.listeners {
                 contain(|| listener.on_fact(&self.arn, entry));
             }
         }
-        IN_LISTENER.set(nested);
+        IN_LISTENER.with(|it| it.set(nested));
     }
 }
 
