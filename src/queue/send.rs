@@ -257,7 +257,11 @@ impl Inner {
         let parsed = message.parse(&self.limits, maximum_message_size, self.fifo);
         let parsed = parsed.and_then(|(content, delay)| {
             let id_given = !self.fifo || content.deduplication_id().is_some();
-            let content = if id_given { content } else { self.with_computed_id(content)? };
+            let content = if id_given {
+                content
+            } else {
+                self.with_computed_id(content)?
+            };
             Ok(Parsed {
                 content,
                 delay,
