@@ -66,8 +66,8 @@ pub trait Clock: Send + Sync + 'static {
     /// Blocks the calling thread until `parker` is unparked or `deadline` is reached; `None` waits without end.
     ///
     /// A wake that came before the call is not lost: the call takes it and returns at once, as it does for a
-    /// deadline already reached. It may return for no reason at all, so a caller looks again at what it waits for. If it
-    /// returns because of the deadline, [`now`](Self::now) is at or past it.
+    /// deadline already reached. It may return for no reason at all, so a caller looks again at what it waits for. If
+    /// it returns because of the deadline, [`now`](Self::now) is at or past it.
     fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>);
 
     /// Wakes `waker` once `deadline` is reached; dropping the [`Alarm`] cancels it.

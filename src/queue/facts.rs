@@ -15,8 +15,8 @@ use {
 /// Entries of one queue come in order and without gaps, on the thread whose call caused them or on one that was
 /// handing on at that moment, and before that call returns. No lock is held meanwhile: a listener may use the queue or
 /// another; what it causes is handed on when the listeners that run at that moment have returned, and it does not wait
-/// for them. It must not wait for another thread that uses the queue, which may be waiting for it. A listener that panics
-/// misses that entry; the queue goes on.
+/// for them. It must not wait for another thread that uses the queue, which may be waiting for it. A listener that
+/// panics misses that entry; the queue goes on.
 ///
 /// # Examples
 /// ```

@@ -60,8 +60,8 @@ pub struct Metrics {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct MetricsReport {
-    /// Age of the oldest message that is visible or in flight. A standard queue leaves out messages received three times or
-    /// more; in a dead-letter queue the age counts from the move (L18). `None` if there is none.
+    /// Age of the oldest message that is visible or in flight. A standard queue leaves out messages received three
+    /// times or more; in a dead-letter queue the age counts from the move (L18). `None` if there is none.
     pub approximate_age_of_oldest_message: Option<Duration>,
     /// The same without noisy groups (N11).
     pub approximate_age_of_oldest_message_in_quiet_groups: Option<Duration>,

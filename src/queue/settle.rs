@@ -67,8 +67,8 @@ impl Queue {
     /// Deletes up to ten messages, each with a result of its own; the same handle may occur twice (M42).
     ///
     /// # Errors
-    /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`, `TooManyEntriesInBatchRequest` (M31-M35),
-    /// `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`].
+    /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`, `TooManyEntriesInBatchRequest`
+    /// (M31-M35), `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`].
     ///
     /// # Source
     /// [`DeleteMessageBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html).
@@ -184,8 +184,8 @@ impl Queue {
     /// Changes the visibility of up to ten messages, each with a result of its own.
     ///
     /// # Errors
-    /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`, `TooManyEntriesInBatchRequest` (M31-M35),
-    /// `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`].
+    /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`, `TooManyEntriesInBatchRequest`
+    /// (M31-M35), `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`].
     ///
     /// # Source
     /// [`ChangeMessageVisibilityBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html).

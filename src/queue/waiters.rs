@@ -119,8 +119,8 @@ impl Waiters {
         None
     }
 
-    /// The waker of the first in line, if it would otherwise sleep past what falls due at `next`; one that is on its way
-    /// will look at that too. It stays the next in line: what comes meanwhile is for it, not for who came after.
+    /// The waker of the first in line, if it would otherwise sleep past what falls due at `next`; one that is on its
+    /// way will look at that too. It stays the next in line: what comes meanwhile is for it, not for who came after.
     pub(super) fn notify_of(&mut self, next: Option<Timestamp>) -> Option<Waker> {
         let next = next.filter(|next| *next < self.looks_at)?;
         let first = self.line.values().next().filter(|first| !first.notified)?;

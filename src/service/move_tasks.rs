@@ -267,8 +267,8 @@ impl Service {
     /// due, which may still move.
     ///
     /// # Errors
-    /// `InvalidParameterValue` for a handle that cannot be read (L26e), `ResourceNotFoundException` if its queue or task
-    /// is unknown or the task is not running (L26f-L26h).
+    /// `InvalidParameterValue` for a handle that cannot be read (L26e), `ResourceNotFoundException` if its queue or
+    /// task is unknown or the task is not running (L26f-L26h).
     ///
     /// # Source
     /// [`CancelMessageMoveTask`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CancelMessageMoveTask.html).
