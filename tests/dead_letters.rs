@@ -10,17 +10,10 @@ use {
         take_for, wait_for,
     },
     requeue::{
-        Clock, Entry, Fact, FactListener, ManualClock, MessageAttributeValue, Queue, QueueAttributes, QueueBuilder,
-        RedriveAllowPolicy, RedrivePolicy, SendMessage,
+        Clock, ManualClock, MessageAttributeValue, Queue, QueueAttributes, QueueBuilder, RedriveAllowPolicy,
+        RedrivePolicy, SendMessage,
     },
-    std::{
-        sync::{
-            Arc, Mutex, OnceLock,
-            atomic::{AtomicBool, Ordering},
-        },
-        thread,
-        time::Duration,
-    },
+    std::{thread, time::Duration},
 };
 
 fn dead_of(clock: &ManualClock) -> QueueBuilder {
@@ -384,78 +377,6 @@ fn an_arrival_wakes_a_long_poll_on_the_target() {
         assert!(receive(&jobs, 1).is_empty());
         assert_eq!(bodies(&poll.join().unwrap()), ["m"]);
     });
-}
-
-/// Receives from both queues while a message is on its way.
-#[derive(Clone, Default)]
-struct Watcher {
-    queues: Arc<OnceLock<(Queue, Queue)>>,
-    seen: Arc<Mutex<Vec<(usize, usize)>>>,
-}
-
-impl FactListener for Watcher {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
-        if matches!(entry.fact, Fact::Arrived { .. } | Fact::DeadLettered { .. }) {
-            let (jobs, dead) = self.queues.get().unwrap();
-            let found = (fail(jobs, 10), fail(dead, 10));
-            self.seen.lock().unwrap().push(found);
-        }
-    }
-}
-
-#[test]
-fn a_message_on_its_way_is_received_from_the_target_alone() {
-    // L17
-    let clock = ManualClock::default();
-    let watcher = Watcher::default();
-    let dead = dead_of(&clock).listener(watcher.clone()).build().unwrap();
-    let jobs = standard(&clock)
-        .dead_letter(&dead, 1)
-        .listener(watcher.clone())
-        .build()
-        .unwrap();
-    assert!(watcher.queues.set((jobs.clone(), dead)).is_ok());
-    jobs.send("m").unwrap();
-    fail(&jobs, 1);
-    assert!(receive(&jobs, 1).is_empty());
-    assert_eq!(*watcher.seen.lock().unwrap(), [(0, 1), (0, 1)]);
-}
-
-/// Deletes a dead-letter queue at the first fact after it was told to.
-#[derive(Clone)]
-struct Remover(Queue, Arc<AtomicBool>);
-
-impl FactListener for Remover {
-    fn on_fact(&self, _: &Arc<str>, _: &Entry) {
-        if self.1.swap(false, Ordering::Relaxed) {
-            self.0.delete_queue().unwrap();
-        }
-    }
-}
-
-#[test]
-fn a_message_whose_target_is_deleted_while_it_is_on_its_way_stays() {
-    // L9 L17: the facts of a receive are handed on before its dead letters leave
-    let clock = ManualClock::default();
-    for (dead, jobs) in [
-        (dead_of(&clock), standard(&clock)),
-        (fifo_dead_of(&clock), fifo(&clock)),
-    ] {
-        let dead = dead.build().unwrap();
-        let remover = Remover(dead.clone(), Arc::default());
-        let jobs = jobs.dead_letter(&dead, 1).listener(remover.clone()).build().unwrap();
-        jobs.send(in_group("g", "poison")).unwrap();
-        fail(&jobs, 1);
-        jobs.send(in_group("g", "next")).unwrap();
-        remover.1.store(true, Ordering::Relaxed);
-        assert_eq!(bodies(&receive(&jobs, 1)), ["next"]);
-        assert_eq!(counts(&jobs), [1, 1, 0]);
-        let messages = receive(&jobs, 10);
-        assert_eq!(
-            (bodies(&messages), messages[0].approximate_receive_count()),
-            (vec!["poison"], 2)
-        );
-    }
 }
 
 #[test]

@@ -4,7 +4,10 @@ mod common;
 
 use {
     common::{counts, fifo, in_group, receive, receive_for, secs, send_grouped, standard, take, take_for, wait_for},
-    requeue::{ManualClock, MessageAttributeValue, Metrics, MetricsReport, Queue, QueueBuilder, SendMessage},
+    requeue::{
+        ManualClock, MessageAttributeValue, Metrics, MetricsReport, Queue, QueueAttributes, QueueBuilder,
+        RedrivePolicy, SendMessage, Service, StartMessageMoveTask,
+    },
     std::time::Duration,
 };
 
@@ -142,6 +145,31 @@ fn a_dead_letter_is_not_sent_again_and_ages_from_its_move() {
     assert_eq!(target.approximate_number_of_messages_visible, 1);
     assert_eq!(target.approximate_age_of_oldest_message, Some(secs(7)));
     assert_eq!(source.approximate_age_of_oldest_message, None);
+}
+
+#[test]
+fn a_message_put_in_by_a_move_task_counts_as_sent() {
+    // L30
+    let (clock, metrics) = (ManualClock::default(), Metrics::new());
+    let service = Service::builder().clock(&clock).listener(metrics.clone()).build();
+    let dead = service.create_queue("dead", QueueAttributes::new()).unwrap();
+    let policy = QueueAttributes::new().redrive_policy(RedrivePolicy::new(dead.arn(), 1));
+    let jobs = service.create_queue("jobs", policy).unwrap();
+    jobs.send("m").unwrap();
+    receive_for(&jobs, 1, Duration::ZERO);
+    assert!(receive(&jobs, 1).is_empty());
+    service
+        .start_message_move_task(&StartMessageMoveTask::new(dead.arn()))
+        .unwrap();
+    let report = metrics.report(&jobs);
+    assert_eq!(report.number_of_messages_sent, 2);
+    assert_eq!(
+        (
+            report.number_of_messages_deleted,
+            metrics.report(&dead).number_of_messages_deleted
+        ),
+        (0, 0)
+    );
 }
 
 #[test]
