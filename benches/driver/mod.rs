@@ -1,8 +1,9 @@
 //! Runs entrants in turn and reports one against the others.
 //!
 //! A round runs every entrant once, and each round starts with another one, so that a machine that slows down
-//! slows all of them. A figure is the median of its rounds, a ratio the median of the rounds' own ratios: the two
-//! columns of nanoseconds need not divide to exactly the ratio beside them.
+//! slows all of them. Most rounds are over within a millisecond, so that what else runs disturbs few of them. A
+//! figure is the median of its rounds, a ratio the median of the rounds' own ratios: the two columns of nanoseconds
+//! need not divide to exactly the ratio beside them.
 
 /// How much work a run does.
 #[derive(Clone, Copy)]
