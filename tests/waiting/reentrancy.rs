@@ -2,7 +2,7 @@
 
 use {
     crate::{
-        common::{bodies, fifo, in_group, millis, receive, secs, standard, take_for},
+        common::{bodies, fifo, in_group, millis, receive, secs, send_grouped, standard, take_for},
         waiter::{Polled, Wakes, long_poll, within_patience},
     },
     requeue::{Budget, Clock, Entry, Fact, FactListener, ManualClock, Queue, QueueAttributes},
@@ -166,6 +166,57 @@ fn a_waker_that_a_sender_leaves_behind_may_drop_a_receive_of_the_queue() {
         assert!(poll(&mut task, Waker::noop()).is_pending());
         assert_eq!(jobs.waiting(), 0);
     });
+}
+
+fn panicking() -> Waker {
+    calling(|| panic::resume_unwind(Box::new("a waker's own panic")))
+}
+
+#[test]
+fn a_waker_that_panics_takes_nobody_elses_wake_and_no_fact() {
+    // One delete unlocks the group for a receiver and makes room for a sender.
+    let facts = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&facts);
+    let listener = Listener(move |entry: &Entry| log.lock().unwrap().push(entry.fact.clone()));
+    let jobs = fifo(&ManualClock::default())
+        .budget(Budget::new().messages(2))
+        .listener(listener);
+    let jobs = jobs.build().unwrap();
+    send_grouped(&jobs, ["g-1", "g-2"]);
+    let first = take_for(&jobs, secs(30));
+    let mut receiver = receiving(&jobs);
+    assert!(poll(&mut receiver, &panicking()).is_pending());
+    let owned = jobs.clone();
+    let mut sender = Polled::new(async move { owned.send_timeout_async(in_group("g", "g-3"), WAIT).await });
+    assert!(sender.poll().is_pending());
+    first.delete().unwrap();
+    assert_eq!(sender.wakes.count(), 1);
+    assert!(matches!(facts.lock().unwrap().last(), Some(Fact::Deleted { .. })));
+    assert!(poll(&mut receiver, Waker::noop()).is_ready());
+}
+
+#[test]
+fn a_waker_that_panics_does_not_keep_the_end_of_the_queue_from_the_others() {
+    let jobs = standard(&ManualClock::default()).build().unwrap();
+    let mut receiver = receiving(&jobs);
+    assert!(poll(&mut receiver, &panicking()).is_pending());
+    let mut other = long_poll(&jobs, |jobs| jobs.receive().wait_time(WAIT));
+    assert!(other.poll().is_pending());
+    jobs.delete_queue().unwrap();
+    assert_eq!(other.wakes.count(), 1);
+    assert!(other.poll().is_ready() && poll(&mut receiver, Waker::noop()).is_ready());
+}
+
+#[test]
+fn a_receiver_dropped_with_a_wake_for_one_whose_waker_panics_is_dropped_well() {
+    let jobs = standard(&ManualClock::default()).build().unwrap();
+    let mut first = long_poll(&jobs, |jobs| jobs.receive().wait_time(WAIT));
+    assert!(first.poll().is_pending());
+    let mut next = receiving(&jobs);
+    assert!(poll(&mut next, &panicking()).is_pending());
+    jobs.send("a").unwrap();
+    drop(first);
+    assert!(poll(&mut next, Waker::noop()).is_ready());
 }
 
 /// Calls back for each fact.
