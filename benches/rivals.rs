@@ -30,25 +30,25 @@
 //!
 //! # Figures
 //!
-//! 2026-11-22, two virtual processors of an AMD EPYC (family 25, model 17), Linux 6.18, glibc, rustc 1.95, with
+//! 2026-11-23, two virtual processors of an AMD EPYC (family 25, model 17), Linux 6.18, glibc, rustc 1.95, with some
 //! other work on the machine; nanoseconds per message, and the ratio to `crossbeam-channel`.
 //!
 //! | case | requeue | crossbeam-channel | ratio | limit |
 //! | --- | ---: | ---: | ---: | ---: |
-//! | `cycle` | 200 | 34 | 5.9 | 2.5 |
-//! | `batch_of_ten` | 170 | 45 | 3.9 | 1 |
-//! | `two_producers_two_consumers` | 509 | 228 | 2.2 | 2 |
-//! | `fill_and_drain_1000000` | 776 | 386 | 2.4 | 3 |
-//! | `fifo_1_group` | 621 | 35 | 18 | 4 |
-//! | `fifo_100_groups` | 655 | 35 | 19 | 4 |
-//! | `fifo_100000_groups` | 1,238 | 59 | 21 | 4 |
-//! | `in_flight_120000` | 203 | 34 | 5.9 | |
-//! | `delayed_1000000` | 203 | 35 | 5.9 | |
-//! | `backlog_1000000` | 211 | 50 | 4.3 | |
-//! | `backlog_growth`, against 1,000 | 209 | | 1.0 | 2 |
-//! | `wake_thread` | 17,081 | 16,535 | 1.04 | 1.5 |
+//! | `cycle` | 198 | 33 | 6.0 | 2.5 |
+//! | `batch_of_ten` | 170 | 42 | 4.1 | 1 |
+//! | `two_producers_two_consumers` | 377 | 114 | 3.3 | 2 |
+//! | `fill_and_drain_1000000` | 633 | 234 | 2.4 | 3 |
+//! | `fifo_1_group` | 757 | 34 | 20.6 | 4 |
+//! | `fifo_100_groups` | 777 | 36 | 20.9 | 4 |
+//! | `fifo_100000_groups` | 1,190 | 58 | 19.6 | 4 |
+//! | `in_flight_120000` | 204 | 34 | 6.0 | |
+//! | `delayed_1000000` | 201 | 33 | 6.0 | |
+//! | `backlog_1000000` | 211 | 52 | 4.1 | |
+//! | `backlog_growth`, against 1,000 | 210 | 209 | 1.01 | 2 |
+//! | `wake_thread` | 13,776 | 18,286 | 0.23 | 1.5 |
 //!
-//! The same in `hand-made`: `cycle` 94, `batch_of_ten` 98, `in_flight_120000` 236, `delayed_1000000` 379. Of the
+//! The same in `hand-made`: `cycle` 92, `batch_of_ten` 101, `in_flight_120000` 265, `delayed_1000000` 389. Of the
 //! 200 ns about 25 make and free the body, 12 the `Vec` of the receive, 15 are three locks, 10 the clock, 15 the check
 //! of the text; the rest is some 2,000 instructions spread over the steps. On FIFO half the time is two cache misses
 //! and the page faults for each deduplication id that has to be remembered.
