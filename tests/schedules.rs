@@ -6,7 +6,13 @@
 //! tests in those files must not run here: hence no test harness.
 //!
 //! `REQUEUE_SCHEDULES=100000 cargo test --release --test schedules` is the long run.
-#![allow(dead_code, unused, unreachable_pub, missing_docs, reason = "a part of the library, without its face")]
+#![allow(
+    dead_code,
+    unused,
+    unreachable_pub,
+    missing_docs,
+    reason = "a part of the library, without its face"
+)]
 
 #[path = "../src/attributes/mod.rs"]
 mod attributes;
@@ -31,7 +37,9 @@ mod time;
 
 fn main() {
     let asked_for = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let schedules = std::env::var("REQUEUE_SCHEDULES").ok().and_then(|number| number.parse().ok());
+    let schedules = std::env::var("REQUEUE_SCHEDULES")
+        .ok()
+        .and_then(|number| number.parse().ok());
     for (name, run) in runs::RUNS {
         if asked_for.as_ref().is_none_or(|part| name.contains(part.as_str())) {
             let schedules = schedules.unwrap_or(200);
