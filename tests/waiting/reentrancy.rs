@@ -348,6 +348,21 @@ fn a_listener_that_panics_with_something_that_panics_when_dropped_leaves_the_que
 }
 
 #[test]
+fn what_a_look_finds_expired_is_told_before_it_goes_to_sleep() {
+    // D37: nobody looked when it was due, and the long poll may take its twenty seconds
+    let (clock, facts) = (ManualClock::default(), Arc::new(Mutex::new(Vec::new())));
+    let log = Arc::clone(&facts);
+    let listener = Listener(move |entry: &Entry| log.lock().unwrap().push(entry.fact.clone()));
+    let jobs = standard(&clock).message_retention_period(secs(60)).listener(listener);
+    let jobs = jobs.build().unwrap();
+    jobs.send("a").unwrap();
+    clock.advance(secs(61));
+    let mut waiting = long_poll(&jobs, |jobs| jobs.receive().wait_time(WAIT));
+    assert!(waiting.poll().is_pending());
+    assert!(matches!(facts.lock().unwrap().last(), Some(Fact::Expired { .. })));
+}
+
+#[test]
 fn facts_are_never_dated_before_the_fact_before() {
     // D40: what a shorter retention ends was due earlier
     let clock = ManualClock::default();
