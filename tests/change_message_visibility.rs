@@ -40,8 +40,8 @@ fn assert_not_available(message: &Message) {
 #[track_caller]
 fn assert_beyond_cap(message: &Message, seconds: u64) {
     let text = format!(
-        "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is \
-         beyond the limit [43200 seconds]"
+        "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message \
+         is beyond the limit [43200 seconds]"
     );
     assert_refused!(message.change_visibility(secs(seconds)), "InvalidParameterValue", text);
 }
