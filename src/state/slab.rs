@@ -139,6 +139,7 @@ mod tests {
     fn a_removed_slot_is_used_again_before_the_slab_grows() {
         let mut slab = Slab::new();
         let slots: Vec<Slot> = (0..1000).map(|value| slab.insert(value)).collect();
+        assert_eq!(slab.chunks.len(), 1000_usize.div_ceil(CHUNK));
         slab.remove(slots[17]);
         slab.remove(slots[900]);
         assert_eq!(slab.get(slots[17]), None);
