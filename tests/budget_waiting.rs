@@ -463,7 +463,8 @@ fn a_sender_dropped_after_its_wake_passes_the_turn_on() {
         take(&jobs).delete().unwrap();
         assert_eq!(first.wakes.count(), 1);
         next.waits();
-        assert_eq!(counts(&jobs), [0, 0, 0]);
+        // A look that is no step of the queue: a step would wake the next in line too.
+        assert!(stored(&jobs).is_empty());
         drop(first);
         assert!(next.result().is_ok(), "{face:?}");
     }

@@ -95,26 +95,42 @@ fn a_waker_may_drop_another_receive_of_the_queue() {
 }
 
 /// A waker that owns a future, as the task of an executor does.
-struct Owner(#[expect(dead_code, reason = "held, to be dropped")] Mutex<Option<Task>>);
+struct Owner(Mutex<Task>);
 
 impl Wake for Owner {
     fn wake(self: Arc<Self>) {}
 }
 
-/// A waker whose last drop ends a receive that waits.
-fn owner_of_a_receive(queue: &Queue) -> Waker {
-    let mut owned = receiving(queue);
-    assert!(poll(&mut owned, Waker::noop()).is_pending());
-    Arc::new(Owner(Mutex::new(Some(owned)))).into()
+/// A waker whose last drop ends a receive, which waits once it is polled.
+fn owner_of_a_receive(queue: &Queue) -> Arc<Owner> {
+    Arc::new(Owner(Mutex::new(receiving(queue))))
+}
+
+fn begin_to_wait(owner: &Owner) {
+    assert!(poll(&mut owner.0.lock().unwrap(), Waker::noop()).is_pending());
+}
+
+/// A receive that waits under a waker whose last drop ends another, and which only the queue still holds: the clock
+/// has called it, in vain.
+fn last_in_line(clock: &ManualClock, jobs: &Queue) -> Task {
+    jobs.send("a").unwrap();
+    take_for(jobs, secs(5));
+    let (mut task, owner) = (receiving(jobs), owner_of_a_receive(jobs));
+    assert!(poll(&mut task, &Arc::clone(&owner).into()).is_pending());
+    begin_to_wait(&owner);
+    assert_eq!(jobs.waiting(), 2);
+    clock.advance(secs(5));
+    take_for(jobs, secs(60));
+    assert_eq!(Arc::strong_count(&owner), 2, "it is in line only");
+    task
 }
 
 #[test]
 fn a_waker_that_is_replaced_may_drop_another_receive_of_the_queue() {
     within_patience(|| {
-        let jobs = standard(&ManualClock::default()).build().unwrap();
-        let mut task = receiving(&jobs);
-        assert!(poll(&mut task, &owner_of_a_receive(&jobs)).is_pending());
-        assert_eq!(jobs.waiting(), 2);
+        let clock = ManualClock::default();
+        let jobs = standard(&clock).build().unwrap();
+        let mut task = last_in_line(&clock, &jobs);
         assert!(
             poll(&mut task, Waker::noop()).is_pending(),
             "in the hands of another task"
@@ -126,15 +142,13 @@ fn a_waker_that_is_replaced_may_drop_another_receive_of_the_queue() {
 #[test]
 fn a_waker_that_leaves_the_line_may_drop_another_receive_of_the_queue() {
     within_patience(|| {
-        let jobs = standard(&ManualClock::default()).build().unwrap();
-        let mut task = receiving(&jobs);
-        assert!(poll(&mut task, &owner_of_a_receive(&jobs)).is_pending());
-        drop(task);
+        let clock = ManualClock::default();
+        let jobs = standard(&clock).build().unwrap();
+        drop(last_in_line(&clock, &jobs));
         assert_eq!(jobs.waiting(), 0);
 
-        let mut task = receiving(&jobs);
-        assert!(poll(&mut task, &owner_of_a_receive(&jobs)).is_pending());
-        jobs.send("a").unwrap();
+        let mut task = last_in_line(&clock, &jobs);
+        jobs.send("b").unwrap();
         assert!(poll(&mut task, Waker::noop()).is_ready());
         assert_eq!(jobs.waiting(), 0);
     });
@@ -145,7 +159,10 @@ fn a_waker_that_ends_with_the_queue_may_drop_another_receive_of_it() {
     within_patience(|| {
         let jobs = standard(&ManualClock::default()).build().unwrap();
         let mut task = receiving(&jobs);
-        assert!(poll(&mut task, &owner_of_a_receive(&jobs)).is_pending());
+        let owner = owner_of_a_receive(&jobs);
+        assert!(poll(&mut task, &Arc::clone(&owner).into()).is_pending());
+        begin_to_wait(&owner);
+        drop(owner);
         jobs.delete_queue().unwrap();
         assert_eq!(jobs.waiting(), 0);
         assert!(poll(&mut task, Waker::noop()).is_ready());
@@ -155,16 +172,32 @@ fn a_waker_that_ends_with_the_queue_may_drop_another_receive_of_it() {
 #[test]
 fn a_waker_that_a_sender_leaves_behind_may_drop_a_receive_of_the_queue() {
     within_patience(|| {
-        let budget = Budget::new().messages(1);
-        let jobs = standard(&ManualClock::default()).budget(budget).build().unwrap();
-        let waker = owner_of_a_receive(&jobs);
-        jobs.send("a").unwrap();
-        let owned = jobs.clone();
-        let mut task: Task = Box::pin(async move { drop(owned.send_timeout_async("b", WAIT).await) });
-        assert!(poll(&mut task, &waker).is_pending());
-        drop(waker);
-        assert!(poll(&mut task, Waker::noop()).is_pending());
-        assert_eq!(jobs.waiting(), 0);
+        let clock = ManualClock::default();
+        let jobs = standard(&clock)
+            .budget(Budget::new().messages(1))
+            .message_retention_period(secs(60));
+        let jobs = jobs.build().unwrap();
+        for leaves in [false, true] {
+            jobs.send("a").unwrap();
+            take_for(&jobs, secs(3_600));
+            let owner = owner_of_a_receive(&jobs);
+            begin_to_wait(&owner);
+            let owned = jobs.clone();
+            let mut task: Task = Box::pin(async move { drop(owned.send_timeout_async("b", secs(1_000)).await) });
+            assert!(poll(&mut task, &Arc::clone(&owner).into()).is_pending());
+            // The clock calls the waker at the expiry, and another takes the room.
+            clock.advance(secs(60));
+            jobs.send("c").unwrap();
+            assert_eq!((jobs.waiting(), Arc::strong_count(&owner)), (1, 2));
+            drop(owner);
+            if leaves {
+                drop(task);
+            } else {
+                assert!(poll(&mut task, Waker::noop()).is_pending());
+            }
+            assert_eq!(jobs.waiting(), 0);
+            clock.advance(secs(60));
+        }
     });
 }
 
