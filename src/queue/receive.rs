@@ -320,8 +320,7 @@ impl Look<'_> {
         waker: Waker,
     ) -> Timestamp {
         let Core { state, receivers, .. } = &mut *core;
-        let before = receivers.park(&mut self.ticket, waker, 0);
-        let until = receivers.looks_again(self.ticket, deadline, state.next_deadline());
+        let (until, before) = receivers.park(&mut self.ticket, waker, 0, deadline, state.next_deadline());
         self.inner.leave(core);
         drop(before);
         until

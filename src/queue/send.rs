@@ -378,8 +378,8 @@ impl Attempt for Admission<'_> {
         let result = match core.admit(self.inner, now, message) {
             Err(full) if now < deadline => {
                 let Core { state, senders, .. } = &mut *core;
-                let before = senders.park(&mut self.ticket, waker(), full.message.content.size_bytes());
-                let until = senders.looks_again(self.ticket, deadline, state.next_expiry());
+                let (size, expiry) = (full.message.content.size_bytes(), state.next_expiry());
+                let (until, before) = senders.park(&mut self.ticket, waker(), size, deadline, expiry);
                 self.message = Some(Ok(full.message));
                 self.inner.leave(core);
                 drop(before);

@@ -13,6 +13,8 @@ struct Waiter {
     waker: Waker,
     /// Woken and not yet back: it will look by itself, so the next event wakes the next in line.
     notified: bool,
+    /// When it will look unasked.
+    until: Timestamp,
     /// How large the message of a sender is.
     size: usize,
 }
@@ -23,15 +25,13 @@ struct Waiter {
 /// with it: a future may be dropped between its wake and its poll.
 ///
 /// What falls due by itself is looked at by the first in line only, so that a thousand sleepers are not woken by one
-/// deadline.
+/// deadline; and whoever becomes the first is woken for that only if it would sleep longer.
 #[derive(Debug)]
 pub(super) struct Waiters {
     line: BTreeMap<Ticket, Waiter>,
     issued: Ticket,
     /// Everybody in line before this place has been notified.
     asleep_from: Ticket,
-    /// When the first in line looks by itself, its own deadline aside.
-    looks_at: Timestamp,
 }
 
 impl Waiters {
@@ -40,7 +40,6 @@ impl Waiters {
             line: BTreeMap::new(),
             issued: 0,
             asleep_from: 0,
-            looks_at: Timestamp::MAX,
         }
     }
 
@@ -53,44 +52,37 @@ impl Waiters {
         self.line.len()
     }
 
-    /// Puts the caller in line, or back to sleep in the place it has.
+    /// Puts the caller in line, or back to sleep in the place it has; answers when it has to look again unasked: at its
+    /// `deadline`, the first in line also when the `next` thing falls due.
     ///
-    /// Answers with the waker it had there, to be dropped with the lock released: that may run code of an executor.
-    pub(super) fn park(&mut self, ticket: &mut Option<Ticket>, waker: Waker, size: usize) -> Option<Waker> {
+    /// The waker it had in line comes back to be dropped with the lock released: that may run code of an executor.
+    pub(super) fn park(
+        &mut self,
+        ticket: &mut Option<Ticket>,
+        waker: Waker,
+        size: usize,
+        deadline: Timestamp,
+        next: Option<Timestamp>,
+    ) -> (Timestamp, Option<Waker>) {
         let number = *ticket.get_or_insert_with(|| {
             self.issued += 1;
             self.issued
         });
         self.asleep_from = self.asleep_from.min(number);
+        let is_first = self.line.keys().next().is_none_or(|first| number <= *first);
+        let until = next.filter(|_| is_first).map_or(deadline, |next| next.min(deadline));
         let waiter = Waiter {
             waker,
             notified: false,
+            until,
             size,
         };
-        self.line.insert(number, waiter).map(|before| before.waker)
+        let before = self.line.insert(number, waiter);
+        (until, before.map(|before| before.waker))
     }
 
-    /// When a caller who has just parked looks again unasked: at `deadline`, the first in line also at `next`.
-    pub(super) fn looks_again(
-        &mut self,
-        ticket: Option<Ticket>,
-        deadline: Timestamp,
-        next: Option<Timestamp>,
-    ) -> Timestamp {
-        if !self.is_first(ticket) {
-            return deadline;
-        }
-        self.looks_at = next.unwrap_or(Timestamp::MAX);
-        deadline.min(self.looks_at)
-    }
-
-    /// Takes the caller out of line; what falls due is then for the next in line to look at.
-    ///
-    /// Answers with its waker, to be dropped with the lock released.
+    /// Takes the caller out of line. Its waker comes back to be dropped with the lock released.
     pub(super) fn leave(&mut self, ticket: &mut Option<Ticket>) -> Option<Waker> {
-        if self.is_first(*ticket) {
-            self.looks_at = Timestamp::MAX;
-        }
         let waiter = self.line.remove(&ticket.take()?)?;
         Some(waiter.waker)
     }
@@ -122,9 +114,10 @@ impl Waiters {
     /// The waker of the first in line, if it would otherwise sleep past what falls due at `next`; one that is on its
     /// way will look at that too. It stays the next in line: what comes meanwhile is for it, not for who came after.
     pub(super) fn notify_of(&mut self, next: Option<Timestamp>) -> Option<Waker> {
-        let next = next.filter(|next| *next < self.looks_at)?;
-        let first = self.line.values().next().filter(|first| !first.notified)?;
-        self.looks_at = next;
+        let next = next?;
+        let mut line = self.line.values_mut();
+        let first = line.next().filter(|first| !first.notified && next < first.until)?;
+        first.until = next;
         Some(first.waker.clone())
     }
 
@@ -132,11 +125,6 @@ impl Waiters {
     pub(super) fn notify_all(&mut self) -> impl Iterator<Item = Waker> + use<> {
         let line = std::mem::take(&mut self.line);
         line.into_values().map(|waiter| waiter.waker)
-    }
-
-    /// Whether this ticket has waited longest.
-    fn is_first(&self, ticket: Option<Ticket>) -> bool {
-        ticket.is_some() && self.line.keys().next().copied() == ticket
     }
 }
 
@@ -161,6 +149,7 @@ mod tests {
         }
     }
 
+    #[derive(Default)]
     struct Waiting {
         count: Arc<Count>,
         ticket: Option<Ticket>,
@@ -168,16 +157,21 @@ mod tests {
 
     impl Waiting {
         fn park(waiters: &mut Waiters, size: usize) -> Self {
-            let mut waiting = Self {
-                count: Arc::default(),
-                ticket: None,
-            };
+            let mut waiting = Self::default();
             waiting.park_again(waiters, size);
             waiting
         }
 
         fn park_again(&mut self, waiters: &mut Waiters, size: usize) {
-            let _ = waiters.park(&mut self.ticket, Arc::clone(&self.count).into(), size);
+            let waker = Arc::clone(&self.count).into();
+            let _ = waiters.park(&mut self.ticket, waker, size, Timestamp::MAX, None);
+        }
+
+        /// Parks as a receiver, and says when it looks again.
+        fn park_until(&mut self, waiters: &mut Waiters, deadline: u64, next: u64) -> Option<Timestamp> {
+            let waker = Arc::clone(&self.count).into();
+            let deadline = Timestamp::from_millis(deadline);
+            Some(waiters.park(&mut self.ticket, waker, 0, deadline, at(next)).0)
         }
 
         fn wakes(&self) -> usize {
@@ -230,21 +224,29 @@ mod tests {
     #[test]
     fn only_the_first_in_line_looks_at_what_falls_due() {
         let mut waiters = Waiters::new();
-        let [mut first, second] = [0, 0].map(|size| Waiting::park(&mut waiters, size));
-        assert_eq!(waiters.looks_again(first.ticket, Timestamp::MAX, at(5)), at(5).unwrap());
-        assert_eq!(
-            waiters.looks_again(second.ticket, Timestamp::MAX, at(5)),
-            Timestamp::MAX
-        );
+        let [mut first, mut second] = [Waiting::default(), Waiting::default()];
+        assert_eq!(first.park_until(&mut waiters, 9, 5), at(5));
+        assert_eq!(second.park_until(&mut waiters, 9, 5), at(9));
+        assert_eq!(first.park_until(&mut waiters, 4, 5), at(4), "in its old place");
+        assert_eq!(first.park_until(&mut waiters, 9, 5), at(5));
         assert!(waiters.notify_of(at(5)).is_none() && waiters.notify_of(None).is_none());
         waiters.notify_of(at(4)).into_iter().for_each(Waker::wake);
         assert!(waiters.notify_of(at(4)).is_none(), "it knows");
         waiters.notify_next().into_iter().for_each(Waker::wake);
         assert_eq!(wakes([&first, &second]), [2, 0], "it is still the next in line");
         assert!(waiters.notify_of(at(3)).is_none(), "it is on its way");
+    }
+
+    #[test]
+    fn who_becomes_the_first_in_line_is_woken_only_for_what_it_would_sleep_past() {
+        let mut waiters = Waiters::new();
+        let [mut first, mut second] = [Waiting::default(), Waiting::default()];
+        first.park_until(&mut waiters, 9, 5);
+        second.park_until(&mut waiters, 7, 5);
         let _ = waiters.leave(&mut first.ticket);
-        waiters.notify_of(at(5)).into_iter().for_each(Waker::wake);
-        assert_eq!(wakes([&first, &second]), [2, 1], "who left is never notified");
+        assert!(waiters.notify_of(at(7)).is_none());
+        waiters.notify_of(at(6)).into_iter().for_each(Waker::wake);
+        assert_eq!(wakes([&first, &second]), [0, 1], "who left is never notified");
     }
 
     #[test]

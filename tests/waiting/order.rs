@@ -102,7 +102,10 @@ fn one_message_is_for_one_of_all_who_wait() {
 #[test]
 fn who_is_woken_to_watch_a_timeout_is_still_the_next_in_line() {
     // D12: the first receives, and so begins a timeout; the second is woken for that, and then there is a message.
-    let jobs = standard(&ManualClock::default()).build().unwrap();
+    let jobs = standard(&ManualClock::default())
+        .visibility_timeout(secs(5))
+        .build()
+        .unwrap();
     let mut line = futures(&jobs, 3);
     jobs.send("a").unwrap();
     assert_eq!(line[0].poll(), Poll::Ready(one("a")));
