@@ -5,7 +5,8 @@ use {
     crate::{attributes::DeduplicationScope, message::MessageId, time::Timestamp},
     foldhash::fast::RandomState,
     std::{
-        collections::{HashMap, VecDeque, hash_map},
+        collections::{HashMap, VecDeque},
+        hash::BuildHasher,
         sync::Arc,
         time::Duration,
     },
@@ -16,17 +17,23 @@ use {
 pub(crate) struct Original {
     pub(crate) message_id: MessageId,
     pub(crate) sequence: u64,
-    group: Arc<str>,
-    id: Arc<str>,
     forgotten_at: Timestamp,
+    hash: u64,
+    /// The place of the entry before this one with the same hash; a place that no entry has if there is none.
+    earlier: u64,
+    /// Where its text begins: the group, and the id behind it.
+    text: u64,
+    group_len: u32,
+    id_len: u32,
 }
 
-/// The group is part of the key only while the scope is the message group.
-type Key = (Option<Arc<str>>, Arc<str>);
+/// The `earlier` of the first entry with its hash.
+const NO_PLACE: u64 = u64::MAX;
 
 /// Accepted sends of the deduplication interval (F7-F17).
 ///
-/// Every entry keeps group and id, so that a change of scope can index the memory anew (F16).
+/// Every entry keeps group and id, so that a change of scope can index the memory anew (F16). The group is part of the
+/// key only while the scope is the message group. Keys with the same hash are told apart by their texts.
 #[derive(Debug)]
 pub(crate) struct Deduplication {
     scope: DeduplicationScope,
@@ -35,8 +42,11 @@ pub(crate) struct Deduplication {
     /// In order of acceptance; `dropped` counts those that have left at the front.
     entries: VecDeque<Original>,
     dropped: u64,
-    /// For each key the place, counted from the first entry ever, of the send accepted last.
-    index: HashMap<Key, u64, RandomState>,
+    /// The texts of the entries in the same order; `text_dropped` counts the bytes that have left at the front.
+    texts: VecDeque<u8>,
+    text_dropped: u64,
+    /// For each hash of a key the place, counted from the first entry ever, of the send accepted last.
+    latest: HashMap<u64, u64, RandomState>,
 }
 
 impl Deduplication {
@@ -46,66 +56,117 @@ impl Deduplication {
             pending: None,
             entries: VecDeque::new(),
             dropped: 0,
-            index: HashMap::default(),
+            texts: VecDeque::new(),
+            text_dropped: 0,
+            latest: HashMap::default(),
         }
     }
 
     /// Forgets what is due and lets a change of scope act whose time has come.
+    #[inline]
     pub(crate) fn advance(&mut self, now: Timestamp) {
         while self.entries.front().is_some_and(|it| it.forgotten_at <= now) {
-            if let Some(entry) = self.entries.pop_front() {
-                let key = self.key(&entry.group, &entry.id);
-                if self.index.get(&key) == Some(&self.dropped) {
-                    self.index.remove(&key);
-                }
-                self.dropped += 1;
-            }
+            self.forget_first();
         }
-        if let Some((at, scope)) = self.pending {
-            if at <= now {
-                self.pending = None;
-                self.scope = scope;
-                let places = (self.dropped..).zip(&self.entries);
-                self.index = places.map(|(place, it)| (self.key(&it.group, &it.id), place)).collect();
-            }
+        if let Some((_, scope)) = self.pending.filter(|&(at, _)| at <= now) {
+            self.pending = None;
+            self.scope = scope;
+            self.index_anew();
         }
     }
 
-    pub(crate) fn original(&self, group: &Arc<str>, id: &Arc<str>) -> Option<&Original> {
-        let place = *self.index.get(&self.key(group, id))?;
-        self.at(place)
+    fn forget_first(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            if self.latest.get(&entry.hash) == Some(&self.dropped) {
+                self.latest.remove(&entry.hash);
+            }
+            self.dropped += 1;
+            self.texts.drain(..entry.group_len as usize + entry.id_len as usize);
+            self.text_dropped += u64::from(entry.group_len) + u64::from(entry.id_len);
+        }
+    }
+
+    fn index_anew(&mut self) {
+        self.latest.clear();
+        let mut texts = &*self.texts.make_contiguous();
+        for (place, entry) in (self.dropped..).zip(&mut self.entries) {
+            let (group, rest) = texts.split_at(entry.group_len as usize);
+            let (id, rest) = rest.split_at(entry.id_len as usize);
+            texts = rest;
+            entry.hash = hash(self.latest.hasher(), self.scope, group, id);
+            entry.earlier = self.latest.insert(entry.hash, place).unwrap_or(NO_PLACE);
+        }
+    }
+
+    pub(crate) fn original(&self, group: &str, id: &str) -> Option<&Original> {
+        let hash = hash(self.latest.hasher(), self.scope, group.as_bytes(), id.as_bytes());
+        self.at(self.find(hash, group, id)?)
     }
 
     /// Remembers a send, or answers with the one that it repeats.
     pub(crate) fn remember(
         &mut self,
-        group: &Arc<str>,
-        id: &Arc<str>,
+        group: &str,
+        id: &str,
         message_id: MessageId,
         sequence: u64,
         forgotten_at: Timestamp,
     ) -> Option<&Original> {
-        match self.index.entry(self.key(group, id)) {
-            hash_map::Entry::Occupied(entry) => {
-                let place = *entry.get();
-                self.at(place)
-            }
-            hash_map::Entry::Vacant(entry) => {
-                entry.insert(self.dropped + self.entries.len() as u64);
-                self.entries.push_back(Original {
-                    message_id,
-                    sequence,
-                    group: Arc::clone(group),
-                    id: Arc::clone(id),
-                    forgotten_at,
-                });
-                None
-            }
+        let hash = hash(self.latest.hasher(), self.scope, group.as_bytes(), id.as_bytes());
+        if let Some(place) = self.find(hash, group, id) {
+            return self.at(place);
         }
+        self.push(hash, group, id, message_id, sequence, forgotten_at);
+        None
+    }
+
+    fn push(
+        &mut self,
+        hash: u64,
+        group: &str,
+        id: &str,
+        message_id: MessageId,
+        sequence: u64,
+        forgotten_at: Timestamp,
+    ) {
+        let place = self.dropped + self.entries.len() as u64;
+        self.entries.push_back(Original {
+            message_id,
+            sequence,
+            forgotten_at,
+            hash,
+            earlier: self.latest.insert(hash, place).unwrap_or(NO_PLACE),
+            text: self.text_dropped + self.texts.len() as u64,
+            group_len: length(group),
+            id_len: length(id),
+        });
+        self.texts.extend(group.as_bytes());
+        self.texts.extend(id.as_bytes());
+    }
+
+    /// The place of the latest entry with this key.
+    fn find(&self, hash: u64, group: &str, id: &str) -> Option<u64> {
+        let mut place = *self.latest.get(&hash)?;
+        while let Some(entry) = self.at(place) {
+            if self.has_key(entry, group, id) {
+                return Some(place);
+            }
+            place = entry.earlier;
+        }
+        None
     }
 
     fn at(&self, place: u64) -> Option<&Original> {
-        self.entries.get(usize::try_from(place - self.dropped).ok()?)
+        let index = place.checked_sub(self.dropped)?;
+        self.entries.get(usize::try_from(index).ok()?)
+    }
+
+    fn has_key(&self, entry: &Original, group: &str, id: &str) -> bool {
+        let start = (entry.text - self.text_dropped) as usize;
+        let middle = start + entry.group_len as usize;
+        let end = middle + entry.id_len as usize;
+        let is = |range, text: &str| self.texts.range(range).eq(text.as_bytes());
+        is(middle..end, id) && (self.scope == DeduplicationScope::Queue || is(start..middle, group))
     }
 
     /// The queue's attribute says `scope`; it acts from `at` (F16).
@@ -114,15 +175,22 @@ impl Deduplication {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.index.clear();
-        self.dropped = 0;
+        *self = Self {
+            pending: self.pending,
+            ..Self::new(self.scope)
+        };
     }
+}
 
-    fn key(&self, group: &Arc<str>, id: &Arc<str>) -> Key {
-        let group = (self.scope == DeduplicationScope::MessageGroup).then(|| Arc::clone(group));
-        (group, Arc::clone(id))
+fn hash(hasher: &RandomState, scope: DeduplicationScope, group: &[u8], id: &[u8]) -> u64 {
+    match scope {
+        DeduplicationScope::MessageGroup => hasher.hash_one((group, id)),
+        DeduplicationScope::Queue => hasher.hash_one(id),
     }
+}
+
+fn length(id: &str) -> u32 {
+    u32::try_from(id.len()).expect("invariant: an id is shorter than 4 GiB")
 }
 
 /// A message as one receive handed it out.
@@ -164,5 +232,36 @@ impl Attempts {
             self.by_id.insert(Arc::clone(id), (now, handed));
             self.in_order.push_back((now, Arc::clone(id)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(memory: &mut Deduplication, hash: u64, id: &str, sequence: u64) {
+        let at = Timestamp::from_millis(sequence);
+        memory.push(hash, "group", id, MessageId::from_random(0), sequence, at);
+    }
+
+    fn found(memory: &Deduplication, hash: u64, id: &str) -> Option<u64> {
+        memory.at(memory.find(hash, "group", id)?).map(|it| it.sequence)
+    }
+
+    #[test]
+    fn keys_with_one_hash_are_told_apart() {
+        let mut memory = Deduplication::new(DeduplicationScope::Queue);
+        for (id, sequence) in [("a", 1), ("bb", 2), ("cc", 3)] {
+            push(&mut memory, 7, id, sequence);
+        }
+        let sequences = |memory: &Deduplication| ["a", "bb", "cc", "dd", "c"].map(|id| found(memory, 7, id));
+        assert_eq!(sequences(&memory), [Some(1), Some(2), Some(3), None, None]);
+        memory.advance(Timestamp::from_millis(1));
+        assert_eq!(sequences(&memory), [None, Some(2), Some(3), None, None]);
+        memory.advance(Timestamp::from_millis(2));
+        push(&mut memory, 7, "a", 4);
+        assert_eq!(sequences(&memory), [Some(4), None, Some(3), None, None]);
+        memory.advance(Timestamp::from_millis(4));
+        assert!(memory.latest.is_empty() && memory.texts.is_empty());
     }
 }

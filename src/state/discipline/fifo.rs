@@ -6,6 +6,7 @@ use {
         record::{ByGroupOrder, BySequence, Phase, Record, Records},
         slab::{Slab, Slot},
     },
+    crate::message::Content,
     foldhash::fast::RandomState,
     std::{
         collections::{HashMap, VecDeque},
@@ -74,20 +75,27 @@ impl Fifo {
     }
 
     pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
-        let id = records[slot].content.group_id().cloned().unwrap_or_default();
-        let groups = &mut self.groups;
-        let group = *self.by_id.entry(id).or_insert_with_key(|id| {
-            groups.insert(Group {
-                id: Arc::clone(id),
-                messages: Lane::new(),
-                in_flight: 0,
-                idle: false,
-                available_since: None,
-                by_availability: Links::NONE,
-            })
-        });
+        let group = self.group_of(&records[slot].content);
         records[slot].group = group;
         self.groups[group].messages.insert(records, slot);
+    }
+
+    fn group_of(&mut self, content: &Content) -> Slot {
+        let id = content.group_id();
+        if let Some(&group) = self.by_id.get(id.map_or("", |id| &**id)) {
+            return group;
+        }
+        let id = id.cloned().unwrap_or_default();
+        let group = self.groups.insert(Group {
+            id: Arc::clone(&id),
+            messages: Lane::new(),
+            in_flight: 0,
+            idle: false,
+            available_since: None,
+            by_availability: Links::NONE,
+        });
+        self.by_id.insert(id, group);
+        group
     }
 
     /// The message is about to leave the queue; it is not visible any more. The last one takes its group along, though
