@@ -237,6 +237,10 @@ impl SendMessage {
         Self { content, delay }
     }
 
+    pub(crate) fn into_parts(self) -> (Content, Option<Duration>) {
+        (self.content, self.delay)
+    }
+
     fn extras_mut(&mut self) -> &mut Extras {
         Arc::make_mut(self.content.extras.get_or_insert_default())
     }

@@ -1,24 +1,24 @@
-//! The one way from a [`SendMessage`] to the [`Content`] that a queue keeps.
+//! What a queue checks of a [`SendMessage`] before it keeps the content.
 use super::check::{check_attributes, check_trace_header, is_text};
-use super::{Content, Extras, SendMessage};
+use super::{Extras, SendMessage};
 use crate::error::{InvalidParameterValue, InvalidReason, MissingParameter, SendError, check};
 use crate::limits::Limits;
 use std::time::Duration;
 
 impl SendMessage {
-    /// What a queue keeps of this message and the delay it asks for, or why the queue refuses it. On FIFO zero asks for
-    /// nothing (D34).
+    /// The delay that this message asks of a queue, or why the queue refuses it. On FIFO zero asks for nothing (D34).
     ///
     /// Checks M1 to M25, F1 to F4, D32 and D34 in the order of X11: what is missing (body, on FIFO the group), ranges
     /// and alphabets (delay, then group before deduplication id as in F5), what the type of queue forbids, and last
     /// the message itself (body, size, attributes, trace header). Not checked is F8, for which the queue's state
     /// counts.
-    pub(crate) fn parse(
-        self,
+    #[inline]
+    pub(crate) fn check(
+        &self,
         limits: &Limits,
         maximum_message_size: usize,
         fifo: bool,
-    ) -> Result<(Content, Option<Duration>), SendError> {
+    ) -> Result<Option<Duration>, SendError> {
         let Self { content, delay } = self;
         if content.body.is_empty() {
             return Err(MissingParameter::new("MessageBody").into());
@@ -48,7 +48,7 @@ impl SendMessage {
         if let Some(extras) = &content.extras {
             extras.check_attributes(limits)?;
         }
-        Ok((content, delay.filter(|_| !fifo)))
+        Ok(delay.filter(|_| !fifo))
     }
 }
 
@@ -85,13 +85,15 @@ impl Extras {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{MessageAttributeValue, MessageAttributes};
+    use crate::message::{Content, MessageAttributeValue, MessageAttributes};
     use std::sync::Arc;
 
     const SIZE: usize = 1_024;
 
     fn parse(message: impl Into<SendMessage>, fifo: bool) -> Result<(Content, Option<Duration>), SendError> {
-        message.into().parse(&Limits::aws(), SIZE, fifo)
+        let message = message.into();
+        let delay = message.check(&Limits::aws(), SIZE, fifo)?;
+        Ok((message.content, delay))
     }
 
     /// What is wrong with `message` on a standard queue: code and text.

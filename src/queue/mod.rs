@@ -159,10 +159,14 @@ impl Inner {
 
     /// Ends a step: releases the lock, wakes who has something to do, and hands on the facts of the step.
     #[inline]
-    fn leave(&self, mut core: MutexGuard<'_, Core>) {
-        if core.receivers.is_empty() && core.senders.is_empty() && !core.has_facts() {
-            return;
+    fn leave(&self, core: MutexGuard<'_, Core>) {
+        if !core.receivers.is_empty() || !core.senders.is_empty() || core.has_facts() {
+            self.leave_and_tell(core);
         }
+    }
+
+    #[inline(never)]
+    fn leave_and_tell(&self, mut core: MutexGuard<'_, Core>) {
         let receiver = if core.receivers.is_empty() {
             None
         } else {

@@ -190,7 +190,7 @@ impl<'queue> Receive<'queue> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn blocking(self) -> Result<Vec<Message>, ReceiveError> {
-        block_on(self.check()?)
+        block_on(&mut self.check()?)
     }
 
     /// Parameter ranges, in the order of SQS's model (X11).
@@ -249,15 +249,15 @@ impl Attempt for Look<'_> {
                 .unwrap_or_else(|| core.state.settings().receive_message_wait_time);
             let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(wait));
             self.long_poll |= deadline > now;
-            let received = self.receive(&mut core, now);
-            let departures = std::mem::take(&mut core.effects.departures);
+            let mut received = self.receive(&mut core, now);
+            let departing = core.effects.departures.len();
             let empty = received.as_ref().is_ok_and(Vec::is_empty);
-            if empty && departures.is_empty() && now < deadline {
+            if empty && departing == 0 && now < deadline {
                 return Step::Wait(self.wait_in_line(core, deadline, waker()));
             }
             // A long poll goes on waiting, and no poll ends on a full load of departures: selection goes on (L7).
-            let again = empty && (now < deadline || departures.len() >= DEPARTURES_AT_ONCE);
-            let route = core.route.clone().filter(|_| !departures.is_empty());
+            let again = empty && (now < deadline || departing >= DEPARTURES_AT_ONCE);
+            let transfer = (departing > 0).then(|| (core.route.clone(), std::mem::take(&mut core.effects.departures)));
             let mut waker = None;
             if !again {
                 if empty {
@@ -270,11 +270,14 @@ impl Attempt for Look<'_> {
             }
             self.inner.leave(core);
             drop(waker);
-            if !departures.is_empty() {
+            if let Some((route, departures)) = transfer {
                 self.inner.transfer(route.as_ref(), &departures);
             }
             if !again {
-                return Step::Done(received.map(|messages| self.select_attributes(messages)));
+                if let (Ok(messages), Some(names)) = (&mut received, &self.request.attribute_names) {
+                    messages.iter_mut().for_each(|message| message.keep_attributes(names));
+                }
+                return Step::Done(received);
             }
         }
     }
@@ -324,13 +327,6 @@ impl Look<'_> {
         self.inner.leave(core);
         drop(before);
         until
-    }
-
-    fn select_attributes(&self, mut messages: Vec<Message>) -> Vec<Message> {
-        if let Some(names) = &self.request.attribute_names {
-            messages.iter_mut().for_each(|message| message.keep_attributes(names));
-        }
-        messages
     }
 }
 

@@ -105,7 +105,7 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send_timeout(&self, message: impl Into<SendMessage>, wait: Duration) -> Result<Sent, SendError> {
-        block_on(Admission::new(&self.inner, message.into(), wait))
+        block_on(&mut Admission::new(&self.inner, message.into(), wait))
     }
 
     /// [`send_timeout`](Self::send_timeout) as a future; dropping it sends nothing.
@@ -252,32 +252,30 @@ impl Inner {
     /// Everything that can be said of a message without the lock; of the faults of a message for a deleted queue only
     /// a missing parameter comes first (X11).
     fn parse(&self, message: SendMessage) -> Result<Parsed, SendError> {
-        let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
-        let delay_given = message.get_delay();
-        let parsed = message.parse(&self.limits, maximum_message_size, self.fifo);
-        let parsed = parsed.and_then(|(content, delay)| {
-            let id_given = !self.fifo || content.deduplication_id().is_some();
-            let content = if id_given {
-                content
-            } else {
-                self.with_computed_id(content)?
-            };
-            Ok(Parsed {
-                content,
-                delay,
-                delay_given,
-                id_given,
-            })
-        });
-        parsed.map_err(|error| match error {
+        let unless_gone = |error| match error {
             SendError::MissingParameter(_) => error,
             _ if self.is_gone() => SendError::QueueDoesNotExist,
             _ => error,
+        };
+        let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
+        let delay = message
+            .check(&self.limits, maximum_message_size, self.fifo)
+            .map_err(unless_gone)?;
+        let (mut content, delay_given) = message.into_parts();
+        let id_given = !self.fifo || content.deduplication_id().is_some();
+        if !id_given {
+            content = self.with_computed_id(&content).map_err(unless_gone)?;
+        }
+        Ok(Parsed {
+            content,
+            delay,
+            delay_given,
+            id_given,
         })
     }
 
     /// Gives a FIFO message without a deduplication id one by its content (F7, F8).
-    fn with_computed_id(&self, content: Content) -> Result<Content, SendError> {
+    fn with_computed_id(&self, content: &Content) -> Result<Content, SendError> {
         if !self.content_based_deduplication.load(Ordering::Relaxed) {
             return Err(InvalidParameterValue::NoDeduplicationId.into());
         }

@@ -32,7 +32,7 @@ pub(super) trait Attempt {
 }
 
 /// Blocks the calling thread until the attempt is done.
-pub(super) fn block_on<A: Attempt>(mut attempt: A) -> A::Output {
+pub(super) fn block_on<A: Attempt>(attempt: &mut A) -> A::Output {
     let mut parker = None;
     loop {
         match attempt.attempt(&mut || parker.get_or_insert_with(Parker::new).waker()) {

@@ -65,21 +65,22 @@ impl<K: LaneKind> Lane<K> {
 
     #[inline]
     pub(crate) fn insert(&mut self, nodes: &mut Slab<K::Node>, slot: Slot) {
-        let key = K::key(&nodes[slot]);
-        if self.tail != NO_SLOT && key < K::key(&nodes[self.tail]) {
-            *K::links_mut(&mut nodes[slot]) = Links::IN_TREE;
-            self.strays.insert((key, slot));
-            return;
+        if self.tail == NO_SLOT {
+            self.head = slot;
+        } else {
+            let key = K::key(&nodes[slot]);
+            let tail = &mut nodes[self.tail];
+            if key < K::key(tail) {
+                *K::links_mut(&mut nodes[slot]) = Links::IN_TREE;
+                self.strays.insert((key, slot));
+                return;
+            }
+            K::links_mut(tail).next = slot;
         }
         *K::links_mut(&mut nodes[slot]) = Links {
             previous: self.tail,
             next: NO_SLOT,
         };
-        if self.tail == NO_SLOT {
-            self.head = slot;
-        } else {
-            K::links_mut(&mut nodes[self.tail]).next = slot;
-        }
         self.tail = slot;
     }
 

@@ -150,8 +150,7 @@ impl Tenants {
     /// A reception that began at `received_at` ended; `slot` is [`NO_SLOT`] for a message without a group id.
     pub(super) fn reception_ended(&mut self, slot: Slot, received_at: Timestamp, now: Timestamp) {
         let second = now.as_secs();
-        let span = now.saturating_duration_since(received_at);
-        let milliseconds = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = now.as_millis().saturating_sub(received_at.as_millis());
         self.total.add(second, milliseconds);
         if slot == NO_SLOT {
             return;
