@@ -232,13 +232,16 @@ impl SendMessage {
         self.content.size_bytes()
     }
 
-    /// Undoes [`parse`](Self::parse), for a message that is handed back.
-    pub(crate) fn from_parts(content: Content, delay: Option<Duration>) -> Self {
-        Self { content, delay }
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
     }
 
     pub(crate) fn into_parts(self) -> (Content, Option<Duration>) {
         (self.content, self.delay)
+    }
+
+    pub(crate) fn set_deduplication_id(&mut self, id: Option<Arc<str>>) {
+        self.extras_mut().deduplication_id = id;
     }
 
     fn extras_mut(&mut self) -> &mut Extras {

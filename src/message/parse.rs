@@ -3,22 +3,16 @@ use super::check::{check_attributes, check_trace_header, is_text};
 use super::{Extras, SendMessage};
 use crate::error::{InvalidParameterValue, InvalidReason, MissingParameter, SendError, check};
 use crate::limits::Limits;
-use std::time::Duration;
 
 impl SendMessage {
-    /// The delay that this message asks of a queue, or why the queue refuses it. On FIFO zero asks for nothing (D34).
+    /// Whether a queue takes this message, or why not.
     ///
     /// Checks M1 to M25, F1 to F4, D32 and D34 in the order of X11: what is missing (body, on FIFO the group), ranges
     /// and alphabets (delay, then group before deduplication id as in F5), what the type of queue forbids, and last
     /// the message itself (body, size, attributes, trace header). Not checked is F8, for which the queue's state
     /// counts.
     #[inline]
-    pub(crate) fn check(
-        &self,
-        limits: &Limits,
-        maximum_message_size: usize,
-        fifo: bool,
-    ) -> Result<Option<Duration>, SendError> {
+    pub(crate) fn check(&self, limits: &Limits, maximum_message_size: usize, fifo: bool) -> Result<(), SendError> {
         let Self { content, delay } = self;
         if content.body.is_empty() {
             return Err(MissingParameter::new("MessageBody").into());
@@ -48,7 +42,7 @@ impl SendMessage {
         if let Some(extras) = &content.extras {
             extras.check_attributes(limits)?;
         }
-        Ok(delay.filter(|_| !fifo))
+        Ok(())
     }
 }
 
@@ -87,13 +81,14 @@ mod tests {
     use super::*;
     use crate::message::{Content, MessageAttributeValue, MessageAttributes};
     use std::sync::Arc;
+    use std::time::Duration;
 
     const SIZE: usize = 1_024;
 
-    fn parse(message: impl Into<SendMessage>, fifo: bool) -> Result<(Content, Option<Duration>), SendError> {
+    fn parse(message: impl Into<SendMessage>, fifo: bool) -> Result<Content, SendError> {
         let message = message.into();
-        let delay = message.check(&Limits::aws(), SIZE, fifo)?;
-        Ok((message.content, delay))
+        message.check(&Limits::aws(), SIZE, fifo)?;
+        Ok(message.content)
     }
 
     /// What is wrong with `message` on a standard queue: code and text.
@@ -109,8 +104,8 @@ mod tests {
     #[test]
     fn a_plain_message_shares_its_body_and_has_no_extras() {
         let body: Arc<str> = "order-17".into();
-        let (content, delay) = parse(Arc::clone(&body), false).unwrap();
-        assert!(Arc::ptr_eq(content.body(), &body) && content.extras.is_none() && delay.is_none());
+        let content = parse(Arc::clone(&body), false).unwrap();
+        assert!(Arc::ptr_eq(content.body(), &body) && content.extras.is_none());
     }
 
     #[test]
@@ -135,7 +130,7 @@ mod tests {
     fn a_body_is_kept_byte_for_byte() {
         // M4 M5
         for body in ["a\r\nb\rc\nd\t", "{\"broken", "\u{fffd}\u{7f}\u{85}\u{1fffe}", " "] {
-            assert_eq!(&**parse(body, false).unwrap().0.body(), body);
+            assert_eq!(&**parse(body, false).unwrap().body(), body);
         }
     }
 
@@ -309,7 +304,7 @@ mod tests {
             refused(with("k", MessageAttributeValue::number("twelve"))).0,
             "InvalidParameterValue"
         );
-        let (content, _) = parse(with("k", MessageAttributeValue::number("+0012.50")), false).unwrap();
+        let content = parse(with("k", MessageAttributeValue::number("+0012.50")), false).unwrap();
         assert_eq!(content.attributes().get("k").unwrap().string_value(), Some("+0012.50"));
     }
 
@@ -360,7 +355,7 @@ mod tests {
              Reason: The request includes a parameter that is not valid for this queue type."
         );
         let tenant = SendMessage::new("x").message_group_id("g");
-        assert_eq!(parse(tenant, false).unwrap().0.group_id().map(AsRef::as_ref), Some("g"));
+        assert_eq!(parse(tenant, false).unwrap().group_id().map(AsRef::as_ref), Some("g"));
     }
 
     #[test]
@@ -369,10 +364,10 @@ mod tests {
         let delayed = |delay| SendMessage::new("x").delay(delay);
         let grouped = |delay| delayed(delay).message_group_id("g");
         let (second, sliver) = (Duration::from_secs(1), Duration::from_nanos(999_999));
-        assert_eq!(parse(delayed(second + sliver), false).unwrap().1, Some(second));
-        assert_eq!(parse(delayed(Duration::ZERO), false).unwrap().1, Some(Duration::ZERO));
-        assert_eq!(parse(grouped(Duration::ZERO), true).unwrap().1, None);
-        assert_eq!(parse(grouped(sliver), true).unwrap().1, None);
+        assert!(parse(delayed(900 * second + sliver), false).is_ok());
+        assert!(parse(delayed(Duration::ZERO), false).is_ok());
+        assert!(parse(grouped(Duration::ZERO), true).is_ok());
+        assert!(parse(grouped(sliver), true).is_ok());
         assert_eq!(
             parse(grouped(2 * second), true).unwrap_err().to_string(),
             "Value 2 for parameter DelaySeconds is invalid. \
@@ -416,12 +411,5 @@ mod tests {
         message = message.attributes(MessageAttributes::new());
         assert!(complaint(&message).contains("(system)"));
         assert!(parse(message.aws_trace_header("Root=1"), true).is_ok());
-    }
-
-    #[test]
-    fn a_message_comes_back_whole_from_its_parts() {
-        let message = with("k", MessageAttributeValue::string("v")).delay(Duration::from_secs(1));
-        let (content, delay) = parse(message.clone(), false).unwrap();
-        assert_eq!(SendMessage::from_parts(content, delay), message);
     }
 }

@@ -296,12 +296,9 @@ impl Look<'_> {
             attempt_id: self.request.attempt_id.as_ref(),
             redrive,
         };
-        let most = request.max_messages.min(state.len());
-        let mut messages = Vec::new();
+        let visible = state.counts().approximate_number_of_messages;
+        let mut messages = Vec::with_capacity(request.max_messages.min(visible));
         let outcome = state.receive(now, &request, effects, &mut |delivery| {
-            if messages.capacity() == 0 {
-                messages = Vec::with_capacity(most);
-            }
             messages.push(Message::new(self.inner, delivery));
         });
         match outcome {

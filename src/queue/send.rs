@@ -10,7 +10,7 @@ use {
     crate::{
         clock::Clock,
         error::{BudgetLimit, InvalidParameterValue, MissingParameter, SendBatchError, SendError},
-        message::{Content, MessageId, SendMessage, SequenceNumber},
+        message::{MessageId, SendMessage, SequenceNumber},
         state::Incoming,
         time::Timestamp,
     },
@@ -61,12 +61,13 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {
-        let parsed = self.inner.parse(message.into())?;
+        let mut message = message.into();
+        let id_computed = self.inner.prepare(&mut message)?;
         let now = self.inner.clock.now();
         let mut core = self.inner.enter().ok_or(SendError::QueueDoesNotExist)?;
-        let sent = core.admit(&self.inner, now, parsed);
+        let sent = core.admit(&self.inner, now, message);
         self.inner.leave(core);
-        sent.map_err(SendError::from)
+        sent.map_err(|full| full.into_error(id_computed))
     }
 
     /// [`send`](Self::send) for an async caller.
@@ -173,12 +174,18 @@ impl Queue {
         check_distinct(entries.iter().map(|entry| &entry.id), &inner.limits)?;
         inner.check_batch_ids(&entries)?;
         // Boxed, an error leaves each entry the size it has, and the list is changed in place.
-        let parse = |entry: SendBatchEntry| (entry.id, inner.parse(entry.message).map_err(Box::new));
-        let parsed: Vec<_> = entries.into_iter().map(parse).collect();
+        let prepare = |SendBatchEntry { id, mut message }| match inner.prepare(&mut message) {
+            Ok(_) => (id, Ok(message)),
+            Err(error) => (id, Err(Box::new(error))),
+        };
+        let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
         let now = inner.clock.now();
         let mut core = inner.enter().ok_or(SendBatchError::QueueDoesNotExist)?;
-        let result = run(parsed, |message| {
-            let admit = |message| core.admit(inner, now, message).map_err(|full| Box::new(full.into()));
+        let result = run(prepared, |message| {
+            let admit = |message| {
+                core.admit(inner, now, message)
+                    .map_err(|full| Box::new(full.into_error(false)))
+            };
             message.and_then(admit).map_err(|error: Box<SendError>| {
                 let error = error.in_batch();
                 (error.code(), error.to_string())
@@ -209,78 +216,55 @@ impl Queue {
     }
 }
 
-/// A message that has passed every check that needs no lock.
-struct Parsed {
-    content: Content,
-    delay: Option<Duration>,
-    /// The delay and whether the deduplication id were the sender's own: what comes back is what was sent.
-    delay_given: Option<Duration>,
-    id_given: bool,
-}
-
-impl Parsed {
-    fn into_message(self) -> SendMessage {
-        let content = if self.id_given {
-            self.content
-        } else {
-            self.content.with_extras(|extras| extras.deduplication_id = None)
-        };
-        SendMessage::from_parts(content, self.delay_given)
-    }
-}
-
 /// There is no room for a message.
 struct Full {
-    message: Parsed,
+    message: SendMessage,
     messages: usize,
     bytes: usize,
     limit: BudgetLimit,
 }
 
-impl From<Full> for SendError {
-    fn from(full: Full) -> Self {
-        Self::QueueFull {
-            message: Box::new(full.message.into_message()),
-            messages: full.messages,
-            bytes: full.bytes,
-            limit: full.limit,
+impl Full {
+    /// What comes back is what was sent, without an id that was computed.
+    fn into_error(mut self, id_computed: bool) -> SendError {
+        if id_computed {
+            self.message.set_deduplication_id(None);
+        }
+        SendError::QueueFull {
+            message: Box::new(self.message),
+            messages: self.messages,
+            bytes: self.bytes,
+            limit: self.limit,
         }
     }
 }
 
 impl Inner {
-    /// Everything that can be said of a message without the lock; of the faults of a message for a deleted queue only
-    /// a missing parameter comes first (X11).
-    fn parse(&self, message: SendMessage) -> Result<Parsed, SendError> {
-        let unless_gone = |error| match error {
+    /// Checks everything that can be said of a message without the lock, and gives a FIFO message without a
+    /// deduplication id one by its content (F7, F8); says whether it did. Of the faults of a message for a deleted queue
+    /// only a missing parameter comes first (X11).
+    fn prepare(&self, message: &mut SendMessage) -> Result<bool, SendError> {
+        let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
+        let checked = message.check(&self.limits, maximum_message_size, self.fifo);
+        let prepared = checked.and_then(|()| self.compute_missing_id(message));
+        prepared.map_err(|error| match error {
             SendError::MissingParameter(_) => error,
             _ if self.is_gone() => SendError::QueueDoesNotExist,
             _ => error,
-        };
-        let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
-        let delay = message
-            .check(&self.limits, maximum_message_size, self.fifo)
-            .map_err(unless_gone)?;
-        let (mut content, delay_given) = message.into_parts();
-        let id_given = !self.fifo || content.deduplication_id().is_some();
-        if !id_given {
-            content = self.with_computed_id(&content).map_err(unless_gone)?;
-        }
-        Ok(Parsed {
-            content,
-            delay,
-            delay_given,
-            id_given,
         })
     }
 
-    /// Gives a FIFO message without a deduplication id one by its content (F7, F8).
-    fn with_computed_id(&self, content: &Content) -> Result<Content, SendError> {
+    #[inline]
+    fn compute_missing_id(&self, message: &mut SendMessage) -> Result<bool, SendError> {
+        if !self.fifo || message.get_message_deduplication_id().is_some() {
+            return Ok(false);
+        }
         if !self.content_based_deduplication.load(Ordering::Relaxed) {
             return Err(InvalidParameterValue::NoDeduplicationId.into());
         }
-        let id = data_encoding::HEXLOWER.encode(&Sha256::digest(content.body().as_bytes()));
-        Ok(content.with_extras(|extras| extras.deduplication_id = Some(id.into())))
+        let id = data_encoding::HEXLOWER.encode(&Sha256::digest(message.body().as_bytes()));
+        message.set_deduplication_id(Some(id.into()));
+        Ok(true)
     }
 
     /// In a batch a missing id fails the whole call, under another code than in a single send (M36).
@@ -303,12 +287,12 @@ impl Inner {
 
 impl Core {
     /// Stores the message if the budget has room for it; a repeated send needs none.
-    fn admit(&mut self, inner: &Inner, now: Timestamp, message: Parsed) -> Result<Sent, Full> {
+    fn admit(&mut self, inner: &Inner, now: Timestamp, message: SendMessage) -> Result<Sent, Full> {
         if inner.budget != super::Budget::new() {
             self.state.advance(now, &mut self.effects);
             let (messages, bytes) = (self.state.len(), self.state.bytes());
-            if let Some(limit) = inner.budget.broken_by(messages, bytes, message.content.size_bytes()) {
-                if !inner.fifo || !self.state.is_repeated(&message.content) {
+            if let Some(limit) = inner.budget.broken_by(messages, bytes, message.size_bytes()) {
+                if !inner.fifo || !self.state.is_repeated(message.content()) {
                     return Err(Full {
                         message,
                         messages,
@@ -318,11 +302,11 @@ impl Core {
                 }
             }
         }
-        let message_id = self.draw_message_id();
+        let (content, delay) = message.into_parts();
         let incoming = Incoming {
-            message_id,
-            content: message.content,
-            delay: message.delay,
+            message_id: self.draw_message_id(),
+            content,
+            delay,
         };
         let accepted = self.state.send(now, incoming, &mut self.effects);
         Ok(Sent {
@@ -336,17 +320,20 @@ impl Core {
 struct Admission<'queue> {
     inner: &'queue Arc<Inner>,
     /// Taken by the attempt that ends it.
-    message: Option<Result<Parsed, SendError>>,
+    message: Option<Result<SendMessage, SendError>>,
+    id_computed: bool,
     wait: Duration,
     deadline: Option<Timestamp>,
     ticket: Option<Ticket>,
 }
 
 impl<'queue> Admission<'queue> {
-    fn new(inner: &'queue Arc<Inner>, message: SendMessage, wait: Duration) -> Self {
+    fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration) -> Self {
+        let prepared = inner.prepare(&mut message);
         Self {
             inner,
-            message: Some(inner.parse(message)),
+            id_computed: prepared == Ok(true),
+            message: Some(prepared.map(|_| message)),
             wait,
             deadline: None,
             ticket: None,
@@ -376,7 +363,7 @@ impl Attempt for Admission<'_> {
         let result = match core.admit(self.inner, now, message) {
             Err(full) if now < deadline => {
                 let Core { state, senders, .. } = &mut *core;
-                let (size, expiry) = (full.message.content.size_bytes(), state.next_expiry());
+                let (size, expiry) = (full.message.size_bytes(), state.next_expiry());
                 let (until, before) = senders.park(&mut self.ticket, waker(), size, deadline, expiry);
                 self.message = Some(Ok(full.message));
                 self.inner.leave(core);
@@ -388,7 +375,7 @@ impl Attempt for Admission<'_> {
         let waker = core.senders.leave(&mut self.ticket);
         self.inner.leave(core);
         drop(waker);
-        Step::Done(result.map_err(SendError::from))
+        Step::Done(result.map_err(|full| full.into_error(self.id_computed)))
     }
 }
 
