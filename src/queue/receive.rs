@@ -14,6 +14,7 @@ use {
     },
     rand::Rng,
     std::{
+        borrow::Borrow,
         fmt,
         future::{Future, IntoFuture},
         pin::Pin,
@@ -189,12 +190,13 @@ impl<'queue> Receive<'queue> {
     /// assert_eq!(jobs.receive().max_messages(11).blocking().unwrap_err().code(), "InvalidParameterValue");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn blocking(self) -> Result<Vec<Message>, ReceiveError> {
-        block_on(&mut self.check()?)
+    pub fn blocking(mut self) -> Result<Vec<Message>, ReceiveError> {
+        self.check()?;
+        block_on(&mut Look::new(self.inner, &self.request))
     }
 
     /// Parameter ranges, in the order of SQS's model (X11).
-    fn check(mut self) -> Result<Look<'queue>, ReceiveError> {
+    fn check(&mut self) -> Result<(), ReceiveError> {
         let (request, limits) = (&mut self.request, &self.inner.limits);
         if self.inner.is_gone() {
             return Err(ReceiveError::QueueDoesNotExist);
@@ -209,27 +211,33 @@ impl<'queue> Receive<'queue> {
         if let Some(id) = request.attempt_id.as_ref().filter(|_| self.inner.fifo) {
             check::check_id("ReceiveRequestAttemptId", id, limits)?;
         }
-        Ok(Look {
-            inner: self.inner,
-            request: self.request,
-            deadline: None,
-            long_poll: false,
-            ticket: None,
-        })
+        Ok(())
     }
 }
 
 /// A receive under way.
-struct Look<'queue> {
+struct Look<'queue, R: Borrow<Request>> {
     inner: &'queue Arc<Inner>,
-    request: Request,
+    request: R,
     /// When the wait is over; decided by the first look.
     deadline: Option<Timestamp>,
     long_poll: bool,
     ticket: Option<Ticket>,
 }
 
-impl Attempt for Look<'_> {
+impl<'queue, R: Borrow<Request>> Look<'queue, R> {
+    const fn new(inner: &'queue Arc<Inner>, request: R) -> Self {
+        Self {
+            inner,
+            request,
+            deadline: None,
+            long_poll: false,
+            ticket: None,
+        }
+    }
+}
+
+impl<R: Borrow<Request>> Attempt for Look<'_, R> {
     type Output = Result<Vec<Message>, ReceiveError>;
 
     fn clock(&self) -> &dyn Clock {
@@ -245,6 +253,7 @@ impl Attempt for Look<'_> {
             };
             let wait = self
                 .request
+                .borrow()
                 .wait_time
                 .unwrap_or_else(|| core.state.settings().receive_message_wait_time);
             let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(wait));
@@ -274,7 +283,7 @@ impl Attempt for Look<'_> {
                 self.inner.transfer(route.as_ref(), &departures);
             }
             if !again {
-                if let (Ok(messages), Some(names)) = (&mut received, &self.request.attribute_names) {
+                if let (Ok(messages), Some(names)) = (&mut received, &self.request.borrow().attribute_names) {
                     messages.iter_mut().for_each(|message| message.keep_attributes(names));
                 }
                 return Step::Done(received);
@@ -283,17 +292,18 @@ impl Attempt for Look<'_> {
     }
 }
 
-impl Look<'_> {
+impl<R: Borrow<Request>> Look<'_, R> {
     fn receive(&self, core: &mut Core, now: Timestamp) -> Result<Vec<Message>, ReceiveError> {
         let chance = core.chance.next_u64();
         let redrive = core.route.as_ref().is_some_and(|route| route.target().is_some());
         let Core { state, effects, .. } = core;
+        let asked = self.request.borrow();
         let request = ReceiveRequest {
-            max_messages: self.request.max_messages,
-            visibility_timeout: self.request.visibility_timeout,
+            max_messages: asked.max_messages,
+            visibility_timeout: asked.visibility_timeout,
             long_poll: self.long_poll,
             chance,
-            attempt_id: self.request.attempt_id.as_ref(),
+            attempt_id: asked.attempt_id.as_ref(),
             redrive,
         };
         let visible = state.counts().approximate_number_of_messages;
@@ -304,7 +314,7 @@ impl Look<'_> {
         match outcome {
             Ok(()) => Ok(messages),
             Err(Refusal::NotRetryable) => {
-                let id = self.request.attempt_id.as_deref().unwrap_or_default();
+                let id = asked.attempt_id.as_deref().unwrap_or_default();
                 let reason = InvalidReason::NotRetryable;
                 Err(InvalidParameterValue::of("ReceiveRequestAttemptId", id, reason).into())
             }
@@ -327,7 +337,7 @@ impl Look<'_> {
     }
 }
 
-impl Drop for Look<'_> {
+impl<R: Borrow<Request>> Drop for Look<'_, R> {
     /// A receiver that gives up passes its wake on: nothing it would have received stays hidden from the others.
     fn drop(&mut self) {
         if self.ticket.is_some() {
@@ -345,7 +355,7 @@ impl Drop for Look<'_> {
 /// than necessary for a message whose timeout ends meanwhile.
 #[must_use = "futures do nothing unless polled"]
 pub struct ReceiveFuture<'queue> {
-    state: Result<Waiting<Look<'queue>>, Option<ReceiveError>>,
+    state: Result<Waiting<Look<'queue, Request>>, Option<ReceiveError>>,
 }
 
 impl Future for ReceiveFuture<'_> {
@@ -369,9 +379,11 @@ impl<'queue> IntoFuture for Receive<'queue> {
     type Output = Result<Vec<Message>, ReceiveError>;
     type IntoFuture = ReceiveFuture<'queue>;
 
-    fn into_future(self) -> ReceiveFuture<'queue> {
+    fn into_future(mut self) -> ReceiveFuture<'queue> {
+        let checked = self.check();
+        let look = |()| Waiting::new(Look::new(self.inner, self.request));
         ReceiveFuture {
-            state: self.check().map(Waiting::new).map_err(Some),
+            state: checked.map(look).map_err(Some),
         }
     }
 }
