@@ -18,7 +18,7 @@ pub(crate) struct Original {
     pub(crate) message_id: MessageId,
     pub(crate) sequence: u64,
     forgotten_at: Timestamp,
-    hash: u64,
+    hash: u32,
     /// The place of the entry before this one with the same hash; a place that no entry has if there is none.
     earlier: u64,
     /// Where its text begins: the group, and the id behind it.
@@ -45,8 +45,9 @@ pub(crate) struct Deduplication {
     /// The texts of the entries in the same order; `text_dropped` counts the bytes that have left at the front.
     texts: VecDeque<u8>,
     text_dropped: u64,
-    /// For each hash of a key the place, counted from the first entry ever, of the send accepted last.
-    latest: HashMap<u64, u64, RandomState>,
+    /// For each hash of a key the place, counted from the first entry ever, of the send accepted last. Half of a place
+    /// tells it from all others that are remembered.
+    latest: HashMap<u32, u32, RandomState>,
 }
 
 impl Deduplication {
@@ -77,7 +78,7 @@ impl Deduplication {
 
     fn forget_first(&mut self) {
         if let Some(entry) = self.entries.pop_front() {
-            if self.latest.get(&entry.hash) == Some(&self.dropped) {
+            if self.latest.get(&entry.hash) == Some(&half(self.dropped)) {
                 self.latest.remove(&entry.hash);
             }
             self.dropped += 1;
@@ -94,7 +95,8 @@ impl Deduplication {
             let (id, rest) = rest.split_at(entry.id_len as usize);
             texts = rest;
             entry.hash = hash(self.latest.hasher(), self.scope, group, id);
-            entry.earlier = self.latest.insert(entry.hash, place).unwrap_or(NO_PLACE);
+            let earlier = self.latest.insert(entry.hash, half(place));
+            entry.earlier = earlier.map_or(NO_PLACE, |earlier| whole(earlier, self.dropped));
         }
     }
 
@@ -122,20 +124,25 @@ impl Deduplication {
 
     fn push(
         &mut self,
-        hash: u64,
+        hash: u32,
         group: &str,
         id: &str,
         message_id: MessageId,
         sequence: u64,
         forgotten_at: Timestamp,
     ) {
+        assert!(
+            self.entries.len() < u32::MAX as usize,
+            "invariant: fewer than 2^32 sends are remembered"
+        );
         let place = self.dropped + self.entries.len() as u64;
+        let earlier = self.latest.insert(hash, half(place));
         self.entries.push_back(Original {
             message_id,
             sequence,
             forgotten_at,
             hash,
-            earlier: self.latest.insert(hash, place).unwrap_or(NO_PLACE),
+            earlier: earlier.map_or(NO_PLACE, |earlier| whole(earlier, self.dropped)),
             text: self.text_dropped + self.texts.len() as u64,
             group_len: length(group),
             id_len: length(id),
@@ -145,8 +152,8 @@ impl Deduplication {
     }
 
     /// The place of the latest entry with this key.
-    fn find(&self, hash: u64, group: &str, id: &str) -> Option<u64> {
-        let mut place = *self.latest.get(&hash)?;
+    fn find(&self, hash: u32, group: &str, id: &str) -> Option<u64> {
+        let mut place = whole(*self.latest.get(&hash)?, self.dropped);
         while let Some(entry) = self.at(place) {
             if self.has_key(entry, group, id) {
                 return Some(place);
@@ -182,11 +189,21 @@ impl Deduplication {
     }
 }
 
-fn hash(hasher: &RandomState, scope: DeduplicationScope, group: &[u8], id: &[u8]) -> u64 {
-    match scope {
+const fn half(place: u64) -> u32 {
+    place as u32
+}
+
+/// The place at or after `first` that has this half.
+const fn whole(half: u32, first: u64) -> u64 {
+    first + half.wrapping_sub(first as u32) as u64
+}
+
+fn hash(hasher: &RandomState, scope: DeduplicationScope, group: &[u8], id: &[u8]) -> u32 {
+    let hash = match scope {
         DeduplicationScope::MessageGroup => hasher.hash_one((group, id)),
         DeduplicationScope::Queue => hasher.hash_one(id),
-    }
+    };
+    hash as u32
 }
 
 fn length(id: &str) -> u32 {
@@ -239,13 +256,22 @@ impl Attempts {
 mod tests {
     use super::*;
 
-    fn push(memory: &mut Deduplication, hash: u64, id: &str, sequence: u64) {
+    fn push(memory: &mut Deduplication, hash: u32, id: &str, sequence: u64) {
         let at = Timestamp::from_millis(sequence);
         memory.push(hash, "group", id, MessageId::from_random(0), sequence, at);
     }
 
-    fn found(memory: &Deduplication, hash: u64, id: &str) -> Option<u64> {
+    fn found(memory: &Deduplication, hash: u32, id: &str) -> Option<u64> {
         memory.at(memory.find(hash, "group", id)?).map(|it| it.sequence)
+    }
+
+    #[test]
+    fn half_a_place_is_enough_near_the_first() {
+        for first in [0, 1, (1 << 32) - 1, 1 << 32, (7 << 32) + 5] {
+            for place in [first, first + 1, first + (1 << 32) - 1] {
+                assert_eq!(whole(half(place), first), place);
+            }
+        }
     }
 
     #[test]
