@@ -217,6 +217,17 @@ fn the_sent_timestamp_is_that_of_the_send_and_not_of_the_end_of_the_delay() {
 }
 
 #[test]
+fn a_delay_counts_whole_milliseconds() {
+    // X1
+    let clock = ManualClock::default();
+    let jobs = standard(&clock).build().unwrap();
+    let until = clock.now().saturating_add(secs(10));
+    jobs.send(delayed("m", secs(10) + Duration::from_nanos(999_999)))
+        .unwrap();
+    assert_eq!(jobs.snapshot().messages[0].phase, MessagePhase::Delayed { until });
+}
+
+#[test]
 fn the_delay_of_a_message_beats_that_of_its_queue() {
     // D33
     let clock = ManualClock::default();

@@ -298,6 +298,7 @@ pub(super) fn run<E, T>(
     result
 }
 
+#[inline]
 fn name(id: EntryId, place: usize) -> Cow<'static, str> {
     const PLACES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
     id.unwrap_or_else(|| {
