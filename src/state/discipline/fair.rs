@@ -255,3 +255,58 @@ fn exceeds_share(part: u64, whole: u64, limits: &Limits) -> bool {
     let per_mille = (limits.noisy_share * 1000.0).round().clamp(0.0, 1000.0) as u128;
     u128::from(part) * 1000 > u128::from(whole) * per_mille
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_millis(1_000 * second)
+    }
+
+    /// A tenant whose message was processed for one second.
+    fn processed(tenants: &mut Tenants, id: &str, second: u64) -> Slot {
+        let slot = tenants.join(&id.into());
+        tenants.reception_began(slot);
+        tenants.reception_ended(slot, at(second - 1), at(second));
+        slot
+    }
+
+    #[test]
+    fn the_orders_hold_only_tenants_with_something_to_count() {
+        let mut tenants = Tenants::new(1, SECOND);
+        let slot = tenants.join(&"tenant".into());
+        tenants.reception_began(slot);
+        tenants.reception_ended(slot, at(1), at(1));
+        assert!(tenants.by_in_flight.is_empty() && tenants.by_processing.is_empty());
+        tenants.reception_began(slot);
+        tenants.reception_ended(slot, at(1), at(2));
+        assert_eq!((tenants.by_in_flight.len(), tenants.by_processing.len()), (0, 1));
+        tenants.slide(at(3));
+        assert!(tenants.by_processing.is_empty());
+    }
+
+    #[test]
+    fn one_second_is_one_entry_of_a_window() {
+        let mut window = Window::default();
+        assert_eq!(
+            [(1, 5), (1, 7), (2, 1)].map(|(second, spent)| window.add(second, spent)),
+            [true, false, true]
+        );
+        assert_eq!(window.seconds, [(1, 12), (2, 1)]);
+    }
+
+    #[test]
+    fn tenants_that_left_are_swept_away_and_those_that_stay_are_not() {
+        let mut tenants = Tenants::new(1, SECOND);
+        processed(&mut tenants, "stays", 1);
+        let others: Vec<Slot> = (0..200).map(|id| processed(&mut tenants, &id.to_string(), 1)).collect();
+        assert_eq!(tenants.seconds.len(), 201, "nobody has left");
+        others.into_iter().for_each(|slot| tenants.leave(slot));
+        processed(&mut tenants, "comes", 2);
+        assert_eq!(tenants.seconds.len(), 2);
+        assert_eq!(tenants.by_processing.len(), 2);
+    }
+}

@@ -203,3 +203,50 @@ impl Fifo {
         *self = Self::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        message::{MessageId, SendMessage},
+        time::Timestamp,
+    };
+
+    fn admit(fifo: &mut Fifo, records: &mut Records, group: &str) -> Slot {
+        let (content, _) = SendMessage::new("x").message_group_id(group).into_parts();
+        let phase = Phase::Visible { since: 0 };
+        let record = Record::new(MessageId::from_random(0), content, Timestamp::ZERO, phase);
+        let slot = records.insert(record);
+        fifo.admit(records, slot);
+        slot
+    }
+
+    #[test]
+    fn so_many_empty_groups_are_kept_and_no_more() {
+        let (mut fifo, mut records) = (Fifo::new(), Records::new());
+        for group in 0..2 * IDLE_GROUPS {
+            let slot = admit(&mut fifo, &mut records, &group.to_string());
+            fifo.release(&mut records, slot);
+            records.remove(slot);
+            let kept = IDLE_GROUPS.min(group + 1);
+            assert_eq!(
+                (fifo.groups.len(), fifo.by_id.len(), fifo.idle.len()),
+                (kept, kept, kept)
+            );
+        }
+    }
+
+    #[test]
+    fn a_group_is_idle_once_and_only_when_it_is_empty() {
+        let (mut fifo, mut records) = (Fifo::new(), Records::new());
+        let slots = [(); 2].map(|()| admit(&mut fifo, &mut records, "group"));
+        for (slot, idle) in slots.into_iter().zip([0, 1]) {
+            fifo.release(&mut records, slot);
+            records.remove(slot);
+            assert_eq!(fifo.idle.len(), idle);
+        }
+        let again = admit(&mut fifo, &mut records, "group");
+        fifo.release(&mut records, again);
+        assert_eq!((fifo.idle.len(), fifo.groups.len()), (1, 1));
+    }
+}
