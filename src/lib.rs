@@ -8,6 +8,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attributes;
+#[cfg(feature = "aws-protocol")]
+pub mod aws;
 mod clock;
 mod error;
 pub mod guide;

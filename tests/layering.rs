@@ -24,6 +24,7 @@ const STAIRS: &[&[&str]] = &[
     &["clock"],
     &["queue"],
     &["service"],
+    &["aws"],
 ];
 
 /// Documentation only; it may point anywhere.

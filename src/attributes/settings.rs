@@ -50,7 +50,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub(super) const KMS_DATA_KEY_REUSE_PERIOD: Duration = Duration::from_secs(300);
+    pub(crate) const KMS_DATA_KEY_REUSE_PERIOD: Duration = Duration::from_secs(300);
 
     /// A standard queue that sets nothing; a default beyond `limits` is brought back to them. Timestamps are zero.
     ///

@@ -89,6 +89,30 @@ pub enum InvalidMessageAttribute {
         /// Whether it is a system attribute.
         system: bool,
     },
+    /// The value is a list, which the model has and the service does not take (M19).
+    #[error("message attribute {name:?} has a list of values, which is not supported")]
+    ListValues {
+        /// The name of the attribute.
+        name: String,
+    },
+    /// The value is given both as text and as bytes (M15).
+    #[error("message attribute {name:?} has both a StringValue and a BinaryValue")]
+    TwoValues {
+        /// The name of the attribute.
+        name: String,
+    },
+    /// There is no such system attribute, or a send cannot set it (M22).
+    #[error("Message system attribute name '{name}' is invalid.")]
+    SystemName {
+        /// The name.
+        name: String,
+    },
+    /// The system attribute is not a `String` (M22).
+    #[error("data type of message system attribute {name:?} is not String")]
+    SystemDataType {
+        /// The name of the attribute.
+        name: String,
+    },
     /// The text holds a character that bodies may not hold (M16).
     #[error("{}", super::text::INVALID_CHARACTERS)]
     Characters {

@@ -246,6 +246,18 @@ pub enum InvalidReason {
     /// The dead-letter target does not take messages from this source, or is the source itself (L3c, L3d).
     #[error("Dead-letter queue does not allow this queue as its source.")]
     TargetForbids,
+    /// The policy is not a JSON object (L2, L20).
+    #[error("The policy is not a valid JSON map.")]
+    PolicyNotJson,
+    /// The policy has no member of this name, or one with another kind of value (L2, L20).
+    #[error("The policy does not contain mandatory attribute: {member}.")]
+    PolicyLacks {
+        /// The name.
+        member: &'static str,
+    },
+    /// The policy names source queues but does not allow by queue (L20).
+    #[error("sourceQueueArns are for redrivePermission byQueue.")]
+    SourcesWithoutByQueue,
     /// The policy allows by queue and names too few or too many of them (L20).
     #[error("sourceQueueArns names {count} queues, 1 to {limit} are allowed.")]
     SourceQueueArns {

@@ -3,7 +3,7 @@
 use {
     super::{Message, Sent},
     crate::{
-        error::{BatchError, check},
+        error::{BatchError, ChangeVisibilityError, DeleteError, SendError, check},
         limits::Limits,
         message::{ReceiptHandle, SendMessage},
     },
@@ -17,7 +17,8 @@ pub(super) type EntryId = Option<Cow<'static, str>>;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SendBatchEntry {
     pub(super) id: EntryId,
-    pub(super) message: SendMessage,
+    /// Boxed, an error leaves the entry the size it has.
+    pub(super) message: Result<SendMessage, Box<SendError>>,
 }
 
 impl SendBatchEntry {
@@ -36,14 +37,32 @@ impl SendBatchEntry {
     pub fn new(id: impl Into<Cow<'static, str>>, message: impl Into<SendMessage>) -> Self {
         Self {
             id: Some(id.into()),
-            message: message.into(),
+            message: Ok(message.into()),
         }
+    }
+
+    /// An entry that failed before it came here, and only takes part in the checks of the batch.
+    #[cfg(feature = "aws-protocol")]
+    pub(crate) fn failed(id: String, error: SendError) -> Self {
+        Self {
+            id: Some(id.into()),
+            message: Err(Box::new(error)),
+        }
+    }
+}
+
+impl SendBatchEntry {
+    pub(super) fn size_bytes(&self) -> usize {
+        self.message.as_ref().map_or(0, SendMessage::size_bytes)
     }
 }
 
 impl From<SendMessage> for SendBatchEntry {
     fn from(message: SendMessage) -> Self {
-        Self { id: None, message }
+        Self {
+            id: None,
+            message: Ok(message),
+        }
     }
 }
 
@@ -81,7 +100,7 @@ impl<M: Into<SendMessage>> From<(String, M)> for SendBatchEntry {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeleteBatchEntry {
     pub(super) id: EntryId,
-    pub(super) receipt_handle: ReceiptHandle,
+    pub(super) receipt_handle: Result<ReceiptHandle, Box<DeleteError>>,
 }
 
 impl DeleteBatchEntry {
@@ -101,7 +120,16 @@ impl DeleteBatchEntry {
     pub fn new(id: impl Into<Cow<'static, str>>, receipt_handle: ReceiptHandle) -> Self {
         Self {
             id: Some(id.into()),
-            receipt_handle,
+            receipt_handle: Ok(receipt_handle),
+        }
+    }
+
+    /// An entry that failed before it came here, and only takes part in the checks of the batch.
+    #[cfg(feature = "aws-protocol")]
+    pub(crate) fn failed(id: String, error: DeleteError) -> Self {
+        Self {
+            id: Some(id.into()),
+            receipt_handle: Err(Box::new(error)),
         }
     }
 }
@@ -110,7 +138,7 @@ impl From<ReceiptHandle> for DeleteBatchEntry {
     fn from(receipt_handle: ReceiptHandle) -> Self {
         Self {
             id: None,
-            receipt_handle,
+            receipt_handle: Ok(receipt_handle),
         }
     }
 }
@@ -131,7 +159,7 @@ impl From<(&'static str, ReceiptHandle)> for DeleteBatchEntry {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ChangeVisibilityBatchEntry {
     pub(super) id: EntryId,
-    pub(super) receipt_handle: ReceiptHandle,
+    pub(super) receipt_handle: Result<ReceiptHandle, Box<ChangeVisibilityError>>,
     pub(super) visibility_timeout: Duration,
 }
 
@@ -154,8 +182,18 @@ impl ChangeVisibilityBatchEntry {
     pub fn new(id: impl Into<Cow<'static, str>>, receipt_handle: ReceiptHandle, visibility_timeout: Duration) -> Self {
         Self {
             id: Some(id.into()),
-            receipt_handle,
+            receipt_handle: Ok(receipt_handle),
             visibility_timeout,
+        }
+    }
+
+    /// An entry that failed before it came here, and only takes part in the checks of the batch.
+    #[cfg(feature = "aws-protocol")]
+    pub(crate) fn failed(id: String, error: ChangeVisibilityError) -> Self {
+        Self {
+            id: Some(id.into()),
+            receipt_handle: Err(Box::new(error)),
+            visibility_timeout: Duration::ZERO,
         }
     }
 }
@@ -164,7 +202,7 @@ impl From<(&Message, Duration)> for ChangeVisibilityBatchEntry {
     fn from((message, visibility_timeout): (&Message, Duration)) -> Self {
         Self {
             id: None,
-            receipt_handle: message.receipt_handle(),
+            receipt_handle: Ok(message.receipt_handle()),
             visibility_timeout,
         }
     }

@@ -166,17 +166,16 @@ impl Queue {
         }
         let entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
         check_ids(entries.iter().map(|entry| &entry.id), &inner.limits)?;
-        let size: usize = entries.iter().map(|entry| entry.message.size_bytes()).sum();
+        let size: usize = entries.iter().map(SendBatchEntry::size_bytes).sum();
         if size > inner.limits.batch_bytes {
             let limit = inner.limits.batch_bytes;
             return Err(SendBatchError::BatchRequestTooLong { size, limit });
         }
         check_distinct(entries.iter().map(|entry| &entry.id), &inner.limits)?;
         inner.check_batch_ids(&entries)?;
-        // Boxed, an error leaves each entry the size it has, and the list is changed in place.
-        let prepare = |SendBatchEntry { id, mut message }| match inner.prepare(&mut message) {
-            Ok(_) => (id, Ok(message)),
-            Err(error) => (id, Err(Box::new(error))),
+        let prepare = |SendBatchEntry { id, message }| {
+            let prepare = |mut message| inner.prepare(&mut message).map(|_| message).map_err(Box::new);
+            (id, message.and_then(prepare))
         };
         let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
         let now = inner.clock.now();
@@ -273,7 +272,7 @@ impl Inner {
             return Ok(());
         }
         let by_content = self.content_based_deduplication.load(Ordering::Relaxed);
-        for SendBatchEntry { message, .. } in entries {
+        for message in entries.iter().filter_map(|entry| entry.message.as_ref().ok()) {
             if message.get_message_group_id().is_none() {
                 return Err(InvalidParameterValue::Missing(MissingParameter::new("MessageGroupId")));
             }

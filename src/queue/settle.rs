@@ -95,8 +95,11 @@ impl Queue {
             .map(|entry| (entry.id, entry.receipt_handle))
             .collect();
         let deleted = self.inner.step(|state, now, out| {
-            run(entries, |handle: ReceiptHandle| {
-                let result = self.inner.delete_in(state, now, &handle, out);
+            run(entries, |handle: Result<ReceiptHandle, Box<DeleteError>>| {
+                let result = match handle {
+                    Ok(handle) => self.inner.delete_in(state, now, &handle, out),
+                    Err(error) => Err(*error),
+                };
                 result.map_err(|error| (error.code(), error.to_string()))
             })
         });
@@ -216,10 +219,16 @@ impl Queue {
             .map(|entry| (entry.id, (entry.receipt_handle, entry.visibility_timeout)))
             .collect();
         let changed = self.inner.step(|state, now, out| {
-            run(entries, |(handle, timeout): (ReceiptHandle, Duration)| {
-                let result = self.inner.change_visibility_in(state, now, &handle, timeout, out);
-                result.map_err(|error| (error.code(), error.to_string()))
-            })
+            run(
+                entries,
+                |(handle, timeout): (Result<_, Box<ChangeVisibilityError>>, _)| {
+                    let result = match handle {
+                        Ok(handle) => self.inner.change_visibility_in(state, now, &handle, timeout, out),
+                        Err(error) => Err(*error),
+                    };
+                    result.map_err(|error| (error.code(), error.to_string()))
+                },
+            )
         });
         changed.ok_or(BatchError::QueueDoesNotExist)
     }

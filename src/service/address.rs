@@ -19,6 +19,11 @@ impl Addresses {
         }
     }
 
+    #[cfg(feature = "aws-protocol")]
+    pub(super) fn account_id(&self) -> &str {
+        &self.account_id
+    }
+
     pub(super) fn url(&self, name: &str) -> String {
         format!("{}{name}", self.url_prefix)
     }

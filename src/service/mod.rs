@@ -251,6 +251,21 @@ impl Service {
     }
 }
 
+#[cfg(feature = "aws-protocol")]
+impl Service {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.shared.seed
+    }
+
+    pub(crate) fn account_id(&self) -> &str {
+        self.shared.addresses.account_id()
+    }
+}
+
 impl Default for Service {
     fn default() -> Self {
         Self::new()

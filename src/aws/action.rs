@@ -1,0 +1,71 @@
+//! The 23 actions: for each its input, its output, and the function that answers it.
+
+use {
+    super::{
+        batches,
+        endpoint::Call,
+        fault::Fault,
+        messages, model, move_tasks, permissions, queues,
+        shape::{Kind, Wire},
+        tags,
+    },
+    serde_json::Value,
+};
+
+/// An action as a protocol has to know it: the structures that it reads and writes.
+#[derive(Debug)]
+pub(super) struct Action {
+    pub(super) name: &'static str,
+    pub(super) input: Kind,
+    pub(super) output: Kind,
+}
+
+/// Declares the actions: the name, input and output in the model, and the function, which is awaited.
+macro_rules! actions {
+    ($($name:ident($input:ident) -> $output:ident = $function:path;)*) => {
+        pub(super) const ACTIONS: &[Action] = &[$(Action {
+            name: stringify!($name),
+            input: <model::$input as Wire>::KIND,
+            output: <model::$output as Wire>::KIND,
+        }),*];
+
+        /// Answers an action: its output, null if it has none.
+        pub(super) async fn answer(call: &Call<'_>, action: &str, input: Value) -> Result<Value, Fault> {
+            match action {
+                $(stringify!($name) => {
+                    let output: model::$output = $function(call, model::$input::decode(input)?).await?;
+                    Ok(output.encode())
+                })*
+                _ => Err(Fault::unknown_operation()),
+            }
+        }
+    };
+}
+
+actions! {
+    AddPermission(AddPermissionRequest) -> Nothing = permissions::add;
+    CancelMessageMoveTask(CancelMessageMoveTaskRequest) -> CancelMessageMoveTaskResult = move_tasks::cancel;
+    ChangeMessageVisibility(ChangeMessageVisibilityRequest) -> Nothing = messages::change_visibility;
+    ChangeMessageVisibilityBatch(ChangeMessageVisibilityBatchRequest) -> ChangeMessageVisibilityBatchResult =
+        batches::change_visibility;
+    CreateQueue(CreateQueueRequest) -> CreateQueueResult = queues::create;
+    DeleteMessage(DeleteMessageRequest) -> Nothing = messages::delete;
+    DeleteMessageBatch(DeleteMessageBatchRequest) -> DeleteMessageBatchResult = batches::delete;
+    DeleteQueue(DeleteQueueRequest) -> Nothing = queues::delete;
+    GetQueueAttributes(GetQueueAttributesRequest) -> GetQueueAttributesResult = queues::get_attributes;
+    GetQueueUrl(GetQueueUrlRequest) -> GetQueueUrlResult = queues::get_url;
+    ListDeadLetterSourceQueues(ListDeadLetterSourceQueuesRequest) -> ListDeadLetterSourceQueuesResult =
+        queues::list_dead_letter_sources;
+    ListMessageMoveTasks(ListMessageMoveTasksRequest) -> ListMessageMoveTasksResult = move_tasks::list;
+    ListQueueTags(ListQueueTagsRequest) -> ListQueueTagsResult = tags::list;
+    ListQueues(ListQueuesRequest) -> ListQueuesResult = queues::list;
+    PurgeQueue(PurgeQueueRequest) -> Nothing = queues::purge;
+    ReceiveMessage(ReceiveMessageRequest) -> ReceiveMessageResult = messages::receive;
+    RemovePermission(RemovePermissionRequest) -> Nothing = permissions::remove;
+    SendMessage(SendMessageRequest) -> SendMessageResult = messages::send;
+    SendMessageBatch(SendMessageBatchRequest) -> SendMessageBatchResult = batches::send;
+    SetQueueAttributes(SetQueueAttributesRequest) -> Nothing = queues::set_attributes;
+    StartMessageMoveTask(StartMessageMoveTaskRequest) -> StartMessageMoveTaskResult = move_tasks::start;
+    TagQueue(TagQueueRequest) -> Nothing = tags::tag;
+    UntagQueue(UntagQueueRequest) -> Nothing = tags::untag;
+}

@@ -1,0 +1,137 @@
+//! The endpoint: a service behind SQS's protocols, a request at a time.
+
+use {
+    super::{
+        action,
+        fault::Fault,
+        http::{Request, Response},
+        json,
+    },
+    crate::{message::MessageId, queue::Queue, service::Service, state::mix},
+    std::{
+        fmt,
+        sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering},
+        },
+    },
+};
+
+/// A [`Service`] that answers the requests of SQS's HTTP API, without HTTP.
+///
+/// A handle: cloning it is cheap, and all clones are the same endpoint.
+///
+/// # Examples
+/// ```
+/// use requeue::{QueueAttributes, Service, aws::{Endpoint, Request}};
+///
+/// let service = Service::new();
+/// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+/// let body = r#"{"QueueUrl":"jobs","MessageBody":"resize cat.png"}"#;
+/// let request = Request::post("/", body).header("X-Amz-Target", "AmazonSQS.SendMessage");
+/// assert_eq!(pollster::block_on(Endpoint::new(&service).handle(request)).status, 200);
+/// assert_eq!(jobs.receive().blocking()?[0].body(), "resize cat.png");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Endpoint {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) service: Service,
+    /// Numbers requests, for their ids.
+    requests: AtomicU64,
+}
+
+impl Endpoint {
+    /// The endpoint of a service.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Service, aws::{Endpoint, Request}};
+    /// let endpoint = Endpoint::new(&Service::new());
+    /// let response = pollster::block_on(endpoint.handle(Request::new("GET", "/?Action=ListQueues")));
+    /// assert_eq!(response.status, 200);
+    /// ```
+    #[must_use]
+    pub fn new(service: &Service) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                service: service.clone(),
+                requests: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Answers one request; waits only for a long poll, and never fails: an error is an answer.
+    ///
+    /// # Source
+    /// [AWS JSON protocol](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Service, aws::{Endpoint, Request}};
+    /// let request = Request::post("/", r#"{"QueueUrl":"jobs"}"#).header("X-Amz-Target", "AmazonSQS.PurgeQueue");
+    /// let response = pollster::block_on(Endpoint::new(&Service::new()).handle(request));
+    /// assert_eq!(response.status, 400);
+    /// assert!(response.body.starts_with(br#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist""#));
+    /// ```
+    pub async fn handle(&self, request: Request) -> Response {
+        let request_id = self.draw_request_id();
+        let result = match json::read(&request) {
+            Ok((action, input)) => {
+                action::answer(
+                    &Call {
+                        endpoint: self,
+                        request: &request,
+                    },
+                    action,
+                    input,
+                )
+                .await
+            }
+            Err(fault) => Err(fault),
+        };
+        let mut response = json::write(result);
+        response.headers.push(("x-amzn-RequestId", request_id));
+        response
+    }
+
+    /// A UUID that is the same on every run for the same seed and number of requests.
+    fn draw_request_id(&self) -> String {
+        let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        let seed = self.shared.service.seed();
+        let (high, low) = (mix(seed ^ number), mix(seed.rotate_left(32) ^ number));
+        MessageId::from_random(u128::from(high) << 64 | u128::from(low)).to_string()
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("service", &self.shared.service)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One request under way, as the actions see it.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'request> {
+    pub(super) endpoint: &'request Endpoint,
+    pub(super) request: &'request Request,
+}
+
+impl Call<'_> {
+    pub(super) fn service(&self) -> &Service {
+        &self.endpoint.shared.service
+    }
+
+    /// The queue that `address` names: a URL by its last two segments, or a bare name (Q6, Q7, X10).
+    pub(super) fn queue(&self, address: &str) -> Result<Queue, Fault> {
+        if address.contains("://") && address.matches('/').count() < 4 {
+            return Err(Fault::invalid_address(address));
+        }
+        Ok(self.service().queue(address)?)
+    }
+}

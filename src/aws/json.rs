@@ -1,0 +1,56 @@
+//! AWS JSON 1.0 (W1, W2).
+
+use {
+    super::{
+        fault::Fault,
+        http::{Request, Response},
+    },
+    serde_json::{Value, json},
+};
+
+const TARGET: &str = "X-Amz-Target";
+const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+
+/// Whether the request is in this protocol.
+pub(super) fn speaks(request: &Request) -> bool {
+    let content_type = request.header_named("Content-Type").unwrap_or_default();
+    request.header_named(TARGET).is_some() || content_type.starts_with(CONTENT_TYPE)
+}
+
+/// The action that a request asks for, and its input.
+pub(super) fn read(request: &Request) -> Result<(&str, Value), Fault> {
+    let target = request.header_named(TARGET).unwrap_or_default();
+    let action = target.strip_prefix("AmazonSQS.").ok_or_else(Fault::unknown_operation)?;
+    if request.body.is_empty() {
+        return Ok((action, Value::Object(serde_json::Map::new())));
+    }
+    let input = serde_json::from_slice(&request.body).map_err(|error| Fault::serialization(error.to_string()))?;
+    Ok((action, input))
+}
+
+/// The answer; a null output is none.
+pub(super) fn write(result: Result<Value, Fault>) -> Response {
+    match result {
+        Ok(output) => Response {
+            status: 200,
+            headers: vec![("Content-Type", CONTENT_TYPE.to_owned())],
+            body: if output.is_null() {
+                Vec::new()
+            } else {
+                output.to_string().into_bytes()
+            },
+        },
+        Err(Fault { code, message }) => {
+            let kind = format!("{}#{}", code.namespace(), code.shape);
+            let body = json!({ "__type": kind, "message": message });
+            Response {
+                status: code.status,
+                headers: vec![
+                    ("Content-Type", CONTENT_TYPE.to_owned()),
+                    ("x-amzn-query-error", format!("{};Sender", code.query)),
+                ],
+                body: body.to_string().into_bytes(),
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Sending, receiving and settling one message.
+
+use {
+    super::{
+        digest,
+        endpoint::Call,
+        fault::Fault,
+        model::{
+            ChangeMessageVisibilityRequest, DeleteMessageRequest, Message, MessageAttributeValue, Nothing,
+            ReceiveMessageRequest, ReceiveMessageResult, SendMessageRequest, SendMessageResult,
+        },
+        shape::Blob,
+    },
+    crate::{
+        error::{InvalidMessageAttribute, InvalidParameterValue, InvalidReason, SendError, check},
+        limits::Limits,
+        message::{self, AttributeContent, ReceiptHandle, SendMessage},
+        queue::{self, Sent},
+    },
+    std::{collections::BTreeMap, time::Duration},
+};
+
+const TRACE_HEADER: &str = "AWSTraceHeader";
+
+/// What a request says of a message to be sent, alone or in a batch.
+pub(super) struct Outgoing {
+    pub(super) body: String,
+    pub(super) delay_seconds: Option<i64>,
+    pub(super) attributes: BTreeMap<String, MessageAttributeValue>,
+    pub(super) system_attributes: BTreeMap<String, MessageAttributeValue>,
+    pub(super) deduplication_id: Option<String>,
+    pub(super) group_id: Option<String>,
+}
+
+/// The digests of a message, which its send is answered with (M49).
+pub(super) struct Digests {
+    pub(super) body: String,
+    pub(super) attributes: Option<String>,
+    pub(super) system_attributes: Option<String>,
+}
+
+pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMessageResult, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    let outgoing = Outgoing {
+        body: input.message_body,
+        delay_seconds: input.delay_seconds,
+        attributes: input.message_attributes,
+        system_attributes: input.message_system_attributes,
+        deduplication_id: input.message_deduplication_id,
+        group_id: input.message_group_id,
+    };
+    let mut message = outgoing.into_message(call.service().limits())?;
+    if let Some(header) = call.request.header_named("X-Amzn-Trace-Id") {
+        // M23
+        if message.get_aws_trace_header().is_none() {
+            message = message.aws_trace_header(header);
+        }
+    }
+    let digests = Digests::of(&message);
+    let Sent {
+        message_id,
+        sequence_number,
+    } = queue.send(message)?;
+    Ok(SendMessageResult {
+        md5_of_message_body: digests.body,
+        md5_of_message_attributes: digests.attributes,
+        md5_of_message_system_attributes: digests.system_attributes,
+        message_id: message_id.to_string(),
+        sequence_number: sequence_number.map(|number| number.to_string()),
+    })
+}
+
+impl Outgoing {
+    /// The message, if everything in it can be said to a queue; the queue checks the rest.
+    pub(super) fn into_message(self, limits: &Limits) -> Result<SendMessage, SendError> {
+        let mut message = SendMessage::new(self.body);
+        if let Some(given) = self.delay_seconds {
+            let reason = InvalidReason::Delay { limit: limits.delay };
+            message = message.delay(seconds("DelaySeconds", given, limits.delay, reason)?);
+        }
+        if let Some(id) = self.group_id {
+            message = message.message_group_id(id);
+        }
+        if let Some(id) = self.deduplication_id {
+            message = message.message_deduplication_id(id);
+        }
+        for (name, value) in self.attributes {
+            let value = value.into_native(&name)?;
+            message = message.attribute(name, value);
+        }
+        for (name, value) in self.system_attributes {
+            message = message.aws_trace_header(trace_header(name, value)?);
+        }
+        Ok(message)
+    }
+}
+
+impl Digests {
+    pub(super) fn of(message: &SendMessage) -> Self {
+        Self {
+            body: digest::of_body(message.body()),
+            attributes: digest::of_attributes(message.get_attributes()),
+            system_attributes: digest::of_trace_header(message.get_aws_trace_header()),
+        }
+    }
+}
+
+impl MessageAttributeValue {
+    /// The value of a user attribute; whether it fits its type is for the queue to say (M14-M20).
+    fn into_native(self, name: &str) -> Result<message::MessageAttributeValue, InvalidParameterValue> {
+        if !self.string_list_values.is_empty() || !self.binary_list_values.is_empty() {
+            return Err(InvalidMessageAttribute::ListValues { name: name.to_owned() }.into());
+        }
+        let content = match (self.string_value, self.binary_value) {
+            (Some(_), Some(_)) => return Err(InvalidMessageAttribute::TwoValues { name: name.to_owned() }.into()),
+            (None, Some(Blob(bytes))) => AttributeContent::Binary(bytes),
+            (text, None) => AttributeContent::String(text.unwrap_or_default()),
+        };
+        Ok(message::MessageAttributeValue::new(
+            self.data_type.unwrap_or_default(),
+            content,
+        ))
+    }
+
+    fn of(value: &message::MessageAttributeValue) -> Self {
+        Self {
+            string_value: value.string_value().map(str::to_owned),
+            binary_value: value.binary_value().map(|bytes| Blob(bytes.to_vec())),
+            string_list_values: Vec::new(),
+            binary_list_values: Vec::new(),
+            data_type: Some(value.data_type().to_owned()),
+        }
+    }
+}
+
+/// The one system attribute that a send may set (M22).
+fn trace_header(name: String, value: MessageAttributeValue) -> Result<String, InvalidParameterValue> {
+    if name != TRACE_HEADER {
+        return Err(InvalidMessageAttribute::SystemName { name }.into());
+    }
+    if value.data_type.as_deref() != Some("String") {
+        return Err(InvalidMessageAttribute::SystemDataType { name }.into());
+    }
+    Ok(value.string_value.unwrap_or_default())
+}
+
+/// A span in whole seconds from zero to `limit`.
+pub(super) fn seconds(
+    parameter: &'static str,
+    given: i64,
+    limit: Duration,
+    reason: InvalidReason,
+) -> Result<Duration, InvalidParameterValue> {
+    let span = u64::try_from(given)
+        .ok()
+        .map(Duration::from_secs)
+        .filter(|span| *span <= limit);
+    span.ok_or_else(|| InvalidParameterValue::of(parameter, given.to_string(), reason))
+}
+
+/// `VisibilityTimeout` (D25).
+pub(super) fn visibility_timeout(given: i64, limits: &Limits) -> Result<Duration, InvalidParameterValue> {
+    let limit = limits.visibility_timeout;
+    seconds(
+        "VisibilityTimeout",
+        given,
+        limit,
+        InvalidReason::VisibilityTimeout { limit },
+    )
+}
+
+/// An optional count of at least one.
+pub(super) fn count(parameter: &'static str, given: i64, limit: usize) -> Result<usize, InvalidParameterValue> {
+    let refused = |_| InvalidParameterValue::of(parameter, given.to_string(), InvalidReason::Count { limit });
+    let count = usize::try_from(given).map_err(refused)?;
+    check::check_count(parameter, count, limit)?;
+    Ok(count)
+}
+
+pub(super) async fn receive(call: &Call<'_>, input: ReceiveMessageRequest) -> Result<ReceiveMessageResult, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    let limits = call.service().limits();
+    let mut receive = queue.receive().message_attribute_names(input.message_attribute_names);
+    if let Some(given) = input.max_number_of_messages {
+        receive = receive.max_messages(count("MaxNumberOfMessages", given, limits.receive_messages)?);
+    }
+    if let Some(given) = input.visibility_timeout {
+        receive = receive.visibility_timeout(visibility_timeout(given, limits)?);
+    }
+    if let Some(given) = input.wait_time_seconds {
+        let limit = limits.receive_wait_time;
+        receive = receive.wait_time(seconds(
+            "WaitTimeSeconds",
+            given,
+            limit,
+            InvalidReason::WaitTime { limit },
+        )?);
+    }
+    if let Some(id) = input.receive_request_attempt_id {
+        receive = receive.receive_request_attempt_id(id);
+    }
+    let names = SystemNames::of(input.attribute_names, input.message_system_attribute_names);
+    let messages = receive.await?;
+    Ok(ReceiveMessageResult {
+        messages: messages.iter().map(|message| Message::of(message, &names)).collect(),
+    })
+}
+
+/// Which system attributes a receive asks for (M45).
+struct SystemNames {
+    all: bool,
+    names: Vec<String>,
+}
+
+impl SystemNames {
+    fn of(mut names: Vec<String>, more: Vec<String>) -> Self {
+        names.extend(more);
+        Self {
+            all: names.iter().any(|name| name == "All"),
+            names,
+        }
+    }
+
+    fn select(&self, name: &str) -> bool {
+        self.all || self.names.iter().any(|given| given == name)
+    }
+}
+
+impl Message {
+    fn of(message: &queue::Message, names: &SystemNames) -> Self {
+        let attributes = message.attributes();
+        Self {
+            message_id: message.message_id().to_string(),
+            receipt_handle: message.receipt_handle().to_string(),
+            md5_of_body: digest::of_body(message.body()),
+            body: message.body().to_owned(),
+            attributes: system_attributes(message, names),
+            md5_of_message_attributes: digest::of_attributes(attributes),
+            message_attributes: attributes
+                .iter()
+                .map(|(name, value)| (name.to_owned(), MessageAttributeValue::of(value)))
+                .collect(),
+        }
+    }
+}
+
+/// The system attributes that a message has and that are asked for (M46, M47).
+fn system_attributes(message: &queue::Message, names: &SystemNames) -> BTreeMap<String, String> {
+    let mut attributes = BTreeMap::new();
+    let mut put = |name: &str, value: &dyn Fn() -> Option<String>| {
+        if names.select(name) {
+            attributes.extend(value().map(|value| (name.to_owned(), value)));
+        }
+    };
+    put("ApproximateFirstReceiveTimestamp", &|| {
+        Some(message.approximate_first_receive_timestamp().as_millis().to_string())
+    });
+    put("ApproximateReceiveCount", &|| {
+        Some(message.approximate_receive_count().to_string())
+    });
+    put("SenderId", &|| Some(message.sender_id().to_owned()));
+    put("SentTimestamp", &|| {
+        Some(message.sent_timestamp().as_millis().to_string())
+    });
+    put(TRACE_HEADER, &|| message.aws_trace_header().map(str::to_owned));
+    put("DeadLetterQueueSourceArn", &|| {
+        message.dead_letter_queue_source_arn().map(str::to_owned)
+    });
+    put("MessageGroupId", &|| message.message_group_id().map(str::to_owned));
+    put("MessageDeduplicationId", &|| {
+        message.message_deduplication_id().map(str::to_owned)
+    });
+    put("SequenceNumber", &|| {
+        message.sequence_number().map(|number| number.to_string())
+    });
+    attributes
+}
+
+pub(super) async fn delete(call: &Call<'_>, input: DeleteMessageRequest) -> Result<Nothing, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    queue.delete(&input.receipt_handle.parse::<ReceiptHandle>()?)?;
+    Ok(Nothing)
+}
+
+pub(super) async fn change_visibility(
+    call: &Call<'_>,
+    input: ChangeMessageVisibilityRequest,
+) -> Result<Nothing, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    let timeout = visibility_timeout(input.visibility_timeout, call.service().limits())?;
+    queue.change_visibility(&input.receipt_handle.parse::<ReceiptHandle>()?, timeout)?;
+    Ok(Nothing)
+}

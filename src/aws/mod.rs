@@ -1,0 +1,25 @@
+//! The SQS door: the wire protocols of Amazon SQS as bytes in, bytes out.
+//!
+//! [`Endpoint::handle`] answers what an AWS SDK sends, all 23 actions, in the JSON and in the older query protocol.
+//! Nothing here opens a socket; `examples/sqs_endpoint.rs` shows how a server is put before it.
+
+mod action;
+mod attributes;
+mod batches;
+mod digest;
+mod endpoint;
+mod fault;
+mod http;
+mod json;
+mod messages;
+mod model;
+mod move_tasks;
+mod permissions;
+mod queues;
+mod shape;
+mod tags;
+
+pub use {
+    endpoint::Endpoint,
+    http::{Request, Response},
+};

@@ -1,0 +1,20 @@
+//! Permissions by label.
+
+use super::{
+    endpoint::Call,
+    fault::Fault,
+    model::{AddPermissionRequest, Nothing, RemovePermissionRequest},
+};
+
+pub(super) async fn add(call: &Call<'_>, input: AddPermissionRequest) -> Result<Nothing, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    call.service()
+        .add_permission(queue.name(), &input.label, input.aws_account_ids, input.actions)?;
+    Ok(Nothing)
+}
+
+pub(super) async fn remove(call: &Call<'_>, input: RemovePermissionRequest) -> Result<Nothing, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    call.service().remove_permission(queue.name(), &input.label)?;
+    Ok(Nothing)
+}

@@ -1,0 +1,101 @@
+//! Queues: create, find, list, change, empty and delete them.
+
+use {
+    super::{
+        attributes,
+        endpoint::Call,
+        fault::Fault,
+        messages::count,
+        model::{
+            CreateQueueRequest, CreateQueueResult, DeleteQueueRequest, GetQueueAttributesRequest,
+            GetQueueAttributesResult, GetQueueUrlRequest, GetQueueUrlResult, ListDeadLetterSourceQueuesRequest,
+            ListDeadLetterSourceQueuesResult, ListQueuesRequest, ListQueuesResult, Nothing, PurgeQueueRequest,
+            SetQueueAttributesRequest,
+        },
+    },
+    crate::{error::QueueError, limits::Limits, service::ListQueues},
+};
+
+pub(super) async fn create(call: &Call<'_>, input: CreateQueueRequest) -> Result<CreateQueueResult, Fault> {
+    let attributes = attributes::read(input.attributes)?;
+    let queue = call
+        .service()
+        .create_queue_with_tags(&input.queue_name, attributes, input.tags)?;
+    Ok(CreateQueueResult {
+        queue_url: queue.url().to_owned(),
+    })
+}
+
+pub(super) async fn delete(call: &Call<'_>, input: DeleteQueueRequest) -> Result<Nothing, Fault> {
+    call.queue(&input.queue_url)?.delete_queue()?;
+    Ok(Nothing)
+}
+
+pub(super) async fn purge(call: &Call<'_>, input: PurgeQueueRequest) -> Result<Nothing, Fault> {
+    call.queue(&input.queue_url)?.purge()?;
+    Ok(Nothing)
+}
+
+/// A queue of another account does not exist here (Q8).
+pub(super) async fn get_url(call: &Call<'_>, input: GetQueueUrlRequest) -> Result<GetQueueUrlResult, Fault> {
+    let owner = input.queue_owner_aws_account_id;
+    if owner.is_some_and(|owner| owner != call.service().account_id()) || input.queue_name.contains(['/', ':']) {
+        return Err(QueueError::QueueDoesNotExist.into());
+    }
+    let queue = call.service().queue(&input.queue_name)?;
+    Ok(GetQueueUrlResult {
+        queue_url: queue.url().to_owned(),
+    })
+}
+
+pub(super) async fn get_attributes(
+    call: &Call<'_>,
+    input: GetQueueAttributesRequest,
+) -> Result<GetQueueAttributesResult, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    Ok(GetQueueAttributesResult {
+        attributes: attributes::write(&queue, &input.attribute_names)?,
+    })
+}
+
+pub(super) async fn set_attributes(call: &Call<'_>, input: SetQueueAttributesRequest) -> Result<Nothing, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    call.service()
+        .set_attributes(queue.name(), attributes::read(input.attributes)?)?;
+    Ok(Nothing)
+}
+
+pub(super) async fn list(call: &Call<'_>, input: ListQueuesRequest) -> Result<ListQueuesResult, Fault> {
+    let page = page(input.max_results, input.next_token, call.service().limits())?;
+    let listed = call
+        .service()
+        .list_queues(&page.prefix(input.queue_name_prefix.unwrap_or_default()))?;
+    Ok(ListQueuesResult {
+        queue_urls: listed.items,
+        next_token: listed.next_token,
+    })
+}
+
+pub(super) async fn list_dead_letter_sources(
+    call: &Call<'_>,
+    input: ListDeadLetterSourceQueuesRequest,
+) -> Result<ListDeadLetterSourceQueuesResult, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    let page = page(input.max_results, input.next_token, call.service().limits())?;
+    let listed = call.service().list_dead_letter_source_queues(queue.name(), &page)?;
+    Ok(ListDeadLetterSourceQueuesResult {
+        queue_urls: Some(listed.items),
+        next_token: listed.next_token,
+    })
+}
+
+fn page(max_results: Option<i64>, next_token: Option<String>, limits: &Limits) -> Result<ListQueues, Fault> {
+    let mut page = ListQueues::new();
+    if let Some(given) = max_results {
+        page = page.max_results(count("MaxResults", given, limits.list_results)?);
+    }
+    if let Some(token) = next_token {
+        page = page.next_token(token);
+    }
+    Ok(page)
+}

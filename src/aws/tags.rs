@@ -1,0 +1,26 @@
+//! Tags of queues.
+
+use super::{
+    endpoint::Call,
+    fault::Fault,
+    model::{ListQueueTagsRequest, ListQueueTagsResult, Nothing, TagQueueRequest, UntagQueueRequest},
+};
+
+pub(super) async fn list(call: &Call<'_>, input: ListQueueTagsRequest) -> Result<ListQueueTagsResult, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    Ok(ListQueueTagsResult {
+        tags: call.service().list_queue_tags(queue.name())?,
+    })
+}
+
+pub(super) async fn tag(call: &Call<'_>, input: TagQueueRequest) -> Result<Nothing, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    call.service().tag_queue(queue.name(), input.tags)?;
+    Ok(Nothing)
+}
+
+pub(super) async fn untag(call: &Call<'_>, input: UntagQueueRequest) -> Result<Nothing, Fault> {
+    let queue = call.queue(&input.queue_url)?;
+    call.service().untag_queue(queue.name(), input.tag_keys)?;
+    Ok(Nothing)
+}
