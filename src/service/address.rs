@@ -4,17 +4,21 @@
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     account_id: String,
-    /// `https://sqs.<region>.amazonaws.com/<account>/`
+    /// `https://sqs.<region>.amazonaws.com/<account>/`, or `<endpoint>/<account>/`
     url_prefix: String,
     /// `arn:aws:sqs:<region>:<account>:`
     arn_prefix: String,
 }
 
 impl Addresses {
-    pub(super) fn new(region: &str, account_id: &str) -> Self {
+    pub(super) fn new(region: &str, account_id: &str, endpoint_url: Option<&str>) -> Self {
+        let endpoint_url = match endpoint_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("https://sqs.{region}.amazonaws.com"),
+        };
         Self {
             account_id: account_id.to_owned(),
-            url_prefix: format!("https://sqs.{region}.amazonaws.com/{account_id}/"),
+            url_prefix: format!("{endpoint_url}/{account_id}/"),
             arn_prefix: format!("arn:aws:sqs:{region}:{account_id}:"),
         }
     }
@@ -64,7 +68,7 @@ mod tests {
     #[test]
     fn a_queue_is_named_by_name_url_or_arn() {
         // Q6 Q7
-        let addresses = Addresses::new("eu-west-1", "123456789012");
+        let addresses = Addresses::new("eu-west-1", "123456789012", None);
         for address in [
             "jobs",
             "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs",
@@ -80,8 +84,18 @@ mod tests {
     }
 
     #[test]
+    fn urls_begin_with_the_endpoint_if_there_is_one() {
+        for endpoint in ["http://127.0.0.1:9324/eu-west-1", "http://127.0.0.1:9324/eu-west-1/"] {
+            let addresses = Addresses::new("eu-west-1", "123456789012", Some(endpoint));
+            let url = addresses.url("jobs");
+            assert_eq!(url, "http://127.0.0.1:9324/eu-west-1/123456789012/jobs");
+            assert_eq!(addresses.name_in(&url), Some("jobs"));
+        }
+    }
+
+    #[test]
     fn another_account_or_region_names_no_queue() {
-        let addresses = Addresses::new("eu-west-1", "123456789012");
+        let addresses = Addresses::new("eu-west-1", "123456789012", None);
         for address in [
             "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs",
             "queue/jobs",

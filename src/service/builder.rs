@@ -35,6 +35,7 @@ pub struct ServiceBuilder {
     seed: Option<u64>,
     account_id: String,
     region: String,
+    endpoint_url: Option<String>,
     shards: usize,
     stale_delete: StaleDelete,
     budget: Budget,
@@ -49,6 +50,7 @@ impl ServiceBuilder {
             seed: None,
             account_id: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
+            endpoint_url: None,
             shards: 1,
             stale_delete: StaleDelete::default(),
             budget: Budget::new(),
@@ -136,6 +138,23 @@ impl ServiceBuilder {
     /// ```
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = region.into();
+        self
+    }
+
+    /// What the URLs of queues begin with, by default `https://sqs.<region>.amazonaws.com`; account and name follow.
+    ///
+    /// For a program that answers SQS's protocol under an address of its own. The URL is not checked.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{QueueAttributes, Service};
+    /// let service = Service::builder().endpoint_url("http://127.0.0.1:9324/us-east-1").build();
+    /// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+    /// assert_eq!(jobs.url(), "http://127.0.0.1:9324/us-east-1/000000000000/jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn endpoint_url(mut self, endpoint_url: impl Into<String>) -> Self {
+        self.endpoint_url = Some(endpoint_url.into());
         self
     }
 
@@ -237,7 +256,7 @@ impl ServiceBuilder {
         let shared = Shared {
             clock: self.clock,
             limits: Arc::new(self.limits),
-            addresses: Addresses::new(&self.region, &self.account_id),
+            addresses: Addresses::new(&self.region, &self.account_id, self.endpoint_url.as_deref()),
             sender_id: self.account_id.into(),
             seed,
             shards: self.shards,
