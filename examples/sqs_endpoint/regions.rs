@@ -89,7 +89,9 @@ impl Regions {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let header = |name: &str| {
             let mut headers = request.headers.iter();
-            headers.find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+            headers
+                .find(|(header, _)| header.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.as_str())
         };
         let in_header = header("Authorization").and_then(|header| between(header, "Credential=", ","));
         let in_query = between(query, "X-Amz-Credential=", "&").map(|credential| credential.replace("%2F", "/"));

@@ -69,3 +69,6 @@ actions! {
     TagQueue(TagQueueRequest) -> Nothing = tags::tag;
     UntagQueue(UntagQueueRequest) -> Nothing = tags::untag;
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,21 @@ impl Endpoint {
         }
     }
 
+    /// The service that answers.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{QueueAttributes, Service, aws::Endpoint};
+    /// let endpoint = Endpoint::new(&Service::new());
+    /// let jobs = endpoint.service().create_queue("jobs", QueueAttributes::new())?;
+    /// assert_eq!(jobs.name(), "jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        &self.shared.service
+    }
+
     /// Answers one request; waits only for a long poll, and never fails: an error is an answer.
     ///
     /// # Source
@@ -124,7 +139,7 @@ pub(super) struct Call<'request> {
 
 impl Call<'_> {
     pub(super) fn service(&self) -> &Service {
-        &self.endpoint.shared.service
+        self.endpoint.service()
     }
 
     /// The queue that `address` names: a URL by its last two segments, or a bare name (Q6, Q7, X10).

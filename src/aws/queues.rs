@@ -59,6 +59,9 @@ pub(super) async fn get_attributes(
 }
 
 pub(super) async fn set_attributes(call: &Call<'_>, input: SetQueueAttributesRequest) -> Result<Nothing, Fault> {
+    if input.attributes.is_empty() {
+        return Err(Fault::missing("Attributes"));
+    }
     let queue = call.queue(&input.queue_url)?;
     call.service()
         .set_attributes(queue.name(), attributes::read(input.attributes)?)?;

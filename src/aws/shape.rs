@@ -31,6 +31,7 @@ pub(super) struct Shape {
 pub(super) struct Member {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
+    pub(super) required: fn() -> bool,
     pub(super) flattened: Flattened,
 }
 
@@ -259,6 +260,7 @@ macro_rules! structures {
                 members: &[$(Member {
                     name: $member,
                     kind: <$type as Wire>::KIND,
+                    required: || <$type as Wire>::absent().is_none(),
                     flattened: Flattened::of(&[$($($flattened),+)?]),
                 }),*],
             };
