@@ -20,6 +20,11 @@ pub(super) struct Action {
     pub(super) output: Kind,
 }
 
+/// The action of this name.
+pub(super) fn find(name: &str) -> Option<&'static Action> {
+    ACTIONS.iter().find(|action| action.name == name)
+}
+
 /// Declares the actions: the name, input and output in the model, and the function, which is awaited.
 macro_rules! actions {
     ($($name:ident($input:ident) -> $output:ident = $function:path;)*) => {

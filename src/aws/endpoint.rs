@@ -2,12 +2,13 @@
 
 use {
     super::{
-        action,
+        action::{self, Action},
         fault::Fault,
         http::{Request, Response},
-        json,
+        json, query,
     },
     crate::{message::MessageId, queue::Queue, service::Service, state::mix},
+    serde_json::Value,
     std::{
         fmt,
         sync::{
@@ -81,8 +82,12 @@ impl Endpoint {
 
     /// Answers one request; waits only for a long poll, and never fails: an error is an answer.
     ///
+    /// The protocol is JSON if the request has the header `X-Amz-Target` or the content type
+    /// `application/x-amz-json-1.0`, and the query protocol otherwise.
+    ///
     /// # Source
-    /// [AWS JSON protocol](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html).
+    /// [AWS JSON protocol](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html)
+    /// and [query protocol](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-xml.html).
     ///
     /// # Examples
     /// ```
@@ -94,23 +99,29 @@ impl Endpoint {
     /// ```
     pub async fn handle(&self, request: Request) -> Response {
         let request_id = self.draw_request_id();
-        let result = match json::read(&request) {
-            Ok((action, input)) => {
-                action::answer(
-                    &Call {
-                        endpoint: self,
-                        request: &request,
-                    },
-                    action,
-                    input,
-                )
-                .await
-            }
-            Err(fault) => Err(fault),
+        let mut response = if json::speaks(&request) {
+            let result = self.answer(&request, json::read(&request)).await;
+            json::write(result.map(|(_, output)| output))
+        } else {
+            let result = self.answer(&request, query::read(&request)).await;
+            query::write(&request, result, &request_id)
         };
-        let mut response = json::write(result);
         response.headers.push(("x-amzn-RequestId", request_id));
         response
+    }
+
+    /// The output of the action that is asked for.
+    async fn answer(
+        &self,
+        request: &Request,
+        asked: Result<(&'static Action, Value), Fault>,
+    ) -> Result<(&'static Action, Value), Fault> {
+        let (action, input) = asked?;
+        let call = Call {
+            endpoint: self,
+            request,
+        };
+        Ok((action, action::answer(&call, action.name, input).await?))
     }
 
     /// A UUID that is the same on every run for the same seed and number of requests.

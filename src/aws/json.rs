@@ -2,6 +2,7 @@
 
 use {
     super::{
+        action::{self, Action},
         fault::Fault,
         http::{Request, Response},
     },
@@ -11,16 +12,18 @@ use {
 const TARGET: &str = "X-Amz-Target";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
-/// Whether the request is in this protocol.
+/// Whether the request is in this protocol: it has a target, or the content type.
 pub(super) fn speaks(request: &Request) -> bool {
     let content_type = request.header_named("Content-Type").unwrap_or_default();
-    request.header_named(TARGET).is_some() || content_type.starts_with(CONTENT_TYPE)
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    request.header_named(TARGET).is_some() || media_type.eq_ignore_ascii_case(CONTENT_TYPE)
 }
 
 /// The action that a request asks for, and its input.
-pub(super) fn read(request: &Request) -> Result<(&str, Value), Fault> {
+pub(super) fn read(request: &Request) -> Result<(&'static Action, Value), Fault> {
     let target = request.header_named(TARGET).unwrap_or_default();
-    let action = target.strip_prefix("AmazonSQS.").ok_or_else(Fault::unknown_operation)?;
+    let action = target.strip_prefix("AmazonSQS.").and_then(action::find);
+    let action = action.ok_or_else(Fault::unknown_operation)?;
     if request.body.is_empty() {
         return Ok((action, Value::Object(serde_json::Map::new())));
     }

@@ -9,15 +9,18 @@ mod batches;
 mod digest;
 mod endpoint;
 mod fault;
+mod form;
 mod http;
 mod json;
 mod messages;
 mod model;
 mod move_tasks;
 mod permissions;
+mod query;
 mod queues;
 mod shape;
 mod tags;
+mod xml;
 
 pub use {
     endpoint::Endpoint,
