@@ -1,4 +1,5 @@
 //! The JSON documents and closed choices among the attributes of a queue, in typed form.
+use super::json::JsonText;
 use crate::error::{InvalidParameterValue, InvalidReason};
 use crate::limits::Limits;
 use std::fmt;
@@ -218,23 +219,6 @@ impl fmt::Display for RedriveAllowPolicy {
 fn is_queue_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     parts.len() == 6 && parts[0] == "arn" && parts[2] == "sqs" && parts.iter().all(|part| !part.is_empty())
-}
-
-/// A text as a JSON string.
-struct JsonText<'a>(&'a str);
-
-impl fmt::Display for JsonText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => write!(f, "\\{character}")?,
-                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(character))?,
-                _ => write!(f, "{character}")?,
-            }
-        }
-        f.write_str("\"")
-    }
 }
 
 #[cfg(test)]
