@@ -6,6 +6,7 @@
 mod action;
 mod attributes;
 mod batches;
+mod builder;
 mod digest;
 mod endpoint;
 mod fault;
@@ -18,8 +19,10 @@ mod permissions;
 mod queues;
 mod shape;
 mod tags;
+mod throttle;
 
 pub use {
+    builder::EndpointBuilder,
     endpoint::Endpoint,
     http::{Request, Response},
 };
