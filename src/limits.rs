@@ -85,6 +85,20 @@ pub struct Limits {
     pub kms_data_key_reuse_period_min: Duration,
     /// Longest `KmsDataKeyReusePeriodSeconds` (Q16).
     pub kms_data_key_reuse_period_max: Duration,
+    /// Most calls per second of one action on a FIFO queue: send, receive or delete (section 9). This and the other
+    /// quotas of calls are enforced only by an endpoint with throttling.
+    pub fifo_calls: u32,
+    /// Most messages per second in one action on a FIFO queue (section 9).
+    pub fifo_messages: u32,
+    /// Most calls per second of one action on a FIFO queue in high-throughput mode; `None` for what SQS gives in the
+    /// region of the service (F40).
+    pub fifo_high_throughput_calls: Option<u32>,
+    /// Most messages per second in one action on such a queue; `None` for ten times the calls (F40).
+    pub fifo_high_throughput_messages: Option<u32>,
+    /// Most calls per second that send to one message group of such a queue (section 9).
+    pub fifo_group_calls: u32,
+    /// Most messages per second that are sent to one message group of such a queue (section 9).
+    pub fifo_group_messages: u32,
     /// Most tags of a queue (Q46).
     pub tags: usize,
     /// Longest key of a tag in characters (Q44).
@@ -157,6 +171,12 @@ impl Limits {
             policy_conditions: 10,
             kms_data_key_reuse_period_min: Duration::from_secs(60),
             kms_data_key_reuse_period_max: Duration::from_secs(86_400),
+            fifo_calls: 300,
+            fifo_messages: 3_000,
+            fifo_high_throughput_calls: None,
+            fifo_high_throughput_messages: None,
+            fifo_group_calls: 300,
+            fifo_group_messages: 3_000,
             tags: 50,
             tag_key_length: 128,
             tag_value_length: 256,

@@ -1,4 +1,5 @@
 //! HTTP before the endpoint: connections, limits, patience.
+#![allow(clippy::disallowed_methods, reason = "a log measures real time")]
 
 use {
     crate::{options::Options, regions::Regions, say},
@@ -72,13 +73,10 @@ impl Server {
 
 async fn accept(listener: TcpListener, log: bool, graceful: Arc<GracefulShutdown>, regions: Arc<Regions>) {
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, most likely: some will be free again.
-            Err(_) => {
-                time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
+            time::sleep(Duration::from_millis(10)).await;
+            continue;
         };
         // An answer goes out in one piece, and must not wait for the client's acknowledgement of the one before.
         let _ = stream.set_nodelay(true);

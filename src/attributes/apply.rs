@@ -1,6 +1,6 @@
 //! What a request does to the settings of a queue: everything it says, or nothing if anything in it is wrong.
 use super::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, Settings};
-use super::{json, name};
+use super::{access_policy, name};
 use crate::error::{AttributeError, InvalidAttributeName, InvalidAttributeValue};
 use crate::limits::Limits;
 use crate::time::whole_millis;
@@ -108,7 +108,7 @@ impl QueueAttributes {
     /// Q26, L2a, L3, L4, L20: the JSON documents.
     fn apply_documents(&self, settings: &mut Settings, limits: &Limits) -> Result<(), AttributeError> {
         if let Some(document) = &self.policy {
-            if !document.is_empty() && !json::is_policy(document, limits) {
+            if !document.is_empty() && !access_policy::is_policy(document, limits) {
                 return Err(refused(name::POLICY).into());
             }
             settings.policy = Some(document.clone()).filter(|document| !document.is_empty());

@@ -1,16 +1,21 @@
-//! As much of JSON as an access policy needs: is it a document, is it within quota, do two of them say the same.
-use crate::limits::Limits;
-use std::collections::BTreeMap;
+//! As much of JSON as the documents among the attributes need: read one, change it, write it, compare two.
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use std::fmt;
 
-/// A JSON value; of two members with one name the later counts.
-#[derive(Debug, PartialEq)]
+/// A JSON value.
+///
+/// What is read and written again is the same but for whitespace and escapes: members keep their order, numbers their
+/// digits. Of two members with one name the later counts, in the place of the first.
+#[derive(Clone, Debug)]
 pub(super) enum Json {
     Null,
     Bool(bool),
-    Number(f64),
+    /// As it is written, which JSON allows.
+    Number(String),
     String(String),
     Array(Vec<Self>),
-    Object(BTreeMap<String, Self>),
+    /// No two members bear one name.
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {
@@ -25,56 +30,122 @@ impl Json {
         parser.rest.is_empty().then_some(value)
     }
 
-    fn get(&self, name: &str) -> Option<&Self> {
+    pub(super) fn as_str(&self) -> Option<&str> {
         match self {
-            Self::Object(members) => members.get(name),
+            Self::String(text) => Some(text),
             _ => None,
         }
     }
 
-    /// IAM writes one element without its brackets.
-    fn elements(&self) -> &[Self] {
+    /// The members of an object; nothing else has any.
+    pub(super) fn members(&self) -> &[(String, Self)] {
+        match self {
+            Self::Object(members) => members,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        let mut members = self.members().iter();
+        members.find_map(|(member, value)| (member == name).then_some(value))
+    }
+
+    /// The elements of an array; anything else is the one element of itself, as IAM writes a list of one.
+    pub(super) fn elements(&self) -> &[Self] {
         match self {
             Self::Array(elements) => elements,
             one => std::slice::from_ref(one),
         }
     }
 
-    /// The values of an object's members; nothing else has any.
-    fn members(&self) -> impl Iterator<Item = &Self> {
-        let members = match self {
-            Self::Object(members) => Some(members.values()),
-            _ => None,
-        };
-        members.into_iter().flatten()
+    /// The same elements as a list that can be changed.
+    pub(super) fn elements_mut(&mut self) -> &mut Vec<Self> {
+        if !matches!(self, Self::Array(_)) {
+            *self = Self::Array(vec![std::mem::replace(self, Self::Null)]);
+        }
+        match self {
+            Self::Array(elements) => elements,
+            _ => unreachable!("invariant: it was made an array above"),
+        }
     }
 }
 
-/// Whether `document` is a JSON object within the quotas of an access policy (Q26, Q55).
-pub(super) fn is_policy(document: &str, limits: &Limits) -> bool {
-    if document.len() > limits.policy_bytes {
-        return false;
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
     }
-    let Some(policy @ Json::Object(_)) = Json::parse(document) else {
-        return false;
-    };
-    let statements = policy.get("Statement").map_or(&[][..], Json::elements);
-    let principals = |statement: &Json| match statement.get("Principal") {
-        Some(Json::Object(kinds)) => kinds.values().map(|kind| kind.elements().len()).sum(),
-        Some(_) => 1,
-        None => 0,
-    };
-    let conditions = |statement: &Json| {
-        let operators = statement.get("Condition").into_iter().flat_map(Json::members);
-        operators.map(|operator| operator.members().count()).sum::<usize>()
-    };
-    let actions = |statement: &Json| statement.get("Action").map_or(0, |action| action.elements().len());
-    statements.len() <= limits.policy_statements
-        && statements.iter().map(principals).sum::<usize>() <= limits.policy_principals
-        && statements.iter().map(conditions).sum::<usize>() <= limits.policy_conditions
-        && statements
-            .iter()
-            .all(|statement| actions(statement) <= limits.permission_actions)
+}
+
+/// Equal by what they say (Q34): the order of members and the way a number is written do not count.
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(one), Self::Bool(other)) => one == other,
+            (Self::Number(one), Self::Number(other)) => one == other || same_number(one, other),
+            (Self::String(one), Self::String(other)) => one == other,
+            (Self::Array(one), Self::Array(other)) => one == other,
+            (Self::Object(one), Self::Object(other)) => by_name(one) == by_name(other),
+            _ => false,
+        }
+    }
+}
+
+/// Beyond the range of `f64` nothing is told apart, and so only the same text is the same number.
+fn same_number(one: &str, other: &str) -> bool {
+    let value = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite());
+    value(one).is_some_and(|one| value(other) == Some(one))
+}
+
+fn by_name(members: &[(String, Json)]) -> BTreeMap<&str, &Json> {
+    members.iter().map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+/// Without whitespace.
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(text) => f.write_str(text),
+            Self::String(text) => write!(f, "{}", JsonText(text)),
+            Self::Array(elements) => {
+                f.write_str("[")?;
+                for (position, element) in elements.iter().enumerate() {
+                    write!(f, "{}{element}", comma(position))?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                f.write_str("{")?;
+                for (position, (name, value)) in members.iter().enumerate() {
+                    write!(f, "{}{}:{value}", comma(position), JsonText(name))?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+fn comma(position: usize) -> &'static str {
+    if position == 0 { "" } else { "," }
+}
+
+/// A text as a JSON string.
+pub(super) struct JsonText<'a>(pub(super) &'a str);
+
+impl fmt::Display for JsonText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(character))?,
+                _ => write!(f, "{character}")?,
+            }
+        }
+        f.write_str("\"")
+    }
 }
 
 /// What of the text is left to read.
@@ -113,7 +184,7 @@ impl Parser<'_> {
     }
 
     fn object(&mut self, depth: usize) -> Option<Json> {
-        let mut members = BTreeMap::new();
+        let (mut members, mut places) = (Vec::new(), HashMap::new());
         self.take("{");
         if self.take("}") {
             return Some(Json::Object(members));
@@ -124,7 +195,14 @@ impl Parser<'_> {
             if !self.take(":") {
                 return None;
             }
-            members.insert(name, self.value(depth)?);
+            let value = self.value(depth)?;
+            match places.entry(name.clone()) {
+                Entry::Occupied(place) => members[*place.get()] = (name, value),
+                Entry::Vacant(place) => {
+                    place.insert(members.len());
+                    members.push((name, value));
+                }
+            }
             if self.take("}") {
                 return Some(Json::Object(members));
             }
@@ -217,13 +295,15 @@ impl Parser<'_> {
         let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
         let well_formed =
             digits(whole) && digits(fraction) && digits(exponent) && (whole == "0" || !whole.starts_with('0'));
-        well_formed.then(|| number.parse().ok().map(Json::Number))?
+        well_formed.then(|| Json::Number(number.to_owned()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
 
     fn same(one: &str, other: &str) -> bool {
         let (one, other) = (Json::parse(one), Json::parse(other));
@@ -301,45 +381,65 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_an_object_of_at_most_8192_bytes() {
-        // Q26
-        let sized = |size: usize| format!("{{\"Id\":\"{}\"}}", "x".repeat(size - 9));
-        assert_eq!(sized(8_192).len(), 8_192);
-        assert!(is_policy(&sized(8_191), &Limits::aws()) && is_policy(&sized(8_192), &Limits::aws()));
-        assert!(!is_policy(&sized(8_193), &Limits::aws()));
-        for text in ["[]", "1", "\"x\"", "null"] {
-            assert!(!is_policy(text, &Limits::aws()), "{text}");
+    fn what_is_not_said_in_whitespace_and_escapes_is_kept() {
+        for text in [
+            r#"{"b":1.50,"a":[],"":{},"c":[-0,1E+2,12345678901234567890,null,true,false]}"#,
+            "\"\u{e9}\u{1f600}/\\\"\\\\\\u0001\u{7f}\"",
+        ] {
+            assert_eq!(Json::parse(text).unwrap().to_string(), text);
         }
+        let spaced = Json::parse(" { \"\\u0061\\/\" : [ 1 , \"\\ud83d\\ude00\\n\" ] } ").unwrap();
+        assert_eq!(spaced.to_string(), "{\"a/\":[1,\"\u{1f600}\\u000a\"]}");
     }
 
     #[test]
-    fn a_policy_has_so_many_statements_principals_conditions_and_actions() {
-        // Q55
-        let list = |element: &str, count: usize| vec![element; count].join(",");
-        let fits = |statements: &str| is_policy(&format!("{{\"Statement\":{statements}}}"), &Limits::aws());
-        let statements = |count| fits(&format!("[{}]", list("{\"Principal\":\"*\"}", count)));
-        assert!(statements(19) && statements(20) && !statements(21));
-        let principals = |count: usize| {
-            fits(&format!(
-                "[{{\"Principal\":{{\"AWS\":[{}]}}}},{{\"Principal\":{{\"AWS\":\"1\"}}}}]",
-                list("\"1\"", count - 1)
-            ))
-        };
-        assert!(principals(49) && principals(50) && !principals(51));
-        let keys = |count: usize| {
-            (0..count)
-                .map(|key| format!("\"{key}\":1"))
-                .collect::<Vec<_>>()
-                .join(",")
-        };
-        let conditions = |count: usize| {
-            fits(&format!(
-                "{{\"Condition\":{{\"A\":{{{}}},\"B\":{{\"k\":1}}}}}}",
-                keys(count - 1)
-            ))
-        };
-        assert!(conditions(9) && conditions(10) && !conditions(11));
-        let actions = |count| fits(&format!("{{\"Action\":[{}]}}", list("\"SQS:*\"", count)));
-        assert!(actions(6) && actions(7) && !actions(8));
+    fn of_two_members_with_one_name_the_later_counts() {
+        let twice = Json::parse(r#"{"a":1,"b":2,"\u0061":3}"#).unwrap();
+        assert_eq!(twice.to_string(), r#"{"a":3,"b":2}"#);
+        assert!(same(r#"{"a":1,"a":2}"#, r#"{"a":2}"#) && !same(r#"{"a":1,"a":2}"#, r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn numbers_beyond_the_range_of_a_double_are_equal_only_as_text() {
+        // Q34
+        assert!(same("1e999", "1e999") && !same("1e999", "2e999") && !same("1e999", "-1e999"));
+        assert!(same("0", "-0") && same("100", "1e2"));
+    }
+
+    fn json() -> impl Strategy<Value = Json> {
+        let number = "-?(0|[1-9][0-9]{0,20})([.][0-9]{1,5})?([eE][+-]?[0-9]{1,3})?";
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::Bool),
+            number.prop_map(Json::Number),
+            any::<String>().prop_map(Json::String),
+        ];
+        leaf.prop_recursive(6, 64, 6, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..6).prop_map(Json::Array),
+                btree_map(any::<String>(), inner, 0..6)
+                    .prop_map(|members| members.into_iter().collect())
+                    .prop_shuffle()
+                    .prop_map(Json::Object),
+            ]
+        })
+    }
+
+    proptest! {
+        /// What is written is read back as the same value, and written again as the same text.
+        #[test]
+        fn a_document_survives_being_written_and_read(document in json()) {
+            let text = document.to_string();
+            let again = Json::parse(&text).expect("what is written is JSON");
+            prop_assert_eq!(&again, &document);
+            prop_assert_eq!(again.to_string(), text);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in r#"[\[\]{}:,"\\u0-9a-fA-F+.\-truefalsn \u{e9}\u{1f600}]{0,60}"#) {
+            if let Some(document) = Json::parse(&text) {
+                prop_assert_eq!(Json::parse(&document.to_string()), Some(document));
+            }
+        }
     }
 }

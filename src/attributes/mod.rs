@@ -2,12 +2,14 @@
 //!
 //! A [`QueueAttributes`] may hold anything; `apply` checks it against limits and queue type and answers with new
 //! [`Settings`], or changes nothing. Whether a dead-letter target exists is not decided here.
+mod access_policy;
 mod apply;
 mod compare;
 mod json;
 mod policies;
 mod settings;
 
+pub(crate) use access_policy::{AccessPolicy, OverQuota, Statement};
 pub use policies::{DeduplicationScope, FifoThroughputLimit, RedriveAllowPolicy, RedrivePolicy};
 pub use settings::Settings;
 

@@ -1,7 +1,11 @@
 //! The JSON documents and closed choices among the attributes of a queue, in typed form.
+#[cfg(feature = "aws-protocol")]
+use super::json::Json;
+use super::json::JsonText;
 use crate::error::{InvalidParameterValue, InvalidReason};
 use crate::limits::Limits;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// How far a deduplication id reaches on a FIFO queue, the attribute `DeduplicationScope` (rule F10).
 ///
@@ -28,7 +32,7 @@ impl fmt::Display for DeduplicationScope {
 
 /// What the throughput quota of a FIFO queue counts, the attribute `FifoThroughputLimit` (rule F40).
 ///
-/// Per message group needs [`DeduplicationScope::MessageGroup`] (rule Q22). Quotas themselves are not enforced.
+/// Per message group needs [`DeduplicationScope::MessageGroup`] (rule Q22). Only an endpoint that is told to enforces quotas.
 ///
 /// # Source
 /// [High throughput for FIFO queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html).
@@ -67,10 +71,24 @@ impl fmt::Display for FifoThroughputLimit {
 ///     r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:dead","maxReceiveCount":3}"#,
 /// );
 /// ```
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq)]
 pub struct RedrivePolicy {
     pub(crate) dead_letter_target_arn: String,
     pub(crate) max_receive_count: u32,
+    /// Whether the document names the count before the target (L4); no two policies differ by that.
+    count_first: bool,
+}
+
+impl PartialEq for RedrivePolicy {
+    fn eq(&self, other: &Self) -> bool {
+        self.max_receive_count == other.max_receive_count && self.dead_letter_target_arn == other.dead_letter_target_arn
+    }
+}
+
+impl Hash for RedrivePolicy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.dead_letter_target_arn, self.max_receive_count).hash(state);
+    }
 }
 
 impl RedrivePolicy {
@@ -88,6 +106,19 @@ impl RedrivePolicy {
         Self {
             dead_letter_target_arn: dead_letter_target_arn.into(),
             max_receive_count,
+            count_first: false,
+        }
+    }
+
+    /// The same policy, whose text names target and count in the order in which this document does (L4).
+    #[cfg(feature = "aws-protocol")]
+    pub(crate) fn in_the_order_of(self, document: &str) -> Self {
+        let document = Json::parse(document);
+        let mut members = document.iter().flat_map(Json::members).map(|(name, _)| name.as_str());
+        let first = members.find(|name| ["deadLetterTargetArn", "maxReceiveCount"].contains(name));
+        Self {
+            count_first: first == Some("maxReceiveCount"),
+            ..self
         }
     }
 
@@ -121,7 +152,10 @@ impl RedrivePolicy {
     pub(super) fn check(&self, limits: &Limits) -> Result<(), InvalidParameterValue> {
         let (count, limit) = (self.max_receive_count, limits.max_receive_count);
         if !(1..=limit).contains(&count) {
-            return Err(self.refused(InvalidReason::MaxReceiveCount { count, limit }));
+            return Err(self.refused(InvalidReason::MaxReceiveCount {
+                count: count.into(),
+                limit,
+            }));
         }
         if !is_queue_arn(&self.dead_letter_target_arn) {
             return Err(self.refused(InvalidReason::TargetArn));
@@ -138,6 +172,9 @@ impl RedrivePolicy {
 impl fmt::Display for RedrivePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (target, count) = (JsonText(&self.dead_letter_target_arn), self.max_receive_count);
+        if self.count_first {
+            return write!(f, r#"{{"maxReceiveCount":{count},"deadLetterTargetArn":{target}}}"#);
+        }
         write!(f, r#"{{"deadLetterTargetArn":{target},"maxReceiveCount":{count}}}"#)
     }
 }
@@ -218,23 +255,6 @@ impl fmt::Display for RedriveAllowPolicy {
 fn is_queue_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     parts.len() == 6 && parts[0] == "arn" && parts[2] == "sqs" && parts.iter().all(|part| !part.is_empty())
-}
-
-/// A text as a JSON string.
-struct JsonText<'a>(&'a str);
-
-impl fmt::Display for JsonText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => write!(f, "\\{character}")?,
-                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(character))?,
-                _ => write!(f, "{character}")?,
-            }
-        }
-        f.write_str("\"")
-    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub struct Settings {
     pub content_based_deduplication: bool,
     /// `DeduplicationScope`: how far a deduplication id reaches.
     pub deduplication_scope: DeduplicationScope,
-    /// `FifoThroughputLimit`: what throughput quotas count; kept and not enforced.
+    /// `FifoThroughputLimit`: what throughput quotas count, where they are enforced.
     pub fifo_throughput_limit: FifoThroughputLimit,
     /// `CreatedTimestamp`: when the queue was created.
     pub created_timestamp: Timestamp,

@@ -6,7 +6,8 @@ use {
         attributes::{
             DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
         },
-        error::{InvalidAttributeName, InvalidAttributeValue, InvalidReason},
+        error::{InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue, InvalidReason},
+        limits::Limits,
         queue::Queue,
         state::Counts,
     },
@@ -128,40 +129,51 @@ pub(super) fn write(queue: &Queue, names: &[String]) -> Result<BTreeMap<String, 
 }
 
 /// The attributes that a request sets.
-pub(super) fn read(attributes: BTreeMap<String, String>) -> Result<QueueAttributes, Fault> {
-    attributes
-        .into_iter()
-        .try_fold(QueueAttributes::new(), |set, (name, text)| {
-            let text = text.as_str();
-            Ok(match name.as_str() {
-                "ContentBasedDeduplication" => set.content_based_deduplication(boolean(&name, text)?),
-                "DeduplicationScope" => set.deduplication_scope(match text {
-                    "queue" => DeduplicationScope::Queue,
-                    "messageGroup" => DeduplicationScope::MessageGroup,
-                    _ => return Err(refused(&name)),
-                }),
-                "DelaySeconds" => set.delay(span(&name, text)?),
-                "FifoQueue" => set.fifo_queue(boolean(&name, text)?),
-                "FifoThroughputLimit" => set.fifo_throughput_limit(match text {
-                    "perQueue" => FifoThroughputLimit::PerQueue,
-                    "perMessageGroupId" => FifoThroughputLimit::PerMessageGroupId,
-                    _ => return Err(refused(&name)),
-                }),
-                "KmsDataKeyReusePeriodSeconds" => set.kms_data_key_reuse_period(span(&name, text)?),
-                "KmsMasterKeyId" => set.kms_master_key_id(text),
-                "MaximumMessageSize" => set.maximum_message_size(text.parse().map_err(|_| refused(&name))?),
-                "MessageRetentionPeriod" => set.message_retention_period(span(&name, text)?),
-                "Policy" => set.policy(text),
-                "ReceiveMessageWaitTimeSeconds" => set.receive_message_wait_time(span(&name, text)?),
-                "RedriveAllowPolicy" if text.is_empty() => set.no_redrive_allow_policy(),
-                "RedriveAllowPolicy" => set.redrive_allow_policy(redrive_allow_policy(text)?),
-                "RedrivePolicy" if text.is_empty() => set.no_redrive_policy(),
-                "RedrivePolicy" => set.redrive_policy(redrive_policy(text)?),
-                "SqsManagedSseEnabled" => set.sqs_managed_sse_enabled(boolean(&name, text)?),
-                "VisibilityTimeout" => set.visibility_timeout(span(&name, text)?),
-                _ => return Err(InvalidAttributeName::Unknown { attribute: name.into() }.into()),
-            })
+pub(super) fn read(attributes: &BTreeMap<String, String>, limits: &Limits) -> Result<QueueAttributes, Fault> {
+    attributes.iter().try_fold(QueueAttributes::new(), |set, (name, text)| {
+        let text = text.as_str();
+        Ok(match name.as_str() {
+            "ContentBasedDeduplication" => set.content_based_deduplication(boolean(name, text)?),
+            "DeduplicationScope" => set.deduplication_scope(match text {
+                "queue" => DeduplicationScope::Queue,
+                "messageGroup" => DeduplicationScope::MessageGroup,
+                _ => return Err(refused(name)),
+            }),
+            "DelaySeconds" => set.delay(span(name, text)?),
+            "FifoQueue" => set.fifo_queue(boolean(name, text)?),
+            "FifoThroughputLimit" => set.fifo_throughput_limit(match text {
+                "perQueue" => FifoThroughputLimit::PerQueue,
+                "perMessageGroupId" => FifoThroughputLimit::PerMessageGroupId,
+                _ => return Err(refused(name)),
+            }),
+            "KmsDataKeyReusePeriodSeconds" => set.kms_data_key_reuse_period(span(name, text)?),
+            "KmsMasterKeyId" => set.kms_master_key_id(text),
+            "MaximumMessageSize" => set.maximum_message_size(text.parse().map_err(|_| refused(name))?),
+            "MessageRetentionPeriod" => set.message_retention_period(span(name, text)?),
+            "Policy" => set.policy(text),
+            "ReceiveMessageWaitTimeSeconds" => set.receive_message_wait_time(span(name, text)?),
+            "RedriveAllowPolicy" if text.is_empty() => set.no_redrive_allow_policy(),
+            "RedriveAllowPolicy" => set.redrive_allow_policy(redrive_allow_policy(text)?),
+            "RedrivePolicy" if text.is_empty() => set.no_redrive_policy(),
+            "RedrivePolicy" => set.redrive_policy(redrive_policy(text, limits)?),
+            "SqsManagedSseEnabled" => set.sqs_managed_sse_enabled(boolean(name, text)?),
+            "VisibilityTimeout" => set.visibility_timeout(span(name, text)?),
+            _ => {
+                let attribute = name.clone().into();
+                return Err(InvalidAttributeName::Unknown { attribute }.into());
+            }
         })
+    })
+}
+
+/// The error of a document among these attributes, which shows it as it was sent (X8).
+pub(super) fn verbatim(mut error: InvalidParameterValue, sent: &BTreeMap<String, String>) -> Fault {
+    if let InvalidParameterValue::Value { parameter, value, .. } = &mut error {
+        if let Some(text) = sent.get(*parameter) {
+            value.clone_from(text);
+        }
+    }
+    error.into()
 }
 
 /// Q16.
@@ -185,8 +197,8 @@ fn boolean(name: &str, text: &str) -> Result<bool, Fault> {
     }
 }
 
-/// L1, L2.
-fn redrive_policy(text: &str) -> Result<RedrivePolicy, Fault> {
+/// L1, L2, L4.
+fn redrive_policy(text: &str, limits: &Limits) -> Result<RedrivePolicy, Fault> {
     const NAME: &str = "RedrivePolicy";
     let missing = |member| Fault::invalid(NAME, text, InvalidReason::PolicyLacks { member });
     let policy: Value = serde_json::from_str(text).unwrap_or_default();
@@ -200,8 +212,12 @@ fn redrive_policy(text: &str) -> Result<RedrivePolicy, Fault> {
         number => number.as_i64(),
     });
     let count = count.ok_or_else(|| missing("maxReceiveCount"))?;
-    // What does not fit is as much out of range as zero is.
-    Ok(RedrivePolicy::new(target, u32::try_from(count).unwrap_or(0)))
+    let out_of_range = |_| {
+        let limit = limits.max_receive_count;
+        Fault::invalid(NAME, text, InvalidReason::MaxReceiveCount { count, limit })
+    };
+    let max_receive_count = u32::try_from(count).map_err(out_of_range)?;
+    Ok(RedrivePolicy::new(target, max_receive_count).in_the_order_of(text))
 }
 
 /// L20.

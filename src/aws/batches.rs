@@ -11,6 +11,7 @@ use {
             DeleteMessageBatchResultEntry, SendMessageBatchRequest, SendMessageBatchRequestEntry,
             SendMessageBatchResult, SendMessageBatchResultEntry,
         },
+        throttle::Load,
     },
     crate::{
         error::{ChangeVisibilityError, InvalidParameterValue, MissingParameter},
@@ -23,6 +24,12 @@ use {
 
 pub(super) async fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Result<SendMessageBatchResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
+    let groups: Vec<_> = input
+        .entries
+        .iter()
+        .map(|entry| entry.message_group_id.as_deref())
+        .collect();
+    call.admit(&queue, Load::Send(&groups))?;
     let mut digests = HashMap::new();
     let mut entries = Vec::with_capacity(input.entries.len());
     for entry in input.entries {
@@ -80,6 +87,7 @@ pub(super) async fn delete(
     input: DeleteMessageBatchRequest,
 ) -> Result<DeleteMessageBatchResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
+    call.admit(&queue, Load::Delete(input.entries.len()))?;
     let entries = input.entries.into_iter().map(|entry| {
         let id = entry.id.unwrap_or_default();
         match entry.receipt_handle.unwrap_or_default().parse::<ReceiptHandle>() {

@@ -3,9 +3,11 @@
 use {
     super::{
         action::{self, Action},
+        builder::EndpointBuilder,
         fault::Fault,
         http::{Request, Response},
         json, query,
+        throttle::{Load, Throttle},
     },
     crate::{message::MessageId, queue::Queue, service::Service, state::mix},
     serde_json::Value,
@@ -43,6 +45,8 @@ pub(super) struct Shared {
     pub(super) service: Service,
     /// Numbers requests, for their ids.
     requests: AtomicU64,
+    /// `None` if quotas of calls are not enforced.
+    throttle: Option<Throttle>,
 }
 
 impl Endpoint {
@@ -57,10 +61,27 @@ impl Endpoint {
     /// ```
     #[must_use]
     pub fn new(service: &Service) -> Self {
+        Self::builder(service).build()
+    }
+
+    /// Begins an endpoint that is told more than its service.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Service, aws::Endpoint};
+    /// let throttled = Endpoint::builder(&Service::new()).throttling(true).build();
+    /// assert!(throttled.service().queue("jobs").is_err());
+    /// ```
+    pub fn builder(service: &Service) -> EndpointBuilder {
+        EndpointBuilder::new(service)
+    }
+
+    pub(super) fn assemble(service: Service, throttle: Option<Throttle>) -> Self {
         Self {
             shared: Arc::new(Shared {
-                service: service.clone(),
+                service,
                 requests: AtomicU64::new(0),
+                throttle,
             }),
         }
     }
@@ -128,7 +149,8 @@ impl Endpoint {
     fn draw_request_id(&self) -> String {
         let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
         let seed = self.shared.service.seed();
-        let (high, low) = (mix(seed ^ number), mix(seed.rotate_left(32) ^ number));
+        let high = mix(seed ^ mix(number));
+        let low = mix(high);
         MessageId::from_random(u128::from(high) << 64 | u128::from(low)).to_string()
     }
 }
@@ -159,5 +181,20 @@ impl Call<'_> {
             return Err(Fault::invalid_address(address));
         }
         Ok(self.service().queue(address)?)
+    }
+
+    /// Counts the call against the quotas of its queue, if the endpoint enforces them.
+    pub(super) fn admit(&self, queue: &Queue, load: Load<'_>) -> Result<(), Fault> {
+        match &self.endpoint.shared.throttle {
+            Some(throttle) => throttle.admit(self.service(), queue, load),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts what a call that was admitted has received.
+    pub(super) fn received(&self, queue: &Queue, messages: usize) {
+        if let Some(throttle) = &self.endpoint.shared.throttle {
+            throttle.received(self.service(), queue, messages);
+        }
     }
 }

@@ -10,6 +10,7 @@ use {
             ReceiveMessageRequest, ReceiveMessageResult, SendMessageRequest, SendMessageResult,
         },
         shape::Blob,
+        throttle::Load,
     },
     crate::{
         error::{InvalidMessageAttribute, InvalidParameterValue, InvalidReason, SendError, check},
@@ -41,6 +42,7 @@ pub(super) struct Digests {
 
 pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMessageResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
+    call.admit(&queue, Load::Send(&[input.message_group_id.as_deref()]))?;
     let outgoing = Outgoing {
         body: input.message_body,
         delay_seconds: input.delay_seconds,
@@ -179,6 +181,7 @@ pub(super) fn count(parameter: &'static str, given: i64, limit: usize) -> Result
 
 pub(super) async fn receive(call: &Call<'_>, input: ReceiveMessageRequest) -> Result<ReceiveMessageResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
+    call.admit(&queue, Load::Receive)?;
     let limits = call.service().limits();
     let mut receive = queue.receive().message_attribute_names(input.message_attribute_names);
     if let Some(given) = input.max_number_of_messages {
@@ -201,6 +204,7 @@ pub(super) async fn receive(call: &Call<'_>, input: ReceiveMessageRequest) -> Re
     }
     let names = SystemNames::of(input.attribute_names, input.message_system_attribute_names);
     let messages = receive.await?;
+    call.received(&queue, messages.len());
     Ok(ReceiveMessageResult {
         messages: messages.iter().map(|message| Message::of(message, &names)).collect(),
     })
@@ -278,6 +282,7 @@ fn system_attributes(message: &queue::Message, names: &SystemNames) -> BTreeMap<
 
 pub(super) async fn delete(call: &Call<'_>, input: DeleteMessageRequest) -> Result<Nothing, Fault> {
     let queue = call.queue(&input.queue_url)?;
+    call.admit(&queue, Load::Delete(1))?;
     queue.delete(&input.receipt_handle.parse::<ReceiptHandle>()?)?;
     Ok(Nothing)
 }

@@ -6,6 +6,7 @@
 mod action;
 mod attributes;
 mod batches;
+mod builder;
 mod digest;
 mod endpoint;
 mod fault;
@@ -20,9 +21,11 @@ mod query;
 mod queues;
 mod shape;
 mod tags;
+mod throttle;
 mod xml;
 
 pub use {
+    builder::EndpointBuilder,
     endpoint::Endpoint,
     http::{Request, Response},
 };

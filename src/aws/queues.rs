@@ -13,14 +13,23 @@ use {
             SetQueueAttributesRequest,
         },
     },
-    crate::{error::QueueError, limits::Limits, service::ListQueues},
+    crate::{
+        error::{CreateQueueError, QueueError, SetQueueAttributesError},
+        limits::Limits,
+        service::ListQueues,
+    },
 };
 
 pub(super) async fn create(call: &Call<'_>, input: CreateQueueRequest) -> Result<CreateQueueResult, Fault> {
-    let attributes = attributes::read(input.attributes)?;
+    let sent = &input.attributes;
+    let attributes = attributes::read(sent, call.service().limits())?;
     let queue = call
         .service()
-        .create_queue_with_tags(&input.queue_name, attributes, input.tags)?;
+        .create_queue_with_tags(&input.queue_name, attributes, input.tags)
+        .map_err(|error| match error {
+            CreateQueueError::InvalidParameterValue(error) => attributes::verbatim(error, sent),
+            error => error.into(),
+        })?;
     Ok(CreateQueueResult {
         queue_url: queue.url().to_owned(),
     })
@@ -63,8 +72,13 @@ pub(super) async fn set_attributes(call: &Call<'_>, input: SetQueueAttributesReq
         return Err(Fault::missing("Attributes"));
     }
     let queue = call.queue(&input.queue_url)?;
-    call.service()
-        .set_attributes(queue.name(), attributes::read(input.attributes)?)?;
+    let sent = &input.attributes;
+    let attributes = attributes::read(sent, call.service().limits())?;
+    let set = call.service().set_attributes(queue.name(), attributes);
+    set.map_err(|error| match error {
+        SetQueueAttributesError::InvalidParameterValue(error) => attributes::verbatim(error, sent),
+        error => error.into(),
+    })?;
     Ok(Nothing)
 }
 

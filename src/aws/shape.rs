@@ -23,6 +23,8 @@ pub(super) enum Kind {
 /// A structure of the API model.
 #[derive(Debug)]
 pub(super) struct Shape {
+    /// Read by the test that compares the tables with the model.
+    #[cfg(test)]
     pub(super) name: &'static str,
     pub(super) members: &'static [Member],
 }
@@ -31,6 +33,7 @@ pub(super) struct Shape {
 pub(super) struct Member {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
+    #[cfg(test)]
     pub(super) required: fn() -> bool,
     pub(super) flattened: Flattened,
 }
@@ -256,10 +259,12 @@ macro_rules! structures {
 
         impl $name {
             pub(super) const SHAPE: &'static Shape = &Shape {
+                #[cfg(test)]
                 name: stringify!($name),
                 members: &[$(Member {
                     name: $member,
                     kind: <$type as Wire>::KIND,
+                    #[cfg(test)]
                     required: || <$type as Wire>::absent().is_none(),
                     flattened: Flattened::of(&[$($($flattened),+)?]),
                 }),*],

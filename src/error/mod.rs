@@ -271,7 +271,11 @@ mod tests {
             let head = format!("Value {given} for parameter {parameter} is invalid. Reason: ");
             assert_eq!(value(parameter, given, reason), format!("{head}{text}"));
         }
-        let error = PermissionError::OverLimit { count: 8, limit: 7 };
+        let error = PermissionError::OverLimit {
+            counted: "Actions",
+            count: 8,
+            limit: 7,
+        };
         assert_eq!(
             (error.code(), error.to_string().as_str()),
             ("OverLimit", "8 Actions were found, maximum allowed is 7.")

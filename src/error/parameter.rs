@@ -230,7 +230,7 @@ pub enum InvalidReason {
     )]
     MaxReceiveCount {
         /// The number given.
-        count: u32,
+        count: i64,
         /// The greatest allowed.
         limit: u32,
     },

@@ -133,10 +133,12 @@ pub enum PermissionError {
     /// Label, accounts or actions are refused (Q50, Q52, Q53).
     #[error(transparent)]
     InvalidParameterValue(#[from] InvalidParameterValue),
-    /// More actions are named than allowed (Q53).
-    #[error("{count} Actions were found, maximum allowed is {limit}.")]
+    /// More actions are named than allowed (Q53), or the queue's policy would exceed a quota (Q55).
+    #[error("{count} {counted} were found, maximum allowed is {limit}.")]
     OverLimit {
-        /// How many are named.
+        /// What there is too much of: `Actions`, or in the policy `Bytes`, `Statements`, `Principals` or `Conditions`.
+        counted: &'static str,
+        /// How many there are or would be.
         count: usize,
         /// How many are allowed.
         limit: usize,

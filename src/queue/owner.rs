@@ -70,6 +70,12 @@ impl Queue {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// A number that no other queue has, not even a later one of the same name.
+    #[cfg(feature = "aws-protocol")]
+    pub(crate) fn nonce(&self) -> u64 {
+        self.inner.nonce
+    }
+
     /// Changes settings and dead-letter route in one step; see `Inner`. `None` if the queue is deleted.
     pub(crate) fn change_settings<E>(
         &self,

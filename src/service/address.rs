@@ -4,6 +4,8 @@
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     account_id: String,
+    #[cfg(feature = "aws-protocol")]
+    region: String,
     /// `https://sqs.<region>.amazonaws.com/<account>/`, or `<endpoint>/<account>/`
     url_prefix: String,
     /// `arn:aws:sqs:<region>:<account>:`
@@ -18,6 +20,8 @@ impl Addresses {
         };
         Self {
             account_id: account_id.to_owned(),
+            #[cfg(feature = "aws-protocol")]
+            region: region.to_owned(),
             url_prefix: format!("{endpoint_url}/{account_id}/"),
             arn_prefix: format!("arn:aws:sqs:{region}:{account_id}:"),
         }
@@ -26,6 +30,11 @@ impl Addresses {
     #[cfg(feature = "aws-protocol")]
     pub(super) fn account_id(&self) -> &str {
         &self.account_id
+    }
+
+    #[cfg(feature = "aws-protocol")]
+    pub(super) fn region(&self) -> &str {
+        &self.region
     }
 
     pub(super) fn url(&self, name: &str) -> String {

@@ -261,6 +261,14 @@ impl Service {
         self.shared.seed
     }
 
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        self.shared.addresses.region()
+    }
+
     pub(crate) fn account_id(&self) -> &str {
         self.shared.addresses.account_id()
     }

@@ -2,7 +2,7 @@
 //! while a queue's own lock is held, and never the other way round.
 
 use {
-    super::{permissions::Permission, task::Task},
+    super::task::Task,
     crate::{queue::Queue, time::Timestamp},
     std::{
         collections::{BTreeMap, BTreeSet, VecDeque},
@@ -30,7 +30,6 @@ pub(super) struct Registry {
 pub(super) struct Registered {
     pub(super) queue: Queue,
     pub(super) tags: BTreeMap<String, String>,
-    pub(super) permissions: Vec<Permission>,
     /// The newest first; only the first can be active.
     pub(super) tasks: VecDeque<Arc<Task>>,
     /// The name by which the queue stands in `Registry::sources`.
@@ -42,7 +41,6 @@ impl Registered {
         Self {
             queue,
             tags,
-            permissions: Vec::new(),
             tasks: VecDeque::new(),
             target: None,
         }

@@ -1,0 +1,78 @@
+//! What an endpoint may be told beside its service.
+
+use {
+    super::{endpoint::Endpoint, throttle::Throttle},
+    crate::service::Service,
+};
+
+/// An [`Endpoint`] to be.
+///
+/// # Examples
+/// ```
+/// use requeue::{Service, aws::Endpoint};
+///
+/// let endpoint = Endpoint::builder(&Service::new()).throttling(true).build();
+/// assert!(endpoint.service().queue("jobs").is_err());
+/// ```
+#[derive(Clone, Debug)]
+pub struct EndpointBuilder {
+    service: Service,
+    throttling: bool,
+}
+
+impl EndpointBuilder {
+    pub(super) fn new(service: &Service) -> Self {
+        Self {
+            service: service.clone(),
+            throttling: false,
+        }
+    }
+
+    /// Whether calls beyond the quotas of FIFO queues are refused with `RequestThrottled`; by default none is.
+    ///
+    /// The quotas are fields of [`Limits`](crate::Limits) and count per second of the service's clock, a burst of one
+    /// second's worth at most. Calls of this endpoint alone are counted, not those of the native interface. Of a queue
+    /// in high-throughput mode (F40), what is sent to one message group has a quota as well.
+    ///
+    /// # Source
+    /// [Amazon SQS quotas](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-quotas.html).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Limits, ManualClock, QueueAttributes, Service, aws::{Endpoint, Request}};
+    ///
+    /// let mut limits = Limits::aws();
+    /// limits.fifo_calls = 2; // per second
+    /// let clock = ManualClock::default();
+    /// let service = Service::builder().limits(limits).clock(&clock).build();
+    /// service.create_queue("jobs.fifo", QueueAttributes::new().fifo_queue(true))?;
+    /// let endpoint = Endpoint::builder(&service).throttling(true).build();
+    /// let receive = || {
+    ///     let request = Request::post("/", r#"{"QueueUrl":"jobs.fifo"}"#);
+    ///     pollster::block_on(endpoint.handle(request.header("X-Amz-Target", "AmazonSQS.ReceiveMessage"))).status
+    /// };
+    /// assert_eq!([receive(), receive(), receive()], [200, 200, 403]);
+    /// clock.advance(std::time::Duration::from_millis(500));
+    /// assert_eq!([receive(), receive()], [200, 403]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn throttling(mut self, enforced: bool) -> Self {
+        self.throttling = enforced;
+        self
+    }
+
+    /// The endpoint.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Service, aws::{Endpoint, Request}};
+    /// let endpoint = Endpoint::builder(&Service::new()).build();
+    /// let request = Request::post("/", "{}").header("X-Amz-Target", "AmazonSQS.ListQueues");
+    /// assert_eq!(pollster::block_on(endpoint.handle(request)).status, 200);
+    /// ```
+    #[must_use]
+    pub fn build(self) -> Endpoint {
+        Endpoint::assemble(self.service, self.throttling.then(Throttle::default))
+    }
+}
