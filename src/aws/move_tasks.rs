@@ -11,7 +11,10 @@ use {
             StartMessageMoveTaskResult,
         },
     },
-    crate::service::{MessageMoveTask, StartMessageMoveTask},
+    crate::{
+        error::MoveTaskError,
+        service::{MessageMoveTask, StartMessageMoveTask},
+    },
 };
 
 pub(super) async fn start(
@@ -24,8 +27,19 @@ pub(super) async fn start(
     }
     if let Some(given) = input.max_number_of_messages_per_second {
         let limit = call.service().limits().move_task_messages_per_second;
-        let rate = count("MaxNumberOfMessagesPerSecond", given, limit as usize)?;
-        start = start.max_messages_per_second(rate as u32);
+        start = match count("MaxNumberOfMessagesPerSecond", given, limit as usize) {
+            Ok(rate) => start.max_messages_per_second(rate as u32),
+            Err(refused) => {
+                // The queues come before the range (X11): a rate of zero starts nothing, but looks for them.
+                let looked = call
+                    .service()
+                    .start_message_move_task(&start.max_messages_per_second(0));
+                return Err(match looked {
+                    Err(error @ MoveTaskError::ResourceNotFound(_)) => error.into(),
+                    _ => refused.into(),
+                });
+            }
+        };
     }
     let handle = call.service().start_message_move_task(&start)?;
     Ok(StartMessageMoveTaskResult {
@@ -51,8 +65,12 @@ pub(super) async fn list(
     let most = input
         .max_results
         .map(|given| count("MaxResults", given, limit))
-        .transpose()?;
-    let tasks = call.service().list_message_move_tasks(&input.source_arn, most)?;
+        .transpose();
+    if most.is_err() {
+        // The source comes before the range (X11).
+        call.service().list_message_move_tasks(&input.source_arn, None)?;
+    }
+    let tasks = call.service().list_message_move_tasks(&input.source_arn, most?)?;
     Ok(ListMessageMoveTasksResult {
         results: tasks.into_iter().map(entry).collect(),
     })

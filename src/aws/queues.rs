@@ -14,15 +14,20 @@ use {
         },
     },
     crate::{
-        error::{CreateQueueError, QueueError, SetQueueAttributesError},
+        error::{CreateQueueError, QueueError, SetQueueAttributesError, check},
         limits::Limits,
         service::ListQueues,
     },
 };
 
 pub(super) async fn create(call: &Call<'_>, input: CreateQueueRequest) -> Result<CreateQueueResult, Fault> {
-    let sent = &input.attributes;
-    let attributes = attributes::read(sent, call.service().limits())?;
+    let (sent, limits) = (&input.attributes, call.service().limits());
+    // The name comes before the attributes (X11), of which one says what names are good.
+    let fifo = sent
+        .get("FifoQueue")
+        .is_some_and(|text| text.eq_ignore_ascii_case("true"));
+    check::queue_name(&input.queue_name, fifo, limits)?;
+    let attributes = attributes::read(sent, limits)?;
     let queue = call
         .service()
         .create_queue_with_tags(&input.queue_name, attributes, input.tags)
