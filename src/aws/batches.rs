@@ -39,7 +39,7 @@ pub(super) async fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Res
                 digests.insert(id.clone(), Digests::of(&message));
                 SendBatchEntry::new(id, message)
             }
-            Err(error) => SendBatchEntry::failed(id, error),
+            Err(refused) => SendBatchEntry::failed(id, refused),
         });
     }
     let result = queue.send_batch(entries)?;

@@ -51,7 +51,8 @@ pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<S
         deduplication_id: input.message_deduplication_id,
         group_id: input.message_group_id,
     };
-    let mut message = outgoing.into_message(call.service().limits())?;
+    let message = outgoing.into_message(call.service().limits());
+    let mut message = message.map_err(|refused| refused.1)?;
     if let Some(header) = call.request.header_named("X-Amzn-Trace-Id") {
         // M23
         if message.get_aws_trace_header().is_none() {
@@ -74,26 +75,40 @@ pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<S
 
 impl Outgoing {
     /// The message, if everything in it can be said to a queue; the queue checks the rest.
-    pub(super) fn into_message(self, limits: &Limits) -> Result<SendMessage, SendError> {
-        let mut message = SendMessage::new(self.body);
-        if let Some(given) = self.delay_seconds {
-            let reason = InvalidReason::Delay { limit: limits.delay };
-            message = message.delay(seconds("DelaySeconds", given, limits.delay, reason)?);
-        }
+    ///
+    /// Otherwise the first reason why not, with what can be said: a batch is checked with that before its entries are
+    /// (M37).
+    pub(super) fn into_message(self, limits: &Limits) -> Result<SendMessage, Box<(SendMessage, SendError)>> {
+        let (mut message, mut refused) = (SendMessage::new(self.body), None);
         if let Some(id) = self.group_id {
             message = message.message_group_id(id);
         }
         if let Some(id) = self.deduplication_id {
             message = message.message_deduplication_id(id);
         }
+        if let Some(given) = self.delay_seconds {
+            let reason = InvalidReason::Delay { limit: limits.delay };
+            match seconds("DelaySeconds", given, limits.delay, reason) {
+                Ok(delay) => message = message.delay(delay),
+                Err(error) => refused = Some(error),
+            }
+        }
         for (name, value) in self.attributes {
-            let value = value.into_native(&name)?;
-            message = message.attribute(name, value);
+            match value.into_native(&name) {
+                Ok(value) => message = message.attribute(name, value),
+                Err(error) => refused = refused.or(Some(error)),
+            }
         }
         for (name, value) in self.system_attributes {
-            message = message.aws_trace_header(trace_header(name, value)?);
+            match trace_header(name, value) {
+                Ok(header) => message = message.aws_trace_header(header),
+                Err(error) => refused = refused.or(Some(error)),
+            }
         }
-        Ok(message)
+        match refused {
+            None => Ok(message),
+            Some(error) => Err(Box::new((message, error.into()))),
+        }
     }
 }
 

@@ -17,8 +17,8 @@ pub(super) type EntryId = Option<Cow<'static, str>>;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SendBatchEntry {
     pub(super) id: EntryId,
-    /// Boxed, an error leaves the entry the size it has.
-    pub(super) message: Result<SendMessage, Box<SendError>>,
+    /// Boxed, an error and what there is of the message leave the entry the size it has.
+    pub(super) message: Result<SendMessage, Box<(SendMessage, SendError)>>,
 }
 
 impl SendBatchEntry {
@@ -41,19 +41,22 @@ impl SendBatchEntry {
         }
     }
 
-    /// An entry that failed before it came here, and only takes part in the checks of the batch.
+    /// An entry that failed before it came here, and takes part in the checks of the batch with what there is of it.
     #[cfg(feature = "aws-protocol")]
-    pub(crate) fn failed(id: String, error: SendError) -> Self {
+    pub(crate) fn failed(id: String, refused: Box<(SendMessage, SendError)>) -> Self {
         Self {
             id: Some(id.into()),
-            message: Err(Box::new(error)),
+            message: Err(refused),
         }
     }
 }
 
 impl SendBatchEntry {
-    pub(super) fn size_bytes(&self) -> usize {
-        self.message.as_ref().map_or(0, SendMessage::size_bytes)
+    pub(super) fn message(&self) -> &SendMessage {
+        match &self.message {
+            Ok(message) => message,
+            Err(refused) => &refused.0,
+        }
     }
 }
 

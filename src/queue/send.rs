@@ -166,7 +166,7 @@ impl Queue {
         }
         let entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
         check_ids(entries.iter().map(|entry| &entry.id), &inner.limits)?;
-        let size: usize = entries.iter().map(SendBatchEntry::size_bytes).sum();
+        let size: usize = entries.iter().map(|entry| entry.message().size_bytes()).sum();
         if size > inner.limits.batch_bytes {
             let limit = inner.limits.batch_bytes;
             return Err(SendBatchError::BatchRequestTooLong { size, limit });
@@ -175,7 +175,7 @@ impl Queue {
         inner.check_batch_ids(&entries)?;
         let prepare = |SendBatchEntry { id, message }| {
             let prepare = |mut message| inner.prepare(&mut message).map(|_| message).map_err(Box::new);
-            (id, message.and_then(prepare))
+            (id, message.map_err(|refused| Box::new(refused.1)).and_then(prepare))
         };
         let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
         let now = inner.clock.now();
@@ -272,7 +272,7 @@ impl Inner {
             return Ok(());
         }
         let by_content = self.content_based_deduplication.load(Ordering::Relaxed);
-        for message in entries.iter().filter_map(|entry| entry.message.as_ref().ok()) {
+        for message in entries.iter().map(SendBatchEntry::message) {
             if message.get_message_group_id().is_none() {
                 return Err(InvalidParameterValue::Missing(MissingParameter::new("MessageGroupId")));
             }
