@@ -171,23 +171,22 @@ impl Service {
         let (shared, limits) = (&self.shared, &*self.shared.limits);
         let fifo = attributes.fifo_queue == Some(true);
         check::queue_name(name, fifo, limits)?;
-        tags::check("tags", &tags, limits)?;
-        tags::check_count(name, tags.len(), limits)?;
         loop {
-            if let Some(existing) = shared.named(name) {
-                let settings = existing.settings();
-                attributes.apply(&settings, limits)?;
-                return match attributes.first_difference(&settings) {
+            let existing = shared.named(name);
+            let base = match &existing {
+                Some(existing) => existing.settings(),
+                None if fifo => Settings::fifo(limits),
+                None => Settings::standard(limits),
+            };
+            let settings = attributes.apply(&base, limits)?;
+            tags::check("tags", &tags, limits)?;
+            tags::check_count(name, tags.len(), limits)?;
+            if let Some(existing) = existing {
+                return match attributes.first_difference(&base) {
                     None => Ok(existing.keep_alive()),
                     Some(attribute) => Err(CreateQueueError::QueueNameExists { attribute }),
                 };
             }
-            let base = if fifo {
-                Settings::fifo(limits)
-            } else {
-                Settings::standard(limits)
-            };
-            let settings = attributes.apply(&base, limits)?;
             let target = match &settings.redrive_policy {
                 Some(policy) => Some(shared.dead_letter_target(name, fifo, policy)?),
                 None => None,
