@@ -2,6 +2,8 @@
 //!
 //! Time is virtual but for `waiting/system_clock.rs`. A fault may also show as a test that ends with "still not over".
 
+#[path = "waiting/asleep.rs"]
+mod asleep;
 mod common;
 #[path = "waiting/crowds.rs"]
 mod crowds;

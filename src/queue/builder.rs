@@ -83,6 +83,7 @@ impl Queue {
             gone: AtomicBool::new(false),
             core: Mutex::new(core),
             handed_on: Condvar::new(),
+            lined_up: Condvar::new(),
         };
         Self {
             inner: Arc::new(inner),

@@ -107,6 +107,8 @@ pub(crate) struct Inner {
     core: Mutex<Core>,
     /// Signalled when a thread has finished handing on facts.
     handed_on: Condvar,
+    /// Signalled when a receiver has gone to sleep in line, and when there is no line any more.
+    lined_up: Condvar,
 }
 
 /// What the lock guards.
@@ -333,6 +335,39 @@ impl Queue {
         self.inner.core.lock().receivers.len()
     }
 
+    /// Blocks, in real time, until at least `n` receivers sleep in line, or the queue is deleted.
+    ///
+    /// One that has been woken, or is due by the queue's clock, counts again only once it has looked and found nothing.
+    /// This is how a test knows that the long polls it started have come to wait, and may advance its clock; it blocks
+    /// for good if that never happens.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue};
+    /// use std::{thread, time::Duration};
+    ///
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// thread::scope(|scope| {
+    ///     let poll = scope.spawn(|| jobs.receive().wait_time(Duration::from_secs(20)).blocking());
+    ///     jobs.wait_for_waiters(1);
+    ///     clock.advance(Duration::from_secs(20));
+    ///     assert!(poll.join().unwrap().unwrap().is_empty());
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_for_waiters(&self, n: usize) {
+        let inner = &self.inner;
+        loop {
+            let now = inner.clock.now();
+            let Some(mut core) = inner.enter() else { return };
+            if core.receivers.asleep(now) >= n {
+                return;
+            }
+            inner.lined_up.wait(&mut core);
+        }
+    }
+
     /// The settings in force.
     ///
     /// # Examples
@@ -443,6 +478,7 @@ impl Queue {
             owner.queue_deleted(self, now);
         }
         waiting.for_each(|waker| contain(|| waker.wake()));
+        self.inner.lined_up.notify_all();
         self.inner.hand_on_facts();
         Ok(())
     }

@@ -332,6 +332,7 @@ impl<R: Borrow<Request>> Look<'_, R> {
         let Core { state, receivers, .. } = &mut *core;
         let (until, before) = receivers.park(&mut self.ticket, waker, 0, deadline, state.next_deadline());
         self.inner.leave(core);
+        self.inner.lined_up.notify_all();
         drop(before);
         until
     }

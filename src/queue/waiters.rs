@@ -52,6 +52,12 @@ impl Waiters {
         self.line.len()
     }
 
+    /// How many are in line, and neither notified nor due to look unasked.
+    pub(super) fn asleep(&self, now: Timestamp) -> usize {
+        let asleep = |waiter: &&Waiter| !waiter.notified && now < waiter.until;
+        self.line.values().filter(asleep).count()
+    }
+
     /// Puts the caller in line, or back to sleep in the place it has; answers when it has to look again unasked: at its
     /// `deadline`, the first in line also when the `next` thing falls due.
     ///
@@ -247,6 +253,21 @@ mod tests {
         assert!(waiters.notify_of(at(7)).is_none());
         waiters.notify_of(at(6)).into_iter().for_each(Waker::wake);
         assert_eq!(wakes([&first, &second]), [0, 1], "who left is never notified");
+    }
+
+    #[test]
+    fn asleep_is_who_is_neither_notified_nor_due() {
+        let mut waiters = Waiters::new();
+        let [mut first, mut second] = [Waiting::default(), Waiting::default()];
+        let asleep = |waiters: &Waiters, now| waiters.asleep(Timestamp::from_millis(now));
+        assert_eq!(asleep(&waiters, 0), 0);
+        first.park_until(&mut waiters, 9, 5);
+        second.park_until(&mut waiters, 7, 5);
+        assert_eq!([4, 5, 6, 7].map(|now| asleep(&waiters, now)), [2, 1, 1, 0]);
+        let _ = waiters.notify_next();
+        assert_eq!(asleep(&waiters, 4), 1);
+        first.park_until(&mut waiters, 9, 5);
+        assert_eq!(asleep(&waiters, 4), 2, "it looked in vain");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use {
 
 type Run = (&'static str, fn());
 
-pub(crate) const RUNS: [Run; 12] = [
+pub(crate) const RUNS: [Run; 13] = [
     ("a_send_while_receivers_go_to_sleep", a_send_while_receivers_go_to_sleep),
     ("a_receiver_that_gives_up", a_receiver_that_gives_up),
     (
@@ -38,6 +38,10 @@ pub(crate) const RUNS: [Run; 12] = [
     ),
     ("a_delete_that_unlocks_a_group", a_delete_that_unlocks_a_group),
     ("the_end_of_a_queue", the_end_of_a_queue),
+    (
+        "a_wait_for_receivers_to_go_to_sleep",
+        a_wait_for_receivers_to_go_to_sleep,
+    ),
     ("senders_that_wait_for_room", senders_that_wait_for_room),
     ("an_expiry_that_makes_room", an_expiry_that_makes_room),
     ("poison_that_several_receivers_meet", poison_that_several_receivers_meet),
@@ -279,6 +283,21 @@ fn the_end_of_a_queue() {
     assert_eq!(sender.join().unwrap(), SendError::QueueDoesNotExist);
     end(fickle);
     assert_eq!(queue.waiting(), 0);
+}
+
+/// One wait ends because a receiver has gone to sleep, the other because the queue is deleted.
+fn a_wait_for_receivers_to_go_to_sleep() {
+    let jobs = standard(&Stepping::default()).build().unwrap();
+    let receiver = thread_that_receives(&jobs);
+    let in_vain = thread::spawn({
+        let jobs = jobs.clone();
+        move || jobs.wait_for_waiters(2)
+    });
+    jobs.wait_for_waiters(1);
+    jobs.send("a").unwrap();
+    assert_eq!(receiver.join().unwrap(), "a");
+    jobs.delete_queue().unwrap();
+    in_vain.join().unwrap();
 }
 
 fn senders_that_wait_for_room() {
