@@ -19,11 +19,15 @@ mod move_tasks;
 mod permissions;
 mod query;
 mod queues;
+#[cfg(feature = "aws-sdk")]
+mod sdk;
 mod shape;
 mod tags;
 mod throttle;
 mod xml;
 
+#[cfg(feature = "aws-sdk")]
+pub use {crate::clock::SdkClock, sdk::SdkHttpClient};
 pub use {
     builder::EndpointBuilder,
     endpoint::Endpoint,

@@ -19,11 +19,15 @@ mod fresh {
 }
 mod manual;
 mod parker;
+#[cfg(feature = "aws-sdk")]
+mod sdk;
 mod system;
 mod timer;
 
 pub use manual::ManualClock;
 pub use parker::Parker;
+#[cfg(feature = "aws-sdk")]
+pub use sdk::SdkClock;
 pub use system::SystemClock;
 
 use std::{fmt, sync::Arc, task::Waker};
