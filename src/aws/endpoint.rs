@@ -9,15 +9,9 @@ use {
         json, query,
         throttle::{Load, Throttle},
     },
-    crate::{message::MessageId, queue::Queue, service::Service, state::mix},
+    crate::{queue::Queue, service::Service},
     serde_json::Value,
-    std::{
-        fmt,
-        sync::{
-            Arc,
-            atomic::{AtomicU64, Ordering},
-        },
-    },
+    std::{fmt, sync::Arc},
 };
 
 /// A [`Service`] that answers the requests of SQS's HTTP API, without HTTP.
@@ -43,8 +37,6 @@ pub struct Endpoint {
 
 pub(super) struct Shared {
     pub(super) service: Service,
-    /// Numbers requests, for their ids.
-    requests: AtomicU64,
     /// `None` if quotas of calls are not enforced.
     throttle: Option<Throttle>,
 }
@@ -78,11 +70,7 @@ impl Endpoint {
 
     pub(super) fn assemble(service: Service, throttle: Option<Throttle>) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                service,
-                requests: AtomicU64::new(0),
-                throttle,
-            }),
+            shared: Arc::new(Shared { service, throttle }),
         }
     }
 
@@ -119,7 +107,7 @@ impl Endpoint {
     /// assert!(response.body.starts_with(br#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist""#));
     /// ```
     pub async fn handle(&self, request: Request) -> Response {
-        let request_id = self.draw_request_id();
+        let request_id = self.shared.service.draw_request_id().to_string();
         let mut response = if json::speaks(&request) {
             let result = self.answer(&request, json::read(&request)).await;
             json::write(result.map(|(_, output)| output))
@@ -143,15 +131,6 @@ impl Endpoint {
             request,
         };
         Ok((action, action::answer(&call, action.name, input).await?))
-    }
-
-    /// A UUID that is the same on every run for the same seed and number of requests.
-    fn draw_request_id(&self) -> String {
-        let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
-        let seed = self.shared.service.seed();
-        let high = mix(seed ^ mix(number));
-        let low = mix(high);
-        MessageId::from_random(u128::from(high) << 64 | u128::from(low)).to_string()
     }
 }
 

@@ -205,3 +205,28 @@ impl From<InvalidAttributeValue> for Fault {
         Self::new("InvalidAttributeValue", error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_knows_every_code_of_this_crate() {
+        macro_rules! codes {
+            ($($error:ident)+) => { [$($error::CODES),+].concat() };
+        }
+        let mut codes = codes!(
+            BatchError ChangeVisibilityError CreateQueueError DeleteError ListError MoveTaskError PermissionError
+            PurgeError QueueError ReceiveError SendBatchError SendError SetQueueAttributesError TagError
+        );
+        codes.extend(["InvalidParameterValue", "MissingParameter", "ReceiptHandleIsInvalid"]);
+        for code in codes {
+            let found = Code::named(code);
+            assert!(
+                found.shape == code || found.query == code,
+                "{code} is taken for {}",
+                found.shape
+            );
+        }
+    }
+}

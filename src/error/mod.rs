@@ -27,6 +27,10 @@ pub use service::{
 macro_rules! codes {
     ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:literal)?),+ $(,)?) => {
         impl $error {
+            /// What [`code`](Self::code) may answer.
+            #[cfg(test)]
+            pub(crate) const CODES: &[&str] = &[$($crate::error::codes!(@name $variant $($code)?)),+];
+
             /// The name SQS gives to this error.
             ///
             /// # Examples

@@ -264,6 +264,8 @@ impl ServiceBuilder {
             budget: self.budget,
             listeners: self.listeners,
             registry: Mutex::new(Registry::default()),
+            #[cfg(feature = "aws-protocol")]
+            requests: Default::default(),
         };
         Service {
             shared: Arc::new(shared),

@@ -21,6 +21,11 @@ pub use {
     permissions::Permission,
 };
 
+#[cfg(feature = "aws-protocol")]
+use {
+    crate::message::MessageId,
+    std::sync::atomic::{AtomicU64, Ordering},
+};
 use {
     crate::{
         attributes::{QueueAttributes, Settings},
@@ -75,6 +80,9 @@ struct Shared {
     budget: Budget,
     listeners: Vec<Arc<dyn FactListener>>,
     registry: Mutex<Registry>,
+    /// Requests answered by the doors, counted for their ids.
+    #[cfg(feature = "aws-protocol")]
+    requests: AtomicU64,
 }
 
 impl Service {
@@ -256,8 +264,11 @@ impl Service {
         &self.shared.limits
     }
 
-    pub(crate) fn seed(&self) -> u64 {
-        self.shared.seed
+    /// An id for a request: the same on every run for the same seed and number of requests before it.
+    pub(crate) fn draw_request_id(&self) -> MessageId {
+        let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        let high = mix(self.shared.seed ^ mix(number));
+        MessageId::from_random(u128::from(high) << 64 | u128::from(mix(high)))
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
