@@ -177,3 +177,31 @@ impl Call<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request_id(endpoint: &Endpoint) -> String {
+        let response = pollster::block_on(endpoint.handle(Request::post("/", "Action=ListQueues")));
+        let mut headers = response.headers.into_iter();
+        headers
+            .find(|(name, _)| *name == "x-amzn-RequestId")
+            .expect("an answer with an id")
+            .1
+    }
+
+    #[test]
+    fn no_request_of_a_service_has_the_id_of_another_and_a_seed_repeats_them_all() {
+        let ids = |seed| {
+            let service = Service::builder().seed(seed).build();
+            let endpoints = [(); 2].map(|()| Endpoint::new(&service));
+            [0, 1, 0, 1].map(|endpoint: usize| request_id(&endpoints[endpoint]))
+        };
+        let mut all = [ids(0), ids(1)].concat();
+        assert_eq!(ids(1)[..], all[4..]);
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 8);
+    }
+}
