@@ -1,7 +1,9 @@
 //! [architecture]: guide::architecture
 //! [differences]: guide::differences
 //! [changelog]: guide::changelog
+//! [door]: guide::sqs_door
 //! [`Queue`]: Queue
+//! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
