@@ -3,11 +3,12 @@
 //! the options.
 //!
 //! One service per account and region, as the credential scope of a request names them; signatures are not checked,
-//! and nothing outlives the process. Ctrl-C lets running answers finish and ends long polls.
+//! and nothing outlives the process. Ctrl-C or SIGTERM lets running answers finish and ends long polls.
 
 mod options;
 mod regions;
 mod server;
+mod stop;
 
 use {
     options::{HELP, Options},
@@ -41,7 +42,9 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let server = Server::bind(options).await?;
+        let stop = stop::signal()?;
+        let bound = Server::bind(options).await;
+        let server = bound.map_err(|error| format!("{}: {error}", options.address))?;
         let address = server.address()?;
         let regions = Arc::new(Regions::new(options, address));
         say("sqs_endpoint is a development tool: it checks no signature and keeps nothing when it ends");
@@ -49,7 +52,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         for name in &options.queues {
             say(regions.create_queue(name)?);
         }
-        server.run_until(tokio::signal::ctrl_c(), regions).await?;
+        server.run_until(stop, regions).await?;
         say("stopped");
         Ok(())
     })
