@@ -85,7 +85,7 @@ impl Wire for String {
     fn decode(value: Value) -> Result<Self, Fault> {
         match value {
             Value::String(text) => Ok(text),
-            other => Err(not_a("String", &other)),
+            other => Err(not_a("a String", &other)),
         }
     }
 
@@ -110,7 +110,7 @@ impl Wire for i64 {
     const KIND: Kind = Kind::Integer;
 
     fn decode(value: Value) -> Result<Self, Fault> {
-        value.as_i64().ok_or_else(|| not_a("Integer", &value))
+        value.as_i64().ok_or_else(|| not_a("an Integer", &value))
     }
 
     fn encode(self) -> Value {
@@ -122,7 +122,7 @@ impl Wire for bool {
     const KIND: Kind = Kind::Boolean;
 
     fn decode(value: Value) -> Result<Self, Fault> {
-        value.as_bool().ok_or_else(|| not_a("Boolean", &value))
+        value.as_bool().ok_or_else(|| not_a("a Boolean", &value))
     }
 
     fn encode(self) -> Value {
@@ -184,7 +184,7 @@ impl<T: Wire> Wire for Vec<T> {
     fn decode(value: Value) -> Result<Self, Fault> {
         match value {
             Value::Array(elements) => elements.into_iter().map(T::decode).collect(),
-            other => Err(not_a("List", &other)),
+            other => Err(not_a("a List", &other)),
         }
     }
 
@@ -218,7 +218,7 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
 pub(super) fn object(value: Value) -> Result<Map<String, Value>, Fault> {
     match value {
         Value::Object(members) => Ok(members),
-        other => Err(not_a("Structure", &other)),
+        other => Err(not_a("a Structure", &other)),
     }
 }
 
@@ -245,7 +245,7 @@ fn not_a(expected: &str, value: &Value) -> Fault {
         Value::Array(_) => "START_ARRAY",
         Value::Object(_) => "START_OBJECT",
     };
-    Fault::serialization(format!("{found} can not be converted to a {expected}"))
+    Fault::serialization(format!("{found} can not be converted to {expected}"))
 }
 
 /// Declares structures of the model: per member a field, its type, SQS's name, and for lists and maps in parentheses
@@ -288,3 +288,47 @@ macro_rules! structures {
     )*};
 }
 pub(super) use structures;
+
+#[cfg(test)]
+mod tests {
+    use {super::*, serde_json::json};
+
+    #[test]
+    fn what_is_of_another_type_is_named_with_the_type_that_is_due() {
+        fn refusal<T: Wire>(value: Value) -> String {
+            T::decode(value).err().map_or_else(String::new, |fault| fault.message)
+        }
+        for (found, expected) in [
+            (
+                refusal::<i64>(json!("5")),
+                "STRING_VALUE can not be converted to an Integer",
+            ),
+            (
+                refusal::<i64>(json!(5.0)),
+                "NUMBER_VALUE can not be converted to an Integer",
+            ),
+            (
+                refusal::<String>(json!(5)),
+                "NUMBER_VALUE can not be converted to a String",
+            ),
+            (
+                refusal::<bool>(json!({})),
+                "START_OBJECT can not be converted to a Boolean",
+            ),
+            (
+                refusal::<Vec<i64>>(json!(true)),
+                "TRUE_VALUE can not be converted to a List",
+            ),
+            (
+                refusal::<Vec<i64>>(json!([null])),
+                "NULL_VALUE can not be converted to an Integer",
+            ),
+            (
+                refusal::<BTreeMap<String, String>>(json!([])),
+                "START_ARRAY can not be converted to a Structure",
+            ),
+        ] {
+            assert_eq!(found, expected);
+        }
+    }
+}
