@@ -106,7 +106,7 @@ async fn answer(
     let title = title(&head.method, head.uri.path(), &head.headers);
     let response = match read(body).await {
         Ok(body) => {
-            let request = translate(&head, &body);
+            let request = translate(&head, body);
             respond(regions.endpoint(&request).handle(request).await)
         }
         Err(status) => refuse(status),
@@ -132,10 +132,10 @@ async fn read(body: Incoming) -> Result<Bytes, StatusCode> {
     }
 }
 
-fn translate(head: &hyper::http::request::Parts, body: &[u8]) -> Request {
+fn translate(head: &hyper::http::request::Parts, body: Bytes) -> Request {
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = Request::new(head.method.as_str(), path);
-    request.body = body.to_vec();
+    request.body = body.into();
     for (name, value) in &head.headers {
         request = request.header(name.as_str(), String::from_utf8_lossy(value.as_bytes()));
     }
