@@ -3,12 +3,20 @@
 //! * [`architecture`]: the rooms of the crate, who may know whom, and why.
 //! * [`differences`]: where SQS leaves the answer open and what this crate answers; what it does not do; what it adds.
 //! * [`changelog`]: what changed, by release.
+#![cfg_attr(
+    feature = "aws-protocol",
+    doc = "* [`sqs_door`]: the HTTP API of SQS, in process and over loopback, and where it differs."
+)]
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
 
 #[doc = include_str!("differences.md")]
 pub mod differences {}
+
+#[cfg(feature = "aws-protocol")]
+#[doc = include_str!("sqs_door.md")]
+pub mod sqs_door {}
 
 #[doc = include_str!("../../CHANGELOG.md")]
 pub mod changelog {}
