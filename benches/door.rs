@@ -13,15 +13,15 @@
 //!
 //! # What it measured
 //!
-//! 2026-11-23, two virtual processors of an AMD EPYC (family 25, model 17), Linux 6.18, glibc, rustc 1.95, three runs
-//! while other work ran on the same processors, at a load of 4 in the first and of 5 to 8 in the others:
+//! 2026-11-23, two virtual processors of an AMD EPYC (family 25, model 17), Linux 6.18, glibc, rustc 1.95, six runs
+//! while other work ran on the same processors, at a load of 4 to 8:
 //!
 //! | cycle | | of native |
 //! |---|---|---|
 //! | native | 0.17 to 0.26 us | 1 |
-//! | `handle`, JSON | 5.8 to 8.3 us, meant to be at most 12 | 32 to 47 |
-//! | `handle`, query | 8.7 to 12.6 us | 49 to 67 |
-//! | loopback, 8 connections | 12,100 to 15,200 cycles/s, meant to be at least 10,000 | |
+//! | `handle`, JSON | 5.8 to 9.2 us, meant to be at most 12 | 32 to 47 |
+//! | `handle`, query | 8.6 to 12.6 us | 49 to 67 |
+//! | loopback, 8 connections | 10,600 to 15,200 cycles/s, meant to be at least 10,000 | |
 //!
 //! A tenth of `handle` is MD5, which a body passes through when it is sent and when it is received.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
