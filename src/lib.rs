@@ -1,7 +1,7 @@
 //! [architecture]: guide::architecture
 //! [differences]: guide::differences
 //! [changelog]: guide::changelog
-//! [door]: guide::sqs_door
+#![cfg_attr(feature = "aws-protocol", doc = "[door]: guide::sqs_door")]
 //! [`Queue`]: Queue
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
