@@ -1,5 +1,7 @@
 //! An unmodified `aws_sdk_sqs::Client` on a service in process, in virtual time and on no executor in particular.
 
+mod common;
+
 #[path = "aws_sdk/actions.rs"]
 mod actions;
 #[path = "aws_sdk/door.rs"]

@@ -144,30 +144,6 @@ fn creating_a_queue_again_without_attributes_finds_it() {
 }
 
 #[test]
-fn attributes_given_are_compared_with_the_current_values() {
-    // Q29 Q30 B20
-    let (_, service) = service();
-    let jobs = service
-        .create_queue("jobs", bare().visibility_timeout(secs(1)))
-        .unwrap();
-    service
-        .set_attributes("jobs", bare().visibility_timeout(secs(2)))
-        .unwrap();
-    assert_eq!(
-        refusal(&service, "jobs", bare().visibility_timeout(secs(1))),
-        (
-            "QueueNameExists",
-            "A queue already exists with the same name and a different value for attribute VisibilityTimeout".into()
-        )
-    );
-    let same = service
-        .create_queue("jobs", bare().visibility_timeout(secs(2)))
-        .unwrap();
-    assert_eq!(same.url(), jobs.url());
-    assert_eq!(service.create_queue("jobs", bare()).unwrap().url(), jobs.url());
-}
-
-#[test]
 fn a_difference_changes_nothing() {
     // Q29 Q30
     let (clock, service) = service();
@@ -226,7 +202,7 @@ fn the_first_attribute_that_differs_is_named() {
 
 #[test]
 fn a_default_given_explicitly_equals_an_unset_attribute() {
-    // Q31 B21
+    // Q31
     let (_, service) = service();
     let jobs = service.create_queue("jobs", bare()).unwrap();
     let defaults = bare()

@@ -163,7 +163,7 @@ mod deletion {
 
     #[test]
     fn a_second_purge_within_60_seconds_is_refused() {
-        // B18 D44
+        // D44
         let (clock, service) = service();
         let jobs = service.create_queue("jobs", bare()).unwrap();
         let text = "Only one PurgeQueue operation on jobs is allowed every 60 seconds.";
@@ -177,7 +177,7 @@ mod deletion {
 
     #[test]
     fn a_purge_takes_visible_delayed_and_in_flight_messages() {
-        // B19 D43
+        // D43
         let (_, service) = service();
         let jobs = service.create_queue("jobs", bare()).unwrap();
         jobs.send("in flight").unwrap();

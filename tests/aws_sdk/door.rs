@@ -1,10 +1,13 @@
 //! A service, a client of the SDK on it, and the clock of both.
 
+pub(crate) use crate::common::now;
+
 use {
+    crate::common::wait_for,
     aws_sdk_sqs::{Client, types::QueueAttributeName},
     requeue::{Clock, Limits, ManualClock, Queue, Service},
     std::{
-        pin::{Pin, pin},
+        pin::Pin,
         task::{Context, Poll, Waker},
         time::Duration,
     },
@@ -68,29 +71,13 @@ impl Door {
     /// Moves time from deadline to deadline until the call is over; its result, and how long it took.
     pub(crate) fn run<T>(&self, call: impl Future<Output = T>) -> (T, Duration) {
         let start = self.clock.now();
-        let mut call = pin!(call);
-        loop {
-            if let Poll::Ready(result) = poll(call.as_mut()) {
-                return (result, self.clock.now().saturating_duration_since(start));
-            }
-            let deadline = self.clock.next_deadline();
-            self.clock
-                .advance_to(deadline.expect("a call that waits has a deadline"));
-        }
+        let result = wait_for(&self.clock, call);
+        (result, self.clock.now().saturating_duration_since(start))
     }
 }
 
 pub(crate) fn poll<T>(call: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     call.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// The result of a call that is answered at once, as every call is that does not wait for messages.
-#[track_caller]
-pub(crate) fn now<T>(call: impl Future<Output = T>) -> T {
-    match poll(pin!(call)) {
-        Poll::Ready(result) => result,
-        Poll::Pending => panic!("the call waits"),
-    }
 }
 
 /// Asserts that a call fails with this error of the model, under the code that SQS has always had for it.

@@ -7,7 +7,7 @@
 )]
 
 use {
-    requeue::{ManualClock, Message, Queue, QueueBuilder, Receive, ReceiveError, SendMessage},
+    requeue::{ManualClock, Message, Queue, QueueBuilder, SendMessage},
     std::{
         future::{Future, IntoFuture},
         pin::pin,
@@ -110,7 +110,7 @@ pub(crate) fn each_with_one_in_flight() -> [(ManualClock, Queue, Message); 2] {
 }
 
 /// Moves time from deadline to deadline until the receive is over.
-pub(crate) fn wait_for(clock: &ManualClock, receive: Receive<'_>) -> Result<Vec<Message>, ReceiveError> {
+pub(crate) fn wait_for<T>(clock: &ManualClock, receive: impl IntoFuture<Output = T>) -> T {
     let mut receive = pin!(receive.into_future());
     let mut context = Context::from_waker(Waker::noop());
     loop {
@@ -118,6 +118,15 @@ pub(crate) fn wait_for(clock: &ManualClock, receive: Receive<'_>) -> Result<Vec<
             return result;
         }
         clock.advance_to(clock.next_deadline().expect("a receive that waits has a deadline"));
+    }
+}
+
+/// The result of a call that is answered at once, as every call is that does not wait for messages.
+#[track_caller]
+pub(crate) fn now<T>(call: impl IntoFuture<Output = T>) -> T {
+    match pin!(call.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("the call waits"),
     }
 }
 

@@ -3,24 +3,6 @@
 use super::*;
 
 #[test]
-fn a_cancelled_task_moves_one_more_message_and_stops() {
-    // L28 B49
-    let house = House::new().fill(10);
-    let handle = house.start(1);
-    house.clock.advance(millis(1_500));
-    assert_eq!(house.service.cancel_message_move_task(&handle), Ok(2));
-    assert_eq!(house.progress(), (MoveTaskStatus::Cancelling, 2));
-    assert_eq!(house.newest().task_handle, None);
-    house.clock.advance(millis(499));
-    assert_eq!(house.progress(), (MoveTaskStatus::Cancelling, 2));
-    house.clock.advance(millis(1));
-    assert_eq!(house.progress(), (MoveTaskStatus::Cancelled, 3));
-    house.clock.advance(secs(100));
-    assert_eq!((counts(&house.dead), counts(&house.jobs)), ([7, 0, 0], [3, 0, 0]));
-    assert_eq!(house.newest().failure_reason, None);
-}
-
-#[test]
 fn only_a_running_task_can_be_cancelled() {
     // L26h
     let house = House::new().fill(2);

@@ -3,24 +3,6 @@
 use super::*;
 
 #[test]
-fn without_a_destination_each_message_returns_to_its_own_source() {
-    // L25 B48
-    let house = House::new();
-    let other = house.service.create_queue("other", redrive(&house.dead)).unwrap();
-    dead_letter(&house.jobs, &["j1", "j2"]);
-    dead_letter(&other, &["o1"]);
-    dead_letter(&house.jobs, &["j3"]);
-    assert_eq!(counts(&house.dead), [4, 0, 0]);
-    house.service.start_message_move_task(&house.request()).unwrap();
-    assert_eq!(bodies(&receive(&house.jobs, 10)), ["j1", "j2", "j3"]);
-    assert_eq!(bodies(&receive(&other, 10)), ["o1"]);
-    assert_eq!(
-        (counts(&house.dead), house.progress()),
-        ([0, 0, 0], (MoveTaskStatus::Completed, 4))
-    );
-}
-
-#[test]
 fn a_message_that_names_no_source_stays_and_fails_the_task() {
     // L25
     let house = House::new();
@@ -140,27 +122,6 @@ fn a_rate_is_1_to_500_messages_per_second() {
         );
         assert_refused!(start(rate), "InvalidParameterValue", text);
     }
-}
-
-#[test]
-fn one_task_of_a_source_is_active_at_a_time() {
-    // L26c B50
-    let house = House::new().fill(3);
-    let text = "There is already a task running. \
-        Only one active task is allowed for a source queue arn at a given time.";
-    let handle = house.start(1);
-    let again = || {
-        house
-            .service
-            .start_message_move_task(&house.request().destination_arn(house.jobs.arn()))
-    };
-    assert_refused!(again(), "InvalidParameterValue", text);
-    house.service.cancel_message_move_task(&handle).unwrap();
-    assert_refused!(again(), "InvalidParameterValue", text); // CANCELLING
-    house.clock.advance(secs(1));
-    assert_eq!(house.progress(), (MoveTaskStatus::Cancelled, 2));
-    again().unwrap();
-    assert_eq!(counts(&house.jobs), [3, 0, 0]);
 }
 
 #[test]
