@@ -328,6 +328,19 @@ fn setting_the_scope_that_is_set_starts_no_new_minute() {
 }
 
 #[test]
+fn a_purge_does_not_take_back_a_change_of_scope() {
+    // F16 D46
+    let clock = ManualClock::default();
+    let jobs = fifo(&clock).build().unwrap();
+    scope(&jobs, DeduplicationScope::MessageGroup);
+    jobs.purge().unwrap();
+    assert!(stores(&jobs, with_id("g", "d", "m")));
+    assert!(!stores(&jobs, with_id("h", "d", "m")), "the old scope still acts");
+    clock.advance(SCOPE_DELAY);
+    assert!(stores(&jobs, with_id("h", "d", "m")));
+}
+
+#[test]
 fn hashes_stay_in_force_when_content_based_deduplication_is_switched_off() {
     // F17
     let jobs = fifo(&ManualClock::default()).build().unwrap();
