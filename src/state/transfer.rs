@@ -136,3 +136,76 @@ impl QueueState {
 fn arrival(message_id: MessageId, content: Content, sent_at: Timestamp) -> Record {
     Record::new(message_id, content, sent_at, Phase::Visible { since: 0 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        attributes::Settings,
+        limits::Limits,
+        message::SendMessage,
+        state::{Incoming, StaleDelete},
+    };
+
+    const NOW: Timestamp = Timestamp::ZERO;
+
+    fn queue() -> QueueState {
+        let limits = Limits::aws();
+        QueueState::new(
+            Settings::standard(&limits),
+            Arc::new(limits),
+            StaleDelete::default(),
+            1,
+            0,
+        )
+    }
+
+    fn send(state: &mut QueueState, out: &mut Effects) {
+        let incoming = Incoming {
+            message_id: MessageId::from_random(0),
+            content: SendMessage::new("x").into_parts().0,
+            delay: None,
+        };
+        state.send(NOW, incoming, out);
+    }
+
+    fn departure(state: &mut QueueState, out: &mut Effects) -> Departure {
+        state.depart_oldest(NOW, out);
+        out.departures.pop().expect("a message on its way")
+    }
+
+    fn visible(state: &QueueState) -> usize {
+        state.counts().approximate_number_of_messages
+    }
+
+    #[test]
+    fn what_was_purged_on_its_way_takes_nothing_along() {
+        // D43 L17
+        let (mut state, mut out) = (queue(), Effects::default());
+        send(&mut state, &mut out);
+        let gone = departure(&mut state, &mut out);
+        state.purge(NOW, &mut out).unwrap();
+        send(&mut state, &mut out);
+        state.departed(NOW, &gone, &mut out);
+        state.departure_refused(&gone);
+        assert_eq!(visible(&state), 1, "another message has its place");
+        let other = departure(&mut state, &mut out);
+        assert_eq!(other.slot, gone.slot);
+        state.departed(NOW, &gone, &mut out);
+        assert_eq!(state.len(), 1, "also while that one is on its way itself");
+        state.departed(NOW, &other, &mut out);
+        assert_eq!(state.len(), 0);
+    }
+
+    #[test]
+    fn a_departure_is_answered_once() {
+        // L9
+        let (mut state, mut out) = (queue(), Effects::default());
+        send(&mut state, &mut out);
+        let refused = departure(&mut state, &mut out);
+        state.departure_refused(&refused);
+        state.departed(NOW, &refused, &mut out);
+        state.departure_refused(&refused);
+        assert_eq!((state.len(), visible(&state)), (1, 1));
+    }
+}
