@@ -45,7 +45,8 @@ const CONNECTIONS: usize = 8;
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let brief = !arguments.iter().any(|argument| argument == "--bench");
+    let asked = |option: &str| arguments.iter().any(|argument| argument == option);
+    let brief = !asked("--bench") || asked("--quick") || asked("--test");
     let span = Duration::from_millis(if brief { 20 } else { 1_000 });
     let body = "x".repeat(256);
     let native = best(span, || native_cycle(&body));
