@@ -9,7 +9,7 @@ use {
         json, query,
         throttle::{Load, Throttle},
     },
-    crate::{queue::Queue, service::Service},
+    crate::{limits::Limits, queue::Queue, service::Service},
     serde_json::Value,
     std::{fmt, sync::Arc},
 };
@@ -42,7 +42,8 @@ pub(super) struct Shared {
 }
 
 impl Endpoint {
-    /// The endpoint of a service.
+    /// The endpoint of a service, whose limits it keeps: [`Limits::aws`] are exactly those of Amazon SQS today, which
+    /// [`Endpoint::default`] has.
     ///
     /// # Examples
     /// ```
@@ -131,6 +132,14 @@ impl Endpoint {
             request,
         };
         Ok((action, action::answer(&call, action.name, input).await?))
+    }
+}
+
+impl Default for Endpoint {
+    /// The endpoint of a service of its own, on the machine's clock, with exactly today's limits of Amazon SQS
+    /// ([`Limits::aws`]).
+    fn default() -> Self {
+        Self::new(&Service::builder().limits(Limits::aws()).build())
     }
 }
 

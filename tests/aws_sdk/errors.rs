@@ -8,13 +8,15 @@
 use {
     crate::door::{Door, assert_refused, now},
     aws_sdk_sqs::{
+        Client,
+        config::retry::RetryConfig,
         error::ProvideErrorMetadata,
         types::{
             ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, QueueAttributeName,
             SendMessageBatchRequestEntry,
         },
     },
-    requeue::Limits,
+    requeue::{Limits, ManualClock, Service, aws::Endpoint},
     std::time::Duration,
 };
 
@@ -112,6 +114,28 @@ fn resource_not_found() {
         .cancel_message_move_task()
         .task_handle(started.task_handle().unwrap());
     assert_refused!(cancel, is_resource_not_found_exception, code);
+}
+
+#[test]
+fn request_throttled() {
+    // F40
+    let mut limits = Limits::aws();
+    limits.fifo_calls = 1;
+    let service = Service::builder().clock(&ManualClock::default()).limits(limits).build();
+    let endpoint = Endpoint::builder(&service).throttling(true).build();
+    let config = endpoint
+        .sdk_config()
+        .into_builder()
+        .retry_config(RetryConfig::disabled());
+    let client = &Client::new(&config.build());
+    let fifo = client
+        .create_queue()
+        .queue_name("orders.fifo")
+        .attributes(QueueAttributeName::FifoQueue, "true");
+    let url = now(fifo.send()).unwrap().queue_url.unwrap();
+    now(client.receive_message().queue_url(&url).send()).unwrap();
+    let refused = client.receive_message().queue_url(&url);
+    assert_refused!(refused, is_request_throttled, "RequestThrottled");
 }
 
 #[test]
