@@ -11,7 +11,7 @@ use {
         queue::Queue,
         state::Counts,
     },
-    serde_json::Value,
+    serde_json::{Map, Value},
     std::{collections::BTreeMap, time::Duration},
 };
 
@@ -197,14 +197,19 @@ fn boolean(name: &str, text: &str) -> Result<bool, Fault> {
     }
 }
 
+/// The members of a document, which has to be a JSON object (L2, L20).
+fn members(attribute: &'static str, text: &str) -> Result<Map<String, Value>, Fault> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(Fault::invalid(attribute, text, InvalidReason::PolicyNotJson)),
+    }
+}
+
 /// L1, L2, L4.
 fn redrive_policy(text: &str, limits: &Limits) -> Result<RedrivePolicy, Fault> {
     const NAME: &str = "RedrivePolicy";
     let missing = |member| Fault::invalid(NAME, text, InvalidReason::PolicyLacks { member });
-    let policy: Value = serde_json::from_str(text).unwrap_or_default();
-    let Value::Object(policy) = policy else {
-        return Err(Fault::invalid(NAME, text, InvalidReason::PolicyNotJson));
-    };
+    let policy = members(NAME, text)?;
     let target = policy.get("deadLetterTargetArn").and_then(Value::as_str);
     let target = target.ok_or_else(|| missing("deadLetterTargetArn"))?;
     let count = policy.get("maxReceiveCount").and_then(|count| match count {
@@ -224,10 +229,7 @@ fn redrive_policy(text: &str, limits: &Limits) -> Result<RedrivePolicy, Fault> {
 fn redrive_allow_policy(text: &str) -> Result<RedriveAllowPolicy, Fault> {
     const NAME: &str = "RedriveAllowPolicy";
     let missing = |member| Fault::invalid(NAME, text, InvalidReason::PolicyLacks { member });
-    let policy: Value = serde_json::from_str(text).unwrap_or_default();
-    let Value::Object(policy) = policy else {
-        return Err(Fault::invalid(NAME, text, InvalidReason::PolicyNotJson));
-    };
+    let policy = members(NAME, text)?;
     let sources = policy.get("sourceQueueArns");
     let permission = policy.get("redrivePermission").and_then(Value::as_str);
     match (permission, sources) {
