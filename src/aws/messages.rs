@@ -52,8 +52,9 @@ pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<S
         group_id: input.message_group_id,
     };
     let message = outgoing.into_message(call.service().limits());
-    let mut message = message.map_err(|refused| refused.1)?;
-    if let Some(header) = call.request.header_named("X-Amzn-Trace-Id") {
+    let mut message = message.map_err(|refused| queue.refuse(*refused))?;
+    let header = call.request.header_named("X-Amzn-Trace-Id");
+    if let Some(header) = header.filter(|header| !header.is_empty()) {
         // M23
         if message.get_aws_trace_header().is_none() {
             message = message.aws_trace_header(header);
@@ -76,8 +77,8 @@ pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<S
 impl Outgoing {
     /// The message, if everything in it can be said to a queue; the queue checks the rest.
     ///
-    /// Otherwise the first reason why not, with what can be said: a batch is checked with that before its entries are
-    /// (M37).
+    /// Otherwise the first reason why not, with what can be said: the queue looks at that for a fault that comes first
+    /// (X11), and a batch is checked with it before its entries are (M37).
     pub(super) fn into_message(self, limits: &Limits) -> Result<SendMessage, Box<(SendMessage, SendError)>> {
         let (mut message, mut refused) = (SendMessage::new(self.body), None);
         if let Some(id) = self.group_id {

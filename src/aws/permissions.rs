@@ -7,6 +7,9 @@ use super::{
 };
 
 pub(super) async fn add(call: &Call<'_>, input: AddPermissionRequest) -> Result<Nothing, Fault> {
+    if input.actions.is_empty() {
+        return Err(Fault::missing("Actions"));
+    }
     let queue = call.queue(&input.queue_url)?;
     call.service()
         .add_permission(queue.name(), &input.label, input.aws_account_ids, input.actions)?;

@@ -9,7 +9,7 @@ use {
     },
     crate::{
         clock::Clock,
-        error::{BudgetLimit, InvalidParameterValue, MissingParameter, SendBatchError, SendError},
+        error::{BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError},
         message::{MessageId, SendMessage, SequenceNumber},
         state::Incoming,
         time::Timestamp,
@@ -134,6 +134,12 @@ impl Queue {
         }
     }
 
+    /// Why a message is not taken that was refused before it came here.
+    #[cfg(feature = "aws-protocol")]
+    pub(crate) fn refuse(&self, refused: (SendMessage, SendError)) -> SendError {
+        self.inner.earliest_fault(refused)
+    }
+
     /// Stores up to ten messages in the order given, each with a result of its own.
     ///
     /// An entry is a text, a [`SendMessage`], or either with an id: `("a", message)`. Without one its id is its
@@ -174,8 +180,11 @@ impl Queue {
         check_distinct(entries.iter().map(|entry| &entry.id), &inner.limits)?;
         inner.check_batch_ids(&entries)?;
         let prepare = |SendBatchEntry { id, message }| {
-            let prepare = |mut message| inner.prepare(&mut message).map(|_| message).map_err(Box::new);
-            (id, message.map_err(|refused| Box::new(refused.1)).and_then(prepare))
+            let prepared = match message {
+                Ok(mut message) => inner.prepare(&mut message).map(|_| message),
+                Err(refused) => Err(inner.earliest_fault(*refused)),
+            };
+            (id, prepared.map_err(Box::new))
         };
         let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
         let now = inner.clock.now();
@@ -251,6 +260,24 @@ impl Inner {
             _ if self.is_gone() => SendError::QueueDoesNotExist,
             _ => error,
         })
+    }
+
+    /// What is reported of a message that was refused for something that not even a queue can be told: what SQS looks at
+    /// before that comes first, if it is at fault as well (X11).
+    fn earliest_fault(&self, (mut message, refused): (SendMessage, SendError)) -> SendError {
+        // The first range of all; whatever else is refused so is of the message itself, which is looked at last.
+        let is_delay = matches!(
+            &refused,
+            SendError::InvalidParameterValue(InvalidParameterValue::Value {
+                reason: InvalidReason::Delay { .. },
+                ..
+            })
+        );
+        match self.prepare(&mut message) {
+            Err(missing @ (SendError::MissingParameter(_) | SendError::QueueDoesNotExist)) => missing,
+            Err(earlier) if !is_delay => earlier,
+            _ => refused,
+        }
     }
 
     #[inline]
