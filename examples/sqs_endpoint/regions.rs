@@ -94,7 +94,8 @@ impl Regions {
                 .map(|(_, value)| value.as_str())
         };
         let in_header = header("Authorization").and_then(|header| between(header, "Credential=", ","));
-        let in_query = between(query, "X-Amz-Credential=", "&").map(|credential| credential.replace("%2F", "/"));
+        let in_query = between(query, "X-Amz-Credential=", "&")
+            .map(|credential| credential.replace("%2F", "/").replace("%2f", "/"));
         let credential = in_header.map(str::to_owned).or(in_query).unwrap_or_default();
         let mut parts = credential.split('/');
         let (key, region) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());

@@ -50,9 +50,11 @@ impl Json {
         members.find_map(|(member, value)| (member == name).then_some(value))
     }
 
-    /// The elements of an array; anything else is the one element of itself, as IAM writes a list of one.
+    /// The elements of an array; null has none, and anything else is the one element of
+    /// itself, as IAM writes a list of one.
     pub(super) fn elements(&self) -> &[Self] {
         match self {
+            Self::Null => &[],
             Self::Array(elements) => elements,
             one => std::slice::from_ref(one),
         }
@@ -60,8 +62,10 @@ impl Json {
 
     /// The same elements as a list that can be changed.
     pub(super) fn elements_mut(&mut self) -> &mut Vec<Self> {
-        if !matches!(self, Self::Array(_)) {
-            *self = Self::Array(vec![std::mem::replace(self, Self::Null)]);
+        match std::mem::replace(self, Self::Null) {
+            Self::Null => *self = Self::Array(Vec::new()),
+            Self::Array(elements) => *self = Self::Array(elements),
+            one => *self = Self::Array(vec![one]),
         }
         match self {
             Self::Array(elements) => elements,

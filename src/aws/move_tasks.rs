@@ -12,7 +12,7 @@ use {
         },
     },
     crate::{
-        error::MoveTaskError,
+        error::{MoveTaskError, ResourceNotFound},
         service::{MessageMoveTask, StartMessageMoveTask},
     },
 };
@@ -21,25 +21,21 @@ pub(super) async fn start(
     call: &Call<'_>,
     input: StartMessageMoveTaskRequest,
 ) -> Result<StartMessageMoveTaskResult, Fault> {
+    // The queues come before the range (X11).
+    let known = |arn: &str, missing: ResourceNotFound| {
+        let found = call.service().queue_by_arn(arn);
+        found.map(drop).ok_or_else(|| MoveTaskError::from(missing))
+    };
+    known(&input.source_arn, ResourceNotFound::SourceArn)?;
     let mut start = StartMessageMoveTask::new(input.source_arn);
     if let Some(destination_arn) = input.destination_arn {
+        known(&destination_arn, ResourceNotFound::DestinationArn)?;
         start = start.destination_arn(destination_arn);
     }
     if let Some(given) = input.max_number_of_messages_per_second {
         let limit = call.service().limits().move_task_messages_per_second;
-        start = match count("MaxNumberOfMessagesPerSecond", given, limit as usize) {
-            Ok(rate) => start.max_messages_per_second(rate as u32),
-            Err(refused) => {
-                // The queues come before the range (X11): a rate of zero starts nothing, but looks for them.
-                let looked = call
-                    .service()
-                    .start_message_move_task(&start.max_messages_per_second(0));
-                return Err(match looked {
-                    Err(error @ MoveTaskError::ResourceNotFound(_)) => error.into(),
-                    _ => refused.into(),
-                });
-            }
-        };
+        let rate = count("MaxNumberOfMessagesPerSecond", given, limit as usize)?;
+        start = start.max_messages_per_second(rate as u32);
     }
     let handle = call.service().start_message_move_task(&start)?;
     Ok(StartMessageMoveTaskResult {

@@ -260,6 +260,10 @@ impl Service {
 
 #[cfg(feature = "aws-protocol")]
 impl Service {
+    pub(crate) fn queue_by_arn(&self, arn: &str) -> Option<Queue> {
+        self.shared.by_arn(arn)
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.shared.limits
     }
