@@ -13,15 +13,15 @@
 //!
 //! # What it measured
 //!
-//! 2026-11-23, two virtual processors of an AMD EPYC (family 25, model 17), Linux 6.18, glibc, rustc 1.95, six runs
-//! while other work ran on the same processors, at a load of 4 to 8:
+//! 2026-11-23, two virtual processors of an AMD EPYC (family 25, model 17), Linux 6.18, glibc, rustc 1.95, at a load of
+//! 2; six runs at a load of 4 to 8 in parentheses:
 //!
 //! | cycle | | of native |
 //! |---|---|---|
-//! | native | 0.17 to 0.26 us | 1 |
-//! | `handle`, JSON | 5.8 to 9.2 us, meant to be at most 12 | 32 to 47 |
-//! | `handle`, query | 8.6 to 12.6 us | 49 to 67 |
-//! | loopback, 8 connections | 10,600 to 15,200 cycles/s, meant to be at least 10,000 | |
+//! | native | 0.17 us (0.17 to 0.26) | 1 |
+//! | `handle`, JSON | 5.9 us (5.8 to 9.2), meant to be at most 12 | 34 (32 to 47) |
+//! | `handle`, query | 8.7 us (8.6 to 12.6) | 50 (49 to 67) |
+//! | loopback, 8 connections | 21,900 cycles/s (10,600 to 15,200), meant to be at least 10,000 | |
 //!
 //! A tenth of `handle` is MD5, which a body passes through when it is sent and when it is received.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
