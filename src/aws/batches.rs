@@ -4,13 +4,14 @@ use {
     super::{
         endpoint::Call,
         fault::Fault,
-        messages::{Digests, Outgoing, visibility_timeout},
+        messages::{Digests, Outgoing},
         model::{
             BatchResultErrorEntry, ChangeMessageVisibilityBatchRequest, ChangeMessageVisibilityBatchResult,
             ChangeMessageVisibilityBatchResultEntry, DeleteMessageBatchRequest, DeleteMessageBatchResult,
             DeleteMessageBatchResultEntry, SendMessageBatchRequest, SendMessageBatchRequestEntry,
             SendMessageBatchResult, SendMessageBatchResultEntry,
         },
+        range::visibility_timeout,
         throttle::Load,
     },
     crate::{

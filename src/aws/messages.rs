@@ -9,16 +9,17 @@ use {
             ChangeMessageVisibilityRequest, DeleteMessageRequest, Message, MessageAttributeValue, Nothing,
             ReceiveMessageRequest, ReceiveMessageResult, SendMessageRequest, SendMessageResult,
         },
+        range::{count, seconds, visibility_timeout},
         shape::Blob,
         throttle::Load,
     },
     crate::{
-        error::{InvalidMessageAttribute, InvalidParameterValue, InvalidReason, SendError, check},
+        error::{InvalidMessageAttribute, InvalidParameterValue, InvalidReason, SendError},
         limits::Limits,
         message::{self, AttributeContent, ReceiptHandle, SendMessage},
         queue::{self, Sent},
     },
-    std::{collections::BTreeMap, time::Duration},
+    std::collections::BTreeMap,
 };
 
 const TRACE_HEADER: &str = "AWSTraceHeader";
@@ -160,39 +161,6 @@ fn trace_header(name: String, value: MessageAttributeValue) -> Result<String, In
         return Err(InvalidMessageAttribute::SystemDataType { name }.into());
     }
     Ok(value.string_value.unwrap_or_default())
-}
-
-/// A span in whole seconds from zero to `limit`.
-pub(super) fn seconds(
-    parameter: &'static str,
-    given: i64,
-    limit: Duration,
-    reason: InvalidReason,
-) -> Result<Duration, InvalidParameterValue> {
-    let span = u64::try_from(given)
-        .ok()
-        .map(Duration::from_secs)
-        .filter(|span| *span <= limit);
-    span.ok_or_else(|| InvalidParameterValue::of(parameter, given.to_string(), reason))
-}
-
-/// `VisibilityTimeout` (D25).
-pub(super) fn visibility_timeout(given: i64, limits: &Limits) -> Result<Duration, InvalidParameterValue> {
-    let limit = limits.visibility_timeout;
-    seconds(
-        "VisibilityTimeout",
-        given,
-        limit,
-        InvalidReason::VisibilityTimeout { limit },
-    )
-}
-
-/// An optional count of at least one.
-pub(super) fn count(parameter: &'static str, given: i64, limit: usize) -> Result<usize, InvalidParameterValue> {
-    let refused = |_| InvalidParameterValue::of(parameter, given.to_string(), InvalidReason::Count { limit });
-    let count = usize::try_from(given).map_err(refused)?;
-    check::check_count(parameter, count, limit)?;
-    Ok(count)
 }
 
 pub(super) async fn receive(call: &Call<'_>, input: ReceiveMessageRequest) -> Result<ReceiveMessageResult, Fault> {

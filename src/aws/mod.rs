@@ -19,6 +19,7 @@ mod move_tasks;
 mod permissions;
 mod query;
 mod queues;
+mod range;
 #[cfg(feature = "aws-sdk")]
 mod sdk;
 mod shape;

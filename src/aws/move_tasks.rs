@@ -4,12 +4,12 @@ use {
     super::{
         endpoint::Call,
         fault::Fault,
-        messages::count,
         model::{
             CancelMessageMoveTaskRequest, CancelMessageMoveTaskResult, ListMessageMoveTasksRequest,
             ListMessageMoveTasksResult, ListMessageMoveTasksResultEntry, StartMessageMoveTaskRequest,
             StartMessageMoveTaskResult,
         },
+        range::count,
     },
     crate::{
         error::{MoveTaskError, ResourceNotFound},

@@ -5,13 +5,13 @@ use {
         attributes,
         endpoint::Call,
         fault::Fault,
-        messages::count,
         model::{
             CreateQueueRequest, CreateQueueResult, DeleteQueueRequest, GetQueueAttributesRequest,
             GetQueueAttributesResult, GetQueueUrlRequest, GetQueueUrlResult, ListDeadLetterSourceQueuesRequest,
             ListDeadLetterSourceQueuesResult, ListQueuesRequest, ListQueuesResult, Nothing, PurgeQueueRequest,
             SetQueueAttributesRequest,
         },
+        range::count,
     },
     crate::{
         error::{CreateQueueError, QueueError, SetQueueAttributesError, check},
