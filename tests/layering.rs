@@ -25,6 +25,7 @@ const STAIRS: &[&[&str]] = &[
     &["queue"],
     &["service"],
     &["aws"],
+    &["testing"],
 ];
 
 /// Documentation only; it may point anywhere.
@@ -196,6 +197,21 @@ fn only_the_clock_reads_time_or_sleeps(source: &Source) -> Vec<Breach> {
     source.named(LAW, &source.code, MACHINE_TIME)
 }
 
+fn the_reference_model_stands_alone(source: &Source) -> Vec<Breach> {
+    const LAW: &str = "the reference model names nothing of the crate that it is a model of";
+    const ROOM: [&str; 2] = ["testing", "model"];
+    if !source.module().starts_with(&ROOM) {
+        return Vec::new();
+    }
+    let mut breaches = source.named(LAW, &source.code, &["requeue"]);
+    for (path, line) in paths_into_the_crate(source) {
+        if !path.iter().zip(ROOM).all(|(named, own)| named == own) || path.len() < 2 {
+            breaches.push(source.breach(LAW, line, format!("`crate::{}`", path.join("::"))));
+        }
+    }
+    breaches
+}
+
 fn tests_do_not_sleep(source: &Source) -> Vec<Breach> {
     const LAW: &str = "no test sleeps, except those of the system clock";
     let of_the_system_clock = source.room() == Some("clock") || source.path.contains("system_clock");
@@ -341,6 +357,7 @@ the_crate_keeps! {
     the_state_machine_is_pure
     only_sync_names_the_lock_library
     only_the_clock_reads_time_or_sleeps
+    the_reference_model_stands_alone
     tests_do_not_sleep
     no_file_is_longer_than_600_lines
     sources_are_ascii

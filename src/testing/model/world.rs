@@ -1,27 +1,64 @@
-//! The rules as plain vectors and loops: slow, obvious, and written from the rules alone.
-//!
-//! A [`World`] is some queues under one clock. Every operation first lets time pass in its queue, event by event in
-//! the order of the deadlines, and then loops over the messages, which stand in the order of their arrival.
+//! The rules: every operation lets time pass in its queue and then loops over the messages.
 
-use crate::checks::{LONGEST_DELAY, check_batch_ids, check_batch_length, check_id, check_visibility};
-use crate::store::{Attempt, Message, RefQueue};
-use crate::types::*;
+use super::checks::{LONGEST_DELAY, check_batch_ids, check_batch_length, check_id, check_visibility};
+use super::store::{Attempt, Message, RefQueue};
+use super::types::*;
 
 const MEMORY_OF_PURGE: u64 = 60 * SECOND;
 const DELAY_OF_SCOPE: u64 = 60 * SECOND;
 const RETENTION: std::ops::RangeInclusive<u64> = 60 * SECOND..=1_209_600 * SECOND;
 const LONGEST_WAIT: u64 = 20 * SECOND;
 
+/// Some queues under one clock; a queue is its number, from 0.
+///
+/// Time passes event by event in the order of the deadlines; messages stand in the order of their arrival. A clone is
+/// a world of its own, so that a test can look at two futures.
+///
+/// # Examples
+/// ```
+/// use requeue::testing::model::{Draft, Request, SECOND, Setup, World};
+///
+/// let mut world = World::new(0, &[Setup::standard().redrive(1, 1), Setup::standard()]);
+/// world.send(0, &Draft::new("poison"))?;
+/// assert_eq!(world.receive(0, &Request::default())?[0].body, "poison");
+/// world.set_clock(30 * SECOND);
+/// assert!(world.receive(0, &Request::default())?.is_empty());
+/// assert_eq!(world.receive(1, &Request::default())?[0].receive_count, 2);
+/// # Ok::<(), requeue::testing::model::Refusal>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct World {
-    pub(crate) now: u64,
-    pub(crate) limits: SmallLimits,
-    pub(crate) queues: Vec<RefQueue>,
+pub struct World {
+    now: u64,
+    limits: ModelLimits,
+    queues: Vec<RefQueue>,
     ids: usize,
 }
 
 impl World {
-    pub(crate) fn new(start: u64, limits: SmallLimits, setups: &[Setup]) -> Self {
+    /// Queues with these attributes at the instant `start`, under SQS's limits.
+    ///
+    /// # Panics
+    /// If a dead-letter queue is not among the queues.
+    #[must_use]
+    pub fn new(start: u64, setups: &[Setup]) -> Self {
+        Self::with_limits(start, setups, ModelLimits::default())
+    }
+
+    /// Queues with these attributes at the instant `start`, under smaller limits.
+    ///
+    /// # Panics
+    /// If a dead-letter queue is not among the queues.
+    #[must_use]
+    pub fn with_limits(start: u64, setups: &[Setup], limits: ModelLimits) -> Self {
+        for (queue, setup) in setups.iter().enumerate() {
+            if let Some((target, _)) = setup.redrive {
+                let of = setups.len();
+                assert!(
+                    target < of,
+                    "queue {queue} names queue {target} of {of} as its dead-letter queue"
+                );
+            }
+        }
         let queues = setups.iter().cloned().map(RefQueue::new).collect();
         Self {
             now: start,
@@ -31,18 +68,40 @@ impl World {
         }
     }
 
-    /// A clock that went back is read as the latest instant seen.
-    pub(crate) fn set_clock(&mut self, clock: u64) {
+    /// The instant.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// The attributes of a queue as they are.
+    #[must_use]
+    pub fn setup(&self, queue: usize) -> &Setup {
+        &self.queues[queue].setup
+    }
+
+    /// The noisy tenants of a fair queue, sorted by name (N3, N9).
+    #[must_use]
+    pub fn noisy_groups(&self, queue: usize) -> Vec<String> {
+        self.queues[queue].noisy(self.now, &self.limits)
+    }
+
+    /// Moves time to `clock`; one that went back is read as the latest instant seen.
+    pub fn set_clock(&mut self, clock: u64) {
         self.now = self.now.max(clock);
         for queue in &mut self.queues {
             queue.pass_time(self.now);
         }
     }
 
-    pub(crate) fn send(&mut self, queue: usize, draft: &Draft) -> Result<Sent, Refusal> {
+    /// `SendMessage`.
+    ///
+    /// # Errors
+    /// M1, M3, M8, D32, D34, F1 to F4 and F8, as SQS refuses them.
+    pub fn send(&mut self, queue: usize, draft: &Draft) -> Result<Sent, Refusal> {
         let (now, id) = (self.now, self.ids);
         let it = &mut self.queues[queue];
-        if it.setup.fifo && !draft.body.is_empty() && draft.group.is_none() {
+        if it.setup.fifo && !draft.body.is_empty() && draft.message_group_id.is_none() {
             return refuse(
                 "MissingParameter",
                 "The request must contain the parameter MessageGroupId.",
@@ -53,8 +112,11 @@ impl World {
         Ok(sent)
     }
 
-    /// The answer per entry, or the refusal of the whole call (M31 to M36).
-    pub(crate) fn send_batch(
+    /// `SendMessageBatch`: the answer per entry, an id and a draft, or the refusal of the whole call.
+    ///
+    /// # Errors
+    /// M31 to M36.
+    pub fn send_batch(
         &mut self,
         queue: usize,
         entries: &[(String, Draft)],
@@ -68,37 +130,40 @@ impl World {
         let setup = &self.queues[queue].setup;
         if setup.fifo {
             // M36
-            if entries.iter().any(|(_, draft)| draft.group.is_none()) {
+            if entries.iter().any(|(_, draft)| draft.message_group_id.is_none()) {
                 return refuse("InvalidParameterValue", "");
             }
-            if !setup.content_based && entries.iter().any(|(_, draft)| draft.dedup.is_none()) {
+            if !setup.content_based_deduplication && entries.iter().any(|(_, draft)| draft.deduplication_id.is_none()) {
                 return refuse("InvalidParameterValue", "");
             }
         }
         Ok(entries.iter().map(|(_, draft)| self.send(queue, draft)).collect())
     }
 
-    /// An empty answer stands for a long poll that goes on waiting, too.
-    pub(crate) fn receive(&mut self, queue: usize, request: &Request) -> Result<Vec<Received>, Refusal> {
+    /// `ReceiveMessage`; an empty answer stands for a long poll that goes on waiting, too.
+    ///
+    /// # Errors
+    /// A request out of range (3.2), too many messages in flight (D15), a receive that cannot be replayed (F33).
+    pub fn receive(&mut self, queue: usize, request: &Request) -> Result<Vec<Received>, Refusal> {
         let (now, limit) = (self.now, self.limits.in_flight);
         let it = &mut self.queues[queue];
-        let maximum = request.maximum.unwrap_or(1);
+        let maximum = request.max_messages.unwrap_or(1);
         if !(1..=10).contains(&maximum) {
             return refuse("InvalidParameterValue", "for parameter MaxNumberOfMessages is invalid");
         }
-        let visibility = request.visibility.unwrap_or(it.setup.visibility); // D4, D23
+        let visibility = request.visibility_timeout.unwrap_or(it.setup.visibility_timeout); // D4, D23
         check_visibility(visibility)?;
-        let wait = request.wait.unwrap_or(0);
+        let wait = request.wait_time.unwrap_or(0);
         if wait > LONGEST_WAIT {
             return refuse("InvalidParameterValue", "for parameter WaitTimeSeconds is invalid");
         }
-        let attempt = request.attempt.clone().filter(|_| it.setup.fifo); // F31
+        let attempt = request.receive_request_attempt_id.clone().filter(|_| it.setup.fifo); // F31
         if let Some(id) = &attempt {
             check_id(
                 id,
                 "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters",
             )?;
-            it.attempts.retain(|known| now < known.at + FIVE_MINUTES); // F35
+            it.attempts.retain(|known| now < known.at.saturating_add(FIVE_MINUTES)); // F35
             if let Some(known) = it.attempts.iter().find(|known| known.id == *id).cloned() {
                 return it.replay(now, visibility, &known);
             }
@@ -138,7 +203,11 @@ impl World {
         Ok(received)
     }
 
-    pub(crate) fn delete(&mut self, queue: usize, handle: Handle) -> Result<(), Refusal> {
+    /// `DeleteMessage`, by the table of D19.
+    ///
+    /// # Errors
+    /// A handle of another queue; on a FIFO queue one that has expired.
+    pub fn delete(&mut self, queue: usize, handle: Handle) -> Result<(), Refusal> {
         let now = self.now;
         if handle.queue != queue {
             return refuse("ReceiptHandleIsInvalid", "is not a valid receipt handle");
@@ -156,7 +225,11 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn change_visibility(&mut self, queue: usize, handle: Handle, timeout: u64) -> Result<(), Refusal> {
+    /// `ChangeMessageVisibility`, to `timeout` milliseconds from now.
+    ///
+    /// # Errors
+    /// A timeout out of range (D25, D26); a handle that D19 refuses.
+    pub fn change_visibility(&mut self, queue: usize, handle: Handle, timeout: u64) -> Result<(), Refusal> {
         let now = self.now;
         check_visibility(timeout)?;
         if handle.queue != queue {
@@ -177,7 +250,7 @@ impl World {
                 Ok(())
             }; // D30
         }
-        if now + timeout > message.last_received_at + TWELVE_HOURS {
+        if now.saturating_add(timeout) > message.last_received_at.saturating_add(TWELVE_HOURS) {
             return refuse(
                 "InvalidParameterValue",
                 "Total VisibilityTimeout for the message is beyond the limit",
@@ -188,13 +261,19 @@ impl World {
             it.end_reception(serial, now);
             it.make_visible(serial);
         } else {
-            it.message_mut(serial).phase = Phase::InFlight { until: now + timeout }; // D24
+            it.message_mut(serial).phase = Phase::InFlight {
+                until: now.saturating_add(timeout),
+            }; // D24
         }
         it.message_mut(serial).visibility_changed = true;
         Ok(())
     }
 
-    pub(crate) fn delete_batch(
+    /// `DeleteMessageBatch`: the answer per entry, an id and a handle, or the refusal of the whole call.
+    ///
+    /// # Errors
+    /// M31, M32, M34 and M35.
+    pub fn delete_batch(
         &mut self,
         queue: usize,
         entries: &[(String, Handle)],
@@ -205,7 +284,11 @@ impl World {
         Ok(entries.iter().map(|(_, handle)| self.delete(queue, *handle)).collect())
     }
 
-    pub(crate) fn change_visibility_batch(
+    /// `ChangeMessageVisibilityBatch`: the answer per entry, an id, a handle and a timeout, or the refusal of the call.
+    ///
+    /// # Errors
+    /// M31, M32, M34 and M35.
+    pub fn change_visibility_batch(
         &mut self,
         queue: usize,
         entries: &[(String, Handle, u64)],
@@ -219,10 +302,16 @@ impl World {
             .collect())
     }
 
-    /// D43 to D47.
-    pub(crate) fn purge(&mut self, queue: usize) -> Result<(), Refusal> {
+    /// `PurgeQueue` (D43 to D47).
+    ///
+    /// # Errors
+    /// A second purge within a minute (D44).
+    pub fn purge(&mut self, queue: usize) -> Result<(), Refusal> {
         let it = &mut self.queues[queue];
-        if it.purged_at.is_some_and(|at| self.now < at + MEMORY_OF_PURGE) {
+        if it
+            .purged_at
+            .is_some_and(|at| self.now < at.saturating_add(MEMORY_OF_PURGE))
+        {
             return refuse("PurgeQueueInProgress", "is allowed every 60 seconds."); // D44
         }
         it.purged_at = Some(self.now);
@@ -233,32 +322,44 @@ impl World {
         Ok(())
     }
 
-    /// Atomic (Q28).
-    pub(crate) fn set_attributes(&mut self, queue: usize, change: &Change) -> Result<(), Refusal> {
+    /// `SetQueueAttributes`, atomic (Q28).
+    ///
+    /// # Errors
+    /// A value out of range (Q16), an attribute of FIFO queues on another (Q18, Q19).
+    pub fn set_attributes(&mut self, queue: usize, change: &Change) -> Result<(), Refusal> {
         let now = self.now;
         let it = &mut self.queues[queue];
-        if change.visibility.is_some_and(|value| value > TWELVE_HOURS)
+        if change.visibility_timeout.is_some_and(|value| value > TWELVE_HOURS)
             || change.delay.is_some_and(|value| value > LONGEST_DELAY)
-            || change.retention.is_some_and(|value| !RETENTION.contains(&value))
+            || change
+                .message_retention_period
+                .is_some_and(|value| !RETENTION.contains(&value))
         {
             return refuse("InvalidAttributeValue", "Invalid value for the parameter"); // Q16
         }
-        if !it.setup.fifo && (change.content_based.is_some() || change.scope.is_some()) {
+        if !it.setup.fifo && (change.content_based_deduplication.is_some() || change.deduplication_scope.is_some()) {
             return refuse("InvalidAttributeName", ""); // Q18, Q19
         }
-        it.setup.visibility = change.visibility.unwrap_or(it.setup.visibility);
+        it.setup.visibility_timeout = change.visibility_timeout.unwrap_or(it.setup.visibility_timeout);
         it.setup.delay = change.delay.unwrap_or(it.setup.delay);
-        it.setup.retention = change.retention.unwrap_or(it.setup.retention);
-        it.setup.content_based = change.content_based.unwrap_or(it.setup.content_based);
-        if let Some(scope) = change.scope.filter(|scope| *scope != it.setup.scope) {
-            it.setup.scope = scope;
+        it.setup.message_retention_period = change
+            .message_retention_period
+            .unwrap_or(it.setup.message_retention_period);
+        it.setup.content_based_deduplication = change
+            .content_based_deduplication
+            .unwrap_or(it.setup.content_based_deduplication);
+        if let Some(scope) = change
+            .deduplication_scope
+            .filter(|scope| *scope != it.setup.deduplication_scope)
+        {
+            it.setup.deduplication_scope = scope;
             it.scopes.retain(|(from, _)| *from <= now);
-            it.scopes.push((now + DELAY_OF_SCOPE, scope)); // F16
+            it.scopes.push((now.saturating_add(DELAY_OF_SCOPE), scope)); // F16
         }
         if let (Some(delay), true) = (change.delay, it.setup.fifo) {
             for message in &mut it.messages {
                 if let Phase::Delayed { until } = &mut message.phase {
-                    *until = message.sent_at + delay; // D35
+                    *until = message.sent_at.saturating_add(delay); // D35
                 }
             }
         }
@@ -266,33 +367,41 @@ impl World {
         Ok(())
     }
 
-    /// L5: acts on the next receive attempt.
-    pub(crate) fn set_redrive(&mut self, queue: usize, redrive: Option<(usize, u32)>) {
+    /// Sets or removes the dead-letter queue, by its number and `maxReceiveCount`; it acts on the next receive (L5).
+    ///
+    /// # Panics
+    /// If the dead-letter queue is not among the queues.
+    pub fn set_redrive(&mut self, queue: usize, redrive: Option<(usize, u32)>) {
+        let (target, of) = (redrive.map_or(0, |(target, _)| target), self.queues.len());
+        assert!(target < of, "the dead-letter queue is queue {target} of {of}");
         self.queues[queue].setup.redrive = redrive;
     }
 
     /// What is stored, in the order of arrival.
-    pub(crate) fn snapshot(&self, queue: usize) -> Vec<Stored> {
+    #[must_use]
+    pub fn snapshot(&self, queue: usize) -> Vec<Stored> {
         let it = &self.queues[queue];
         let stored = it.messages.iter().map(|message| Stored {
             id: message.id,
             serial: message.serial,
             body: message.body.clone(),
             phase: match message.phase {
-                Phase::Visible { .. } => Seen::Visible,
-                Phase::Delayed { until } => Seen::Delayed { until },
-                Phase::InFlight { until } => Seen::InFlight { until },
+                Phase::Visible { .. } => StoredPhase::Visible,
+                Phase::Delayed { until } => StoredPhase::Delayed { until },
+                Phase::InFlight { until } => StoredPhase::InFlight { until },
             },
-            group: message.group.clone(),
+            message_group_id: message.message_group_id.clone(),
             sent_at: message.sent_at,
             receive_count: message.receive_count,
-            expires_at: message.retention_base + it.setup.retention,
+            expires_at: message.retention_base.saturating_add(it.setup.message_retention_period),
             blocked: it.setup.fifo && message.is_visible() && !it.is_in_prefix(message),
         });
         stored.collect()
     }
 
-    pub(crate) fn counts(&self, queue: usize) -> Counts {
+    /// How many messages are where.
+    #[must_use]
+    pub fn counts(&self, queue: usize) -> Counts {
         let mut counts = Counts::default();
         for message in &self.queues[queue].messages {
             match message.phase {
@@ -305,29 +414,37 @@ impl World {
     }
 
     /// Every instant ahead at which some rule changes its answer; those of the next ten minutes, or all.
-    pub(crate) fn deadlines(&self, far: bool) -> Vec<u64> {
+    #[must_use]
+    pub fn deadlines(&self, far: bool) -> Vec<u64> {
         let mut all = Vec::new();
         for it in &self.queues {
             for message in &it.messages {
-                all.push(message.retention_base + it.setup.retention);
+                all.push(message.retention_base.saturating_add(it.setup.message_retention_period));
                 if let Phase::Delayed { until } | Phase::InFlight { until } = message.phase {
                     all.push(until);
                 }
             }
-            all.extend(it.remembered.iter().map(|known| known.at + FIVE_MINUTES));
-            all.extend(it.attempts.iter().map(|known| known.at + FIVE_MINUTES));
-            all.extend(it.purged_at.map(|at| at + MEMORY_OF_PURGE));
+            all.extend(it.remembered.iter().map(|known| known.at.saturating_add(FIVE_MINUTES)));
+            all.extend(it.attempts.iter().map(|known| known.at.saturating_add(FIVE_MINUTES)));
+            all.extend(it.purged_at.map(|at| at.saturating_add(MEMORY_OF_PURGE)));
             all.extend(it.scopes.iter().map(|(at, _)| *at));
-            all.extend(it.spent.iter().map(|spent| spent.end / SECOND * SECOND + FIVE_MINUTES));
+            all.extend(
+                it.spent
+                    .iter()
+                    .map(|spent| (spent.end / SECOND * SECOND).saturating_add(FIVE_MINUTES)),
+            );
         }
-        all.retain(|at| *at > self.now && (far || *at < self.now + 2 * FIVE_MINUTES));
+        all.retain(|at| *at > self.now && (far || *at < self.now.saturating_add(2 * FIVE_MINUTES)));
         all.sort_unstable();
         all.dedup();
         all
     }
 
-    /// A move task without a rate moves everything visible before it returns (L24, L26, L30, L31).
-    pub(crate) fn move_task(&mut self, queue: usize, destination: Option<usize>) -> Result<(), Refusal> {
+    /// `StartMessageMoveTask` without a rate: everything visible moves before it returns (L24, L26, L30, L31).
+    ///
+    /// # Errors
+    /// The queue is nobody's dead-letter queue, or its own destination (L26i).
+    pub fn move_task(&mut self, queue: usize, destination: Option<usize>) -> Result<(), Refusal> {
         let is_target = |it: &RefQueue| it.setup.redrive.is_some_and(|(target, _)| target == queue);
         if !self.queues.iter().any(is_target) {
             return refuse(
@@ -378,8 +495,8 @@ impl World {
         let message = Message {
             serial: it.next_serial(),
             phase: Phase::Visible { event: it.next_event() },
-            dedup: it.setup.fifo.then_some(Dedup::MessageId), // L12, L30
-            queue_receive_count: 0,                           // L8
+            deduplication_id: it.setup.fifo.then_some(DeduplicationId::MessageId), // L12, L30
+            queue_receive_count: 0,                                                // L8
             reception: 0,
             retention_base,
             ..message

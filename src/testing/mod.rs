@@ -1,0 +1,3 @@
+//! Tools for tests of what uses a queue, in virtual time and by property: feature `testing`, with `proptest` behind it.
+
+pub mod model;
