@@ -3,7 +3,8 @@
 use {
     common::*,
     requeue::{
-        ManualClock, Message, Queue, QueueAttributes, Service, StartMessageMoveTask, testing::assertions::Recorder,
+        Clock, ManualClock, Message, Parker, Queue, QueueAttributes, Service, StartMessageMoveTask,
+        testing::assertions::Recorder,
     },
     std::{
         panic::{AssertUnwindSafe, catch_unwind},
@@ -71,8 +72,8 @@ fn a_queue_whose_consumer_retries_is_eventually_empty() {
         clock, recorder, jobs, ..
     } = scene();
     jobs.send("m").unwrap();
-    let mut receives = 0;
-    recorder.assert_eventually_empty(&jobs, &clock, secs(30), || {
+    let (mut receives, start) = (0, clock.now());
+    recorder.assert_eventually_empty(&jobs, &clock, secs(90), || {
         for message in receive(&jobs, 10) {
             receives += 1;
             if receives == 2 {
@@ -80,7 +81,7 @@ fn a_queue_whose_consumer_retries_is_eventually_empty() {
             }
         }
     });
-    assert_eq!(receives, 2);
+    assert_eq!((receives, clock.now()), (2, start.saturating_add(VISIBILITY)));
 }
 
 #[test]
@@ -95,6 +96,27 @@ fn a_consumer_in_a_thread_of_its_own_empties_the_queue() {
     clock.wait_for_sleepers(1);
     jobs.send(requeue::SendMessage::new("m").delay(secs(5))).unwrap();
     recorder.assert_eventually_empty(&jobs, &clock, secs(6), || {});
+    consumer.join().unwrap();
+}
+
+#[test]
+fn a_consumer_that_sleeps_on_the_clock_is_waited_for() {
+    let Scene {
+        clock, recorder, jobs, ..
+    } = scene();
+    let (sleeper, wake) = (clock.clone(), clock.now().saturating_add(secs(3)));
+    let consumer = thread::spawn({
+        let jobs = jobs.clone();
+        move || {
+            let parker = Parker::new();
+            sleeper.park_until(&parker, Some(wake));
+            delete_all(receive(&jobs, 1));
+        }
+    });
+    clock.wait_for_sleepers(1);
+    jobs.send("m").unwrap();
+    recorder.assert_eventually_empty(&jobs, &clock, secs(90), || {});
+    assert_eq!(clock.now(), wake);
     consumer.join().unwrap();
 }
 
@@ -133,7 +155,7 @@ fn a_consumer_that_takes_one_message_at_a_time_is_called_while_there_are_more() 
     jobs.send("d").unwrap();
     let text = failure(|| {
         recorder.assert_eventually_empty(&jobs, &clock, Duration::ZERO, || {
-            drop(receive_for(&jobs, 1, Duration::ZERO))
+            drop(receive_for(&jobs, 1, Duration::ZERO));
         });
     });
     assert_eq!(
@@ -210,6 +232,7 @@ fn a_dead_letter_is_one_after_its_receives() {
         "90.000  dead  m1 received, receive 3, hidden until 120.000",
         "90.000  dead  m1 deleted",
     ];
+    failure(|| recorder.assert_dead_lettered(poison, 1));
     let text = failure(|| recorder.assert_dead_lettered(poison, 3));
     assert_eq!(text[0], "m1 was dead-lettered after 2 receives, not 3");
     assert_eq!(text[1..], timeline);
@@ -301,6 +324,25 @@ fn a_group_whose_messages_are_deleted_in_order_is_in_order() {
     clock.advance(VISIBILITY);
     delete_all(receive(&jobs, 1)); // p-1 is a dead letter
     recorder.assert_group_order("p");
+}
+
+#[test]
+fn a_message_that_left_unreceived_or_rests_in_another_queue_holds_up_none() {
+    let Scene {
+        clock,
+        recorder,
+        jobs,
+        dead,
+    } = scene();
+    let short = QueueAttributes::new().message_retention_period(secs(60));
+    jobs.set_attributes(short).unwrap();
+    dead.send(in_group("g", "elsewhere")).unwrap();
+    jobs.send(in_group("g", "late")).unwrap();
+    clock.advance(secs(30));
+    jobs.send(in_group("g", "next")).unwrap();
+    clock.advance(secs(30));
+    take(&jobs).delete().unwrap();
+    recorder.assert_group_order("g");
 }
 
 #[test]

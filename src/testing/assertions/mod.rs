@@ -105,6 +105,17 @@ impl Recorder {
     /// The facts so far as text.
     ///
     /// See [`Timeline`] for an example.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert!(recorder.timeline().to_string().contains("m1 sent"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn timeline(&self) -> Timeline {
         let record = self.facts();
@@ -119,6 +130,22 @@ impl Recorder {
     ///
     /// # Panics
     /// If a message is left at the end; the text tells where it is.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// jobs.send(SendMessage::new("remind me").delay(Duration::from_secs(60)))?;
+    /// let consume = || {
+    ///     for job in jobs.receive().blocking().unwrap() {
+    ///         job.delete().unwrap();
+    ///     }
+    /// };
+    /// recorder.assert_eventually_empty(&jobs, &clock, Duration::from_secs(60), consume);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn assert_eventually_empty(
         &self,
@@ -191,6 +218,20 @@ impl Recorder {
     ///
     /// # Panics
     /// If the message did not, or after another number of receives.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let dead = Queue::standard("dead").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).dead_letter(&dead, 1).build()?;
+    /// let poison = jobs.send("resize cat.txt")?;
+    /// jobs.receive().visibility_timeout(Duration::ZERO).blocking()?;
+    /// jobs.receive().blocking()?;
+    /// recorder.assert_dead_lettered(poison.message_id, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn assert_dead_lettered(&self, message_id: MessageId, receives: usize) {
         let record = self.facts();
@@ -219,6 +260,19 @@ impl Recorder {
     ///
     /// # Panics
     /// If one was.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let dead = Queue::standard("dead").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).dead_letter(&dead, 1).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().blocking()?[0].delete()?;
+    /// recorder.assert_nothing_dead_lettered();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn assert_nothing_dead_lettered(&self) {
         self.assert_no_end(|end| end == End::DeadLettered);
@@ -228,6 +282,18 @@ impl Recorder {
     ///
     /// # Panics
     /// If it was received more often.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// let sent = jobs.send("resize cat.png")?;
+    /// jobs.receive().blocking()?;
+    /// recorder.assert_received_at_most(sent.message_id, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn assert_received_at_most(&self, message_id: MessageId, receives: usize) {
         self.assert_receives(receives, |life| life.message_id == message_id);
@@ -237,6 +303,18 @@ impl Recorder {
     ///
     /// # Panics
     /// If one was received more often; the text tells of the first.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// jobs.send_batch(["resize cat.png", "resize dog.png"])?;
+    /// jobs.receive().max_messages(10).blocking()?;
+    /// recorder.assert_each_received_at_most(1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn assert_each_received_at_most(&self, receives: usize) {
         self.assert_receives(receives, |_| true);
@@ -265,6 +343,22 @@ impl Recorder {
     ///
     /// # Panics
     /// If two messages of the group were received or deleted out of order, or no recorded queue has seen the group.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let jobs = Queue::fifo("jobs.fifo").clock(&clock).listener(recorder.clone()).content_based_deduplication(true).build()?;
+    /// for body in ["order-17", "order-18"] {
+    ///     jobs.send(SendMessage::new(body).message_group_id("customer-7"))?;
+    /// }
+    /// for order in jobs.receive().max_messages(10).blocking()? {
+    ///     order.delete()?;
+    /// }
+    /// recorder.assert_group_order("customer-7");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn assert_group_order(&self, message_group_id: &str) {
         let record = self.facts();
@@ -297,6 +391,17 @@ impl Recorder {
     ///
     /// # Panics
     /// If a message expired, was purged, or was deleted with its queue; the text tells of the first.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// recorder.assert_nothing_lost(); // it is still there
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn assert_nothing_lost(&self) {
         self.assert_no_end(|end| matches!(end, End::Expired | End::Purged | End::QueueDeleted));
@@ -306,6 +411,18 @@ impl Recorder {
     ///
     /// # Panics
     /// If one is still stored or ended otherwise; the text tells of the first.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
+    /// # use std::time::Duration;
+    /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
+    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().blocking()?[0].delete()?;
+    /// recorder.assert_all_deleted();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn assert_all_deleted(&self) {
         let record = self.facts();

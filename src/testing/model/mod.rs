@@ -82,6 +82,7 @@
 
 mod checks;
 mod fair;
+mod look;
 mod store;
 mod types;
 mod world;

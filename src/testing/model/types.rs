@@ -118,6 +118,12 @@ impl Setup {
     }
 
     /// Sets `VisibilityTimeout`, in milliseconds.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::{SECOND, Scope, Setup};
+    /// assert_eq!(Setup::standard().visibility_timeout(5 * SECOND).visibility_timeout, 5_000);
+    /// ```
     #[must_use]
     pub fn visibility_timeout(mut self, milliseconds: u64) -> Self {
         self.visibility_timeout = milliseconds;
@@ -125,6 +131,12 @@ impl Setup {
     }
 
     /// Sets `DelaySeconds`, in milliseconds.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::{SECOND, Scope, Setup};
+    /// assert_eq!(Setup::standard().delay(5 * SECOND).delay, 5_000);
+    /// ```
     #[must_use]
     pub fn delay(mut self, milliseconds: u64) -> Self {
         self.delay = milliseconds;
@@ -132,6 +144,12 @@ impl Setup {
     }
 
     /// Sets `MessageRetentionPeriod`, in milliseconds.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::{SECOND, Scope, Setup};
+    /// assert_eq!(Setup::standard().message_retention_period(60 * SECOND).message_retention_period, 60_000);
+    /// ```
     #[must_use]
     pub fn message_retention_period(mut self, milliseconds: u64) -> Self {
         self.message_retention_period = milliseconds;
@@ -139,6 +157,12 @@ impl Setup {
     }
 
     /// Sets `MaximumMessageSize`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::{SECOND, Scope, Setup};
+    /// assert_eq!(Setup::standard().maximum_message_size(1_024).maximum_message_size, 1_024);
+    /// ```
     #[must_use]
     pub fn maximum_message_size(mut self, bytes: usize) -> Self {
         self.maximum_message_size = bytes;
@@ -146,6 +170,12 @@ impl Setup {
     }
 
     /// Sets `DeduplicationScope`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::{SECOND, Scope, Setup};
+    /// assert_eq!(Setup::fifo().deduplication_scope(Scope::MessageGroup).deduplication_scope, Scope::MessageGroup);
+    /// ```
     #[must_use]
     pub fn deduplication_scope(mut self, scope: Scope) -> Self {
         self.deduplication_scope = scope;
@@ -153,6 +183,12 @@ impl Setup {
     }
 
     /// Sets `ContentBasedDeduplication`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::Setup;
+    /// assert!(!Setup::fifo().content_based_deduplication(false).content_based_deduplication);
+    /// ```
     #[must_use]
     pub fn content_based_deduplication(mut self, enabled: bool) -> Self {
         self.content_based_deduplication = enabled;
@@ -160,6 +196,12 @@ impl Setup {
     }
 
     /// Names the dead-letter queue by its number in the world, and `maxReceiveCount`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::{SECOND, Scope, Setup};
+    /// assert_eq!(Setup::standard().redrive(1, 3).redrive, Some((1, 3)));
+    /// ```
     #[must_use]
     pub fn redrive(mut self, dead_letter_queue: usize, max_receive_count: u32) -> Self {
         self.redrive = Some((dead_letter_queue, max_receive_count));
@@ -189,6 +231,12 @@ pub struct Draft {
 
 impl Draft {
     /// A message with nothing but a body.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::Draft;
+    /// assert_eq!(Draft::new("order-17").body, "order-17");
+    /// ```
     #[must_use]
     pub fn new(body: &str) -> Self {
         Self {
@@ -198,6 +246,12 @@ impl Draft {
     }
 
     /// Names the message group.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::Draft;
+    /// assert_eq!(Draft::new("x").message_group_id("g").message_group_id.as_deref(), Some("g"));
+    /// ```
     #[must_use]
     pub fn message_group_id(mut self, id: &str) -> Self {
         self.message_group_id = Some(id.to_owned());
@@ -205,6 +259,12 @@ impl Draft {
     }
 
     /// Sets an explicit deduplication id.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::Draft;
+    /// assert_eq!(Draft::new("x").deduplication_id("17").deduplication_id.as_deref(), Some("17"));
+    /// ```
     #[must_use]
     pub fn deduplication_id(mut self, id: &str) -> Self {
         self.deduplication_id = Some(id.to_owned());
@@ -212,6 +272,12 @@ impl Draft {
     }
 
     /// Sets a delay, in milliseconds.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::Draft;
+    /// assert_eq!(Draft::new("x").delay(500).delay, Some(500));
+    /// ```
     #[must_use]
     pub fn delay(mut self, milliseconds: u64) -> Self {
         self.delay = Some(milliseconds);
@@ -240,6 +306,14 @@ pub struct Refusal {
 
 impl Refusal {
     /// Whether an error with this code and this text is the refusal.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::Refusal;
+    /// let refusal = Refusal { code: "OverLimit", text: "Too many messages" };
+    /// assert!(refusal.is("OverLimit", "Too many messages have been received without being deleted."));
+    /// assert!(!refusal.is("OverLimit", "8 Actions were found, maximum allowed is 7."));
+    /// ```
     #[must_use]
     pub fn is(&self, code: &str, text: &str) -> bool {
         self.code == code && text.contains(self.text)

@@ -4,7 +4,7 @@ use super::checks::{LONGEST_DELAY, check_batch_ids, check_batch_length, check_id
 use super::store::{Attempt, Message, RefQueue};
 use super::types::*;
 
-const MEMORY_OF_PURGE: u64 = 60 * SECOND;
+pub(super) const MEMORY_OF_PURGE: u64 = 60 * SECOND;
 const DELAY_OF_SCOPE: u64 = 60 * SECOND;
 const RETENTION: std::ops::RangeInclusive<u64> = 60 * SECOND..=1_209_600 * SECOND;
 const LONGEST_WAIT: u64 = 20 * SECOND;
@@ -28,9 +28,9 @@ const LONGEST_WAIT: u64 = 20 * SECOND;
 /// ```
 #[derive(Clone, Debug)]
 pub struct World {
-    now: u64,
-    limits: ModelLimits,
-    queues: Vec<RefQueue>,
+    pub(super) now: u64,
+    pub(super) limits: ModelLimits,
+    pub(super) queues: Vec<RefQueue>,
     ids: usize,
 }
 
@@ -39,6 +39,13 @@ impl World {
     ///
     /// # Panics
     /// If a dead-letter queue is not among the queues.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// assert_eq!(World::new(5_000, &[Setup::standard()]).now(), 5_000);
+    /// # Ok::<(), Refusal>(())
+    /// ```
     #[must_use]
     pub fn new(start: u64, setups: &[Setup]) -> Self {
         Self::with_limits(start, setups, ModelLimits::default())
@@ -48,6 +55,16 @@ impl World {
     ///
     /// # Panics
     /// If a dead-letter queue is not among the queues.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let limits = ModelLimits { batch_bytes: 1, ..ModelLimits::default() };
+    /// let mut world = World::with_limits(0, &[Setup::standard()], limits);
+    /// let batch = [("first".to_owned(), Draft::new("two"))];
+    /// assert_eq!(world.send_batch(0, &batch).unwrap_err().code, "BatchRequestTooLong");
+    /// # Ok::<(), Refusal>(())
+    /// ```
     #[must_use]
     pub fn with_limits(start: u64, setups: &[Setup], limits: ModelLimits) -> Self {
         for (queue, setup) in setups.iter().enumerate() {
@@ -68,25 +85,17 @@ impl World {
         }
     }
 
-    /// The instant.
-    #[must_use]
-    pub fn now(&self) -> u64 {
-        self.now
-    }
-
-    /// The attributes of a queue as they are.
-    #[must_use]
-    pub fn setup(&self, queue: usize) -> &Setup {
-        &self.queues[queue].setup
-    }
-
-    /// The noisy tenants of a fair queue, sorted by name (N3, N9).
-    #[must_use]
-    pub fn noisy_groups(&self, queue: usize) -> Vec<String> {
-        self.queues[queue].noisy(self.now, &self.limits)
-    }
-
     /// Moves time to `clock`; one that went back is read as the latest instant seen.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// world.set_clock(2 * SECOND);
+    /// world.set_clock(SECOND);
+    /// assert_eq!(world.now(), 2 * SECOND);
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn set_clock(&mut self, clock: u64) {
         self.now = self.now.max(clock);
         for queue in &mut self.queues {
@@ -98,6 +107,15 @@ impl World {
     ///
     /// # Errors
     /// M1, M3, M8, D32, D34, F1 to F4 and F8, as SQS refuses them.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// let sent = world.send(0, &Draft::new("order-17"))?;
+    /// assert_eq!((sent.id, world.counts(0).visible), (0, 1));
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn send(&mut self, queue: usize, draft: &Draft) -> Result<Sent, Refusal> {
         let (now, id) = (self.now, self.ids);
         let it = &mut self.queues[queue];
@@ -116,6 +134,17 @@ impl World {
     ///
     /// # Errors
     /// M31 to M36.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// let batch = ["a", ""].map(|body| (format!("entry-{body}"), Draft::new(body)));
+    /// let answers = world.send_batch(0, &batch)?;
+    /// assert!(answers[0].is_ok());
+    /// assert_eq!(answers[1].unwrap_err().code, "MissingParameter");
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn send_batch(
         &mut self,
         queue: usize,
@@ -144,6 +173,16 @@ impl World {
     ///
     /// # Errors
     /// A request out of range (3.2), too many messages in flight (D15), a receive that cannot be replayed (F33).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// world.send(0, &Draft::new("order-17"))?;
+    /// let received = world.receive(0, &Request { max_messages: Some(10), ..Request::default() })?;
+    /// assert_eq!((received[0].receive_count, received[0].invisible_until), (1, 30 * SECOND));
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn receive(&mut self, queue: usize, request: &Request) -> Result<Vec<Received>, Refusal> {
         let (now, limit) = (self.now, self.limits.in_flight);
         let it = &mut self.queues[queue];
@@ -207,6 +246,17 @@ impl World {
     ///
     /// # Errors
     /// A handle of another queue; on a FIFO queue one that has expired.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// world.send(0, &Draft::new("order-17"))?;
+    /// let handle = world.receive(0, &Request::default())?[0].handle;
+    /// world.delete(0, handle)?;
+    /// assert_eq!(world.counts(0), Counts::default());
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn delete(&mut self, queue: usize, handle: Handle) -> Result<(), Refusal> {
         let now = self.now;
         if handle.queue != queue {
@@ -229,6 +279,17 @@ impl World {
     ///
     /// # Errors
     /// A timeout out of range (D25, D26); a handle that D19 refuses.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// world.send(0, &Draft::new("order-17"))?;
+    /// let handle = world.receive(0, &Request::default())?[0].handle;
+    /// world.change_visibility(0, handle, 0)?;
+    /// assert_eq!(world.counts(0).visible, 1);
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn change_visibility(&mut self, queue: usize, handle: Handle, timeout: u64) -> Result<(), Refusal> {
         let now = self.now;
         check_visibility(timeout)?;
@@ -273,6 +334,16 @@ impl World {
     ///
     /// # Errors
     /// M31, M32, M34 and M35.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// world.send(0, &Draft::new("order-17"))?;
+    /// let handle = world.receive(0, &Request::default())?[0].handle;
+    /// assert_eq!(world.delete_batch(0, &[("first".to_owned(), handle)])?, [Ok(())]);
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn delete_batch(
         &mut self,
         queue: usize,
@@ -288,6 +359,16 @@ impl World {
     ///
     /// # Errors
     /// M31, M32, M34 and M35.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// world.send(0, &Draft::new("order-17"))?;
+    /// let handle = world.receive(0, &Request::default())?[0].handle;
+    /// assert_eq!(world.change_visibility_batch(0, &[("first".to_owned(), handle, 0)])?, [Ok(())]);
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn change_visibility_batch(
         &mut self,
         queue: usize,
@@ -306,6 +387,15 @@ impl World {
     ///
     /// # Errors
     /// A second purge within a minute (D44).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// world.purge(0)?;
+    /// assert_eq!(world.purge(0).unwrap_err().code, "PurgeQueueInProgress");
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn purge(&mut self, queue: usize) -> Result<(), Refusal> {
         let it = &mut self.queues[queue];
         if it
@@ -326,6 +416,16 @@ impl World {
     ///
     /// # Errors
     /// A value out of range (Q16), an attribute of FIFO queues on another (Q18, Q19).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard()]);
+    /// world.set_attributes(0, &Change { delay: Some(SECOND), ..Change::default() })?;
+    /// world.send(0, &Draft::new("later"))?;
+    /// assert_eq!(world.counts(0).delayed, 1);
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn set_attributes(&mut self, queue: usize, change: &Change) -> Result<(), Refusal> {
         let now = self.now;
         let it = &mut self.queues[queue];
@@ -371,79 +471,36 @@ impl World {
     ///
     /// # Panics
     /// If the dead-letter queue is not among the queues.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard(), Setup::standard()]);
+    /// world.set_redrive(0, Some((1, 1)));
+    /// world.set_redrive(0, None);
+    /// assert_eq!(world.setup(0).redrive, None);
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn set_redrive(&mut self, queue: usize, redrive: Option<(usize, u32)>) {
         let (target, of) = (redrive.map_or(0, |(target, _)| target), self.queues.len());
         assert!(target < of, "the dead-letter queue is queue {target} of {of}");
         self.queues[queue].setup.redrive = redrive;
     }
 
-    /// What is stored, in the order of arrival.
-    #[must_use]
-    pub fn snapshot(&self, queue: usize) -> Vec<Stored> {
-        let it = &self.queues[queue];
-        let stored = it.messages.iter().map(|message| Stored {
-            id: message.id,
-            serial: message.serial,
-            body: message.body.clone(),
-            phase: match message.phase {
-                Phase::Visible { .. } => StoredPhase::Visible,
-                Phase::Delayed { until } => StoredPhase::Delayed { until },
-                Phase::InFlight { until } => StoredPhase::InFlight { until },
-            },
-            message_group_id: message.message_group_id.clone(),
-            sent_at: message.sent_at,
-            receive_count: message.receive_count,
-            expires_at: message.retention_base.saturating_add(it.setup.message_retention_period),
-            blocked: it.setup.fifo && message.is_visible() && !it.is_in_prefix(message),
-        });
-        stored.collect()
-    }
-
-    /// How many messages are where.
-    #[must_use]
-    pub fn counts(&self, queue: usize) -> Counts {
-        let mut counts = Counts::default();
-        for message in &self.queues[queue].messages {
-            match message.phase {
-                Phase::Visible { .. } => counts.visible += 1,
-                Phase::InFlight { .. } => counts.not_visible += 1,
-                Phase::Delayed { .. } => counts.delayed += 1,
-            }
-        }
-        counts
-    }
-
-    /// Every instant ahead at which some rule changes its answer; those of the next ten minutes, or all.
-    #[must_use]
-    pub fn deadlines(&self, far: bool) -> Vec<u64> {
-        let mut all = Vec::new();
-        for it in &self.queues {
-            for message in &it.messages {
-                all.push(message.retention_base.saturating_add(it.setup.message_retention_period));
-                if let Phase::Delayed { until } | Phase::InFlight { until } = message.phase {
-                    all.push(until);
-                }
-            }
-            all.extend(it.remembered.iter().map(|known| known.at.saturating_add(FIVE_MINUTES)));
-            all.extend(it.attempts.iter().map(|known| known.at.saturating_add(FIVE_MINUTES)));
-            all.extend(it.purged_at.map(|at| at.saturating_add(MEMORY_OF_PURGE)));
-            all.extend(it.scopes.iter().map(|(at, _)| *at));
-            all.extend(
-                it.spent
-                    .iter()
-                    .map(|spent| (spent.end / SECOND * SECOND).saturating_add(FIVE_MINUTES)),
-            );
-        }
-        all.retain(|at| *at > self.now && (far || *at < self.now.saturating_add(2 * FIVE_MINUTES)));
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-
     /// `StartMessageMoveTask` without a rate: everything visible moves before it returns (L24, L26, L30, L31).
     ///
     /// # Errors
     /// The queue is nobody's dead-letter queue, or its own destination (L26i).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::model::*;
+    /// let mut world = World::new(0, &[Setup::standard().redrive(1, 3), Setup::standard()]);
+    /// world.send(1, &Draft::new("order-17"))?;
+    /// world.move_task(1, Some(0))?;
+    /// assert_eq!((world.counts(0).visible, world.counts(1).visible), (1, 0));
+    /// # Ok::<(), Refusal>(())
+    /// ```
     pub fn move_task(&mut self, queue: usize, destination: Option<usize>) -> Result<(), Refusal> {
         let is_target = |it: &RefQueue| it.setup.redrive.is_some_and(|(target, _)| target == queue);
         if !self.queues.iter().any(is_target) {

@@ -5,19 +5,15 @@ use std::{fmt::Debug, ops::RangeInclusive, time::Duration};
 use proptest::{collection, prelude::*, sample::select, strategy::Union};
 
 use super::valid::{
-    batch_entry_id, body, fifo_message, message_attribute_name, message_attribute_value, standard_attributes,
-    standard_message,
+    batch_entry_id, body, fifo_message, message_attribute_name, message_attribute_value, standard_message,
 };
 use crate::{
-    attributes::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy},
     message::{AttributeContent, MessageAttributeValue, MessageAttributes, SendMessage},
     queue::SendBatchEntry,
 };
 
-const INVALID: &str = "InvalidParameterValue";
+pub(super) const INVALID: &str = "InvalidParameterValue";
 const MISSING: &str = "MissingParameter";
-const ATTRIBUTE_NAME: &str = "InvalidAttributeName";
-const ATTRIBUTE_VALUE: &str = "InvalidAttributeValue";
 
 /// An invalid value, the rule it breaks, and the code of the error by which SQS refuses it.
 ///
@@ -65,9 +61,9 @@ impl<T> Broken<T> {
     }
 }
 
-type BrokenStrategy<T> = BoxedStrategy<Broken<T>>;
+pub(super) type BrokenStrategy<T> = BoxedStrategy<Broken<T>>;
 
-fn broken<T, S>(rule: &'static str, code: &'static str, values: S) -> BrokenStrategy<T>
+pub(super) fn broken<T, S>(rule: &'static str, code: &'static str, values: S) -> BrokenStrategy<T>
 where
     T: Debug + 'static,
     S: Strategy<Value = T> + 'static,
@@ -75,7 +71,7 @@ where
     values.prop_map(move |value| Broken { value, rule, code }).boxed()
 }
 
-fn any_of<T: Debug + 'static>(faults: impl IntoIterator<Item = BrokenStrategy<T>>) -> BrokenStrategy<T> {
+pub(super) fn any_of<T: Debug + 'static>(faults: impl IntoIterator<Item = BrokenStrategy<T>>) -> BrokenStrategy<T> {
     Union::new(faults).boxed()
 }
 
@@ -91,6 +87,16 @@ where
 }
 
 /// A body that no queue takes: empty (M1), with a character that SQS does not take (M3), over 1 MiB (M8).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(body in broken_body())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.send(body.value).unwrap_err();
+///     prop_assert_eq!(error.code(), body.code);
+/// });
+/// ```
 pub fn broken_body() -> BoxedStrategy<Broken<String>> {
     any_of([
         broken("M1", MISSING, Just(String::new())),
@@ -113,6 +119,16 @@ fn with_bad_character() -> BoxedStrategy<String> {
 
 /// Message attributes of which one has a bad name (M13), data type (M14, M20) or value (M15 to M17), or one too many
 /// (M12).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(attributes in broken_message_attributes())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.send(SendMessage::new("x").attributes(attributes.value)).unwrap_err();
+///     prop_assert_eq!(error.code(), attributes.code);
+/// });
+/// ```
 pub fn broken_message_attributes() -> BoxedStrategy<Broken<MessageAttributes>> {
     any_of([
         broken("M12", INVALID, eleven_attributes()),
@@ -217,16 +233,47 @@ fn broken_numbers() -> BoxedStrategy<MessageAttributeValue> {
 }
 
 /// A message group id with a character outside the alphabet, empty, or of 129 characters (F1).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(group in broken_message_group_id())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.send(SendMessage::new("x").message_group_id(group.value)).unwrap_err();
+///     prop_assert_eq!(error.code(), group.code);
+/// });
+/// ```
 pub fn broken_message_group_id() -> BoxedStrategy<Broken<String>> {
     broken("F1", INVALID, broken_ids())
 }
 
 /// A message deduplication id with a character outside the alphabet, empty, or of 129 characters (F3).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(id in broken_message_deduplication_id())| {
+///     let jobs = Queue::fifo("jobs.fifo").build()?;
+///     let message = SendMessage::new("x").message_group_id("g");
+///     let error = jobs.send(message.message_deduplication_id(id.value)).unwrap_err();
+///     prop_assert_eq!(error.code(), id.code);
+/// });
+/// ```
 pub fn broken_message_deduplication_id() -> BoxedStrategy<Broken<String>> {
     broken("F3", INVALID, broken_ids())
 }
 
 /// A receive request attempt id that a FIFO queue refuses: outside the alphabet, empty, or of 129 characters (F31).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(id in broken_receive_request_attempt_id())| {
+///     let jobs = Queue::fifo("jobs.fifo").build()?;
+///     let error = jobs.receive().receive_request_attempt_id(id.value).blocking().unwrap_err();
+///     prop_assert_eq!(error.code(), id.code);
+/// });
+/// ```
 pub fn broken_receive_request_attempt_id() -> BoxedStrategy<Broken<String>> {
     broken("F31", INVALID, broken_ids())
 }
@@ -241,31 +288,22 @@ fn broken_ids() -> BoxedStrategy<String> {
 }
 
 /// The id of a batch entry: empty, of 81 and more characters, or with others than letters, digits, `-` and `_` (M32).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(id in broken_batch_entry_id())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.send_batch([(id.value, "x")]).unwrap_err();
+///     prop_assert_eq!(error.code(), id.code);
+/// });
+/// ```
 pub fn broken_batch_entry_id() -> BoxedStrategy<Broken<String>> {
     broken("M32", "InvalidBatchEntryId", broken_names_of(80))
 }
 
-/// The name of a standard queue that is empty, of 81 and more characters, with other characters than letters, digits,
-/// `-` and `_` (Q3), or ends in `.fifo` (Q4).
-pub fn broken_queue_name() -> BoxedStrategy<Broken<String>> {
-    any_of([
-        broken("Q3", INVALID, broken_names_of(80)),
-        broken("Q4", INVALID, "[A-Za-z0-9_-]{1,20}\\.fifo"),
-    ])
-}
-
-/// The name of a FIFO queue without its suffix or against the rules for names before it (Q5).
-pub fn broken_fifo_queue_name() -> BoxedStrategy<Broken<String>> {
-    let with_suffix = broken_names_of(75).prop_map(|name| format!("{name}.fifo"));
-    any_of([
-        broken("Q5", INVALID, "[A-Za-z0-9_-]{0,20}"),
-        broken("Q5", INVALID, "[A-Za-z0-9_-]{1,20}\\.(fif|FIFO|fifo\\.x)"),
-        broken("Q5", INVALID, with_suffix),
-    ])
-}
-
 /// Empty, longer than `most`, or with a character outside the alphabet.
-fn broken_names_of(most: usize) -> BoxedStrategy<String> {
+pub(super) fn broken_names_of(most: usize) -> BoxedStrategy<String> {
     prop_oneof![
         2 => "[A-Za-z0-9_-]{0,10}[ ./:\u{e9}][A-Za-z0-9_-]{1,10}",
         1 => Just(String::new()),
@@ -275,26 +313,66 @@ fn broken_names_of(most: usize) -> BoxedStrategy<String> {
 }
 
 /// A delay of more than 900 s (D32).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(delay in broken_delay())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.send(SendMessage::new("x").delay(delay.value)).unwrap_err();
+///     prop_assert_eq!(error.code(), delay.code);
+/// });
+/// ```
 pub fn broken_delay() -> BoxedStrategy<Broken<Duration>> {
     broken("D32", INVALID, longer_than(900))
 }
 
 /// A visibility timeout of more than 12 h, for a receive or a change (D25).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(timeout in broken_visibility_timeout())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.receive().visibility_timeout(timeout.value).blocking().unwrap_err();
+///     prop_assert_eq!(error.code(), timeout.code);
+/// });
+/// ```
 pub fn broken_visibility_timeout() -> BoxedStrategy<Broken<Duration>> {
     broken("D25", INVALID, longer_than(43_200))
 }
 
 /// A wait time of more than 20 s (rule 3.2).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(wait in broken_wait_time())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.receive().wait_time(wait.value).blocking().unwrap_err();
+///     prop_assert_eq!(error.code(), wait.code);
+/// });
+/// ```
 pub fn broken_wait_time() -> BoxedStrategy<Broken<Duration>> {
     broken("3.2", INVALID, longer_than(20))
 }
 
 /// A number of messages that no receive may ask for: 0, or 11 and more (rule 3.2).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(most in broken_max_messages())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.receive().max_messages(most.value).blocking().unwrap_err();
+///     prop_assert_eq!(error.code(), most.code);
+/// });
+/// ```
 pub fn broken_max_messages() -> BoxedStrategy<Broken<usize>> {
     broken("3.2", INVALID, prop_oneof![Just(0), 11..=20_usize, Just(usize::MAX)])
 }
 
-fn longer_than(seconds: u64) -> BoxedStrategy<Duration> {
+pub(super) fn longer_than(seconds: u64) -> BoxedStrategy<Duration> {
     let most = Duration::from_secs(seconds);
     prop_oneof![
         2 => Just(most + Duration::from_millis(1)),
@@ -308,6 +386,16 @@ fn longer_than(seconds: u64) -> BoxedStrategy<Duration> {
 ///
 /// Its body (M1, M3, M8), attributes (M12 to M17, M20), trace header (M25), delay (D32) or group id (F1) is broken, or
 /// it has a deduplication id (F4).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(message in broken_standard_message())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.send(message.value).unwrap_err();
+///     prop_assert_eq!(error.code(), message.code);
+/// });
+/// ```
 pub fn broken_standard_message() -> BoxedStrategy<Broken<SendMessage>> {
     let deduplicated = standard_message().prop_map(|message| message.message_deduplication_id("d1"));
     any_of([
@@ -321,6 +409,16 @@ pub fn broken_standard_message() -> BoxedStrategy<Broken<SendMessage>> {
 ///
 /// Its body (M1, M3, M8), attributes (M12 to M17, M20), trace header (M25), group id (F1) or deduplication id (F3) is
 /// broken, it has no group (F2) or no deduplication id (F8), or it has a delay (D34).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(message in broken_fifo_message())| {
+///     let jobs = Queue::fifo("jobs.fifo").build()?;
+///     let error = jobs.send(message.value).unwrap_err();
+///     prop_assert_eq!(error.code(), message.code);
+/// });
+/// ```
 pub fn broken_fifo_message() -> BoxedStrategy<Broken<SendMessage>> {
     let delays = (1..=900_000_u64).prop_map(Duration::from_millis);
     let delayed = (fifo_message(), delays).prop_map(|(message, delay)| message.delay(delay));
@@ -373,6 +471,16 @@ fn with_body(message: SendMessage, body: String) -> SendMessage {
 ///
 /// It is empty (M31), has a bad id (M32), more than 1 MiB together (M10), an id twice (M34), or more than 10 entries
 /// (M35).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(batch in broken_standard_batch())| {
+///     let jobs = Queue::standard("jobs").build()?;
+///     let error = jobs.send_batch(batch.value).unwrap_err();
+///     prop_assert_eq!(error.code(), batch.code);
+/// });
+/// ```
 pub fn broken_standard_batch() -> BoxedStrategy<Broken<Vec<SendBatchEntry>>> {
     broken_batch(standard_message())
 }
@@ -380,6 +488,16 @@ pub fn broken_standard_batch() -> BoxedStrategy<Broken<Vec<SendBatchEntry>>> {
 /// A batch that a FIFO queue without content-based deduplication refuses as a whole.
 ///
 /// As [`broken_standard_batch`], or an entry has no group or no deduplication id (M36).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(batch in broken_fifo_batch())| {
+///     let jobs = Queue::fifo("jobs.fifo").build()?;
+///     let error = jobs.send_batch(batch.value).unwrap_err();
+///     prop_assert_eq!(error.code(), batch.code);
+/// });
+/// ```
 pub fn broken_fifo_batch() -> BoxedStrategy<Broken<Vec<SendBatchEntry>>> {
     let bare = prop_oneof![
         body().prop_map(|body| SendMessage::new(body).message_deduplication_id("d1")),
@@ -438,94 +556,4 @@ fn broken_batch(message: BoxedStrategy<SendMessage>) -> BrokenStrategy<Vec<SendB
         ),
         broken("M10", "BatchRequestTooLong", large),
     ])
-}
-
-/// Attributes that `SetQueueAttributes` refuses on a standard queue, alone or among good ones.
-///
-/// A value is out of range (Q16), belongs to a FIFO queue (Q18, Q19) or is no policy (Q26, L2a, L20), or there are two
-/// kinds of encryption (Q24).
-pub fn broken_standard_attributes() -> BoxedStrategy<Broken<QueueAttributes>> {
-    let of_fifo_queues = prop_oneof![
-        Just(QueueAttributes::new().deduplication_scope(DeduplicationScope::MessageGroup)),
-        Just(QueueAttributes::new().fifo_throughput_limit(FifoThroughputLimit::PerQueue)),
-    ];
-    let unknown = prop_oneof![
-        any::<bool>().prop_map(|it| QueueAttributes::new().fifo_queue(it)),
-        any::<bool>().prop_map(|it| QueueAttributes::new().content_based_deduplication(it)),
-    ];
-    any_of([
-        broken_attributes(),
-        broken("Q18", ATTRIBUTE_NAME, unknown),
-        broken("Q19", ATTRIBUTE_NAME, of_fifo_queues),
-    ])
-}
-
-/// Attributes that `SetQueueAttributes` refuses on a FIFO queue whose `DeduplicationScope` is `queue`.
-///
-/// A value is out of range (Q16) or is no policy (Q26, L2a, L20), there are two kinds of encryption (Q24), the queue
-/// would become a standard one (Q21), or the throughput limit contradicts the scope (Q22).
-pub fn broken_fifo_attributes() -> BoxedStrategy<Broken<QueueAttributes>> {
-    let per_group = QueueAttributes::new().fifo_throughput_limit(FifoThroughputLimit::PerMessageGroupId);
-    let contradictions = [
-        per_group.clone(),
-        per_group.deduplication_scope(DeduplicationScope::Queue),
-    ];
-    any_of([
-        broken_attributes(),
-        broken("Q21", ATTRIBUTE_VALUE, Just(QueueAttributes::new().fifo_queue(false))),
-        broken("Q22", ATTRIBUTE_VALUE, select(contradictions.to_vec())),
-    ])
-}
-
-/// What is refused on both types.
-fn broken_attributes() -> BrokenStrategy<QueueAttributes> {
-    let good = standard_attributes;
-    let shorter = || (0..60_000_u64).prop_map(Duration::from_millis);
-    let out_of_range: [BoxedStrategy<QueueAttributes>; 6] = [
-        put(longer_than(900), QueueAttributes::delay),
-        put(longer_than(43_200), QueueAttributes::visibility_timeout),
-        put(longer_than(20), QueueAttributes::receive_message_wait_time),
-        put(
-            prop_oneof![longer_than(1_209_600), shorter()].boxed(),
-            QueueAttributes::message_retention_period,
-        ),
-        put(
-            prop_oneof![longer_than(86_400), shorter()].boxed(),
-            QueueAttributes::kms_data_key_reuse_period,
-        ),
-        put(
-            prop_oneof![0..1_024_usize, Just(1_048_577), Just(usize::MAX)].boxed(),
-            QueueAttributes::maximum_message_size,
-        ),
-    ];
-    let two = good().prop_map(|it| it.kms_master_key_id("alias/aws/sqs").sqs_managed_sse_enabled(true));
-    let no_policies = put(
-        select(vec!["{", "[]", "null", "allow"]).boxed(),
-        QueueAttributes::policy,
-    );
-    let dead = "arn:aws:sqs:us-east-1:123456789012:dead";
-    let counts = prop_oneof![Just(0), 1_001..=u32::MAX];
-    let redrives = put(counts.boxed(), move |attributes, count| {
-        attributes.redrive_policy(RedrivePolicy::new(dead, count))
-    });
-    let sources = prop_oneof![Just(0), 11..=12_usize];
-    let allows = put(sources.boxed(), move |attributes, sources| {
-        attributes.redrive_allow_policy(RedriveAllowPolicy::ByQueue(vec![dead.to_owned(); sources]))
-    });
-    any_of([
-        broken("Q16", ATTRIBUTE_VALUE, Union::new(out_of_range)),
-        broken("Q24", ATTRIBUTE_NAME, two),
-        broken("Q26", ATTRIBUTE_VALUE, no_policies),
-        broken("L2a", INVALID, redrives),
-        broken("L20", INVALID, allows),
-    ])
-}
-
-/// A bad value among good ones.
-fn put<V: Debug + 'static>(
-    values: BoxedStrategy<V>,
-    set: impl Fn(QueueAttributes, V) -> QueueAttributes + 'static,
-) -> BoxedStrategy<QueueAttributes> {
-    let both = (standard_attributes(), values);
-    both.prop_map(move |(attributes, value)| set(attributes, value)).boxed()
 }

@@ -20,15 +20,18 @@
 //! ```
 
 mod broken;
+mod broken_queues;
 mod steps;
 mod valid;
 
 pub use broken::{
-    Broken, broken_batch_entry_id, broken_body, broken_delay, broken_fifo_attributes, broken_fifo_batch,
-    broken_fifo_message, broken_fifo_queue_name, broken_max_messages, broken_message_attributes,
-    broken_message_deduplication_id, broken_message_group_id, broken_queue_name, broken_receive_request_attempt_id,
-    broken_standard_attributes, broken_standard_batch, broken_standard_message, broken_visibility_timeout,
+    Broken, broken_batch_entry_id, broken_body, broken_delay, broken_fifo_batch, broken_fifo_message,
+    broken_max_messages, broken_message_attributes, broken_message_deduplication_id, broken_message_group_id,
+    broken_receive_request_attempt_id, broken_standard_batch, broken_standard_message, broken_visibility_timeout,
     broken_wait_time,
+};
+pub use broken_queues::{
+    broken_fifo_attributes, broken_fifo_queue_name, broken_queue_name, broken_standard_attributes,
 };
 pub use steps::{Step, fifo_steps, standard_steps};
 pub use valid::{

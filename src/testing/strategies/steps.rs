@@ -64,11 +64,27 @@ pub enum Step {
 }
 
 /// 1 to `most` steps with a standard queue; `most` is at least 1, or 1 is read for it.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(steps in standard_steps(20))| {
+///     prop_assert!((1..=20).contains(&steps.len()));
+/// });
+/// ```
 pub fn standard_steps(most: usize) -> BoxedStrategy<Vec<Step>> {
     steps(standard_message(), standard_batch(), most)
 }
 
 /// 1 to `most` steps with a FIFO queue; `most` is at least 1, or 1 is read for it.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(steps in fifo_steps(20))| {
+///     prop_assert!((1..=20).contains(&steps.len()));
+/// });
+/// ```
 pub fn fifo_steps(most: usize) -> BoxedStrategy<Vec<Step>> {
     steps(fifo_message(), fifo_batch(), most)
 }

@@ -17,6 +17,14 @@ const SMALLEST_LIMIT: usize = 1_024;
 ///
 /// Mostly short text; now and then one character, line ends of all kinds, JSON, broken JSON, the first and the last
 /// character of each range that SQS takes, and 1,024 bytes exactly.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(body in body())| {
+///     prop_assert!((1..=1_024).contains(&body.len()));
+/// });
+/// ```
 pub fn body() -> BoxedStrategy<String> {
     let edges = [
         "a",
@@ -51,6 +59,15 @@ fn text(characters: RangeInclusive<usize>) -> BoxedStrategy<String> {
 }
 
 /// A name of a message attribute: 1 to 256 letters, digits, `_`, `-` and single dots inside (M13).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(name in message_attribute_name())| {
+///     let message = SendMessage::new("cat.png").attribute(name, MessageAttributeValue::string("cat"));
+///     prop_assert!(Queue::standard("jobs").build()?.send(message).is_ok());
+/// });
+/// ```
 pub fn message_attribute_name() -> BoxedStrategy<String> {
     prop_oneof![
         8 => "[a-z]{1,8}",
@@ -62,6 +79,15 @@ pub fn message_attribute_name() -> BoxedStrategy<String> {
 }
 
 /// A value of a message attribute: text, a number or bytes, with a label now and then (M14 to M18).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(value in message_attribute_value())| {
+///     let message = SendMessage::new("cat.png").attribute("kind", value);
+///     prop_assert!(Queue::standard("jobs").build()?.send(message).is_ok());
+/// });
+/// ```
 pub fn message_attribute_value() -> BoxedStrategy<MessageAttributeValue> {
     let numbers = [
         "0",
@@ -87,6 +113,14 @@ pub fn message_attribute_value() -> BoxedStrategy<MessageAttributeValue> {
 }
 
 /// Up to 10 message attributes (M12); together they may be larger than a queue with a small limit takes.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(attributes in message_attributes())| {
+///     prop_assert!(attributes.len() <= 10);
+/// });
+/// ```
 pub fn message_attributes() -> BoxedStrategy<MessageAttributes> {
     let few = collection::vec((message_attribute_name(), message_attribute_value()), 0..=3);
     let many = collection::vec((message_attribute_name(), message_attribute_value()), 10);
@@ -119,51 +153,132 @@ fn id() -> BoxedStrategy<String> {
 }
 
 /// A message group id (F1), often one of `g1`, `g2` and `g3`, so that groups have several messages.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(group in message_group_id())| {
+///     prop_assert!((1..=128).contains(&group.len()));
+/// });
+/// ```
 pub fn message_group_id() -> BoxedStrategy<String> {
     prop_oneof![8 => "g[1-3]", 2 => id()].boxed()
 }
 
 /// A message deduplication id (F3), now and then one of `d1`, `d2` and `d3`, so that there are duplicates.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(id in message_deduplication_id())| {
+///     prop_assert!((1..=128).contains(&id.len()));
+/// });
+/// ```
 pub fn message_deduplication_id() -> BoxedStrategy<String> {
     prop_oneof![4 => "[a-z0-9]{12}", 2 => "d[1-3]", 2 => id()].boxed()
 }
 
 /// A receive request attempt id (F31), often one of `r1` and `r2`, so that attempts repeat.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(id in receive_request_attempt_id())| {
+///     let jobs = Queue::fifo("jobs.fifo").build()?;
+///     prop_assert!(jobs.receive().receive_request_attempt_id(id).blocking().is_ok());
+/// });
+/// ```
 pub fn receive_request_attempt_id() -> BoxedStrategy<String> {
     prop_oneof![4 => "r[12]", 2 => id()].boxed()
 }
 
 /// The id of a batch entry: 1 to 80 letters, digits, hyphens and underscores (M32).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(id in batch_entry_id())| {
+///     prop_assert!(Queue::standard("jobs").build()?.send_batch([(id, "cat.png")]).is_ok());
+/// });
+/// ```
 pub fn batch_entry_id() -> BoxedStrategy<String> {
     prop_oneof![8 => "[A-Za-z0-9_-]{1,12}", 1 => "[A-Za-z0-9_-]{80}"].boxed()
 }
 
 /// The name of a standard queue: 1 to 80 letters, digits, hyphens and underscores (Q1).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(name in queue_name())| {
+///     prop_assert!(Queue::standard(name).build().is_ok());
+/// });
+/// ```
 pub fn queue_name() -> BoxedStrategy<String> {
     prop_oneof![8 => "[A-Za-z0-9_-]{1,20}", 1 => "[A-Za-z0-9_-]{80}"].boxed()
 }
 
 /// The name of a FIFO queue: as [`queue_name`], and it ends in `.fifo`, which counts toward the 80 (Q2).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(name in fifo_queue_name())| {
+///     prop_assert!(Queue::fifo(name).build().is_ok());
+/// });
+/// ```
 pub fn fifo_queue_name() -> BoxedStrategy<String> {
     prop_oneof![8 => "[A-Za-z0-9_-]{1,20}\\.fifo", 1 => "[A-Za-z0-9_-]{75}\\.fifo"].boxed()
 }
 
 /// A delay of 0 to 900 s (D32).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(delay in delay())| {
+///     prop_assert!(delay.as_secs() <= 900);
+/// });
+/// ```
 pub fn delay() -> BoxedStrategy<Duration> {
     span(0..=900)
 }
 
 /// A visibility timeout of 0 to 12 h (D25).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(timeout in visibility_timeout())| {
+///     prop_assert!(timeout.as_secs() <= 43_200);
+/// });
+/// ```
 pub fn visibility_timeout() -> BoxedStrategy<Duration> {
     span(0..=43_200)
 }
 
 /// A wait time of 0 to 20 s (rule 3.2).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(wait in wait_time())| {
+///     prop_assert!(wait.as_secs() <= 20);
+/// });
+/// ```
 pub fn wait_time() -> BoxedStrategy<Duration> {
     span(0..=20)
 }
 
 /// How many messages a receive asks for: 1 to 10 (rule 3.2).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(most in max_messages())| {
+///     prop_assert!((1..=10).contains(&most));
+/// });
+/// ```
 pub fn max_messages() -> BoxedStrategy<usize> {
     prop_oneof![1 => Just(1), 2 => 1..=10_usize, 1 => Just(10)].boxed()
 }
@@ -182,6 +297,14 @@ fn span(seconds: RangeInclusive<u64>) -> BoxedStrategy<Duration> {
 }
 
 /// A message that every standard queue takes: body, attributes, delay, group and trace header, 1 to 1,024 bytes.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(message in standard_message())| {
+///     prop_assert!(Queue::standard("jobs").build()?.send(message).is_ok());
+/// });
+/// ```
 pub fn standard_message() -> BoxedStrategy<SendMessage> {
     let delay = option::weighted(0.3, delay());
     let group = option::weighted(0.3, message_group_id());
@@ -199,6 +322,14 @@ pub fn standard_message() -> BoxedStrategy<SendMessage> {
 }
 
 /// A message that every FIFO queue takes: with a group and a deduplication id, 1 to 1,024 bytes.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(message in fifo_message())| {
+///     prop_assert!(Queue::fifo("jobs.fifo").build()?.send(message).is_ok());
+/// });
+/// ```
 pub fn fifo_message() -> BoxedStrategy<SendMessage> {
     let parts = (
         content(),
@@ -240,11 +371,29 @@ fn content() -> BoxedStrategy<SendMessage> {
 }
 
 /// A batch of 1 to 10 messages that every standard queue takes, with ids of their own (M31 to M35).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(batch in standard_batch())| {
+///     let result = Queue::standard("jobs").build()?.send_batch(batch)?;
+///     prop_assert!(result.failed.is_empty());
+/// });
+/// ```
 pub fn standard_batch() -> BoxedStrategy<Vec<SendBatchEntry>> {
     batch(standard_message())
 }
 
 /// A batch of 1 to 10 messages that every FIFO queue takes, with ids of their own (M31 to M36).
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(batch in fifo_batch())| {
+///     let result = Queue::fifo("jobs.fifo").build()?.send_batch(batch)?;
+///     prop_assert!(result.failed.is_empty());
+/// });
+/// ```
 pub fn fifo_batch() -> BoxedStrategy<Vec<SendBatchEntry>> {
     batch(fifo_message())
 }
@@ -261,6 +410,14 @@ fn batch(message: BoxedStrategy<SendMessage>) -> BoxedStrategy<Vec<SendBatchEntr
 /// Attributes for a standard queue, to create it with or to set: each absent, at an end of its range, or within.
 ///
 /// Policies that name other queues are left out.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(attributes in standard_attributes())| {
+///     prop_assert!(Queue::standard("jobs").attributes(attributes).build().is_ok());
+/// });
+/// ```
 pub fn standard_attributes() -> BoxedStrategy<QueueAttributes> {
     let spans = (
         option::of(span(0..=900)),
@@ -301,6 +458,14 @@ pub fn standard_attributes() -> BoxedStrategy<QueueAttributes> {
 }
 
 /// Attributes for a new FIFO queue; `FifoQueue` itself is left to the caller.
+///
+/// # Examples
+/// ```
+/// # use {proptest::prelude::*, requeue::{*, testing::strategies::*}};
+/// proptest!(|(attributes in fifo_attributes())| {
+///     prop_assert!(Queue::fifo("jobs.fifo").attributes(attributes).build().is_ok());
+/// });
+/// ```
 pub fn fifo_attributes() -> BoxedStrategy<QueueAttributes> {
     let scopes = [
         (None, None),
