@@ -28,6 +28,9 @@ const STAIRS: &[&[&str]] = &[
     &["testing"],
 ];
 
+/// What stands on top of the stairs for somebody outside.
+const DOORS: &[&str] = &["aws", "testing"];
+
 /// Documentation only; it may point anywhere.
 const OFF_THE_STAIRS: &str = "guide";
 
@@ -163,6 +166,18 @@ fn imports_go_down_the_stairs(source: &Source) -> Vec<Breach> {
         breaches.push(source.breach(LAW, line, found));
     }
     breaches
+}
+
+fn doors_do_not_know_each_other(source: &Source) -> Vec<Breach> {
+    const LAW: &str = "a door names no other door";
+    let Some(room) = source.room().filter(|room| DOORS.contains(room)) else {
+        return Vec::new();
+    };
+    let other = |(path, _): &(Vec<String>, usize)| path[0] != room && DOORS.contains(&path[0].as_str());
+    let found = paths_into_the_crate(source).into_iter().filter(other);
+    found
+        .map(|(path, line)| source.breach(LAW, line, format!("`crate::{}`", path.join("::"))))
+        .collect()
 }
 
 fn the_state_machine_is_pure(source: &Source) -> Vec<Breach> {
@@ -354,6 +369,7 @@ macro_rules! the_crate_keeps {
 
 the_crate_keeps! {
     imports_go_down_the_stairs
+    doors_do_not_know_each_other
     the_state_machine_is_pure
     only_sync_names_the_lock_library
     only_the_clock_reads_time_or_sleeps

@@ -20,8 +20,7 @@ const MISSING: &str = "MissingParameter";
 /// # Examples
 /// ```
 /// use proptest::prelude::*;
-/// use requeue::{Queue, testing::strategies::broken_delay};
-/// use requeue::SendMessage;
+/// use requeue::{Queue, SendMessage, testing::strategies::broken_delay};
 ///
 /// proptest!(|(delay in broken_delay())| {
 ///     let jobs = Queue::standard("jobs").build()?;
@@ -46,10 +45,13 @@ impl<T> Broken<T> {
     /// # Examples
     /// ```
     /// use proptest::prelude::*;
-    /// use requeue::{SendMessage, testing::strategies::broken_body};
+    /// use requeue::{Queue, SendMessage, testing::strategies::broken_body};
     ///
     /// let messages = broken_body().prop_map(|body| body.map(SendMessage::new));
-    /// # let _ = messages;
+    /// proptest!(|(message in messages)| {
+    ///     let error = Queue::standard("jobs").build()?.send(message.value).unwrap_err();
+    ///     prop_assert_eq!(error.code(), message.code);
+    /// });
     /// ```
     #[must_use]
     pub fn map<U>(self, whole: impl FnOnce(T) -> U) -> Broken<U> {
