@@ -25,7 +25,11 @@ const STAIRS: &[&[&str]] = &[
     &["queue"],
     &["service"],
     &["aws"],
+    &["testing"],
 ];
+
+/// What stands on top of the stairs for somebody outside.
+const DOORS: &[&str] = &["aws", "testing"];
 
 /// Documentation only; it may point anywhere.
 const OFF_THE_STAIRS: &str = "guide";
@@ -164,6 +168,18 @@ fn imports_go_down_the_stairs(source: &Source) -> Vec<Breach> {
     breaches
 }
 
+fn doors_do_not_know_each_other(source: &Source) -> Vec<Breach> {
+    const LAW: &str = "a door names no other door";
+    let Some(room) = source.room().filter(|room| DOORS.contains(room)) else {
+        return Vec::new();
+    };
+    let other = |(path, _): &(Vec<String>, usize)| path[0] != room && DOORS.contains(&path[0].as_str());
+    let found = paths_into_the_crate(source).into_iter().filter(other);
+    found
+        .map(|(path, line)| source.breach(LAW, line, format!("`crate::{}`", path.join("::"))))
+        .collect()
+}
+
 fn the_state_machine_is_pure(source: &Source) -> Vec<Breach> {
     const LAW: &str = "`state` is given time and chance and knows no clock, lock, thread or random source";
     if source.room() != Some("state") {
@@ -194,6 +210,21 @@ fn only_the_clock_reads_time_or_sleeps(source: &Source) -> Vec<Breach> {
         return Vec::new();
     }
     source.named(LAW, &source.code, MACHINE_TIME)
+}
+
+fn the_reference_model_stands_alone(source: &Source) -> Vec<Breach> {
+    const LAW: &str = "the reference model names nothing of the crate that it is a model of";
+    const ROOM: [&str; 2] = ["testing", "model"];
+    if !source.module().starts_with(&ROOM) {
+        return Vec::new();
+    }
+    let mut breaches = source.named(LAW, &source.code, &["requeue"]);
+    for (path, line) in paths_into_the_crate(source) {
+        if !path.iter().zip(ROOM).all(|(named, own)| named == own) || path.len() < 2 {
+            breaches.push(source.breach(LAW, line, format!("`crate::{}`", path.join("::"))));
+        }
+    }
+    breaches
 }
 
 fn tests_do_not_sleep(source: &Source) -> Vec<Breach> {
@@ -338,9 +369,11 @@ macro_rules! the_crate_keeps {
 
 the_crate_keeps! {
     imports_go_down_the_stairs
+    doors_do_not_know_each_other
     the_state_machine_is_pure
     only_sync_names_the_lock_library
     only_the_clock_reads_time_or_sleeps
+    the_reference_model_stands_alone
     tests_do_not_sleep
     no_file_is_longer_than_600_lines
     sources_are_ascii

@@ -55,6 +55,21 @@ fn a_re_export_and_a_room_off_the_stairs_are_noticed() {
 }
 
 #[test]
+fn a_door_that_leads_to_another_door_is_noticed() {
+    let broken = |path, text| broken(doors_do_not_know_each_other, path, text);
+    for (path, text) in [
+        ("src/testing/story.rs", "use crate::aws::Endpoint;"),
+        ("src/testing/mod.rs", "use super::aws;"),
+        ("src/aws/mod.rs", "fn f(it: &crate::testing::Story) {}"),
+    ] {
+        assert_eq!(broken(path, text), [1], "{text}");
+        assert_eq!(broken("src/lib.rs", text), []);
+    }
+    let text = "use crate::{queue::Queue, testing::story::Story}; use super::model;";
+    assert_eq!(broken("src/testing/strategies/mod.rs", text), []);
+}
+
+#[test]
 fn tests_comments_and_literals_are_exempt_and_nothing_after_them_is() {
     let text = r##"//! [`crate::queue`]
 /* crate::queue /* nested */ crate::queue */
@@ -133,6 +148,23 @@ fn machine_time_outside_the_clock_is_noticed() {
     }
     let text = "clock.wait_for_sleepers(1)";
     assert_eq!(broken("src/queue/mod.rs", text), []);
+}
+
+#[test]
+fn a_reference_model_that_leans_on_the_queue_is_noticed() {
+    let broken = |path, text| broken(the_reference_model_stands_alone, path, text);
+    for text in [
+        "use crate::state::Fact;",
+        "use crate::time::Timestamp;",
+        "use super::super::story::Story;",
+        "fn f() { requeue::Queue::standard(a) }",
+        "use crate::testing::story;",
+    ] {
+        assert_eq!(broken("src/testing/model/world.rs", text), [1], "{text}");
+        assert_eq!(broken("src/testing/story.rs", text), [], "{text}");
+    }
+    let text = "use super::store::RefQueue; use crate::testing::model::Draft; use std::fmt; // crate::state";
+    assert_eq!(broken("src/testing/model/world.rs", text), []);
 }
 
 #[test]

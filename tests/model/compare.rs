@@ -8,10 +8,9 @@ use requeue::{
     Timestamp,
 };
 
-use crate::reference::World;
+use crate::model::*;
 use crate::steps::{Move, Pick, Shape, Step};
 use crate::translate::*;
-use crate::types::*;
 
 /// What went differently, in words.
 type Same<T = ()> = Result<T, String>;
@@ -57,7 +56,7 @@ fn same<T: PartialEq + Debug>(what: &str, real: T, model: T) -> Same {
 fn both<R: Debug, M: Debug>(real: Result<R, Fault>, model: Result<M, Refusal>) -> Same<Option<(R, M)>> {
     match (real, model) {
         (Ok(real), Ok(model)) => Ok(Some((real, model))),
-        (Err(fault), Err(refusal)) if fault.code == refusal.code && fault.text.contains(refusal.text) => Ok(None),
+        (Err(fault), Err(refusal)) if refusal.is(fault.code, &fault.text) => Ok(None),
         (real, model) => Err(format!("answer: library {real:?}, reference {model:?}")),
     }
 }
@@ -72,7 +71,7 @@ impl Pair {
             (None, queues_alone(shape, &clock))
         };
         Self {
-            world: World::new(clock.now().as_millis(), shape.limits.clone(), &shape.setups),
+            world: World::with_limits(clock.now().as_millis(), &shape.setups, shape.limits.clone()),
             clock,
             sequence_numbers: vec![BTreeMap::new(); queues.len()],
             service,
@@ -231,11 +230,7 @@ impl Pair {
 
     /// F37 to F39: the number of a message never changes, and later messages have greater ones.
     fn sequence(&mut self, queue: usize, serial: u64, number: Option<SequenceNumber>) -> Same {
-        same(
-            "has a sequence number",
-            number.is_some(),
-            self.world.queues[queue].setup.fifo,
-        )?;
+        same("has a sequence number", number.is_some(), self.world.setup(queue).fifo)?;
         let Some(number) = number else { return Ok(()) };
         let known = &mut self.sequence_numbers[queue];
         same("sequence number", number, *known.entry(serial).or_insert(number))?;
@@ -256,19 +251,19 @@ impl Pair {
 
     fn receive(&mut self, queue: usize, request: &Request) -> Same {
         let mut receive = self.queues[queue].receive();
-        if let Some(maximum) = request.maximum {
+        if let Some(maximum) = request.max_messages {
             receive = receive.max_messages(maximum);
         }
-        if let Some(visibility) = request.visibility {
+        if let Some(visibility) = request.visibility_timeout {
             receive = receive.visibility_timeout(span(visibility));
         }
-        if let Some(wait) = request.wait {
+        if let Some(wait) = request.wait_time {
             receive = receive.wait_time(span(wait));
         }
-        if let Some(attempt) = &request.attempt {
+        if let Some(attempt) = &request.receive_request_attempt_id {
             receive = receive.receive_request_attempt_id(attempt.as_str());
         }
-        let is_short = request.wait.is_none_or(|wait| wait == 0);
+        let is_short = request.wait_time.is_none_or(|wait| wait == 0);
         let answer = if is_short {
             faulty!(receive.blocking())
         } else {
@@ -296,7 +291,7 @@ impl Pair {
 
     fn received(&mut self, queue: usize, real: &Message, model: &Received) -> Same {
         same("body", real.body(), &model.body)?;
-        same("group", real.message_group_id(), model.group.as_deref())?;
+        same("group", real.message_group_id(), model.message_group_id.as_deref())?;
         same("sent at", real.sent_timestamp().as_millis(), model.sent_at)?;
         same(
             "first received at",
@@ -311,16 +306,13 @@ impl Pair {
         )?;
         let source = model.source.map(|source| self.queues[source].arn());
         same("source", real.dead_letter_queue_source_arn(), source)?;
-        match (real.message_deduplication_id(), &model.dedup) {
-            (Some(real), Some(Dedup::Text(model))) if model.starts_with("sha256-of-") => {
-                same("length of the hash", real.len(), 64)?;
-            }
-            (Some(real), Some(Dedup::Text(model))) => same("dedup id", real, model)?,
-            (Some(real), Some(Dedup::MessageId)) => {
+        match (real.message_deduplication_id(), &model.deduplication_id) {
+            (Some(real), Some(DeduplicationId::Text(model))) => same("deduplication id", real, model)?,
+            (Some(real), Some(DeduplicationId::MessageId)) => {
                 let id = self.message_ids[model.id].map(|id| id.to_string());
-                same("dedup id", Some(real.to_owned()), id)?;
+                same("deduplication id", Some(real.to_owned()), id)?;
             }
-            (real, model) => same("has a dedup id", real.is_some(), model.is_some())?,
+            (real, model) => same("has a deduplication id", real.is_some(), model.is_some())?,
         }
         self.sequence(queue, model.handle.serial, real.sequence_number())?;
         let handle = real.receipt_handle();
@@ -387,18 +379,18 @@ impl Pair {
         };
         same(&format!("counts of queue {queue}"), real, counts)?;
         same("waiting", self.queues[queue].waiting(), 0)?;
-        if !self.world.queues[queue].setup.fifo {
+        if !self.world.setup(queue).fifo {
             let mut noisy: Vec<String> = self.queues[queue]
                 .noisy_groups()
                 .iter()
                 .map(|it| it.to_string())
                 .collect();
             noisy.sort_unstable();
-            let model = self.world.queues[queue].noisy(self.world.now, &self.world.limits);
+            let model = self.world.noisy_groups(queue);
             same(&format!("noisy groups of queue {queue}"), noisy, model)?;
         }
         let snapshot = self.queues[queue].snapshot();
-        same("time of the snapshot", snapshot.at.as_millis(), self.world.now)?;
+        same("time of the snapshot", snapshot.at.as_millis(), self.world.now())?;
         same("counts in the snapshot", &snapshot.counts, &self.queues[queue].counts())?;
         let model = self.world.snapshot(queue);
         let ids: Vec<MessageId> = snapshot.messages.iter().map(|message| message.message_id).collect();
@@ -410,16 +402,16 @@ impl Pair {
                 serial: model.serial,
                 body: real.body.to_string(),
                 phase: match real.phase {
-                    MessagePhase::Visible => Seen::Visible,
-                    MessagePhase::Delayed { until, .. } => Seen::Delayed {
+                    MessagePhase::Visible => StoredPhase::Visible,
+                    MessagePhase::Delayed { until, .. } => StoredPhase::Delayed {
                         until: until.as_millis(),
                     },
-                    MessagePhase::InFlight { until, .. } => Seen::InFlight {
+                    MessagePhase::InFlight { until, .. } => StoredPhase::InFlight {
                         until: until.as_millis(),
                     },
                     _ => return Err(format!("a message rests in {:?}", real.phase)),
                 },
-                group: real.message_group_id.as_deref().map(str::to_owned),
+                message_group_id: real.message_group_id.as_deref().map(str::to_owned),
                 sent_at: real.sent_timestamp.as_millis(),
                 receive_count: real.approximate_receive_count,
                 expires_at: real.expires_at.as_millis(),

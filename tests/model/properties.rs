@@ -5,8 +5,8 @@ use std::env;
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
 use crate::compare::Pair;
+use crate::model::*;
 use crate::steps::{Shape, Step, steps};
-use crate::types::*;
 
 /// `REQUEUE_MODEL_CASES` sets the number of cases of each property.
 fn config() -> ProptestConfig {
@@ -35,13 +35,13 @@ pub(crate) fn agree(shape: &Shape, steps: &[Step]) -> Result<(), TestCaseError> 
 }
 
 fn small(setup: Setup) -> Setup {
-    setup.maximum_size(1_024)
+    setup.maximum_message_size(1_024)
 }
 
 fn shape(groups: usize, setups: &[Setup]) -> Shape {
-    let limits = SmallLimits {
+    let limits = ModelLimits {
         batch_bytes: 3_000,
-        ..SmallLimits::default()
+        ..ModelLimits::default()
     };
     Shape {
         setups: setups.iter().cloned().map(small).collect(),
@@ -56,7 +56,7 @@ pub(crate) fn standard() -> Shape {
 }
 
 pub(crate) fn fair() -> Shape {
-    let mut shape = shape(3, &[Setup::standard().visibility(2)]);
+    let mut shape = shape(3, &[Setup::standard().visibility_timeout(2 * SECOND)]);
     shape.limits.noisy_in_flight = 3;
     shape
 }
@@ -66,12 +66,17 @@ pub(crate) fn fifo_with_one_memory() -> Shape {
 }
 
 pub(crate) fn fifo_with_a_memory_per_group() -> Shape {
-    shape(2, &[Setup::fifo().scope(Scope::MessageGroup).content_based(false)])
+    shape(
+        2,
+        &[Setup::fifo()
+            .deduplication_scope(Scope::MessageGroup)
+            .content_based_deduplication(false)],
+    )
 }
 
 pub(crate) fn standard_chain() -> Shape {
     let setups = [
-        Setup::standard().visibility(1).redrive(1, 2),
+        Setup::standard().visibility_timeout(SECOND).redrive(1, 2),
         Setup::standard().redrive(2, 1),
         Setup::standard(),
     ];
@@ -82,7 +87,10 @@ pub(crate) fn standard_chain() -> Shape {
 }
 
 pub(crate) fn fifo_with_a_dead_letter_queue() -> Shape {
-    let setups = [Setup::fifo().visibility(1).redrive(1, 2), Setup::fifo().retention(60)];
+    let setups = [
+        Setup::fifo().visibility_timeout(SECOND).redrive(1, 2),
+        Setup::fifo().message_retention_period(60 * SECOND),
+    ];
     Shape {
         redrives: true,
         ..shape(3, &setups)
@@ -102,11 +110,19 @@ pub(crate) fn fifo_with_a_few_in_flight() -> Shape {
 }
 
 pub(crate) fn standard_delayed() -> Shape {
-    shape(1, &[Setup::standard().delay(2).retention(60)])
+    shape(
+        1,
+        &[Setup::standard()
+            .delay(2 * SECOND)
+            .message_retention_period(60 * SECOND)],
+    )
 }
 
 pub(crate) fn fifo_delayed() -> Shape {
-    shape(2, &[Setup::fifo().delay(2).retention(60)])
+    shape(
+        2,
+        &[Setup::fifo().delay(2 * SECOND).message_retention_period(60 * SECOND)],
+    )
 }
 
 macro_rules! the_library_agrees_with_the_reference {

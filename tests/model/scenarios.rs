@@ -1,7 +1,6 @@
 //! The reference replays what was observed on AWS (B1 to B47) and the table of D19: standard queues.
 
-use crate::reference::World;
-use crate::types::*;
+use crate::model::*;
 
 /// A world with one clock, driven by texts: group `g1` of `g1-m1` is what stands before the dash.
 pub(crate) struct Story {
@@ -13,12 +12,12 @@ pub(crate) const START: u64 = 1_767_225_600_000;
 
 impl Story {
     pub(crate) fn new(setups: &[Setup]) -> Self {
-        Self::with_limits(setups, SmallLimits::default())
+        Self::with_limits(setups, ModelLimits::default())
     }
 
-    pub(crate) fn with_limits(setups: &[Setup], limits: SmallLimits) -> Self {
+    pub(crate) fn with_limits(setups: &[Setup], limits: ModelLimits) -> Self {
         Self {
-            world: World::new(START, limits, setups),
+            world: World::with_limits(START, setups, limits),
             start: START,
         }
     }
@@ -31,8 +30,8 @@ impl Story {
     pub(crate) fn send(&mut self, bodies: &[&str]) {
         for body in bodies {
             let mut draft = Draft::new(body);
-            if self.world.queues[0].setup.fifo {
-                draft.group = Some(body.split('-').next().expect("split gives one part").to_owned());
+            if self.world.setup(0).fifo {
+                draft.message_group_id = Some(body.split('-').next().expect("split gives one part").to_owned());
             }
             self.world.send(0, &draft).expect("the draft is valid");
         }
@@ -45,8 +44,8 @@ impl Story {
     pub(crate) fn receive_from(&mut self, queue: usize, maximum: usize, visibility: Option<u64>) -> Vec<Received> {
         let visibility = visibility.map(|seconds| seconds * SECOND);
         let request = Request {
-            maximum: Some(maximum),
-            visibility,
+            max_messages: Some(maximum),
+            visibility_timeout: visibility,
             ..Request::default()
         };
         self.world.receive(queue, &request).expect("the request is valid")
@@ -111,7 +110,7 @@ fn an_older_handle_ends_the_current_reception_on_a_standard_queue() {
 
 #[test]
 fn a_handle_whose_visibility_ended_still_deletes_on_a_standard_queue() {
-    let mut story = Story::new(&[Setup::standard().visibility(1)]); // B3
+    let mut story = Story::new(&[Setup::standard().visibility_timeout(SECOND)]); // B3
     story.send(&["m"]);
     let handle = story.one();
     story.at(2.0);
@@ -121,7 +120,7 @@ fn a_handle_whose_visibility_ended_still_deletes_on_a_standard_queue() {
 
 #[test]
 fn changing_an_ended_visibility_has_no_effect_on_a_standard_queue() {
-    let mut story = Story::new(&[Setup::standard().visibility(1)]); // B4, D30
+    let mut story = Story::new(&[Setup::standard().visibility_timeout(SECOND)]); // B4, D30
     story.send(&["m"]);
     let handle = story.one();
     story.at(2.0);
@@ -131,7 +130,7 @@ fn changing_an_ended_visibility_has_no_effect_on_a_standard_queue() {
 
 #[test]
 fn repeated_extension_hides_a_message_until_it_stops() {
-    let mut story = Story::new(&[Setup::standard().visibility(2)]); // B5
+    let mut story = Story::new(&[Setup::standard().visibility_timeout(2 * SECOND)]); // B5
     story.send(&["m"]);
     let handle = story.one();
     for second in 1..=4 {
@@ -183,7 +182,9 @@ fn a_delayed_message_arrives_when_its_delay_ends() {
 
 #[test]
 fn retention_ends_a_message_in_any_phase() {
-    let mut story = Story::new(&[Setup::standard().retention(60).visibility(60)]); // B9, D37
+    let mut story = Story::new(&[Setup::standard()
+        .message_retention_period(60 * SECOND)
+        .visibility_timeout(60 * SECOND)]); // B9, D37
     story.send(&["m1", "m2"]);
     story.at(5.0);
     let (bodies, handles) = story.receive(1, None);
@@ -224,7 +225,7 @@ fn a_handle_of_another_queue_is_invalid() {
 
 #[test]
 fn an_older_handle_deletes_a_message_received_again_on_a_standard_queue() {
-    let mut story = Story::new(&[Setup::standard().visibility(1)]); // D19
+    let mut story = Story::new(&[Setup::standard().visibility_timeout(SECOND)]); // D19
     story.send(&["m"]);
     let old = story.one();
     story.at(1.0);
@@ -247,11 +248,11 @@ fn one_reception_lasts_twelve_hours_at_most() {
 
 #[test]
 fn sizes_are_checked_per_entry_and_per_batch() {
-    let limits = SmallLimits {
+    let limits = ModelLimits {
         batch_bytes: 3_000,
-        ..SmallLimits::default()
+        ..ModelLimits::default()
     };
-    let mut story = Story::with_limits(&[Setup::standard().maximum_size(1_024)], limits);
+    let mut story = Story::with_limits(&[Setup::standard().maximum_message_size(1_024)], limits);
     let (long, short) = (Draft::new(&"x".repeat(1_025)), Draft::new("m"));
     assert_refused(story.world.send(0, &long), INVALID, "Message must be shorter than"); // B13
     let both = [("0".to_owned(), long.clone()), ("1".to_owned(), short.clone())];
@@ -281,17 +282,20 @@ fn purge_empties_the_queue_once_a_minute() {
 #[test]
 fn a_group_id_on_a_standard_queue_is_kept_and_checked() {
     let mut story = Story::new(&[Setup::standard()]); // B22, B23
-    story.send_as(Draft::new("m").group("test"));
-    assert_eq!(story.receive_from(0, 1, None)[0].group.as_deref(), Some("test"));
+    story.send_as(Draft::new("m").message_group_id("test"));
+    assert_eq!(
+        story.receive_from(0, 1, None)[0].message_group_id.as_deref(),
+        Some("test")
+    );
     for bad in ["group 123", "", &"x".repeat(129)] {
-        let answer = story.world.send(0, &Draft::new("m").group(bad));
+        let answer = story.world.send(0, &Draft::new("m").message_group_id(bad));
         assert_refused(answer, INVALID, "MessageGroupId can only include");
     }
 }
 
 #[test]
 fn a_message_received_often_enough_moves_at_the_next_attempt() {
-    let mut story = Story::new(&[Setup::standard().visibility(0).redrive(1, 1), Setup::standard()]); // B25
+    let mut story = Story::new(&[Setup::standard().visibility_timeout(0).redrive(1, 1), Setup::standard()]); // B25
     story.send(&["m"]);
     let sent = story.receive_from(0, 1, None)[0].clone();
     assert!(story.bodies(1).is_empty());
@@ -302,16 +306,16 @@ fn a_message_received_often_enough_moves_at_the_next_attempt() {
 #[test]
 fn the_limit_of_messages_in_flight_is_an_error_on_short_polls_of_standard_queues_only() {
     for (setup, refused) in [(Setup::standard(), true), (Setup::fifo(), false)] {
-        let limits = SmallLimits {
+        let limits = ModelLimits {
             in_flight: 2,
-            ..SmallLimits::default()
+            ..ModelLimits::default()
         };
         let mut story = Story::with_limits(&[setup], limits); // D15, D17, F29
         story.send(&["1-a", "2-b", "3-c"]);
         assert_eq!(story.bodies(10).len(), 2);
         assert_eq!(story.world.receive(0, &Request::default()).is_err(), refused);
         let long = Request {
-            wait: Some(SECOND),
+            wait_time: Some(SECOND),
             ..Request::default()
         };
         assert!(story.world.receive(0, &long).unwrap().is_empty());
@@ -331,7 +335,7 @@ fn a_message_received_three_times_sorts_behind_the_others() {
 fn a_standard_message_keeps_its_age_in_the_dead_letter_queue_and_a_fifo_message_starts_anew() {
     for (setup, left) in [(Setup::standard(), 0), (Setup::fifo(), 1)] {
         let source = setup.clone().redrive(1, 1); // L13, L14, L15
-        let mut story = Story::new(&[source, setup.retention(60)]);
+        let mut story = Story::new(&[source, setup.message_retention_period(60 * SECOND)]);
         story.send(&["g-m"]);
         story.receive(1, Some(0));
         story.at(60.0);
@@ -342,15 +346,15 @@ fn a_standard_message_keeps_its_age_in_the_dead_letter_queue_and_a_fifo_message_
 
 #[test]
 fn a_tenant_that_crowds_the_queue_is_served_last() {
-    let limits = SmallLimits {
+    let limits = ModelLimits {
         noisy_in_flight: 3,
-        ..SmallLimits::default()
+        ..ModelLimits::default()
     };
     let mut story = Story::with_limits(&[Setup::standard()], limits); // N3 (a), N4
     for body in ["m1", "m2", "m3", "m4"] {
-        story.send_as(Draft::new(body).group("loud"));
+        story.send_as(Draft::new(body).message_group_id("loud"));
     }
-    story.send_as(Draft::new("m5").group("quiet"));
+    story.send_as(Draft::new("m5").message_group_id("quiet"));
     assert_eq!(story.bodies(3), ["m1", "m2", "m3"]);
     assert_eq!(story.bodies(10), ["m5", "m4"]);
 }
@@ -359,14 +363,13 @@ fn a_tenant_that_crowds_the_queue_is_served_last() {
 fn a_tenant_that_took_the_time_of_the_consumers_is_served_last_for_five_minutes() {
     let mut story = Story::new(&[Setup::standard()]); // N3 (b), N9
     for body in ["m1", "m2"] {
-        story.send_as(Draft::new(body).group("slow"));
+        story.send_as(Draft::new(body).message_group_id("slow"));
     }
-    story.send_as(Draft::new("m3").group("other"));
+    story.send_as(Draft::new("m3").message_group_id("other"));
     let handle = story.one();
     story.at(1.5);
     story.delete(handle).unwrap();
-    let limits = SmallLimits::default();
-    assert_eq!(story.world.queues[0].noisy(story.world.now, &limits), ["slow"]);
+    assert_eq!(story.world.noisy_groups(0), ["slow"]);
     assert_eq!(story.receive(10, Some(0)).0, ["m3", "m2"]);
     story.at(301.0);
     assert_eq!(story.receive(10, Some(0)).0, ["m2", "m3"]);

@@ -1,11 +1,11 @@
 //! The reference replays what was observed on AWS (B26 to B47) and the tables of D19 and F18: FIFO queues.
 
+use crate::model::*;
 use crate::scenarios::{INVALID, START, Story, assert_refused};
-use crate::types::*;
 
 #[test]
 fn only_the_latest_handle_in_flight_works_on_a_fifo_queue() {
-    let mut story = Story::new(&[Setup::fifo().visibility(1)]); // B39, D19
+    let mut story = Story::new(&[Setup::fifo().visibility_timeout(SECOND)]); // B39, D19
     story.send(&["m"]);
     let old = story.one();
     story.at(2.0);
@@ -21,7 +21,7 @@ fn only_the_latest_handle_in_flight_works_on_a_fifo_queue() {
 
 #[test]
 fn an_extension_before_the_end_keeps_a_fifo_handle_alive() {
-    let mut story = Story::new(&[Setup::fifo().visibility(1)]); // B40
+    let mut story = Story::new(&[Setup::fifo().visibility_timeout(SECOND)]); // B40
     story.send(&["m"]);
     let handle = story.one();
     story.change(handle, 10).unwrap();
@@ -49,7 +49,7 @@ fn a_receive_fills_from_one_group_before_the_next() {
 
 #[test]
 fn a_new_message_waits_for_the_one_in_flight_before_it() {
-    let mut story = Story::new(&[Setup::fifo().visibility(60)]); // B28
+    let mut story = Story::new(&[Setup::fifo().visibility_timeout(60 * SECOND)]); // B28
     story.send(&["g1-m1"]);
     let first = story.one();
     story.send(&["g1-m2"]);
@@ -63,7 +63,7 @@ fn a_new_message_waits_for_the_one_in_flight_before_it() {
 fn the_prefix_before_an_extended_message_is_receivable() {
     let expected: [&[&str]; 3] = [&[], &["g-foo"], &["g-foo", "g-bar"]]; // B29, B30, B31, F18
     for (extended, expected) in expected.iter().enumerate() {
-        let mut story = Story::new(&[Setup::fifo().visibility(1)]);
+        let mut story = Story::new(&[Setup::fifo().visibility_timeout(SECOND)]);
         story.send(&["g-foo", "g-bar", "g-baz"]);
         let handles = story.receive(5, None).1;
         assert!(story.bodies(5).is_empty());
@@ -124,7 +124,7 @@ fn deleting_a_predecessor_does_not_renew_the_instant_of_the_next_head() {
 
 #[test]
 fn groups_that_were_never_touched_come_first() {
-    let mut story = Story::new(&[Setup::fifo().visibility(1)]); // B36
+    let mut story = Story::new(&[Setup::fifo().visibility_timeout(SECOND)]); // B36
     story.send(&["g1-m1", "g1-m2", "g1-m3", "g1-m4", "g2-m1", "g3-m1"]);
     assert_eq!(story.bodies(2), ["g1-m1", "g1-m2"]);
     assert_eq!(story.bodies(1), ["g2-m1"]);
@@ -148,7 +148,7 @@ fn visibility_zero_sends_the_groups_it_touched_to_the_back() {
 
 #[test]
 fn order_survives_the_visibility_timeout() {
-    let mut story = Story::new(&[Setup::fifo().visibility(1)]); // B38, F23
+    let mut story = Story::new(&[Setup::fifo().visibility_timeout(SECOND)]); // B38, F23
     story.send(&["g-m0", "g-m1", "g-m2"]);
     for second in [0.0, 2.0] {
         story.at(second);
@@ -159,33 +159,36 @@ fn order_survives_the_visibility_timeout() {
 #[test]
 fn a_duplicate_is_swallowed_for_five_minutes_and_answers_with_the_original() {
     let mut story = Story::new(&[Setup::fifo()]); // B41, F9, F11, F12
-    let original = story.send_as(Draft::new("x").group("g"));
+    let original = story.send_as(Draft::new("x").message_group_id("g"));
     let handle = story.one();
     story.delete(handle).unwrap();
     story.at(299.999);
-    assert_eq!(story.send_as(Draft::new("x").group("g")), original);
+    assert_eq!(story.send_as(Draft::new("x").message_group_id("g")), original);
     assert!(story.bodies(1).is_empty());
     story.at(300.0);
-    assert_ne!(story.send_as(Draft::new("x").group("g")), original);
+    assert_ne!(story.send_as(Draft::new("x").message_group_id("g")), original);
     assert_eq!(story.bodies(1), ["x"]);
 }
 
 #[test]
 fn an_explicit_id_collides_with_an_equal_content_hash() {
     let mut story = Story::new(&[Setup::fifo()]); // F7
-    let original = story.send_as(Draft::new("a").group("g"));
-    let hash = crate::checks::content_hash("a");
-    assert_eq!(story.send_as(Draft::new("other").group("g").dedup(&hash)), original);
+    let original = story.send_as(Draft::new("a").message_group_id("g"));
+    let hash = content_hash("a");
+    assert_eq!(
+        story.send_as(Draft::new("other").message_group_id("g").deduplication_id(&hash)),
+        original
+    );
 }
 
 #[test]
 fn the_scope_decides_whether_groups_share_the_memory() {
     for (scope, expected) in [(Scope::Queue, 0), (Scope::MessageGroup, 1)] {
-        let mut story = Story::new(&[Setup::fifo().scope(scope)]); // B42, F10
-        story.send_as(Draft::new("x").group("1").dedup("d"));
+        let mut story = Story::new(&[Setup::fifo().deduplication_scope(scope)]); // B42, F10
+        story.send_as(Draft::new("x").message_group_id("1").deduplication_id("d"));
         let handle = story.one();
         story.delete(handle).unwrap();
-        story.send_as(Draft::new("y").group("2").dedup("d"));
+        story.send_as(Draft::new("y").message_group_id("2").deduplication_id("d"));
         assert_eq!(story.bodies(1).len(), expected);
     }
 }
@@ -193,38 +196,46 @@ fn the_scope_decides_whether_groups_share_the_memory() {
 #[test]
 fn a_changed_scope_acts_a_minute_later() {
     let mut story = Story::new(&[Setup::fifo()]); // F16
-    let original = story.send_as(Draft::new("x").group("1").dedup("d"));
+    let original = story.send_as(Draft::new("x").message_group_id("1").deduplication_id("d"));
     let scope = Some(Scope::MessageGroup);
     story
         .world
         .set_attributes(
             0,
             &Change {
-                scope,
+                deduplication_scope: scope,
                 ..Change::default()
             },
         )
         .unwrap();
     story.at(59.999);
-    assert_eq!(story.send_as(Draft::new("x").group("2").dedup("d")), original);
+    assert_eq!(
+        story.send_as(Draft::new("x").message_group_id("2").deduplication_id("d")),
+        original
+    );
     story.at(60.0);
-    assert_ne!(story.send_as(Draft::new("x").group("2").dedup("d")), original);
+    assert_ne!(
+        story.send_as(Draft::new("x").message_group_id("2").deduplication_id("d")),
+        original
+    );
 }
 
 #[test]
 fn purge_clears_the_memory_of_ids() {
     let mut story = Story::new(&[Setup::fifo()]); // B43, D46
-    story.send_as(Draft::new("first").group("g").dedup("d"));
+    story.send_as(Draft::new("first").message_group_id("g").deduplication_id("d"));
     story.world.purge(0).unwrap();
-    story.send_as(Draft::new("second").group("g").dedup("d"));
+    story.send_as(Draft::new("second").message_group_id("g").deduplication_id("d"));
     assert_eq!(story.bodies(1), ["second"]);
 }
 
 #[test]
 fn a_fifo_message_has_the_delay_of_its_queue() {
-    let mut story = Story::new(&[Setup::fifo().delay(2)]); // B44, B45, D34, D35
-    story.send_as(Draft::new("m").group("g").delay(0));
-    let refused = story.world.send(0, &Draft::new("n").group("g").delay(2 * SECOND));
+    let mut story = Story::new(&[Setup::fifo().delay(2 * SECOND)]); // B44, B45, D34, D35
+    story.send_as(Draft::new("m").message_group_id("g").delay(0));
+    let refused = story
+        .world
+        .send(0, &Draft::new("n").message_group_id("g").delay(2 * SECOND));
     assert_refused(refused, INVALID, "not valid for this queue type");
     assert!(story.bodies(1).is_empty());
     story.at(1.0);
@@ -253,8 +264,8 @@ fn a_dead_lettered_head_unlocks_its_group() {
     }
     let moved = story.receive_from(1, 1, None)[0].clone();
     assert_eq!(
-        (moved.body.as_str(), moved.dedup, moved.receive_count),
-        ("g-m", Some(Dedup::MessageId), 3)
+        (moved.body.as_str(), moved.deduplication_id, moved.receive_count),
+        ("g-m", Some(DeduplicationId::MessageId), 3)
     );
     story.send(&["g-n"]);
     assert_eq!(story.bodies(1), ["g-n"]);
@@ -276,8 +287,8 @@ fn locked_messages_count_as_visible() {
 fn a_replay_answers_with_the_same_handles_until_something_happens_to_them() {
     let mut story = Story::new(&[Setup::fifo()]); // F32, F33, F34, F35
     let request = Request {
-        maximum: Some(2),
-        attempt: Some("A".to_owned()),
+        max_messages: Some(2),
+        receive_request_attempt_id: Some("A".to_owned()),
         ..Request::default()
     };
     assert!(story.world.receive(0, &request).unwrap().is_empty());

@@ -2,14 +2,13 @@
 
 use proptest::{collection::vec, option, prelude::*};
 
-use crate::checks::content_hash;
-use crate::types::*;
+use crate::model::*;
 
 /// Which queues take part, and what their steps are made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     pub(crate) setups: Vec<Setup>,
-    pub(crate) limits: SmallLimits,
+    pub(crate) limits: ModelLimits,
     /// How many message groups producers use; on standard queues some messages have none.
     pub(crate) groups: usize,
     /// Whether redrive policies change on the way (L5).
@@ -162,13 +161,17 @@ fn draft(fifo: bool, groups: usize) -> BoxedStrategy<Draft> {
         (_, true) => named.boxed(),
         (_, false) => prop_oneof![3 * groups as u32 => named, 1 => Just(None)].boxed(),
     };
-    let dedup = prop_oneof![
+    let deduplication_id = prop_oneof![
         6 => Just(None),
         6 => (0..3_u32).prop_map(|id| Some(format!("d{id}"))),
         4 => (0..1_000_u32).prop_map(|id| Some(format!("unique-{id}"))),
         1 => Just(Some(content_hash("a"))),
     ];
-    let dedup = if fifo { dedup.boxed() } else { Just(None).boxed() };
+    let deduplication_id = if fifo {
+        deduplication_id.boxed()
+    } else {
+        Just(None).boxed()
+    };
     let delay = prop_oneof![
         8 => Just(None),
         1 => Just(Some(0)),
@@ -176,11 +179,11 @@ fn draft(fifo: bool, groups: usize) -> BoxedStrategy<Draft> {
             .prop_map(Some),
     ];
     let body = prop::sample::select(vec!["a", "b", "c"]).prop_map(str::to_owned);
-    let plain = (body, delay, group, dedup).prop_map(|(body, delay, group, dedup)| Draft {
+    let plain = (body, delay, group, deduplication_id).prop_map(|(body, delay, group, deduplication_id)| Draft {
         body,
         delay,
-        group,
-        dedup,
+        message_group_id: group,
+        deduplication_id,
     });
     let fault = prop_oneof![40 => Just(0), 3 => 1..=7_u8];
     (plain, fault)
@@ -190,10 +193,10 @@ fn draft(fifo: bool, groups: usize) -> BoxedStrategy<Draft> {
                 2 => draft.body = "\u{1}".to_owned(),
                 3 => draft.body = "x".repeat(1_025),
                 4 => draft.delay = Some(900 * SECOND + 1),
-                5 => draft.group = Some("no good".to_owned()),
-                6 if fifo => draft.dedup = Some("no good".to_owned()),
-                6 => draft.dedup = Some("d0".to_owned()),
-                7 if fifo => draft.group = None,
+                5 => draft.message_group_id = Some("no good".to_owned()),
+                6 if fifo => draft.deduplication_id = Some("no good".to_owned()),
+                6 => draft.deduplication_id = Some("d0".to_owned()),
+                7 if fifo => draft.message_group_id = None,
                 _ => {}
             }
             draft
@@ -225,10 +228,10 @@ fn request(fifo: bool) -> impl Strategy<Value = Request> {
         1 => Just(Some("no good".to_owned())),
     ];
     (maximum, visibility, wait, attempt).prop_map(|(maximum, visibility, wait, attempt)| Request {
-        maximum,
-        visibility,
-        wait,
-        attempt,
+        max_messages: maximum,
+        visibility_timeout: visibility,
+        wait_time: wait,
+        receive_request_attempt_id: attempt,
     })
 }
 
@@ -256,18 +259,20 @@ fn change(fifo: bool) -> impl Strategy<Value = Change> {
     let delay = seconds(vec![0, 0, 1, 5, 900, 901]);
     let retention = seconds(vec![59, 60, 120, 600, 1_209_600, 1_209_600, 1_209_601]);
     let own = if fifo { 0.3 } else { 0.02 };
-    let content_based = option::weighted(own, any::<bool>());
+    let content_based_deduplication = option::weighted(own, any::<bool>());
     let scope = option::weighted(own, prop::sample::select(vec![Scope::Queue, Scope::MessageGroup]));
-    (visibility, delay, retention, content_based, scope).prop_map(
-        move |(visibility, delay, retention, content_based, scope)| {
+    (visibility, delay, retention, content_based_deduplication, scope).prop_map(
+        move |(visibility, delay, retention, content_based_deduplication, scope)| {
             // Which of two bad attributes is named is no rule.
-            let keep = |value: Option<u64>| value.filter(|_| fifo || (content_based.is_none() && scope.is_none()));
+            let keep = |value: Option<u64>| {
+                value.filter(|_| fifo || (content_based_deduplication.is_none() && scope.is_none()))
+            };
             Change {
-                visibility: keep(visibility),
+                visibility_timeout: keep(visibility),
                 delay: keep(delay),
-                retention: keep(retention),
-                content_based,
-                scope,
+                message_retention_period: keep(retention),
+                content_based_deduplication,
+                deduplication_scope: scope,
             }
         },
     )

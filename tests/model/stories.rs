@@ -1,13 +1,13 @@
 //! Short stories of disagreements that the properties have found, one rule each.
 
+use crate::model::*;
 use crate::properties::*;
 use crate::steps::{BatchIds, Move, Pick, Step};
-use crate::types::*;
 
 fn send(group: &str) -> Step {
     Step::Send {
         queue: 0,
-        draft: Draft::new("a").group(group),
+        draft: Draft::new("a").message_group_id(group),
     }
 }
 
@@ -17,8 +17,8 @@ fn receive(maximum: usize, visibility: u64) -> Step {
 
 fn receive_from(queue: usize, maximum: usize, visibility: u64) -> Step {
     let request = Request {
-        maximum: Some(maximum),
-        visibility: Some(visibility),
+        max_messages: Some(maximum),
+        visibility_timeout: Some(visibility),
         ..Request::default()
     };
     Step::Receive { queue, request }
@@ -26,7 +26,7 @@ fn receive_from(queue: usize, maximum: usize, visibility: u64) -> Step {
 
 fn attempt() -> Step {
     let request = Request {
-        attempt: Some("A".to_owned()),
+        receive_request_attempt_id: Some("A".to_owned()),
         ..Request::default()
     };
     Step::Receive { queue: 0, request }
@@ -42,7 +42,7 @@ fn set(change: Change) -> Step {
 
 fn scope(scope: Scope) -> Step {
     set(Change {
-        scope: Some(scope),
+        deduplication_scope: Some(scope),
         ..Change::default()
     })
 }
@@ -77,7 +77,7 @@ fn a_queue_remembers_the_processing_time_of_purged_tenants() {
 #[test]
 fn a_shorter_retention_ends_receptions_at_the_change() {
     let shorter = set(Change {
-        retention: Some(60 * SECOND),
+        message_retention_period: Some(60 * SECOND),
         ..Change::default()
     });
     let steps = [
@@ -107,7 +107,7 @@ fn a_receive_whose_messages_were_purged_cannot_be_replayed() {
 fn a_scope_that_has_begun_to_act_acts_until_a_minute_after_the_next_change() {
     let send = |group: &str| Step::Send {
         queue: 0,
-        draft: Draft::new("a").group(group).dedup("d0"),
+        draft: Draft::new("a").message_group_id(group).deduplication_id("d0"),
     };
     let steps = [
         scope(Scope::MessageGroup),

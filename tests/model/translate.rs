@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use requeue::{DeduplicationScope, Limits, ManualClock, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service};
 
+use crate::model::*;
 use crate::steps::Shape;
-use crate::types::*;
 
 /// Queues that name each other by their builders; a dead-letter queue stands behind its source.
 pub(crate) fn queues_alone(shape: &Shape, clock: &ManualClock) -> Vec<Queue> {
@@ -61,16 +61,16 @@ fn name(place: usize, setup: &Setup) -> String {
 
 fn all_attributes(setup: &Setup) -> QueueAttributes {
     let change = Change {
-        visibility: Some(setup.visibility),
+        visibility_timeout: Some(setup.visibility_timeout),
         delay: Some(setup.delay),
-        retention: Some(setup.retention),
-        content_based: setup.fifo.then_some(setup.content_based),
-        scope: setup.fifo.then_some(setup.scope),
+        message_retention_period: Some(setup.message_retention_period),
+        content_based_deduplication: setup.fifo.then_some(setup.content_based_deduplication),
+        deduplication_scope: setup.fifo.then_some(setup.deduplication_scope),
     };
-    attributes(&change).maximum_message_size(setup.maximum_size)
+    attributes(&change).maximum_message_size(setup.maximum_message_size)
 }
 
-pub(crate) fn limits(small: &SmallLimits) -> Limits {
+pub(crate) fn limits(small: &ModelLimits) -> Limits {
     let mut limits = Limits::default();
     limits.in_flight_standard = small.in_flight;
     limits.in_flight_fifo = small.in_flight;
@@ -95,30 +95,30 @@ pub(crate) fn outgoing(draft: &Draft) -> SendMessage {
     if let Some(delay) = draft.delay {
         message = message.delay(span(delay));
     }
-    if let Some(group) = &draft.group {
+    if let Some(group) = &draft.message_group_id {
         message = message.message_group_id(group.as_str());
     }
-    if let Some(dedup) = &draft.dedup {
-        message = message.message_deduplication_id(dedup.as_str());
+    if let Some(deduplication_id) = &draft.deduplication_id {
+        message = message.message_deduplication_id(deduplication_id.as_str());
     }
     message
 }
 
 pub(crate) fn attributes(change: &Change) -> QueueAttributes {
     let mut attributes = QueueAttributes::new();
-    if let Some(visibility) = change.visibility {
+    if let Some(visibility) = change.visibility_timeout {
         attributes = attributes.visibility_timeout(span(visibility));
     }
     if let Some(delay) = change.delay {
         attributes = attributes.delay(span(delay));
     }
-    if let Some(retention) = change.retention {
+    if let Some(retention) = change.message_retention_period {
         attributes = attributes.message_retention_period(span(retention));
     }
-    if let Some(on) = change.content_based {
+    if let Some(on) = change.content_based_deduplication {
         attributes = attributes.content_based_deduplication(on);
     }
-    if let Some(it) = change.scope {
+    if let Some(it) = change.deduplication_scope {
         attributes = attributes.deduplication_scope(scope(it));
     }
     attributes

@@ -1,18 +1,18 @@
 //! Fair queues in the reference: which tenants are noisy (N3, N9).
 
-use crate::store::{Message, RefQueue};
-use crate::types::{FIVE_MINUTES, SECOND, SmallLimits};
+use super::store::{Message, RefQueue};
+use super::types::{FIVE_MINUTES, ModelLimits, SECOND};
 
 impl RefQueue {
     /// The noisy tenants, sorted by name; a message without a group id belongs to none.
-    pub(crate) fn noisy(&self, now: u64, limits: &SmallLimits) -> Vec<String> {
+    pub(super) fn noisy(&self, now: u64, limits: &ModelLimits) -> Vec<String> {
         if self.setup.fifo {
             return Vec::new();
         }
         let mut tenants: Vec<String> = self
             .messages
             .iter()
-            .filter_map(|message| message.group.clone())
+            .filter_map(|message| message.message_group_id.clone())
             .collect();
         tenants.sort_unstable();
         tenants.dedup();
@@ -20,16 +20,16 @@ impl RefQueue {
         tenants
     }
 
-    pub(crate) fn in_flight_of(&self, tenant: &str) -> usize {
+    pub(super) fn in_flight_of(&self, tenant: &str) -> usize {
         let own = self
             .messages
             .iter()
-            .filter(|message| message.group.as_deref() == Some(tenant));
+            .filter(|message| message.message_group_id.as_deref() == Some(tenant));
         own.filter(|message| message.is_in_flight()).count()
     }
 
     /// N3 (a).
-    fn is_crowding(&self, tenant: &str, limits: &SmallLimits) -> bool {
+    fn is_crowding(&self, tenant: &str, limits: &ModelLimits) -> bool {
         let total = self.messages.iter().filter(|message| message.is_in_flight()).count();
         let own = self.in_flight_of(tenant);
         own >= limits.noisy_in_flight && own * 10 > total
@@ -37,7 +37,7 @@ impl RefQueue {
 
     /// N3 (b): finished receptions alone count, each until five minutes after the second in which it ended.
     fn is_hogging(&self, tenant: &str, now: u64) -> bool {
-        let is_other = |message: &Message| message.group.as_deref() != Some(tenant);
+        let is_other = |message: &Message| message.message_group_id.as_deref() != Some(tenant);
         if !self.messages.iter().any(is_other) {
             return false;
         }

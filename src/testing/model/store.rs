@@ -1,83 +1,83 @@
 //! One queue of the reference: its messages in the order of arrival, and what it remembers.
 
-use crate::types::*;
+use super::types::*;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Message {
-    pub(crate) id: usize,
-    pub(crate) serial: u64,
-    pub(crate) body: String,
-    pub(crate) group: Option<String>,
-    pub(crate) dedup: Option<Dedup>,
-    pub(crate) source: Option<usize>,
-    pub(crate) phase: Phase,
-    pub(crate) sent_at: u64,
-    pub(crate) retention_base: u64,
-    pub(crate) first_received_at: Option<u64>,
-    pub(crate) last_received_at: u64,
-    pub(crate) receive_count: u32,
+pub(super) struct Message {
+    pub(super) id: usize,
+    pub(super) serial: u64,
+    pub(super) body: String,
+    pub(super) message_group_id: Option<String>,
+    pub(super) deduplication_id: Option<DeduplicationId>,
+    pub(super) source: Option<usize>,
+    pub(super) phase: Phase,
+    pub(super) sent_at: u64,
+    pub(super) retention_base: u64,
+    pub(super) first_received_at: Option<u64>,
+    pub(super) last_received_at: u64,
+    pub(super) receive_count: u32,
     /// L8: receives since the arrival in this queue.
-    pub(crate) queue_receive_count: u32,
+    pub(super) queue_receive_count: u32,
     /// Which reception is the latest; 0 before the first.
-    pub(crate) reception: u32,
+    pub(super) reception: u32,
     /// F33: the visibility of the latest reception was changed.
-    pub(crate) visibility_changed: bool,
+    pub(super) visibility_changed: bool,
 }
 
 impl Message {
-    pub(crate) fn is_visible(&self) -> bool {
+    pub(super) fn is_visible(&self) -> bool {
         matches!(self.phase, Phase::Visible { .. })
     }
 
-    pub(crate) fn is_in_flight(&self) -> bool {
+    pub(super) fn is_in_flight(&self) -> bool {
         matches!(self.phase, Phase::InFlight { .. })
     }
 }
 
 /// An accepted send that later ones are compared with (F9, F16).
 #[derive(Clone, Debug)]
-pub(crate) struct Remembered {
-    pub(crate) group: String,
-    pub(crate) dedup: String,
-    pub(crate) at: u64,
-    pub(crate) sent: Sent,
+pub(super) struct Remembered {
+    pub(super) message_group_id: String,
+    pub(super) deduplication_id: String,
+    pub(super) at: u64,
+    pub(super) sent: Sent,
 }
 
 /// A receive with an attempt id that returned something (F32, F34).
 #[derive(Clone, Debug)]
-pub(crate) struct Attempt {
-    pub(crate) id: String,
-    pub(crate) at: u64,
-    pub(crate) handles: Vec<Handle>,
+pub(super) struct Attempt {
+    pub(super) id: String,
+    pub(super) at: u64,
+    pub(super) handles: Vec<Handle>,
 }
 
 /// A finished reception (N9); the tenant is gone once its last message left the queue.
 #[derive(Clone, Debug)]
-pub(crate) struct Spent {
-    pub(crate) end: u64,
-    pub(crate) span: u64,
-    pub(crate) tenant: Option<String>,
+pub(super) struct Spent {
+    pub(super) end: u64,
+    pub(super) span: u64,
+    pub(super) tenant: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct RefQueue {
-    pub(crate) setup: Setup,
-    pub(crate) messages: Vec<Message>,
-    pub(crate) spent: Vec<Spent>,
+pub(super) struct RefQueue {
+    pub(super) setup: Setup,
+    pub(super) messages: Vec<Message>,
+    pub(super) spent: Vec<Spent>,
     serials: u64,
     events: u64,
     /// How far time has passed.
     seen: u64,
-    pub(crate) remembered: Vec<Remembered>,
-    pub(crate) attempts: Vec<Attempt>,
-    pub(crate) purged_at: Option<u64>,
+    pub(super) remembered: Vec<Remembered>,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) purged_at: Option<u64>,
     /// When each scope begins to act (F16), in order.
-    pub(crate) scopes: Vec<(u64, Scope)>,
+    pub(super) scopes: Vec<(u64, Scope)>,
 }
 
 impl RefQueue {
-    pub(crate) fn new(setup: Setup) -> Self {
-        let scopes = vec![(0, setup.scope)];
+    pub(super) fn new(setup: Setup) -> Self {
+        let scopes = vec![(0, setup.deduplication_scope)];
         Self {
             setup,
             messages: Vec::new(),
@@ -92,39 +92,45 @@ impl RefQueue {
         }
     }
 
-    pub(crate) fn message(&self, serial: u64) -> Option<&Message> {
+    pub(super) fn message(&self, serial: u64) -> Option<&Message> {
         self.messages.iter().find(|message| message.serial == serial)
     }
 
-    pub(crate) fn message_mut(&mut self, serial: u64) -> &mut Message {
+    pub(super) fn message_mut(&mut self, serial: u64) -> &mut Message {
         self.messages
             .iter_mut()
             .find(|message| message.serial == serial)
             .expect("the message is stored")
     }
 
-    pub(crate) fn next_serial(&mut self) -> u64 {
+    pub(super) fn next_serial(&mut self) -> u64 {
         self.serials += 1;
         self.serials
     }
 
-    pub(crate) fn next_event(&mut self) -> u64 {
+    pub(super) fn next_event(&mut self) -> u64 {
         self.events += 1;
         self.events
     }
 
-    pub(crate) fn make_visible(&mut self, serial: u64) {
+    pub(super) fn make_visible(&mut self, serial: u64) {
         let event = self.next_event();
         self.message_mut(serial).phase = Phase::Visible { event };
     }
 
     /// Everything that is due by `now`, in the order of (deadline, serial).
-    pub(crate) fn pass_time(&mut self, now: u64) {
+    pub(super) fn pass_time(&mut self, now: u64) {
         let seen = std::mem::replace(&mut self.seen, now);
         loop {
             let mut due: Option<(u64, u64, bool)> = None;
             for message in &self.messages {
-                let expiry = (message.retention_base + self.setup.retention, message.serial, false);
+                let expiry = (
+                    message
+                        .retention_base
+                        .saturating_add(self.setup.message_retention_period),
+                    message.serial,
+                    false,
+                );
                 let ends = match message.phase {
                     Phase::Delayed { until } | Phase::InFlight { until } => (until, message.serial, true),
                     Phase::Visible { .. } => expiry,
@@ -148,15 +154,23 @@ impl RefQueue {
         }
     }
 
-    pub(crate) fn remove(&mut self, serial: u64) -> Message {
+    pub(super) fn remove(&mut self, serial: u64) -> Message {
         let place = self
             .messages
             .iter()
             .position(|message| message.serial == serial)
             .expect("the message is stored");
         let message = self.messages.remove(place);
-        if !self.messages.iter().any(|other| other.group == message.group) {
-            for spent in self.spent.iter_mut().filter(|spent| spent.tenant == message.group) {
+        if !self
+            .messages
+            .iter()
+            .any(|other| other.message_group_id == message.message_group_id)
+        {
+            for spent in self
+                .spent
+                .iter_mut()
+                .filter(|spent| spent.tenant == message.message_group_id)
+            {
                 spent.tenant = None;
             }
         }
@@ -164,19 +178,19 @@ impl RefQueue {
     }
 
     /// Notes the processing time of a reception that ends by a delete or by the end of its visibility (N9).
-    pub(crate) fn end_reception(&mut self, serial: u64, end: u64) {
+    pub(super) fn end_reception(&mut self, serial: u64, end: u64) {
         let message = self.message(serial).expect("the message is stored");
         if message.is_in_flight() && !self.setup.fifo {
-            let (span, tenant) = (end - message.last_received_at, message.group.clone());
+            let (span, tenant) = (end - message.last_received_at, message.message_group_id.clone());
             self.spent.push(Spent { end, span, tenant });
         }
     }
 
-    pub(crate) fn send(&mut self, now: u64, id: usize, draft: &Draft) -> Result<Sent, Refusal> {
+    pub(super) fn send(&mut self, now: u64, id: usize, draft: &Draft) -> Result<Sent, Refusal> {
         self.check(draft)?;
-        let dedup = self.dedup_of(draft)?;
-        if let Some(dedup) = &dedup {
-            let group = draft.group.clone().expect("a FIFO message has a group");
+        let deduplication_id = self.deduplication_id_of(draft)?;
+        if let Some(deduplication_id) = &deduplication_id {
+            let group = draft.message_group_id.clone().expect("a FIFO message has a group");
             let scope = self
                 .scopes
                 .iter()
@@ -184,9 +198,11 @@ impl RefQueue {
                 .find(|(from, _)| *from <= now)
                 .expect("the first acts from 0")
                 .1;
-            self.remembered.retain(|known| now < known.at + FIVE_MINUTES); // F9
+            self.remembered
+                .retain(|known| now < known.at.saturating_add(FIVE_MINUTES)); // F9
             let original = self.remembered.iter().rev().find(|known| {
-                known.dedup == *dedup && (scope == Scope::Queue || known.group == group) // F10
+                known.deduplication_id == *deduplication_id
+                    && (scope == Scope::Queue || known.message_group_id == group) // F10
             });
             if let Some(original) = original {
                 return Ok(original.sent); // F11
@@ -196,8 +212,8 @@ impl RefQueue {
                 serial: self.serials + 1,
             };
             self.remembered.push(Remembered {
-                group,
-                dedup: dedup.clone(),
+                message_group_id: group,
+                deduplication_id: deduplication_id.clone(),
                 at: now,
                 sent,
             });
@@ -212,14 +228,16 @@ impl RefQueue {
             0 => Phase::Visible {
                 event: self.next_event(),
             },
-            _ => Phase::Delayed { until: now + delay },
+            _ => Phase::Delayed {
+                until: now.saturating_add(delay),
+            },
         };
         self.messages.push(Message {
             id,
             serial,
             body: draft.body.clone(),
-            group: draft.group.clone(),
-            dedup: dedup.map(Dedup::Text),
+            message_group_id: draft.message_group_id.clone(),
+            deduplication_id: deduplication_id.map(DeduplicationId::Text),
             source: None,
             phase,
             sent_at: now,
@@ -235,16 +253,16 @@ impl RefQueue {
     }
 
     /// F18 without the question whether the message itself is visible.
-    pub(crate) fn is_in_prefix(&self, message: &Message) -> bool {
+    pub(super) fn is_in_prefix(&self, message: &Message) -> bool {
         let mut before = self
             .messages
             .iter()
-            .filter(|it| it.group == message.group && it.serial < message.serial);
+            .filter(|it| it.message_group_id == message.message_group_id && it.serial < message.serial);
         before.all(Message::is_visible)
     }
 
     /// What a receive may return, in order.
-    pub(crate) fn candidates(&self, now: u64, limits: &SmallLimits) -> Vec<u64> {
+    pub(super) fn candidates(&self, now: u64, limits: &ModelLimits) -> Vec<u64> {
         let mut visible: Vec<&Message> = self.messages.iter().filter(|message| message.is_visible()).collect();
         if self.setup.fifo {
             visible.retain(|message| self.is_in_prefix(message));
@@ -252,7 +270,7 @@ impl RefQueue {
         } else {
             let noisy = self.noisy(now, limits);
             visible.sort_by_key(|message| {
-                let group = message.group.clone().filter(|group| noisy.contains(group));
+                let group = message.message_group_id.clone().filter(|group| noisy.contains(group));
                 let crowd = group.as_ref().map_or(0, |group| self.in_flight_of(group));
                 (group.is_some(), crowd, message.receive_count >= 3, message.serial) // N9, D49
             });
@@ -260,11 +278,11 @@ impl RefQueue {
         visible.iter().map(|message| message.serial).collect()
     }
 
-    pub(crate) fn head_event(&self, message: &Message) -> u64 {
+    pub(super) fn head_event(&self, message: &Message) -> u64 {
         let head = self
             .messages
             .iter()
-            .find(|it| it.group == message.group)
+            .find(|it| it.message_group_id == message.message_group_id)
             .expect("the message itself is stored");
         match head.phase {
             Phase::Visible { event } => event,
@@ -272,7 +290,7 @@ impl RefQueue {
         }
     }
 
-    pub(crate) fn deliver(&mut self, now: u64, queue: usize, serial: u64, visibility: u64) -> Received {
+    pub(super) fn deliver(&mut self, now: u64, queue: usize, serial: u64, visibility: u64) -> Received {
         let message = self.message_mut(serial);
         message.reception += 1; // D18
         message.receive_count += 1; // D3
@@ -283,13 +301,13 @@ impl RefQueue {
     }
 
     /// In flight from `now`, or visible anew when the visibility is 0 (D6, F25).
-    pub(crate) fn hide(&mut self, now: u64, queue: usize, serial: u64, visibility: u64) -> Received {
+    pub(super) fn hide(&mut self, now: u64, queue: usize, serial: u64, visibility: u64) -> Received {
         self.message_mut(serial).last_received_at = now; // D28
         if visibility == 0 {
             self.make_visible(serial);
         } else {
             self.message_mut(serial).phase = Phase::InFlight {
-                until: now + visibility,
+                until: now.saturating_add(visibility),
             };
         }
         let message = self.message(serial).expect("the message is stored");
@@ -301,18 +319,18 @@ impl RefQueue {
                 reception: message.reception,
             },
             body: message.body.clone(),
-            group: message.group.clone(),
-            dedup: message.dedup.clone(),
+            message_group_id: message.message_group_id.clone(),
+            deduplication_id: message.deduplication_id.clone(),
             sent_at: message.sent_at,
             first_received_at: message.first_received_at.expect("it was received"),
             receive_count: message.receive_count,
             source: message.source,
-            invisible_until: now + visibility,
+            invisible_until: now.saturating_add(visibility),
         }
     }
 
     /// F32 and F33.
-    pub(crate) fn replay(&mut self, now: u64, visibility: u64, known: &Attempt) -> Result<Vec<Received>, Refusal> {
+    pub(super) fn replay(&mut self, now: u64, visibility: u64, known: &Attempt) -> Result<Vec<Received>, Refusal> {
         let is_untouched = known.handles.iter().all(|handle| {
             self.message(handle.serial).is_some_and(|message| {
                 message.is_in_flight() && message.reception == handle.reception && !message.visibility_changed

@@ -1,0 +1,182 @@
+//! Facts as lines that a person reads.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use super::Recorded;
+use crate::{
+    message::{Content, MessageId},
+    state::{Entry, Fact},
+    time::Timestamp,
+};
+
+/// More lines than these are cut in the middle.
+const MOST_LINES: usize = 40;
+const LONGEST_BODY: usize = 30;
+
+/// What happened, one line for a fact: seconds since the first recorded one, queue, message, what.
+///
+/// Messages are `m1`, `m2`, .. in the order in which they were first seen; a message that a move task moved has a new
+/// id and so a new name. Its text has at most 40 lines; of a longer one the middle is left out.
+///
+/// # Examples
+/// ```
+/// use requeue::{ManualClock, Queue, testing::assertions::Recorder};
+///
+/// let recorder = Recorder::new();
+/// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).listener(recorder.clone()).build()?;
+/// jobs.send("resize cat.png")?;
+/// jobs.receive().blocking()?[0].delete()?;
+/// assert_eq!(
+///     recorder.timeline().to_string(),
+///     "     0.000  jobs  m1 sent \"resize cat.png\"
+///      0.000  jobs  m1 received, receive 1, hidden until 30.000
+///      0.000  jobs  m1 deleted
+/// ",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Timeline {
+    lines: Vec<String>,
+}
+
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lines, half) = (&self.lines, MOST_LINES / 2);
+        if lines.len() <= MOST_LINES {
+            return lines.iter().try_for_each(|line| writeln!(f, "{line}"));
+        }
+        let last = lines.len() - (half - 1);
+        lines[..half].iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        writeln!(f, "       ...  {} lines left out", last - half)?;
+        lines[last..].iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// How messages and instants are called in a timeline.
+pub(super) struct Names {
+    start: Timestamp,
+    messages: HashMap<MessageId, usize>,
+}
+
+impl Names {
+    pub(super) fn new(record: &[Recorded]) -> Self {
+        let mut messages = HashMap::new();
+        for (_, entry) in record {
+            if let Some(id) = entry.fact.message_id() {
+                let next = messages.len() + 1;
+                messages.entry(id).or_insert(next);
+            }
+        }
+        Self {
+            start: record.first().map_or(Timestamp::ZERO, |(_, entry)| entry.at),
+            messages,
+        }
+    }
+
+    pub(super) fn message(&self, id: MessageId) -> String {
+        match self.messages.get(&id) {
+            Some(number) => format!("m{number}"),
+            None => format!("message {id}"),
+        }
+    }
+
+    /// Seconds since the first fact.
+    pub(super) fn instant(&self, at: Timestamp) -> String {
+        let millis = at.saturating_duration_since(self.start).as_millis();
+        format!("{}.{:03}", millis / 1_000, millis % 1_000)
+    }
+
+    /// The facts that `shown` lets pass, by their places in the record.
+    pub(super) fn timeline(&self, record: &[Recorded], shown: impl Fn(usize, &Recorded) -> bool) -> Timeline {
+        let mut receives = HashMap::new();
+        let mut lines = Vec::new();
+        for (place, recorded) in record.iter().enumerate() {
+            let (queue, entry) = recorded;
+            let line = self.line(queue, entry, &mut receives);
+            if shown(place, recorded) {
+                lines.push(format!("{:>10}  {}  {line}", self.instant(entry.at), name(queue)));
+            }
+        }
+        Timeline { lines }
+    }
+
+    /// `receives` counts those of each message in each queue.
+    fn line<'a>(
+        &self,
+        queue: &'a Arc<str>,
+        entry: &Entry,
+        receives: &mut HashMap<(&'a Arc<str>, MessageId), u32>,
+    ) -> String {
+        let Some(id) = entry.fact.message_id() else {
+            return match &entry.fact {
+                Fact::ReceivedNothing => "a receive found nothing".to_owned(),
+                Fact::DeletedAgain => "a message that was gone was deleted again".to_owned(),
+                Fact::Purged { messages } => format!("purged, {}", counted(*messages, "message")),
+                Fact::SettingsChanged => "settings changed".to_owned(),
+                Fact::QueueDeleted => "queue deleted".to_owned(),
+                other => format!("{other:?}"),
+            };
+        };
+        let happened = match &entry.fact {
+            Fact::Sent {
+                content, visible_at, ..
+            } if *visible_at > entry.at => {
+                let visible_at = self.instant(*visible_at);
+                format!("sent {}, delayed until {visible_at}", shown(content))
+            }
+            Fact::Sent { content, .. } => format!("sent {}", shown(content)),
+            Fact::Deduplicated { .. } => "sent again, a duplicate".to_owned(),
+            Fact::Received {
+                receive_count,
+                invisible_until,
+                ..
+            } => {
+                *receives.entry((queue, id)).or_default() += 1;
+                let until = self.instant(*invisible_until);
+                format!("received, receive {receive_count}, hidden until {until}")
+            }
+            Fact::VisibilityChanged { invisible_until, .. } => {
+                format!("hidden until {}", self.instant(*invisible_until))
+            }
+            Fact::Returned { .. } => "visible again".to_owned(),
+            Fact::DelayEnded { .. } => "visible, its delay ended".to_owned(),
+            Fact::Deleted { .. } => "deleted".to_owned(),
+            Fact::Expired { .. } => "expired".to_owned(),
+            Fact::DeadLettered { .. } => {
+                let receives = receives.get(&(queue, id)).copied().unwrap_or(0);
+                format!("dead-lettered after {}", counted(receives as usize, "receive"))
+            }
+            Fact::Arrived { content, .. } => format!("arrived as a dead letter, {}", shown(content)),
+            Fact::MovedOut { .. } => "moved out by a task".to_owned(),
+            Fact::MovedIn { content, .. } => format!("moved in by a task, {}", shown(content)),
+            other => format!("{other:?}"),
+        };
+        format!("{} {happened}", self.message(id))
+    }
+}
+
+/// The last part of an ARN.
+pub(super) fn name(queue: &str) -> &str {
+    queue.rsplit(':').next().unwrap_or(queue)
+}
+
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A body in quotes, short and in one line.
+pub(super) fn quoted(body: &str) -> String {
+    match body.char_indices().nth(LONGEST_BODY) {
+        Some((end, _)) => format!("{:?}..", &body[..end]),
+        None => format!("{body:?}"),
+    }
+}
+
+fn shown(content: &Content) -> String {
+    let body = quoted(content.body());
+    match content.group_id() {
+        Some(group) => format!("{body} in group {group}"),
+        None => body,
+    }
+}
