@@ -28,7 +28,7 @@ macro_rules! codes {
     ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:literal)?),+ $(,)?) => {
         impl $error {
             /// What [`code`](Self::code) may answer.
-            #[cfg(test)]
+            #[cfg(all(test, feature = "aws-protocol"))]
             pub(crate) const CODES: &[&str] = &[$($crate::error::codes!(@name $variant $($code)?)),+];
 
             /// The name SQS gives to this error.
