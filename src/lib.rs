@@ -21,6 +21,8 @@ mod queue;
 mod service;
 mod state;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 
 // The public interface is:

@@ -25,6 +25,7 @@ const STAIRS: &[&[&str]] = &[
     &["queue"],
     &["service"],
     &["aws"],
+    &["testing"],
 ];
 
 /// Documentation only; it may point anywhere.

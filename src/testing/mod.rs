@@ -1,0 +1,31 @@
+//! Finds the bug in a consumer: virtual time, seeded faults, and a check that tells the shortest story of a failure.
+//!
+//! [`check`](check()) runs a consumer against the real queue under an adversarial but legal schedule, in one thread
+//! and virtual time, and makes what fails short. [`FaultyQueue`] puts the same faults before any queue under a
+//! [`ManualClock`](crate::ManualClock), without a check.
+
+mod case;
+mod check;
+mod consumer;
+mod faults;
+mod faulty;
+mod ledger;
+mod quiet;
+mod schedule;
+mod shrink;
+mod source;
+mod story;
+mod wire;
+
+pub use proptest;
+pub use {
+    case::World,
+    check::{Check, CheckError, Failure, Passed, check},
+    consumer::{Consumer, Context, Wait},
+    faults::{Fault, FaultError, Faults},
+    faulty::FaultyQueue,
+    ledger::{Fate, FinalMessage, Property, Violation},
+    schedule::{Schedule, ScheduleError},
+    story::{Event, Story},
+    wire::CallError,
+};
