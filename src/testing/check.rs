@@ -405,6 +405,7 @@ impl<W: 'static> Check<W> {
         };
         let faults = self.faults.chance("", fifo[queue], mix(seed, 1))?;
         let steps = (4 + dice.below(MOST_STEPS - 4)) as usize;
+        let (faults, dice) = (Box::new(faults), Box::new(dice));
         Ok((plan, Script::Chance { faults, dice, steps }))
     }
 

@@ -129,6 +129,10 @@ impl Ledger {
         self.tracks.iter().map(|track| track.last.clone()).collect()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.tracks.len()
+    }
+
     /// Whether a message has not left the queue yet.
     pub(super) fn is_open(&self) -> bool {
         self.tracks.iter().any(|track| track.last.fate.is_none())

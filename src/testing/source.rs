@@ -31,7 +31,7 @@ impl Step {
 /// Decides which fault strikes at the current step, and remembers it.
 pub(super) enum Source {
     /// Faults are drawn.
-    Chance(Chance, Option<Fault>),
+    Chance(Box<Chance>, Option<Fault>),
     /// The fault of the step, until it has struck.
     Step(Option<Fault>),
     /// Nothing strikes: the case is being brought to its end.

@@ -49,7 +49,11 @@ pub(super) struct Outcome {
 
 /// Where the steps come from.
 pub(super) enum Script<'a> {
-    Chance { faults: Chance, dice: Chance, steps: usize },
+    Chance {
+        faults: Box<Chance>,
+        dice: Box<Chance>,
+        steps: usize,
+    },
     Steps(&'a [Step]),
 }
 
@@ -268,13 +272,13 @@ impl<W> Case<'_, W> {
             return Err(Violation::new(Property::NoneDisappears, "a message was refused"));
         }
         self.note_facts(Actor::Kit)?;
-        let known = self.ledger.last().len();
+        let known = self.ledger.len();
         self.tell_producer(fault, &message, known);
         if fault.is_some() {
             // A producer without an answer sends again, with the same deduplication id if there is one.
             if self.shared.wire.borrow_mut().send(message.clone(), None).is_ok() {
                 self.note_facts(Actor::Kit)?;
-                let all = self.ledger.last().len();
+                let all = self.ledger.len();
                 let told = if all > known { all } else { 0 };
                 self.tell_producer(None, &message, told);
             }

@@ -30,6 +30,7 @@ impl<W> Case<'_, W> {
             return self.fall_due();
         }
         let target = self.shared.clock.now().saturating_add(span);
+        self.let_the_busy_go_on()?;
         self.advance_to(target)
     }
 
@@ -43,9 +44,21 @@ impl<W> Case<'_, W> {
                     self.turn(at)?;
                 }
             }
+            self.let_the_busy_go_on()?;
         }
         self.shared.clock.advance_to(target.max(self.shared.clock.now()));
         self.fall_due()
+    }
+
+    /// Time passes only while everybody waits: whoever holds a message works on it, and deletes what it has done, at
+    /// the instant it could, unless a fault keeps it from doing so.
+    fn let_the_busy_go_on(&mut self) -> Held {
+        for at in 0..self.slots.len() {
+            while self.slots[at].is_busy() {
+                self.turn(at)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn next_wake(&self) -> Option<Timestamp> {

@@ -31,6 +31,11 @@ impl Slot {
         Some(self.paused.map_or(wake, |paused| paused.max(wake)))
     }
 
+    /// Whether it has something to do that takes no time. A pause is over only when a turn has seen its end.
+    pub(super) fn is_busy(&self) -> bool {
+        self.paused.is_none() && self.run.is_none() && !self.is_idle()
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.run.is_none() && self.waiting.is_empty() && self.done.is_empty()
     }
@@ -278,8 +283,8 @@ impl<W> Case<'_, W> {
             let fault = self.choose(&candidates);
             let result = self.shared.wire.borrow_mut().delete(&message, fault);
             self.tell(&self.slots[at].name, fault, || match &result {
-                Ok(()) => format!("deletes {}", self.names(&[message.clone()])),
-                Err(error) => format!("deletes {}: {error}", self.names(&[message.clone()])),
+                Ok(()) => format!("deletes {}", self.name(message.message_id())),
+                Err(error) => format!("deletes {}: {error}", self.name(message.message_id())),
             });
             if result.is_err() {
                 self.leave_group(at, &message);
