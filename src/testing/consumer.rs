@@ -207,6 +207,8 @@ pub(super) struct Shared {
     pub(super) wire: RefCell<Wire>,
     pub(super) source: RefCell<Source>,
     pub(super) log: RefCell<Log>,
+    /// The faults that struck calls of handlers.
+    pub(super) struck: RefCell<Vec<Fault>>,
     pub(super) clock: ManualClock,
 }
 
@@ -232,7 +234,7 @@ impl Pulse {
             return None;
         }
         let held = self.held.borrow();
-        held.iter().find(|it| *it.1 < now).map(|it| (*it.0, *it.1))
+        held.iter().find(|it| *it.1 <= now).map(|it| (*it.0, *it.1))
     }
 }
 
@@ -287,6 +289,7 @@ impl Context {
         Wait {
             until: self.now().saturating_add(span),
             context: self.clone(),
+            begun: false,
         }
     }
 
@@ -387,6 +390,7 @@ impl Context {
         told: impl FnOnce() -> String,
         result: &Result<T, CallError<E>>,
     ) {
+        self.shared.struck.borrow_mut().extend(fault);
         let recording = self.shared.log.borrow().recording;
         let what = match (recording, result) {
             (false, _) => String::new(),
@@ -411,13 +415,15 @@ impl fmt::Display for Name<'_> {
 pub struct Wait {
     until: Timestamp,
     context: Context,
+    begun: bool,
 }
 
 impl Future for Wait {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<()> {
-        if self.context.now() >= self.until {
+    fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<()> {
+        // Even a wait of no time lets go once, so that a handler that waits for ever can be stopped.
+        if std::mem::replace(&mut self.begun, true) && self.context.now() >= self.until {
             return Poll::Ready(());
         }
         let wake = &self.context.pulse.wake;

@@ -17,7 +17,10 @@ use {
 };
 
 /// After so many runs the shortest so far is taken.
-const MOST_RUNS: usize = 4_000;
+const MOST_RUNS: usize = 2_000;
+
+/// Pairs of steps are tried in schedules up to this length.
+const LONGEST_FOR_PAIRS: usize = 24;
 
 type Tree = Box<dyn ValueTree<Value = SendMessage>>;
 
@@ -43,10 +46,11 @@ pub(super) fn shrink<W>(setup: &Setup<W>, schedule: Schedule, trees: Vec<Tree>, 
     };
     loop {
         let before = shrinker.best.clone();
+        shrinker.be_strict();
         shrinker.remove_steps();
         shrinker.remove_faults();
+        shrinker.remove_pairs();
         shrinker.shorten_waits();
-        shrinker.be_strict();
         if shrinker.best == before {
             break;
         }
@@ -119,11 +123,39 @@ impl<W> Shrinker<'_, W> {
         }
     }
 
+    /// Does without sampling, and without the polls that found nothing because of it.
     fn be_strict(&mut self) {
-        if self.best.plan.shards > 1 {
-            let mut candidate = self.best.clone();
-            candidate.plan.shards = 1;
-            self.offer(candidate);
+        if self.best.plan.shards == 1 {
+            return;
+        }
+        let steps = Script::Steps(&self.best.steps);
+        let Ok(outcome) = case::run(self.setup, &self.best.plan, steps, false) else {
+            return;
+        };
+        let mut candidate = self.best.clone();
+        candidate.plan.shards = 1;
+        for steps in [self.best.steps.clone(), outcome.effective] {
+            candidate.steps = steps;
+            if self.offer(candidate.clone()) {
+                return;
+            }
+        }
+    }
+
+    /// Two steps that need each other can only go together.
+    fn remove_pairs(&mut self) {
+        let mut first = 0;
+        while first < self.best.steps.len() && self.best.steps.len() <= LONGEST_FOR_PAIRS {
+            let mut second = first + 1;
+            while second < self.best.steps.len() {
+                let mut candidate = self.best.clone();
+                candidate.steps.remove(second);
+                candidate.steps.remove(first);
+                if !self.offer(candidate) {
+                    second += 1;
+                }
+            }
+            first += 1;
         }
     }
 

@@ -41,6 +41,8 @@ pub type World<W> = Rc<RefCell<W>>;
 pub(super) struct Outcome {
     pub(super) violation: Option<Violation>,
     pub(super) steps: Vec<Step>,
+    /// The steps that did something.
+    pub(super) effective: Vec<Step>,
     pub(super) acts: usize,
     pub(super) event_count: usize,
     pub(super) events: Vec<Event>,
@@ -147,6 +149,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
             wire: RefCell::new(Wire::new(&queue, &clock)),
             source: RefCell::new(source),
             log: RefCell::new(Log::new(recording, begun)),
+            struck: RefCell::default(),
             clock,
         }),
         ledger: Ledger::new(queue.is_fifo(), config.max_receive_count),
@@ -160,16 +163,20 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         faults: BTreeMap::new(),
         refused: None,
     };
-    let mut steps = Vec::new();
-    let violation = case.play(script, &mut steps).err();
+    let (mut steps, mut effective) = (Vec::new(), Vec::new());
+    let violation = case.play(script, &mut steps, &mut effective).err();
     drop(dead_letter_queue);
     if let Some(error) = case.refused.take() {
         return Err(Unfit::Message(error));
+    }
+    for fault in case.shared.struck.take() {
+        *case.faults.entry(fault).or_default() += 1;
     }
     let mut log = case.shared.log.borrow_mut();
     Ok(Outcome {
         violation,
         steps,
+        effective,
         acts: case.acts,
         event_count: log.count,
         events: mem::take(&mut log.events),
@@ -178,7 +185,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
 }
 
 impl<W> Case<'_, W> {
-    fn play(&mut self, script: Script<'_>, played: &mut Vec<Step>) -> Held {
+    fn play(&mut self, script: Script<'_>, played: &mut Vec<Step>, effective: &mut Vec<Step>) -> Held {
         for at in 0..self.setup.consumers.len() {
             let consumer = self.make(at)?;
             self.slots.push(Slot {
@@ -206,7 +213,13 @@ impl<W> Case<'_, W> {
                 for step in steps {
                     *self.shared.source.borrow_mut() = Source::Step(step.fault());
                     played.push(*step);
-                    self.step(*step)?;
+                    let before = self.shared.log.borrow().count;
+                    let result = self.step(*step);
+                    let waited = matches!(step, Step::Advance { .. });
+                    if waited || self.shared.log.borrow().count > before {
+                        effective.push(*step);
+                    }
+                    result?;
                 }
             }
         }

@@ -91,10 +91,17 @@ impl<W> Case<'_, W> {
                     self.check_invariants()?;
                 }
             }
-            if busy {
+            // A sampled poll that found nothing may find something the next time.
+            let free = self.slots.iter().any(|slot| slot.is_idle() && slot.paused.is_none());
+            let sampled = self.plan.shards > 1 && self.queue.counts().approximate_number_of_messages > 0;
+            if busy || (free && sampled) {
                 continue;
             }
             let Some(next) = self.next_moment() else { break };
+            self.advance_to(next)?;
+        }
+        // Who sleeps wakes; one that does so for ever meets the limit of polls.
+        while let Some(next) = self.next_wake() {
             self.advance_to(next)?;
         }
         if let Some(slot) = self.slots.iter().find(|slot| slot.run.is_some()) {

@@ -23,7 +23,7 @@ use {
 };
 
 /// So often may the handlers of one case be polled before one of them counts as never finishing.
-const MOST_POLLS: usize = 2_000;
+const MOST_POLLS: usize = 1_000;
 
 impl Slot {
     pub(super) fn wake(&self) -> Option<Timestamp> {
