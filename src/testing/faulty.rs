@@ -142,7 +142,8 @@ impl FaultyQueue {
     /// let faults = Faults::none().with(Fault::DuplicateAfterDelete, 1.0);
     /// let mut jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
-    /// jobs.delete(&jobs.receive(1)?[0])?;
+    /// let messages = jobs.receive(1)?;
+    /// jobs.delete(&messages[0])?;
     /// assert_eq!(jobs.receive(1)?.len(), 1, "a server missed the delete");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -167,7 +168,8 @@ impl FaultyQueue {
     /// let mut jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
     /// jobs.send("resize dog.png")?;
-    /// let result = jobs.delete_batch(&jobs.receive(10)?)?;
+    /// let messages = jobs.receive(10)?;
+    /// let result = jobs.delete_batch(&messages)?;
     /// assert_eq!((result.successful.len(), result.failed.len()), (1, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
