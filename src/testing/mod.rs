@@ -1,5 +1,36 @@
-//! Tools for tests of what uses a queue, in virtual time and by property: feature `testing`, with `proptest` behind it.
+//! Tools for tests of what uses a queue, above all for finding the bug in a consumer: virtual time, seeded faults, and a
+//! check that tells the shortest story of a failure. Feature `testing`, with `proptest` behind it.
+//!
+//! [`check`](check()) runs a consumer against the real queue under an adversarial but legal schedule, in one thread
+//! and virtual time, and makes what fails short. [`FaultyQueue`] puts the same faults before any queue under a
+//! [`ManualClock`](crate::ManualClock), without a check. Besides there are [`assertions`] over
+//! facts, [`strategies`] of `proptest`, and the reference [`model`].
 
 pub mod assertions;
+mod case;
+mod check;
+mod consumer;
+mod faults;
+mod faulty;
+mod ledger;
 pub mod model;
+mod quiet;
+mod schedule;
+mod shrink;
+mod source;
+mod story;
 pub mod strategies;
+mod wire;
+
+pub use proptest;
+pub use {
+    case::World,
+    check::{Check, CheckError, Failure, Passed, check},
+    consumer::{Consumer, Context, Wait},
+    faults::{Fault, FaultError, Faults},
+    faulty::FaultyQueue,
+    ledger::{Fate, FinalMessage, Property, Violation},
+    schedule::{Schedule, ScheduleError},
+    story::{Event, Story},
+    wire::CallError,
+};

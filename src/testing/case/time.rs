@@ -1,0 +1,136 @@
+//! How time passes in a case, and how it comes to its end.
+
+use {
+    super::{Case, Held, Slot},
+    crate::{
+        clock::Clock,
+        state::MessagePhase,
+        testing::{
+            faults::Fault,
+            ledger::{Actor, Property, Violation},
+            wire::Arrived,
+        },
+        time::Timestamp,
+    },
+    std::{rc::Rc, time::Duration},
+};
+
+/// So many acts bring a case to its end before what is left is left to its retention.
+const MOST_LAST_ACTS: usize = 400;
+
+impl<W> Case<'_, W> {
+    pub(super) fn advance(&mut self, span: Duration) -> Held {
+        if self.choose(&[Fault::ClockJump]).is_some() {
+            self.tell(&Rc::from("clock"), Some(Fault::ClockJump), || "jumps".to_owned());
+            self.slots
+                .iter()
+                .filter_map(|slot| slot.run.as_ref())
+                .for_each(|run| run.pulse.excused.set(true));
+            self.shared.clock.advance(Fault::JUMP);
+            return self.fall_due();
+        }
+        let target = self.shared.clock.now().saturating_add(span);
+        self.let_the_busy_go_on()?;
+        self.advance_to(target)
+    }
+
+    /// Moves time to `target`; whoever sleeps until before then goes on in between.
+    pub(super) fn advance_to(&mut self, target: Timestamp) -> Held {
+        while let Some(next) = self.next_wake().filter(|next| *next <= target) {
+            self.shared.clock.advance_to(next.max(self.shared.clock.now()));
+            self.fall_due()?;
+            for at in 0..self.slots.len() {
+                if self.slots[at].wake().is_some_and(|wake| wake <= next) {
+                    self.turn(at)?;
+                }
+            }
+            self.let_the_busy_go_on()?;
+        }
+        self.shared.clock.advance_to(target.max(self.shared.clock.now()));
+        self.fall_due()
+    }
+
+    /// Time passes only while everybody waits: whoever holds a message works on it, and deletes what it has done, at
+    /// the instant it could, unless a fault keeps it from doing so.
+    fn let_the_busy_go_on(&mut self) -> Held {
+        for at in 0..self.slots.len() {
+            while self.slots[at].is_busy() {
+                self.turn(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Timestamp> {
+        let late = self.shared.wire.borrow().next_late();
+        self.slots.iter().filter_map(Slot::wake).chain(late).min()
+    }
+
+    pub(super) fn fall_due(&mut self) -> Held {
+        let arrived = self.shared.wire.borrow_mut().apply_late();
+        self.note_facts(Actor::Kit)?;
+        for late in arrived {
+            self.tell(&Rc::from("network"), None, || match late {
+                Arrived::Send => "delivers the late send".to_owned(),
+                Arrived::Delete(id) => format!("delivers the late delete of {}", self.name(id)),
+                Arrived::Visibility(id) => format!("delivers the late change of visibility of {}", self.name(id)),
+            });
+        }
+        Ok(())
+    }
+
+    /// Without further faults, lets everybody go on until no message is left.
+    pub(super) fn bring_to_an_end(&mut self) -> Held {
+        for _ in 0..MOST_LAST_ACTS {
+            let mut busy = false;
+            for at in 0..self.slots.len() {
+                let worth = !self.slots[at].is_idle() || self.queue.counts().approximate_number_of_messages > 0;
+                if worth && self.turn(at)? {
+                    self.acts += 1;
+                    busy = true;
+                    self.check_invariants()?;
+                }
+            }
+            // A sampled poll that found nothing may find something the next time.
+            let free = self.slots.iter().any(|slot| slot.is_idle() && slot.paused.is_none());
+            let sampled = self.plan.shards > 1 && self.queue.counts().approximate_number_of_messages > 0;
+            if busy || (free && sampled) {
+                continue;
+            }
+            let Some(next) = self.next_moment() else { break };
+            self.advance_to(next)?;
+        }
+        // Who sleeps wakes; one that does so for ever meets the limit of polls.
+        while let Some(next) = self.next_wake() {
+            self.advance_to(next)?;
+        }
+        if let Some(slot) = self.slots.iter().find(|slot| slot.run.is_some()) {
+            let messages = slot.run.iter().flat_map(|run| run.messages.clone()).collect::<Vec<_>>();
+            let sentence = format!("{} never finished {}", slot.name, self.names(&messages));
+            return Err(Violation::new(Property::EveryHandlerFinishes, sentence));
+        }
+        let expires = self.queue.snapshot().messages.iter().map(|it| it.expires_at).max();
+        if let Some(expires) = expires.filter(|_| self.ledger.is_open()) {
+            self.advance_to(expires)?;
+            let _ = self.queue.counts();
+            self.note_facts(Actor::Kit)?;
+        }
+        self.check_invariants()
+    }
+
+    /// The next time at which something can happen by itself.
+    pub(super) fn next_moment(&self) -> Option<Timestamp> {
+        let now = self.shared.clock.now();
+        let paused = self.slots.iter().filter_map(|slot| slot.paused);
+        let snapshot = self.queue.snapshot();
+        let hidden = snapshot.messages.iter().filter_map(|message| match message.phase {
+            MessagePhase::InFlight { until } | MessagePhase::Delayed { until } => Some(until),
+            MessagePhase::Visible => None,
+        });
+        hidden
+            .chain(paused)
+            .chain(self.next_wake())
+            .filter(|it| *it > now)
+            .min()
+    }
+}

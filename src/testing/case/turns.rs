@@ -1,0 +1,359 @@
+//! What a consumer does when it is its turn: receive, begin its work, go on with it, delete; or die on the way.
+
+use {
+    super::{Case, Held, Run, Slot},
+    crate::{
+        clock::Clock,
+        queue::Message,
+        testing::{
+            consumer::{Consumer, Context, Pulse},
+            faults::Fault,
+            ledger::{Actor, Property, Violation},
+            quiet::quietly,
+            wire::Wire,
+        },
+        time::Timestamp,
+    },
+    std::{
+        mem,
+        rc::Rc,
+        task::{self, Poll, Waker},
+        time::Duration,
+    },
+};
+
+/// So often may the handlers of one case be polled before one of them counts as never finishing.
+const MOST_POLLS: usize = 1_000;
+
+impl Slot {
+    pub(super) fn wake(&self) -> Option<Timestamp> {
+        let wake = self.run.as_ref()?.pulse.wake.get()?;
+        Some(self.paused.map_or(wake, |paused| paused.max(wake)))
+    }
+
+    /// Whether it has something to do that takes no time. A pause is over only when a turn has seen its end.
+    pub(super) fn is_busy(&self) -> bool {
+        self.paused.is_none() && self.run.is_none() && !self.is_idle()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.run.is_none() && self.waiting.is_empty() && self.done.is_empty()
+    }
+
+    /// Until when the last of its messages is hidden, as it knows.
+    pub(super) fn held_until(&self) -> Option<Timestamp> {
+        let received = self.waiting.iter().chain(&self.done).map(Message::invisible_until);
+        let working = self
+            .run
+            .iter()
+            .flat_map(|run| run.pulse.held.borrow().clone().into_values());
+        received.chain(working).max()
+    }
+}
+
+impl<W> Case<'_, W> {
+    pub(super) fn make(&self, at: usize) -> Held<Consumer> {
+        let factory = &self.setup.consumers[at];
+        quietly(|| (factory.make)(&self.world)).map_err(|panic| {
+            let sentence = format!("the factory of {} panicked: {panic}", factory.name);
+            Violation::new(Property::NoConsumerPanics, sentence)
+        })
+    }
+
+    /// The next act of a consumer; whether there was anything to do.
+    pub(super) fn turn(&mut self, at: usize) -> Held<bool> {
+        let now = self.shared.clock.now();
+        let slot = &mut self.slots[at];
+        if slot.paused.is_some_and(|until| now < until) {
+            return Ok(false);
+        }
+        slot.paused = None;
+        if let Some(run) = &slot.run {
+            if run.pulse.wake.get().is_some_and(|wake| now < wake) {
+                return Ok(false);
+            }
+            return self.resume(at).map(|()| true);
+        }
+        if !slot.done.is_empty() {
+            return self.acknowledge(at).map(|()| true);
+        }
+        if !slot.waiting.is_empty() {
+            return self.begin(at).map(|()| true);
+        }
+        self.receive(at)
+    }
+
+    pub(super) fn receive(&mut self, at: usize) -> Held<bool> {
+        let fault = self.choose(Wire::RECEIVE);
+        let Consumer {
+            max_messages,
+            visibility_timeout,
+            ..
+        } = self.slots[at].consumer;
+        let (result, struck) = self
+            .shared
+            .wire
+            .borrow_mut()
+            .receive(max_messages, visibility_timeout, fault);
+        self.count_struck(fault, struck);
+        self.note_facts(Actor::Kit)?;
+        let empty = matches!(&result, Ok(messages) if messages.is_empty());
+        if !empty || struck.is_some() {
+            self.tell(&self.slots[at].name, struck, || match &result {
+                Ok(messages) if messages.is_empty() => "receives nothing".to_owned(),
+                Ok(messages) => format!("receives {}", self.names(messages)),
+                Err(error) => format!("receives: {}", error.to_string().lines().next().unwrap_or_default()),
+            });
+        }
+        self.slots[at].waiting = result.unwrap_or_default().into();
+        self.slots[at].ready = self.shared.clock.now();
+        self.slots[at].copied = matches!(struck, Some(Fault::DuplicateInFlight | Fault::DuplicateAfterDelete));
+        Ok(!empty)
+    }
+
+    pub(super) fn begin(&mut self, at: usize) -> Held {
+        if self.crash_or_pause(at, Fault::CrashBeforeWork)? {
+            return Ok(());
+        }
+        let now = self.shared.clock.now();
+        let slot = &mut self.slots[at];
+        let count = if slot.consumer.batch { slot.waiting.len() } else { 1 };
+        let messages: Vec<Message> = slot.waiting.drain(..count).collect();
+        let pulse = Rc::new(Pulse::default());
+        for message in &messages {
+            let until = message.invisible_until();
+            pulse.held.borrow_mut().insert(message.message_id(), until);
+        }
+        // Whom the kit kept waiting has less time left than it was given.
+        pulse.excused.set(slot.copied || now > slot.ready);
+        let excused = pulse.excused.get();
+        if !slot.consumer.batch {
+            self.let_go_of_the_excused();
+            self.ledger.begins(at, messages[0].message_id(), excused)?;
+        }
+        let slot = &mut self.slots[at];
+        let context = Context {
+            shared: Rc::clone(&self.shared),
+            pulse: Rc::clone(&pulse),
+            name: Rc::clone(&slot.name),
+        };
+        let handed = messages.clone();
+        let started = quietly(|| (slot.consumer.start)(handed, context));
+        match started {
+            Ok(work) => {
+                let told = false;
+                slot.run = Some(Run {
+                    work,
+                    messages,
+                    pulse,
+                    told,
+                });
+                self.poll(at)
+            }
+            Err(panic) => self.panicked(at, &messages, &panic),
+        }
+    }
+
+    pub(super) fn resume(&mut self, at: usize) -> Held {
+        if self.crash_or_pause(at, Fault::CrashBeforeDelete)? {
+            return Ok(());
+        }
+        self.poll(at)
+    }
+
+    /// Lets a handler go on until it waits or returns.
+    pub(super) fn poll(&mut self, at: usize) -> Held {
+        let mut context = task::Context::from_waker(Waker::noop());
+        loop {
+            self.polls += 1;
+            let Some(mut run) = self.slots[at].run.take() else {
+                return Ok(());
+            };
+            if self.polls > MOST_POLLS {
+                let sentence = format!("{} never finished {}", self.slots[at].name, self.names(&run.messages));
+                return Err(Violation::new(Property::EveryHandlerFinishes, sentence));
+            }
+            run.pulse.wake.set(None);
+            let polled = quietly(|| run.work.as_mut().poll(&mut context));
+            let actor = if self.slots[at].consumer.acknowledged {
+                Actor::Acknowledged
+            } else {
+                Actor::Deleting
+            };
+            let polled = match polled {
+                Ok(polled) => polled,
+                Err(panic) => return self.panicked(at, &run.messages, &panic),
+            };
+            if let (Poll::Pending, false) = (&polled, run.told) {
+                run.told = true;
+                self.tell(&self.slots[at].name, None, || {
+                    format!("begins {}", self.names(&run.messages))
+                });
+            }
+            if run.pulse.blameless.get() {
+                run.messages
+                    .iter()
+                    .for_each(|message| self.ledger.forgive(message.message_id()));
+            }
+            self.check_held(at, &run)?;
+            match polled {
+                Poll::Ready(answers) => {
+                    self.tell_answers(at, &run, &answers);
+                    self.note_facts(actor)?;
+                    return self.finish(at, &run, answers);
+                }
+                Poll::Pending => {
+                    self.note_facts(actor)?;
+                    let again = run.pulse.wake.get().is_some_and(|wake| wake <= self.shared.clock.now());
+                    self.slots[at].run = Some(run);
+                    if !again {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_held(&self, at: usize, run: &Run) -> Held {
+        if !self.setup.holds {
+            return Ok(());
+        }
+        let Some((message, until)) = run.pulse.lost(self.shared.clock.now()) else {
+            return Ok(());
+        };
+        let ago = self.shared.clock.now().saturating_duration_since(until).as_secs_f64();
+        let (who, name) = (&self.slots[at].name, self.shared.log.borrow().name(message));
+        let sentence = format!("{who} was still at work on {name}, which others could receive since {ago} s");
+        self.tell(who, None, || format!("is at work on {name}"));
+        Err(Violation::new(Property::HoldsWhatItWorksOn, sentence))
+    }
+
+    pub(super) fn tell_answers(&self, at: usize, run: &Run, answers: &[Result<(), String>]) {
+        self.tell(&self.slots[at].name, None, || {
+            let verb = if run.told { "ends" } else { "works on" };
+            let each = run.messages.iter().zip(0..).map(|(message, at)| {
+                let name = self.shared.log.borrow().name(message.message_id());
+                match answers.get::<usize>(at) {
+                    Some(Ok(())) => format!("{name}: ok"),
+                    Some(Err(error)) => format!("{name}: failed ({error})"),
+                    None => format!("{name}: no answer"),
+                }
+            });
+            format!("{verb} {}", each.collect::<Vec<_>>().join(", "))
+        });
+    }
+
+    pub(super) fn finish(&mut self, at: usize, run: &Run, answers: Vec<Result<(), String>>) -> Held {
+        self.slots[at].ready = self.shared.clock.now();
+        let mut answers = answers.into_iter();
+        for message in &run.messages {
+            let id = message.message_id();
+            self.ledger.ends(at, id);
+            let ok = matches!(answers.next(), Some(Ok(())));
+            if ok {
+                self.ledger.finished(id)?;
+                if self.slots[at].consumer.acknowledged {
+                    self.slots[at].done.push(message.clone());
+                }
+            } else {
+                self.leave_group(at, message);
+            }
+        }
+        Ok(())
+    }
+
+    /// FIFO: what follows a failure in its group is left to come back after it.
+    pub(super) fn leave_group(&mut self, at: usize, failed: &Message) {
+        if self.queue.is_fifo() {
+            let same = |message: &Message| message.message_group_id() == failed.message_group_id();
+            self.slots[at].waiting.retain(|message| !same(message));
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, at: usize) -> Held {
+        if self.crash_or_pause(at, Fault::CrashBeforeDelete)? {
+            return Ok(());
+        }
+        let candidates = match self.slots[at].consumer.batch {
+            true => [Wire::DELETE, &[Fault::BatchEntryFails]].concat(),
+            false => Wire::DELETE.to_vec(),
+        };
+        self.slots[at].ready = self.shared.clock.now();
+        for message in mem::take(&mut self.slots[at].done) {
+            let fault = self.choose(&candidates);
+            let result = self.shared.wire.borrow_mut().delete(&message, fault);
+            self.tell(&self.slots[at].name, fault, || match &result {
+                Ok(()) => format!("deletes {}", self.name(message.message_id())),
+                Err(error) => format!("deletes {}: {error}", self.name(message.message_id())),
+            });
+            if result.is_err() {
+                self.leave_group(at, &message);
+            }
+            self.note_facts(Actor::Kit)?;
+        }
+        if self.choose(&[Fault::CrashAfterDelete]).is_some() {
+            self.crash(at, Fault::CrashAfterDelete)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the consumer dies or stands still instead of what it was about to do.
+    pub(super) fn crash_or_pause(&mut self, at: usize, crash: Fault) -> Held<bool> {
+        match self.choose(&[crash, Fault::PausePastVisibility]) {
+            None => Ok(false),
+            Some(Fault::PausePastVisibility) => {
+                let held_until = self.slots[at].held_until();
+                let Some(until) = held_until.filter(|until| *until > self.shared.clock.now()) else {
+                    self.shared.source.borrow_mut().missed();
+                    self.uncount(Fault::PausePastVisibility);
+                    return Ok(false);
+                };
+                let slot = &mut self.slots[at];
+                slot.paused = Some(until.saturating_add(Duration::from_secs(1)));
+                if let Some(run) = &slot.run {
+                    run.pulse.excused.set(true);
+                }
+                let fault = Some(Fault::PausePastVisibility);
+                self.tell(&self.slots[at].name, fault, || "stands still".to_owned());
+                Ok(true)
+            }
+            Some(_) => self.crash(at, crash).map(|()| true),
+        }
+    }
+
+    pub(super) fn crash(&mut self, at: usize, fault: Fault) -> Held {
+        self.tell(&self.slots[at].name, Some(fault), || {
+            "dies, and starts afresh".to_owned()
+        });
+        let slot = &mut self.slots[at];
+        let run = slot.run.take();
+        slot.waiting.clear();
+        slot.done.clear();
+        slot.paused = None;
+        for message in run.iter().flat_map(|run| &run.messages) {
+            self.ledger.ends(at, message.message_id());
+        }
+        // Dropping the work runs the handler's own code.
+        if let Err(panic) = quietly(|| drop(run)) {
+            return self.panicked(at, &[], &panic);
+        }
+        self.slots[at].consumer = self.make(at)?;
+        Ok(())
+    }
+
+    pub(super) fn panicked(&self, at: usize, messages: &[Message], panic: &str) -> Held {
+        let (who, names) = (&self.slots[at].name, self.names(messages));
+        self.tell(who, None, || format!("works on {names}: panics"));
+        let sentence = format!("{who} panicked on {names}: {panic}");
+        Err(Violation::new(Property::NoConsumerPanics, sentence))
+    }
+
+    pub(super) fn let_go_of_the_excused(&mut self) {
+        for (at, slot) in self.slots.iter().enumerate() {
+            let excused = slot.run.iter().filter(|run| run.pulse.excused.get());
+            for message in excused.flat_map(|run| &run.messages) {
+                self.ledger.ends(at, message.message_id());
+            }
+        }
+    }
+}

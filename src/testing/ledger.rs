@@ -1,0 +1,329 @@
+//! What must hold whatever the consumer does: the life of every message, followed by the queue's facts.
+
+use {
+    crate::{
+        message::MessageId,
+        state::{Entry, Fact},
+    },
+    std::{
+        collections::{HashMap, HashSet},
+        fmt,
+        sync::Arc,
+    },
+};
+
+/// Something that must hold, built into a check or named by the user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Property {
+    /// A message is deleted only if a consumer has finished it.
+    DeletedByWhoFinished,
+    /// No message disappears without having been deleted, dead-lettered or expired.
+    NoneDisappears,
+    /// A message is dead-lettered after exactly its allowed receives.
+    DeadLetteredAfterAllowedReceives,
+    /// FIFO: no two handlers work on a group at once.
+    OneHandlerPerGroup,
+    /// FIFO: no message is worked on before its predecessor in the group is settled or was finished.
+    PredecessorsFirst,
+    /// What the kit acknowledges is not deleted before its handler returned.
+    NoDeleteBeforeReturn,
+    /// No handler works on a message that it no longer holds, without noticing.
+    HoldsWhatItWorksOn,
+    /// Every handler finishes.
+    EveryHandlerFinishes,
+    /// No handler, and no factory of consumers, panics.
+    NoConsumerPanics,
+    /// The user's invariant of this name.
+    Invariant(String),
+}
+
+/// A property that did not hold, and how.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// The property.
+    pub property: Property,
+    /// In a sentence.
+    pub sentence: String,
+}
+
+impl Violation {
+    pub(super) fn new(property: Property, sentence: impl Into<String>) -> Self {
+        let sentence = sentence.into();
+        Self { property, sentence }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+/// How a message left its queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// A consumer deleted it.
+    Deleted,
+    /// It was received as often as allowed, and is in the dead-letter queue.
+    DeadLettered,
+    /// Its retention ended.
+    Expired,
+}
+
+/// A message at the end of a case.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct FinalMessage {
+    /// Its body.
+    pub body: Arc<str>,
+    /// Its group.
+    pub message_group_id: Option<Arc<str>>,
+    /// How often it was received.
+    pub received: u32,
+    /// How it left its queue; `None` if nothing tells.
+    pub fate: Option<Fate>,
+}
+
+/// On whose behalf something happens in the queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Actor {
+    /// A handler at work, whose messages the kit deletes.
+    Acknowledged,
+    /// A handler that deletes by itself.
+    Deleting,
+    /// The kit, or time.
+    Kit,
+}
+
+#[derive(Debug)]
+struct Track {
+    message_id: MessageId,
+    last: FinalMessage,
+    /// A handler answered `Ok` for it, or a fault makes that impossible to know.
+    finished: bool,
+}
+
+/// The life of every message of a case.
+#[derive(Default, Debug)]
+pub(super) struct Ledger {
+    tracks: Vec<Track>,
+    places: HashMap<MessageId, usize>,
+    working: HashMap<Arc<str>, HashSet<usize>>,
+    fifo: bool,
+    max_receive_count: Option<u32>,
+}
+
+impl Ledger {
+    pub(super) fn new(fifo: bool, max_receive_count: Option<u32>) -> Self {
+        Self {
+            fifo,
+            max_receive_count,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn last(&self) -> Vec<FinalMessage> {
+        self.tracks.iter().map(|track| track.last.clone()).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tracks.len()
+    }
+
+    /// Whether a message has not left the queue yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.tracks.iter().any(|track| track.last.fate.is_none())
+    }
+
+    fn track(&mut self, message: MessageId) -> Option<&mut Track> {
+        let place = *self.places.get(&message)?;
+        self.tracks.get_mut(place)
+    }
+
+    fn name(&self, message: MessageId) -> String {
+        self.places
+            .get(&message)
+            .map_or_else(|| "a message".to_owned(), |place| format!("m{}", place + 1))
+    }
+
+    /// Takes note of a fact, caused by `actor`.
+    pub(super) fn fact(&mut self, entry: &Entry, actor: Actor) -> Result<(), Violation> {
+        match &entry.fact {
+            Fact::Sent {
+                message_id, content, ..
+            } => {
+                self.places.insert(*message_id, self.tracks.len());
+                self.tracks.push(Track {
+                    message_id: *message_id,
+                    last: FinalMessage {
+                        body: Arc::clone(content.body()),
+                        message_group_id: content.group_id().cloned(),
+                        received: 0,
+                        fate: None,
+                    },
+                    finished: false,
+                });
+            }
+            Fact::Received { message_id, .. } => {
+                if let Some(track) = self.track(*message_id) {
+                    track.last.received += 1;
+                }
+            }
+            Fact::Deleted { message_id } => {
+                if let Some(track) = self.track(*message_id) {
+                    track.last.fate = Some(Fate::Deleted);
+                }
+                if actor == Actor::Acknowledged {
+                    let sentence = format!("{} was deleted before its handler returned", self.name(*message_id));
+                    return Err(Violation::new(Property::NoDeleteBeforeReturn, sentence));
+                }
+            }
+            Fact::Expired { message_id } => {
+                if let Some(track) = self.track(*message_id) {
+                    track.last.fate = Some(Fate::Expired);
+                }
+            }
+            Fact::DeadLettered { message_id } => return self.dead_lettered(*message_id),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn dead_lettered(&mut self, message: MessageId) -> Result<(), Violation> {
+        let allowed = self.max_receive_count;
+        let Some(track) = self.track(message) else {
+            return Ok(());
+        };
+        track.last.fate = Some(Fate::DeadLettered);
+        let received = track.last.received;
+        if Some(received) == allowed {
+            return Ok(());
+        }
+        let allowed = allowed.map_or_else(|| "none".to_owned(), |it| it.to_string());
+        let sentence = format!(
+            "{} was dead-lettered after {received} receives, where {allowed} are allowed",
+            self.name(message)
+        );
+        Err(Violation::new(Property::DeadLetteredAfterAllowedReceives, sentence))
+    }
+
+    /// A handler begins to work on a message of a group; `excused` if it was held up until others could have it.
+    pub(super) fn begins(&mut self, consumer: usize, message: MessageId, excused: bool) -> Result<(), Violation> {
+        let Some(group) = self.group_of(message) else {
+            return Ok(());
+        };
+        self.predecessors_first(message)?;
+        let working = self.working.entry(Arc::clone(&group)).or_default();
+        if excused {
+            return Ok(());
+        }
+        working.insert(consumer);
+        if working.len() > 1 {
+            let sentence = format!("two handlers worked on group {group} at once");
+            return Err(Violation::new(Property::OneHandlerPerGroup, sentence));
+        }
+        Ok(())
+    }
+
+    /// A handler no longer works on a message: it returned, or died, or a fault keeps it from holding the message.
+    pub(super) fn ends(&mut self, consumer: usize, message: MessageId) {
+        if let Some(group) = self.group_of(message) {
+            if let Some(working) = self.working.get_mut(&group) {
+                working.remove(&consumer);
+            }
+        }
+    }
+
+    /// A handler answered `Ok`.
+    pub(super) fn finished(&mut self, message: MessageId) -> Result<(), Violation> {
+        self.predecessors_first(message)?;
+        self.forgive(message);
+        Ok(())
+    }
+
+    /// Whether a consumer finished a message cannot be told any more.
+    pub(super) fn forgive(&mut self, message: MessageId) {
+        if let Some(track) = self.track(message) {
+            track.finished = true;
+        }
+    }
+
+    fn group_of(&self, message: MessageId) -> Option<Arc<str>> {
+        let track = self.tracks.get(*self.places.get(&message)?)?;
+        track.last.message_group_id.clone().filter(|_| self.fifo)
+    }
+
+    fn predecessors_first(&self, message: MessageId) -> Result<(), Violation> {
+        let (Some(group), Some(place)) = (self.group_of(message), self.places.get(&message)) else {
+            return Ok(());
+        };
+        let open = |track: &&Track| {
+            let same = track.last.message_group_id.as_ref() == Some(&group);
+            same && !track.finished && track.last.fate.is_none()
+        };
+        let Some(before) = self.tracks[..*place].iter().find(open) else {
+            return Ok(());
+        };
+        let (before, name) = (self.name(before.message_id), self.name(message));
+        let sentence = format!("{name} was worked on before {before}, its predecessor in group {group}, was settled");
+        Err(Violation::new(Property::PredecessorsFirst, sentence))
+    }
+
+    /// Every message has to have an end that somebody answers for.
+    pub(super) fn close(&self) -> Result<(), Violation> {
+        for (place, track) in self.tracks.iter().enumerate() {
+            let name = format!("m{}", place + 1);
+            match track.last.fate {
+                None => {
+                    let sentence = format!("{name} disappeared: not deleted, not dead-lettered, not expired");
+                    return Err(Violation::new(Property::NoneDisappears, sentence));
+                }
+                Some(Fate::Deleted) if !track.finished => {
+                    let sentence = format!("{name} was deleted, but no consumer ever finished it");
+                    return Err(Violation::new(Property::DeletedByWhoFinished, sentence));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        queue::{FactChannel, Queue},
+    };
+    use std::time::Duration;
+
+    /// The facts of a message that is received `receives` times and then dead-lettered.
+    fn dead_letter(receives: u32) -> Vec<Entry> {
+        let (listener, facts) = FactChannel::unbounded();
+        let clock = ManualClock::default();
+        let failed = Queue::standard("failed").clock(&clock).build().unwrap();
+        let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, receives);
+        let jobs = jobs.listener(listener).build().unwrap();
+        jobs.send("poison").unwrap();
+        for _ in 0..=receives {
+            jobs.receive().visibility_timeout(Duration::ZERO).blocking().unwrap();
+        }
+        facts.try_iter().map(|(_, entry)| entry).collect()
+    }
+
+    #[test]
+    fn a_dead_letter_after_too_few_or_too_many_receives_is_noticed() {
+        for (receives, allowed, holds) in [(2, 2, true), (1, 2, false), (3, 2, false)] {
+            let mut ledger = Ledger::new(false, Some(allowed));
+            let facts = dead_letter(receives);
+            let result: Result<Vec<()>, _> = facts.iter().map(|entry| ledger.fact(entry, Actor::Kit)).collect();
+            assert_eq!(result.is_ok(), holds, "{receives} of {allowed}");
+            let property = result.err().map(|violation| violation.property);
+            assert!(holds || property == Some(Property::DeadLetteredAfterAllowedReceives));
+        }
+    }
+}

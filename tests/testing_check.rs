@@ -1,0 +1,12 @@
+//! The check passes a correct consumer, notices each property that a wrong one breaks, and tells it in short.
+
+#[path = "testing_check/bad_input.rs"]
+mod bad_input;
+#[path = "testing_check/consumers.rs"]
+mod consumers;
+#[path = "testing_check/faults.rs"]
+mod faults;
+#[path = "testing_check/properties.rs"]
+mod properties;
+#[path = "testing_check/replay.rs"]
+mod replay;
