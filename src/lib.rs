@@ -1,6 +1,7 @@
 //! [architecture]: guide::architecture
 //! [differences]: guide::differences
 //! [changelog]: guide::changelog
+#![cfg_attr(feature = "testing", doc = "[consumers]: guide::consumers")]
 #![cfg_attr(feature = "aws-protocol", doc = "[door]: guide::sqs_door")]
 //! [`Queue`]: Queue
 //! [`Service`]: Service

@@ -7,12 +7,20 @@
     feature = "aws-protocol",
     doc = "* [`sqs_door`]: the HTTP API of SQS, in process and over loopback, and where it differs."
 )]
+#![cfg_attr(
+    feature = "testing",
+    doc = "* [`consumers`]: how to let the testing kit find the bug in a consumer, and how to read its story."
+)]
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
 
 #[doc = include_str!("differences.md")]
 pub mod differences {}
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("consumers.md")]
+pub mod consumers {}
 
 #[cfg(feature = "aws-protocol")]
 #[doc = include_str!("sqs_door.md")]
