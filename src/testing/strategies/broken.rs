@@ -171,15 +171,7 @@ fn with_attribute(
 
 fn eleven_attributes() -> BoxedStrategy<MessageAttributes> {
     let pairs = collection::btree_map("[a-z]{4}", message_attribute_value(), 11);
-    pairs
-        .prop_map(|pairs| {
-            let mut attributes = MessageAttributes::new();
-            for (name, value) in pairs {
-                attributes.insert(name, value);
-            }
-            attributes
-        })
-        .boxed()
+    pairs.prop_map(MessageAttributes::from_iter).boxed()
 }
 
 fn broken_names() -> BoxedStrategy<String> {

@@ -125,15 +125,7 @@ pub fn message_attributes() -> BoxedStrategy<MessageAttributes> {
     let few = collection::vec((message_attribute_name(), message_attribute_value()), 0..=3);
     let many = collection::vec((message_attribute_name(), message_attribute_value()), 10);
     let pairs = prop_oneof![6 => few, 1 => many];
-    pairs
-        .prop_map(|pairs| {
-            let mut attributes = MessageAttributes::new();
-            for (name, value) in pairs {
-                attributes.insert(name, value);
-            }
-            attributes
-        })
-        .boxed()
+    pairs.prop_map(MessageAttributes::from_iter).boxed()
 }
 
 /// The alphabet of F1, whole.
