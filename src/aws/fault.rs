@@ -21,6 +21,12 @@ const fn code(shape: &'static str, query: &'static str, status: u16) -> Code {
     Code { shape, query, status }
 }
 
+const UNSUPPORTED_OPERATION: Code = code(
+    "UnsupportedOperation",
+    "AWS.SimpleQueueService.UnsupportedOperation",
+    400,
+);
+
 /// Every error of the model, and what SQS answers beyond it.
 pub(super) const CATALOGUE: &[Code] = &[
     code(
@@ -66,11 +72,7 @@ pub(super) const CATALOGUE: &[Code] = &[
         "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
         400,
     ),
-    code(
-        "UnsupportedOperation",
-        "AWS.SimpleQueueService.UnsupportedOperation",
-        400,
-    ),
+    UNSUPPORTED_OPERATION,
     code("InvalidParameterValueException", "InvalidParameterValue", 400),
     code("MissingRequiredParameterException", "MissingParameter", 400),
     code("InvalidAction", "InvalidAction", 400),
@@ -86,15 +88,7 @@ impl Code {
     fn named(name: &str) -> &'static Self {
         let of_the_queue = |code: &&Self| code.query == name || code.shape == name;
         let found = CATALOGUE.iter().find(of_the_queue);
-        found.unwrap_or(
-            const {
-                &code(
-                    "UnsupportedOperation",
-                    "AWS.SimpleQueueService.UnsupportedOperation",
-                    400,
-                )
-            },
-        )
+        found.unwrap_or(&UNSUPPORTED_OPERATION)
     }
 
     /// The namespace of the shape: errors outside the model are those of the framework beneath the service (W2).
