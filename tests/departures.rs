@@ -81,16 +81,22 @@ impl FactListener for Remover {
     }
 }
 
+/// A queue whose next receive would send its poison away, and who can remove the target meanwhile.
+fn poisoned(dead: QueueBuilder, jobs: QueueBuilder) -> (Remover, Queue) {
+    let dead = dead.build().unwrap();
+    let remover = Remover(dead.clone(), Arc::default());
+    let jobs = jobs.dead_letter(&dead, 1).listener(remover.clone()).build().unwrap();
+    jobs.send(in_group("g", "poison")).unwrap();
+    fail(&jobs, 1);
+    (remover, jobs)
+}
+
 #[test]
 fn a_message_whose_target_is_deleted_while_it_is_on_its_way_stays() {
     // L9 L17: the facts of a receive are handed on before its dead letters leave
     let clock = ManualClock::default();
     for (dead, jobs) in each_type(&clock) {
-        let dead = dead.build().unwrap();
-        let remover = Remover(dead.clone(), Arc::default());
-        let jobs = jobs.dead_letter(&dead, 1).listener(remover.clone()).build().unwrap();
-        jobs.send(in_group("g", "poison")).unwrap();
-        fail(&jobs, 1);
+        let (remover, jobs) = poisoned(dead, jobs);
         jobs.send(in_group("g", "next")).unwrap();
         remover.1.store(true, Ordering::Relaxed);
         assert_eq!(bodies(&receive(&jobs, 1)), ["next"]);
@@ -108,11 +114,7 @@ fn a_message_that_stayed_wakes_a_long_poll_when_it_is_given_back() {
     // L9 D11
     let clock = ManualClock::default();
     for (dead, jobs) in each_type(&clock) {
-        let dead = dead.build().unwrap();
-        let remover = Remover(dead.clone(), Arc::default());
-        let jobs = jobs.dead_letter(&dead, 1).listener(remover.clone()).build().unwrap();
-        jobs.send(in_group("g", "poison")).unwrap();
-        fail(&jobs, 1);
+        let (remover, jobs) = poisoned(dead, jobs);
         jobs.send(in_group("h", "next")).unwrap();
         remover.1.store(true, Ordering::Relaxed);
         assert_eq!(bodies(&receive(&jobs, 1)), ["next"]);
