@@ -295,7 +295,7 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
 impl<R: Borrow<Request>> Look<'_, R> {
     fn receive(&self, core: &mut Core, now: Timestamp) -> Result<Vec<Message>, ReceiveError> {
         let chance = core.chance.next_u64();
-        let redrive = core.route.as_ref().is_some_and(|route| route.target().is_some());
+        let redrive = core.has_dead_letter_target();
         let Core { state, effects, .. } = core;
         let asked = self.request.borrow();
         let request = ReceiveRequest {
