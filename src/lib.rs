@@ -25,6 +25,8 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+#[cfg(feature = "worker")]
+pub mod worker;
 
 // The public interface is:
 pub use attributes::{

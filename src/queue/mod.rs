@@ -248,6 +248,12 @@ impl Queue {
         &self.inner.url
     }
 
+    /// The clock that the queue runs on.
+    #[cfg(feature = "worker")]
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.clock)
+    }
+
     /// Whether it is a FIFO queue.
     ///
     /// # Examples

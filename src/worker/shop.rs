@@ -1,0 +1,289 @@
+//! A runner at work: what its hands have in common, and the life of a hand.
+
+use {
+    super::{
+        desk::{Ask, Desk, Next, Outcome, Task},
+        event::RunnerEvent,
+        failure::{Backoff, FailurePolicy},
+        handler::Handler,
+        job::Job,
+        message_queue::{ErrorKind, MessageQueue, MessageQueueError, Poll},
+        received::ReceivedMessage,
+        report::RunnerReport,
+        runner::RunnerError,
+    },
+    crate::{
+        clock::{Clock, Until},
+        sync::{Mutex, contain},
+        time::Timestamp,
+    },
+    std::{
+        future::{Future, poll_fn},
+        pin::{Pin, pin},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, AtomicU32, Ordering},
+        },
+        task::{self, Waker},
+        time::Duration,
+    },
+};
+
+/// After a receive that failed, the queue is asked again after such a time.
+const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
+
+pub(super) type OnEvent = Arc<dyn Fn(&RunnerEvent) + Send + Sync>;
+
+/// How a runner works, checked.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) visibility_timeout: Duration,
+    pub(super) heartbeat: bool,
+    pub(super) handler_timeout: Option<Duration>,
+    pub(super) policy: FailurePolicy,
+    pub(super) seed: u64,
+    pub(super) fifo: bool,
+    /// How long handlers may go on after a stop.
+    pub(super) grace: Duration,
+    pub(super) on_event: Option<OnEvent>,
+}
+
+impl Plan {
+    /// How long after its receive, or its last renewal, a message is looked after.
+    pub(super) fn beat(&self) -> Duration {
+        if self.heartbeat {
+            self.visibility_timeout / 3
+        } else {
+            self.visibility_timeout
+        }
+    }
+}
+
+/// What is known of a runner from outside, whatever its queue and its handler.
+pub(super) struct Control {
+    pub(super) desk: Mutex<Desk>,
+    pub(super) clock: Arc<dyn Clock>,
+    stopping: AtomicBool,
+}
+
+impl Control {
+    pub(super) fn new(desk: Desk, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            desk: Mutex::new(desk),
+            clock,
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(super) fn stop(&self, error: Option<MessageQueueError>) {
+        self.stopping.store(true, Ordering::Release);
+        let wakers = self.desk.lock().stop(self.clock.now(), error);
+        wake(wakers);
+    }
+
+    /// What the runner has done, once it is over.
+    pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
+        let desk = self.desk.lock();
+        match desk.error() {
+            None => Ok(desk.report.clone()),
+            Some(error) => Err(RunnerError::Queue {
+                error: error.clone(),
+                report: Box::new(desk.report.clone()),
+            }),
+        }
+    }
+}
+
+/// What the hands of a runner share.
+pub(super) struct Shop<Q, H> {
+    pub(super) queue: Q,
+    pub(super) handler: H,
+    pub(super) plan: Plan,
+    pub(super) control: Arc<Control>,
+    receive_errors: AtomicU32,
+}
+
+/// A hand's right to live; dropping it ends the hand, whether it has lived or not.
+pub(super) struct Life {
+    control: Arc<Control>,
+    hand: usize,
+}
+
+impl Life {
+    /// Another hand, if there is work for one.
+    pub(super) fn hire(control: &Arc<Control>) -> Option<Self> {
+        let hand = control.desk.lock().hire(control.clock.now())?;
+        let control = Arc::clone(control);
+        Some(Self { control, hand })
+    }
+
+    /// Another hand, whether there is work for one or not.
+    pub(super) fn hire_anyway(control: &Arc<Control>) -> Self {
+        let hand = control.desk.lock().hire_anyway();
+        let control = Arc::clone(control);
+        Self { control, hand }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let waker = self.control.desk.lock().leave();
+        wake(waker);
+    }
+}
+
+pub(super) fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        contain(|| waker.wake());
+    }
+}
+
+impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
+    pub(super) fn new(queue: Q, handler: H, plan: Plan, control: Arc<Control>) -> Self {
+        Self {
+            queue,
+            handler,
+            plan,
+            control,
+            receive_errors: AtomicU32::new(0),
+        }
+    }
+
+    /// The life of a hand. With `watched`, handlers that block their thread are reported.
+    pub(super) async fn live(&self, life: Life, watched: bool) {
+        let hand = life.hand;
+        loop {
+            match self.next(hand).await {
+                Task::Work(unit) => {
+                    let outcome = self.work(unit.jobs(), watched).await;
+                    self.finished(hand, &outcome);
+                }
+                Task::Poll(ask) => self.poll(hand, ask).await,
+                Task::End => return,
+            }
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.control.clock.now()
+    }
+
+    pub(super) fn until(&self, at: Timestamp) -> Until {
+        Until::new(&self.control.clock, at)
+    }
+
+    pub(super) fn tell(&self, event: impl FnOnce() -> RunnerEvent) {
+        if let Some(on_event) = &self.plan.on_event {
+            contain(|| on_event(&event()));
+        }
+    }
+
+    async fn next(&self, hand: usize) -> Task {
+        let mut ripe = None;
+        poll_fn(|context| {
+            let now = self.now();
+            let (over, next) = {
+                let mut desk = self.control.desk.lock();
+                (desk.is_done(now), desk.next(hand, now, context.waker()))
+            };
+            if let Some(wakers) = over {
+                self.control.stopping.store(true, Ordering::Release);
+                wake(wakers);
+            }
+            match next {
+                Next::Do(task) => task::Poll::Ready(task),
+                Next::Park(None) => task::Poll::Pending,
+                Next::Park(Some(at)) => {
+                    let ripe = ripe.insert(self.until(at));
+                    if Pin::new(ripe).poll(context).is_ready() {
+                        // The clock moved on since the desk was asked.
+                        context.waker().wake_by_ref();
+                    }
+                    task::Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    fn finished(&self, hand: usize, outcome: &Outcome) {
+        let now = self.now();
+        let wakers = self.control.desk.lock().finished(hand, outcome, now);
+        wake(wakers);
+    }
+
+    async fn poll(&self, hand: usize, ask: Ask) {
+        let poll = Poll::new(ask.max_messages)
+            .wait_time(ask.wait_time)
+            .visibility_timeout(self.plan.visibility_timeout);
+        let received = self.unless_stopped(hand, self.queue.receive(poll)).await;
+        let now = self.now();
+        let jobs = match received {
+            Some(Ok(messages)) => {
+                self.receive_errors.store(0, Ordering::Relaxed);
+                messages.into_iter().map(|message| self.job(message, now)).collect()
+            }
+            Some(Err(error)) => {
+                self.receive_failed(hand, error).await;
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let wakers = self.control.desk.lock().received(hand, ask, jobs, now);
+        wake(wakers);
+    }
+
+    fn job(&self, message: ReceivedMessage, now: Timestamp) -> Job {
+        let visibility = self.plan.visibility_timeout;
+        let until = message
+            .invisible_until()
+            .unwrap_or_else(|| now.saturating_add(visibility));
+        let received_at = until.saturating_sub(visibility);
+        let beat = received_at.saturating_add(self.plan.beat());
+        Job::new(message, &self.control.clock, received_at, until, beat)
+    }
+
+    /// Waits before the next receive, or ends the runner if there is no use in one.
+    async fn receive_failed(&self, hand: usize, error: MessageQueueError) {
+        self.control.desk.lock().report.receive_errors += 1;
+        if error.kind != ErrorKind::Transient {
+            self.tell(|| RunnerEvent::ReceiveFailed {
+                error: error.clone(),
+                retry_after: None,
+            });
+            self.control.stop(Some(error));
+            return;
+        }
+        let failed = self.receive_errors.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let after = RECEIVE_BACKOFF.limit(failed);
+        self.tell(|| RunnerEvent::ReceiveFailed {
+            error,
+            retry_after: Some(after),
+        });
+        let pause = self.until(self.now().saturating_add(after));
+        self.unless_stopped(hand, pause).await;
+    }
+
+    /// What a hand waits for at the queue, unless the runner stops meanwhile.
+    async fn unless_stopped<T>(&self, hand: usize, wait: impl Future<Output = T>) -> Option<T> {
+        let mut wait = pin!(wait);
+        poll_fn(|context| {
+            if self.control.is_stopping() {
+                return task::Poll::Ready(None);
+            }
+            if let task::Poll::Ready(output) = wait.as_mut().poll(context) {
+                return task::Poll::Ready(Some(output));
+            }
+            if self.control.desk.lock().listen(hand, context.waker()) {
+                task::Poll::Pending
+            } else {
+                task::Poll::Ready(None)
+            }
+        })
+        .await
+    }
+}
