@@ -166,7 +166,8 @@ impl Desk {
     /// A hand ends; says whom to wake.
     pub(super) fn leave(&mut self) -> Option<Waker> {
         self.alive -= 1;
-        self.keeper.take().filter(|_| self.alive == 0)
+        let last = self.alive == 0;
+        last.then(|| self.keeper.take()).flatten()
     }
 
     /// What this hand is to do next; if that is to park, it is called by this waker.
