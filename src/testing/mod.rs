@@ -12,6 +12,7 @@ mod check;
 mod consumer;
 mod faults;
 mod faulty;
+mod late;
 mod ledger;
 pub mod model;
 mod quiet;
