@@ -6,3 +6,5 @@ mod batches;
 mod common;
 #[path = "testing_faults/queue.rs"]
 mod queue;
+#[path = "testing_faults/service.rs"]
+mod service;

@@ -27,7 +27,7 @@ use {
 /// A handle: cloning it is cheap, and all clones draw from one stream, and share what is late and what may be repeated.
 /// A late call takes effect at its own instant while the clock moves, if a handle is left by then. The faults of
 /// consumers (crashes and pauses) are those of a [`check`](super::check()); here they do not strike. Calls of the queue
-/// itself meet no fault.
+/// itself meet no fault. For the queues of a service there is [`FaultyService`](super::FaultyService).
 ///
 /// # Examples
 /// ```
@@ -314,6 +314,10 @@ impl FaultyQueue {
         let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
         let struck = self.draw_for_batch(Wire::VISIBILITY, entries.len());
         self.note_unless_refused(struck.fault, self.shared.wire.change_visibility_batch(entries, struck))
+    }
+
+    pub(super) fn queue(&self) -> &Queue {
+        self.shared.wire.queue()
     }
 
     fn draw(&self, candidates: &[Fault]) -> Option<Fault> {
