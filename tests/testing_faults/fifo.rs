@@ -1,0 +1,66 @@
+//! What a FIFO queue never does, told from its deliveries alone.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use requeue::{Message, MessageId, ReceiptHandle, SequenceNumber};
+
+use crate::compare::Same;
+
+/// Sees what consumers receive from FIFO queues, and knows nothing of the reference.
+#[derive(Default)]
+pub(crate) struct Witness {
+    /// Until when a message is hidden, as its consumer was told, and by which handle.
+    held: HashMap<(usize, MessageId), (u64, ReceiptHandle)>,
+    deleted: HashSet<(usize, MessageId)>,
+    seen: HashSet<(usize, MessageId)>,
+    /// Per queue and group, the latest message that was seen for the first time.
+    latest: BTreeMap<(usize, String), SequenceNumber>,
+}
+
+impl Witness {
+    /// A delete was answered with success.
+    pub(crate) fn deleted(&mut self, queue: usize, message: MessageId) {
+        self.deleted.insert((queue, message));
+    }
+
+    /// From here on nobody knows for certain until when it is hidden.
+    pub(crate) fn touched(&mut self, queue: usize, message: MessageId) {
+        self.held.remove(&(queue, message));
+    }
+
+    /// The same of every message of the queue.
+    pub(crate) fn is_unsure_of(&mut self, queue: usize) {
+        self.held.retain(|(of, _), _| *of != queue);
+    }
+
+    pub(crate) fn received(&mut self, queue: usize, now: u64, messages: &[Message]) -> Same {
+        let mut last: BTreeMap<&str, SequenceNumber> = BTreeMap::new();
+        for message in messages {
+            let id = message.message_id();
+            let (Some(group), Some(number)) = (message.message_group_id(), message.sequence_number()) else {
+                return Err(format!("{id} has no group or no sequence number"));
+            };
+            if self.deleted.contains(&(queue, id)) {
+                return Err(format!("{id} comes again after its delete was confirmed (F43)"));
+            }
+            if last.insert(group, number).is_some_and(|before| before >= number) {
+                return Err(format!("{id} stands behind its successor in group {group} (F19)"));
+            }
+            let handle = message.receipt_handle();
+            let held = self
+                .held
+                .insert((queue, id), (message.invisible_until().as_millis(), handle));
+            if held.is_some_and(|(until, before)| now < until && before != handle) {
+                return Err(format!("{id} is handed out twice at a time (F21, F43)"));
+            }
+            let latest = self.latest.entry((queue, group.to_owned())).or_insert(number);
+            if self.seen.insert((queue, id)) {
+                if number < *latest {
+                    return Err(format!("{id} comes after its successor in group {group} (F18)"));
+                }
+                *latest = number;
+            }
+        }
+        Ok(())
+    }
+}
