@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use requeue::{Message, MessageId, ReceiptHandle, SequenceNumber};
+use requeue::{Clock, ManualClock, Message, MessageId, ReceiptHandle, SequenceNumber};
 
-use crate::compare::Same;
+use crate::{
+    common::{self, VISIBILITY, in_group},
+    compare::Same,
+};
 
 /// Sees what consumers receive from FIFO queues, and knows nothing of the reference.
 #[derive(Default)]
@@ -63,4 +66,41 @@ impl Witness {
         }
         Ok(())
     }
+}
+
+#[test]
+fn a_witness_notices_what_a_fifo_queue_never_does() {
+    let clock = ManualClock::default();
+    let jobs = common::fifo(&clock).build().unwrap();
+    for body in ["a", "b"] {
+        jobs.send(in_group("g", body)).unwrap();
+    }
+    let now = || clock.now().as_millis();
+    let messages = common::receive(&jobs, 10);
+    let fresh = || {
+        let mut witness = Witness::default();
+        witness.received(0, now(), &messages).unwrap();
+        witness
+    };
+    let reversed: Vec<_> = messages.iter().rev().cloned().collect();
+    let notices = |result: Same, what: &str| assert!(result.unwrap_err().contains(what), "{what}");
+    notices(Witness::default().received(0, now(), &reversed), "behind its successor");
+    let mut witness = Witness::default();
+    witness.received(0, now(), &messages[1..]).unwrap();
+    notices(witness.received(0, now(), &messages[..1]), "after its successor");
+    let mut witness = fresh();
+    witness.deleted(0, messages[1].message_id());
+    notices(witness.received(0, now(), &messages[1..]), "after its delete");
+
+    fresh().received(0, now(), &messages).unwrap(); // a replay has the same handles
+    jobs.change_visibility(&messages[0].receipt_handle(), std::time::Duration::ZERO)
+        .unwrap();
+    let again = common::receive(&jobs, 1);
+    notices(fresh().received(0, now(), &again), "twice at a time");
+    let mut witness = fresh();
+    witness.touched(0, messages[0].message_id());
+    witness.received(0, now(), &again).unwrap();
+    let mut witness = fresh();
+    clock.advance(VISIBILITY);
+    witness.received(0, now(), &common::receive(&jobs, 10)).unwrap();
 }

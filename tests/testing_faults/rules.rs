@@ -399,6 +399,9 @@ impl FaultyPair {
         let answer = answer!(self.faulty[queue].receive_with(|poll| asked(poll, request)));
         let fault = self.struck(queue)?;
         let is_fifo = self.pair.world.setup(queue).fifo;
+        if let (Answer::Ok(messages), true) = (&answer, is_fifo) {
+            self.witness.received(queue, self.pair.world.now(), messages)?;
+        }
         let is_long = request.wait_time.is_some_and(|wait| wait > 0);
         if let Some(fault) = fault {
             expect(
@@ -528,9 +531,6 @@ impl FaultyPair {
             self.pair.received(queue, real, model)?;
             self.deliveries
                 .insert(real.receipt_handle(), (real.clone(), model.clone()));
-        }
-        if self.pair.world.setup(queue).fifo {
-            self.witness.received(queue, self.pair.world.now(), real)?;
         }
         Ok(())
     }
