@@ -12,8 +12,9 @@ use {
 /// A [`Service`] under a [`ManualClock`] whose queues meet [`Faults`], all drawn from one seed.
 ///
 /// Every queue draws from a stream of its own, made of the seed and its name: what is called on one queue changes
-/// nothing of what strikes another. A script counts the opportunities of each queue. What is done by the service itself,
-/// creating and deleting queues for example, meets no fault, nor do dead letters and move tasks on their way.
+/// nothing of what strikes another, though a clock that jumps is everybody's. A script counts the opportunities of each
+/// queue. What is done by the service itself, creating and deleting queues for example, meets no fault, nor do dead
+/// letters and move tasks on their way.
 ///
 /// A handle: all clones are one network.
 ///

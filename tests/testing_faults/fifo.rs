@@ -31,9 +31,9 @@ impl Witness {
         self.held.remove(&(queue, message));
     }
 
-    /// The same of every message of the queue.
-    pub(crate) fn is_unsure_of(&mut self, queue: usize) {
-        self.held.retain(|(of, _), _| *of != queue);
+    /// The same of every message.
+    pub(crate) fn knows_no_time(&mut self) {
+        self.held.clear();
     }
 
     pub(crate) fn received(&mut self, queue: usize, now: u64, messages: &[Message]) -> Same {

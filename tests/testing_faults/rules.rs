@@ -189,6 +189,7 @@ impl FaultyPair {
             let ((due, _), apply) = first.remove_entry();
             self.pair.world.set_clock(due.as_millis());
             apply(&mut self.pair.world);
+            self.witness.knows_no_time();
         }
         self.pair.world.set_clock(now.as_millis());
     }
@@ -438,7 +439,7 @@ impl FaultyPair {
             Some(Fault::ReceiveResponseLost) => {
                 self.pair.world = world;
                 // A replay that is lost sets the timeout anew all the same (F32).
-                self.witness.is_unsure_of(queue);
+                self.witness.knows_no_time();
                 answer.is_lost()?;
                 expect(
                     model.is_ok_and(|it| !it.is_empty()),
