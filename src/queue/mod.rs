@@ -18,6 +18,8 @@ mod settle;
 mod waiters;
 mod waiting;
 
+#[cfg(feature = "testing")]
+pub(crate) use batch::BatchEntry;
 pub use {
     batch::{BatchFailure, BatchResult, BatchSuccess, ChangeVisibilityBatchEntry, DeleteBatchEntry, SendBatchEntry},
     budget::Budget,

@@ -196,7 +196,14 @@ impl<'queue> Receive<'queue> {
     }
 
     /// Parameter ranges, in the order of SQS's model (X11).
-    fn check(&mut self) -> Result<(), ReceiveError> {
+    /// Whether it waits for messages if there are none, and so asks every server (D10).
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_long_poll(&self) -> bool {
+        let default = || self.inner.core.lock().state.settings().receive_message_wait_time;
+        !self.request.wait_time.unwrap_or_else(default).is_zero()
+    }
+
+    pub(crate) fn check(&mut self) -> Result<(), ReceiveError> {
         let (request, limits) = (&mut self.request, &self.inner.limits);
         if self.inner.is_gone() {
             return Err(ReceiveError::QueueDoesNotExist);
