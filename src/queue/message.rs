@@ -3,6 +3,7 @@
 use {
     super::{Inner, Queue},
     crate::{
+        clock::Clock,
         error::{ChangeVisibilityError, DeadLetterError, DeleteError},
         message::{Content, MessageAttributes, MessageId, ReceiptHandle, SequenceNumber},
         state::Delivery,
@@ -438,6 +439,12 @@ impl Message {
     /// ```
     pub fn report_failure(&self, reason: impl Into<Arc<str>>) {
         self.inner.report_failure(self.message_id(), reason.into());
+    }
+
+    /// The clock that its queue runs on.
+    #[cfg(feature = "worker")]
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
     }
 
     pub(super) fn keep_attributes(&mut self, names: &[String]) {

@@ -461,6 +461,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             policy: self.policy,
             seed: self.seed,
             fifo,
+            clock_of_queue: self.clock.is_none(),
             grace: self.grace,
             on_event: self.on_event,
         };

@@ -80,6 +80,25 @@ pub(super) struct Outcome {
     pub(super) not_deleted: u64,
 }
 
+/// What a hand brings when it asks what to do.
+#[derive(Debug, Default)]
+pub(super) enum News<J> {
+    #[default]
+    None,
+    /// A receive is over, with these jobs.
+    Received(Ask, J),
+    /// A handler has ended, and what it answered is carried out.
+    Finished(Outcome),
+}
+
+/// What is left to be done once the desk is let go.
+#[derive(Debug, Default)]
+pub(super) struct Aftermath {
+    pub(super) wakers: Vec<Waker>,
+    /// What is to be dropped: its messages are large, and others wait for the desk.
+    pub(super) settled: Option<Unit>,
+}
+
 #[derive(Debug, Default)]
 struct Hand {
     /// What it works on, and since when.
@@ -249,8 +268,7 @@ impl Desk {
     }
 
     /// Whom to call after work has come in.
-    fn call(&mut self, now: Timestamp) -> Vec<Waker> {
-        let mut wakers = Vec::new();
+    fn call(&mut self, now: Timestamp, wakers: &mut Vec<Waker>) {
         while !self.parked.is_empty() && self.needs_hands(now) {
             let hand = self.parked.pop().map(|at| &mut self.hands[at]);
             if let Some(waker) = hand.and_then(|hand| {
@@ -261,7 +279,6 @@ impl Desk {
                 wakers.push(waker);
             }
         }
-        wakers
     }
 
     /// The hand goes on by itself, and comes back at once.
@@ -274,47 +291,60 @@ impl Desk {
 
     // Messages.
 
-    /// A receive is over, with these jobs; says whom to wake.
-    pub(super) fn received(&mut self, hand: usize, ask: Ask, jobs: Vec<Job>, now: Timestamp) -> Vec<Waker> {
+    /// Takes note of what a hand brings.
+    pub(super) fn hear(&mut self, hand: usize, news: News<impl Iterator<Item = Job>>, now: Timestamp) -> Aftermath {
+        let mut aftermath = Aftermath::default();
+        let beat = match news {
+            News::None => return aftermath,
+            News::Received(ask, jobs) => self.received(ask, jobs),
+            News::Finished(outcome) => {
+                aftermath.settled = self.finished(hand, &outcome, now);
+                None
+            }
+        };
+        self.comes_back(hand);
+        self.call(now, &mut aftermath.wakers);
+        if beat.is_some_and(|beat| beat < self.keeper_until || self.stopped_at.is_some()) {
+            aftermath.wakers.extend(self.keeper.take());
+        }
+        aftermath
+    }
+
+    /// Says when the first of the jobs wants the keeper.
+    fn received(&mut self, ask: Ask, jobs: impl Iterator<Item = Job>) -> Option<Timestamp> {
         self.polls -= 1;
         self.asked -= ask.max_messages;
         self.long_poll &= ask.wait_time.is_zero();
-        self.flowing = !jobs.is_empty();
-        self.dry = jobs.is_empty();
-        self.comes_back(hand);
-        let beat = jobs.first().map(Job::beat_at);
+        let mut beat = None;
         for job in jobs {
+            let receive_count = job.approximate_receive_count();
             self.report.received += 1;
-            self.report.retries += u64::from(job.approximate_receive_count() > 1);
-            self.report.receives.record(job.approximate_receive_count().into());
+            self.report.retries += u64::from(receive_count > 1);
+            self.report.receives.record(receive_count.into());
+            beat = beat.or_else(|| Some(job.beat_at()));
             self.waiting.push(job);
         }
-        let mut wakers = self.call(now);
-        if beat.is_some_and(|beat| beat < self.keeper_until || self.stopped_at.is_some()) {
-            wakers.extend(self.keeper.take());
+        self.flowing = beat.is_some();
+        self.dry = beat.is_none();
+        beat
+    }
+
+    fn finished(&mut self, hand: usize, outcome: &Outcome, now: Timestamp) -> Option<Unit> {
+        self.dry = false;
+        let (unit, began_at) = self.hands[hand].unit.take()?;
+        self.working -= 1;
+        let span = now.saturating_duration_since(began_at);
+        for job in unit.jobs() {
+            self.report.handling_time.record_span(span);
+            self.waiting.release(job);
         }
-        wakers
+        self.report.count(outcome);
+        Some(unit)
     }
 
     /// Takes out what waits behind a job of a FIFO queue that was not done.
     pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
         self.waiting.abandon_group(job)
-    }
-
-    /// A handler has ended, and what it answered is carried out; says whom to wake.
-    pub(super) fn finished(&mut self, hand: usize, outcome: &Outcome, now: Timestamp) -> Vec<Waker> {
-        if let Some((unit, began_at)) = self.hands[hand].unit.take() {
-            self.working -= 1;
-            let span = now.saturating_duration_since(began_at);
-            for job in unit.jobs() {
-                self.report.handling_time.record_span(span);
-                self.waiting.release(job);
-            }
-            self.report.count(outcome);
-        }
-        self.dry = false;
-        self.comes_back(hand);
-        self.call(now)
     }
 
     // The end.

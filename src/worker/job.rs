@@ -2,7 +2,7 @@
 
 use {
     super::{bell::Bell, received::ReceivedMessage},
-    crate::{clock::Clock, time::Timestamp},
+    crate::{clock::Clock, queue::Message, time::Timestamp},
     std::{
         fmt,
         future::Future,
@@ -42,7 +42,8 @@ pub struct Job {
 
 struct Inner {
     message: ReceivedMessage,
-    clock: Arc<dyn Clock>,
+    /// `None` for that of the message's queue: one count less that all threads share.
+    clock: Option<Arc<dyn Clock>>,
     received_at: Timestamp,
     /// Milliseconds of the instant until which the message is known to be held.
     until: AtomicU64,
@@ -56,7 +57,7 @@ struct Inner {
 impl Job {
     pub(super) fn new(
         message: ReceivedMessage,
-        clock: &Arc<dyn Clock>,
+        clock: Option<Arc<dyn Clock>>,
         received_at: Timestamp,
         until: Timestamp,
         beat: Timestamp,
@@ -64,7 +65,7 @@ impl Job {
         Self {
             inner: Arc::new(Inner {
                 message,
-                clock: Arc::clone(clock),
+                clock,
                 received_at,
                 until: AtomicU64::new(until.as_millis()),
                 beat: AtomicU64::new(beat.as_millis()),
@@ -117,7 +118,9 @@ impl Job {
     /// ```
     #[must_use]
     pub fn is_held(&self) -> bool {
-        !self.is_lost() && self.inner.clock.now() < self.held_until()
+        let of_queue = || self.inner.message.embedded().map(Message::clock);
+        let now = self.inner.clock.as_deref().or_else(of_queue).map(Clock::now);
+        !self.is_lost() && now.is_some_and(|now| now < self.held_until())
     }
 
     /// Is over once the message is not held any more: what a handler watches to cancel its work.

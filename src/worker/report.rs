@@ -86,6 +86,15 @@ impl RunnerReport {
         }
     }
 
+    /// The report as others see it.
+    pub(super) fn settled(&self) -> Self {
+        let mut report = self.clone();
+        for distribution in [&mut report.queue_wait, &mut report.handling_time, &mut report.receives] {
+            distribution.settle();
+        }
+        report
+    }
+
     pub(super) fn count(&mut self, outcome: &Outcome) {
         self.succeeded += outcome.succeeded;
         self.failed += outcome.failed;
@@ -101,6 +110,9 @@ impl RunnerReport {
 #[derive(Clone)]
 pub struct Distribution {
     histogram: Histogram<u64>,
+    /// The latest value, and how often it came in a row: those repeats are not in the histogram yet.
+    latest: u64,
+    repeats: u64,
 }
 
 impl Distribution {
@@ -108,11 +120,25 @@ impl Distribution {
         let histogram = Histogram::new_with_bounds(1, LONGEST_MILLIS, 2);
         Self {
             histogram: histogram.expect("invariant: the bounds are in order and two digits are allowed"),
+            latest: 0,
+            repeats: 0,
         }
     }
 
+    /// Handlers that are quick take the same time to the millisecond again and again, so that this is mostly an addition.
     pub(super) fn record(&mut self, value: u64) {
-        self.histogram.saturating_record(value);
+        if value != self.latest {
+            self.settle();
+            self.latest = value;
+        }
+        self.repeats += 1;
+    }
+
+    fn settle(&mut self) {
+        let repeats = std::mem::take(&mut self.repeats);
+        if repeats > 0 {
+            self.histogram.saturating_record_n(self.latest, repeats);
+        }
     }
 
     pub(super) fn record_span(&mut self, span: Duration) {

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        desk::{Ask, Desk, Next, Outcome, Task},
+        desk::{Ask, Desk, News, Next, Task},
         event::RunnerEvent,
         failure::{Backoff, FailurePolicy},
         handler::Handler,
@@ -19,6 +19,7 @@ use {
     },
     std::{
         future::{Future, poll_fn},
+        mem,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -43,6 +44,8 @@ pub(super) struct Plan {
     pub(super) policy: FailurePolicy,
     pub(super) seed: u64,
     pub(super) fifo: bool,
+    /// Whether the clock is that of the queue, which a message of an embedded queue knows.
+    pub(super) clock_of_queue: bool,
     /// How long handlers may go on after a stop.
     pub(super) grace: Duration,
     pub(super) on_event: Option<OnEvent>,
@@ -89,10 +92,10 @@ impl Control {
     pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
         let desk = self.desk.lock();
         match desk.error() {
-            None => Ok(desk.report.clone()),
+            None => Ok(desk.report.settled()),
             Some(error) => Err(RunnerError::Queue {
                 error: error.clone(),
-                report: Box::new(desk.report.clone()),
+                report: Box::new(desk.report.settled()),
             }),
         }
     }
@@ -156,15 +159,13 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     /// The life of a hand. With `watched`, handlers that block their thread are reported.
     pub(super) async fn live(&self, life: Life, watched: bool) {
         let hand = life.hand;
+        let mut news = News::None;
         loop {
-            match self.next(hand).await {
-                Task::Work(unit) => {
-                    let outcome = self.work(unit.jobs(), watched).await;
-                    self.finished(hand, &outcome);
-                }
-                Task::Poll(ask) => self.poll(hand, ask).await,
+            news = match self.next(hand, news).await {
+                Task::Work(unit) => News::Finished(self.work(unit.jobs(), watched).await),
+                Task::Poll(ask) => News::Received(ask, self.poll(hand, ask).await),
                 Task::End => return,
-            }
+            };
         }
     }
 
@@ -182,14 +183,25 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    async fn next(&self, hand: usize) -> Task {
-        let mut ripe = None;
+    /// Tells the desk what the hand has done, and waits until there is something to do.
+    async fn next(&self, hand: usize, news: News<Vec<ReceivedMessage>>) -> Task {
+        let (mut news, mut ripe) = (news, None);
         poll_fn(|context| {
             let now = self.now();
-            let (over, next) = {
-                let mut desk = self.control.desk.lock();
-                (desk.is_done(now), desk.next(hand, now, context.waker()))
+            let news = match mem::take(&mut news) {
+                News::None => News::None,
+                News::Received(ask, messages) => {
+                    let jobs = messages.into_iter().map(|message| self.job(message, now));
+                    News::Received(ask, jobs)
+                }
+                News::Finished(outcome) => News::Finished(outcome),
             };
+            let mut desk = self.control.desk.lock();
+            let aftermath = desk.hear(hand, news, now);
+            let over = desk.is_done(now);
+            let next = desk.next(hand, now, context.waker());
+            drop(desk);
+            wake(aftermath.wakers);
             if let Some(wakers) = over {
                 self.control.stopping.store(true, Ordering::Release);
                 wake(wakers);
@@ -210,31 +222,21 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         .await
     }
 
-    fn finished(&self, hand: usize, outcome: &Outcome) {
-        let now = self.now();
-        let wakers = self.control.desk.lock().finished(hand, outcome, now);
-        wake(wakers);
-    }
-
-    async fn poll(&self, hand: usize, ask: Ask) {
+    async fn poll(&self, hand: usize, ask: Ask) -> Vec<ReceivedMessage> {
         let poll = Poll::new(ask.max_messages)
             .wait_time(ask.wait_time)
             .visibility_timeout(self.plan.visibility_timeout);
-        let received = self.unless_stopped(hand, self.queue.receive(poll)).await;
-        let now = self.now();
-        let jobs = match received {
+        match self.unless_stopped(hand, self.queue.receive(poll)).await {
             Some(Ok(messages)) => {
                 self.receive_errors.store(0, Ordering::Relaxed);
-                messages.into_iter().map(|message| self.job(message, now)).collect()
+                messages
             }
             Some(Err(error)) => {
                 self.receive_failed(hand, error).await;
                 Vec::new()
             }
             None => Vec::new(),
-        };
-        let wakers = self.control.desk.lock().received(hand, ask, jobs, now);
-        wake(wakers);
+        }
     }
 
     fn job(&self, message: ReceivedMessage, now: Timestamp) -> Job {
@@ -244,7 +246,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             .unwrap_or_else(|| now.saturating_add(visibility));
         let received_at = until.saturating_sub(visibility);
         let beat = received_at.saturating_add(self.plan.beat());
-        Job::new(message, &self.control.clock, received_at, until, beat)
+        let known = self.plan.clock_of_queue && message.embedded().is_some();
+        let clock = (!known).then(|| Arc::clone(&self.control.clock));
+        Job::new(message, clock, received_at, until, beat)
     }
 
     /// Waits before the next receive, or ends the runner if there is no use in one.

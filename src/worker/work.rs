@@ -88,9 +88,8 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     /// Calls the handler; neither its panic nor its silence goes further.
     async fn call(&self, jobs: &[Job], watched: bool) -> Call {
-        let began_at = self.now();
         let mut timeout = self.plan.handler_timeout.map(|timeout| {
-            let end = began_at.saturating_add(timeout);
+            let end = self.now().saturating_add(timeout);
             jobs.iter().for_each(|job| job.set_renew_until(end));
             (timeout, self.until(end))
         });
@@ -153,34 +152,36 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     // Done.
 
-    /// Deletes the messages of jobs that were done, as long as they are held.
+    /// Deletes the messages of jobs that were done.
     async fn delete(&self, jobs: &[Job], outcome: &mut Outcome) {
-        let mut left: Vec<Job> = Vec::new();
         for jobs in jobs.chunks(CALL) {
-            let failed = self.queue.delete(&messages(jobs)).await;
-            let failed = failed_jobs(jobs, failed);
-            outcome.succeeded += (jobs.len() - failed.len()) as u64;
-            left.extend(self.sort_undeleted(failed, outcome, 1).await);
-        }
-        let mut tries = 1;
-        while !left.is_empty() && self.holds_one_of(&left) {
-            let pause = DELETE_BACKOFF.limit(tries);
-            self.until(self.now().saturating_add(pause)).await;
-            tries += 1;
-            for jobs in mem::take(&mut left).chunks(CALL) {
-                let failed = failed_jobs(jobs, self.queue.delete(&messages(jobs)).await);
-                outcome.succeeded += (jobs.len() - failed.len()) as u64;
-                left.extend(self.sort_undeleted(failed, outcome, tries).await);
+            match self.queue.delete(&messages(jobs)).await {
+                Ok(failed) if failed.is_empty() => outcome.succeeded += jobs.len() as u64,
+                result => self.delete_again(jobs, result, outcome).await,
             }
-        }
-        outcome.not_deleted += left.len() as u64;
-        for job in &left {
-            self.give_back_group(job).await;
         }
     }
 
-    fn holds_one_of(&self, jobs: &[Job]) -> bool {
-        jobs.iter().any(Job::is_held)
+    /// Deletes what a call did not, as long as it is held.
+    async fn delete_again(
+        &self,
+        jobs: &[Job],
+        mut result: Result<Vec<EntryFailure>, MessageQueueError>,
+        outcome: &mut Outcome,
+    ) {
+        let mut jobs = Cow::Borrowed(jobs);
+        for tries in 1.. {
+            let failed = failed_jobs(&jobs, result);
+            outcome.succeeded += (jobs.len() - failed.len()) as u64;
+            let left = self.sort_undeleted(failed, outcome, tries).await;
+            if left.is_empty() {
+                return;
+            }
+            let pause = DELETE_BACKOFF.limit(tries);
+            self.until(self.now().saturating_add(pause)).await;
+            result = self.queue.delete(&messages(&left)).await;
+            jobs = Cow::Owned(left);
+        }
     }
 
     /// Reports what was not deleted; answers with what may be tried again.
