@@ -273,13 +273,14 @@ impl Desk {
 
     // Messages.
 
-    /// A receive is over, with these jobs; says whom to wake.
-    pub(super) fn received(&mut self, hand: usize, ask: Ask, jobs: Vec<Job>, now: Timestamp) -> Vec<Waker> {
+    /// A receive is over, with these jobs, or without an answer; says whom to wake.
+    pub(super) fn received(&mut self, hand: usize, ask: Ask, jobs: Option<Vec<Job>>, now: Timestamp) -> Vec<Waker> {
         self.polls -= 1;
         self.asked -= ask.max_messages;
         self.long_poll &= ask.wait_time.is_zero();
+        self.dry = jobs.as_ref().is_some_and(Vec::is_empty);
+        let jobs = jobs.unwrap_or_default();
         self.flowing = !jobs.is_empty();
-        self.dry = jobs.is_empty();
         self.comes_back(hand);
         let beat = jobs.first().map(Job::beat_at);
         for job in jobs {

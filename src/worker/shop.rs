@@ -19,6 +19,7 @@ use {
     },
     std::{
         future::{Future, poll_fn},
+        mem,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -28,6 +29,9 @@ use {
         time::Duration,
     },
 };
+
+/// So many handlers that end at once may follow one another before a hand lets others go first.
+const TURN: u32 = 32;
 
 /// After a receive that failed, the queue is asked again after such a time.
 const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
@@ -153,14 +157,21 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    /// The life of a hand. With `watched`, handlers that block their thread are reported.
+    /// The life of a hand. With `watched`, it shares its thread: handlers that block it are reported, and however much
+    /// there is to do at once, the keeper, the other hands and other tasks have their turn.
     pub(super) async fn live(&self, life: Life, watched: bool) {
         let hand = life.hand;
+        let (mut turn, mut since) = (0, self.now());
         loop {
             match self.next(hand).await {
                 Task::Work(unit) => {
                     let outcome = self.work(unit.jobs(), watched).await;
-                    self.finished(hand, &outcome);
+                    let now = self.finished(hand, &outcome);
+                    turn += 1;
+                    if watched && (turn >= TURN || now != since) {
+                        give_way().await;
+                        (turn, since) = (0, now);
+                    }
                 }
                 Task::Poll(ask) => self.poll(hand, ask).await,
                 Task::End => return,
@@ -210,10 +221,11 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         .await
     }
 
-    fn finished(&self, hand: usize, outcome: &Outcome) {
+    fn finished(&self, hand: usize, outcome: &Outcome) -> Timestamp {
         let now = self.now();
         let wakers = self.control.desk.lock().finished(hand, outcome, now);
         wake(wakers);
+        now
     }
 
     async fn poll(&self, hand: usize, ask: Ask) {
@@ -221,17 +233,18 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             .wait_time(ask.wait_time)
             .visibility_timeout(self.plan.visibility_timeout);
         let received = self.unless_stopped(hand, self.queue.receive(poll)).await;
-        let now = self.now();
+        let mut now = self.now();
         let jobs = match received {
             Some(Ok(messages)) => {
                 self.receive_errors.store(0, Ordering::Relaxed);
-                messages.into_iter().map(|message| self.job(message, now)).collect()
+                Some(messages.into_iter().map(|message| self.job(message, now)).collect())
             }
             Some(Err(error)) => {
                 self.receive_failed(hand, error).await;
-                Vec::new()
+                now = self.now();
+                None
             }
-            None => Vec::new(),
+            None => None,
         };
         let wakers = self.control.desk.lock().received(hand, ask, jobs, now);
         wake(wakers);
@@ -286,4 +299,17 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         })
         .await
     }
+}
+
+/// Is over at the next poll, before which the executor does what else it has to do.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|context| {
+        if mem::replace(&mut given, true) {
+            return task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        task::Poll::Pending
+    })
+    .await;
 }
