@@ -157,7 +157,7 @@ impl Run {
     }
 
     /// Starts the workers, and the sender after them.
-    fn start(&mut self, options: &Options, found: &Found) -> Result<Running, Box<dyn Error>> {
+    fn start(&self, options: &Options, found: &Found) -> Result<Running, Box<dyn Error>> {
         let worker = Worker {
             root: options.root.clone(),
             reports: self.reporter.clone(),

@@ -85,8 +85,8 @@ pub(super) struct Outcome {
 pub(super) enum News<J> {
     #[default]
     None,
-    /// A receive is over, with these jobs.
-    Received(Ask, J),
+    /// A receive is over, with these jobs, or without an answer.
+    Received(Ask, Option<J>),
     /// A handler has ended, and what it answered is carried out.
     Finished(Outcome),
 }
@@ -311,12 +311,12 @@ impl Desk {
     }
 
     /// Says when the first of the jobs wants the keeper.
-    fn received(&mut self, ask: Ask, jobs: impl Iterator<Item = Job>) -> Option<Timestamp> {
+    fn received(&mut self, ask: Ask, jobs: Option<impl Iterator<Item = Job>>) -> Option<Timestamp> {
         self.polls -= 1;
         self.asked -= ask.max_messages;
         self.long_poll &= ask.wait_time.is_zero();
-        let mut beat = None;
-        for job in jobs {
+        let (answered, mut beat) = (jobs.is_some(), None);
+        for job in jobs.into_iter().flatten() {
             let receive_count = job.approximate_receive_count();
             self.report.received += 1;
             self.report.retries += u64::from(receive_count > 1);
@@ -325,7 +325,7 @@ impl Desk {
             self.waiting.push(job);
         }
         self.flowing = beat.is_some();
-        self.dry = beat.is_none();
+        self.dry = answered && beat.is_none();
         beat
     }
 

@@ -30,6 +30,9 @@ use {
     },
 };
 
+/// So many handlers that end at once may follow one another before a hand lets others go first.
+const TURN: u32 = 32;
+
 /// After a receive that failed, the queue is asked again after such a time.
 const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
 
@@ -156,13 +159,22 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    /// The life of a hand. With `watched`, handlers that block their thread are reported.
+    /// The life of a hand. With `watched`, it shares its thread: handlers that block it are reported, and however much
+    /// there is to do at once, the keeper, the other hands and other tasks have their turn.
     pub(super) async fn live(&self, life: Life, watched: bool) {
         let hand = life.hand;
-        let mut news = News::None;
+        let (mut news, mut turn, mut since) = (News::None, 0, self.now());
         loop {
             news = match self.next(hand, news).await {
-                Task::Work(unit) => News::Finished(self.work(unit.jobs(), watched).await),
+                Task::Work(unit) => {
+                    let outcome = self.work(unit.jobs(), watched).await;
+                    turn += 1;
+                    if watched && (turn >= TURN || self.now() != since) {
+                        give_way().await;
+                        (turn, since) = (0, self.now());
+                    }
+                    News::Finished(outcome)
+                }
                 Task::Poll(ask) => News::Received(ask, self.poll(hand, ask).await),
                 Task::End => return,
             };
@@ -191,8 +203,8 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             let news = match mem::take(&mut news) {
                 News::None => News::None,
                 News::Received(ask, messages) => {
-                    let jobs = messages.into_iter().map(|message| self.job(message, now));
-                    News::Received(ask, jobs)
+                    let job = |message| self.job(message, now);
+                    News::Received(ask, messages.map(|messages| messages.into_iter().map(job)))
                 }
                 News::Finished(outcome) => News::Finished(outcome),
             };
@@ -222,20 +234,19 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         .await
     }
 
-    async fn poll(&self, hand: usize, ask: Ask) -> Vec<ReceivedMessage> {
+    async fn poll(&self, hand: usize, ask: Ask) -> Option<Vec<ReceivedMessage>> {
         let poll = Poll::new(ask.max_messages)
             .wait_time(ask.wait_time)
             .visibility_timeout(self.plan.visibility_timeout);
-        match self.unless_stopped(hand, self.queue.receive(poll)).await {
-            Some(Ok(messages)) => {
+        match self.unless_stopped(hand, self.queue.receive(poll)).await? {
+            Ok(messages) => {
                 self.receive_errors.store(0, Ordering::Relaxed);
-                messages
+                Some(messages)
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 self.receive_failed(hand, error).await;
-                Vec::new()
+                None
             }
-            None => Vec::new(),
         }
     }
 
@@ -290,4 +301,17 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         })
         .await
     }
+}
+
+/// Is over at the next poll, before which the executor does what else it has to do.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|context| {
+        if mem::replace(&mut given, true) {
+            return task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        task::Poll::Pending
+    })
+    .await;
 }
