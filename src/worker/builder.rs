@@ -18,6 +18,9 @@ use {
     std::{fmt, future::Future, sync::Arc, time::Duration},
 };
 
+/// So often within a visibility timeout a message is looked after: two renewals may fail before it is lost.
+const BEATS: u32 = 3;
+
 /// A runner to be built, begun by [`Runner::builder`]: say what differs, then give it its handler.
 #[must_use = "a builder does nothing until it is given a handler"]
 #[derive(Clone)]
@@ -456,6 +459,11 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         }
         let plan = Plan {
             visibility_timeout,
+            beat: if self.heartbeat {
+                visibility_timeout / BEATS
+            } else {
+                visibility_timeout
+            },
             heartbeat: self.heartbeat,
             handler_timeout: self.handler_timeout,
             policy: self.policy,
@@ -473,7 +481,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             wait_time: self.wait_time,
             until_empty: self.until_empty,
             fifo,
-            beat: plan.beat(),
+            beat: plan.beat,
         };
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
         let control = Control::new(Desk::new(desk, Waiting::new(fifo, batch)), clock);

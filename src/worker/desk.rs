@@ -87,8 +87,8 @@ pub(super) enum News<J> {
     None,
     /// A receive is over, with these jobs, or without an answer.
     Received(Ask, Option<J>),
-    /// A handler has ended, and what it answered is carried out.
-    Finished(Outcome),
+    /// A handler has ended, and what it answered is carried out; without an outcome all was done and deleted.
+    Finished(Option<Box<Outcome>>),
 }
 
 /// What is left to be done once the desk is let go.
@@ -298,12 +298,14 @@ impl Desk {
             News::None => return aftermath,
             News::Received(ask, jobs) => self.received(ask, jobs),
             News::Finished(outcome) => {
-                aftermath.settled = self.finished(hand, &outcome, now);
+                aftermath.settled = self.finished(hand, outcome, now);
                 None
             }
         };
         self.comes_back(hand);
-        self.call(now, &mut aftermath.wakers);
+        if !self.parked.is_empty() {
+            self.call(now, &mut aftermath.wakers);
+        }
         if beat.is_some_and(|beat| beat < self.keeper_until || self.stopped_at.is_some()) {
             aftermath.wakers.extend(self.keeper.take());
         }
@@ -329,7 +331,7 @@ impl Desk {
         beat
     }
 
-    fn finished(&mut self, hand: usize, outcome: &Outcome, now: Timestamp) -> Option<Unit> {
+    fn finished(&mut self, hand: usize, outcome: Option<Box<Outcome>>, now: Timestamp) -> Option<Unit> {
         self.dry = false;
         let (unit, began_at) = self.hands[hand].unit.take()?;
         self.working -= 1;
@@ -338,7 +340,10 @@ impl Desk {
             self.report.handling_time.record_span(span);
             self.waiting.release(job);
         }
-        self.report.count(outcome);
+        match outcome {
+            None => self.report.succeeded += unit.jobs().len() as u64,
+            Some(outcome) => self.report.count(&outcome),
+        }
         Some(unit)
     }
 

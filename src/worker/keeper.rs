@@ -100,7 +100,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     ) {
         let failed = failed_jobs(jobs, changed);
         self.control.desk.lock().report.heartbeats += (jobs.len() - failed.len()) as u64;
-        let beat = called_at.saturating_add(self.plan.beat());
+        let beat = called_at.saturating_add(self.plan.beat);
         let until = called_at.saturating_add(timeout);
         for job in jobs.iter().filter(|job| job.beat_at() != Timestamp::MAX) {
             let failure = failed
@@ -114,7 +114,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 }
                 Some(ErrorKind::NotHeld | ErrorKind::QueueDoesNotExist) => self.lose(job),
                 Some(_) => {
-                    let retry = self.now().saturating_add(self.plan.beat() / RETRY);
+                    let retry = self.now().saturating_add(self.plan.beat / RETRY);
                     job.set_beat(retry.min(job.held_until()));
                 }
             }

@@ -42,6 +42,8 @@ pub(super) type OnEvent = Arc<dyn Fn(&RunnerEvent) + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Plan {
     pub(super) visibility_timeout: Duration,
+    /// How long after its receive, or its last renewal, a message is looked after.
+    pub(super) beat: Duration,
     pub(super) heartbeat: bool,
     pub(super) handler_timeout: Option<Duration>,
     pub(super) policy: FailurePolicy,
@@ -52,17 +54,6 @@ pub(super) struct Plan {
     /// How long handlers may go on after a stop.
     pub(super) grace: Duration,
     pub(super) on_event: Option<OnEvent>,
-}
-
-impl Plan {
-    /// How long after its receive, or its last renewal, a message is looked after.
-    pub(super) fn beat(&self) -> Duration {
-        if self.heartbeat {
-            self.visibility_timeout / 3
-        } else {
-            self.visibility_timeout
-        }
-    }
 }
 
 /// What is known of a runner from outside, whatever its queue and its handler.
@@ -213,7 +204,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             let over = desk.is_done(now);
             let next = desk.next(hand, now, context.waker());
             drop(desk);
-            wake(aftermath.wakers);
+            if !aftermath.wakers.is_empty() {
+                wake(aftermath.wakers);
+            }
             if let Some(wakers) = over {
                 self.control.stopping.store(true, Ordering::Release);
                 wake(wakers);
@@ -256,7 +249,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             .invisible_until()
             .unwrap_or_else(|| now.saturating_add(visibility));
         let received_at = until.saturating_sub(visibility);
-        let beat = received_at.saturating_add(self.plan.beat());
+        let beat = received_at.saturating_add(self.plan.beat);
         let known = self.plan.clock_of_queue && message.embedded().is_some();
         let clock = (!known).then(|| Arc::clone(&self.control.clock));
         Job::new(message, clock, received_at, until, beat)

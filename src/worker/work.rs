@@ -56,9 +56,25 @@ enum Call {
 }
 
 impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
-    pub(super) async fn work(&self, jobs: &[Job], watched: bool) -> Outcome {
+    /// Calls the handler and does with the messages what it says; no outcome if all were done and deleted.
+    pub(super) async fn work(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
+        let call = self.call(jobs, watched).await;
+        if !matches!(call, Call::Answered(Answer::Done)) || jobs.len() > CALL {
+            return Some(Box::new(self.settle(jobs, call).await));
+        }
+        match self.queue.delete(&messages(jobs)).await {
+            Ok(failed) if failed.is_empty() => None,
+            result => {
+                let mut outcome = Box::<Outcome>::default();
+                self.delete_again(jobs, result, &mut outcome).await;
+                Some(outcome)
+            }
+        }
+    }
+
+    async fn settle(&self, jobs: &[Job], call: Call) -> Outcome {
         let mut outcome = Outcome::default();
-        let undone = match self.call(jobs, watched).await {
+        let undone = match call {
             Call::Answered(Answer::Done) => Vec::new(),
             Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),
             Call::Answered(Answer::Batch(answer)) => {
