@@ -3,6 +3,7 @@
 use {
     super::{
         batch::{BatchAnswer, BatchSettings},
+        books::Books,
         desk::{Desk, DeskPlan},
         event::RunnerEvent,
         failure::{Failure, FailurePolicy},
@@ -483,8 +484,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             fifo,
             beat: plan.beat,
         };
+        let books = Books::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let control = Control::new(Desk::new(desk, Waiting::new(fifo, batch)), clock);
+        let control = Control::new(Desk::new(desk, Waiting::new(fifo, batch), books), clock);
         Ok(Runner {
             shop: Shop::new(self.queue, handler, plan, Arc::new(control)),
             concurrency: self.concurrency,

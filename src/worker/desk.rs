@@ -8,9 +8,9 @@
 
 use {
     super::{
+        books::{Books, Count, Outcome},
         job::Job,
         message_queue::MessageQueueError,
-        report::RunnerReport,
         waiting::{Unit, Waiting},
     },
     crate::time::Timestamp,
@@ -66,18 +66,6 @@ pub(super) enum Rounds {
     /// Nothing before this instant, or until it is woken.
     Sleep(Timestamp),
     Over,
-}
-
-/// What became of the jobs of one handler call.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) succeeded: u64,
-    pub(super) failed: u64,
-    pub(super) panicked: u64,
-    pub(super) timed_out: u64,
-    pub(super) dead_lettered: u64,
-    pub(super) discarded: u64,
-    pub(super) not_deleted: u64,
 }
 
 /// What a hand brings when it asks what to do.
@@ -137,11 +125,11 @@ pub(super) struct Desk {
     keeper_until: Timestamp,
     /// What had been received when the keeper last had nothing to keep.
     kept_nothing_at: Option<u64>,
-    pub(super) report: RunnerReport,
+    pub(super) books: Books,
 }
 
 impl Desk {
-    pub(super) fn new(plan: DeskPlan, waiting: Waiting) -> Self {
+    pub(super) fn new(plan: DeskPlan, waiting: Waiting, books: Books) -> Self {
         Self {
             plan,
             waiting,
@@ -160,7 +148,7 @@ impl Desk {
             keeper: None,
             keeper_until: Timestamp::ZERO,
             kept_nothing_at: None,
-            report: RunnerReport::new(),
+            books,
         }
     }
 
@@ -232,8 +220,7 @@ impl Desk {
 
     fn begin(&mut self, hand: usize, unit: &Unit, now: Timestamp) {
         for job in unit.jobs() {
-            let waited = now.saturating_duration_since(job.sent_timestamp());
-            self.report.queue_wait.record_span(waited);
+            self.books.waited(now.saturating_duration_since(job.sent_timestamp()));
         }
         self.hands[hand].unit = Some((unit.clone(), now));
         self.working += 1;
@@ -319,10 +306,7 @@ impl Desk {
         self.long_poll &= ask.wait_time.is_zero();
         let (answered, mut beat) = (jobs.is_some(), None);
         for job in jobs.into_iter().flatten() {
-            let receive_count = job.approximate_receive_count();
-            self.report.received += 1;
-            self.report.retries += u64::from(receive_count > 1);
-            self.report.receives.record(receive_count.into());
+            self.books.received(job.approximate_receive_count());
             beat = beat.or_else(|| Some(job.beat_at()));
             self.waiting.push(job);
         }
@@ -337,12 +321,12 @@ impl Desk {
         self.working -= 1;
         let span = now.saturating_duration_since(began_at);
         for job in unit.jobs() {
-            self.report.handling_time.record_span(span);
+            self.books.handled(span);
             self.waiting.release(job);
         }
         match outcome {
-            None => self.report.succeeded += unit.jobs().len() as u64,
-            Some(outcome) => self.report.count(&outcome),
+            None => self.books.add(Count::Succeeded, unit.jobs().len() as u64),
+            Some(outcome) => self.books.add_all(&outcome),
         }
         Some(unit)
     }
@@ -372,7 +356,8 @@ impl Desk {
     /// Counts what is still being worked on as abandoned.
     pub(super) fn abandon(&mut self) {
         let units = self.hands.iter().filter_map(|hand| hand.unit.as_ref());
-        self.report.abandoned += units.map(|(unit, _)| unit.jobs().len() as u64).sum::<u64>();
+        let jobs = units.map(|(unit, _)| unit.jobs().len() as u64).sum();
+        self.books.add(Count::Abandoned, jobs);
     }
 
     pub(super) const fn error(&self) -> Option<&MessageQueueError> {
@@ -415,7 +400,7 @@ impl Desk {
     /// Until when to sleep with nothing to keep: once more as long as a new job can wait, so that a runner with little to
     /// do does not wake the keeper for every job, and then for good.
     fn keeper_rests(&mut self, now: Timestamp) -> Timestamp {
-        let received = Some(self.report.received);
+        let received = Some(self.books.messages_received());
         if mem::replace(&mut self.kept_nothing_at, received) == received {
             return Timestamp::MAX;
         }

@@ -2,6 +2,7 @@
 
 use {
     super::{
+        books::Count,
         desk::Rounds,
         event::RunnerEvent,
         handler::Handler,
@@ -99,7 +100,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         timeout: Duration,
     ) {
         let failed = failed_jobs(jobs, changed);
-        self.control.desk.lock().report.heartbeats += (jobs.len() - failed.len()) as u64;
+        self.count(Count::Heartbeats, jobs.len() - failed.len());
         let beat = called_at.saturating_add(self.plan.beat);
         let until = called_at.saturating_add(timeout);
         for job in jobs.iter().filter(|job| job.beat_at() != Timestamp::MAX) {
@@ -123,7 +124,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     fn lose(&self, job: &Job) {
         if job.lose() {
-            self.control.desk.lock().report.lost += 1;
+            self.count(Count::Lost, 1);
             self.tell(|| RunnerEvent::Lost { job: job.clone() });
         }
     }

@@ -15,6 +15,7 @@
 
 mod batch;
 mod bell;
+mod books;
 mod builder;
 mod desk;
 mod embedded;

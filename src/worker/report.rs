@@ -1,7 +1,6 @@
 //! What a runner has done, in numbers.
 
 use {
-    super::desk::Outcome,
     hdrhistogram::Histogram,
     std::{fmt, time::Duration},
 };
@@ -93,16 +92,6 @@ impl RunnerReport {
             distribution.settle();
         }
         report
-    }
-
-    pub(super) fn count(&mut self, outcome: &Outcome) {
-        self.succeeded += outcome.succeeded;
-        self.failed += outcome.failed;
-        self.panicked += outcome.panicked;
-        self.timed_out += outcome.timed_out;
-        self.dead_lettered += outcome.dead_lettered;
-        self.discarded += outcome.discarded;
-        self.not_deleted += outcome.not_deleted;
     }
 }
 

@@ -289,7 +289,7 @@ impl RunnerHandle {
     /// ```
     #[must_use]
     pub fn report(&self) -> RunnerReport {
-        self.control.desk.lock().report.settled()
+        self.control.desk.lock().books.report()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use {
     super::{
+        books::Count,
         desk::{Ask, Desk, News, Next, Task},
         event::RunnerEvent,
         failure::{Backoff, FailurePolicy},
@@ -86,10 +87,10 @@ impl Control {
     pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
         let desk = self.desk.lock();
         match desk.error() {
-            None => Ok(desk.report.settled()),
+            None => Ok(desk.books.report()),
             Some(error) => Err(RunnerError::Queue {
                 error: error.clone(),
-                report: Box::new(desk.report.settled()),
+                report: Box::new(desk.books.report()),
             }),
         }
     }
@@ -180,6 +181,10 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         Until::new(&self.control.clock, at)
     }
 
+    pub(super) fn count(&self, what: Count, number: usize) {
+        self.control.desk.lock().books.add(what, number as u64);
+    }
+
     pub(super) fn tell(&self, event: impl FnOnce() -> RunnerEvent) {
         if let Some(on_event) = &self.plan.on_event {
             contain(|| on_event(&event()));
@@ -257,7 +262,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     /// Waits before the next receive, or ends the runner if there is no use in one.
     async fn receive_failed(&self, hand: usize, error: MessageQueueError) {
-        self.control.desk.lock().report.receive_errors += 1;
+        self.count(Count::ReceiveErrors, 1);
         if error.kind != ErrorKind::Transient {
             self.tell(|| RunnerEvent::ReceiveFailed {
                 error: error.clone(),

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        desk::Outcome,
+        books::{Count, Outcome},
         event::{FailureCause, RunnerEvent},
         failure::{Backoff, Failure, FailurePolicy, Verdict},
         handler::{Answer, Handler},
@@ -82,11 +82,11 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 self.in_order(jobs, failures)
             }
             Call::Panicked(reason) => {
-                outcome.panicked = jobs.len() as u64;
+                outcome.add(Count::Panicked, jobs.len() as u64);
                 all(jobs, &Failure::from(reason), FailureCause::Panic)
             }
             Call::TimedOut(timeout) => {
-                outcome.timed_out = jobs.len() as u64;
+                outcome.add(Count::TimedOut, jobs.len() as u64);
                 let reason = format!("the handler did not end within {timeout:?}");
                 all(jobs, &Failure::from(reason), FailureCause::Timeout)
             }
@@ -172,7 +172,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     async fn delete(&self, jobs: &[Job], outcome: &mut Outcome) {
         for jobs in jobs.chunks(CALL) {
             match self.queue.delete(&messages(jobs)).await {
-                Ok(failed) if failed.is_empty() => outcome.succeeded += jobs.len() as u64,
+                Ok(failed) if failed.is_empty() => outcome.add(Count::Succeeded, jobs.len() as u64),
                 result => self.delete_again(jobs, result, outcome).await,
             }
         }
@@ -188,7 +188,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         let mut jobs = Cow::Borrowed(jobs);
         for tries in 1.. {
             let failed = failed_jobs(&jobs, result);
-            outcome.succeeded += (jobs.len() - failed.len()) as u64;
+            outcome.add(Count::Succeeded, (jobs.len() - failed.len()) as u64);
             let left = self.sort_undeleted(failed, outcome, tries).await;
             if left.is_empty() {
                 return;
@@ -218,7 +218,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             if retry {
                 again.push(job);
             } else {
-                outcome.not_deleted += 1;
+                outcome.add(Count::NotDeleted, 1);
                 self.give_back_group(&job).await;
             }
         }
@@ -230,7 +230,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     /// Does with the messages of failed jobs what their handlers or the policy say.
     async fn give_up(&self, undone: Vec<Undone<'_>>, outcome: &mut Outcome) {
         for Undone { job, failure, cause } in undone {
-            outcome.failed += 1;
+            outcome.add(Count::Failed, 1);
             self.queue.report_failure(job.message(), failure.reason());
             self.tell(|| RunnerEvent::Failed {
                 job: job.clone(),
@@ -252,7 +252,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             Verdict::RetryAfter(delay) => Some(delay),
             Verdict::DeadLetter => {
                 match self.queue.dead_letter(message, failure.reason()).await {
-                    Ok(()) => outcome.dead_lettered += 1,
+                    Ok(()) => outcome.add(Count::DeadLettered, 1),
                     Err(error) => self.left_to_timeout(job, error),
                 }
                 return;
@@ -260,7 +260,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             Verdict::Discard => {
                 let failed = failed_jobs(slice::from_ref(job), self.queue.delete(slice::from_ref(message)).await);
                 match failed.into_iter().next() {
-                    None => outcome.discarded += 1,
+                    None => outcome.add(Count::Discarded, 1),
                     Some((_, error)) => self.left_to_timeout(job, error),
                 }
                 return;
@@ -314,7 +314,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
             let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
             let failed = failed_jobs(jobs, changed);
-            self.control.desk.lock().report.given_back += (jobs.len() - failed.len()) as u64;
+            self.count(Count::GivenBack, jobs.len() - failed.len());
             for (job, error) in failed {
                 self.left_to_timeout(&job, error);
             }

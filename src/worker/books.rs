@@ -1,0 +1,161 @@
+//! Where a runner's numbers are kept: in its report and, with the feature `metrics`, with whoever collects them.
+
+use {super::report::RunnerReport, std::time::Duration};
+
+/// Declares what is counted, and the field of the report that it is counted in.
+macro_rules! counts {
+    ($($count:ident $field:ident,)+) => {
+        /// Something that is counted; see the fields of [`RunnerReport`].
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub(super) enum Count {
+            $($count,)+
+        }
+
+        impl Count {
+            const ALL: &[Self] = &[$(Self::$count,)+];
+
+            /// As the metric is named.
+            #[cfg(feature = "metrics")]
+            const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$count => stringify!($field),)+
+                }
+            }
+
+            const fn of(self, report: &mut RunnerReport) -> &mut u64 {
+                match self {
+                    $(Self::$count => &mut report.$field,)+
+                }
+            }
+        }
+    };
+}
+
+counts! {
+    Received received,
+    Retries retries,
+    Succeeded succeeded,
+    Failed failed,
+    Panicked panicked,
+    TimedOut timed_out,
+    DeadLettered dead_lettered,
+    Discarded discarded,
+    Lost lost,
+    NotDeleted not_deleted,
+    GivenBack given_back,
+    Abandoned abandoned,
+    Heartbeats heartbeats,
+    ReceiveErrors receive_errors,
+}
+
+/// What became of the jobs of one handler call.
+#[derive(Debug, Default)]
+pub(super) struct Outcome([u64; Count::ALL.len()]);
+
+impl Outcome {
+    pub(super) const fn add(&mut self, what: Count, number: u64) {
+        self.0[what as usize] += number;
+    }
+}
+
+/// The numbers of a runner.
+#[derive(Debug)]
+pub(super) struct Books {
+    report: RunnerReport,
+    #[cfg(feature = "metrics")]
+    meters: Meters,
+}
+
+impl Books {
+    /// Empty books of a runner on the queue with this URL.
+    #[cfg_attr(
+        not(feature = "metrics"),
+        expect(unused_variables, reason = "metrics carry the queue's name")
+    )]
+    pub(super) fn new(queue_url: &str) -> Self {
+        Self {
+            report: RunnerReport::new(),
+            #[cfg(feature = "metrics")]
+            meters: Meters::new(queue_url),
+        }
+    }
+
+    pub(super) fn add(&mut self, what: Count, number: u64) {
+        *what.of(&mut self.report) += number;
+        #[cfg(feature = "metrics")]
+        self.meters.counters[what as usize].increment(number);
+    }
+
+    pub(super) fn add_all(&mut self, outcome: &Outcome) {
+        for (what, number) in Count::ALL.iter().zip(outcome.0).filter(|(_, number)| *number > 0) {
+            self.add(*what, number);
+        }
+    }
+
+    /// A message came in that has been received so often.
+    pub(super) fn received(&mut self, receive_count: u32) {
+        self.add(Count::Received, 1);
+        if receive_count > 1 {
+            self.add(Count::Retries, 1);
+        }
+        self.report.receives.record(receive_count.into());
+        #[cfg(feature = "metrics")]
+        self.meters.receives.record(receive_count);
+    }
+
+    /// A handler begins with a message sent so long ago.
+    pub(super) fn waited(&mut self, span: Duration) {
+        self.report.queue_wait.record_span(span);
+        #[cfg(feature = "metrics")]
+        self.meters.queue_wait.record(span);
+    }
+
+    /// A handler took so long for a message.
+    pub(super) fn handled(&mut self, span: Duration) {
+        self.report.handling_time.record_span(span);
+        #[cfg(feature = "metrics")]
+        self.meters.handling_time.record(span);
+    }
+
+    pub(super) const fn messages_received(&self) -> u64 {
+        self.report.received
+    }
+
+    pub(super) fn report(&self) -> RunnerReport {
+        self.report.settled()
+    }
+}
+
+/// The same numbers, as whoever collects metrics gets them.
+#[cfg(feature = "metrics")]
+struct Meters {
+    /// In the order of [`Count::ALL`].
+    counters: Vec<metrics::Counter>,
+    queue_wait: metrics::Histogram,
+    handling_time: metrics::Histogram,
+    receives: metrics::Histogram,
+}
+
+#[cfg(feature = "metrics")]
+impl Meters {
+    fn new(queue_url: &str) -> Self {
+        let queue = queue_url.rsplit('/').next().unwrap_or(queue_url).to_owned();
+        let counter = |count: &Count| {
+            let name = format!("requeue_worker_{}_total", count.name());
+            metrics::counter!(name, "queue" => queue.clone())
+        };
+        Self {
+            counters: Count::ALL.iter().map(counter).collect(),
+            queue_wait: metrics::histogram!("requeue_worker_queue_wait_seconds", "queue" => queue.clone()),
+            handling_time: metrics::histogram!("requeue_worker_handling_time_seconds", "queue" => queue.clone()),
+            receives: metrics::histogram!("requeue_worker_receives", "queue" => queue.clone()),
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl std::fmt::Debug for Meters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meters").finish_non_exhaustive()
+    }
+}
