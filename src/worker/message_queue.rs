@@ -113,6 +113,12 @@ pub trait MessageQueue: Send + Sync + 'static {
     }
 }
 
+/// The name of the queue with this URL.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+pub(super) fn queue_name(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
+}
+
 /// What a receive asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]

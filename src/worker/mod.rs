@@ -30,9 +30,13 @@ mod report;
 mod runner;
 mod settings;
 mod shop;
+#[cfg(feature = "tracing")]
+mod trace;
 mod waiting;
 mod work;
 
+#[cfg(feature = "tracing")]
+pub use trace::{ParseTraceHeaderError, TraceHeader};
 pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,

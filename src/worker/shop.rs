@@ -31,6 +31,9 @@ use {
     },
 };
 
+#[cfg(feature = "tracing")]
+use super::message_queue::queue_name;
+
 /// So many handlers that end at once may follow one another before a hand lets others go first.
 const TURN: u32 = 32;
 
@@ -186,8 +189,18 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     }
 
     pub(super) fn tell(&self, event: impl FnOnce() -> RunnerEvent) {
+        #[cfg(not(feature = "tracing"))]
+        let wanted = self.plan.on_event.is_some();
+        #[cfg(feature = "tracing")]
+        let wanted = self.plan.on_event.is_some() || tracing::enabled!(tracing::Level::WARN);
+        if !wanted {
+            return;
+        }
+        let event = event();
+        #[cfg(feature = "tracing")]
+        tracing::warn!(queue = queue_name(self.queue.url()), "{event}");
         if let Some(on_event) = &self.plan.on_event {
-            contain(|| on_event(&event()));
+            contain(|| on_event(&event));
         }
     }
 

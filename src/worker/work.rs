@@ -26,6 +26,9 @@ use {
     },
 };
 
+#[cfg(feature = "tracing")]
+use super::trace::Trace;
+
 /// As many messages as one call to a queue takes.
 pub(super) const CALL: usize = 10;
 
@@ -109,12 +112,17 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             jobs.iter().for_each(|job| job.set_renew_until(end));
             (timeout, self.until(end))
         });
+        #[cfg(feature = "tracing")]
+        let trace = Trace::open(self.queue.url(), jobs);
         let mut handling = pin!(Some(self.handler.handle(jobs)));
         let call = poll_fn(|context| {
             let Some(running) = handling.as_mut().as_pin_mut() else {
                 return task::Poll::Pending;
             };
-            match self.poll_handler(running, context, watched.then_some(jobs)) {
+            let poll = || self.poll_handler(running, context, watched.then_some(jobs));
+            #[cfg(feature = "tracing")]
+            let poll = || trace.within(poll);
+            match poll() {
                 Ok(task::Poll::Ready(answer)) => return task::Poll::Ready(Call::Answered(answer)),
                 Ok(task::Poll::Pending) => {}
                 Err(panic) => return task::Poll::Ready(Call::Panicked(told(panic))),

@@ -1,0 +1,193 @@
+//! Traces: a span for each job, and the trace context that `AWSTraceHeader` carries from job to job.
+
+use {
+    super::{job::Job, message_queue::queue_name},
+    crate::message::SendMessage,
+    std::{cell::RefCell, fmt, str::FromStr},
+};
+
+/// The trace context of X-Ray, as `AWSTraceHeader` has it (M22).
+///
+/// # Source
+/// [Tracing header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
+///
+/// # Examples
+/// ```
+/// use requeue::worker::TraceHeader;
+///
+/// let text = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+/// let header: TraceHeader = text.parse()?;
+/// assert_eq!(header.root, "1-5759e988-bd862e3fe1be46a994272793");
+/// assert_eq!(header.to_string(), text);
+/// # Ok::<(), requeue::worker::ParseTraceHeaderError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct TraceHeader {
+    /// The trace: version, seconds since the epoch and 96 bits, in hexadecimal digits.
+    pub root: String,
+    /// The span that the next one is a child of: 64 bits in hexadecimal digits.
+    pub parent: Option<String>,
+    /// Whether the trace is recorded, if that has been decided.
+    pub sampled: Option<bool>,
+}
+
+/// Why a text is no trace header.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the trace header {text:?} has no root")]
+#[non_exhaustive]
+pub struct ParseTraceHeaderError {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for TraceHeader {
+    type Err = ParseTraceHeaderError;
+
+    /// Reads the three parts that are known, in any order; others may come.
+    fn from_str(text: &str) -> Result<Self, ParseTraceHeaderError> {
+        let part = |wanted: &str| {
+            let parts = text.split(';').filter_map(|part| part.trim().split_once('='));
+            parts
+                .filter(|(name, _)| *name == wanted)
+                .map(|(_, value)| value.to_owned())
+                .next()
+        };
+        let Some(root) = part("Root").filter(|root| !root.is_empty()) else {
+            return Err(ParseTraceHeaderError { text: text.to_owned() });
+        };
+        Ok(Self {
+            root,
+            parent: part("Parent"),
+            sampled: match part("Sampled").as_deref() {
+                Some("1") => Some(true),
+                Some("0") => Some(false),
+                _ => None,
+            },
+        })
+    }
+}
+
+impl fmt::Display for TraceHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Root={}", self.root)?;
+        if let Some(parent) = &self.parent {
+            write!(f, ";Parent={parent}")?;
+        }
+        match self.sampled {
+            Some(sampled) => write!(f, ";Sampled={}", u8::from(sampled)),
+            None => Ok(()),
+        }
+    }
+}
+
+thread_local! {
+    /// The context of the job whose handler this thread runs.
+    static CURRENT: RefCell<Option<TraceHeader>> = const { RefCell::new(None) };
+}
+
+impl TraceHeader {
+    /// The context for what the handler that runs on this thread causes: the trace of its job, with the job's span as the
+    /// parent. `None` outside handlers.
+    ///
+    /// A message that came without a header begins a trace, which its id and the time of its send name.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::worker::TraceHeader;
+    /// assert_eq!(TraceHeader::current(), None);
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// Gives a message that has no trace header the [current](Self::current) one.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, SendMessage, worker::{Job, Runner, TraceHeader}};
+    ///
+    /// let (jobs, done) = (Queue::standard("jobs").build()?, Queue::standard("done").build()?);
+    /// let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    /// jobs.send(SendMessage::new("resize cat.png").aws_trace_header(header))?;
+    /// let next = done.clone();
+    /// let runner = Runner::builder(&jobs).until_empty().each(move |_: &Job| {
+    ///     next.send(TraceHeader::carry(SendMessage::new("cat.png is resized"))).map(drop)
+    /// })?;
+    /// runner.blocking()?;
+    /// let carried: TraceHeader = done.receive().blocking()?[0].aws_trace_header().unwrap().parse()?;
+    /// assert_eq!(carried.root, "1-5759e988-bd862e3fe1be46a994272793");
+    /// assert_eq!(carried.sampled, Some(true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn carry(message: SendMessage) -> SendMessage {
+        match Self::current().filter(|_| message.get_aws_trace_header().is_none()) {
+            Some(header) => message.aws_trace_header(header.to_string()),
+            None => message,
+        }
+    }
+
+    /// The context that a message came with, or one that its own id begins.
+    fn of(job: &Job) -> Self {
+        let sent = job.aws_trace_header().and_then(|header| header.parse().ok());
+        sent.unwrap_or_else(|| {
+            let id: String = job
+                .message_id()
+                .chars()
+                .filter(char::is_ascii_hexdigit)
+                .take(24)
+                .collect();
+            let seconds = job.sent_timestamp().as_millis() / 1_000;
+            Self {
+                root: format!("1-{seconds:08x}-{id:0>24}"),
+                parent: None,
+                sampled: None,
+            }
+        })
+    }
+}
+
+/// The span of a handler's call, and the context for what it causes.
+pub(super) struct Trace {
+    span: tracing::Span,
+    context: Option<TraceHeader>,
+}
+
+impl Trace {
+    /// Opens a span for a job, or for a batch, whose jobs may belong to many traces.
+    pub(super) fn open(queue_url: &str, jobs: &[Job]) -> Self {
+        let queue = queue_name(queue_url);
+        let [job] = jobs else {
+            return Self {
+                span: tracing::info_span!("batch", queue, messages = jobs.len()),
+                context: None,
+            };
+        };
+        let mut context = TraceHeader::of(job);
+        let span = tracing::info_span!(
+            "job",
+            queue,
+            message_id = &*job.message_id(),
+            receive_count = job.approximate_receive_count(),
+            message_group_id = job.message_group_id(),
+            trace = context.root,
+            parent = context.parent,
+        );
+        if let Some(id) = span.id() {
+            context.parent = Some(format!("{:016x}", id.into_u64()));
+        }
+        Self {
+            span,
+            context: Some(context),
+        }
+    }
+
+    /// Runs a part of the handler in its span and its context.
+    pub(super) fn within<T>(&self, part: impl FnOnce() -> T) -> T {
+        let before = CURRENT.replace(self.context.clone());
+        let result = self.span.in_scope(part);
+        CURRENT.set(before);
+        result
+    }
+}
