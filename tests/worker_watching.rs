@@ -98,11 +98,10 @@ fn metrics_say_what_the_report_says() {
     let _ = jobs.send_batch(["1", "two", "3"]).unwrap();
     clock.advance(Duration::from_secs(2));
     let collected = Collected::default();
-    let slow = clock.clone();
     let runner = with_local_recorder(&collected, || {
         let runner = Runner::builder(&jobs).until_empty();
         runner.each(move |job: &Job| {
-            slow.set(slow.now().saturating_add(Duration::from_millis(500)));
+            clock.set(clock.now().saturating_add(Duration::from_millis(500)));
             job.body().parse::<u32>().map(drop)
         })
     });
