@@ -78,6 +78,8 @@ pub(super) struct Outcome {
     pub(super) dead_lettered: u64,
     pub(super) discarded: u64,
     pub(super) not_deleted: u64,
+    /// Lost before the handler was called.
+    pub(super) not_begun: u64,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +115,8 @@ pub(super) struct Desk {
     dry: bool,
     stopped_at: Option<Timestamp>,
     error: Option<MessageQueueError>,
+    /// A hand ended although nobody had stopped the runner.
+    deserted: bool,
     keeper: Option<Waker>,
     /// When the keeper comes by itself, if it sleeps.
     keeper_until: Timestamp,
@@ -138,6 +142,7 @@ impl Desk {
             dry: false,
             stopped_at: None,
             error: None,
+            deserted: false,
             keeper: None,
             keeper_until: Timestamp::ZERO,
             kept_nothing_at: None,
@@ -164,9 +169,16 @@ impl Desk {
     }
 
     /// A hand ends; says whom to wake.
-    pub(super) fn leave(&mut self) -> Option<Waker> {
+    ///
+    /// One that ends before the runner does has been torn down, by a panic or by a wrapper of its thread that did not call
+    /// it. What it was about nobody would take up again, so it takes the runner with it.
+    pub(super) fn leave(&mut self, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
-        self.keeper.take().filter(|_| self.alive == 0)
+        if self.stopped_at.is_none() {
+            self.deserted = true;
+            return self.stop(now, None);
+        }
+        self.keeper.take().filter(|_| self.alive == 0).into_iter().collect()
     }
 
     /// What this hand is to do next; if that is to park, it is called by this waker.
@@ -298,7 +310,28 @@ impl Desk {
 
     /// Takes out what waits behind a job of a FIFO queue that was not done.
     pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
-        self.waiting.abandon_group(job)
+        let behind = self.waiting.abandon_group(job);
+        self.report.not_given_back += behind.len() as u64;
+        behind
+    }
+
+    /// A job is lost, and not to be begun if it waits; takes out what waits behind it on a FIFO queue.
+    pub(super) fn lost(&mut self, job: &Job) -> Vec<Job> {
+        let behind = self.abandon_group(job);
+        self.report.lost += 1;
+        self.report.not_given_back += u64::from(self.waiting.remove(job));
+        behind
+    }
+
+    /// So many jobs that were handed out for a handler are not begun.
+    pub(super) fn not_begun(&mut self, count: usize) {
+        self.report.not_given_back += count as u64;
+    }
+
+    /// So many of the jobs that are not begun are in the queue again.
+    pub(super) fn given_back(&mut self, count: usize) {
+        self.report.given_back += count as u64;
+        self.report.not_given_back -= count as u64;
     }
 
     /// A handler has ended, and what it answered is carried out; says whom to wake.
@@ -306,8 +339,10 @@ impl Desk {
         if let Some((unit, began_at)) = self.hands[hand].unit.take() {
             self.working -= 1;
             let span = now.saturating_duration_since(began_at);
-            for job in unit.jobs() {
-                self.report.handling_time.record_span(span);
+            for (at, job) in unit.jobs().iter().enumerate() {
+                if at as u64 >= outcome.not_begun {
+                    self.report.handling_time.record_span(span);
+                }
                 self.waiting.release(job);
             }
             self.report.count(outcome);
@@ -334,10 +369,14 @@ impl Desk {
         self.stopped_at
     }
 
-    /// Counts what is still being worked on as abandoned.
+    /// Counts what is still being worked on as abandoned, and as nothing else later.
     pub(super) fn abandon(&mut self) {
-        let units = self.hands.iter().filter_map(|hand| hand.unit.as_ref());
+        let units = self.hands.iter_mut().filter_map(|hand| hand.unit.take());
         self.report.abandoned += units.map(|(unit, _)| unit.jobs().len() as u64).sum::<u64>();
+    }
+
+    pub(super) const fn is_deserted(&self) -> bool {
+        self.deserted
     }
 
     pub(super) const fn error(&self) -> Option<&MessageQueueError> {
@@ -351,6 +390,7 @@ impl Desk {
         if self.stopped_at.is_some() {
             let waiting = self.waiting.take_all();
             if !waiting.is_empty() {
+                self.report.not_given_back += waiting.len() as u64;
                 return Rounds::GiveBack(waiting);
             }
             if self.alive == 0 {

@@ -10,7 +10,7 @@ use {
         pin::Pin,
         sync::{
             Arc,
-            atomic::{AtomicU64, Ordering},
+            atomic::{AtomicBool, AtomicU64, Ordering},
         },
         task::{Context, Poll},
     },
@@ -51,6 +51,8 @@ struct Inner {
     /// Until when the heartbeat may go on, in milliseconds.
     renew_until: AtomicU64,
     lost: Bell,
+    /// Its message is being settled, so that it may be gone by our own doing.
+    settling: AtomicBool,
 }
 
 impl Job {
@@ -70,6 +72,7 @@ impl Job {
                 beat: AtomicU64::new(beat.as_millis()),
                 renew_until: AtomicU64::new(u64::MAX),
                 lost: Bell::default(),
+                settling: AtomicBool::new(false),
             }),
         }
     }
@@ -178,6 +181,15 @@ impl Job {
 
     pub(super) fn hold_until(&self, until: Timestamp) {
         self.inner.until.store(until.as_millis(), Ordering::Relaxed);
+    }
+
+    /// From here on the queue may know the message no more without its being lost.
+    pub(super) fn settle(&self) {
+        self.inner.settling.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_settling(&self) -> bool {
+        self.inner.settling.load(Ordering::Acquire)
     }
 
     /// Whether the loss of the message has been noticed.

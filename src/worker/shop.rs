@@ -19,7 +19,7 @@ use {
     },
     std::{
         future::{Future, poll_fn},
-        mem,
+        io, mem,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -93,6 +93,9 @@ impl Control {
     pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
         let desk = self.desk.lock();
         match desk.error() {
+            None if desk.is_deserted() => Err(RunnerError::Thread {
+                error: io::Error::other("it ended before the runner did"),
+            }),
             None => Ok(desk.report.clone()),
             Some(error) => Err(RunnerError::Queue {
                 error: error.clone(),
@@ -135,8 +138,8 @@ impl Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        let waker = self.control.desk.lock().leave();
-        wake(waker);
+        let wakers = self.control.desk.lock().leave(self.control.clock.now());
+        wake(wakers);
     }
 }
 

@@ -55,9 +55,52 @@ enum Call {
     TimedOut(Duration),
 }
 
+/// A handler's future: what it drops may panic as well, whether it has ended or is cut off.
+struct Contained<'p, F>(Pin<&'p mut Option<F>>);
+
+impl<F> Drop for Contained<'_, F> {
+    fn drop(&mut self) {
+        contain(|| self.0.set(None));
+    }
+}
+
 impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     pub(super) async fn work(&self, jobs: &[Job], watched: bool) -> Outcome {
         let mut outcome = Outcome::default();
+        if jobs.iter().all(Job::is_held) {
+            self.handle(jobs, watched, &mut outcome).await;
+        } else {
+            let held = self.leave_out_lost(jobs, &mut outcome).await;
+            if !held.is_empty() {
+                self.handle(&held, watched, &mut outcome).await;
+            }
+        }
+        outcome
+    }
+
+    /// What was lost while it waited may be in other hands: it is not begun, nor is what follows it in its group (E21).
+    async fn leave_out_lost(&self, jobs: &[Job], outcome: &mut Outcome) -> Vec<Job> {
+        let mut groups = HashSet::new();
+        let (mut held, mut behind) = (Vec::new(), Vec::new());
+        for job in jobs {
+            let group = job.message_group_id().filter(|_| self.plan.fifo);
+            if group.is_some_and(|group| groups.contains(group)) {
+                behind.push(job.clone());
+            } else if job.is_held() {
+                held.push(job.clone());
+            } else {
+                behind.extend(self.lose(job));
+                groups.extend(group);
+            }
+        }
+        let not_begun = jobs.len() - held.len();
+        outcome.not_begun = not_begun as u64;
+        self.control.desk.lock().not_begun(not_begun);
+        self.give_back(&behind).await;
+        held
+    }
+
+    async fn handle(&self, jobs: &[Job], watched: bool, outcome: &mut Outcome) {
         let undone = match self.call(jobs, watched).await {
             Call::Answered(Answer::Done) => Vec::new(),
             Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),
@@ -76,14 +119,13 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             }
         };
         if undone.is_empty() {
-            self.delete(jobs, &mut outcome).await;
+            self.delete(jobs, outcome).await;
         } else {
             let failed = |job: &&Job| undone.iter().any(|it| ptr::eq(it.job, *job));
             let done: Vec<Job> = jobs.iter().filter(|job| !failed(job)).cloned().collect();
-            self.delete(&done, &mut outcome).await;
-            self.give_up(undone, &mut outcome).await;
+            self.delete(&done, outcome).await;
+            self.give_up(undone, outcome).await;
         }
-        outcome
     }
 
     /// Calls the handler; neither its panic nor its silence goes further.
@@ -94,9 +136,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             jobs.iter().for_each(|job| job.set_renew_until(end));
             (timeout, self.until(end))
         });
-        let mut handling = pin!(Some(self.handler.handle(jobs)));
-        let call = poll_fn(|context| {
-            let Some(running) = handling.as_mut().as_pin_mut() else {
+        let mut handling = Contained(pin!(Some(self.handler.handle(jobs))));
+        poll_fn(|context| {
+            let Some(running) = handling.0.as_mut().as_pin_mut() else {
                 return task::Poll::Pending;
             };
             match self.poll_handler(running, context, watched.then_some(jobs)) {
@@ -109,10 +151,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 None => task::Poll::Pending,
             }
         })
-        .await;
-        // What a handler drops may panic as well.
-        contain(|| handling.set(None));
-        call
+        .await
     }
 
     fn poll_handler<F: Future>(
@@ -156,6 +195,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     /// Deletes the messages of jobs that were done, as long as they are held.
     async fn delete(&self, jobs: &[Job], outcome: &mut Outcome) {
         let mut left: Vec<Job> = Vec::new();
+        jobs.iter().for_each(Job::settle);
         for jobs in jobs.chunks(CALL) {
             let failed = self.queue.delete(&messages(jobs)).await;
             let failed = failed_jobs(jobs, failed);
@@ -229,6 +269,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     async fn carry_out(&self, job: &Job, failure: &Failure, cause: FailureCause, outcome: &mut Outcome) {
         let message = job.message();
+        job.settle();
+        // The keeper is not to come between.
+        job.set_beat(Timestamp::MAX);
         let delay = match failure.verdict() {
             _ if cause == FailureCause::Order => Some(Duration::ZERO),
             Verdict::Policy => self.delay_by_policy(job),
@@ -266,8 +309,6 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     /// Makes a message come back after `delay`, or as late as the queue allows.
     async fn hide(&self, job: &Job, delay: Duration) {
-        // The keeper is not to come between.
-        job.set_beat(Timestamp::MAX);
         let delay = delay.min(hidden_at_most(job, self.now()));
         let jobs = slice::from_ref(job);
         let changed = self.queue.change_visibility(&messages(jobs), delay).await;
@@ -291,13 +332,13 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    /// Gives messages back, in order, that no handler has begun.
+    /// Gives messages back, in order, that no handler has begun; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
+        jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
         for jobs in jobs.chunks(CALL) {
-            jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
             let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
             let failed = failed_jobs(jobs, changed);
-            self.control.desk.lock().report.given_back += (jobs.len() - failed.len()) as u64;
+            self.control.desk.lock().given_back(jobs.len() - failed.len());
             for (job, error) in failed {
                 self.left_to_timeout(&job, error);
             }
