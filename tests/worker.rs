@@ -9,6 +9,8 @@ mod concurrency;
 mod driver;
 #[path = "worker/handlers.rs"]
 mod handlers;
+#[path = "worker/leases.rs"]
+mod leases;
 #[path = "worker/notes.rs"]
 mod notes;
 #[path = "worker/queues.rs"]

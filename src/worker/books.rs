@@ -50,11 +50,21 @@ counts! {
 
 /// What became of the jobs of one handler call.
 #[derive(Debug, Default)]
-pub(super) struct Outcome([u64; Count::ALL.len()]);
+pub(super) struct Outcome {
+    counts: [u64; Count::ALL.len()],
+    /// Lost before the handler was called.
+    pub(super) not_begun: usize,
+}
 
 impl Outcome {
     pub(super) const fn add(&mut self, what: Count, number: u64) {
-        self.0[what as usize] += number;
+        self.counts[what as usize] += number;
+    }
+
+    pub(super) fn add_all(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
     }
 }
 
@@ -87,9 +97,20 @@ impl Books {
     }
 
     pub(super) fn add_all(&mut self, outcome: &Outcome) {
-        for (what, number) in Count::ALL.iter().zip(outcome.0).filter(|(_, number)| *number > 0) {
+        for (what, number) in Count::ALL.iter().zip(outcome.counts).filter(|(_, number)| *number > 0) {
             self.add(*what, number);
         }
+    }
+
+    /// So many jobs will not be begun, and are in flight.
+    pub(super) const fn not_begun(&mut self, number: usize) {
+        self.report.not_given_back += number as u64;
+    }
+
+    /// So many of the jobs that will not be begun are in the queue again.
+    pub(super) fn given_back(&mut self, number: usize) {
+        self.add(Count::GivenBack, number as u64);
+        self.report.not_given_back -= number as u64;
     }
 
     /// A message came in that has been received so often.

@@ -36,7 +36,8 @@ pub(super) struct DeskPlan {
 /// What a hand is to do.
 #[derive(Debug)]
 pub(super) enum Task {
-    Work(Unit),
+    /// With the instant at which it begins.
+    Work(Unit, Timestamp),
     Poll(Ask),
     End,
 }
@@ -120,6 +121,8 @@ pub(super) struct Desk {
     dry: bool,
     stopped_at: Option<Timestamp>,
     error: Option<MessageQueueError>,
+    /// A hand ended although nobody had stopped the runner.
+    deserted: bool,
     keeper: Option<Waker>,
     /// When the keeper comes by itself, if it sleeps.
     keeper_until: Timestamp,
@@ -145,6 +148,7 @@ impl Desk {
             dry: false,
             stopped_at: None,
             error: None,
+            deserted: false,
             keeper: None,
             keeper_until: Timestamp::ZERO,
             kept_nothing_at: None,
@@ -171,10 +175,17 @@ impl Desk {
     }
 
     /// A hand ends; says whom to wake.
-    pub(super) fn leave(&mut self) -> Option<Waker> {
+    ///
+    /// One that ends before the runner does has been torn down, by a panic or by a wrapper of its thread that did not call
+    /// it. What it was about nobody would take up again, so it takes the runner with it.
+    pub(super) fn leave(&mut self, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
+        if self.stopped_at.is_none() {
+            self.deserted = true;
+            return self.stop(now, None);
+        }
         let last = self.alive == 0;
-        last.then(|| self.keeper.take()).flatten()
+        last.then(|| self.keeper.take()).flatten().into_iter().collect()
     }
 
     /// What this hand is to do next; if that is to park, it is called by this waker.
@@ -189,7 +200,7 @@ impl Desk {
         }
         if let Some(unit) = self.waiting.take(now) {
             self.begin(hand, &unit, now);
-            return Next::Do(Task::Work(unit));
+            return Next::Do(Task::Work(unit, now));
         }
         if let Some(ask) = self.ask(now) {
             self.polls += 1;
@@ -320,8 +331,11 @@ impl Desk {
         let (unit, began_at) = self.hands[hand].unit.take()?;
         self.working -= 1;
         let span = now.saturating_duration_since(began_at);
-        for job in unit.jobs() {
-            self.books.handled(span);
+        let not_begun = outcome.as_ref().map_or(0, |outcome| outcome.not_begun);
+        for (at, job) in unit.jobs().iter().enumerate() {
+            if at >= not_begun {
+                self.books.handled(span);
+            }
             self.waiting.release(job);
         }
         match outcome {
@@ -333,7 +347,18 @@ impl Desk {
 
     /// Takes out what waits behind a job of a FIFO queue that was not done.
     pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
-        self.waiting.abandon_group(job)
+        let behind = self.waiting.abandon_group(job);
+        self.books.not_begun(behind.len());
+        behind
+    }
+
+    /// A job is lost, and not to be begun if it waits; takes out what waits behind it on a FIFO queue.
+    pub(super) fn lost(&mut self, job: &Job) -> Vec<Job> {
+        let behind = self.abandon_group(job);
+        self.books.add(Count::Lost, 1);
+        let waited = self.waiting.remove(job);
+        self.books.not_begun(usize::from(waited));
+        behind
     }
 
     // The end.
@@ -353,11 +378,15 @@ impl Desk {
         self.stopped_at
     }
 
-    /// Counts what is still being worked on as abandoned.
+    /// Counts what is still being worked on as abandoned, and as nothing else later.
     pub(super) fn abandon(&mut self) {
-        let units = self.hands.iter().filter_map(|hand| hand.unit.as_ref());
+        let units = self.hands.iter_mut().filter_map(|hand| hand.unit.take());
         let jobs = units.map(|(unit, _)| unit.jobs().len() as u64).sum();
         self.books.add(Count::Abandoned, jobs);
+    }
+
+    pub(super) const fn is_deserted(&self) -> bool {
+        self.deserted
     }
 
     pub(super) const fn error(&self) -> Option<&MessageQueueError> {
@@ -371,6 +400,7 @@ impl Desk {
         if self.stopped_at.is_some() {
             let waiting = self.waiting.take_all();
             if !waiting.is_empty() {
+                self.books.not_begun(waiting.len());
                 return Rounds::GiveBack(waiting);
             }
             if self.alive == 0 {

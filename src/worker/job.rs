@@ -10,7 +10,7 @@ use {
         pin::Pin,
         sync::{
             Arc,
-            atomic::{AtomicU64, Ordering},
+            atomic::{AtomicBool, AtomicU64, Ordering},
         },
         task::{Context, Poll},
     },
@@ -52,6 +52,8 @@ struct Inner {
     /// Until when the heartbeat may go on, in milliseconds.
     renew_until: AtomicU64,
     lost: Bell,
+    /// Its message is being settled, so that it may be gone by our own doing.
+    settling: AtomicBool,
 }
 
 impl Job {
@@ -71,6 +73,7 @@ impl Job {
                 beat: AtomicU64::new(beat.as_millis()),
                 renew_until: AtomicU64::new(u64::MAX),
                 lost: Bell::default(),
+                settling: AtomicBool::new(false),
             }),
         }
     }
@@ -120,7 +123,11 @@ impl Job {
     pub fn is_held(&self) -> bool {
         let of_queue = || self.inner.message.embedded().map(Message::clock);
         let now = self.inner.clock.as_deref().or_else(of_queue).map(Clock::now);
-        !self.is_lost() && now.is_some_and(|now| now < self.held_until())
+        now.is_some_and(|now| self.is_held_at(now))
+    }
+
+    pub(super) fn is_held_at(&self, now: Timestamp) -> bool {
+        !self.is_lost() && now < self.held_until()
     }
 
     /// Is over once the message is not held any more: what a handler watches to cancel its work.
@@ -181,6 +188,15 @@ impl Job {
 
     pub(super) fn hold_until(&self, until: Timestamp) {
         self.inner.until.store(until.as_millis(), Ordering::Relaxed);
+    }
+
+    /// From here on the queue may know the message no more without its being lost.
+    pub(super) fn settle(&self) {
+        self.inner.settling.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_settling(&self) -> bool {
+        self.inner.settling.load(Ordering::Acquire)
     }
 
     /// Whether the loss of the message has been noticed.

@@ -10,6 +10,9 @@ const LONGEST_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
 
 /// What a runner has done so far, or in its whole life.
 ///
+/// Once the runner is over, each job received counts once: `received` is the sum of `succeeded`, `failed`,
+/// `not_deleted`, `given_back`, `not_given_back` and `abandoned`.
+///
 /// # Examples
 /// ```
 /// use requeue::{Queue, worker::{Job, Runner}};
@@ -48,6 +51,9 @@ pub struct RunnerReport {
     /// Jobs that no handler had begun, given back to the queue: at the end, or because an earlier one of their message
     /// group failed.
     pub given_back: u64,
+    /// Jobs that no handler had begun, and that come back when their visibility timeout ends: they were lost before, or
+    /// giving them back failed or has not been answered.
+    pub not_given_back: u64,
     /// Jobs whose handlers still ran when the time to stop was over.
     pub abandoned: u64,
     /// Renewals of visibility timeouts.
@@ -76,6 +82,7 @@ impl RunnerReport {
             lost: 0,
             not_deleted: 0,
             given_back: 0,
+            not_given_back: 0,
             abandoned: 0,
             heartbeats: 0,
             receive_errors: 0,

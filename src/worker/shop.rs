@@ -20,7 +20,7 @@ use {
     },
     std::{
         future::{Future, poll_fn},
-        mem,
+        io, mem,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -90,6 +90,9 @@ impl Control {
     pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
         let desk = self.desk.lock();
         match desk.error() {
+            None if desk.is_deserted() => Err(RunnerError::Thread {
+                error: io::Error::other("it ended before the runner did"),
+            }),
             None => Ok(desk.books.report()),
             Some(error) => Err(RunnerError::Queue {
                 error: error.clone(),
@@ -132,8 +135,8 @@ impl Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        let waker = self.control.desk.lock().leave();
-        wake(waker);
+        let wakers = self.control.desk.lock().leave(self.control.clock.now());
+        wake(wakers);
     }
 }
 
@@ -161,8 +164,8 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         let (mut news, mut turn, mut since) = (News::None, 0, self.now());
         loop {
             news = match self.next(hand, news).await {
-                Task::Work(unit) => {
-                    let outcome = self.work(unit.jobs(), watched).await;
+                Task::Work(unit, began_at) => {
+                    let outcome = self.work(unit.jobs(), began_at, watched).await;
                     turn += 1;
                     if watched && (turn >= TURN || self.now() != since) {
                         give_way().await;

@@ -4,7 +4,8 @@ use {
     super::{batch::BatchSettings, job::Job},
     crate::time::Timestamp,
     std::{
-        collections::{HashMap, VecDeque},
+        collections::{BTreeMap, VecDeque},
+        slice,
         sync::Arc,
         time::Duration,
     },
@@ -23,7 +24,7 @@ pub(super) enum Unit {
 impl Unit {
     pub(super) fn jobs(&self) -> &[Job] {
         match self {
-            Self::One(job) => std::slice::from_ref(job),
+            Self::One(job) => slice::from_ref(job),
             Self::Batch(jobs) => jobs,
         }
     }
@@ -48,7 +49,8 @@ enum Order {
 /// The invariant: a group stands in `ready` exactly if it has jobs and none of them is being worked on.
 #[derive(Debug, Default)]
 struct Groups {
-    groups: HashMap<Arc<str>, Group>,
+    // In an order that is the same on every run, which shows in the calls for all of them.
+    groups: BTreeMap<Arc<str>, Group>,
     ready: VecDeque<Arc<str>>,
 }
 
@@ -131,15 +133,28 @@ impl Waiting {
         }
     }
 
-    /// Takes out all jobs of this job's group, in order: they cannot go on without it.
+    /// Takes out all jobs of this job's group that came after it, in order: they cannot go on without it.
+    ///
+    /// What was received later than the job has come back since, and does not wait for it.
     pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
         let Order::Fifo(groups) = &mut self.order else {
             return Vec::new();
         };
-        let group = groups.groups.get_mut(job.message_group_id().unwrap_or_default());
-        let jobs: Vec<Job> = group.map(|group| group.jobs.drain(..).collect()).unwrap_or_default();
+        let jobs = groups.take_behind(job);
         self.forget(&jobs);
         jobs
+    }
+
+    /// Takes this job out; says whether it was there.
+    pub(super) fn remove(&mut self, job: &Job) -> bool {
+        let removed = match &mut self.order {
+            Order::Standard(jobs) => remove(jobs, job),
+            Order::Fifo(groups) => groups.remove(job),
+        };
+        if removed {
+            self.forget(slice::from_ref(job));
+        }
+        removed
     }
 
     /// Takes out all jobs, those of a group in order.
@@ -235,6 +250,38 @@ impl Groups {
         group.jobs.push_back(job);
     }
 
+    fn take_behind(&mut self, job: &Job) -> Vec<Job> {
+        let id = job.message_group_id().unwrap_or_default();
+        let Some(group) = self.groups.get_mut(id) else {
+            return Vec::new();
+        };
+        // One that does not wait is being worked on, and comes before all that wait.
+        let first = group.jobs.iter().position(|it| it.is(job)).map_or(0, |at| at + 1);
+        let later = group.jobs.split_off(first).into_iter();
+        let (taken, left): (Vec<Job>, Vec<Job>) = later.partition(|it| it.received_at() <= job.received_at());
+        group.jobs.extend(left);
+        self.tidy(id);
+        taken
+    }
+
+    fn remove(&mut self, job: &Job) -> bool {
+        let id = job.message_group_id().unwrap_or_default();
+        let removed = self
+            .groups
+            .get_mut(id)
+            .is_some_and(|group| remove(&mut group.jobs, job));
+        self.tidy(id);
+        removed
+    }
+
+    /// Forgets a group that has nothing left and is not being worked on.
+    fn tidy(&mut self, id: &str) {
+        if self.groups.get(id).is_some_and(|it| it.jobs.is_empty() && !it.busy) {
+            self.groups.remove(id);
+            self.ready.retain(|ready| &**ready != id);
+        }
+    }
+
     /// The next job whose group is free; the group is then busy.
     fn take(&mut self) -> Option<Job> {
         let id = self.ready.pop_front()?;
@@ -282,6 +329,11 @@ impl Groups {
             self.ready.push_back(key);
         }
     }
+}
+
+fn remove(jobs: &mut VecDeque<Job>, job: &Job) -> bool {
+    let at = jobs.iter().position(|it| it.is(job));
+    at.and_then(|at| jobs.remove(at)).is_some()
 }
 
 /// What a job counts for in a batch.

@@ -58,25 +58,58 @@ enum Call {
     TimedOut(Duration),
 }
 
+/// A handler's future: what it drops may panic as well, whether it has ended or is cut off.
+struct Contained<'p, F>(Pin<&'p mut Option<F>>);
+
+impl<F> Drop for Contained<'_, F> {
+    fn drop(&mut self) {
+        contain(|| self.0.set(None));
+    }
+}
+
 impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     /// Calls the handler and does with the messages what it says; no outcome if all were done and deleted.
-    pub(super) async fn work(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
-        let call = self.call(jobs, watched).await;
-        if !matches!(call, Call::Answered(Answer::Done)) || jobs.len() > CALL {
-            return Some(Box::new(self.settle(jobs, call).await));
-        }
-        match self.queue.delete(&messages(jobs)).await {
-            Ok(failed) if failed.is_empty() => None,
-            result => {
-                let mut outcome = Box::<Outcome>::default();
-                self.delete_again(jobs, result, &mut outcome).await;
-                Some(outcome)
+    pub(super) async fn work(&self, jobs: &[Job], began_at: Timestamp, watched: bool) -> Option<Box<Outcome>> {
+        if !jobs.iter().all(|job| job.is_held_at(began_at)) {
+            let mut outcome = Box::<Outcome>::default();
+            let held = self.leave_out_lost(jobs, &mut outcome).await;
+            if !held.is_empty() {
+                let call = self.call(&held, watched).await;
+                self.settle(&held, call, &mut outcome).await;
             }
+            return Some(outcome);
         }
+        let call = self.call(jobs, watched).await;
+        if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= CALL {
+            return self.delete_once(jobs).await;
+        }
+        let mut outcome = Box::<Outcome>::default();
+        self.settle(jobs, call, &mut outcome).await;
+        Some(outcome)
     }
 
-    async fn settle(&self, jobs: &[Job], call: Call) -> Outcome {
-        let mut outcome = Outcome::default();
+    /// What was lost while it waited may be in other hands: it is not begun, nor is what follows it in its group (E21).
+    async fn leave_out_lost(&self, jobs: &[Job], outcome: &mut Outcome) -> Vec<Job> {
+        let mut groups = HashSet::new();
+        let (mut held, mut behind) = (Vec::new(), Vec::new());
+        for job in jobs {
+            let group = job.message_group_id().filter(|_| self.plan.fifo);
+            if group.is_some_and(|group| groups.contains(group)) {
+                behind.push(job.clone());
+            } else if job.is_held() {
+                held.push(job.clone());
+            } else {
+                behind.extend(self.lose(job));
+                groups.extend(group);
+            }
+        }
+        outcome.not_begun = jobs.len() - held.len();
+        self.control.desk.lock().books.not_begun(outcome.not_begun);
+        self.give_back(&behind).await;
+        held
+    }
+
+    async fn settle(&self, jobs: &[Job], call: Call, outcome: &mut Outcome) {
         let undone = match call {
             Call::Answered(Answer::Done) => Vec::new(),
             Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),
@@ -95,14 +128,13 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             }
         };
         if undone.is_empty() {
-            self.delete(jobs, &mut outcome).await;
+            self.delete(jobs, outcome).await;
         } else {
             let failed = |job: &&Job| undone.iter().any(|it| ptr::eq(it.job, *job));
             let done: Vec<Job> = jobs.iter().filter(|job| !failed(job)).cloned().collect();
-            self.delete(&done, &mut outcome).await;
-            self.give_up(undone, &mut outcome).await;
+            self.delete(&done, outcome).await;
+            self.give_up(undone, outcome).await;
         }
-        outcome
     }
 
     /// Calls the handler; neither its panic nor its silence goes further.
@@ -114,9 +146,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         });
         #[cfg(feature = "tracing")]
         let trace = Trace::open(self.queue.url(), jobs);
-        let mut handling = pin!(Some(self.handler.handle(jobs)));
-        let call = poll_fn(|context| {
-            let Some(running) = handling.as_mut().as_pin_mut() else {
+        let mut handling = Contained(pin!(Some(self.handler.handle(jobs))));
+        poll_fn(|context| {
+            let Some(running) = handling.0.as_mut().as_pin_mut() else {
                 return task::Poll::Pending;
             };
             let poll = || self.poll_handler(running, context, watched.then_some(jobs));
@@ -132,10 +164,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 None => task::Poll::Pending,
             }
         })
-        .await;
-        // What a handler drops may panic as well.
-        contain(|| handling.set(None));
-        call
+        .await
     }
 
     fn poll_handler<F: Future>(
@@ -176,12 +205,25 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     // Done.
 
+    /// Deletes the messages of jobs that were done, as many as one call takes; no outcome if all were deleted at once.
+    async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
+        jobs.iter().for_each(Job::settle);
+        match self.queue.delete(&messages(jobs)).await {
+            Ok(failed) if failed.is_empty() => None,
+            result => {
+                let mut outcome = Box::<Outcome>::default();
+                self.delete_again(jobs, result, &mut outcome).await;
+                Some(outcome)
+            }
+        }
+    }
+
     /// Deletes the messages of jobs that were done.
     async fn delete(&self, jobs: &[Job], outcome: &mut Outcome) {
         for jobs in jobs.chunks(CALL) {
-            match self.queue.delete(&messages(jobs)).await {
-                Ok(failed) if failed.is_empty() => outcome.add(Count::Succeeded, jobs.len() as u64),
-                result => self.delete_again(jobs, result, outcome).await,
+            match self.delete_once(jobs).await {
+                None => outcome.add(Count::Succeeded, jobs.len() as u64),
+                Some(more) => outcome.add_all(&more),
             }
         }
     }
@@ -254,6 +296,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     async fn carry_out(&self, job: &Job, failure: &Failure, cause: FailureCause, outcome: &mut Outcome) {
         let message = job.message();
+        job.settle();
+        // The keeper is not to come between.
+        job.set_beat(Timestamp::MAX);
         let delay = match failure.verdict() {
             _ if cause == FailureCause::Order => Some(Duration::ZERO),
             Verdict::Policy => self.delay_by_policy(job),
@@ -291,8 +336,6 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     /// Makes a message come back after `delay`, or as late as the queue allows.
     async fn hide(&self, job: &Job, delay: Duration) {
-        // The keeper is not to come between.
-        job.set_beat(Timestamp::MAX);
         let delay = delay.min(hidden_at_most(job, self.now()));
         let jobs = slice::from_ref(job);
         let changed = self.queue.change_visibility(&messages(jobs), delay).await;
@@ -316,13 +359,13 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    /// Gives messages back, in order, that no handler has begun.
+    /// Gives messages back, in order, that no handler has begun; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
+        jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
         for jobs in jobs.chunks(CALL) {
-            jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
             let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
             let failed = failed_jobs(jobs, changed);
-            self.count(Count::GivenBack, jobs.len() - failed.len());
+            self.control.desk.lock().books.given_back(jobs.len() - failed.len());
             for (job, error) in failed {
                 self.left_to_timeout(&job, error);
             }

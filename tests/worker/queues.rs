@@ -162,7 +162,11 @@ fn a_failed_receive_is_no_sign_of_an_empty_queue() {
 
 #[test]
 fn deletes_that_fail_are_repeated_while_the_lease_lasts_and_then_succeed() {
-    for reply in [Reply::Fail(ErrorKind::Transient), Reply::Entry(0, ErrorKind::Transient)] {
+    for reply in [
+        Reply::Fail(ErrorKind::Transient),
+        Reply::Lost,
+        Reply::Entry(0, ErrorKind::Transient),
+    ] {
         let mut world = World::new();
         let (jobs, scripted) = scripted(&world);
         jobs.send("a").unwrap();
