@@ -13,10 +13,28 @@ use {
 };
 
 /// Something that must hold, built into a check or named by the user.
+///
+/// # Examples
+/// ```
+/// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Property, check}}};
+/// let error = check("jobs", || ())
+///     .queue(|| Queue::standard("jobs"))
+///     .messages(Just("job"))
+///     .consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())))
+///     .finally("nothing is sent", |(), messages| messages.is_empty())
+///     .run()
+///     .unwrap_err();
+/// let violation = &error.failure().unwrap().violation;
+/// assert_eq!(violation.property, Property::Invariant("nothing is sent".to_owned()));
+/// assert_eq!(violation.to_string(), "it does not hold that nothing is sent");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Property {
-    /// A message is deleted only if a consumer has finished it.
+    /// A message is deleted only if a consumer has finished it, by answering `Ok`.
+    ///
+    /// Of a consumer that died in [`Context::delete`](super::Context::delete) it is taken for granted, as of a batch that
+    /// died after it had deleted some of its messages.
     DeletedByWhoFinished,
     /// No message disappears without having been deleted, dead-lettered or expired.
     NoneDisappears,
@@ -74,6 +92,21 @@ pub enum Fate {
 }
 
 /// A message at the end of a case.
+///
+/// # Examples
+/// ```
+/// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Fate, Faults, check}}};
+/// let checked = check("jobs", || ())
+///     .queue(|| Queue::standard("jobs"))
+///     .messages(Just("job"))
+///     .consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())))
+///     .faults(Faults::none())
+///     .finally("each job is deleted after one receive", |(), messages| {
+///         messages.iter().all(|it| &*it.body == "job" && it.fate == Some(Fate::Deleted) && it.received == 1)
+///     })
+///     .run();
+/// assert!(checked.is_ok());
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FinalMessage {
