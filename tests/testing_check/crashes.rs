@@ -57,6 +57,29 @@ fn work_that_follows_a_delete_at_once_is_seen_to_be_lost() {
 }
 
 #[test]
+fn a_wait_after_the_delete_is_after_the_delete() {
+    let check = of(|| {
+        let consumer = Consumer::each_async(|message, context| async move {
+            context.delete(&message).map_err(|error| error.to_string())?;
+            context.wait(secs(5)).await;
+            Ok::<_, String>(())
+        });
+        consumer.deletes_itself()
+    });
+    let found = failure(&check.faults(Faults::none().with(Fault::CrashAfterDelete, 0.03)));
+    assert_eq!(found.violation.property, Property::DeletedByWhoFinished);
+    let told: Vec<_> = found.story.events.iter().map(|event| event.what.as_str()).collect();
+    let expected = [
+        "sends m1 \"job\"",
+        "receives m1",
+        "deletes m1",
+        "goes on with m1",
+        "dies, and starts afresh",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn who_deletes_last_loses_nothing() {
     for seed in 0..3 {
         let check = shop(|shipped| shipper(shipped, false));

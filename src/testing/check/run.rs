@@ -469,6 +469,33 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_that_can_strike_at_first_is_made_to() {
+        for seed in 0..20 {
+            let check = check("interrupted", || 0)
+                .queue(|| Queue::standard("jobs"))
+                .messages(Just("job"))
+                .consumer("c", |open| {
+                    let open = open.clone();
+                    Consumer::each(move |message, context| {
+                        *open.borrow_mut() += 1;
+                        for _ in 0..4 {
+                            let _ = context.change_visibility(message, Duration::from_secs(20));
+                        }
+                        *open.borrow_mut() -= 1;
+                        Ok::<_, String>(())
+                    })
+                })
+                .faults(Faults::none().with(Fault::CrashBeforeDelete, 0.2))
+                .always("what is begun is ended", |open| *open == 0)
+                .seed(seed);
+            let error = check.first_failure_only().run().unwrap_err();
+            let steps = &error.failure().unwrap().schedule.steps;
+            let strikes: Vec<_> = steps.iter().filter_map(|step| step.strike()).collect();
+            assert!(strikes.len() == 1 && strikes[0].passed == 0, "{strikes:?}");
+        }
+    }
+
+    #[test]
     fn shrinking_a_short_case_again_leaves_it_alone() {
         let check = busy().cases(300);
         let error = check.run().unwrap_err();
