@@ -25,6 +25,8 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+#[cfg(feature = "worker")]
+pub mod worker;
 
 // The public interface is:
 pub use attributes::{
@@ -32,10 +34,11 @@ pub use attributes::{
 };
 pub use clock::{Alarm, Clock, ManualClock, Parker, SystemClock};
 pub use error::{
-    BatchError, BudgetLimit, ChangeVisibilityError, CreateQueueError, DeleteError, InvalidAttributeName,
-    InvalidAttributeValue, InvalidMessageAttribute, InvalidParameterValue, InvalidReason, ListError, MissingParameter,
-    MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PermissionError, PurgeError, QueueError, ReceiveError,
-    ResourceNotFound, SendBatchError, SendError, SetQueueAttributesError, TagError,
+    BatchError, BudgetLimit, ChangeVisibilityError, CreateQueueError, DeadLetterError, DeleteError,
+    InvalidAttributeName, InvalidAttributeValue, InvalidMessageAttribute, InvalidParameterValue, InvalidReason,
+    ListError, MissingParameter, MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PermissionError,
+    PurgeError, QueueError, ReceiveError, ResourceNotFound, SendBatchError, SendError, SetQueueAttributesError,
+    TagError,
 };
 pub use limits::Limits;
 pub use message::{

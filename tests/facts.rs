@@ -492,3 +492,46 @@ fn a_snapshot_says_where_every_message_is_and_why() {
     assert_eq!(free.message_group_id.as_deref(), Some("h"));
     assert!(!held.blocked);
 }
+
+#[test]
+fn a_reported_failure_changes_nothing_and_is_told_whatever_became_of_the_message() {
+    let clock = ManualClock::default();
+    for builder in [standard(&clock), fifo(&clock)] {
+        let (jobs, log) = logged(builder);
+        let id = jobs.send(in_group("g", "m")).unwrap().message_id;
+        let message = take(&jobs);
+        let report = |reason: &'static str| {
+            log.news();
+            message.report_failure(reason);
+            let told = log.entries().pop().unwrap().fact;
+            assert!(
+                matches!(&told, Fact::Failed { message_id, reason: of, .. } if *message_id == id && **of == *reason),
+                "{told:?}"
+            );
+            log.news()
+        };
+        let before = jobs.snapshot();
+        assert_eq!(report("in flight"), ["Failed"]);
+        assert_eq!(jobs.snapshot(), before);
+        clock.advance(VISIBILITY);
+        assert_eq!(report("visible"), ["Returned", "Failed"]);
+        take(&jobs).delete().unwrap();
+        assert_eq!(report("gone"), ["Failed"]);
+        jobs.delete_queue().unwrap();
+        log.news();
+        message.report_failure("nobody hears of it");
+        assert_eq!(log.news(), [""; 0]);
+    }
+}
+
+#[test]
+fn the_reason_of_a_failure_may_be_empty_or_of_any_length() {
+    let (jobs, log) = logged(standard(&ManualClock::default()));
+    jobs.send("m").unwrap();
+    let message = take(&jobs);
+    for reason in [String::new(), "\u{0}\n\u{10ffff}".repeat(100_000)] {
+        message.report_failure(reason.clone());
+        let last = log.entries().pop().unwrap().fact;
+        assert!(matches!(last, Fact::Failed { reason: told, .. } if *told == *reason));
+    }
+}

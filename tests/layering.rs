@@ -26,10 +26,11 @@ const STAIRS: &[&[&str]] = &[
     &["service"],
     &["aws"],
     &["testing"],
+    &["worker"],
 ];
 
 /// What stands on top of the stairs for somebody outside.
-const DOORS: &[&str] = &["aws", "testing"];
+const DOORS: &[&str] = &["aws", "testing", "worker"];
 
 /// Documentation only; it may point anywhere.
 const OFF_THE_STAIRS: &str = "guide";

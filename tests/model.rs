@@ -19,6 +19,8 @@ mod properties;
 mod scenarios;
 #[path = "model/scenarios_fifo.rs"]
 mod scenarios_fifo;
+#[path = "model/shapes.rs"]
+mod shapes;
 #[path = "model/steps.rs"]
 mod steps;
 #[path = "model/stories.rs"]

@@ -494,6 +494,8 @@ fn every_fact_has_a_line() {
     clock.advance(secs(1));
     let message = take(&jobs);
     message.change_visibility(secs(5)).unwrap();
+    message.report_failure("no\nsuch file");
+    message.report_failure("x".repeat(81));
     message.delete().unwrap();
     message.delete().unwrap();
     jobs.send(in_group("g", &"\n".repeat(40))).unwrap();
@@ -505,6 +507,7 @@ fn every_fact_has_a_line() {
         .map(|line| line.split_once("jobs.fifo  ").unwrap().1)
         .collect();
     let cut = format!("m2 sent \"{}\".. in group g, delayed until 0:02.000", "\\n".repeat(30));
+    let cut_reason = format!("m1 reported as failed, \"{}\"..", "x".repeat(80));
     let expected = [
         "settings changed",
         "m1 sent \"g-1\" in group g, delayed until 0:01.000",
@@ -513,6 +516,8 @@ fn every_fact_has_a_line() {
         "m1 visible, its delay ended",
         "m1 received, receive 1, hidden until 0:31.000",
         "m1 hidden until 0:06.000",
+        "m1 reported as failed, \"no\\nsuch file\"",
+        &cut_reason,
         "m1 deleted",
         "a message that was gone was deleted again",
         &cut,

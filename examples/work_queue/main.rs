@@ -1,9 +1,10 @@
-//! A work queue at work: every file below a directory is a job; several workers count lines and words and compute its
+//! A work queue at work: every file below a directory is a job; several threads count lines and words and compute its
 //! SHA-256. `cargo run --release --example work_queue [-- DIR]` takes a few seconds; `-- --help` lists the options.
 //!
 //! A file that cannot be read as UTF-8 (`not-utf8.txt`, beside this one, is made for it) is left by its worker, comes
 //! back when its visibility timeout ends, and is a dead letter after `--max-receive-count` receives. When all is
 //! settled a move task redrives the dead letters, once. The main thread follows all this by the facts of the queue.
+//! Ctrl-C lets the jobs that are begun end and gives the others back; the table then shows how far it came.
 //!
 //! Exit code: 0 if every file was counted or is a dead letter, 1 if not (`--strict`: or if dead letters are left), 2 if
 //! the command line is wrong or there is no such directory.
@@ -12,6 +13,7 @@ mod files;
 mod measure;
 mod options;
 mod screen;
+mod stop;
 mod summary;
 mod tally;
 mod worker;
@@ -22,7 +24,7 @@ use {
     options::{HELP, Options},
     requeue::{
         Clock, Counts, Entry, FactChannel, Queue, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask,
-        SystemClock, Timestamp,
+        SystemClock, Timestamp, worker::Running,
     },
     screen::Screen,
     std::{
@@ -32,8 +34,8 @@ use {
         fmt::Display,
         io::{self, Write},
         process::ExitCode,
-        sync::{Arc, atomic::AtomicBool},
-        thread::{self, JoinHandle},
+        sync::Arc,
+        thread,
         time::Duration,
     },
     summary::Outcome,
@@ -75,9 +77,6 @@ fn complain(exit_code: u8, what: impl Display) -> ExitCode {
     ExitCode::from(exit_code)
 }
 
-/// Threads by name.
-type Staff = Vec<(String, JoinHandle<()>)>;
-
 /// The main thread's view of a run.
 struct Run {
     clock: SystemClock,
@@ -87,8 +86,10 @@ struct Run {
     failed: Queue,
     facts: Receiver<(Arc<str>, Entry)>,
     reports: Receiver<Report>,
-    /// What workers report by, until all of them have been started.
-    reporter: Option<Sender<Report>>,
+    reporter: Sender<Report>,
+    /// Says that somebody pressed Ctrl-C.
+    stop: Receiver<()>,
+    stopped: bool,
     last_done_at: Timestamp,
     tally: Tally,
     screen: Screen,
@@ -113,7 +114,9 @@ impl Run {
             failed,
             facts,
             reports,
-            reporter: Some(reporter),
+            reporter,
+            stop: stop::signals()?,
+            stopped: false,
             tally: Tally::default(),
             screen: Screen::new(clock, found.files.len()),
             clock,
@@ -130,20 +133,13 @@ impl Run {
             options.visibility,
             some(options.max_receive_count as usize, "receive"),
         ));
-        let staff = self.start(options, found)?;
-        let staffed = self.follow();
+        let running = self.start(options, found)?;
+        self.follow();
         let (working, done) = (self.last_done_at, self.tally.done.len());
-        if staffed {
-            self.redrive()?;
-        } else {
-            self.screen.line("no worker is left");
-        }
-        self.jobs.delete_queue()?; // ends the long polls, and with them the workers
-        for (name, thread) in staff {
-            if thread.join().is_err() {
-                self.screen.line(format!("{name} did not come back"));
-            }
-        }
+        self.redrive()?;
+        running.handle().stop();
+        running.join()?;
+        self.catch_up();
         self.screen.finish();
         let dead = self.failed.snapshot().messages.into_iter();
         let outcome = Outcome {
@@ -161,62 +157,62 @@ impl Run {
     }
 
     /// Starts the workers, and the sender after them.
-    fn start(&mut self, options: &Options, found: &Found) -> Result<Staff, Box<dyn Error>> {
-        let reporter = self.reporter.take().ok_or("started twice")?;
-        let kill = Arc::new(AtomicBool::new(options.kill_worker));
-        let mut staff = Vec::new();
-        let mut hire = |name: String, work: Box<dyn FnOnce() + Send>| {
-            let thread = thread::Builder::new().name(name.clone()).spawn(work)?;
-            staff.push((name, thread));
-            Ok::<(), io::Error>(())
+    fn start(&self, options: &Options, found: &Found) -> Result<Running, Box<dyn Error>> {
+        let worker = Worker {
+            root: options.root.clone(),
+            reports: self.reporter.clone(),
         };
-        for number in 1..=options.workers {
-            let worker = Worker {
-                number,
-                root: options.root.clone(),
-                jobs: self.jobs.clone(),
-                visibility: options.visibility,
-                clock: self.clock,
-                reports: reporter.clone(),
-                kill: Arc::clone(&kill),
-            };
-            hire(format!("worker {number}"), Box::new(move || worker.run()))?;
+        if options.kill_worker {
+            let (worker, jobs) = (worker.clone(), self.jobs.clone());
+            thread::Builder::new().spawn(move || worker.die_over_a_batch(&jobs))?;
+            self.jobs.wait_for_waiters(1); // so that it is the first to get something
         }
-        let (jobs, files) = (self.jobs.clone(), found.files.clone());
-        let send = move || send_all(&jobs, &files, &reporter);
-        hire("sender".to_owned(), Box::new(send))?;
-        Ok(staff)
+        let running = worker.work_off(&self.jobs, options.workers)?;
+        let (jobs, files, reporter) = (self.jobs.clone(), found.files.clone(), self.reporter.clone());
+        thread::Builder::new().spawn(move || send_all(&jobs, &files, &reporter))?;
+        Ok(running)
     }
 
-    /// Follows facts and reports until no job is left in the queue; answers with whether there are still workers.
-    fn follow(&mut self) -> bool {
+    /// Follows facts and reports until no job is left in the queue, or somebody wants it to stop.
+    fn follow(&mut self) {
         let mut idle = 0;
-        loop {
+        while !self.stopped {
             select! {
                 recv(self.facts) -> fact => {
-                    if let Ok((queue, entry)) = fact {
-                        if *queue == *self.jobs.arn() {
-                            self.tally.note_fact(entry.fact);
-                        }
-                    }
+                    fact.into_iter().for_each(|(queue, entry)| self.note_fact(&queue, entry));
                     idle = 0;
                 },
-                recv(self.reports) -> report => match report {
-                    Ok(report) => self.note(report),
-                    Err(_) => return false,
+                recv(self.reports) -> report => report.into_iter().for_each(|report| self.note(report)),
+                recv(self.stop) -> _ => {
+                    self.screen.line("stopped: what is begun is finished, the rest given back");
+                    self.stopped = true;
                 },
                 default(Duration::from_millis(50)) => idle += 1,
             }
             // A message on its way to the dead-letter queue is not counted for a moment.
             let lost = idle > 1 && self.jobs.counts() == Counts::default();
             if self.tally.is_all_sent() && self.facts.is_empty() && (self.tally.open() == 0 || lost) {
-                // A worker reports before it deletes, so that all that belongs to the jobs is here.
-                while let Ok(report) = self.reports.try_recv() {
-                    self.note(report);
-                }
-                return true;
+                break;
             }
             self.screen.progress(&self.tally);
+        }
+        // A worker reports before its message is deleted, so that all that belongs to the jobs is here.
+        self.catch_up();
+    }
+
+    /// Takes note of all facts and reports that are here.
+    fn catch_up(&mut self) {
+        while let Ok((queue, entry)) = self.facts.try_recv() {
+            self.note_fact(&queue, entry);
+        }
+        while let Ok(report) = self.reports.try_recv() {
+            self.note(report);
+        }
+    }
+
+    fn note_fact(&mut self, queue: &str, entry: Entry) {
+        if queue == self.jobs.arn() {
+            self.tally.note_fact(entry.fact);
         }
     }
 
@@ -231,6 +227,9 @@ impl Run {
 
     /// Moves the dead letters back, once, and follows what becomes of them.
     fn redrive(&mut self) -> Result<(), Box<dyn Error>> {
+        if self.stopped {
+            return Ok(());
+        }
         let before = std::mem::take(&mut self.tally.dead);
         if before.is_empty() {
             self.screen.line("no dead letters, so there is nothing to redrive");
@@ -248,9 +247,7 @@ impl Run {
                     .map_or_else(String::new, |reason| format!(", {reason}")),
             ));
         }
-        if !self.follow() {
-            self.screen.line("no worker is left");
-        }
+        self.follow();
         let again: BTreeSet<_> = before.intersection(&self.tally.dead).collect();
         self.screen.line(format!(
             "redrive: {} done this time, {} dead-lettered again",

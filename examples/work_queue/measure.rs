@@ -44,8 +44,8 @@ impl From<io::Error> for Unreadable {
     }
 }
 
-/// Reads the file chunk by chunk, with a call of `between` before each.
-pub(crate) fn measure(path: &Path, mut between: impl FnMut()) -> Result<Measured, Unreadable> {
+/// Reads the file chunk by chunk.
+pub(crate) fn measure(path: &Path) -> Result<Measured, Unreadable> {
     // Opening a named pipe would wait for somebody who writes.
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(Unreadable::NotAFile);
@@ -56,7 +56,6 @@ pub(crate) fn measure(path: &Path, mut between: impl FnMut()) -> Result<Measured
     // The beginning of a character whose end comes with the next chunk, at the front of the buffer.
     let mut rest = 0;
     loop {
-        between();
         let read = match file.read(&mut buffer[rest..]) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read?,

@@ -76,8 +76,8 @@ impl Tally {
                 self.reasons.insert(path, reason);
                 None
             }
-            Report::Killed { worker, held, done } => Some(format!(
-                "worker {worker} dies with {} in its hands: {done} done, none deleted",
+            Report::Killed { held, done } => Some(format!(
+                "a worker dies with {} in its hands: {done} done, none deleted",
                 some(held, "job")
             )),
             Report::Trouble(text) => Some(text),

@@ -1,18 +1,22 @@
 //! Those who send the jobs, and those who do them.
 
 use {
-    crate::measure::{Measured, measure},
+    crate::measure::{Measured, Unreadable, measure},
     crossbeam_channel::Sender,
-    requeue::{Clock, Message, Queue, ReceiveError, SendBatchEntry, SystemClock, Timestamp},
+    requeue::{
+        Queue, SendBatchEntry,
+        worker::{BatchSettings, BuildRunnerError, Job, Runner, RunnerEvent, Running},
+    },
     std::{
-        collections::VecDeque,
-        panic,
+        error::Error,
+        future::{self, poll_fn},
         path::{Path, PathBuf},
+        pin::pin,
         sync::{
             Arc,
             atomic::{AtomicBool, Ordering},
         },
-        time::Duration,
+        task::Poll,
     },
 };
 
@@ -30,7 +34,7 @@ pub(crate) enum Report {
     /// A job cannot be done; it is left to come back.
     Failed { path: String, reason: String },
     /// A worker is about to die, with so many jobs in its hands of which so many are done.
-    Killed { worker: usize, held: usize, done: usize },
+    Killed { held: usize, done: usize },
     /// Something else that somebody should know.
     Trouble(String),
 }
@@ -65,133 +69,69 @@ pub(crate) fn send_all(jobs: &Queue, files: &[PathBuf], reports: &Sender<Report>
     tell(reports, Report::AllSent(sent));
 }
 
+/// What a worker needs: where the files are, and whom to tell.
+#[derive(Clone)]
 pub(crate) struct Worker {
-    pub(crate) number: usize,
     pub(crate) root: PathBuf,
-    pub(crate) jobs: Queue,
-    pub(crate) visibility: Duration,
-    pub(crate) clock: SystemClock,
     pub(crate) reports: Sender<Report>,
-    /// Set as long as somebody has to die.
-    pub(crate) kill: Arc<AtomicBool>,
 }
 
 impl Worker {
-    /// Works until the queue is deleted.
-    pub(crate) fn run(&self) {
-        loop {
-            let receive = self
-                .jobs
-                .receive()
-                .max_messages(BATCH)
-                .wait_time(Duration::from_secs(20));
-            match receive.blocking() {
-                Ok(messages) if messages.is_empty() => {}
-                Ok(messages) if self.kill.swap(false, Ordering::Relaxed) => self.die_over(messages),
-                Ok(messages) => self.work_off(messages),
-                Err(ReceiveError::QueueDoesNotExist) => return,
-                Err(error) => {
-                    return self.report(Report::Trouble(format!(
-                        "worker {} cannot receive: {error}",
-                        self.number
-                    )));
-                }
+    /// Works the jobs off with so many threads. A job that fails is left alone, and comes back when its visibility
+    /// timeout ends.
+    pub(crate) fn work_off(self, jobs: &Queue, threads: usize) -> Result<Running, Box<dyn Error>> {
+        let reports = self.reports.clone();
+        let trouble = move |event: &RunnerEvent| {
+            if !matches!(event, RunnerEvent::Failed { .. }) {
+                tell(&reports, Report::Trouble(event.to_string()));
             }
-        }
-    }
-
-    fn work_off(&self, messages: Vec<Message>) {
-        let mut held = Held {
-            worker: self,
-            renewed_at: self.clock.now(),
-            to_do: messages.into(),
-            done: Vec::with_capacity(BATCH),
         };
-        while let Some(message) = held.to_do.front().cloned() {
-            let done = self.work_on(&message, || held.keep());
-            held.to_do.pop_front();
-            if done {
-                held.done.push(message);
-            }
-        }
-        held.delete_done();
+        let runner = Runner::builder(jobs).concurrency(threads).on_event(trouble);
+        Ok(runner.each(move |job: &Job| self.work_on(job.body()))?.spawn()?)
     }
 
-    /// Does one job; a job that fails is left alone, and comes back when its visibility timeout ends.
-    fn work_on(&self, message: &Message, keep: impl FnMut()) -> bool {
-        let path = message.body().to_owned();
-        match measure(&self.root.join(&path), keep) {
-            Ok(measured) => {
-                self.report(Report::Done { path, measured });
-                true
-            }
+    /// Does one job. It reports before the message is deleted.
+    fn work_on(&self, path: &str) -> Result<(), Unreadable> {
+        let measured = measure(&self.root.join(path));
+        let path = path.to_owned();
+        match measured {
+            Ok(measured) => tell(&self.reports, Report::Done { path, measured }),
             Err(error) => {
                 let reason = error.to_string();
-                self.report(Report::Failed { path, reason });
-                false
+                tell(&self.reports, Report::Failed { path, reason });
+                return Err(error);
             }
         }
+        Ok(())
     }
 
-    /// Does half of the jobs, deletes none, and ends the thread as a panic does, but without its message.
-    fn die_over(&self, messages: Vec<Message>) {
-        let half = &messages[..messages.len() / 2];
-        let done = half.iter().filter(|message| self.work_on(message, || {})).count();
-        let (worker, held) = (self.number, messages.len());
-        self.report(Report::Killed { worker, held, done });
-        panic::resume_unwind(Box::new("killed on purpose"));
-    }
-
-    fn report(&self, report: Report) {
-        tell(&self.reports, report);
+    /// Takes a batch, does half of it, deletes nothing and dies: the future that runs it is dropped, which is what a
+    /// crash of its process would come to.
+    pub(crate) fn die_over_a_batch(self, jobs: &Queue) -> Result<(), BuildRunnerError> {
+        let dead = Arc::new(AtomicBool::new(false));
+        let dies = Arc::clone(&dead);
+        let runner = Runner::builder(jobs).batch_async(BatchSettings::default(), move |batch: Vec<Job>| {
+            let half = &batch[..batch.len() / 2];
+            let done = half.iter().filter(|job| self.work_on(job.body()).is_ok()).count();
+            let held = batch.len();
+            tell(&self.reports, Report::Killed { held, done });
+            dies.store(true, Ordering::Relaxed);
+            future::pending()
+        })?;
+        let mut running = pin!(runner.run());
+        pollster::block_on(poll_fn(|context| {
+            let ended = running.as_mut().poll(context).is_ready();
+            if ended || dead.load(Ordering::Relaxed) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        }));
+        Ok(())
     }
 }
 
 fn tell(reports: &Sender<Report>, report: Report) {
     // Nobody listens any more when the main thread has given up.
     let _ = reports.send(report);
-}
-
-/// A batch in the hands of a worker.
-struct Held<'a> {
-    worker: &'a Worker,
-    renewed_at: Timestamp,
-    /// The first is being worked on.
-    to_do: VecDeque<Message>,
-    done: Vec<Message>,
-}
-
-impl Held<'_> {
-    /// Keeps the visibility timeouts from ending, once half of them is over.
-    fn keep(&mut self) {
-        let Worker {
-            clock,
-            visibility,
-            jobs,
-            ..
-        } = self.worker;
-        let now = clock.now();
-        if now.saturating_duration_since(self.renewed_at) < *visibility / 2 {
-            return;
-        }
-        self.delete_done();
-        // Entries fail whose message another worker has finished meanwhile: nothing is left to keep.
-        let _ = jobs.change_visibility_batch(self.to_do.iter().map(|message| (message, *visibility)));
-        self.renewed_at = now;
-    }
-
-    fn delete_done(&mut self) {
-        if self.done.is_empty() {
-            return;
-        }
-        let trouble = match self.worker.jobs.delete_batch(&self.done) {
-            Ok(result) => result.failed.into_iter().map(|failure| failure.message).next(),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(trouble) = trouble {
-            self.worker
-                .report(Report::Trouble(format!("done, but not deleted: {trouble}")));
-        }
-        self.done.clear();
-    }
 }

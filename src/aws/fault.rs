@@ -203,6 +203,7 @@ impl From<InvalidAttributeValue> for Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::DeadLetterError;
 
     #[test]
     fn the_catalogue_knows_every_code_of_this_crate() {
@@ -210,8 +211,8 @@ mod tests {
             ($($error:ident)+) => { [$($error::CODES),+].concat() };
         }
         let mut codes = codes!(
-            BatchError ChangeVisibilityError CreateQueueError DeleteError ListError MoveTaskError PermissionError
-            PurgeError QueueError ReceiveError SendBatchError SendError SetQueueAttributesError TagError
+            BatchError ChangeVisibilityError CreateQueueError DeadLetterError DeleteError ListError MoveTaskError
+            PermissionError PurgeError QueueError ReceiveError SendBatchError SendError SetQueueAttributesError TagError
         );
         codes.extend(["InvalidParameterValue", "MissingParameter", "ReceiptHandleIsInvalid"]);
         for code in codes {

@@ -23,12 +23,16 @@ mod parker;
 mod sdk;
 mod system;
 mod timer;
+#[cfg(any(feature = "aws-sdk", feature = "worker"))]
+mod until;
 
 pub use manual::ManualClock;
 pub use parker::Parker;
 #[cfg(feature = "aws-sdk")]
 pub use sdk::SdkClock;
 pub use system::SystemClock;
+#[cfg(any(feature = "aws-sdk", feature = "worker"))]
+pub(crate) use until::Until;
 
 use std::{fmt, sync::Arc, task::Waker};
 

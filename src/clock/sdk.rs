@@ -1,7 +1,7 @@
 //! A clock as the AWS SDK wants one: something that shows calendar time, and something that sleeps.
 
 use {
-    super::{Alarm, Clock},
+    super::{Clock, Until},
     crate::time::Timestamp,
     aws_smithy_async::{
         future::timeout::{TimedOutError, Timeout},
@@ -11,9 +11,7 @@ use {
     std::{
         fmt,
         future::Future,
-        pin::Pin,
         sync::Arc,
-        task::{Context, Poll},
         time::{Duration, SystemTime},
     },
 };
@@ -89,37 +87,13 @@ impl TimeSource for SdkClock {
 impl AsyncSleep for SdkClock {
     fn sleep(&self, duration: Duration) -> Sleep {
         let span = duration.saturating_add(ALMOST_A_MILLISECOND);
-        Sleep::new(Until {
-            clock: Arc::clone(&self.clock),
-            deadline: self.clock.now().saturating_add(span),
-            alarm: Alarm::default(),
-        })
+        Sleep::new(Until::new(&self.clock, self.clock.now().saturating_add(span)))
     }
 }
 
 impl fmt::Debug for SdkClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SdkClock").field("now", &self.clock.now()).finish()
-    }
-}
-
-/// A sleep under way.
-struct Until {
-    clock: Arc<dyn Clock>,
-    deadline: Timestamp,
-    alarm: Alarm,
-}
-
-impl Future for Until {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.clock.now() >= self.deadline {
-            return Poll::Ready(());
-        }
-        // Anew at each poll: it may be by another task, and the clock may have been set back since the alarm went off.
-        self.alarm = self.clock.wake_at(self.deadline, context.waker().clone());
-        Poll::Pending
     }
 }
 
@@ -131,8 +105,9 @@ mod tests {
             *,
         },
         std::{
+            pin::Pin,
             sync::atomic::{AtomicUsize, Ordering},
-            task::{Wake, Waker},
+            task::{Context, Poll, Wake, Waker},
         },
     };
 

@@ -15,8 +15,8 @@ pub use attribute::{InvalidAttributeName, InvalidAttributeValue};
 pub use message_attribute::InvalidMessageAttribute;
 pub use parameter::{InvalidParameterValue, InvalidReason, MissingParameter};
 pub use queue::{
-    BatchError, BudgetLimit, ChangeVisibilityError, DeleteError, ParseMessageIdError, ParseReceiptHandleError,
-    PurgeError, QueueError, ReceiveError, SendBatchError, SendError,
+    BatchError, BudgetLimit, ChangeVisibilityError, DeadLetterError, DeleteError, ParseMessageIdError,
+    ParseReceiptHandleError, PurgeError, QueueError, ReceiveError, SendBatchError, SendError,
 };
 pub use service::{
     CreateQueueError, ListError, MoveTaskError, PermissionError, ResourceNotFound, SetQueueAttributesError, TagError,
@@ -73,8 +73,8 @@ mod tests {
                 assert_eq!((error.code(), error.to_string().as_str()), ("QueueDoesNotExist", text));
             )+};
         }
-        each!(SendError SendBatchError ReceiveError DeleteError ChangeVisibilityError BatchError PurgeError QueueError);
-        each!(SetQueueAttributesError ListError TagError PermissionError);
+        each!(SendError SendBatchError ReceiveError DeleteError ChangeVisibilityError DeadLetterError BatchError);
+        each!(PurgeError QueueError SetQueueAttributesError ListError TagError PermissionError);
     }
 
     #[test]
@@ -172,6 +172,29 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "The input receipt handle \"h\" is not a valid receipt handle."
+        );
+    }
+
+    #[test]
+    fn a_dead_letter_is_refused_with_a_code_of_sqs_in_words_of_ours() {
+        // L9 D19 D30
+        let target = Some("arn:aws:sqs:us-east-1:000000000000:failed".to_owned());
+        for (target, text) in [
+            (None, "queue has no dead-letter queue"),
+            (
+                target,
+                "dead-letter queue arn:aws:sqs:us-east-1:000000000000:failed does not exist",
+            ),
+        ] {
+            let error = DeadLetterError::NoDeadLetterQueue { target };
+            assert_eq!(
+                (error.code(), error.to_string().as_str()),
+                ("UnsupportedOperation", text)
+            );
+        }
+        assert_eq!(
+            value("ReceiptHandle", "h", InvalidReason::NotInFlight),
+            "Value h for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not in flight."
         );
     }
 

@@ -193,12 +193,15 @@ pub enum InvalidReason {
         /// The greatest length allowed, in characters.
         limit: usize,
     },
-    /// On a FIFO queue the reception of the handle is over (D19).
+    /// The reception of the handle is over (D19): on a FIFO queue, or where a message is to be dead-lettered.
     #[error("The receipt handle has expired.")]
     ReceiptHandleExpired,
     /// The message is gone, or visible again on a FIFO queue (D19).
     #[error("Message does not exist or is not available for visibility timeout change.")]
     NotAvailable,
+    /// The message is gone or visible, so that its holder cannot send it to the dead-letter queue; ours.
+    #[error("Message does not exist or is not in flight.")]
+    NotInFlight,
     /// A message of the receive to be replayed has changed since (F33).
     #[error("The receiveRequestAttemptId is not valid anymore since the receive call is not retryable.")]
     NotRetryable,

@@ -316,6 +316,36 @@ codes! {
     ChangeVisibilityError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist
 }
 
+/// Why a message was not sent to the dead-letter queue; the call is ours, SQS has none.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeadLetterError {
+    /// The handle is malformed or of another queue (D19).
+    #[error(transparent)]
+    ReceiptHandleIsInvalid(#[from] ParseReceiptHandleError),
+    /// The message is not in flight, or was received again since (D19, D30).
+    #[error(transparent)]
+    InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The queue has no redrive policy, or the queue that it names was deleted (L9).
+    #[error("{}", text::no_dead_letter_queue(.target.as_deref()))]
+    NoDeadLetterQueue {
+        /// The ARN that the redrive policy names, if there is a policy.
+        target: Option<String>,
+    },
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+}
+codes! {
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.txt")?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// assert_eq!(message.dead_letter("not an image").unwrap_err().code(), "UnsupportedOperation");
+    DeadLetterError:
+    ReceiptHandleIsInvalid, InvalidParameterValue, NoDeadLetterQueue = "UnsupportedOperation", QueueDoesNotExist
+}
+
 /// Why a queue was not purged.
 ///
 /// # Source

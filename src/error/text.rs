@@ -32,6 +32,14 @@ pub(super) fn too_many_entries(count: usize, limit: usize) -> String {
     format!("Maximum number of entries per request are {limit}. You have sent {count}.")
 }
 
+/// Ours.
+pub(super) fn no_dead_letter_queue(target: Option<&str>) -> String {
+    match target {
+        None => "queue has no dead-letter queue".to_owned(),
+        Some(arn) => format!("dead-letter queue {arn} does not exist"),
+    }
+}
+
 /// A span in seconds, without a fraction where it has none, as SQS writes every span.
 pub(super) struct Seconds(pub(super) Duration);
 

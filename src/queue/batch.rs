@@ -217,6 +217,56 @@ impl From<(&'static str, ReceiptHandle, Duration)> for ChangeVisibilityBatchEntr
     }
 }
 
+/// An entry that somebody between the caller and the queue makes fail.
+#[cfg(feature = "testing")]
+pub(crate) trait BatchEntry {
+    /// The id, or that of its place.
+    fn name(&self, place: usize) -> Cow<'static, str>;
+
+    /// Makes the entry fail, with whatever error; it takes part in the checks of its batch all the same.
+    fn spoil(&mut self);
+}
+
+#[cfg(feature = "testing")]
+impl BatchEntry for SendBatchEntry {
+    fn name(&self, place: usize) -> Cow<'static, str> {
+        name(self.id.clone(), place)
+    }
+
+    fn spoil(&mut self) {
+        self.message = Err(Box::new((self.message().clone(), SendError::QueueDoesNotExist)));
+    }
+}
+
+#[cfg(feature = "testing")]
+impl BatchEntry for DeleteBatchEntry {
+    fn name(&self, place: usize) -> Cow<'static, str> {
+        name(self.id.clone(), place)
+    }
+
+    fn spoil(&mut self) {
+        self.receipt_handle = Err(Box::new(DeleteError::QueueDoesNotExist));
+    }
+}
+
+#[cfg(feature = "testing")]
+impl BatchEntry for ChangeVisibilityBatchEntry {
+    fn name(&self, place: usize) -> Cow<'static, str> {
+        name(self.id.clone(), place)
+    }
+
+    fn spoil(&mut self) {
+        self.receipt_handle = Err(Box::new(ChangeVisibilityError::QueueDoesNotExist));
+    }
+}
+
+#[cfg(feature = "testing")]
+impl DeleteBatchEntry {
+    pub(crate) fn handle(&self) -> Option<ReceiptHandle> {
+        self.receipt_handle.as_ref().ok().copied()
+    }
+}
+
 /// What became of the entries of a batch: each is in one of the lists, which keep the order of the request (M38).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use = "entries of a batch fail one by one"]

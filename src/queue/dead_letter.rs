@@ -1,10 +1,80 @@
-//! Where messages that were received too often go, and their two-phase way there.
+//! Where messages go that were received too often or given up, and their two-phase way there.
 
 use {
-    super::{Inner, Queue},
-    crate::state::Departure,
-    std::sync::{Arc, Weak},
+    super::{Core, Inner, Queue},
+    crate::{
+        error::{DeadLetterError, InvalidParameterValue, InvalidReason},
+        message::{MessageId, ReceiptHandle},
+        state::{Departure, Receipt, Refusal},
+    },
+    std::{
+        mem,
+        sync::{Arc, Weak},
+    },
 };
+
+impl Queue {
+    /// Sends a message in flight to the dead-letter queue at once, whatever its receive count, and reports why.
+    ///
+    /// For a consumer that knows that the message will never work; SQS has no such action. Only the latest handle of
+    /// the message does it, and only while its visibility timeout lasts, on a standard queue as on a FIFO queue. The
+    /// message arrives as any dead letter does (L10-L19). On a FIFO queue those behind it in its group can be received
+    /// when it has left. Facts tell of it as [`Fact::Failed`](crate::Fact::Failed), then
+    /// [`Fact::DeadLettered`](crate::Fact::DeadLettered).
+    ///
+    /// # Errors
+    /// `ReceiptHandleIsInvalid` for a handle of another queue (D19); `UnsupportedOperation` if the queue has no
+    /// dead-letter queue; `InvalidParameterValue` if the message is gone, visible again, or received again since;
+    /// `QueueDoesNotExist`. The message stays as it is in each case, except that it is visible if the dead-letter queue
+    /// is deleted during the call (L9).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let failed = Queue::standard("failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// jobs.send("resize cat.txt")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// jobs.dead_letter(&handle, "not an image")?;
+    /// assert_eq!(failed.receive().blocking()?[0].body(), "resize cat.txt");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn dead_letter(
+        &self,
+        receipt_handle: &ReceiptHandle,
+        reason: impl Into<Arc<str>>,
+    ) -> Result<(), DeadLetterError> {
+        if self.is_gone() {
+            return Err(DeadLetterError::QueueDoesNotExist);
+        }
+        let receipt = self.inner.receipt(receipt_handle)?;
+        self.inner.dead_letter(receipt, reason.into())
+    }
+
+    /// [`dead_letter`](Self::dead_letter) for an async caller.
+    ///
+    /// # Errors
+    /// As [`dead_letter`](Self::dead_letter).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let failed = Queue::standard("failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// jobs.send("resize cat.txt")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// pollster::block_on(jobs.dead_letter_async(&handle, "not an image"))?;
+    /// assert_eq!(failed.counts().approximate_number_of_messages, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn dead_letter_async(
+        &self,
+        receipt_handle: &ReceiptHandle,
+        reason: impl Into<Arc<str>> + Send,
+    ) -> Result<(), DeadLetterError> {
+        self.dead_letter(receipt_handle, reason)
+    }
+}
 
 /// The dead-letter queue of a queue.
 #[derive(Clone, Debug)]
@@ -30,10 +100,56 @@ impl DeadLetterRoute {
     }
 }
 
+impl Core {
+    /// Whether there is a dead-letter queue to take what departs (L9).
+    pub(super) fn has_dead_letter_target(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| route.target().is_some())
+    }
+
+    fn no_dead_letter_queue(&self) -> DeadLetterError {
+        let policy = self.state.settings().redrive_policy.as_ref();
+        DeadLetterError::NoDeadLetterQueue {
+            target: policy.map(|policy| policy.dead_letter_target_arn().to_owned()),
+        }
+    }
+}
+
 impl Inner {
-    /// Brings departures to the dead-letter queue, holding one lock at a time; what it does not take stays here.
-    pub(super) fn transfer(&self, route: Option<&DeadLetterRoute>, departures: &[Departure]) {
+    /// Sends away the message of a receipt of this queue.
+    pub(super) fn dead_letter(&self, receipt: Receipt, reason: Arc<str>) -> Result<(), DeadLetterError> {
+        let now = self.clock.now();
+        let mut core = self.enter().ok_or(DeadLetterError::QueueDoesNotExist)?;
+        if !core.has_dead_letter_target() {
+            return Err(core.no_dead_letter_queue());
+        }
+        let Core { state, effects, .. } = &mut *core;
+        let outcome = state.dead_letter(now, receipt, reason, effects);
+        let (route, departures) = (core.route.clone(), mem::take(&mut core.effects.departures));
+        self.leave(core);
+        outcome.map_err(|refusal| {
+            let reason = match refusal {
+                Refusal::HandleExpired => InvalidReason::ReceiptHandleExpired,
+                _ => InvalidReason::NotInFlight,
+            };
+            InvalidParameterValue::of("ReceiptHandle", self.handle(receipt).to_string(), reason)
+        })?;
+        if self.transfer(route.as_ref(), &departures) {
+            Ok(())
+        } else {
+            Err(self.core.lock().no_dead_letter_queue())
+        }
+    }
+
+    pub(super) fn report_failure(&self, message_id: MessageId, reason: Arc<str>) {
+        // A deleted queue has nothing to tell any more.
+        let _ = self.step(|state, now, out| state.report_failure(now, message_id, reason, out));
+    }
+
+    /// Brings departures to the dead-letter queue, holding one lock at a time; what it does not take stays here. Says
+    /// whether it took all.
+    pub(super) fn transfer(&self, route: Option<&DeadLetterRoute>, departures: &[Departure]) -> bool {
         let target = route.and_then(DeadLetterRoute::target);
+        let mut took_all = true;
         for departure in departures {
             let arrived = target
                 .as_ref()
@@ -42,8 +158,10 @@ impl Inner {
                 self.departed(departure);
             } else {
                 self.departure_refused(departure);
+                took_all = false;
             }
         }
+        took_all
     }
 
     /// Says whether the message is stored here.
@@ -70,8 +188,10 @@ impl Inner {
     }
 
     pub(super) fn departure_refused(&self, departure: &Departure) {
+        let now = self.clock.now();
         if let Some(mut core) = self.enter() {
-            core.state.departure_refused(departure);
+            let core_ref = &mut *core;
+            core_ref.state.departure_refused(now, departure, &mut core_ref.effects);
             self.leave(core);
         }
     }

@@ -3,7 +3,8 @@
 use {
     super::{Inner, Queue},
     crate::{
-        error::{ChangeVisibilityError, DeleteError},
+        clock::Clock,
+        error::{ChangeVisibilityError, DeadLetterError, DeleteError},
         message::{Content, MessageAttributes, MessageId, ReceiptHandle, SequenceNumber},
         state::Delivery,
         time::Timestamp,
@@ -379,6 +380,71 @@ impl Message {
     /// ```
     pub async fn change_visibility_async(&self, timeout: Duration) -> Result<(), ChangeVisibilityError> {
         self.change_visibility(timeout)
+    }
+
+    /// Sends the message to the dead-letter queue at once, as [`Queue::dead_letter`] does, and reports why.
+    ///
+    /// # Errors
+    /// As [`Queue::dead_letter`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let failed = Queue::standard("failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// jobs.send("resize cat.txt")?;
+    /// jobs.receive().blocking()?[0].dead_letter("not an image")?;
+    /// assert_eq!(failed.receive().blocking()?[0].approximate_receive_count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn dead_letter(&self, reason: impl Into<Arc<str>>) -> Result<(), DeadLetterError> {
+        self.inner.dead_letter(self.delivery.receipt, reason.into())
+    }
+
+    /// [`dead_letter`](Self::dead_letter) for an async caller.
+    ///
+    /// # Errors
+    /// As [`Queue::dead_letter`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.txt")?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// let refused = pollster::block_on(message.dead_letter_async("not an image"));
+    /// assert_eq!(refused.unwrap_err().code(), "UnsupportedOperation"); // there is no dead-letter queue
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn dead_letter_async(&self, reason: impl Into<Arc<str>> + Send) -> Result<(), DeadLetterError> {
+        self.dead_letter(reason)
+    }
+
+    /// Tells the listeners of the queue why the message could not be done, as [`Fact::Failed`](crate::Fact::Failed).
+    ///
+    /// Nothing else happens: the message becomes visible when its timeout ends. The report is taken also when the
+    /// message is no longer held or is gone; once the queue is deleted, nobody hears of it.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Fact, FactChannel, Queue};
+    ///
+    /// let (listener, facts) = FactChannel::unbounded();
+    /// let jobs = Queue::standard("jobs").listener(listener).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().blocking()?[0].report_failure("the disk is full");
+    /// let last = facts.try_iter().last().map(|(_, entry)| entry.fact);
+    /// assert!(matches!(last, Some(Fact::Failed { reason, .. }) if &*reason == "the disk is full"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn report_failure(&self, reason: impl Into<Arc<str>>) {
+        self.inner.report_failure(self.message_id(), reason.into());
+    }
+
+    /// The clock that its queue runs on.
+    #[cfg(feature = "worker")]
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
     }
 
     pub(super) fn keep_attributes(&mut self, names: &[String]) {

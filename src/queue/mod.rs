@@ -18,6 +18,8 @@ mod settle;
 mod waiters;
 mod waiting;
 
+#[cfg(feature = "testing")]
+pub(crate) use batch::BatchEntry;
 pub use {
     batch::{BatchFailure, BatchResult, BatchSuccess, ChangeVisibilityBatchEntry, DeleteBatchEntry, SendBatchEntry},
     budget::Budget,
@@ -246,6 +248,12 @@ impl Queue {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.inner.url
+    }
+
+    /// The clock that the queue runs on.
+    #[cfg(feature = "worker")]
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner.clock)
     }
 
     /// Whether it is a FIFO queue.

@@ -70,6 +70,12 @@ impl Queue {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// When the latest purge took place.
+    #[cfg(feature = "testing")]
+    pub(crate) fn purged_at(&self) -> Option<Timestamp> {
+        self.inner.core.lock().state.purged_at()
+    }
+
     /// A number that no other queue has, not even a later one of the same name.
     #[cfg(feature = "aws-protocol")]
     pub(crate) fn nonce(&self) -> u64 {

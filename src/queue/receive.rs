@@ -196,7 +196,14 @@ impl<'queue> Receive<'queue> {
     }
 
     /// Parameter ranges, in the order of SQS's model (X11).
-    fn check(&mut self) -> Result<(), ReceiveError> {
+    /// Whether it waits for messages if there are none, and so asks every server (D10).
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_long_poll(&self) -> bool {
+        let default = || self.inner.core.lock().state.settings().receive_message_wait_time;
+        !self.request.wait_time.unwrap_or_else(default).is_zero()
+    }
+
+    pub(crate) fn check(&mut self) -> Result<(), ReceiveError> {
         let (request, limits) = (&mut self.request, &self.inner.limits);
         if self.inner.is_gone() {
             return Err(ReceiveError::QueueDoesNotExist);
@@ -295,7 +302,7 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
 impl<R: Borrow<Request>> Look<'_, R> {
     fn receive(&self, core: &mut Core, now: Timestamp) -> Result<Vec<Message>, ReceiveError> {
         let chance = core.chance.next_u64();
-        let redrive = core.route.as_ref().is_some_and(|route| route.target().is_some());
+        let redrive = core.has_dead_letter_target();
         let Core { state, effects, .. } = core;
         let asked = self.request.borrow();
         let request = ReceiveRequest {

@@ -340,7 +340,7 @@ impl Inner {
     }
 
     /// What a handle of this queue names; any other is invalid (D19).
-    fn receipt(&self, handle: &ReceiptHandle) -> Result<Receipt, ParseReceiptHandleError> {
+    pub(super) fn receipt(&self, handle: &ReceiptHandle) -> Result<Receipt, ParseReceiptHandleError> {
         if handle.queue != self.nonce || !handle.verify(self.key) {
             return Err(ParseReceiptHandleError {
                 handle: handle.to_string(),

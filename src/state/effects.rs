@@ -16,6 +16,8 @@ use {
 pub(crate) enum Cause {
     /// It was received too often (L6).
     DeadLetter,
+    /// A consumer gave it up.
+    GivenUp,
     /// A move task takes it (L24).
     MoveTask,
 }

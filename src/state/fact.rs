@@ -4,6 +4,7 @@ use crate::{
     message::{Content, MessageId},
     time::Timestamp,
 };
+use std::sync::Arc;
 
 /// One transition of a queue.
 ///
@@ -48,7 +49,8 @@ pub enum Fact {
         /// When it becomes visible again.
         invisible_until: Timestamp,
     },
-    /// A message in flight became visible again: its timeout ended or was set to zero.
+    /// A message in flight became visible again: its timeout ended or was set to zero, or the dead-letter queue that a
+    /// consumer sent it to was deleted meanwhile.
     #[non_exhaustive]
     Returned {
         /// The message.
@@ -74,7 +76,18 @@ pub enum Fact {
         /// The message.
         message_id: MessageId,
     },
-    /// A message received too often left for the dead-letter queue, which has it.
+    /// A consumer reported why it could not do a message; nothing else changed.
+    ///
+    /// Where the consumer also gave the message up, [`DeadLettered`](Self::DeadLettered) follows, or
+    /// [`Returned`](Self::Returned) if the dead-letter queue was deleted meanwhile.
+    #[non_exhaustive]
+    Failed {
+        /// The message.
+        message_id: MessageId,
+        /// Why, in the words of the consumer.
+        reason: Arc<str>,
+    },
+    /// A message left for the dead-letter queue, which has it: it was received too often, or a consumer gave it up.
     #[non_exhaustive]
     DeadLettered {
         /// The message.
@@ -140,6 +153,7 @@ impl Fact {
             | Self::DelayEnded { message_id }
             | Self::Deleted { message_id }
             | Self::Expired { message_id }
+            | Self::Failed { message_id, .. }
             | Self::DeadLettered { message_id }
             | Self::Arrived { message_id, .. }
             | Self::MovedOut { message_id }

@@ -5,18 +5,21 @@
 //!
 //! ```text
 //! send --> Delayed --> Visible <--> InFlight --> deleted      (purge and retention end any phase)
-//!                         +--> Departing --> held by another queue
+//!                         |             |
+//!                         +-------------+--> Departing --> held by another queue
 //! ```
 //!
-//! Methods come in four families: *commands* (`send`, `receive`, `delete`, `change_visibility`, `purge`,
-//! `replace_settings`, `end`), *transfers* (`depart_oldest`, `departed`, `departure_refused`, `arrive_*`), *time*
-//! (`advance`, `next_deadline`) and *looks* (`counts`, `snapshot`, `has_receivable`, `noisy_groups`). Each command
-//! fires what is due before it acts, and an earlier `now` is read as the latest seen.
+//! Methods come in four families: *commands* (`send`, `receive`, `delete`, `change_visibility`, `dead_letter`,
+//! `report_failure`, `purge`, `replace_settings`, `end`), *transfers* (`depart_oldest`, `departed`,
+//! `departure_refused`, `arrive_*`), *time* (`advance`, `next_deadline`) and *looks* (`counts`, `snapshot`,
+//! `has_receivable`, `noisy_groups`). Each command fires what is due before it acts, and an earlier `now` is read as
+//! the latest seen.
 //!
 //! Invariants:
 //! 1. A record stands in the retention lane, in one lane of its phase (none while departing), and in its group.
 //! 2. A visible record of a standard queue is what its shard offers; a FIFO group is offered exactly while its
-//!    first message that is not departing is visible (F18).
+//!    first message is visible (F18). A departing one is passed over (F28), unless a consumer gave it up: then the
+//!    group waits, so that none of its messages overtakes another on the way to the dead-letter queue.
 //! 3. `delayed`, `in_flight` and `departing` count the records of those phases; the rest is visible.
 //!
 //! Words that are ours and not SQS's: a *lane* is an ordered set that is cheap while it fills in order; a *tenant* is

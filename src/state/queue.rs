@@ -252,6 +252,11 @@ impl QueueState {
         Ok(())
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) const fn purged_at(&self) -> Option<Timestamp> {
+        self.purged_at
+    }
+
     /// Ends the queue's life (Q35).
     pub(crate) fn end(&mut self, now: Timestamp, out: &mut Effects) {
         let now = self.advance(now, out);

@@ -320,17 +320,15 @@ impl QueueState {
         out: &mut Effects,
     ) -> Result<(), Refusal> {
         let now = self.advance(now, out);
-        let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;
-        if self.is_fifo() {
-            if record.queue_receive_count != receipt.reception {
-                return Err(Refusal::HandleExpired);
-            }
+        let record = if self.is_fifo() {
+            self.in_hand(receipt)?
+        } else {
+            let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;
             if !record.is_in_flight() {
-                return Err(Refusal::NotAvailable);
+                return Ok(());
             }
-        } else if !record.is_in_flight() {
-            return Ok(());
-        }
+            record
+        };
         let until = now.saturating_add(timeout);
         if until > record.received_at.saturating_add(self.limits.visibility_timeout) {
             return Err(Refusal::BeyondTotal);
@@ -359,6 +357,18 @@ impl QueueState {
             message_id,
             invisible_until: until,
         });
+    }
+
+    /// The message of a receipt whose reception is the latest and goes on.
+    pub(super) fn in_hand(&self, receipt: Receipt) -> Result<&Record, Refusal> {
+        let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;
+        if record.queue_receive_count != receipt.reception {
+            return Err(Refusal::HandleExpired);
+        }
+        if !record.is_in_flight() {
+            return Err(Refusal::NotAvailable);
+        }
+        Ok(record)
     }
 
     /// The message a receipt names, unless it has left or is leaving.

@@ -20,8 +20,9 @@ pub(crate) enum Phase {
     Visible { since: u64 },
     /// Received and hidden until `until`.
     InFlight { until: Timestamp },
-    /// On its way to another queue; it stays here until that queue has it. `since` is kept for a return.
-    Departing { since: u64 },
+    /// On its way to another queue; it stays here until that queue has it. `since` is kept for a return, and
+    /// `locks_group` says whether what is behind it in a FIFO group waits until it has left.
+    Departing { since: u64, locks_group: bool },
 }
 
 /// One stored message.

@@ -40,7 +40,8 @@ pub struct MessageSnapshot {
     pub body: Arc<str>,
     /// Where the message is.
     pub phase: MessagePhase,
-    /// Visible, but held back because an earlier message of its group is in flight or delayed (F18).
+    /// Visible, but held back because an earlier message of its group is in flight, delayed, or on its way to the
+    /// dead-letter queue because a consumer gave it up (F18).
     pub blocked: bool,
     /// The group id, if sent with one.
     pub message_group_id: Option<Arc<str>>,
@@ -92,7 +93,7 @@ impl QueueState {
             }
             let visible = phase == MessagePhase::Visible;
             let blocked = self.is_fifo() && visible && locked.contains(&record.group);
-            if self.is_fifo() && !visible {
+            if self.is_fifo() && (!visible || matches!(record.phase, Phase::Departing { locks_group: true, .. })) {
                 locked.insert(record.group);
             }
             messages.push(MessageSnapshot {

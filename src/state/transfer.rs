@@ -6,7 +6,8 @@ use {
     super::{
         effects::{Cause, Departure, Effects},
         fact::Fact,
-        queue::QueueState,
+        queue::{QueueState, Refusal},
+        receive::Receipt,
         record::{Phase, Record},
         slab::Slot,
     },
@@ -24,7 +25,10 @@ impl QueueState {
         let Phase::Visible { since } = record.phase else {
             return;
         };
-        record.phase = Phase::Departing { since };
+        record.phase = Phase::Departing {
+            since,
+            locks_group: cause == Cause::GivenUp,
+        };
         self.departing += 1;
         out.departures.push(Departure {
             cause,
@@ -49,6 +53,37 @@ impl QueueState {
         }
     }
 
+    /// A consumer says why it could not do a message, whatever has become of the message.
+    pub(crate) fn report_failure(
+        &mut self,
+        now: Timestamp,
+        message_id: MessageId,
+        reason: Arc<str>,
+        out: &mut Effects,
+    ) {
+        let now = self.advance(now, out);
+        out.fact(now, || Fact::Failed { message_id, reason });
+    }
+
+    /// Marks a message in flight as departing, whatever its receive count, if its reception is that of the receipt; on
+    /// a standard queue as on a FIFO queue, as the message may be in the hands of another consumer (D19, D30).
+    pub(crate) fn dead_letter(
+        &mut self,
+        now: Timestamp,
+        receipt: Receipt,
+        reason: Arc<str>,
+        out: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let now = self.advance(now, out);
+        let (slot, message_id) = (receipt.slot, self.in_hand(receipt)?.message_id);
+        out.fact(now, || Fact::Failed { message_id, reason });
+        self.leave_phase(slot, now);
+        self.records[slot].phase = self.visible_from_here();
+        // In flight or given up, it locks its group alike: the discipline has nothing to put in order.
+        self.depart(slot, Cause::GivenUp, out);
+        Ok(())
+    }
+
     /// The other queue has the message.
     pub(crate) fn departed(&mut self, now: Timestamp, departure: &Departure, out: &mut Effects) {
         let now = self.advance(now, out);
@@ -56,19 +91,25 @@ impl QueueState {
             let message_id = departure.message_id;
             self.remove(departure.slot, now);
             out.fact(now, || match departure.cause {
-                Cause::DeadLetter => Fact::DeadLettered { message_id },
+                Cause::DeadLetter | Cause::GivenUp => Fact::DeadLettered { message_id },
                 Cause::MoveTask => Fact::MovedOut { message_id },
             });
         }
     }
 
-    /// No queue took the message: it is visible again, at the place where it stood (L9).
-    pub(crate) fn departure_refused(&mut self, departure: &Departure) {
+    /// No queue took the message: it is visible again, at the place where it stood (L9), or, if it was in flight, from
+    /// the instant at which the consumer gave it up.
+    pub(crate) fn departure_refused(&mut self, now: Timestamp, departure: &Departure, out: &mut Effects) {
+        let now = self.advance(now, out);
         if self.is_departing(departure) {
-            if let Phase::Departing { since } = self.records[departure.slot].phase {
+            if let Phase::Departing { since, .. } = self.records[departure.slot].phase {
                 self.departing -= 1;
                 self.records[departure.slot].phase = Phase::Visible { since };
                 self.discipline.became_visible(&mut self.records, departure.slot);
+                if departure.cause == Cause::GivenUp {
+                    let message_id = departure.message_id;
+                    out.fact(now, || Fact::Returned { message_id });
+                }
             }
         }
     }
@@ -79,7 +120,7 @@ impl QueueState {
         })
     }
 
-    /// Takes in a message that was received too often in the queue with this ARN (L10-L14, L17).
+    /// Takes in a dead letter of the queue with this ARN (L10-L14, L17).
     pub(crate) fn arrive_dead_letter(
         &mut self,
         now: Timestamp,
@@ -144,29 +185,69 @@ mod tests {
         attributes::Settings,
         limits::Limits,
         message::SendMessage,
-        state::{Incoming, StaleDelete},
+        state::{Delivery, Incoming, ReceiveRequest, StaleDelete},
     };
+    use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::ZERO;
 
     fn queue() -> QueueState {
         let limits = Limits::aws();
-        QueueState::new(
-            Settings::standard(&limits),
-            Arc::new(limits),
-            StaleDelete::default(),
-            1,
-            0,
-        )
+        with(Settings::standard(&limits), limits)
+    }
+
+    fn fifo_queue() -> QueueState {
+        let limits = Limits::aws();
+        with(Settings::fifo(&limits), limits)
+    }
+
+    fn with(settings: Settings, limits: Limits) -> QueueState {
+        QueueState::new(settings, Arc::new(limits), StaleDelete::default(), 1, 0)
     }
 
     fn send(state: &mut QueueState, out: &mut Effects) {
+        send_as(state, 0, out);
+    }
+
+    /// Sends to a group, of which a standard queue makes a tenant.
+    fn send_as(state: &mut QueueState, number: u128, out: &mut Effects) {
+        let message = SendMessage::new("x").message_group_id("g");
         let incoming = Incoming {
-            message_id: MessageId::from_random(0),
-            content: SendMessage::new("x").into_parts().0,
+            message_id: MessageId::from_random(number),
+            content: message.message_deduplication_id(number.to_string()).into_parts().0,
             delay: None,
         };
         state.send(NOW, incoming, out);
+    }
+
+    fn receive(state: &mut QueueState, now: Timestamp, max_messages: usize, out: &mut Effects) -> Vec<Delivery> {
+        let request = ReceiveRequest {
+            max_messages,
+            visibility_timeout: None,
+            long_poll: false,
+            chance: 0,
+            attempt_id: None,
+            redrive: true,
+        };
+        let mut received = Vec::new();
+        state
+            .receive(now, &request, out, &mut |delivery| received.push(delivery))
+            .unwrap();
+        received
+    }
+
+    fn counted(state: &QueueState) -> [usize; 4] {
+        let counts = state.counts();
+        [
+            counts.approximate_number_of_messages,
+            counts.approximate_number_of_messages_not_visible,
+            state.departing,
+            state.groups_with_in_flight(),
+        ]
+    }
+
+    fn give_up(state: &mut QueueState, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
+        state.dead_letter(now, receipt, "poison".into(), out)
     }
 
     fn departure(state: &mut QueueState, out: &mut Effects) -> Departure {
@@ -187,7 +268,7 @@ mod tests {
         state.purge(NOW, &mut out).unwrap();
         send(&mut state, &mut out);
         state.departed(NOW, &gone, &mut out);
-        state.departure_refused(&gone);
+        state.departure_refused(NOW, &gone, &mut out);
         assert_eq!(visible(&state), 1, "another message has its place");
         let other = departure(&mut state, &mut out);
         assert_eq!(other.slot, gone.slot);
@@ -198,14 +279,135 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_up_departs_from_flight_and_is_gone_when_it_has_departed() {
+        // L8 L17
+        for (mut state, groups) in [(queue(), 0), (fifo_queue(), 1)] {
+            let mut out = Effects::new(true);
+            send(&mut state, &mut out);
+            let delivery = receive(&mut state, NOW, 1, &mut out).remove(0);
+            assert_eq!(counted(&state), [0, 1, 0, groups]);
+            out.facts.clear();
+            give_up(&mut state, NOW, delivery.receipt, &mut out).unwrap();
+            assert_eq!(counted(&state), [1, 0, 1, 0]);
+            assert!(state.deadlines.in_flight.is_empty());
+            assert!(!state.has_receivable() && receive(&mut state, NOW, 1, &mut out).is_empty());
+            assert_eq!(
+                give_up(&mut state, NOW, delivery.receipt, &mut out),
+                Err(Refusal::NotAvailable)
+            );
+            let departure = out.departures.pop().expect("a message on its way");
+            assert_eq!(
+                (departure.message_id, departure.receive_count),
+                (delivery.message_id, 1)
+            );
+            assert!(out.departures.is_empty());
+            state.departed(NOW, &departure, &mut out);
+            assert_eq!((counted(&state), state.len(), state.bytes()), ([0; 4], 0, 0));
+            let message_id = delivery.message_id;
+            let reason = "poison".into();
+            let facts: Vec<Fact> = out.facts.into_iter().map(|entry| entry.fact).collect();
+            assert_eq!(
+                facts,
+                [Fact::Failed { message_id, reason }, Fact::DeadLettered { message_id }]
+            );
+        }
+    }
+
+    #[test]
+    fn a_group_waits_until_what_was_given_up_has_departed() {
+        // F18 L19
+        let (mut state, mut out) = (fifo_queue(), Effects::default());
+        send_as(&mut state, 0, &mut out);
+        send_as(&mut state, 1, &mut out);
+        let first = receive(&mut state, NOW, 1, &mut out).remove(0);
+        give_up(&mut state, NOW, first.receipt, &mut out).unwrap();
+        let departure = out.departures.pop().unwrap();
+        let blocked: Vec<bool> = state.snapshot(NOW).messages.iter().map(|it| it.blocked).collect();
+        assert_eq!(blocked, [false, true]);
+        assert!(!state.has_receivable() && receive(&mut state, NOW, 10, &mut out).is_empty());
+        state.departed(NOW, &departure, &mut out);
+        assert!(state.has_receivable());
+        let next = receive(&mut state, NOW, 10, &mut out);
+        assert_eq!(next.len(), 1);
+        assert_ne!(next[0].message_id, first.message_id);
+    }
+
+    #[test]
+    fn what_was_given_up_and_not_taken_is_visible_again_in_its_place() {
+        // L9 F18
+        for mut state in [queue(), fifo_queue()] {
+            let mut out = Effects::new(true);
+            send_as(&mut state, 0, &mut out);
+            send_as(&mut state, 1, &mut out);
+            let first = receive(&mut state, NOW, 1, &mut out).remove(0);
+            give_up(&mut state, NOW, first.receipt, &mut out).unwrap();
+            let departure = out.departures.pop().unwrap();
+            let later = NOW.saturating_add(Duration::from_secs(1));
+            state.departure_refused(later, &departure, &mut out);
+            assert_eq!(counted(&state), [2, 0, 0, 0]);
+            let last = out.facts.pop().unwrap();
+            let message_id = first.message_id;
+            assert_eq!((last.at, last.fact), (later, Fact::Returned { message_id }));
+            let again = receive(&mut state, later, 1, &mut out).remove(0);
+            assert_eq!((again.message_id, again.receive_count), (message_id, 2));
+        }
+    }
+
+    #[test]
+    fn only_the_latest_reception_gives_up_and_only_while_it_goes_on() {
+        // D19 D30
+        for mut state in [queue(), fifo_queue()] {
+            let mut out = Effects::new(true);
+            send(&mut state, &mut out);
+            let first = receive(&mut state, NOW, 1, &mut out).remove(0);
+            let ended = first.invisible_until;
+            assert_eq!(
+                give_up(&mut state, ended, first.receipt, &mut out),
+                Err(Refusal::NotAvailable)
+            );
+            let second = receive(&mut state, ended, 1, &mut out).remove(0);
+            let facts = out.facts.len();
+            assert_eq!(
+                give_up(&mut state, ended, first.receipt, &mut out),
+                Err(Refusal::HandleExpired)
+            );
+            assert_eq!(
+                (out.facts.len(), out.departures.len(), counted(&state)[1]),
+                (facts, 0, 1)
+            );
+            give_up(&mut state, ended, second.receipt, &mut out).unwrap();
+            assert_eq!(out.departures.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_report_is_a_fact_and_nothing_else() {
+        let (mut state, mut out) = (queue(), Effects::new(true));
+        send(&mut state, &mut out);
+        let delivery = receive(&mut state, NOW, 1, &mut out).remove(0);
+        let (message_id, before) = (delivery.message_id, state.snapshot(NOW));
+        out.facts.clear();
+        state.report_failure(NOW, message_id, "full".into(), &mut out);
+        assert_eq!(state.snapshot(NOW), before);
+        let reason = "full".into();
+        assert_eq!(out.facts.pop().unwrap().fact, Fact::Failed { message_id, reason });
+        state.report_failure(delivery.invisible_until, message_id, "full".into(), &mut out);
+        let facts = out.facts.iter().map(|entry| matches!(entry.fact, Fact::Failed { .. }));
+        assert_eq!(facts.collect::<Vec<_>>(), [false, true], "what was due comes first");
+        let mut nobody = Effects::new(false);
+        state.report_failure(delivery.invisible_until, message_id, "full".into(), &mut nobody);
+        assert!(nobody.facts.is_empty());
+    }
+
+    #[test]
     fn a_departure_is_answered_once() {
         // L9
         let (mut state, mut out) = (queue(), Effects::default());
         send(&mut state, &mut out);
         let refused = departure(&mut state, &mut out);
-        state.departure_refused(&refused);
+        state.departure_refused(NOW, &refused, &mut out);
         state.departed(NOW, &refused, &mut out);
-        state.departure_refused(&refused);
+        state.departure_refused(NOW, &refused, &mut out);
         assert_eq!((state.len(), visible(&state)), (1, 1));
     }
 }

@@ -1,11 +1,14 @@
 //! What can go wrong between a queue and those who use it, and how often.
 
 use {
+    crate::error::QueueError,
     rand::{Rng, SeedableRng, rngs::Xoshiro256PlusPlus},
     std::{collections::BTreeMap, fmt},
 };
 
 /// Something that SQS, the network or a consumer does wrong, and may do wrong.
+///
+/// What is said of a send, a delete or a change of a visibility timeout is as true of a batch of them.
 ///
 /// # Examples
 /// ```
@@ -23,13 +26,13 @@ pub enum Fault {
     DuplicateAfterDelete,
     /// The messages of a receive come in reverse order (D13). Standard only.
     Reordered,
-    /// A short poll asks servers that hold no message (D14). Standard only.
+    /// A short poll asks servers that hold no message (D14); a long poll asks all. Standard only.
     SampledPoll,
     /// The answer to a receive is lost; its messages are in flight, and nobody holds them.
     ReceiveResponseLost,
     /// A receive is answered with `RequestThrottled`.
     ReceiveThrottled,
-    /// A receive is answered with `OverLimit` (D15). Standard only.
+    /// A short poll is answered with `OverLimit` (D15). Standard only.
     OverLimit,
     /// A message is deleted, and the answer is lost.
     DeleteResponseLost,
@@ -43,7 +46,7 @@ pub enum Fault {
     VisibilityFails,
     /// The answer to a change of a visibility timeout is lost, and it takes effect only [`Fault::LATE`] later.
     VisibilityLate,
-    /// One entry of a batch fails.
+    /// One entry of a batch fails in the service, with `InternalError`.
     BatchEntryFails,
     /// A message is sent, the answer is lost, and the producer of a check sends it again.
     SendResponseLost,
@@ -161,6 +164,9 @@ pub enum FaultError {
         /// What was given.
         probability: f64,
     },
+    /// The service knows no such queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// No fault has this name.
     #[error("no fault is named {name:?}")]
     #[non_exhaustive]
@@ -247,7 +253,7 @@ impl Faults {
     ///
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let mut jobs = FaultyQueue::new(&jobs, &clock, Faults::script([(2, Fault::SendThrottled)]), 1)?;
+    /// let jobs = FaultyQueue::new(&jobs, &clock, Faults::script([(2, Fault::SendThrottled)]), 1)?;
     /// assert!(jobs.send("resize cat.png").is_ok());
     /// assert_eq!(jobs.send("resize dog.png").unwrap_err().code(), Some("RequestThrottled"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -287,6 +293,15 @@ impl Faults {
         named.copied().unwrap_or(0.0)
     }
 
+    /// Whether every probability is one.
+    pub(super) fn check(&self) -> Result<(), FaultError> {
+        let all = Fault::ALL.map(|fault| (fault, self.probability(fault)));
+        match all.into_iter().find(|it| !(0.0..=1.0).contains(&it.1)) {
+            Some((fault, probability)) => Err(FaultError::Probability { fault, probability }),
+            None => Ok(()),
+        }
+    }
+
     /// What strikes on a queue of this type, with a seed.
     pub(super) fn chance(&self, queue: &str, fifo: bool, seed: u64) -> Result<Chance, FaultError> {
         let wanted = self.named.iter().filter(|it| *it.1 != 0.0).map(|it| *it.0);
@@ -295,13 +310,10 @@ impl Faults {
             let queue = queue.to_owned();
             return Err(FaultError::NotOnFifo { fault, queue });
         }
+        self.check()?;
         let mut table = [0.0; Fault::ALL.len()];
         for fault in Fault::ALL.into_iter().filter(|fault| !illegal(fault)) {
-            let probability = self.probability(fault);
-            if !(0.0..=1.0).contains(&probability) {
-                return Err(FaultError::Probability { fault, probability });
-            }
-            table[fault.place()] = probability;
+            table[fault.place()] = self.probability(fault);
         }
         Ok(Chance {
             table,

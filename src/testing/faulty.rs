@@ -3,21 +3,31 @@
 use {
     super::{
         faults::{Chance, Fault, FaultError, Faults},
-        wire::{CallError, Wire},
+        wire::{CallError, Struck, Wire},
     },
     crate::{
         clock::{Clock, ManualClock},
-        error::{BatchError, ChangeVisibilityError, DeleteError, ReceiveError, SendError},
+        error::{BatchError, ChangeVisibilityError, DeleteError, ReceiveError, SendBatchError, SendError},
         message::SendMessage,
-        queue::{BatchFailure, BatchResult, Message, Queue, Sent},
+        queue::{
+            BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive, SendBatchEntry, Sent,
+        },
+        sync::Mutex,
         time::Timestamp,
     },
-    std::{borrow::Cow, time::Duration},
+    std::{
+        sync::{Arc, Weak},
+        task::{Wake, Waker},
+        time::Duration,
+    },
 };
 
 /// A queue under a [`ManualClock`] whose calls meet [`Faults`], drawn from one seed or by a script.
 ///
-/// The faults of consumers (crashes and pauses) are those of a [`check`](super::check()); here they do not strike.
+/// A handle: cloning it is cheap, and all clones draw from one stream, and share what is late and what may be repeated.
+/// A late call takes effect at its own instant while the clock moves, if a handle is left by then. The faults of
+/// consumers (crashes and pauses) are those of a [`check`](super::check()); here they do not strike. Calls of the queue
+/// itself meet no fault. For the queues of a service there is [`FaultyService`](super::FaultyService).
 ///
 /// # Examples
 /// ```
@@ -25,18 +35,35 @@ use {
 ///
 /// let clock = ManualClock::default();
 /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-/// let mut faulty = FaultyQueue::new(&jobs, &clock, Faults::script([(3, Fault::DeleteResponseLost)]), 1)?;
+/// let faulty = FaultyQueue::new(&jobs, &clock, Faults::script([(3, Fault::DeleteResponseLost)]), 1)?;
 /// faulty.send("resize cat.png")?;
 /// let messages = faulty.receive(10)?;
 /// assert_eq!(faulty.delete(&messages[0]), Err(CallError::ResponseLost));
 /// assert!(jobs.snapshot().messages.is_empty(), "it was deleted all the same");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FaultyQueue {
+    shared: Arc<Shared>,
+}
+
+/// No lock is held while the queue or the clock is called.
+#[derive(Debug)]
+struct Shared {
     wire: Wire,
-    chance: Chance,
-    struck: Vec<(Timestamp, Fault)>,
+    chance: Mutex<Chance>,
+    struck: Mutex<Vec<(Timestamp, Fault)>>,
+}
+
+/// Lets late calls arrive while the clock moves.
+struct Arrivals(Weak<Shared>);
+
+impl Wake for Arrivals {
+    fn wake(self: Arc<Self>) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.wire.apply_late();
+        }
+    }
 }
 
 impl FaultyQueue {
@@ -56,11 +83,13 @@ impl FaultyQueue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(queue: &Queue, clock: &ManualClock, faults: Faults, seed: u64) -> Result<Self, FaultError> {
-        Ok(Self {
-            chance: faults.chance(queue.name(), queue.is_fifo(), seed)?,
-            wire: Wire::new(queue, clock),
-            struck: Vec::new(),
-        })
+        let chance = faults.chance(queue.name(), queue.is_fifo(), seed)?;
+        let shared = Arc::new_cyclic(|shared| Shared {
+            wire: Wire::waking(queue, clock, Some(Waker::from(Arc::new(Arrivals(Weak::clone(shared)))))),
+            chance: Mutex::new(chance),
+            struck: Mutex::default(),
+        });
+        Ok(Self { shared })
     }
 
     /// The faults that struck so far, and when.
@@ -70,14 +99,14 @@ impl FaultyQueue {
     /// # use requeue::{ManualClock, Queue, testing::{Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
     /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let mut jobs = FaultyQueue::new(&jobs, &clock, Faults::none(), 1)?;
+    /// let jobs = FaultyQueue::new(&jobs, &clock, Faults::none(), 1)?;
     /// jobs.send("resize cat.png")?;
-    /// assert_eq!(jobs.struck(), []);
+    /// assert!(jobs.struck().is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn struck(&self) -> &[(Timestamp, Fault)] {
-        &self.struck
+    pub fn struck(&self) -> Vec<(Timestamp, Fault)> {
+        self.shared.struck.lock().clone()
     }
 
     /// Sends a message.
@@ -90,19 +119,41 @@ impl FaultyQueue {
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
     /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let mut faulty = FaultyQueue::new(&jobs, &clock, Faults::none().with(Fault::SendLate, 1.0), 1)?;
+    /// let faulty = FaultyQueue::new(&jobs, &clock, Faults::none().with(Fault::SendLate, 1.0), 1)?;
     /// assert!(faulty.send("resize cat.png").is_err());
     /// assert!(jobs.snapshot().messages.is_empty());
     /// clock.advance(Fault::LATE);
     /// assert_eq!(faulty.receive(1)?.len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn send(&mut self, message: impl Into<SendMessage>) -> Result<Sent, CallError<SendError>> {
+    pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, CallError<SendError>> {
         let message = message.into();
         let fault = self.draw(Wire::SEND);
-        let result = self.wire.send(message, fault);
-        self.note(fault);
-        result
+        self.note_unless_refused(fault, self.shared.wire.send(message, fault))
+    }
+
+    /// Sends up to ten messages, each as in [`Queue::send_batch`].
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
+    /// # let clock = ManualClock::default();
+    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = FaultyQueue::new(&jobs, &clock, Faults::none().with(Fault::BatchEntryFails, 1.0), 1)?;
+    /// let result = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
+    /// assert_eq!((result.successful.len(), result.failed[0].code), (1, "InternalError"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_batch<E: Into<SendBatchEntry>>(
+        &self,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<BatchResult<Sent>, CallError<SendBatchError>> {
+        let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
+        let struck = self.draw_for_batch(Wire::SEND, entries.len());
+        self.note_unless_refused(struck.fault, self.shared.wire.send_batch(entries, struck))
     }
 
     /// A short poll for at most `max_messages`, 1 to 10, with the queue's own visibility timeout.
@@ -116,15 +167,43 @@ impl FaultyQueue {
     /// # let clock = ManualClock::default();
     /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// let faults = Faults::none().with(Fault::DuplicateInFlight, 1.0);
-    /// let mut jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
+    /// let jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
     /// let (one, other) = (jobs.receive(1)?, jobs.receive(1)?);
     /// assert_eq!(one[0].message_id(), other[0].message_id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn receive(&mut self, max_messages: usize) -> Result<Vec<Message>, CallError<ReceiveError>> {
+    pub fn receive(&self, max_messages: usize) -> Result<Vec<Message>, CallError<ReceiveError>> {
+        self.receive_with(|poll| poll.max_messages(max_messages).wait_time(Duration::ZERO))
+    }
+
+    /// A receive with everything that [`Receive`] can ask for, which never blocks.
+    ///
+    /// No time passes: a long poll that finds nothing to receive is answered with nothing, as when its wait is over.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// A FIFO consumer that asks again for what was lost on the way:
+    /// ```
+    /// # use requeue::{ManualClock, Queue, SendMessage, testing::{CallError, Fault, Faults, FaultyQueue}};
+    /// # let clock = ManualClock::default();
+    /// # let orders = Queue::fifo("orders.fifo").clock(&clock).content_based_deduplication(true).build()?;
+    /// let orders = FaultyQueue::new(&orders, &clock, Faults::script([(2, Fault::ReceiveResponseLost)]), 1)?;
+    /// orders.send(SendMessage::new("order-17").message_group_id("customer-7"))?;
+    /// let poll = || orders.receive_with(|poll| poll.max_messages(10).receive_request_attempt_id("first"));
+    /// assert_eq!(poll().unwrap_err(), CallError::ResponseLost);
+    /// assert_eq!(poll()?[0].body(), "order-17");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn receive_with(
+        &self,
+        ask: impl for<'queue> FnOnce(Receive<'queue>) -> Receive<'queue>,
+    ) -> Result<Vec<Message>, CallError<ReceiveError>> {
         let fault = self.draw(Wire::RECEIVE);
-        let (result, struck) = self.wire.receive(max_messages, None, fault);
+        let wire = &self.shared.wire;
+        let (result, struck) = wire.poll(ask(wire.queue().receive()), fault);
         self.note(struck);
         result
     }
@@ -140,21 +219,19 @@ impl FaultyQueue {
     /// # let clock = ManualClock::default();
     /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// let faults = Faults::none().with(Fault::DuplicateAfterDelete, 1.0);
-    /// let mut jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
+    /// let jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
     /// let messages = jobs.receive(1)?;
     /// jobs.delete(&messages[0])?;
     /// assert_eq!(jobs.receive(1)?.len(), 1, "a server missed the delete");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn delete(&mut self, message: &Message) -> Result<(), CallError<DeleteError>> {
+    pub fn delete(&self, message: &Message) -> Result<(), CallError<DeleteError>> {
         let fault = self.draw(Wire::DELETE);
-        let result = self.wire.delete(message, fault);
-        self.note(fault);
-        result
+        self.note_unless_refused(fault, self.shared.wire.delete(message, fault))
     }
 
-    /// Deletes up to ten messages; the entries are named by their places.
+    /// Deletes up to ten messages, each as in [`Queue::delete_batch`].
     ///
     /// # Errors
     /// [`CallError`]: what the queue answers, or what a fault makes of it.
@@ -165,7 +242,7 @@ impl FaultyQueue {
     /// # let clock = ManualClock::default();
     /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// let faults = Faults::none().with(Fault::BatchEntryFails, 1.0);
-    /// let mut jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
+    /// let jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
     /// jobs.send("resize dog.png")?;
     /// let messages = jobs.receive(10)?;
@@ -173,37 +250,13 @@ impl FaultyQueue {
     /// assert_eq!((result.successful.len(), result.failed.len()), (1, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn delete_batch(&mut self, messages: &[Message]) -> Result<BatchResult<()>, CallError<BatchError>> {
-        let fault = self.draw(&[Fault::BatchEntryFails]);
-        self.wire.apply_late();
-        let spared = match fault {
-            Some(_) if !messages.is_empty() => Some(self.chance.below(messages.len() as u64) as usize),
-            _ => None,
-        };
-        let failure = |at: usize| BatchFailure {
-            id: Cow::Owned(at.to_string()),
-            sender_fault: false,
-            code: "InternalError",
-            message: "a fault of the testing kit".to_owned(),
-        };
-        let Some(spared) = spared else {
-            return self.wire.queue.delete_batch(messages).map_err(CallError::Refused);
-        };
-        let mut result = BatchResult {
-            successful: Vec::new(),
-            failed: vec![failure(spared)],
-        };
-        let others: Vec<_> = (0..messages.len())
-            .filter(|at| *at != spared)
-            .map(|at| crate::queue::DeleteBatchEntry::new(at.to_string(), messages[at].receipt_handle()))
-            .collect();
-        if !others.is_empty() {
-            let mut rest = self.wire.queue.delete_batch(others).map_err(CallError::Refused)?;
-            result.successful = rest.successful;
-            result.failed.append(&mut rest.failed);
-        }
-        self.note(fault);
-        Ok(result)
+    pub fn delete_batch<E: Into<DeleteBatchEntry>>(
+        &self,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<BatchResult<()>, CallError<BatchError>> {
+        let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
+        let struck = self.draw_for_batch(Wire::DELETE, entries.len());
+        self.note_unless_refused(struck.fault, self.shared.wire.delete_batch(entries, struck))
     }
 
     /// Changes how long a message stays hidden.
@@ -218,7 +271,7 @@ impl FaultyQueue {
     /// # let clock = ManualClock::default();
     /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// let faults = Faults::none().with(Fault::VisibilityFails, 1.0);
-    /// let mut jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
+    /// let jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
     /// let message = jobs.receive(1)?.remove(0);
     /// let error = jobs.change_visibility(&message, Duration::ZERO).unwrap_err();
@@ -226,29 +279,81 @@ impl FaultyQueue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn change_visibility(
-        &mut self,
+        &self,
         message: &Message,
         timeout: Duration,
     ) -> Result<(), CallError<ChangeVisibilityError>> {
         let fault = self.draw(Wire::VISIBILITY);
-        let result = self.wire.change_visibility(message, timeout, fault);
-        self.note(fault);
-        result
+        self.note_unless_refused(fault, self.shared.wire.change_visibility(message, timeout, fault))
     }
 
-    fn draw(&mut self, candidates: &[Fault]) -> Option<Fault> {
+    /// Changes how long up to ten messages stay hidden, each as in [`Queue::change_visibility_batch`].
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, testing::{CallError, Fault, Faults, FaultyQueue}};
+    /// # use std::time::Duration;
+    /// # let clock = ManualClock::default();
+    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let faults = Faults::none().with(Fault::VisibilityResponseLost, 1.0);
+    /// let faulty = FaultyQueue::new(&jobs, &clock, faults, 1)?;
+    /// faulty.send("resize cat.png")?;
+    /// let messages = faulty.receive(10)?;
+    /// let back = messages.iter().map(|message| (message, Duration::ZERO));
+    /// assert_eq!(faulty.change_visibility_batch(back), Err(CallError::ResponseLost));
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1, "it was given back all the same");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn change_visibility_batch<E: Into<ChangeVisibilityBatchEntry>>(
+        &self,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<BatchResult<()>, CallError<BatchError>> {
+        let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
+        let struck = self.draw_for_batch(Wire::VISIBILITY, entries.len());
+        self.note_unless_refused(struck.fault, self.shared.wire.change_visibility_batch(entries, struck))
+    }
+
+    pub(super) fn queue(&self) -> &Queue {
+        self.shared.wire.queue()
+    }
+
+    fn draw(&self, candidates: &[Fault]) -> Option<Fault> {
         let candidates = [candidates, &[Fault::ClockJump]].concat();
-        let fault = self.chance.draw(&candidates)?;
+        let fault = self.shared.chance.lock().draw(&candidates)?;
         if fault == Fault::ClockJump {
-            self.wire.clock.advance(Fault::JUMP);
+            self.shared.wire.clock().advance(Fault::JUMP);
             self.note(Some(fault));
             return None;
         }
         Some(fault)
     }
 
-    fn note(&mut self, fault: Option<Fault>) {
-        let now = self.wire.clock.now();
-        self.struck.extend(fault.map(|fault| (now, fault)));
+    fn draw_for_batch(&self, candidates: &[Fault], entries: usize) -> Struck {
+        let fault = self.draw(&[candidates, &[Fault::BatchEntryFails]].concat());
+        let fails = fault == Some(Fault::BatchEntryFails) && entries > 0;
+        let entry = fails.then(|| self.shared.chance.lock().below(entries as u64) as usize);
+        Struck { fault, entry }
+    }
+
+    /// What the queue refuses, no fault has changed.
+    fn note_unless_refused<T, E>(
+        &self,
+        fault: Option<Fault>,
+        result: Result<T, CallError<E>>,
+    ) -> Result<T, CallError<E>> {
+        if !matches!(result, Err(CallError::Refused(_))) {
+            self.note(fault);
+        }
+        result
+    }
+
+    fn note(&self, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            let now = self.shared.wire.clock().now();
+            self.shared.struck.lock().push((now, fault));
+        }
     }
 }

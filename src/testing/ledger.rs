@@ -7,7 +7,7 @@ use {
     },
     std::{
         collections::{HashMap, HashSet},
-        fmt,
+        fmt, mem,
         sync::Arc,
     },
 };
@@ -38,7 +38,7 @@ pub enum Property {
     DeletedByWhoFinished,
     /// No message disappears without having been deleted, dead-lettered or expired.
     NoneDisappears,
-    /// A message is dead-lettered after exactly its allowed receives.
+    /// A message is dead-lettered after exactly its allowed receives, unless a consumer gave it up.
     DeadLetteredAfterAllowedReceives,
     /// FIFO: no two handlers work on a group at once.
     OneHandlerPerGroup,
@@ -85,7 +85,7 @@ impl fmt::Display for Violation {
 pub enum Fate {
     /// A consumer deleted it.
     Deleted,
-    /// It was received as often as allowed, and is in the dead-letter queue.
+    /// It was received as often as allowed, or a consumer gave it up, and is in the dead-letter queue.
     DeadLettered,
     /// Its retention ended.
     Expired,
@@ -135,6 +135,9 @@ pub(super) enum Actor {
 struct Track {
     message_id: MessageId,
     last: FinalMessage,
+    /// The last that was heard of it is that a consumer reported it as failed: if it is dead-lettered next, the
+    /// consumer gave it up.
+    failed: bool,
     /// A handler answered `Ok` for it, or a fault makes that impossible to know.
     finished: bool,
 }
@@ -184,6 +187,9 @@ impl Ledger {
 
     /// Takes note of a fact, caused by `actor`.
     pub(super) fn fact(&mut self, entry: &Entry, actor: Actor) -> Result<(), Violation> {
+        let failed = matches!(entry.fact, Fact::Failed { .. });
+        let before = entry.fact.message_id().and_then(|id| self.track(id));
+        let given_up = before.is_some_and(|track| mem::replace(&mut track.failed, failed));
         match &entry.fact {
             Fact::Sent {
                 message_id, content, ..
@@ -197,6 +203,7 @@ impl Ledger {
                         received: 0,
                         fate: None,
                     },
+                    failed: false,
                     finished: false,
                 });
             }
@@ -219,20 +226,20 @@ impl Ledger {
                     track.last.fate = Some(Fate::Expired);
                 }
             }
-            Fact::DeadLettered { message_id } => return self.dead_lettered(*message_id),
+            Fact::DeadLettered { message_id } => return self.dead_lettered(*message_id, given_up),
             _ => {}
         }
         Ok(())
     }
 
-    fn dead_lettered(&mut self, message: MessageId) -> Result<(), Violation> {
+    fn dead_lettered(&mut self, message: MessageId, given_up: bool) -> Result<(), Violation> {
         let allowed = self.max_receive_count;
         let Some(track) = self.track(message) else {
             return Ok(());
         };
         track.last.fate = Some(Fate::DeadLettered);
         let received = track.last.received;
-        if Some(received) == allowed {
+        if given_up || Some(received) == allowed {
             return Ok(());
         }
         let allowed = allowed.map_or_else(|| "none".to_owned(), |it| it.to_string());
@@ -354,6 +361,39 @@ mod tests {
             jobs.receive().visibility_timeout(Duration::ZERO).blocking().unwrap();
         }
         facts.try_iter().map(|(_, entry)| entry).collect()
+    }
+
+    #[test]
+    fn a_dead_letter_that_a_consumer_gave_up_is_allowed_after_any_receives() {
+        let (listener, facts) = FactChannel::unbounded();
+        let clock = ManualClock::default();
+        let failed = Queue::standard("failed").clock(&clock).build().unwrap();
+        let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, 2);
+        let jobs = jobs.listener(listener).build().unwrap();
+        jobs.send("poison").unwrap();
+        jobs.receive().blocking().unwrap()[0].dead_letter("poison").unwrap();
+        let mut ledger = Ledger::new(false, Some(2));
+        for (_, entry) in facts.try_iter() {
+            ledger.fact(&entry, Actor::Kit).unwrap();
+        }
+        assert_eq!(ledger.last()[0].fate, Some(Fate::DeadLettered));
+    }
+
+    #[test]
+    fn a_failure_reported_before_the_last_receive_excuses_no_dead_letter() {
+        let mut ledger = Ledger::new(false, Some(2));
+        let facts = dead_letter(1);
+        let reported = Entry {
+            fact: Fact::Failed {
+                message_id: facts[0].fact.message_id().unwrap(),
+                reason: "a try".into(),
+            },
+            ..facts[0].clone()
+        };
+        let [sent, received, _, dead_lettered] = facts.try_into().unwrap();
+        let heard = [sent, reported, received, dead_lettered];
+        let results = heard.map(|entry| ledger.fact(&entry, Actor::Kit).is_ok());
+        assert_eq!(results, [true, true, true, false]);
     }
 
     #[test]

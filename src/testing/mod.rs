@@ -3,7 +3,7 @@
 //!
 //! [`check`](check()) runs a consumer against the real queue under an adversarial but legal schedule, in one thread
 //! and virtual time, and makes what fails short. [`FaultyQueue`] puts the same faults before any queue under a
-//! [`ManualClock`](crate::ManualClock), without a check. Besides there are [`assertions`] over
+//! [`ManualClock`](crate::ManualClock), without a check, and [`FaultyService`] before the queues of a service. Besides there are [`assertions`] over
 //! facts, [`strategies`] of `proptest`, and the reference [`model`].
 
 pub mod assertions;
@@ -12,6 +12,8 @@ mod check;
 mod consumer;
 mod faults;
 mod faulty;
+mod faulty_service;
+mod late;
 mod ledger;
 pub mod model;
 mod quiet;
@@ -29,6 +31,7 @@ pub use {
     consumer::{Consumer, Context, Wait},
     faults::{Fault, FaultError, Faults},
     faulty::FaultyQueue,
+    faulty_service::FaultyService,
     ledger::{Fate, FinalMessage, Property, Violation},
     schedule::{Schedule, ScheduleError},
     story::{Event, Story},

@@ -1,23 +1,29 @@
 //! The way between a queue and its users, on which a given fault strikes a given call.
 
+pub(super) use super::late::Arrived;
+
 use {
-    super::faults::Fault,
+    super::{faults::Fault, late::LateCalls},
     crate::{
-        clock::{Clock, ManualClock},
-        error::{ChangeVisibilityError, DeleteError, ReceiveError, SendError},
-        message::{MessageId, SendMessage},
-        queue::{Message, Queue, Sent},
+        clock::ManualClock,
+        error::{BatchError, ChangeVisibilityError, DeleteError, ReceiveError, SendBatchError, SendError},
+        message::SendMessage,
+        queue::{
+            BatchEntry, BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive,
+            SendBatchEntry, Sent,
+        },
+        state::{MessagePhase, MessageSnapshot},
+        sync::Mutex,
         time::Timestamp,
     },
     std::{
-        collections::{BTreeMap, VecDeque},
-        fmt,
+        collections::VecDeque,
+        future::{Future, IntoFuture},
+        pin::pin,
+        task::{Context, Poll, Waker},
         time::Duration,
     },
 };
-
-/// So many messages are remembered for duplicates.
-const REMEMBERED: usize = 16;
 
 /// Why a call through a network failed.
 ///
@@ -40,7 +46,7 @@ pub enum CallError<E> {
     /// The service failed; nothing was done.
     #[error("The service is unavailable.")]
     ServiceUnavailable,
-    /// No answer came: the call was carried out, or will be.
+    /// No answer came: the call was carried out, or will be unless the queue refuses it by then.
     #[error("the response was lost")]
     ResponseLost,
 }
@@ -63,36 +69,16 @@ impl<E> CallError<E> {
     }
 }
 
-/// A call whose effect is on its way.
-enum Late {
-    Send(SendMessage),
-    Delete(Message),
-    Visibility(Message, Duration),
-}
-
-/// What [`Wire::apply_late`] did.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Arrived {
-    Send,
-    Delete(MessageId),
-    Visibility(MessageId),
-}
-
 /// A queue, what of it is on its way, and what may be delivered again.
+///
+/// No lock is held while the queue or the clock is called.
+#[derive(Debug)]
 pub(super) struct Wire {
-    pub(super) queue: Queue,
-    pub(super) clock: ManualClock,
-    received: VecDeque<Message>,
-    deleted: VecDeque<Message>,
-    late: BTreeMap<(Timestamp, u64), Late>,
-    calls: u64,
-}
-
-impl fmt::Debug for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let late = self.late.len();
-        f.debug_struct("Wire").field("late", &late).finish_non_exhaustive()
-    }
+    queue: Queue,
+    clock: ManualClock,
+    late: LateCalls,
+    received: Memory,
+    deleted: Memory,
 }
 
 impl Wire {
@@ -113,183 +99,268 @@ impl Wire {
         Fault::VisibilityLate,
     ];
 
+    /// Its late calls take effect when [`apply_late`](Self::apply_late) is called, or the next call is made.
     pub(super) fn new(queue: &Queue, clock: &ManualClock) -> Self {
+        Self::waking(queue, clock, None)
+    }
+
+    /// Whenever a late call is due, the clock wakes the waker.
+    pub(super) fn waking(queue: &Queue, clock: &ManualClock, waker: Option<Waker>) -> Self {
         Self {
             queue: queue.clone(),
             clock: clock.clone(),
-            received: VecDeque::new(),
-            deleted: VecDeque::new(),
-            late: BTreeMap::new(),
-            calls: 0,
+            late: LateCalls::new(waker),
+            received: Memory::default(),
+            deleted: Memory::default(),
         }
+    }
+
+    pub(super) const fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(super) const fn clock(&self) -> &ManualClock {
+        &self.clock
     }
 
     /// When the next late call takes effect.
     pub(super) fn next_late(&self) -> Option<Timestamp> {
-        self.late.keys().next().map(|key| key.0)
+        self.late.next_due()
     }
 
     /// Carries out the late calls that are due; one that the queue refuses by now is lost.
-    pub(super) fn apply_late(&mut self) -> Vec<Arrived> {
-        let (now, mut arrived) = (self.clock.now(), Vec::new());
-        while self.next_late().is_some_and(|due| due <= now) {
-            let Some((_, late)) = self.late.pop_first() else { break };
-            match late {
-                Late::Send(message) => {
-                    if self.queue.send(message).is_ok() {
-                        arrived.push(Arrived::Send);
-                    }
-                }
-                Late::Delete(message) => {
-                    if message.delete().is_ok() {
-                        arrived.push(Arrived::Delete(message.message_id()));
-                    }
-                }
-                Late::Visibility(message, timeout) => {
-                    if message.change_visibility(timeout).is_ok() {
-                        arrived.push(Arrived::Visibility(message.message_id()));
-                    }
-                }
-            }
-        }
-        arrived
+    pub(super) fn apply_late(&self) -> Vec<Arrived> {
+        self.late.arrive(&self.queue, &self.clock)
     }
 
-    fn put_off(&mut self, late: Late) {
-        self.calls += 1;
-        let due = self.clock.now().saturating_add(Fault::LATE);
-        self.late.insert((due, self.calls), late);
-    }
-
-    pub(super) fn send(&mut self, message: SendMessage, fault: Option<Fault>) -> Result<Sent, CallError<SendError>> {
+    /// A call that changes the queue, and what the fault makes of it.
+    fn carry<T, E>(
+        &self,
+        fault: Option<Fault>,
+        arrived: Option<Arrived>,
+        call: impl FnOnce(&Queue) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, CallError<E>> {
         self.apply_late();
         match fault {
-            Some(Fault::SendThrottled) => return Err(CallError::RequestThrottled),
-            Some(Fault::SendLate) => {
-                self.put_off(Late::Send(message));
-                return Err(CallError::ResponseLost);
+            Some(Fault::SendThrottled) => Err(CallError::RequestThrottled),
+            Some(Fault::DeleteFails | Fault::VisibilityFails) => Err(CallError::ServiceUnavailable),
+            Some(Fault::SendLate | Fault::DeleteLate | Fault::VisibilityLate) => {
+                let call = Box::new(move |queue: &Queue| call(queue).is_ok());
+                self.late.put_off(&self.clock, call, arrived);
+                Err(CallError::ResponseLost)
             }
-            _ => {}
-        }
-        let sent = self.queue.send(message).map_err(CallError::Refused)?;
-        match fault {
-            Some(Fault::SendResponseLost) => Err(CallError::ResponseLost),
-            _ => Ok(sent),
+            Some(Fault::SendResponseLost | Fault::DeleteResponseLost | Fault::VisibilityResponseLost) => {
+                call(&self.queue).map_err(CallError::Refused)?;
+                Err(CallError::ResponseLost)
+            }
+            _ => call(&self.queue).map_err(CallError::Refused),
         }
     }
 
-    /// Receives, and tells the fault that really struck: there may be nothing to reorder, to lose or to repeat.
+    pub(super) fn send(&self, message: SendMessage, fault: Option<Fault>) -> Result<Sent, CallError<SendError>> {
+        self.carry(fault, Some(Arrived::Send), move |queue| queue.send(message))
+    }
+
     pub(super) fn receive(
-        &mut self,
+        &self,
         max_messages: usize,
         visibility_timeout: Option<Duration>,
         fault: Option<Fault>,
     ) -> (Result<Vec<Message>, CallError<ReceiveError>>, Option<Fault>) {
-        self.apply_late();
-        match fault {
-            Some(Fault::ReceiveThrottled) => return (Err(CallError::RequestThrottled), fault),
-            Some(Fault::OverLimit) => return (Err(CallError::Refused(ReceiveError::OverLimit)), fault),
-            Some(Fault::SampledPoll) if self.queue.counts().approximate_number_of_messages > 0 => {
-                return (Ok(Vec::new()), fault);
-            }
-            Some(Fault::DuplicateInFlight) => {
-                if let Some(copy) = self.copy_of_one_in_flight() {
-                    return (Ok(vec![copy]), fault);
-                }
-            }
-            Some(Fault::DuplicateAfterDelete) => {
-                if let Some(copy) = self.deleted.pop_back() {
-                    return (Ok(vec![copy]), fault);
-                }
-            }
-            _ => {}
-        }
-        let mut poll = self
-            .queue
-            .receive()
-            .max_messages(max_messages)
-            .wait_time(Duration::ZERO);
+        let mut poll = self.queue.receive().max_messages(max_messages);
         if let Some(timeout) = visibility_timeout {
             poll = poll.visibility_timeout(timeout);
         }
-        let mut messages = match poll.blocking() {
-            Ok(messages) => messages,
-            Err(error) => return (Err(CallError::Refused(error)), None),
-        };
-        match fault {
-            Some(Fault::ReceiveResponseLost) if !messages.is_empty() => (Err(CallError::ResponseLost), fault),
-            Some(Fault::Reordered) if messages.len() > 1 => {
-                self.remember(&messages);
-                messages.reverse();
-                (Ok(messages), fault)
-            }
-            _ => {
-                self.remember(&messages);
-                (Ok(messages), None)
-            }
-        }
+        self.poll(poll.wait_time(Duration::ZERO), fault)
     }
 
-    fn remember(&mut self, messages: &[Message]) {
-        self.received.extend(messages.iter().cloned());
-        let excess = self.received.len().saturating_sub(REMEMBERED);
-        self.received.drain(..excess);
+    /// Receives without waiting, and tells the fault that really struck: the request may be bad, and there may be nothing
+    /// to reorder, to lose or to repeat.
+    pub(super) fn poll(
+        &self,
+        mut poll: Receive<'_>,
+        fault: Option<Fault>,
+    ) -> (Result<Vec<Message>, CallError<ReceiveError>>, Option<Fault>) {
+        self.apply_late();
+        if fault == Some(Fault::ReceiveThrottled) {
+            return (Err(CallError::RequestThrottled), fault);
+        }
+        if let Err(error) = poll.check() {
+            return (Err(CallError::Refused(error)), None);
+        }
+        if let Some(answer) = self.answer_of_a_fault(&poll, fault) {
+            return (answer, fault);
+        }
+        let mut messages = match pin!(poll.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(messages)) => messages,
+            Poll::Ready(Err(error)) => return (Err(CallError::Refused(error)), None),
+            Poll::Pending => Vec::new(),
+        };
+        if fault == Some(Fault::ReceiveResponseLost) && !messages.is_empty() {
+            return (Err(CallError::ResponseLost), fault);
+        }
+        messages.iter().for_each(|message| self.received.push(message));
+        let reordered = fault.filter(|it| *it == Fault::Reordered && messages.len() > 1);
+        if reordered.is_some() {
+            messages.reverse();
+        }
+        (Ok(messages), reordered)
+    }
+
+    /// What a receive is answered that never reaches the queue.
+    fn answer_of_a_fault(
+        &self,
+        poll: &Receive<'_>,
+        fault: Option<Fault>,
+    ) -> Option<Result<Vec<Message>, CallError<ReceiveError>>> {
+        // A long poll asks every server (D10), and is not told of the limit (D15).
+        let short = || !poll.is_long_poll();
+        let visible = || self.queue.counts().approximate_number_of_messages > 0;
+        match fault? {
+            Fault::OverLimit if short() => Some(Err(CallError::Refused(ReceiveError::OverLimit))),
+            Fault::SampledPoll if short() && visible() => Some(Ok(Vec::new())),
+            Fault::DuplicateInFlight => Some(Ok(vec![self.copy_of_one_in_flight()?])),
+            Fault::DuplicateAfterDelete => Some(Ok(vec![self.copy_of_one_deleted()?])),
+            _ => None,
+        }
     }
 
     fn copy_of_one_in_flight(&self) -> Option<Message> {
-        if self.received.is_empty() {
-            return None;
-        }
         let snapshot = self.queue.snapshot();
-        let in_flight = |message: &&Message| {
-            let held = snapshot
-                .messages
-                .iter()
-                .find(|it| it.message_id == message.message_id());
-            held.is_some_and(|it| matches!(it.phase, crate::state::MessagePhase::InFlight { .. }))
+        let in_flight = |message: &Message| {
+            let is_held = |it: &MessageSnapshot| {
+                // An equal count tells that nobody has received it under a newer handle since.
+                it.message_id == message.message_id()
+                    && it.approximate_receive_count == message.approximate_receive_count()
+                    && matches!(it.phase, MessagePhase::InFlight { .. })
+            };
+            snapshot.messages.iter().any(is_held)
         };
-        self.received.iter().rev().find(in_flight).cloned()
+        self.received.latest(in_flight)
     }
 
-    pub(super) fn delete(&mut self, message: &Message, fault: Option<Fault>) -> Result<(), CallError<DeleteError>> {
-        self.apply_late();
-        match fault {
-            Some(Fault::DeleteFails | Fault::BatchEntryFails) => return Err(CallError::ServiceUnavailable),
-            Some(Fault::DeleteLate) => {
-                self.put_off(Late::Delete(message.clone()));
-                return Err(CallError::ResponseLost);
-            }
-            _ => {}
-        }
-        message.delete().map_err(CallError::Refused)?;
-        if fault == Some(Fault::DeleteResponseLost) {
-            return Err(CallError::ResponseLost);
-        }
-        self.deleted.push_back(message.clone());
-        let excess = self.deleted.len().saturating_sub(REMEMBERED);
-        self.deleted.drain(..excess);
+    /// A server that has missed a delete still forgets what its retention or a purge ends (D37, D43).
+    fn copy_of_one_deleted(&self) -> Option<Message> {
+        // The clock may have gone back, of which the queue knows nothing.
+        let (now, purged) = (self.queue.snapshot().at, self.queue.purged_at());
+        let retention = self.queue.settings().message_retention_period;
+        self.deleted.take_latest(|message| {
+            let sent = message.sent_timestamp();
+            purged.is_none_or(|purged| purged < sent) && now < sent.saturating_add(retention)
+        })
+    }
+
+    pub(super) fn delete(&self, message: &Message, fault: Option<Fault>) -> Result<(), CallError<DeleteError>> {
+        // To who deletes one after the other, an entry that fails is a delete that fails.
+        let fault = match fault {
+            Some(Fault::BatchEntryFails) => Some(Fault::DeleteFails),
+            other => other,
+        };
+        let handle = message.receipt_handle();
+        self.carry(fault, Some(Arrived::Delete(message.message_id())), move |queue| {
+            queue.delete(&handle)
+        })?;
+        self.deleted.push(message);
         Ok(())
     }
 
     pub(super) fn change_visibility(
-        &mut self,
+        &self,
         message: &Message,
         timeout: Duration,
         fault: Option<Fault>,
     ) -> Result<(), CallError<ChangeVisibilityError>> {
-        self.apply_late();
-        match fault {
-            Some(Fault::VisibilityFails) => return Err(CallError::ServiceUnavailable),
-            Some(Fault::VisibilityLate) => {
-                self.put_off(Late::Visibility(message.clone(), timeout));
-                return Err(CallError::ResponseLost);
-            }
-            _ => {}
+        let handle = message.receipt_handle();
+        self.carry(fault, Some(Arrived::Visibility(message.message_id())), move |queue| {
+            queue.change_visibility(&handle, timeout)
+        })
+    }
+
+    pub(super) fn send_batch(
+        &self,
+        entries: Vec<SendBatchEntry>,
+        struck: Struck,
+    ) -> Result<BatchResult<Sent>, CallError<SendBatchError>> {
+        self.carry_batch(entries, struck, |queue, entries| queue.send_batch(entries))
+    }
+
+    pub(super) fn delete_batch(
+        &self,
+        entries: Vec<DeleteBatchEntry>,
+        struck: Struck,
+    ) -> Result<BatchResult<()>, CallError<BatchError>> {
+        let handles = entries.iter().enumerate();
+        let handles: Vec<_> = handles.map(|(at, entry)| (entry.name(at), entry.handle())).collect();
+        let result = self.carry_batch(entries, struck, |queue, entries| queue.delete_batch(entries))?;
+        for success in &result.successful {
+            let handle = handles.iter().find(|it| it.0 == success.id).and_then(|it| it.1);
+            let deleted = self.received.latest(|it| Some(it.receipt_handle()) == handle);
+            deleted.iter().for_each(|message| self.deleted.push(message));
         }
-        message.change_visibility(timeout).map_err(CallError::Refused)?;
-        match fault {
-            Some(Fault::VisibilityResponseLost) => Err(CallError::ResponseLost),
-            _ => Ok(()),
+        Ok(result)
+    }
+
+    pub(super) fn change_visibility_batch(
+        &self,
+        entries: Vec<ChangeVisibilityBatchEntry>,
+        struck: Struck,
+    ) -> Result<BatchResult<()>, CallError<BatchError>> {
+        self.carry_batch(entries, struck, |queue, entries| queue.change_visibility_batch(entries))
+    }
+
+    /// A whole batch meets what a call meets; or one entry of it fails in the service, and takes part in the checks of
+    /// the batch as if it did not (M37).
+    fn carry_batch<E: BatchEntry + Send + 'static, T: 'static, X: 'static>(
+        &self,
+        mut entries: Vec<E>,
+        struck: Struck,
+        call: fn(&Queue, Vec<E>) -> Result<BatchResult<T>, X>,
+    ) -> Result<BatchResult<T>, CallError<X>> {
+        let failing = struck.entry.and_then(|at| {
+            let entry = entries.get_mut(at)?;
+            entry.spoil();
+            Some(entry.name(at))
+        });
+        let mut result = self.carry(struck.fault, None, move |queue| call(queue, entries))?;
+        for failure in result.failed.iter_mut().filter(|it| Some(&it.id) == failing.as_ref()) {
+            failure.sender_fault = false;
+            failure.code = "InternalError";
+            failure.message = "a fault of the testing kit".to_owned();
         }
+        Ok(result)
+    }
+}
+
+/// What strikes a batch: a fault, and the place of the entry that fails if it is one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Struck {
+    pub(super) fault: Option<Fault>,
+    pub(super) entry: Option<usize>,
+}
+
+/// The latest messages that something happened to.
+#[derive(Debug, Default)]
+struct Memory(Mutex<VecDeque<Message>>);
+
+impl Memory {
+    /// So many are remembered.
+    const MOST: usize = 16;
+
+    fn push(&self, message: &Message) {
+        let mut messages = self.0.lock();
+        messages.push_back(message.clone());
+        if messages.len() > Self::MOST {
+            messages.pop_front();
+        }
+    }
+
+    fn latest(&self, is_it: impl Fn(&Message) -> bool) -> Option<Message> {
+        self.0.lock().iter().rfind(|it| is_it(it)).cloned()
+    }
+
+    fn take_latest(&self, is_it: impl Fn(&Message) -> bool) -> Option<Message> {
+        let mut messages = self.0.lock();
+        let at = messages.iter().rposition(is_it)?;
+        messages.remove(at)
     }
 }

@@ -13,26 +13,26 @@ use crate::steps::{Move, Pick, Shape, Step};
 use crate::translate::*;
 
 /// What went differently, in words.
-type Same<T = ()> = Result<T, String>;
+pub(crate) type Same<T = ()> = Result<T, String>;
 
 pub(crate) struct Pair {
-    world: World,
-    clock: ManualClock,
+    pub(crate) world: World,
+    pub(crate) clock: ManualClock,
     /// Holds the queues whose redrive policies change.
-    service: Option<Service>,
-    queues: Vec<Queue>,
+    pub(crate) service: Option<Service>,
+    pub(crate) queues: Vec<Queue>,
     /// By the number of the message in the world; a message moved by a task has one once it was seen.
-    message_ids: Vec<Option<MessageId>>,
-    handles: Vec<(Handle, ReceiptHandle)>,
+    pub(crate) message_ids: Vec<Option<MessageId>>,
+    pub(crate) handles: Vec<(Handle, ReceiptHandle)>,
     /// Per queue, by serial (F37).
     sequence_numbers: Vec<BTreeMap<u64, SequenceNumber>>,
 }
 
 /// An error of the library as its code and its text.
 #[derive(Debug)]
-struct Fault {
-    code: &'static str,
-    text: String,
+pub(crate) struct Fault {
+    pub(crate) code: &'static str,
+    pub(crate) text: String,
 }
 
 macro_rules! faulty {
@@ -44,7 +44,7 @@ macro_rules! faulty {
     };
 }
 
-fn same<T: PartialEq + Debug>(what: &str, real: T, model: T) -> Same {
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, real: T, model: T) -> Same {
     if real == model {
         Ok(())
     } else {
@@ -53,7 +53,7 @@ fn same<T: PartialEq + Debug>(what: &str, real: T, model: T) -> Same {
 }
 
 /// Both answers, if both succeeded.
-fn both<R: Debug, M: Debug>(real: Result<R, Fault>, model: Result<M, Refusal>) -> Same<Option<(R, M)>> {
+pub(crate) fn both<R: Debug, M: Debug>(real: Result<R, Fault>, model: Result<M, Refusal>) -> Same<Option<(R, M)>> {
     match (real, model) {
         (Ok(real), Ok(model)) => Ok(Some((real, model))),
         (Err(fault), Err(refusal)) if refusal.is(fault.code, &fault.text) => Ok(None),
@@ -155,7 +155,7 @@ impl Pair {
     }
 
     /// A handle of both sides, and the queue to use it on.
-    fn pick(&self, pick: Pick) -> Option<(usize, Handle, ReceiptHandle)> {
+    pub(crate) fn pick(&self, pick: Pick) -> Option<(usize, Handle, ReceiptHandle)> {
         if self.handles.is_empty() {
             return None;
         }
@@ -210,13 +210,13 @@ impl Pair {
         Ok(())
     }
 
-    fn sent(&mut self, queue: usize, id: MessageId, sequence: Option<SequenceNumber>, model: Sent) -> Same {
+    pub(crate) fn sent(&mut self, queue: usize, id: MessageId, sequence: Option<SequenceNumber>, model: Sent) -> Same {
         self.same_messages("message", &[id], &[model.id])?;
         self.sequence(queue, model.serial, sequence)
     }
 
     /// An id is learned when its message is first seen, and is no other message's.
-    fn same_messages(&mut self, what: &str, real: &[MessageId], model: &[usize]) -> Same {
+    pub(crate) fn same_messages(&mut self, what: &str, real: &[MessageId], model: &[usize]) -> Same {
         for (real, model) in real.iter().zip(model) {
             self.message_ids.resize(self.message_ids.len().max(model + 1), None);
             if self.message_ids[*model].is_none() && !self.message_ids.contains(&Some(*real)) {
@@ -289,7 +289,7 @@ impl Pair {
         Ok(())
     }
 
-    fn received(&mut self, queue: usize, real: &Message, model: &Received) -> Same {
+    pub(crate) fn received(&mut self, queue: usize, real: &Message, model: &Received) -> Same {
         same("body", real.body(), &model.body)?;
         same("group", real.message_group_id(), model.message_group_id.as_deref())?;
         same("sent at", real.sent_timestamp().as_millis(), model.sent_at)?;
@@ -369,7 +369,7 @@ impl Pair {
     }
 
     /// Everything that can be seen of a queue without touching it.
-    fn look(&mut self, queue: usize) -> Same {
+    pub(crate) fn look(&mut self, queue: usize) -> Same {
         let counts = self.world.counts(queue);
         let real = self.queues[queue].counts();
         let real = Counts {
@@ -425,7 +425,7 @@ impl Pair {
 }
 
 /// The successes of a batch in pairs; failures must be the same ones (M38, M39).
-fn paired<R: Debug, M: Debug>(
+pub(crate) fn paired<R: Debug, M: Debug>(
     ids: &[&str],
     real: requeue::BatchResult<R>,
     model: Vec<Result<M, Refusal>>,

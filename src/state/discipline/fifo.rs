@@ -164,7 +164,7 @@ impl Fifo {
         self.groups[group].available_since = None;
     }
 
-    /// The message to look at after `previous` in the group, departing ones passed over.
+    /// The message to look at after `previous` in the group; departing ones that do not lock it are passed over.
     pub(crate) fn next_in_group(&self, records: &Records, group: Slot, previous: Option<Slot>) -> Option<Slot> {
         let messages = &self.groups[group].messages;
         let mut next = match previous {
@@ -172,7 +172,7 @@ impl Fifo {
             Some(slot) => messages.after(records, slot),
         };
         while let Some(slot) = next {
-            if !matches!(records[slot].phase, Phase::Departing { .. }) {
+            if !matches!(records[slot].phase, Phase::Departing { locks_group: false, .. }) {
                 return Some(slot);
             }
             next = messages.after(records, slot);

@@ -64,6 +64,7 @@ pub(super) fn lives(record: &[Recorded]) -> Vec<Life> {
             | Fact::VisibilityChanged { .. }
             | Fact::Returned { .. }
             | Fact::DelayEnded { .. }
+            | Fact::Failed { .. }
             | Fact::DeletedAgain
             | Fact::SettingsChanged => {}
         }

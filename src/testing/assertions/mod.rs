@@ -214,7 +214,8 @@ impl Recorder {
 
     /// Asserts that the message left a queue for its dead-letter queue, after exactly `receives` receives there.
     ///
-    /// That a message was received `maxReceiveCount` times is the only reason for which SQS dead-letters it.
+    /// That a message was received `maxReceiveCount` times is the only reason for which SQS dead-letters it; here a
+    /// consumer may also have given it up, after fewer.
     ///
     /// # Panics
     /// If the message did not, or after another number of receives.

@@ -13,6 +13,7 @@ use crate::{
 /// More lines than these are cut in the middle.
 const MOST_LINES: usize = 40;
 const LONGEST_BODY: usize = 30;
+const LONGEST_REASON: usize = 80;
 
 /// What happened, one line for a fact: time since the first recorded one in minutes and seconds, queue, message, what.
 /// It reads as a [`Story`](crate::testing::Story) does.
@@ -189,6 +190,7 @@ impl Names {
             Fact::DelayEnded { .. } => "visible, its delay ended".to_owned(),
             Fact::Deleted { .. } => "deleted".to_owned(),
             Fact::Expired { .. } => "expired".to_owned(),
+            Fact::Failed { reason, .. } => format!("reported as failed, {}", cut(reason, LONGEST_REASON)),
             Fact::DeadLettered { .. } => {
                 let receives = receives.get(&(queue, id)).copied().unwrap_or(0);
                 format!("dead-lettered after {}", counted(receives as usize, "receive"))
@@ -213,9 +215,13 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 
 /// A body in quotes, short and in one line.
 pub(super) fn quoted(body: &str) -> String {
-    match body.char_indices().nth(LONGEST_BODY) {
-        Some((end, _)) => format!("{:?}..", &body[..end]),
-        None => format!("{body:?}"),
+    cut(body, LONGEST_BODY)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{:?}..", &text[..end]),
+        None => format!("{text:?}"),
     }
 }
 

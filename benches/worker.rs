@@ -1,0 +1,132 @@
+//! What a runner costs beside the loop that one would write by hand: receive, handle, delete.
+//!
+//! `cargo bench --bench worker --features worker` prints the table; `-- --quick` runs everything briefly, and words pick
+//! the cases whose names contain them. The two take turns in the same process; see `driver` for what a figure is.
+//!
+//! One operation is one message of 256 bytes on a standard queue that is full of them, worked off by a handler that only
+//! looks at its first byte. `threads_*` compares threads that receive one message at a time with a runner as it is by
+//! default, `batches_*` threads that receive ten at a time with a runner that prefetches nine, and `future` the loop
+//! in one future with a runner as one.
+//!
+//! A hand-written loop renews no lease, survives no panic, counts nothing and cannot be stopped.
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
+
+mod driver;
+
+use {
+    driver::{Case, Entrant, Options, Scale},
+    requeue::{
+        Queue,
+        worker::{Job, Runner},
+    },
+    std::{env, hint::black_box, process::ExitCode, thread, time::Instant},
+};
+
+fn main() -> ExitCode {
+    let options = match Options::from_arguments(env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("worker: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let case = |name, entrants| Case {
+        name,
+        operations: 10_000,
+        rounds: 101,
+        limit: Some(("by hand", 1.3)),
+        entrants,
+    };
+    driver::run(
+        &[
+            case("threads_1", |_: Scale| pair(1, 1)),
+            case("threads_2", |_: Scale| pair(2, 1)),
+            case("batches_1", |_: Scale| pair(1, 10)),
+            case("batches_2", |_: Scale| pair(2, 10)),
+            case("future", |_: Scale| {
+                vec![
+                    entrant("runner", runner_as_future),
+                    entrant("by hand", |jobs| by_hand(jobs, 1, 1)),
+                ]
+            }),
+        ],
+        &options,
+    );
+    ExitCode::SUCCESS
+}
+
+fn pair(threads: usize, messages: usize) -> Vec<Entrant> {
+    vec![
+        entrant("runner", move |jobs| runner(jobs, threads, messages)),
+        entrant("by hand", move |jobs| by_hand(jobs, threads, messages)),
+    ]
+}
+
+/// Fills a queue, which is not counted, and lets `work` empty it.
+fn entrant(name: &'static str, work: impl Fn(&Queue) + 'static) -> Entrant {
+    Entrant {
+        name,
+        run: Box::new(move |messages| {
+            let jobs = Queue::standard("jobs").build().expect("a legal queue");
+            let body = "x".repeat(256);
+            for _ in 0..messages {
+                jobs.send(body.as_str()).expect("a legal message");
+            }
+            let begun = Instant::now();
+            work(&jobs);
+            let span = begun.elapsed();
+            assert!(jobs.snapshot().messages.is_empty(), "every message was deleted");
+            span.as_nanos() as f64 / messages as f64
+        }),
+    }
+}
+
+fn handle(body: &str) {
+    black_box(body.as_bytes()[0]);
+}
+
+fn by_hand(jobs: &Queue, threads: usize, messages: usize) {
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let received = jobs
+                        .receive()
+                        .max_messages(messages)
+                        .blocking()
+                        .expect("a legal receive");
+                    if received.is_empty() {
+                        return;
+                    }
+                    for message in received {
+                        handle(message.body());
+                        message.delete().expect("a message of this queue");
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn runner(jobs: &Queue, threads: usize, messages: usize) {
+    let runner = Runner::builder(jobs)
+        .concurrency(threads)
+        .prefetch(messages - 1)
+        .until_empty();
+    let runner = runner.each(|job: &Job| {
+        handle(job.body());
+        Ok::<(), String>(())
+    });
+    runner.expect("a legal runner").blocking().expect("a queue that stays");
+}
+
+fn runner_as_future(jobs: &Queue) {
+    let runner = Runner::builder(jobs)
+        .concurrency(10)
+        .until_empty()
+        .each_async(|job: Job| async move {
+            handle(job.body());
+            Ok::<(), String>(())
+        });
+    pollster::block_on(runner.expect("a legal runner").run()).expect("a queue that stays");
+}

@@ -1,0 +1,495 @@
+//! How a runner is to work, checked before it begins.
+
+use {
+    super::{
+        batch::{BatchAnswer, BatchSettings},
+        desk::{Desk, DeskPlan},
+        event::RunnerEvent,
+        failure::{Failure, FailurePolicy},
+        handler::{Batch, BatchAsync, Each, EachAsync, Handler},
+        job::Job,
+        message_queue::MessageQueue,
+        runner::{Runner, WrapThread},
+        settings::{BuildRunnerError, LONGEST_WAIT, MOST_MESSAGES, check_batch},
+        shop::{Control, OnEvent, Plan, Shop},
+        waiting::Waiting,
+    },
+    crate::clock::Clock,
+    std::{fmt, future::Future, sync::Arc, time::Duration},
+};
+
+/// A runner to be built, begun by [`Runner::builder`]: say what differs, then give it its handler.
+#[must_use = "a builder does nothing until it is given a handler"]
+#[derive(Clone)]
+pub struct RunnerBuilder<Q> {
+    queue: Q,
+    pub(super) concurrency: usize,
+    prefetch: usize,
+    pub(super) max_messages: usize,
+    pub(super) wait_time: Duration,
+    visibility_timeout: Option<Duration>,
+    pub(super) heartbeat: bool,
+    pub(super) handler_timeout: Option<Duration>,
+    pub(super) policy: FailurePolicy,
+    seed: u64,
+    grace: Duration,
+    until_empty: bool,
+    clock: Option<Arc<dyn Clock>>,
+    on_event: Option<OnEvent>,
+    wrap_thread: Option<WrapThread>,
+}
+
+impl<Q: MessageQueue> RunnerBuilder<Q> {
+    pub(super) fn new(queue: Q) -> Self {
+        Self {
+            queue,
+            concurrency: 1,
+            prefetch: 0,
+            max_messages: MOST_MESSAGES,
+            wait_time: LONGEST_WAIT,
+            visibility_timeout: None,
+            heartbeat: true,
+            handler_timeout: None,
+            policy: FailurePolicy::default(),
+            seed: 0,
+            grace: Duration::from_secs(30),
+            until_empty: false,
+            clock: None,
+            on_event: None,
+            wrap_thread: None,
+        }
+    }
+
+    /// How many handlers run at the same time, at least 1; the default is 1. On threads each has a thread.
+    ///
+    /// A receive asks for as many messages as there are free hands, so that a slow message holds back no other.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BuildRunnerError, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let none = Runner::builder(&jobs).concurrency(0).each(|_: &Job| Ok::<(), String>(()));
+    /// assert_eq!(none.unwrap_err(), BuildRunnerError::Concurrency);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// How many messages more than there are free hands a receive asks for; the default is 0.
+    ///
+    /// They wait here, with their visibility timeouts renewed, and save receives where handlers are quick; other
+    /// consumers do not get them meanwhile.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let held = jobs.clone();
+    /// let runner = Runner::builder(&jobs).prefetch(9).until_empty().each(move |job: &Job| {
+    ///     let left = 3 - job.body().parse::<usize>()?;
+    ///     assert_eq!(held.counts().approximate_number_of_messages_not_visible, left + 1);
+    ///     Ok::<(), std::num::ParseIntError>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn prefetch(mut self, messages: usize) -> Self {
+        self.prefetch = messages;
+        self
+    }
+
+    /// How many messages a receive asks for at most, 1 to 10; the default is 10.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BuildRunnerError, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let many = Runner::builder(&jobs).max_messages(11).each(|_: &Job| Ok::<(), String>(()));
+    /// assert_eq!(many.unwrap_err(), BuildRunnerError::MaxMessages(11));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn max_messages(mut self, max_messages: usize) -> Self {
+        self.max_messages = max_messages;
+        self
+    }
+
+    /// How long a receive waits for a first message, more than 0 s and at most 20 s; the default is 20 s.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let hasty = Runner::builder(&jobs).wait_time(Duration::ZERO).each(|_: &Job| Ok::<(), String>(()));
+    /// let text = "the wait time is 0ns, it has to be more than 0 s and at most 20 s";
+    /// assert_eq!(hasty.unwrap_err().to_string(), text);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn wait_time(mut self, wait_time: Duration) -> Self {
+        self.wait_time = wait_time;
+        self
+    }
+
+    /// How long a message stays hidden unless the heartbeat renews that, more than 0 s and at most 12 h; the default is
+    /// the queue's own visibility timeout when the runner is built.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BuildRunnerError, Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let long = Duration::from_secs(50_000);
+    /// let runner = Runner::builder(&jobs).visibility_timeout(long).each(|_: &Job| Ok::<(), String>(()));
+    /// assert_eq!(runner.unwrap_err(), BuildRunnerError::VisibilityTimeout(long));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
+        self.visibility_timeout = Some(timeout);
+        self
+    }
+
+    /// Whether the visibility timeouts of the messages in hand are renewed, each time a third of them has passed; on by
+    /// default.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").visibility_timeout(Duration::from_secs(30)).build()?;
+    /// let runner = Runner::builder(&jobs).heartbeat(false).handler_timeout(Duration::from_secs(60));
+    /// let error = runner.each(|_: &Job| Ok::<(), String>(())).unwrap_err();
+    /// assert!(error.to_string().contains("visible again after its visibility timeout of 30s"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn heartbeat(mut self, heartbeat: bool) -> Self {
+        self.heartbeat = heartbeat;
+        self
+    }
+
+    /// How long a handler may take, more than 0 s and at most 12 h; without limit by default.
+    ///
+    /// An async handler that takes longer is dropped, and its job has failed. A synchronous one cannot be interrupted: its
+    /// message is not renewed any longer, and lost when its visibility timeout ends.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BuildRunnerError, Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let none = Runner::builder(&jobs).handler_timeout(Duration::ZERO).each(|_: &Job| Ok::<(), String>(()));
+    /// assert_eq!(none.unwrap_err(), BuildRunnerError::HandlerTimeout(Duration::ZERO));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn handler_timeout(mut self, timeout: Duration) -> Self {
+        self.handler_timeout = Some(timeout);
+        self
+    }
+
+    /// What becomes of a message whose handler failed, unless the handler chose; by default it is left to its timeout.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{FailurePolicy, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::ReturnAtOnce).until_empty();
+    /// let runner = runner.each(|job: &Job| match job.approximate_receive_count() {
+    ///     1 => Err("not now"),
+    ///     _ => Ok(()),
+    /// })?;
+    /// let report = runner.blocking()?;
+    /// assert_eq!((report.failed, report.succeeded), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn failure_policy(mut self, policy: FailurePolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The seed of what is drawn by chance, the jitter of a backoff; the default is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// assert!(Runner::builder(&jobs).seed(7).each(|_: &Job| Ok::<(), String>(())).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How long handlers that run may go on after a stop; the default is 30 s.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).grace(Duration::ZERO).each_async(|_: Job| {
+    ///     std::future::pending::<Result<(), String>>()
+    /// })?;
+    /// let handle = runner.handle();
+    /// let running = std::thread::spawn(move || pollster::block_on(runner.run()));
+    /// while jobs.counts().approximate_number_of_messages > 0 {}
+    /// handle.stop();
+    /// assert_eq!(running.join().unwrap()?.abandoned, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Ends the runner by itself once a receive brings nothing while no handler runs.
+    ///
+    /// Messages that are delayed, or in flight elsewhere, are not waited for.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert_eq!(runner.blocking()?.received, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn until_empty(mut self) -> Self {
+        self.until_empty = true;
+        self
+    }
+
+    /// The clock to go by; by default that of the queue.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, worker::{Job, Runner}};
+    ///
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let runner = Runner::builder(&jobs).clock(&clock).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert_eq!(runner.blocking()?.received, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
+        self.clock = Some(Arc::new(clock.clone()));
+        self
+    }
+
+    /// Calls `on_event` for what somebody may want to know: failures, lost messages, calls that failed.
+    ///
+    /// It is called by the thread where that happens and should be quick; a panic in it is contained.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("six")?;
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = log.clone();
+    /// let runner = Runner::builder(&jobs).until_empty().on_event(move |event| {
+    ///     lines.lock().unwrap().push(event.to_string());
+    /// });
+    /// runner.each(|job: &Job| job.body().parse::<u32>().map(drop))?.blocking()?;
+    /// assert!(log.lock().unwrap()[0].ends_with("failed: invalid digit found in string"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_event(mut self, on_event: impl Fn(&RunnerEvent) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Arc::new(on_event));
+        self
+    }
+
+    /// Wraps the life of each thread of [`blocking`](Runner::blocking) in a function that has to call what it is given:
+    /// the place to enter the runtime that a client of Amazon SQS needs.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    /// let tokio = runtime.handle().clone();
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).until_empty().wrap_threads(move |work| {
+    ///     let _entered = tokio.enter();
+    ///     work();
+    /// });
+    /// let runner = runner.each(|_: &Job| tokio::runtime::Handle::try_current().map(drop))?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wrap_threads(mut self, wrap: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) -> Self {
+        self.wrap_thread = Some(Arc::new(wrap));
+        self
+    }
+
+    /// A runner that calls `handler` for each message.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("640")?;
+    /// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each<F, E>(self, handler: F) -> Result<Runner<Q, Each<F>>, BuildRunnerError>
+    where
+        F: Fn(&Job) -> Result<(), E>,
+        E: Into<Failure>,
+    {
+        self.build(None, Each(handler))
+    }
+
+    /// A runner that calls an async `handler` for each message.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("640")?;
+    /// let runner = Runner::builder(&jobs).until_empty().each_async(|job: Job| async move {
+    ///     job.body().parse::<u32>().map(drop)
+    /// })?;
+    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_async<F, R, E>(self, handler: F) -> Result<Runner<Q, EachAsync<F>>, BuildRunnerError>
+    where
+        F: Fn(Job) -> R,
+        R: Future<Output = Result<(), E>>,
+        E: Into<Failure>,
+    {
+        self.build(None, EachAsync(handler))
+    }
+
+    /// A runner that calls `handler` for batches of messages.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BatchAnswer, BatchSettings, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let runner = Runner::builder(&jobs).until_empty().batch(BatchSettings::new(2), |batch: &[Job]| {
+    ///     assert!(batch.len() <= 2);
+    ///     BatchAnswer::success()
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch<F>(self, settings: BatchSettings, handler: F) -> Result<Runner<Q, Batch<F>>, BuildRunnerError>
+    where
+        F: Fn(&[Job]) -> BatchAnswer,
+    {
+        self.build(Some(settings), Batch(handler))
+    }
+
+    /// A runner that calls an async `handler` for batches of messages.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BatchAnswer, BatchSettings, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let settings = BatchSettings::default();
+    /// let runner = Runner::builder(&jobs).until_empty().batch_async(settings, |batch: Vec<Job>| async move {
+    ///     assert_eq!(batch.len(), 3);
+    ///     BatchAnswer::success()
+    /// })?;
+    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch_async<F, R>(
+        self,
+        settings: BatchSettings,
+        handler: F,
+    ) -> Result<Runner<Q, BatchAsync<F>>, BuildRunnerError>
+    where
+        F: Fn(Vec<Job>) -> R,
+        R: Future<Output = BatchAnswer>,
+    {
+        self.build(Some(settings), BatchAsync(handler))
+    }
+
+    fn build<H: Handler>(self, batch: Option<BatchSettings>, handler: H) -> Result<Runner<Q, H>, BuildRunnerError> {
+        let visibility_timeout = self
+            .visibility_timeout
+            .unwrap_or_else(|| self.queue.visibility_timeout());
+        self.check(visibility_timeout)?;
+        let fifo = self.queue.is_fifo();
+        if let Some(batch) = &batch {
+            check_batch(batch, fifo)?;
+        }
+        let plan = Plan {
+            visibility_timeout,
+            heartbeat: self.heartbeat,
+            handler_timeout: self.handler_timeout,
+            policy: self.policy,
+            seed: self.seed,
+            fifo,
+            clock_of_queue: self.clock.is_none(),
+            grace: self.grace,
+            on_event: self.on_event,
+        };
+        let desk = DeskPlan {
+            concurrency: self.concurrency,
+            prefetch: self.prefetch,
+            unit: batch.map_or(1, |batch| batch.size),
+            max_messages: self.max_messages,
+            wait_time: self.wait_time,
+            until_empty: self.until_empty,
+            fifo,
+            beat: plan.beat(),
+        };
+        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
+        let control = Control::new(Desk::new(desk, Waiting::new(fifo, batch)), clock);
+        Ok(Runner {
+            shop: Shop::new(self.queue, handler, plan, Arc::new(control)),
+            concurrency: self.concurrency,
+            wrap_thread: self.wrap_thread,
+        })
+    }
+}
+
+impl<Q: MessageQueue> fmt::Debug for RunnerBuilder<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunnerBuilder")
+            .field("queue", &self.queue.url())
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,419 @@
+//! Who does what next: the hands of a runner, the jobs they work on, and those that wait for a hand.
+//!
+//! A *hand* is a permit to run one handler; what runs for it, a thread or a future, asks the desk what to do. One hand
+//! at a time waits at the queue, for as many messages as there are free hands; while messages keep coming, other free
+//! hands ask the queue as well, without waiting. A hand that is not needed is *parked* until it is called.
+//!
+//! Time is passed in, and nothing here calls a queue, a handler or a waker.
+
+use {
+    super::{
+        job::Job,
+        message_queue::MessageQueueError,
+        report::RunnerReport,
+        waiting::{Unit, Waiting},
+    },
+    crate::time::Timestamp,
+    std::{mem, task::Waker, time::Duration},
+};
+
+/// What a desk has to know of its runner.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DeskPlan {
+    pub(super) concurrency: usize,
+    /// So many messages more than there are free hands are asked for.
+    pub(super) prefetch: usize,
+    /// Messages that one handler call takes.
+    pub(super) unit: usize,
+    pub(super) max_messages: usize,
+    pub(super) wait_time: Duration,
+    pub(super) until_empty: bool,
+    pub(super) fifo: bool,
+    /// A job wants the keeper's attention this long after it came in, and not before.
+    pub(super) beat: Duration,
+}
+
+/// What a hand is to do.
+#[derive(Debug)]
+pub(super) enum Task {
+    Work(Unit),
+    Poll(Ask),
+    End,
+}
+
+/// Whether there is something to do.
+#[derive(Debug)]
+pub(super) enum Next {
+    Do(Task),
+    /// Come again when called, or at this instant.
+    Park(Option<Timestamp>),
+}
+
+/// A receive to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub(super) max_messages: usize,
+    pub(super) wait_time: Duration,
+}
+
+/// What the keeper of the leases is to do.
+#[derive(Debug)]
+pub(super) enum Rounds {
+    /// The leases of these jobs are due to be renewed, or have ended.
+    Due(Vec<Job>),
+    /// Nobody will begin these any more: the runner stops.
+    GiveBack(Vec<Job>),
+    /// Nothing before this instant, or until it is woken.
+    Sleep(Timestamp),
+    Over,
+}
+
+/// What became of the jobs of one handler call.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) succeeded: u64,
+    pub(super) failed: u64,
+    pub(super) panicked: u64,
+    pub(super) timed_out: u64,
+    pub(super) dead_lettered: u64,
+    pub(super) discarded: u64,
+    pub(super) not_deleted: u64,
+}
+
+/// What a hand brings when it asks what to do.
+#[derive(Debug, Default)]
+pub(super) enum News<J> {
+    #[default]
+    None,
+    /// A receive is over, with these jobs, or without an answer.
+    Received(Ask, Option<J>),
+    /// A handler has ended, and what it answered is carried out.
+    Finished(Outcome),
+}
+
+/// What is left to be done once the desk is let go.
+#[derive(Debug, Default)]
+pub(super) struct Aftermath {
+    pub(super) wakers: Vec<Waker>,
+    /// What is to be dropped: its messages are large, and others wait for the desk.
+    pub(super) settled: Option<Unit>,
+}
+
+#[derive(Debug, Default)]
+struct Hand {
+    /// What it works on, and since when.
+    unit: Option<(Unit, Timestamp)>,
+    /// How to call it while it is parked or waits at the queue.
+    waker: Option<Waker>,
+    /// Called or hired, and not here yet.
+    coming: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Desk {
+    plan: DeskPlan,
+    waiting: Waiting,
+    hands: Vec<Hand>,
+    /// Hands with nothing to do; the last to come is called first.
+    parked: Vec<usize>,
+    /// How many of the hands are coming.
+    coming: usize,
+    working: usize,
+    /// Hands that have not ended.
+    alive: usize,
+    /// Receives under way, and for how many messages.
+    polls: usize,
+    asked: usize,
+    /// One of them waits.
+    long_poll: bool,
+    /// The last receive that ended brought messages.
+    flowing: bool,
+    /// A receive brought nothing, and no handler has ended since.
+    dry: bool,
+    stopped_at: Option<Timestamp>,
+    error: Option<MessageQueueError>,
+    keeper: Option<Waker>,
+    /// When the keeper comes by itself, if it sleeps.
+    keeper_until: Timestamp,
+    /// What had been received when the keeper last had nothing to keep.
+    kept_nothing_at: Option<u64>,
+    pub(super) report: RunnerReport,
+}
+
+impl Desk {
+    pub(super) fn new(plan: DeskPlan, waiting: Waiting) -> Self {
+        Self {
+            plan,
+            waiting,
+            hands: Vec::new(),
+            parked: Vec::new(),
+            coming: 0,
+            working: 0,
+            alive: 0,
+            polls: 0,
+            asked: 0,
+            long_poll: false,
+            flowing: false,
+            dry: false,
+            stopped_at: None,
+            error: None,
+            keeper: None,
+            keeper_until: Timestamp::ZERO,
+            kept_nothing_at: None,
+            report: RunnerReport::new(),
+        }
+    }
+
+    // Hands.
+
+    /// Another hand, if the work at hand asks for one and there may be one.
+    pub(super) fn hire(&mut self, now: Timestamp) -> Option<usize> {
+        let may = self.hands.len() < self.plan.concurrency && self.stopped_at.is_none();
+        (may && self.parked.is_empty() && self.needs_hands(now)).then(|| self.hire_anyway())
+    }
+
+    pub(super) fn hire_anyway(&mut self) -> usize {
+        self.hands.push(Hand {
+            coming: true,
+            ..Hand::default()
+        });
+        self.coming += 1;
+        self.alive += 1;
+        self.hands.len() - 1
+    }
+
+    /// A hand ends; says whom to wake.
+    pub(super) fn leave(&mut self) -> Option<Waker> {
+        self.alive -= 1;
+        let last = self.alive == 0;
+        last.then(|| self.keeper.take()).flatten()
+    }
+
+    /// What this hand is to do next; if that is to park, it is called by this waker.
+    pub(super) fn next(&mut self, hand: usize, now: Timestamp, waker: &Waker) -> Next {
+        if mem::take(&mut self.hands[hand].coming) {
+            self.coming -= 1;
+        } else if self.hands[hand].waker.take().is_some() {
+            self.parked.retain(|parked| *parked != hand);
+        }
+        if self.stopped_at.is_some() {
+            return Next::Do(Task::End);
+        }
+        if let Some(unit) = self.waiting.take(now) {
+            self.begin(hand, &unit, now);
+            return Next::Do(Task::Work(unit));
+        }
+        if let Some(ask) = self.ask(now) {
+            self.polls += 1;
+            self.asked += ask.max_messages;
+            self.long_poll |= !ask.wait_time.is_zero();
+            return Next::Do(Task::Poll(ask));
+        }
+        self.hands[hand].waker = Some(waker.clone());
+        self.parked.push(hand);
+        Next::Park(self.waiting.ripe_at())
+    }
+
+    /// Whether there is nothing more to do; says whom to wake if that is so.
+    pub(super) fn is_done(&mut self, now: Timestamp) -> Option<Vec<Waker>> {
+        let idle = self.working == 0 && self.polls == 0 && self.waiting.len() == 0;
+        let done = self.plan.until_empty && self.dry && idle && self.stopped_at.is_none();
+        done.then(|| self.stop(now, None))
+    }
+
+    /// How to call a hand that waits at the queue; `false` if it is not to wait.
+    pub(super) fn listen(&mut self, hand: usize, waker: &Waker) -> bool {
+        let held = &mut self.hands[hand].waker;
+        if !held.as_ref().is_some_and(|held| held.will_wake(waker)) {
+            *held = Some(waker.clone());
+        }
+        self.stopped_at.is_none()
+    }
+
+    fn begin(&mut self, hand: usize, unit: &Unit, now: Timestamp) {
+        for job in unit.jobs() {
+            let waited = now.saturating_duration_since(job.sent_timestamp());
+            self.report.queue_wait.record_span(waited);
+        }
+        self.hands[hand].unit = Some((unit.clone(), now));
+        self.working += 1;
+    }
+
+    /// The receive that a free hand may make.
+    fn ask(&self, now: Timestamp) -> Option<Ask> {
+        let free = (self.plan.concurrency - self.working).saturating_mul(self.plan.unit);
+        // What waits on a FIFO queue waits for its group, and not for a hand.
+        let waiting = if self.plan.fifo { 0 } else { self.waiting.len() };
+        let room = (free.saturating_add(self.plan.prefetch)).saturating_sub(waiting + self.asked);
+        let wanted = self.polls == 0 || self.flowing;
+        let settled = self.plan.until_empty && self.dry;
+        if room == 0 || !wanted || settled {
+            return None;
+        }
+        let ripe = self.waiting.ripe_at().map(|at| at.saturating_duration_since(now));
+        let wait_time = if self.long_poll || self.plan.until_empty {
+            Duration::ZERO
+        } else {
+            self.plan.wait_time.min(ripe.unwrap_or(Duration::MAX))
+        };
+        Some(Ask {
+            max_messages: self.plan.max_messages.min(room),
+            wait_time,
+        })
+    }
+
+    fn needs_hands(&self, now: Timestamp) -> bool {
+        let pollers = usize::from(self.polls == 0 || self.flowing);
+        self.waiting.startable(now) + pollers > self.coming
+    }
+
+    /// Whom to call after work has come in.
+    fn call(&mut self, now: Timestamp, wakers: &mut Vec<Waker>) {
+        while !self.parked.is_empty() && self.needs_hands(now) {
+            let hand = self.parked.pop().map(|at| &mut self.hands[at]);
+            if let Some(waker) = hand.and_then(|hand| {
+                hand.coming = true;
+                hand.waker.take()
+            }) {
+                self.coming += 1;
+                wakers.push(waker);
+            }
+        }
+    }
+
+    /// The hand goes on by itself, and comes back at once.
+    fn comes_back(&mut self, hand: usize) {
+        self.hands[hand].waker = None;
+        if !mem::replace(&mut self.hands[hand].coming, true) {
+            self.coming += 1;
+        }
+    }
+
+    // Messages.
+
+    /// Takes note of what a hand brings.
+    pub(super) fn hear(&mut self, hand: usize, news: News<impl Iterator<Item = Job>>, now: Timestamp) -> Aftermath {
+        let mut aftermath = Aftermath::default();
+        let beat = match news {
+            News::None => return aftermath,
+            News::Received(ask, jobs) => self.received(ask, jobs),
+            News::Finished(outcome) => {
+                aftermath.settled = self.finished(hand, &outcome, now);
+                None
+            }
+        };
+        self.comes_back(hand);
+        self.call(now, &mut aftermath.wakers);
+        if beat.is_some_and(|beat| beat < self.keeper_until || self.stopped_at.is_some()) {
+            aftermath.wakers.extend(self.keeper.take());
+        }
+        aftermath
+    }
+
+    /// Says when the first of the jobs wants the keeper.
+    fn received(&mut self, ask: Ask, jobs: Option<impl Iterator<Item = Job>>) -> Option<Timestamp> {
+        self.polls -= 1;
+        self.asked -= ask.max_messages;
+        self.long_poll &= ask.wait_time.is_zero();
+        let (answered, mut beat) = (jobs.is_some(), None);
+        for job in jobs.into_iter().flatten() {
+            let receive_count = job.approximate_receive_count();
+            self.report.received += 1;
+            self.report.retries += u64::from(receive_count > 1);
+            self.report.receives.record(receive_count.into());
+            beat = beat.or_else(|| Some(job.beat_at()));
+            self.waiting.push(job);
+        }
+        self.flowing = beat.is_some();
+        self.dry = answered && beat.is_none();
+        beat
+    }
+
+    fn finished(&mut self, hand: usize, outcome: &Outcome, now: Timestamp) -> Option<Unit> {
+        self.dry = false;
+        let (unit, began_at) = self.hands[hand].unit.take()?;
+        self.working -= 1;
+        let span = now.saturating_duration_since(began_at);
+        for job in unit.jobs() {
+            self.report.handling_time.record_span(span);
+            self.waiting.release(job);
+        }
+        self.report.count(outcome);
+        Some(unit)
+    }
+
+    /// Takes out what waits behind a job of a FIFO queue that was not done.
+    pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
+        self.waiting.abandon_group(job)
+    }
+
+    // The end.
+
+    /// Ends the runner, because of an error or without; says whom to wake.
+    pub(super) fn stop(&mut self, now: Timestamp, error: Option<MessageQueueError>) -> Vec<Waker> {
+        if self.error.is_none() {
+            self.error = error;
+        }
+        self.stopped_at.get_or_insert(now);
+        self.parked.clear();
+        let hands = self.hands.iter_mut().filter_map(|hand| hand.waker.take());
+        hands.chain(self.keeper.take()).collect()
+    }
+
+    pub(super) const fn stopped_at(&self) -> Option<Timestamp> {
+        self.stopped_at
+    }
+
+    /// Counts what is still being worked on as abandoned.
+    pub(super) fn abandon(&mut self) {
+        let units = self.hands.iter().filter_map(|hand| hand.unit.as_ref());
+        self.report.abandoned += units.map(|(unit, _)| unit.jobs().len() as u64).sum::<u64>();
+    }
+
+    pub(super) const fn error(&self) -> Option<&MessageQueueError> {
+        self.error.as_ref()
+    }
+
+    // Leases.
+
+    /// What the keeper is to do; if that is to sleep, it is woken by this waker.
+    pub(super) fn rounds(&mut self, now: Timestamp, waker: &Waker) -> Rounds {
+        if self.stopped_at.is_some() {
+            let waiting = self.waiting.take_all();
+            if !waiting.is_empty() {
+                return Rounds::GiveBack(waiting);
+            }
+            if self.alive == 0 {
+                return Rounds::Over;
+            }
+        }
+        let (mut due, mut next) = (Vec::new(), None);
+        let working = self.hands.iter().filter_map(|hand| hand.unit.as_ref());
+        let working = working.flat_map(|(unit, _)| unit.jobs());
+        for job in working.chain(self.waiting.iter()).filter(|job| !job.is_lost()) {
+            let beat = job.beat_at();
+            if beat <= now {
+                due.push(job.clone());
+            } else {
+                next = Some(next.map_or(beat, |next: Timestamp| next.min(beat)));
+            }
+        }
+        if !due.is_empty() {
+            return Rounds::Due(due);
+        }
+        let until = next.unwrap_or_else(|| self.keeper_rests(now));
+        self.keeper = Some(waker.clone());
+        self.keeper_until = until;
+        Rounds::Sleep(until)
+    }
+
+    /// Until when to sleep with nothing to keep: once more as long as a new job can wait, so that a runner with little to
+    /// do does not wake the keeper for every job, and then for good.
+    fn keeper_rests(&mut self, now: Timestamp) -> Timestamp {
+        let received = Some(self.report.received);
+        if mem::replace(&mut self.kept_nothing_at, received) == received {
+            return Timestamp::MAX;
+        }
+        now.saturating_add(self.plan.beat)
+    }
+}

@@ -1,0 +1,121 @@
+//! The embedded queue as a runner sees it.
+
+use {
+    super::{
+        message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll},
+        received::ReceivedMessage,
+    },
+    crate::{
+        clock::Clock,
+        error::{ChangeVisibilityError, DeadLetterError, DeleteError, ReceiveError, SendError},
+        message::SendMessage,
+        queue::{Message, Queue},
+    },
+    std::{sync::Arc, time::Duration},
+};
+
+impl MessageQueue for Queue {
+    fn url(&self) -> &str {
+        self.url()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.is_fifo()
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        self.settings().visibility_timeout
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clock()
+    }
+
+    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
+        self.send_async(message).await.map(drop).map_err(Into::into)
+    }
+
+    async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let mut receive = self.receive().max_messages(poll.max_messages).wait_time(poll.wait_time);
+        if let Some(timeout) = poll.visibility_timeout {
+            receive = receive.visibility_timeout(timeout);
+        }
+        let messages = receive.await?;
+        Ok(messages.into_iter().map(ReceivedMessage::from).collect())
+    }
+
+    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        each(messages, |message| message.delete().map_err(Into::into))
+    }
+
+    async fn change_visibility(
+        &self,
+        messages: &[ReceivedMessage],
+        timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        each(messages, |message| {
+            message.change_visibility(timeout).map_err(Into::into)
+        })
+    }
+
+    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+        own(message)?.dead_letter(reason).map_err(Into::into)
+    }
+
+    fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
+        if let Some(message) = message.embedded() {
+            message.report_failure(reason);
+        }
+    }
+}
+
+/// Makes a call for each message; a queue that is gone ends it.
+fn each(
+    messages: &[ReceivedMessage],
+    call: impl Fn(&Message) -> Result<(), MessageQueueError>,
+) -> Result<Vec<EntryFailure>, MessageQueueError> {
+    let mut failed = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        match own(message).and_then(&call) {
+            Ok(()) => {}
+            Err(error) if error.kind == ErrorKind::QueueDoesNotExist => return Err(error),
+            Err(error) => failed.push(EntryFailure { index, error }),
+        }
+    }
+    Ok(failed)
+}
+
+/// A message of an embedded queue goes by its own queue, whichever handle is asked.
+fn own(message: &ReceivedMessage) -> Result<&Message, MessageQueueError> {
+    message.embedded().ok_or_else(|| {
+        let text = format!(
+            "message {} was not received from an embedded queue",
+            message.message_id()
+        );
+        MessageQueueError::new(ErrorKind::Refused, "ReceiptHandleIsInvalid", text)
+    })
+}
+
+/// Sorts what an operation answers into kinds; what is not named is refused for good.
+macro_rules! kinds {
+    ($($error:ident: $($variant:ident => $kind:ident),+;)+) => {$(
+        impl From<$error> for MessageQueueError {
+            fn from(error: $error) -> Self {
+                let kind = match &error {
+                    $($error::$variant { .. } => ErrorKind::$kind,)+
+                    #[allow(unreachable_patterns, reason = "every variant may be named")]
+                    _ => ErrorKind::Refused,
+                };
+                Self::new(kind, error.code(), error.to_string())
+            }
+        }
+    )+};
+}
+
+kinds! {
+    SendError: QueueDoesNotExist => QueueDoesNotExist, QueueFull => Transient;
+    ReceiveError: QueueDoesNotExist => QueueDoesNotExist, OverLimit => Transient;
+    DeleteError: QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue => NotHeld;
+    ChangeVisibilityError: QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue => NotHeld;
+    DeadLetterError: QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue => NotHeld;
+}

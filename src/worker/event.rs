@@ -1,0 +1,128 @@
+//! What a runner reports as it happens.
+
+use {
+    super::{job::Job, message_queue::MessageQueueError},
+    std::{fmt, time::Duration},
+};
+
+/// Something that somebody may want to know, given to the function that
+/// [`on_event`](super::RunnerBuilder::on_event) sets.
+///
+/// As text it is a line for a log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RunnerEvent {
+    /// A handler did not do its job.
+    #[non_exhaustive]
+    Failed {
+        /// The job.
+        job: Job,
+        /// Why.
+        reason: String,
+        /// How.
+        cause: FailureCause,
+    },
+    /// A message is not held any more, although its handler still works on it or it waits for one.
+    #[non_exhaustive]
+    Lost {
+        /// Its job.
+        job: Job,
+    },
+    /// A message whose handler succeeded could not be deleted.
+    #[non_exhaustive]
+    NotDeleted {
+        /// Its job.
+        job: Job,
+        /// Why.
+        error: MessageQueueError,
+        /// When it is tried again; `None` if it is not.
+        retry_after: Option<Duration>,
+    },
+    /// A message that was to go to the dead-letter queue, or to come back at another time, is left to its visibility
+    /// timeout.
+    #[non_exhaustive]
+    LeftToTimeout {
+        /// Its job.
+        job: Job,
+        /// Why.
+        error: MessageQueueError,
+    },
+    /// A receive failed.
+    #[non_exhaustive]
+    ReceiveFailed {
+        /// Why.
+        error: MessageQueueError,
+        /// When the queue is asked again; `None` if the runner ends.
+        retry_after: Option<Duration>,
+    },
+    /// An async handler kept the executor's thread for so long between two of its await points.
+    #[non_exhaustive]
+    Blocked {
+        /// The job, or the first of the batch.
+        job: Job,
+        /// For how long.
+        span: Duration,
+    },
+}
+
+/// How a handler failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum FailureCause {
+    /// It answered so.
+    Answer,
+    /// It panicked.
+    Panic,
+    /// It did not end within the handler timeout.
+    Timeout,
+    /// An earlier message of its group failed, so that it is out of order (E21).
+    Order,
+}
+
+impl fmt::Display for RunnerEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed { job, reason, cause } => {
+                let how = match cause {
+                    FailureCause::Answer => "failed",
+                    FailureCause::Panic => "panicked",
+                    FailureCause::Timeout => "timed out",
+                    FailureCause::Order => "is out of order",
+                };
+                write!(f, "message {} {how}: {reason}", job.message_id())
+            }
+            Self::Lost { job } => write!(f, "message {} is not held any more", job.message_id()),
+            Self::NotDeleted {
+                job,
+                error,
+                retry_after,
+            } => {
+                write!(f, "message {} was done and not deleted: {error}", job.message_id())?;
+                retry(f, *retry_after)
+            }
+            Self::LeftToTimeout { job, error } => {
+                write!(
+                    f,
+                    "message {} is left to its visibility timeout: {error}",
+                    job.message_id()
+                )
+            }
+            Self::ReceiveFailed { error, retry_after } => {
+                write!(f, "receiving failed: {error}")?;
+                retry(f, *retry_after)
+            }
+            Self::Blocked { job, span } => write!(
+                f,
+                "the handler of message {} blocked its executor for {span:?}",
+                job.message_id()
+            ),
+        }
+    }
+}
+
+fn retry(f: &mut fmt::Formatter<'_>, after: Option<Duration>) -> fmt::Result {
+    match after {
+        Some(after) => write!(f, ", again in {after:?}"),
+        None => Ok(()),
+    }
+}

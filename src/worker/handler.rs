@@ -1,0 +1,103 @@
+//! What runs for a job: a function or an async function, of one message or of a batch.
+
+use {
+    super::{batch::BatchAnswer, failure::Failure, job::Job},
+    std::future::Future,
+};
+
+/// What a [`Runner`](super::Runner) runs; made of a function by the last call to a
+/// [`RunnerBuilder`](super::RunnerBuilder).
+///
+/// It is for bounds on runners; there is nothing to implement.
+pub trait Handler: sealed::Sealed {
+    /// Handles the jobs of one call.
+    #[doc(hidden)]
+    fn handle(&self, jobs: &[Job]) -> impl Future<Output = Answer>;
+}
+
+/// What keeps handlers from being implemented elsewhere.
+mod sealed {
+    #[expect(unnameable_types, reason = "nobody is to name it")]
+    pub trait Sealed {}
+}
+
+/// What a handler says of the jobs it was given.
+#[doc(hidden)]
+#[derive(Debug)]
+#[expect(unnameable_types, reason = "not part of the interface")]
+pub enum Answer {
+    Done,
+    Failed(Failure),
+    Batch(BatchAnswer),
+}
+
+impl Answer {
+    fn of<E: Into<Failure>>(result: Result<(), E>) -> Self {
+        match result {
+            Ok(()) => Self::Done,
+            Err(error) => Self::Failed(error.into()),
+        }
+    }
+}
+
+/// The four kinds of handlers.
+macro_rules! handlers {
+    ($($(#[$doc:meta])+ $name:ident)+) => {$(
+        $(#[$doc])+
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name<F>(pub(super) F);
+
+        impl<F> sealed::Sealed for $name<F> {}
+    )+};
+}
+
+handlers! {
+    /// A function of one message, by [`each`](super::RunnerBuilder::each).
+    Each
+    /// An async function of one message, by [`each_async`](super::RunnerBuilder::each_async).
+    EachAsync
+    /// A function of a batch, by [`batch`](super::RunnerBuilder::batch).
+    Batch
+    /// An async function of a batch, by [`batch_async`](super::RunnerBuilder::batch_async).
+    BatchAsync
+}
+
+impl<F, E> Handler for Each<F>
+where
+    F: Fn(&Job) -> Result<(), E>,
+    E: Into<Failure>,
+{
+    async fn handle(&self, jobs: &[Job]) -> Answer {
+        jobs.first().map_or(Answer::Done, |job| Answer::of((self.0)(job)))
+    }
+}
+
+impl<F, R, E> Handler for EachAsync<F>
+where
+    F: Fn(Job) -> R,
+    R: Future<Output = Result<(), E>>,
+    E: Into<Failure>,
+{
+    async fn handle(&self, jobs: &[Job]) -> Answer {
+        match jobs.first() {
+            Some(job) => Answer::of((self.0)(job.clone()).await),
+            None => Answer::Done,
+        }
+    }
+}
+
+impl<F: Fn(&[Job]) -> BatchAnswer> Handler for Batch<F> {
+    async fn handle(&self, jobs: &[Job]) -> Answer {
+        Answer::Batch((self.0)(jobs))
+    }
+}
+
+impl<F, R> Handler for BatchAsync<F>
+where
+    F: Fn(Vec<Job>) -> R,
+    R: Future<Output = BatchAnswer>,
+{
+    async fn handle(&self, jobs: &[Job]) -> Answer {
+        Answer::Batch((self.0)(jobs.to_vec()).await)
+    }
+}

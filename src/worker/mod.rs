@@ -1,0 +1,47 @@
+//! Handlers run over a queue: in threads or async, on the embedded queue or on Amazon SQS. Feature `worker`.
+//!
+//! A [`Runner`] calls a handler for every message, settles the message by what the handler says, and keeps hold of it
+//! meanwhile. It works on anything that is a [`MessageQueue`].
+//!
+//! ```text
+//!   hands (threads, or futures in one task)          keeper (renews leases, gives back what is not begun)
+//!        \      ask what to do                      /
+//!         +--> desk: waiting jobs, free hands, polls, counts
+//!        /
+//!   queue <- receive, delete, change visibility      handler <- job
+//! ```
+//!
+//! All hands live the same life, whether a thread or a future lives it, so there is one loop and no second tree.
+
+mod batch;
+mod bell;
+mod builder;
+mod desk;
+mod embedded;
+mod event;
+mod failure;
+mod handler;
+mod job;
+mod keeper;
+mod message_queue;
+mod received;
+mod report;
+mod runner;
+mod settings;
+mod shop;
+mod waiting;
+mod work;
+
+pub use {
+    batch::{BatchAnswer, BatchSettings},
+    builder::RunnerBuilder,
+    event::{FailureCause, RunnerEvent},
+    failure::{Backoff, Failure, FailurePolicy},
+    handler::{Batch, BatchAsync, Each, EachAsync, Handler},
+    job::{Job, Lost},
+    message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll},
+    received::{MessageParts, ReceivedMessage},
+    report::{Distribution, RunnerReport},
+    runner::{Runner, RunnerError, RunnerHandle, Running},
+    settings::BuildRunnerError,
+};

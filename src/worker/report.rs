@@ -1,0 +1,220 @@
+//! What a runner has done, in numbers.
+
+use {
+    super::desk::Outcome,
+    hdrhistogram::Histogram,
+    std::{fmt, time::Duration},
+};
+
+/// Longer than this a message does not stay in a queue, nor a handler at work: 14 days.
+const LONGEST_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
+
+/// What a runner has done so far, or in its whole life.
+///
+/// # Examples
+/// ```
+/// use requeue::{Queue, worker::{Job, Runner}};
+///
+/// let jobs = Queue::standard("jobs").build()?;
+/// let _ = jobs.send_batch(["1", "two", "3"])?;
+/// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
+/// let report = runner.blocking()?;
+/// assert_eq!((report.received, report.succeeded, report.failed), (3, 2, 1));
+/// assert_eq!(report.handling_time.count(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunnerReport {
+    /// Messages received.
+    pub received: u64,
+    /// Of those, the ones that had been received before.
+    pub retries: u64,
+    /// Jobs whose handler succeeded, and whose message was deleted.
+    pub succeeded: u64,
+    /// Jobs whose handler answered an error, did not end in time, panicked, or answered for a message out of order.
+    pub failed: u64,
+    /// Of the failed, those whose handler panicked.
+    pub panicked: u64,
+    /// Of the failed, those whose handler did not end in time.
+    pub timed_out: u64,
+    /// Of the failed, those sent to the dead-letter queue at once.
+    pub dead_lettered: u64,
+    /// Of the failed, those deleted because the handler said so.
+    pub discarded: u64,
+    /// Jobs whose message was lost to its visibility timeout, or to somebody else, while in hand.
+    pub lost: u64,
+    /// Jobs whose handler succeeded, and whose message could not be deleted while it was held.
+    pub not_deleted: u64,
+    /// Jobs that no handler had begun, given back to the queue: at the end, or because an earlier one of their message
+    /// group failed.
+    pub given_back: u64,
+    /// Jobs whose handlers still ran when the time to stop was over.
+    pub abandoned: u64,
+    /// Renewals of visibility timeouts.
+    pub heartbeats: u64,
+    /// Receives that failed.
+    pub receive_errors: u64,
+    /// From the send of a message to the beginning of its handler.
+    pub queue_wait: Distribution,
+    /// How long handlers took; in a batch each message counts the time of the batch.
+    pub handling_time: Distribution,
+    /// How often each message received had been received, that time included.
+    pub receives: Distribution,
+}
+
+impl RunnerReport {
+    pub(super) fn new() -> Self {
+        Self {
+            received: 0,
+            retries: 0,
+            succeeded: 0,
+            failed: 0,
+            panicked: 0,
+            timed_out: 0,
+            dead_lettered: 0,
+            discarded: 0,
+            lost: 0,
+            not_deleted: 0,
+            given_back: 0,
+            abandoned: 0,
+            heartbeats: 0,
+            receive_errors: 0,
+            queue_wait: Distribution::new(),
+            handling_time: Distribution::new(),
+            receives: Distribution::new(),
+        }
+    }
+
+    /// The report as others see it.
+    pub(super) fn settled(&self) -> Self {
+        let mut report = self.clone();
+        for distribution in [&mut report.queue_wait, &mut report.handling_time, &mut report.receives] {
+            distribution.settle();
+        }
+        report
+    }
+
+    pub(super) fn count(&mut self, outcome: &Outcome) {
+        self.succeeded += outcome.succeeded;
+        self.failed += outcome.failed;
+        self.panicked += outcome.panicked;
+        self.timed_out += outcome.timed_out;
+        self.dead_lettered += outcome.dead_lettered;
+        self.discarded += outcome.discarded;
+        self.not_deleted += outcome.not_deleted;
+    }
+}
+
+/// Numbers of one kind, to two significant digits: spans in whole milliseconds, or counts.
+#[derive(Clone)]
+pub struct Distribution {
+    histogram: Histogram<u64>,
+    /// The latest value, and how often it came in a row: those repeats are not in the histogram yet.
+    latest: u64,
+    repeats: u64,
+}
+
+impl Distribution {
+    fn new() -> Self {
+        let histogram = Histogram::new_with_bounds(1, LONGEST_MILLIS, 2);
+        Self {
+            histogram: histogram.expect("invariant: the bounds are in order and two digits are allowed"),
+            latest: 0,
+            repeats: 0,
+        }
+    }
+
+    /// Handlers that are quick take the same time to the millisecond again and again, so that this is mostly an addition.
+    pub(super) fn record(&mut self, value: u64) {
+        if value != self.latest {
+            self.settle();
+            self.latest = value;
+        }
+        self.repeats += 1;
+    }
+
+    fn settle(&mut self) {
+        let repeats = std::mem::take(&mut self.repeats);
+        if repeats > 0 {
+            self.histogram.saturating_record_n(self.latest, repeats);
+        }
+    }
+
+    pub(super) fn record_span(&mut self, span: Duration) {
+        self.record(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// How many there are.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, worker::{Job, Runner}};
+    /// # let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert_eq!(runner.blocking()?.queue_wait.count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// The mean; 0 if there are none.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, worker::{Job, Runner}};
+    /// # let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert_eq!(runner.blocking()?.receives.mean(), 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.histogram.mean()
+    }
+
+    /// The number that this part of them, 0 to 1, does not exceed; 0 if there are none.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, worker::{Job, Runner}};
+    /// # let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert_eq!(runner.blocking()?.receives.quantile(0.99), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn quantile(&self, part: f64) -> u64 {
+        self.histogram.value_at_quantile(part)
+    }
+
+    /// The largest; 0 if there are none.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, worker::{Job, Runner}};
+    /// # let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert_eq!(runner.blocking()?.handling_time.max(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn max(&self) -> u64 {
+        self.histogram.max()
+    }
+}
+
+impl fmt::Debug for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Distribution")
+            .field("count", &self.count())
+            .field("mean", &self.mean())
+            .field("median", &self.quantile(0.5))
+            .field("max", &self.max())
+            .finish()
+    }
+}

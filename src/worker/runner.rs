@@ -1,0 +1,385 @@
+//! A runner from outside: started as a future or on threads, watched, stopped.
+
+use {
+    super::{
+        builder::RunnerBuilder,
+        handler::Handler,
+        message_queue::{MessageQueue, MessageQueueError},
+        report::RunnerReport,
+        shop::{Control, Life, Shop},
+    },
+    crate::clock::{Clock, Parker},
+    futures_util::stream::{FuturesUnordered, StreamExt},
+    std::{
+        fmt,
+        future::{Future, poll_fn},
+        io, iter,
+        pin::pin,
+        sync::Arc,
+        task::{Context, Poll},
+        thread,
+    },
+};
+
+/// What a thread of a runner is wrapped in.
+pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+
+/// Runs a handler for every message of a queue, several at a time, and settles the message by what the handler says.
+///
+/// A message is deleted once its handler succeeded, and not before. If the handler fails, panics or does not end in
+/// time, the [`FailurePolicy`](super::FailurePolicy) or the handler itself says when the message comes back. While a
+/// message is in hand, a heartbeat renews its visibility timeout. On a FIFO queue the messages of a group are worked on
+/// one after the other, and a failure gives back those that follow.
+///
+/// [`run`](Self::run) is a future for any executor, [`blocking`](Self::blocking) uses threads. Dropping either kind of
+/// running runner is as safe as a crash: what was in hand comes back when its visibility timeout ends.
+///
+/// # Examples
+/// ```
+/// use requeue::{Queue, worker::{Job, Runner}};
+///
+/// fn resize(job: &Job) -> Result<(), std::num::ParseIntError> {
+///     job.body().parse::<u32>().map(drop)
+/// }
+///
+/// let jobs = Queue::standard("jobs").build()?;
+/// jobs.send("640")?;
+/// let runner = Runner::builder(&jobs).concurrency(4).until_empty().each(resize)?;
+/// let report = runner.blocking()?;
+/// assert_eq!((report.succeeded, report.failed), (1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Runner<Q, H> {
+    pub(super) shop: Shop<Q, H>,
+    pub(super) concurrency: usize,
+    pub(super) wrap_thread: Option<WrapThread>,
+}
+
+impl<Q: MessageQueue + Clone> Runner<Q, ()> {
+    /// Begins a runner on a queue: one job at a time, long polls of 20 s, heartbeats.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
+    /// runner.handle().stop();
+    /// assert_eq!(runner.blocking()?.received, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(queue: &Q) -> RunnerBuilder<Q> {
+        RunnerBuilder::new(queue.clone())
+    }
+}
+
+impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
+    /// What stops and watches the runner, from anywhere.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
+    /// let handle = runner.handle();
+    /// let running = std::thread::spawn(move || runner.blocking());
+    /// jobs.wait_for_waiters(1);
+    /// handle.stop();
+    /// assert!(running.join().unwrap().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> RunnerHandle {
+        RunnerHandle {
+            control: Arc::clone(&self.shop.control),
+        }
+    }
+
+    /// Runs as a future on any executor, until it is stopped or the queue is gone.
+    ///
+    /// All handlers run in the task that awaits it, as many at a time as the concurrency says. A handler that blocks its
+    /// thread holds up all others and the heartbeat; one that does so for 250 ms is reported as
+    /// [`RunnerEvent::Blocked`](super::RunnerEvent::Blocked). Dropping the future is as safe as a crash.
+    ///
+    /// # Errors
+    /// [`RunnerError`]: the queue is gone, or refuses to be received from. What was in hand has been finished.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).concurrency(1_000).until_empty().each_async(|job: Job| async move {
+    ///     assert_eq!(job.body(), "resize cat.png");
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn run(self) -> Result<RunnerReport, RunnerError> {
+        let Self { shop, .. } = &self;
+        let mut hands = FuturesUnordered::new();
+        let mut keeper = pin!(shop.keep());
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(Some(())) = hands.poll_next_unpin(context) {
+                    continue;
+                }
+                // Hands that have just been polled may have brought work for more of them.
+                let hired = iter::from_fn(|| Life::hire(&shop.control)).map(|life| hands.push(shop.live(life, true)));
+                if hired.count() == 0 {
+                    break;
+                }
+            }
+            keeper.as_mut().poll(context)
+        })
+        .await;
+        shop.control.result()
+    }
+
+    /// Runs on threads, one for each job at a time, and blocks the calling thread, which keeps the leases, until the
+    /// runner is stopped or the queue is gone.
+    ///
+    /// Handlers that still run when the [grace](super::RunnerBuilder::grace) after a stop is over are counted as
+    /// abandoned; their threads end when they do.
+    ///
+    /// # Errors
+    /// [`RunnerError`]: the queue is gone, or refuses to be received from, after what was in hand has been finished; or
+    /// a thread could not be started.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).concurrency(2).until_empty().each(|job: &Job| {
+    ///     assert_eq!(job.body(), "resize cat.png");
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn blocking(self) -> Result<RunnerReport, RunnerError>
+    where
+        H: Send + Sync + 'static,
+    {
+        let shop = Arc::new(self.shop);
+        let mut failed = None;
+        for number in 1..=self.concurrency {
+            let (own, wrap) = (Arc::clone(&shop), self.wrap_thread.clone());
+            let life = Life::hire_anyway(&shop.control);
+            let thread = thread::Builder::new().name(format!("requeue worker {number}"));
+            if let Err(error) = thread.spawn(move || live_wrapped(&own, life, wrap.as_ref())) {
+                failed = Some(error);
+                shop.control.stop(None);
+                break;
+            }
+        }
+        block_on(&*shop.control.clock, shop.keep());
+        match failed {
+            Some(error) => Err(RunnerError::Thread { error }),
+            None => shop.control.result(),
+        }
+    }
+
+    /// [`blocking`](Self::blocking) on a thread of its own.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let running = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
+    /// jobs.wait_for_waiters(1);
+    /// running.handle().stop();
+    /// assert_eq!(running.join()?.received, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn(self) -> io::Result<Running>
+    where
+        H: Send + Sync + 'static,
+    {
+        let handle = self.handle();
+        let thread = thread::Builder::new().name("requeue keeper".to_owned());
+        let thread = thread.spawn(move || self.blocking())?;
+        Ok(Running {
+            handle,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl<Q: MessageQueue, H> fmt::Debug for Runner<Q, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("queue", &self.shop.queue.url())
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
+    }
+}
+
+fn live_wrapped<Q: MessageQueue, H: Handler>(shop: &Shop<Q, H>, life: Life, wrap: Option<&WrapThread>) {
+    let mut life = Some(life);
+    let mut live = || {
+        if let Some(life) = life.take() {
+            block_on(&*shop.control.clock, shop.live(life, false));
+        }
+    };
+    match wrap {
+        Some(wrap) => wrap(&mut live),
+        None => live(),
+    }
+}
+
+/// Blocks the thread until the future is over; the clock knows that it waits.
+fn block_on<F: Future>(clock: &dyn Clock, future: F) -> F::Output {
+    let mut future = pin!(future);
+    let parker = Parker::new();
+    let waker = parker.waker();
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => clock.park_until(&parker, None),
+        }
+    }
+}
+
+/// Stops and watches a [`Runner`]; clones do the same.
+#[derive(Clone)]
+pub struct RunnerHandle {
+    control: Arc<Control>,
+}
+
+impl RunnerHandle {
+    /// Ends the runner: its long poll at once, its handlers within the [grace](super::RunnerBuilder::grace), and what no
+    /// handler has begun is given back to the queue.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
+    /// runner.handle().stop();
+    /// assert_eq!(runner.blocking()?.received, 0, "it was stopped before it began");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stop(&self) {
+        self.control.stop(None);
+    }
+
+    /// What the runner has done so far.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert_eq!(runner.handle().report().received, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> RunnerReport {
+        self.control.desk.lock().report.settled()
+    }
+}
+
+impl fmt::Debug for RunnerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunnerHandle")
+            .field("report", &self.report())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A runner on threads of its own, by [`Runner::spawn`]. Dropping it stops the runner without waiting for its end.
+#[derive(Debug)]
+#[must_use = "dropping it stops the runner"]
+pub struct Running {
+    handle: RunnerHandle,
+    thread: Option<thread::JoinHandle<Result<RunnerReport, RunnerError>>>,
+}
+
+impl Running {
+    /// What stops and watches it.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let running = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
+    /// assert_eq!(running.handle().report().failed, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> RunnerHandle {
+        self.handle.clone()
+    }
+
+    /// Waits until it has ended; it does not stop it.
+    ///
+    /// # Errors
+    /// As [`Runner::blocking`].
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let running = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
+    /// assert_eq!(running.join()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join(mut self) -> Result<RunnerReport, RunnerError> {
+        let ended = self.thread.take().map(thread::JoinHandle::join);
+        match ended {
+            Some(Ok(result)) => result,
+            // The keeper's thread runs no code but this crate's and a queue's.
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => self.handle.control.result(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.handle.stop();
+        }
+    }
+}
+
+/// Why a runner ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunnerError {
+    /// The queue is gone, or refuses to be received from.
+    #[error("the runner ended: {error}")]
+    #[non_exhaustive]
+    Queue {
+        /// What the queue answered.
+        #[source]
+        error: MessageQueueError,
+        /// What the runner has done.
+        report: Box<RunnerReport>,
+    },
+    /// A thread could not be started.
+    #[error("a thread of the runner cannot be started: {error}")]
+    #[non_exhaustive]
+    Thread {
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+}

@@ -1,0 +1,122 @@
+//! What a runner can be told, and why it cannot work as it was told to.
+
+use {
+    super::{batch::BatchSettings, builder::RunnerBuilder, failure::FailurePolicy},
+    std::time::Duration,
+};
+
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
+const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const MOST_MESSAGES: usize = 10;
+const LARGEST_BATCH: usize = 10_000;
+const LONGEST_WINDOW: Duration = Duration::from_secs(300);
+const WINDOW_OF_LARGE_BATCHES: Duration = Duration::from_secs(1);
+
+/// Why a runner cannot work as it was told to.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildRunnerError {
+    /// No job would ever be done.
+    #[error("the concurrency is 0, it has to be at least 1")]
+    Concurrency,
+    /// SQS hands out 1 to 10 messages at a time.
+    #[error("a receive is to ask for {0} messages, it has to be 1 to 10")]
+    MaxMessages(usize),
+    /// A runner that does not wait would ask without end.
+    #[error("the wait time is {0:?}, it has to be more than 0 s and at most 20 s")]
+    WaitTime(Duration),
+    /// SQS hides messages for up to 12 hours; without any time a message would be in other hands at once.
+    #[error("the visibility timeout is {0:?}, it has to be more than 0 s and at most 12 hours")]
+    VisibilityTimeout(Duration),
+    /// No handler could end in time, or none can hold its message for so long.
+    #[error("the handler timeout is {0:?}, it has to be more than 0 s and at most 12 hours")]
+    HandlerTimeout(Duration),
+    /// The message would be in other hands while its handler works on it.
+    #[error(
+        "the handler timeout is {handler:?} and heartbeats are off, so that a message would be visible again after its \
+         visibility timeout of {visibility:?}, while its handler works on it"
+    )]
+    #[non_exhaustive]
+    HandlerOutlivesVisibility {
+        /// The handler timeout.
+        handler: Duration,
+        /// The visibility timeout.
+        visibility: Duration,
+    },
+    /// The size of a batch (E17).
+    #[error("the batch size is {size}, it has to be 1 to {limit}")]
+    #[non_exhaustive]
+    BatchSize {
+        /// The size.
+        size: usize,
+        /// The largest for a queue of this type.
+        limit: usize,
+    },
+    /// The window of a batch (E17).
+    #[error("the batching window is {window:?}, it may be at most {limit:?}")]
+    #[non_exhaustive]
+    BatchWindow {
+        /// The window.
+        window: Duration,
+        /// The longest for a queue of this type.
+        limit: Duration,
+    },
+    /// More messages than one receive brings need time to come together (E17).
+    #[error("the batch size is {0}, which takes a batching window of at least 1 s")]
+    BatchNeedsWindow(usize),
+    /// A message cannot be hidden for so long.
+    #[error("the longest backoff is {0:?}, it may be at most 12 hours")]
+    Backoff(Duration),
+}
+
+impl<Q> RunnerBuilder<Q> {
+    pub(super) fn check(&self, visibility: Duration) -> Result<(), BuildRunnerError> {
+        let within = |span: Duration, longest: Duration| !span.is_zero() && span <= longest;
+        if self.concurrency == 0 {
+            return Err(BuildRunnerError::Concurrency);
+        }
+        if !(1..=MOST_MESSAGES).contains(&self.max_messages) {
+            return Err(BuildRunnerError::MaxMessages(self.max_messages));
+        }
+        if !within(self.wait_time, LONGEST_WAIT) {
+            return Err(BuildRunnerError::WaitTime(self.wait_time));
+        }
+        if !within(visibility, LONGEST_VISIBILITY) {
+            return Err(BuildRunnerError::VisibilityTimeout(visibility));
+        }
+        if let Some(handler) = self.handler_timeout {
+            if !within(handler, LONGEST_VISIBILITY) {
+                return Err(BuildRunnerError::HandlerTimeout(handler));
+            }
+            if !self.heartbeat && handler > visibility {
+                return Err(BuildRunnerError::HandlerOutlivesVisibility { handler, visibility });
+            }
+        }
+        match self.policy {
+            FailurePolicy::Backoff(backoff) if backoff.max() > LONGEST_VISIBILITY => {
+                Err(BuildRunnerError::Backoff(backoff.max()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// E17.
+pub(super) fn check_batch(batch: &BatchSettings, fifo: bool) -> Result<(), BuildRunnerError> {
+    let (size, window) = (batch.size, batch.window);
+    let (largest, longest) = if fifo {
+        (MOST_MESSAGES, Duration::ZERO)
+    } else {
+        (LARGEST_BATCH, LONGEST_WINDOW)
+    };
+    if !(1..=largest).contains(&size) {
+        return Err(BuildRunnerError::BatchSize { size, limit: largest });
+    }
+    if window > longest {
+        return Err(BuildRunnerError::BatchWindow { window, limit: longest });
+    }
+    if size > MOST_MESSAGES && window < WINDOW_OF_LARGE_BATCHES {
+        return Err(BuildRunnerError::BatchNeedsWindow(size));
+    }
+    Ok(())
+}

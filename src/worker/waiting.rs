@@ -1,0 +1,290 @@
+//! Jobs received and not begun: on a FIFO queue those of one group one after the other, in order.
+
+use {
+    super::{batch::BatchSettings, job::Job},
+    crate::time::Timestamp,
+    std::{
+        collections::{HashMap, VecDeque},
+        sync::Arc,
+        time::Duration,
+    },
+};
+
+/// A batch is handed over before its bodies and attributes exceed this (E17).
+const BATCH_BYTES: usize = 6 * 1024 * 1024;
+
+/// What one call of a handler works on.
+#[derive(Clone, Debug)]
+pub(super) enum Unit {
+    One(Job),
+    Batch(Arc<[Job]>),
+}
+
+impl Unit {
+    pub(super) fn jobs(&self) -> &[Job] {
+        match self {
+            Self::One(job) => std::slice::from_ref(job),
+            Self::Batch(jobs) => jobs,
+        }
+    }
+}
+
+/// Jobs in hand that no handler has begun.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    batch: Option<BatchSettings>,
+    order: Order,
+    count: usize,
+    /// What the jobs count for in a batch; kept for batches alone.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Order {
+    Standard(VecDeque<Job>),
+    Fifo(Groups),
+}
+
+/// The invariant: a group stands in `ready` exactly if it has jobs and none of them is being worked on.
+#[derive(Debug, Default)]
+struct Groups {
+    groups: HashMap<Arc<str>, Group>,
+    ready: VecDeque<Arc<str>>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    jobs: VecDeque<Job>,
+    busy: bool,
+}
+
+impl Waiting {
+    pub(super) fn new(fifo: bool, batch: Option<BatchSettings>) -> Self {
+        Self {
+            batch,
+            order: if fifo {
+                Order::Fifo(Groups::default())
+            } else {
+                Order::Standard(VecDeque::new())
+            },
+            count: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, job: Job) {
+        self.count += 1;
+        if self.batch.is_some() {
+            self.bytes += bytes(&job);
+        }
+        match &mut self.order {
+            Order::Standard(jobs) => jobs.push_back(job),
+            Order::Fifo(groups) => groups.push(job),
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// How many units could be begun at once; jobs whose group is being worked on do not count.
+    pub(super) fn startable(&self, now: Timestamp) -> usize {
+        let free = match &self.order {
+            Order::Standard(jobs) => jobs.len(),
+            Order::Fifo(groups) => groups.ready.len(),
+        };
+        match self.batch {
+            None => free,
+            Some(batch) if self.is_ripe(&batch, now) => free.div_ceil(batch.size),
+            Some(_) => 0,
+        }
+    }
+
+    /// When a batch that is not full is handed over all the same.
+    pub(super) fn ripe_at(&self) -> Option<Timestamp> {
+        let batch = self.batch.filter(|batch| !batch.window.is_zero())?;
+        self.first().map(|job| job.received_at().saturating_add(batch.window))
+    }
+
+    /// The next unit, if there is one; its groups are then being worked on.
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<Unit> {
+        let unit = match self.batch {
+            None => Unit::One(match &mut self.order {
+                Order::Standard(jobs) => jobs.pop_front(),
+                Order::Fifo(groups) => groups.take(),
+            }?),
+            Some(batch) => {
+                if !self.is_ripe(&batch, now) {
+                    return None;
+                }
+                Unit::Batch(self.take_batch(batch.size)?)
+            }
+        };
+        self.forget(unit.jobs());
+        Some(unit)
+    }
+
+    /// The group of a job is not being worked on any more.
+    pub(super) fn release(&mut self, job: &Job) {
+        if let Order::Fifo(groups) = &mut self.order {
+            groups.release(job.message_group_id().unwrap_or_default());
+        }
+    }
+
+    /// Takes out all jobs of this job's group, in order: they cannot go on without it.
+    pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
+        let Order::Fifo(groups) = &mut self.order else {
+            return Vec::new();
+        };
+        let group = groups.groups.get_mut(job.message_group_id().unwrap_or_default());
+        let jobs: Vec<Job> = group.map(|group| group.jobs.drain(..).collect()).unwrap_or_default();
+        self.forget(&jobs);
+        jobs
+    }
+
+    /// Takes out all jobs, those of a group in order.
+    pub(super) fn take_all(&mut self) -> Vec<Job> {
+        (self.count, self.bytes) = (0, 0);
+        match &mut self.order {
+            Order::Standard(jobs) => jobs.drain(..).collect(),
+            Order::Fifo(groups) => {
+                groups.ready.clear();
+                let mut all: Vec<Job> = groups.groups.values_mut().flat_map(|it| it.jobs.drain(..)).collect();
+                groups.groups.retain(|_, group| group.busy);
+                // Whoever looks on sees the same order on every run.
+                all.sort_by(|a, b| (a.received_at(), a.sequence_number()).cmp(&(b.received_at(), b.sequence_number())));
+                all
+            }
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Job> {
+        let (standard, fifo) = match &self.order {
+            Order::Standard(jobs) => (Some(jobs.iter()), None),
+            Order::Fifo(groups) => (None, Some(groups.groups.values().flat_map(|group| &group.jobs))),
+        };
+        standard.into_iter().flatten().chain(fifo.into_iter().flatten())
+    }
+
+    fn first(&self) -> Option<&Job> {
+        match &self.order {
+            Order::Standard(jobs) => jobs.front(),
+            Order::Fifo(groups) => groups.groups.get(groups.ready.front()?)?.jobs.front(),
+        }
+    }
+
+    fn is_ripe(&self, batch: &BatchSettings, now: Timestamp) -> bool {
+        let waited = |window: Duration| {
+            let first = self.first();
+            first.is_some_and(|job| now.saturating_duration_since(job.received_at()) >= window)
+        };
+        self.count >= batch.size || waited(batch.window) || self.bytes >= BATCH_BYTES
+    }
+
+    fn forget(&mut self, jobs: &[Job]) {
+        self.count -= jobs.len();
+        if self.batch.is_some() {
+            self.bytes -= jobs.iter().map(bytes).sum::<usize>();
+        }
+    }
+
+    fn take_batch(&mut self, size: usize) -> Option<Arc<[Job]>> {
+        let (mut jobs, mut total) = (Vec::new(), 0);
+        let mut fits = |jobs: &Vec<Job>, job: &Job| {
+            total += bytes(job);
+            jobs.is_empty() || (jobs.len() < size && total <= BATCH_BYTES)
+        };
+        match &mut self.order {
+            Order::Standard(waiting) => {
+                while let Some(job) = waiting.pop_front() {
+                    if !fits(&jobs, &job) {
+                        waiting.push_front(job);
+                        break;
+                    }
+                    jobs.push(job);
+                }
+            }
+            Order::Fifo(groups) => {
+                while let Some(job) = groups.peek() {
+                    if !fits(&jobs, job) {
+                        break;
+                    }
+                    jobs.extend(groups.take_more());
+                }
+                groups.end_batch(&jobs);
+            }
+        }
+        (!jobs.is_empty()).then(|| jobs.into())
+    }
+}
+
+impl Groups {
+    fn push(&mut self, job: Job) {
+        let id = job.message_group_id().unwrap_or_default();
+        if !self.groups.contains_key(id) {
+            self.groups.insert(Arc::from(id), Group::default());
+        }
+        let Some((id, _)) = self.groups.get_key_value(id) else {
+            return;
+        };
+        let id = Arc::clone(id);
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        if group.jobs.is_empty() && !group.busy {
+            self.ready.push_back(id);
+        }
+        group.jobs.push_back(job);
+    }
+
+    /// The next job whose group is free; the group is then busy.
+    fn take(&mut self) -> Option<Job> {
+        let id = self.ready.pop_front()?;
+        let group = self.groups.get_mut(&id)?;
+        group.busy = true;
+        group.jobs.pop_front()
+    }
+
+    fn peek(&self) -> Option<&Job> {
+        self.groups.get(self.ready.front()?)?.jobs.front()
+    }
+
+    /// The next job for a batch, which takes a group's jobs one after the other before it goes to the next.
+    fn take_more(&mut self) -> Option<Job> {
+        let id = self.ready.front()?;
+        let group = self.groups.get_mut(id)?;
+        let job = group.jobs.pop_front();
+        group.busy = true;
+        if group.jobs.is_empty() {
+            self.ready.pop_front();
+        }
+        job
+    }
+
+    /// What a full batch left of its last group waits for it.
+    fn end_batch(&mut self, batch: &[Job]) {
+        let last = batch.last().and_then(|job| job.message_group_id());
+        if last.is_some() && self.ready.front().map(|id| &**id) == last {
+            self.ready.pop_front();
+        }
+    }
+
+    fn release(&mut self, id: &str) {
+        let Some((key, group)) = self.groups.get_key_value(id) else {
+            return;
+        };
+        if !group.busy {
+            return;
+        }
+        let key = Arc::clone(key);
+        if group.jobs.is_empty() {
+            self.groups.remove(&key);
+        } else if let Some(group) = self.groups.get_mut(&key) {
+            group.busy = false;
+            self.ready.push_back(key);
+        }
+    }
+}
+
+/// What a job counts for in a batch.
+fn bytes(job: &Job) -> usize {
+    job.body().len() + job.attributes().size_bytes()
+}

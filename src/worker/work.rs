@@ -1,0 +1,360 @@
+//! A handler's call, and what becomes of the messages it was made for.
+
+use {
+    super::{
+        desk::Outcome,
+        event::{FailureCause, RunnerEvent},
+        failure::{Backoff, Failure, FailurePolicy, Verdict},
+        handler::{Answer, Handler},
+        job::Job,
+        message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError},
+        received::ReceivedMessage,
+        shop::Shop,
+    },
+    crate::{sync::contain, time::Timestamp},
+    std::{
+        any::Any,
+        borrow::Cow,
+        collections::HashSet,
+        future::{Future, poll_fn},
+        mem,
+        panic::{AssertUnwindSafe, catch_unwind},
+        pin::{Pin, pin},
+        ptr, slice,
+        task::{self, Context},
+        time::Duration,
+    },
+};
+
+/// As many messages as one call to a queue takes.
+pub(super) const CALL: usize = 10;
+
+/// No message is hidden for longer than this, counted from its receive (D26).
+pub(super) const LONGEST_HIDDEN: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// The queue may have begun to count that much before its answer was here.
+pub(super) const SAFETY: Duration = Duration::from_secs(1);
+
+/// An async handler that keeps its thread for longer between two await points is reported.
+const BLOCKED: Duration = Duration::from_millis(250);
+
+/// After a delete that failed, it is tried again after such a time.
+const DELETE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// A job that was not done, and how that came.
+struct Undone<'j> {
+    job: &'j Job,
+    failure: Failure,
+    cause: FailureCause,
+}
+
+/// What a guarded call came to.
+enum Call {
+    Answered(Answer),
+    Panicked(String),
+    TimedOut(Duration),
+}
+
+impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
+    pub(super) async fn work(&self, jobs: &[Job], watched: bool) -> Outcome {
+        let mut outcome = Outcome::default();
+        let undone = match self.call(jobs, watched).await {
+            Call::Answered(Answer::Done) => Vec::new(),
+            Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),
+            Call::Answered(Answer::Batch(answer)) => {
+                let failures = answer.sort_out(jobs.iter().map(|job| job.message_id()));
+                self.in_order(jobs, failures)
+            }
+            Call::Panicked(reason) => {
+                outcome.panicked = jobs.len() as u64;
+                all(jobs, &Failure::from(reason), FailureCause::Panic)
+            }
+            Call::TimedOut(timeout) => {
+                outcome.timed_out = jobs.len() as u64;
+                let reason = format!("the handler did not end within {timeout:?}");
+                all(jobs, &Failure::from(reason), FailureCause::Timeout)
+            }
+        };
+        if undone.is_empty() {
+            self.delete(jobs, &mut outcome).await;
+        } else {
+            let failed = |job: &&Job| undone.iter().any(|it| ptr::eq(it.job, *job));
+            let done: Vec<Job> = jobs.iter().filter(|job| !failed(job)).cloned().collect();
+            self.delete(&done, &mut outcome).await;
+            self.give_up(undone, &mut outcome).await;
+        }
+        outcome
+    }
+
+    /// Calls the handler; neither its panic nor its silence goes further.
+    async fn call(&self, jobs: &[Job], watched: bool) -> Call {
+        let mut timeout = self.plan.handler_timeout.map(|timeout| {
+            let end = self.now().saturating_add(timeout);
+            jobs.iter().for_each(|job| job.set_renew_until(end));
+            (timeout, self.until(end))
+        });
+        let mut handling = pin!(Some(self.handler.handle(jobs)));
+        let call = poll_fn(|context| {
+            let Some(running) = handling.as_mut().as_pin_mut() else {
+                return task::Poll::Pending;
+            };
+            match self.poll_handler(running, context, watched.then_some(jobs)) {
+                Ok(task::Poll::Ready(answer)) => return task::Poll::Ready(Call::Answered(answer)),
+                Ok(task::Poll::Pending) => {}
+                Err(panic) => return task::Poll::Ready(Call::Panicked(told(panic))),
+            }
+            match &mut timeout {
+                Some((timeout, end)) => Pin::new(end).poll(context).map(|()| Call::TimedOut(*timeout)),
+                None => task::Poll::Pending,
+            }
+        })
+        .await;
+        // What a handler drops may panic as well.
+        contain(|| handling.set(None));
+        call
+    }
+
+    fn poll_handler<F: Future>(
+        &self,
+        handling: Pin<&mut F>,
+        context: &mut Context<'_>,
+        watched: Option<&[Job]>,
+    ) -> Result<task::Poll<F::Output>, Box<dyn Any + Send>> {
+        let Some(jobs) = watched else {
+            return catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
+        };
+        let began_at = self.now();
+        let polled = catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
+        let span = self.now().saturating_duration_since(began_at);
+        if let (true, Some(job)) = (span >= BLOCKED, jobs.first()) {
+            self.tell(|| RunnerEvent::Blocked { job: job.clone(), span });
+        }
+        polled
+    }
+
+    /// On a FIFO queue what follows a failure in its group is not done either (E21).
+    fn in_order<'j>(&self, jobs: &'j [Job], failures: Vec<Option<Failure>>) -> Vec<Undone<'j>> {
+        let mut groups = HashSet::new();
+        let mut undone = Vec::new();
+        for (job, failure) in jobs.iter().zip(failures) {
+            let group = job.message_group_id().filter(|_| self.plan.fifo);
+            let late = group.is_some_and(|group| groups.contains(group));
+            let (failure, cause) = match failure {
+                _ if late => (after_failure(), FailureCause::Order),
+                Some(failure) => (failure, FailureCause::Answer),
+                None => continue,
+            };
+            groups.extend(group);
+            undone.push(Undone { job, failure, cause });
+        }
+        undone
+    }
+
+    // Done.
+
+    /// Deletes the messages of jobs that were done.
+    async fn delete(&self, jobs: &[Job], outcome: &mut Outcome) {
+        for jobs in jobs.chunks(CALL) {
+            match self.queue.delete(&messages(jobs)).await {
+                Ok(failed) if failed.is_empty() => outcome.succeeded += jobs.len() as u64,
+                result => self.delete_again(jobs, result, outcome).await,
+            }
+        }
+    }
+
+    /// Deletes what a call did not, as long as it is held.
+    async fn delete_again(
+        &self,
+        jobs: &[Job],
+        mut result: Result<Vec<EntryFailure>, MessageQueueError>,
+        outcome: &mut Outcome,
+    ) {
+        let mut jobs = Cow::Borrowed(jobs);
+        for tries in 1.. {
+            let failed = failed_jobs(&jobs, result);
+            outcome.succeeded += (jobs.len() - failed.len()) as u64;
+            let left = self.sort_undeleted(failed, outcome, tries).await;
+            if left.is_empty() {
+                return;
+            }
+            let pause = DELETE_BACKOFF.limit(tries);
+            self.until(self.now().saturating_add(pause)).await;
+            result = self.queue.delete(&messages(&left)).await;
+            jobs = Cow::Owned(left);
+        }
+    }
+
+    /// Reports what was not deleted; answers with what may be tried again.
+    async fn sort_undeleted(
+        &self,
+        failed: Vec<(Job, MessageQueueError)>,
+        outcome: &mut Outcome,
+        tries: u32,
+    ) -> Vec<Job> {
+        let mut again = Vec::new();
+        for (job, error) in failed {
+            let retry = error.kind == ErrorKind::Transient && job.is_held();
+            self.tell(|| RunnerEvent::NotDeleted {
+                job: job.clone(),
+                error,
+                retry_after: retry.then(|| DELETE_BACKOFF.limit(tries)),
+            });
+            if retry {
+                again.push(job);
+            } else {
+                outcome.not_deleted += 1;
+                self.give_back_group(&job).await;
+            }
+        }
+        again
+    }
+
+    // Not done.
+
+    /// Does with the messages of failed jobs what their handlers or the policy say.
+    async fn give_up(&self, undone: Vec<Undone<'_>>, outcome: &mut Outcome) {
+        for Undone { job, failure, cause } in undone {
+            outcome.failed += 1;
+            self.queue.report_failure(job.message(), failure.reason());
+            self.tell(|| RunnerEvent::Failed {
+                job: job.clone(),
+                reason: failure.reason().to_owned(),
+                cause,
+            });
+            // Whatever follows in the group is out of the desk's hands before the message can come back.
+            let rest = self.control.desk.lock().abandon_group(job);
+            self.carry_out(job, &failure, cause, outcome).await;
+            self.give_back(&rest).await;
+        }
+    }
+
+    async fn carry_out(&self, job: &Job, failure: &Failure, cause: FailureCause, outcome: &mut Outcome) {
+        let message = job.message();
+        let delay = match failure.verdict() {
+            _ if cause == FailureCause::Order => Some(Duration::ZERO),
+            Verdict::Policy => self.delay_by_policy(job),
+            Verdict::RetryAfter(delay) => Some(delay),
+            Verdict::DeadLetter => {
+                match self.queue.dead_letter(message, failure.reason()).await {
+                    Ok(()) => outcome.dead_lettered += 1,
+                    Err(error) => self.left_to_timeout(job, error),
+                }
+                return;
+            }
+            Verdict::Discard => {
+                let failed = failed_jobs(slice::from_ref(job), self.queue.delete(slice::from_ref(message)).await);
+                match failed.into_iter().next() {
+                    None => outcome.discarded += 1,
+                    Some((_, error)) => self.left_to_timeout(job, error),
+                }
+                return;
+            }
+        };
+        if let Some(delay) = delay {
+            self.hide(job, delay).await;
+        }
+    }
+
+    fn delay_by_policy(&self, job: &Job) -> Option<Duration> {
+        match self.plan.policy {
+            FailurePolicy::LeaveToTimeout => None,
+            FailurePolicy::ReturnAtOnce => Some(Duration::ZERO),
+            FailurePolicy::Backoff(backoff) => {
+                Some(backoff.draw(self.plan.seed, &job.message_id(), job.approximate_receive_count()))
+            }
+        }
+    }
+
+    /// Makes a message come back after `delay`, or as late as the queue allows.
+    async fn hide(&self, job: &Job, delay: Duration) {
+        // The keeper is not to come between.
+        job.set_beat(Timestamp::MAX);
+        let delay = delay.min(hidden_at_most(job, self.now()));
+        let jobs = slice::from_ref(job);
+        let changed = self.queue.change_visibility(&messages(jobs), delay).await;
+        for (job, error) in failed_jobs(jobs, changed) {
+            self.left_to_timeout(&job, error);
+        }
+    }
+
+    fn left_to_timeout(&self, job: &Job, error: MessageQueueError) {
+        self.tell(|| RunnerEvent::LeftToTimeout {
+            job: job.clone(),
+            error,
+        });
+    }
+
+    /// Gives back what waits behind a job that is not settled.
+    async fn give_back_group(&self, job: &Job) {
+        if self.plan.fifo {
+            let rest = self.control.desk.lock().abandon_group(job);
+            self.give_back(&rest).await;
+        }
+    }
+
+    /// Gives messages back, in order, that no handler has begun.
+    pub(super) async fn give_back(&self, jobs: &[Job]) {
+        for jobs in jobs.chunks(CALL) {
+            jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
+            let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
+            let failed = failed_jobs(jobs, changed);
+            self.control.desk.lock().report.given_back += (jobs.len() - failed.len()) as u64;
+            for (job, error) in failed {
+                self.left_to_timeout(&job, error);
+            }
+        }
+    }
+}
+
+/// For how long from now a message may still be hidden (D26).
+pub(super) fn hidden_at_most(job: &Job, now: Timestamp) -> Duration {
+    let cap = job.received_at().saturating_add(LONGEST_HIDDEN.saturating_sub(SAFETY));
+    cap.saturating_duration_since(now)
+}
+
+fn all<'j>(jobs: &'j [Job], failure: &Failure, cause: FailureCause) -> Vec<Undone<'j>> {
+    let undone = |job| Undone {
+        job,
+        failure: failure.clone(),
+        cause,
+    };
+    jobs.iter().map(undone).collect()
+}
+
+fn after_failure() -> Failure {
+    Failure::from("an earlier message of its group failed")
+}
+
+/// The messages of jobs, as calls take them.
+pub(super) fn messages(jobs: &[Job]) -> Cow<'_, [ReceivedMessage]> {
+    match jobs {
+        [job] => Cow::Borrowed(slice::from_ref(job.message())),
+        jobs => jobs.iter().map(|job| job.message().clone()).collect(),
+    }
+}
+
+/// The jobs for which a call did nothing: all, if the call failed as a whole.
+pub(super) fn failed_jobs(
+    jobs: &[Job],
+    result: Result<Vec<EntryFailure>, MessageQueueError>,
+) -> Vec<(Job, MessageQueueError)> {
+    match result {
+        Ok(failed) => failed
+            .into_iter()
+            .filter_map(|failure| Some((jobs.get(failure.index)?.clone(), failure.error)))
+            .collect(),
+        Err(error) => jobs.iter().map(|job| (job.clone(), error.clone())).collect(),
+    }
+}
+
+/// What a panic said.
+fn told(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    // Dropping a payload runs code of its author, which could panic again.
+    mem::forget(panic);
+    text.map_or_else(
+        || "the handler panicked".to_owned(),
+        |text| format!("the handler panicked: {text}"),
+    )
+}

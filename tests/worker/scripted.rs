@@ -1,0 +1,182 @@
+//! A queue whose calls are answered by a script, and written down.
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+use {
+    super::{
+        driver::after,
+        notes::{Notes, error},
+    },
+    requeue::{
+        Clock, ManualClock, Queue, SendMessage,
+        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll, ReceivedMessage},
+    },
+    std::{
+        collections::VecDeque,
+        future::pending,
+        sync::{Arc, Mutex},
+        time::Duration,
+    },
+};
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reply {
+    /// It does what it is to do.
+    Pass,
+    /// It does nothing and fails.
+    Fail(ErrorKind),
+    /// It does what it is to do, and its answer is lost.
+    Lost,
+    /// It does what it is to do so much later.
+    Slow(Duration),
+    /// It does what it is to do and answers so much later.
+    Late(Duration),
+    /// It does nothing for the entry of this index, for this reason.
+    Entry(usize, ErrorKind),
+    /// It is never answered.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verb {
+    Receive,
+    Delete,
+    Visibility,
+    DeadLetter,
+}
+
+#[derive(Clone)]
+pub(crate) struct Scripted {
+    queue: Queue,
+    clock: ManualClock,
+    replies: Arc<Mutex<[VecDeque<Reply>; 4]>>,
+    pub(crate) calls: Notes,
+}
+
+impl Scripted {
+    pub(crate) fn new(queue: &Queue, clock: &ManualClock) -> Self {
+        Self {
+            queue: queue.clone(),
+            clock: clock.clone(),
+            replies: Arc::default(),
+            calls: Notes::timed(clock),
+        }
+    }
+
+    /// The next calls of this verb are answered so; those after them pass.
+    pub(crate) fn script(&self, verb: Verb, replies: impl IntoIterator<Item = Reply>) {
+        self.replies.lock().unwrap()[verb as usize].extend(replies);
+    }
+
+    /// What a script says of this call; after `before`, the call is to be made.
+    async fn before(&self, verb: Verb) -> Result<Reply, MessageQueueError> {
+        let reply = self.replies.lock().unwrap()[verb as usize].pop_front();
+        let reply = reply.unwrap_or(Reply::Pass);
+        match reply {
+            Reply::Fail(kind) => return Err(error(kind)),
+            Reply::Slow(span) => after(&self.clock, span).await,
+            Reply::Never => pending().await,
+            _ => {}
+        }
+        Ok(reply)
+    }
+
+    async fn answer<T>(&self, reply: Reply, result: Result<T, MessageQueueError>) -> Result<T, MessageQueueError> {
+        match reply {
+            Reply::Lost => Err(error(ErrorKind::Transient)),
+            Reply::Late(span) => {
+                after(&self.clock, span).await;
+                result
+            }
+            _ => result,
+        }
+    }
+}
+
+fn bodies(messages: &[ReceivedMessage]) -> String {
+    let bodies: Vec<_> = messages.iter().map(ReceivedMessage::body).collect();
+    bodies.join(" ")
+}
+
+/// Without the one that a script spares, and how to count the others as before.
+fn spare(reply: Reply, messages: &[ReceivedMessage]) -> (Vec<ReceivedMessage>, Vec<EntryFailure>) {
+    match reply {
+        Reply::Entry(index, kind) if index < messages.len() => {
+            let mut others = messages.to_vec();
+            others.remove(index);
+            (others, vec![EntryFailure::new(index, error(kind))])
+        }
+        _ => (messages.to_vec(), Vec::new()),
+    }
+}
+
+fn merge(spared: Vec<EntryFailure>, others: Vec<EntryFailure>) -> Vec<EntryFailure> {
+    let first = spared.first().map(|it| it.index);
+    let moved = others.into_iter().map(|mut failure| {
+        failure.index += usize::from(first.is_some_and(|first| failure.index >= first));
+        failure
+    });
+    let moved: Vec<_> = moved.collect();
+    spared.into_iter().chain(moved).collect()
+}
+
+impl MessageQueue for Scripted {
+    fn url(&self) -> &str {
+        self.queue.url()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.queue.is_fifo()
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        self.queue.settings().visibility_timeout
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
+    }
+
+    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
+        MessageQueue::send(&self.queue, message).await
+    }
+
+    async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let (max, wait) = (poll.max_messages, poll.wait_time.as_secs());
+        self.calls.write(format!("receive {max} for {wait} s"));
+        let reply = self.before(Verb::Receive).await?;
+        let result = MessageQueue::receive(&self.queue, poll).await;
+        self.answer(reply, result).await
+    }
+
+    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.calls.write(format!("delete {}", bodies(messages)));
+        let reply = self.before(Verb::Delete).await?;
+        let (messages, spared) = spare(reply, messages);
+        let result = MessageQueue::delete(&self.queue, &messages).await;
+        self.answer(reply, result.map(|others| merge(spared, others))).await
+    }
+
+    async fn change_visibility(
+        &self,
+        messages: &[ReceivedMessage],
+        timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.calls.write(format!("hide {} for {timeout:?}", bodies(messages)));
+        let reply = self.before(Verb::Visibility).await?;
+        let (messages, spared) = spare(reply, messages);
+        let result = MessageQueue::change_visibility(&self.queue, &messages, timeout).await;
+        self.answer(reply, result.map(|others| merge(spared, others))).await
+    }
+
+    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+        self.calls.write(format!("dead letter {}: {reason}", message.body()));
+        let reply = self.before(Verb::DeadLetter).await?;
+        let result = MessageQueue::dead_letter(&self.queue, message, reason).await;
+        self.answer(reply, result).await
+    }
+
+    fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
+        MessageQueue::report_failure(&self.queue, message, reason);
+    }
+}
