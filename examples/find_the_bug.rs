@@ -42,7 +42,7 @@ fn charges_twice() -> Check<Shop> {
         .messages(Just("5 EUR"))
         .consumer("charger", |shop| {
             let shop = shop.clone();
-            Consumer::each(move |message| {
+            Consumer::each(move |message, _| {
                 *shop.borrow_mut().charges.entry(message.message_id()).or_default() += 1;
                 Ok::<_, String>(())
             })
@@ -56,11 +56,12 @@ fn deletes_first() -> Check<Shop> {
         .queue(orders)
         .messages(Just("5 EUR"))
         .consumer("shipper", |_| {
-            Consumer::deleting(|message, context| async move {
+            let consumer = Consumer::each_async(|message, context| async move {
                 context.delete(&message).map_err(|error| error.to_string())?;
                 context.wait(Duration::from_secs(5)).await;
                 Ok::<_, String>(())
-            })
+            });
+            consumer.deletes_itself()
         })
 }
 
@@ -84,7 +85,7 @@ fn continues_after_failure() -> Check<Shop> {
         .queue_with_dead_letters(3, fifo_orders)
         .messages(select(vec!["open account", "deposit 5", "deposit 7"]).prop_map(in_group))
         .consumer("bookkeeper", |_| {
-            Consumer::batch(|messages: &[Message]| messages.iter().map(book).collect())
+            Consumer::batch(|messages: &[Message], _| messages.iter().map(book).collect())
         })
 }
 
@@ -102,7 +103,7 @@ fn swallows_poison() -> Check<Shop> {
         .messages(select(vec!["5", "7", "five"]))
         .consumer("parser", |shop| {
             let shop = shop.clone();
-            Consumer::each(move |message| {
+            Consumer::each(move |message, _| {
                 if message.body().parse::<u32>().is_ok() {
                     shop.borrow_mut().stored.insert(message.body().to_owned());
                 }
@@ -135,7 +136,7 @@ fn correct() -> Check<Shop> {
     for name in ["c1", "c2"] {
         check = check.consumer(name, |shop| {
             let shop = shop.clone();
-            Consumer::deleting(move |message, context| charge(shop.clone(), message, context))
+            Consumer::each_async(move |message, context| charge(shop.clone(), message, context)).deletes_itself()
         });
     }
     check
@@ -240,7 +241,7 @@ fn measured() -> bool {
     let trivial = check("trivial", || ())
         .queue(orders)
         .messages(Just("5"))
-        .consumer("trivial", |_| Consumer::each(|_| Ok::<_, String>(())))
+        .consumer("trivial", |_| Consumer::each(|_, _| Ok::<_, String>(())))
         .cases(10_000);
     let begun = Instant::now();
     let steps = trivial.run().map_or(0, |passed| passed.steps);

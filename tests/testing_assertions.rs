@@ -132,13 +132,13 @@ fn a_queue_that_is_not_empty_in_time_tells_what_is_left() {
     let consume = || drop(receive(&jobs, 1));
     let text = failure(|| recorder.assert_eventually_empty(&jobs, &clock, secs(10), consume));
     let expected = [
-        r#"jobs is not empty after 10s: m2 "b" is in flight until 30.000 after 1 receive; m3 "c" is in flight until 30.000 after 1 receive"#,
-        r#"0.000  jobs  m2 sent "b""#,
-        r#"0.000  jobs  m3 sent "c""#,
-        "0.000  jobs  m2 received, receive 1, hidden until 30.000",
-        "0.000  jobs  m3 received, receive 1, hidden until 30.000",
-        "0.000  jobs  a receive found nothing",
-        "10.000  jobs  a receive found nothing",
+        r#"jobs is not empty after 10s: m2 "b" is in flight until 0:30.000 after 1 receive; m3 "c" is in flight until 0:30.000 after 1 receive"#,
+        r#"0:00.000  jobs  m2 sent "b""#,
+        r#"0:00.000  jobs  m3 sent "c""#,
+        "0:00.000  jobs  m2 received, receive 1, hidden until 0:30.000",
+        "0:00.000  jobs  m3 received, receive 1, hidden until 0:30.000",
+        "0:00.000  jobs  a receive found nothing",
+        "0:10.000  jobs  a receive found nothing",
     ];
     assert_eq!(text, expected);
 }
@@ -222,22 +222,22 @@ fn a_dead_letter_is_one_after_its_receives() {
     recorder.assert_nothing_lost();
 
     let timeline = [
-        r#"0.000  jobs  m1 sent "poison""#,
-        "0.000  jobs  m1 received, receive 1, hidden until 30.000",
-        "30.000  jobs  m1 visible again",
-        "30.000  jobs  m1 received, receive 2, hidden until 60.000",
-        "60.000  jobs  m1 visible again",
-        r#"60.000  dead  m1 arrived as a dead letter, "poison""#,
-        "60.000  jobs  m1 dead-lettered after 2 receives",
-        "90.000  dead  m1 received, receive 3, hidden until 120.000",
-        "90.000  dead  m1 deleted",
+        r#"0:00.000  jobs  m1 sent "poison""#,
+        "0:00.000  jobs  m1 received, receive 1, hidden until 0:30.000",
+        "0:30.000  jobs  m1 visible again",
+        "0:30.000  jobs  m1 received, receive 2, hidden until 1:00.000",
+        "1:00.000  jobs  m1 visible again",
+        r#"1:00.000  dead  m1 arrived as a dead letter, "poison""#,
+        "1:00.000  jobs  m1 dead-lettered after 2 receives",
+        "1:30.000  dead  m1 received, receive 3, hidden until 2:00.000",
+        "1:30.000  dead  m1 deleted",
     ];
     failure(|| recorder.assert_dead_lettered(poison, 1));
     let text = failure(|| recorder.assert_dead_lettered(poison, 3));
     assert_eq!(text[0], "m1 was dead-lettered after 2 receives, not 3");
     assert_eq!(text[1..], timeline);
     let text = failure(|| recorder.assert_nothing_dead_lettered());
-    assert_eq!(text[0], "m1 was dead-lettered in jobs at 60.000 after 2 receives");
+    assert_eq!(text[0], "m1 was dead-lettered in jobs at 1:00.000 after 2 receives");
     let own: Vec<&str> = timeline.into_iter().filter(|line| line.contains("jobs")).collect();
     assert_eq!(text[1..], own);
 }
@@ -253,9 +253,9 @@ fn a_message_that_is_no_dead_letter_tells_what_became_of_it() {
     let text = failure(|| recorder.assert_dead_lettered(done, 2));
     assert_eq!(
         text[0],
-        "m1 was not dead-lettered: it was deleted in jobs at 1.500 after 1 receive"
+        "m1 was not dead-lettered: it was deleted in jobs at 0:01.500 after 1 receive"
     );
-    assert_eq!(text.last().unwrap(), "1.500  jobs  m1 deleted");
+    assert_eq!(text.last().unwrap(), "0:01.500  jobs  m1 deleted");
     let text = failure(|| recorder.assert_dead_lettered(waiting, 2));
     assert_eq!(
         text[0],
@@ -292,10 +292,10 @@ fn receives_are_counted_for_each_message_and_queue() {
     recorder.assert_each_received_at_most(2);
     let expected = [
         "m2 was received 2 times from jobs, at most 1 allowed",
-        r#"0.000  jobs  m2 sent "twice""#,
-        "0.000  jobs  m2 received, receive 1, hidden until 30.000",
-        "30.000  jobs  m2 visible again",
-        "30.000  jobs  m2 received, receive 2, hidden until 60.000",
+        r#"0:00.000  jobs  m2 sent "twice""#,
+        "0:00.000  jobs  m2 received, receive 1, hidden until 0:30.000",
+        "0:30.000  jobs  m2 visible again",
+        "0:30.000  jobs  m2 received, receive 2, hidden until 1:00.000",
     ];
     assert_eq!(failure(|| recorder.assert_received_at_most(twice, 1)), expected);
     assert_eq!(failure(|| recorder.assert_each_received_at_most(1)), expected);
@@ -354,11 +354,11 @@ fn a_group_whose_messages_are_deleted_out_of_order_is_told() {
     let text = failure(|| recorder.assert_group_order("g"));
     let expected = [
         "m3 was deleted before m2, which is earlier in group g",
-        r#"0.000  jobs.fifo  m2 sent "g-1" in group g"#,
-        r#"0.000  jobs.fifo  m3 sent "g-2" in group g"#,
-        "0.000  jobs.fifo  m2 received, receive 1, hidden until 30.000",
-        "0.000  jobs.fifo  m3 received, receive 1, hidden until 30.000",
-        "0.000  jobs.fifo  m3 deleted",
+        r#"0:00.000  jobs.fifo  m2 sent "g-1" in group g"#,
+        r#"0:00.000  jobs.fifo  m3 sent "g-2" in group g"#,
+        "0:00.000  jobs.fifo  m2 received, receive 1, hidden until 0:30.000",
+        "0:00.000  jobs.fifo  m3 received, receive 1, hidden until 0:30.000",
+        "0:00.000  jobs.fifo  m3 deleted",
     ];
     assert_eq!(text, expected);
     messages[1].delete().unwrap();
@@ -381,7 +381,7 @@ fn a_standard_queue_that_serves_a_group_out_of_order_is_told() {
     assert_eq!(text[0], "m2 was received before m1, which is earlier in group g");
     assert_eq!(
         text[1],
-        r#"0.000  jobs  m1 sent "late" in group g, delayed until 1.000"#
+        r#"0:00.000  jobs  m1 sent "late" in group g, delayed until 0:01.000"#
     );
 }
 
@@ -409,9 +409,9 @@ fn a_message_that_expires_or_is_purged_is_lost() {
     clock.advance(secs(60));
     receive(&jobs, 1);
     let expected = [
-        "m2 expired in jobs at 60.000 after 0 receives",
-        r#"0.000  jobs  m2 sent "late""#,
-        "60.000  jobs  m2 expired",
+        "m2 expired in jobs at 1:00.000 after 0 receives",
+        r#"0:00.000  jobs  m2 sent "late""#,
+        "1:00.000  jobs  m2 expired",
     ];
     assert_eq!(failure(|| recorder.assert_nothing_lost()), expected);
 }
@@ -436,8 +436,8 @@ fn a_purge_and_the_end_of_a_queue_lose_what_they_end_and_nothing_else() {
         assert_eq!(
             text[1..],
             [
-                r#"0.000  jobs  m3 sent "gone""#.to_owned(),
-                format!("0.000  jobs  {ending}")
+                r#"0:00.000  jobs  m3 sent "gone""#.to_owned(),
+                format!("0:00.000  jobs  {ending}")
             ]
         );
     }
@@ -506,16 +506,16 @@ fn every_fact_has_a_line() {
         .lines()
         .map(|line| line.split_once("jobs.fifo  ").unwrap().1)
         .collect();
-    let cut = format!("m2 sent \"{}\".. in group g, delayed until 2.000", "\\n".repeat(30));
+    let cut = format!("m2 sent \"{}\".. in group g, delayed until 0:02.000", "\\n".repeat(30));
     let cut_reason = format!("m1 reported as failed, \"{}\"..", "x".repeat(80));
     let expected = [
         "settings changed",
-        "m1 sent \"g-1\" in group g, delayed until 1.000",
+        "m1 sent \"g-1\" in group g, delayed until 0:01.000",
         "m1 sent again, a duplicate",
         "a receive found nothing",
         "m1 visible, its delay ended",
-        "m1 received, receive 1, hidden until 31.000",
-        "m1 hidden until 6.000",
+        "m1 received, receive 1, hidden until 0:31.000",
+        "m1 hidden until 0:06.000",
         "m1 reported as failed, \"no\\nsuch file\"",
         &cut_reason,
         "m1 deleted",

@@ -4,9 +4,15 @@
 mod bad_input;
 #[path = "testing_check/consumers.rs"]
 mod consumers;
+#[path = "testing_check/crashes.rs"]
+mod crashes;
 #[path = "testing_check/faults.rs"]
 mod faults;
 #[path = "testing_check/properties.rs"]
 mod properties;
+#[path = "testing_check/regressions.rs"]
+mod regressions;
 #[path = "testing_check/replay.rs"]
 mod replay;
+#[path = "testing_check/runs.rs"]
+mod runs;

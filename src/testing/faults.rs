@@ -56,7 +56,7 @@ pub enum Fault {
     SendThrottled,
     /// A consumer that has received dies before it works. In a check only.
     CrashBeforeWork,
-    /// A consumer dies in its work, where that waits, or between its work and the delete. In a check only.
+    /// A consumer dies in its work, where that waits or calls the queue, or before the delete. In a check only.
     CrashBeforeDelete,
     /// A consumer dies after the delete and forgets what it knew. In a check only.
     CrashAfterDelete,

@@ -13,10 +13,28 @@ use {
 };
 
 /// Something that must hold, built into a check or named by the user.
+///
+/// # Examples
+/// ```
+/// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Property, check}}};
+/// let error = check("jobs", || ())
+///     .queue(|| Queue::standard("jobs"))
+///     .messages(Just("job"))
+///     .consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())))
+///     .finally("nothing is sent", |(), messages| messages.is_empty())
+///     .run()
+///     .unwrap_err();
+/// let violation = &error.failure().unwrap().violation;
+/// assert_eq!(violation.property, Property::Invariant("nothing is sent".to_owned()));
+/// assert_eq!(violation.to_string(), "it does not hold that nothing is sent");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Property {
-    /// A message is deleted only if a consumer has finished it.
+    /// A message is deleted only if a consumer has finished it, by answering `Ok`.
+    ///
+    /// Of a consumer that died in [`Context::delete`](super::Context::delete) it is taken for granted, as of a batch that
+    /// died after it had deleted some of its messages.
     DeletedByWhoFinished,
     /// No message disappears without having been deleted, dead-lettered or expired.
     NoneDisappears,
@@ -74,6 +92,21 @@ pub enum Fate {
 }
 
 /// A message at the end of a case.
+///
+/// # Examples
+/// ```
+/// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Fate, Faults, check}}};
+/// let checked = check("jobs", || ())
+///     .queue(|| Queue::standard("jobs"))
+///     .messages(Just("job"))
+///     .consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())))
+///     .faults(Faults::none())
+///     .finally("each job is deleted after one receive", |(), messages| {
+///         messages.iter().all(|it| &*it.body == "job" && it.fate == Some(Fate::Deleted) && it.received == 1)
+///     })
+///     .run();
+/// assert!(checked.is_ok());
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FinalMessage {
@@ -217,20 +250,22 @@ impl Ledger {
         Err(Violation::new(Property::DeadLetteredAfterAllowedReceives, sentence))
     }
 
-    /// A handler begins to work on a message of a group; `excused` if it was held up until others could have it.
-    pub(super) fn begins(&mut self, consumer: usize, message: MessageId, excused: bool) -> Result<(), Violation> {
-        let Some(group) = self.group_of(message) else {
-            return Ok(());
-        };
-        self.predecessors_first(message)?;
-        let working = self.working.entry(Arc::clone(&group)).or_default();
-        if excused {
-            return Ok(());
-        }
-        working.insert(consumer);
-        if working.len() > 1 {
-            let sentence = format!("two handlers worked on group {group} at once");
-            return Err(Violation::new(Property::OneHandlerPerGroup, sentence));
+    /// A handler begins to work on messages; `excused` if it was held up until others could have them.
+    pub(super) fn begins(&mut self, consumer: usize, messages: &[MessageId], excused: bool) -> Result<(), Violation> {
+        for message in messages {
+            let Some(group) = self.group_of(*message) else {
+                continue;
+            };
+            self.predecessors_first(*message, messages)?;
+            let working = self.working.entry(Arc::clone(&group)).or_default();
+            if excused {
+                continue;
+            }
+            working.insert(consumer);
+            if working.len() > 1 {
+                let sentence = format!("two handlers worked on group {group} at once");
+                return Err(Violation::new(Property::OneHandlerPerGroup, sentence));
+            }
         }
         Ok(())
     }
@@ -246,7 +281,7 @@ impl Ledger {
 
     /// A handler answered `Ok`.
     pub(super) fn finished(&mut self, message: MessageId) -> Result<(), Violation> {
-        self.predecessors_first(message)?;
+        self.predecessors_first(message, &[])?;
         self.forgive(message);
         Ok(())
     }
@@ -263,13 +298,19 @@ impl Ledger {
         track.last.message_group_id.clone().filter(|_| self.fifo)
     }
 
-    fn predecessors_first(&self, message: MessageId) -> Result<(), Violation> {
+    pub(super) fn is_deleted(&self, message: MessageId) -> bool {
+        let track = self.places.get(&message).and_then(|place| self.tracks.get(*place));
+        track.is_some_and(|track| track.last.fate == Some(Fate::Deleted))
+    }
+
+    /// `with` are in the same hand, which has to keep their order itself.
+    fn predecessors_first(&self, message: MessageId, with: &[MessageId]) -> Result<(), Violation> {
         let (Some(group), Some(place)) = (self.group_of(message), self.places.get(&message)) else {
             return Ok(());
         };
         let open = |track: &&Track| {
             let same = track.last.message_group_id.as_ref() == Some(&group);
-            same && !track.finished && track.last.fate.is_none()
+            same && !track.finished && track.last.fate.is_none() && !with.contains(&track.message_id)
         };
         let Some(before) = self.tracks[..*place].iter().find(open) else {
             return Ok(());

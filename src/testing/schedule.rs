@@ -1,7 +1,10 @@
 //! A failing case as a file: the messages, and every step with its fault.
 
 use {
-    super::{faults::Fault, source::Step},
+    super::{
+        faults::Fault,
+        source::{Step, Strike},
+    },
     crate::message::{AttributeContent, MessageAttributeValue, SendMessage},
     std::{fmt, str::FromStr, time::Duration},
 };
@@ -23,7 +26,8 @@ pub(super) struct Plan {
 
 /// A schedule that failed, to be saved as a file and replayed by [`Check::replay`](super::Check::replay).
 ///
-/// As text it is one line per message and step, and begins with the version of the format.
+/// As text it is one line per message and step, and begins with the version of the format. A step may name the fault
+/// that strikes in it, and how many opportunities for that fault it lets pass first, if any.
 ///
 /// # Examples
 /// ```
@@ -93,8 +97,9 @@ impl fmt::Display for Schedule {
                 Step::Turn { consumer, .. } => write!(f, "turn {consumer}")?,
                 Step::Advance { millis, .. } => write!(f, "advance {millis}")?,
             }
-            match step.fault() {
-                Some(fault) => writeln!(f, " {fault}")?,
+            match step.strike() {
+                Some(Strike { fault, passed: 0 }) => writeln!(f, " {fault}")?,
+                Some(Strike { fault, passed }) => writeln!(f, " {fault} {passed}")?,
                 None => writeln!(f)?,
             }
         }
@@ -220,28 +225,36 @@ impl Schedule {
             self.plan.messages.push(read_message(rest)?);
             return Some(());
         }
-        let (number, fault) = match rest.split_once(' ') {
-            Some((number, fault)) => (number, Some(fault.parse::<Fault>().ok()?)),
+        let (number, strike) = match rest.split_once(' ') {
+            Some((number, strike)) => (number, Some(read_strike(strike)?)),
             None => (rest, None),
         };
         let step = match word {
             "send" => Step::Send {
                 message: number.parse().ok()?,
-                fault,
+                strike,
             },
             "turn" => Step::Turn {
                 consumer: number.parse().ok()?,
-                fault,
+                strike,
             },
             "advance" => Step::Advance {
                 millis: number.parse().ok()?,
-                fault,
+                strike,
             },
             _ => return None,
         };
         self.steps.push(step);
         Some(())
     }
+}
+
+fn read_strike(words: &str) -> Option<Strike> {
+    let (fault, passed) = words.split_once(' ').unwrap_or((words, "0"));
+    Some(Strike {
+        fault: fault.parse::<Fault>().ok()?,
+        passed: passed.parse().ok()?,
+    })
 }
 
 fn read_message(words: &str) -> Option<SendMessage> {

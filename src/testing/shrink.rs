@@ -10,7 +10,7 @@ use {
         check::Setup,
         ledger::Property,
         schedule::Schedule,
-        source::Step,
+        source::{Step, Strike},
     },
     crate::message::SendMessage,
     proptest::strategy::ValueTree,
@@ -49,6 +49,7 @@ pub(super) fn shrink<W>(setup: &Setup<W>, schedule: Schedule, trees: Vec<Tree>, 
         shrinker.be_strict();
         shrinker.remove_steps();
         shrinker.remove_faults();
+        shrinker.remove_around_sends();
         shrinker.remove_pairs();
         shrinker.shorten_waits();
         if shrinker.best == before {
@@ -100,9 +101,13 @@ impl<W> Shrinker<'_, W> {
     fn remove_faults(&mut self) {
         for at in 0..self.best.steps.len() {
             let step = self.best.steps[at];
-            if step.fault().is_some() {
-                let mut candidate = self.best.clone();
-                candidate.steps[at] = step.with_fault(None);
+            let Some(Strike { fault, passed }) = step.strike() else {
+                continue;
+            };
+            let mut candidate = self.best.clone();
+            candidate.steps[at] = step.with_strike(None);
+            if !self.offer(candidate.clone()) && passed > 0 {
+                candidate.steps[at] = step.with_strike(Some(Strike { fault, passed: 0 }));
                 self.offer(candidate);
             }
         }
@@ -110,12 +115,15 @@ impl<W> Shrinker<'_, W> {
 
     fn shorten_waits(&mut self) {
         for at in 0..self.best.steps.len() {
-            let Step::Advance { millis, fault } = self.best.steps[at] else {
+            let Step::Advance { millis, strike } = self.best.steps[at] else {
                 continue;
             };
             for shorter in [1, 1_000, 10_000, 30_000] {
                 let mut candidate = self.best.clone();
-                candidate.steps[at] = Step::Advance { millis: shorter, fault };
+                candidate.steps[at] = Step::Advance {
+                    millis: shorter,
+                    strike,
+                };
                 if shorter >= millis || self.offer(candidate) {
                     break;
                 }
@@ -138,6 +146,24 @@ impl<W> Shrinker<'_, W> {
             candidate.steps = steps;
             if self.offer(candidate.clone()) {
                 return;
+            }
+        }
+    }
+
+    /// What becomes of a message goes with its send, and leaves the sends of others in between.
+    fn remove_around_sends(&mut self) {
+        let mut first = 0;
+        while first < self.best.steps.len() && self.best.steps.len() <= LONGEST_FOR_PAIRS {
+            let length = self.best.steps.len();
+            let shorter = (first + 1..=length).rev().any(|end| {
+                let mut candidate = self.best.clone();
+                let inner = candidate.steps.drain(first..end).skip(1);
+                let sends: Vec<_> = inner.filter(|step| matches!(step, Step::Send { .. })).collect();
+                candidate.steps.splice(first..first, sends);
+                self.offer(candidate)
+            });
+            if !shorter {
+                first += 1;
             }
         }
     }

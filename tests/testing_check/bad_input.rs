@@ -1,15 +1,15 @@
 //! What is wrong with a check itself is said, and is no failure of a consumer.
 use {
-    super::consumers::{fifo, jobs, of},
+    super::consumers::{failure, fifo, jobs, of, passed, secs},
     proptest::prelude::*,
     requeue::{
         Queue,
-        testing::{CheckError, Consumer, Fault, FaultError, Faults, check},
+        testing::{CheckError, Consumer, Fault, FaultError, Faults, Property, check},
     },
 };
 
 fn fine() -> Consumer {
-    Consumer::each(|_| Ok::<_, String>(()))
+    Consumer::each(|_, _| Ok::<_, String>(()))
 }
 
 #[test]
@@ -59,6 +59,74 @@ fn a_fault_that_a_queue_does_not_allow_is_no_failure() {
 }
 
 #[test]
+fn a_receive_that_the_queue_refuses_is_no_failure() {
+    for (most, seconds) in [(0, 30), (11, 30), (1, 43_201)] {
+        let error = of(move || fine().max_messages(most).visibility_timeout(secs(seconds)))
+            .run()
+            .unwrap_err();
+        assert!(matches!(error, CheckError::Receive(_)), "{error}");
+    }
+    passed(&of(|| fine().max_messages(10).visibility_timeout(secs(43_200))));
+}
+
+#[test]
+fn a_handler_that_blocks_the_only_thread_says_so() {
+    let polls = || {
+        Consumer::each(|message, _| {
+            let more = message.queue().receive().wait_time(secs(20)).blocking();
+            more.map(drop)
+        })
+    };
+    let found = failure(&of(polls).messages_at_most(1).first_failure_only());
+    assert_eq!(found.violation.property, Property::NoConsumerPanics);
+    let sentence = &found.violation.sentence;
+    assert!(
+        sentence.ends_with("blocks the only thread of the check; use Context::wait"),
+        "{sentence}"
+    );
+    let waits = || {
+        Consumer::each_async(|message, _| async move {
+            let more = message.queue().receive().wait_time(secs(20)).await;
+            more.map(drop)
+        })
+    };
+    let found = failure(&of(waits).messages_at_most(1).first_failure_only());
+    assert_eq!(found.violation.property, Property::EveryHandlerFinishes);
+}
+
+#[test]
+fn a_handler_that_deletes_the_queue_is_found() {
+    let end = || Consumer::each(|message, _| message.queue().delete_queue());
+    let found = failure(&of(end));
+    assert_eq!(found.violation.property, Property::NoneDisappears);
+}
+
+#[test]
+#[expect(clippy::await_holding_refcell_ref, reason = "the mistake that is told")]
+fn a_world_that_is_borrowed_at_an_await_is_told() {
+    let check = check("greedy", || 0)
+        .queue(jobs)
+        .messages(Just("job"))
+        .consumer("c", |world| {
+            let world = world.clone();
+            Consumer::each_async(move |_, context| {
+                let world = world.clone();
+                async move {
+                    let _mine = world.borrow_mut();
+                    context.wait(secs(1)).await;
+                    Ok::<_, String>(())
+                }
+            })
+        })
+        .always("it is zero", |world| *world == 0);
+    let sentence = failure(&check).violation.sentence;
+    assert!(
+        sentence.contains("the invariant that it is zero panicked"),
+        "{sentence}"
+    );
+}
+
+#[test]
 fn a_panic_of_a_factory_is_the_consumers() {
     let error = of(|| panic!("no database")).run().unwrap_err();
     assert!(
@@ -68,7 +136,7 @@ fn a_panic_of_a_factory_is_the_consumers() {
 }
 
 #[test]
-#[should_panic(expected = "violated: c panicked on m1: cannot")]
+#[should_panic(expected = "c panicked on m1: cannot")]
 fn an_assertion_panics_with_the_story() {
-    of(|| Consumer::each(|_| -> Result<(), String> { panic!("cannot") })).assert();
+    of(|| Consumer::each(|_, _| -> Result<(), String> { panic!("cannot") })).assert();
 }

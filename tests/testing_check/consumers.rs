@@ -61,7 +61,7 @@ pub(crate) fn correct(name: &str, check: Check<Done>) -> Check<Done> {
 pub(crate) fn correct_batch(check: Check<Done>) -> Check<Done> {
     check.consumer("batch", |done| {
         let done = done.clone();
-        Consumer::batch(move |messages| {
+        Consumer::batch(move |messages, _| {
             let mut failed = Vec::new();
             let each = messages.iter().map(|message| {
                 let group = message.message_group_id();

@@ -24,7 +24,7 @@ fn without_faults_a_correct_consumer_sees_each_message_once() {
         .messages(numbered())
         .consumer("c1", |seen| {
             let seen = seen.clone();
-            Consumer::each(move |message| {
+            Consumer::each(move |message, _| {
                 seen.borrow_mut().push(message.body().to_owned());
                 Ok::<_, String>(())
             })

@@ -16,7 +16,7 @@ fn once() -> Check<u32> {
         .messages(numbered())
         .consumer("c", |done| {
             let done = done.clone();
-            Consumer::each(move |message| {
+            Consumer::each(move |message, _| {
                 *done.borrow_mut() += u32::from(message.approximate_receive_count() > 1);
                 Ok::<_, String>(())
             })
@@ -24,7 +24,9 @@ fn once() -> Check<u32> {
 }
 
 fn never_again() -> Check<u32> {
-    once().always("no message comes again", |again| *again == 0)
+    once()
+        .always("no message comes again", |again| *again == 0)
+        .first_failure_only()
 }
 
 #[test]
@@ -95,6 +97,7 @@ fn a_schedule_of_another_version_or_with_a_line_too_strange_says_so() {
         ("send 0", "send m1", 4),
         ("turn 0\n", "jump 0\n", 5),
         ("CrashBeforeWork", "CrashAtLunch", 6),
+        ("CrashBeforeWork", "CrashBeforeWork twice", 6),
     ] {
         let error = GOOD.replacen(from, to, 1).parse::<Schedule>().unwrap_err();
         assert!(
@@ -102,6 +105,22 @@ fn a_schedule_of_another_version_or_with_a_line_too_strange_says_so() {
             "{to}: {error}"
         );
     }
+}
+
+#[test]
+fn a_step_may_let_opportunities_pass() {
+    let second = GOOD.replace("CrashBeforeWork", "CrashBeforeWork 1");
+    let schedule: Schedule = second.parse().unwrap();
+    assert_eq!(schedule.to_string(), second);
+    assert_ne!(schedule, GOOD.parse().unwrap());
+    let first: Schedule = GOOD.replace("CrashBeforeWork", "CrashBeforeWork 0").parse().unwrap();
+    assert_eq!(first.to_string(), GOOD);
+    let strikes = |schedule| once().replay(schedule).unwrap().faults.len();
+    assert_eq!(
+        (strikes(&first), strikes(&schedule)),
+        (1, 0),
+        "a turn has one such opportunity"
+    );
 }
 
 #[test]
@@ -126,8 +145,8 @@ fn a_schedule_that_asks_for_what_is_not_there_does_nothing() {
 
 /// A schedule whose messages are like this one.
 fn around(message: SendMessage) -> Schedule {
-    let check = check("any", || ()).queue(jobs).messages(Just(message));
-    let check = check.consumer("c", |_| Consumer::each(|_| Ok::<_, String>(())));
+    let check = check("any", || ()).queue(jobs).messages(Just(message)).cases(1);
+    let check = check.consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())));
     failure(&check.finally("nothing is sent", |(), messages| messages.is_empty())).schedule
 }
 

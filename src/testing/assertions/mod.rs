@@ -515,7 +515,7 @@ impl Life {
             || self.end.is_some_and(|(at, _)| at == place)
     }
 
-    /// Where it is, or how it left: `was purged at 3.000 after 1 receive`.
+    /// Where it is, or how it left: `was purged at 0:03.000 after 1 receive`.
     fn state(&self, names: &Names, record: &[Recorded]) -> String {
         let (queue, receives) = (name(&self.queue), counted(self.received.len(), "receive"));
         match self.end {

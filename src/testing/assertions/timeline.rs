@@ -1,4 +1,4 @@
-//! Facts as lines that a person reads.
+//! Facts as events that a person reads.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -6,6 +6,7 @@ use super::Recorded;
 use crate::{
     message::{Content, MessageId},
     state::{Entry, Fact},
+    testing::story::{Colours, Event, instant, lines},
     time::Timestamp,
 };
 
@@ -14,7 +15,8 @@ const MOST_LINES: usize = 40;
 const LONGEST_BODY: usize = 30;
 const LONGEST_REASON: usize = 80;
 
-/// What happened, one line for a fact: seconds since the first recorded one, queue, message, what.
+/// What happened, one line for a fact: time since the first recorded one in minutes and seconds, queue, message, what.
+/// It reads as a [`Story`](crate::testing::Story) does.
 ///
 /// Messages are `m1`, `m2`, .. in the order in which they were first seen; a message that a move task moved has a new
 /// id and so a new name. Its text has at most 40 lines; of a longer one the middle is left out.
@@ -29,28 +31,63 @@ const LONGEST_REASON: usize = 80;
 /// jobs.receive().blocking()?[0].delete()?;
 /// assert_eq!(
 ///     recorder.timeline().to_string(),
-///     "     0.000  jobs  m1 sent \"resize cat.png\"
-///      0.000  jobs  m1 received, receive 1, hidden until 30.000
-///      0.000  jobs  m1 deleted
+///     "  0:00.000  jobs  m1 sent \"resize cat.png\"
+///   0:00.000  jobs  m1 received, receive 1, hidden until 0:30.000
+///   0:00.000  jobs  m1 deleted
 /// ",
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Timeline {
-    lines: Vec<String>,
+    events: Vec<Event>,
+}
+
+impl Timeline {
+    /// What happened, in order.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, testing::assertions::Recorder};
+    /// let recorder = Recorder::new();
+    /// let jobs = Queue::standard("jobs").listener(recorder.clone()).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert_eq!(recorder.timeline().events()[0].who, "jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The timeline as text, with colours for a terminal or without; [`Display`](fmt::Display) is without.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, testing::assertions::Recorder};
+    /// let recorder = Recorder::new();
+    /// let jobs = Queue::standard("jobs").listener(recorder.clone()).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert!(recorder.timeline().render(true).contains("\u{1b}[1mjobs\u{1b}[0m  m1 sent"));
+    /// assert_eq!(recorder.timeline().render(false), recorder.timeline().to_string());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn render(&self, colour: bool) -> String {
+        let mut lines = lines(&self.events, Colours::of(colour));
+        if lines.len() > MOST_LINES {
+            let half = MOST_LINES / 2;
+            let cut = half..lines.len() - (half - 1);
+            let left_out = format!("       ...  {} lines left out", cut.len());
+            lines.splice(cut, [left_out]);
+        }
+        lines.into_iter().map(|line| line + "\n").collect()
+    }
 }
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (lines, half) = (&self.lines, MOST_LINES / 2);
-        if lines.len() <= MOST_LINES {
-            return lines.iter().try_for_each(|line| writeln!(f, "{line}"));
-        }
-        let last = lines.len() - (half - 1);
-        lines[..half].iter().try_for_each(|line| writeln!(f, "{line}"))?;
-        writeln!(f, "       ...  {} lines left out", last - half)?;
-        lines[last..].iter().try_for_each(|line| writeln!(f, "{line}"))
+        f.write_str(&self.render(false))
     }
 }
 
@@ -82,28 +119,37 @@ impl Names {
         }
     }
 
-    /// Seconds since the first fact.
+    /// Since the first fact.
+    fn millis(&self, at: Timestamp) -> u64 {
+        at.as_millis().saturating_sub(self.start.as_millis())
+    }
+
+    /// Time since the first fact.
     pub(super) fn instant(&self, at: Timestamp) -> String {
-        let millis = at.saturating_duration_since(self.start).as_millis();
-        format!("{}.{:03}", millis / 1_000, millis % 1_000)
+        instant(self.millis(at))
     }
 
     /// The facts that `shown` lets pass, by their places in the record.
     pub(super) fn timeline(&self, record: &[Recorded], shown: impl Fn(usize, &Recorded) -> bool) -> Timeline {
         let mut receives = HashMap::new();
-        let mut lines = Vec::new();
+        let mut events = Vec::new();
         for (place, recorded) in record.iter().enumerate() {
             let (queue, entry) = recorded;
-            let line = self.line(queue, entry, &mut receives);
+            let what = self.what(queue, entry, &mut receives);
             if shown(place, recorded) {
-                lines.push(format!("{:>10}  {}  {line}", self.instant(entry.at), name(queue)));
+                events.push(Event {
+                    at_millis: self.millis(entry.at),
+                    who: name(queue).to_owned(),
+                    what,
+                    fault: None,
+                });
             }
         }
-        Timeline { lines }
+        Timeline { events }
     }
 
     /// `receives` counts those of each message in each queue.
-    fn line<'a>(
+    fn what<'a>(
         &self,
         queue: &'a Arc<str>,
         entry: &Entry,

@@ -1,9 +1,11 @@
 //! One case: a queue, its consumers and a clock, moved step by step in one thread.
 
+mod clock;
 mod time;
 mod turns;
 
 use {
+    self::clock::CaseClock,
     super::{
         check::Setup,
         consumer::{Consumer, Pulse, Shared, Work},
@@ -17,7 +19,7 @@ use {
     },
     crate::{
         clock::{Clock, ManualClock},
-        error::{CreateQueueError, SendError},
+        error::{CreateQueueError, ReceiveError, SendError},
         message::MessageId,
         queue::{FactListener, Message, Queue},
         state::{Entry, Fact},
@@ -35,6 +37,25 @@ use {
 };
 
 /// The world of a case: what the user's consumers change, and the invariants look at.
+///
+/// An async handler must not hold a borrow of it where it awaits: the invariants could not look, and that is told as a
+/// failure.
+///
+/// # Examples
+/// ```
+/// use requeue::testing::{Consumer, World};
+///
+/// fn counter(world: &World<u32>) -> Consumer {
+///     let world = world.clone();
+///     Consumer::each(move |_, _| {
+///         *world.borrow_mut() += 1;
+///         Ok::<_, String>(())
+///     })
+/// }
+/// # let world = World::default();
+/// # drop(counter(&world));
+/// # assert_eq!(*world.borrow(), 0);
+/// ```
 pub type World<W> = Rc<RefCell<W>>;
 
 /// What became of a case.
@@ -64,6 +85,7 @@ pub(super) enum Script<'a> {
 pub(super) enum Unfit {
     Queue(CreateQueueError),
     Message(SendError),
+    Receive(ReceiveError),
 }
 
 #[derive(Clone, Default)]
@@ -111,7 +133,7 @@ pub(super) struct Case<'c, W> {
     acts: usize,
     polls: usize,
     faults: BTreeMap<Fault, usize>,
-    refused: Option<SendError>,
+    unfit: Option<Unfit>,
 }
 
 type Held<T = ()> = Result<T, Violation>;
@@ -121,7 +143,11 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
     let facts = Facts::default();
     let config = &setup.queues[plan.queue % setup.queues.len()];
-    let mut builder = (config.build)().clock(&clock).seed(plan.seed).listener(facts.clone());
+    let case_clock = CaseClock::new(&clock);
+    let mut builder = (config.build)()
+        .clock(&case_clock)
+        .seed(plan.seed)
+        .listener(facts.clone());
     if plan.shards > 1 {
         builder = builder.sampled(plan.shards);
     }
@@ -132,13 +158,17 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         } else {
             Queue::standard("dead-letters")
         };
-        let dead = dead.clock(&clock).seed(plan.seed ^ 1).build().map_err(Unfit::Queue)?;
+        let dead = dead
+            .clock(&case_clock)
+            .seed(plan.seed ^ 1)
+            .build()
+            .map_err(Unfit::Queue)?;
         builder = builder.dead_letter(&dead, max_receive_count);
         dead_letter_queue = Some(dead);
     }
     let queue = builder.build().map_err(Unfit::Queue)?;
     let (source, begun) = match &script {
-        Script::Chance { faults, .. } => (Source::Chance(faults.clone(), None), clock.now()),
+        Script::Chance { faults, .. } => (Source::chance((**faults).clone()), clock.now()),
         Script::Steps(_) => (Source::Step(None), clock.now()),
     };
     let mut case = Case {
@@ -161,17 +191,18 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         acts: 0,
         polls: 0,
         faults: BTreeMap::new(),
-        refused: None,
+        unfit: None,
     };
     let (mut steps, mut effective) = (Vec::new(), Vec::new());
     let violation = case.play(script, &mut steps, &mut effective).err();
     drop(dead_letter_queue);
-    if let Some(error) = case.refused.take() {
-        return Err(Unfit::Message(error));
+    if let Some(unfit) = case.unfit.take() {
+        return Err(unfit);
     }
     for fault in case.shared.struck.take() {
         *case.faults.entry(fault).or_default() += 1;
     }
+    case.faults.retain(|_, count| *count > 0);
     let mut log = case.shared.log.borrow_mut();
     Ok(Outcome {
         violation,
@@ -204,14 +235,14 @@ impl<W> Case<'_, W> {
                 for _ in 0..steps {
                     let step = self.draw(&mut dice);
                     let result = self.step(step);
-                    let fault = self.shared.source.borrow_mut().finish();
-                    played.push(step.with_fault(fault));
+                    let strike = self.shared.source.borrow_mut().finish();
+                    played.push(step.with_strike(strike));
                     result?;
                 }
             }
             Script::Steps(steps) => {
                 for step in steps {
-                    *self.shared.source.borrow_mut() = Source::Step(step.fault());
+                    *self.shared.source.borrow_mut() = Source::Step(step.strike());
                     played.push(*step);
                     let before = self.shared.log.borrow().count;
                     let result = self.step(*step);
@@ -235,13 +266,13 @@ impl<W> Case<'_, W> {
     }
 
     fn draw(&self, dice: &mut Chance) -> Step {
-        let fault = None;
+        let strike = None;
         let next = self.sent.iter().position(|sent| !sent);
         match (dice.below(100), next) {
-            (0..30, Some(message)) => Step::Send { message, fault },
+            (0..30, Some(message)) => Step::Send { message, strike },
             (0..85, _) => Step::Turn {
                 consumer: dice.below(self.slots.len() as u64) as usize,
-                fault,
+                strike,
             },
             _ => {
                 let visibility = self.queue.settings().visibility_timeout.as_millis() as u64;
@@ -251,7 +282,7 @@ impl<W> Case<'_, W> {
                     2 => visibility,
                     _ => 1 + dice.below(60_000),
                 };
-                Step::Advance { millis, fault }
+                Step::Advance { millis, strike }
             }
         }
     }
@@ -280,9 +311,15 @@ impl<W> Case<'_, W> {
         let message = self.plan.messages[message].clone();
         let fault = self.choose(Wire::SEND);
         let result = self.shared.wire.borrow_mut().send(message.clone(), fault);
-        if let Err(super::CallError::Refused(error)) = result {
-            self.refused = Some(error);
-            return Err(Violation::new(Property::NoneDisappears, "a message was refused"));
+        match result {
+            Err(super::CallError::Refused(SendError::QueueDoesNotExist)) => {
+                return Err(Violation::new(Property::NoneDisappears, "the queue was deleted"));
+            }
+            Err(super::CallError::Refused(error)) => {
+                self.unfit = Some(Unfit::Message(error));
+                return Err(Violation::new(Property::NoneDisappears, "a message was refused"));
+            }
+            _ => {}
         }
         self.note_facts(Actor::Kit)?;
         let known = self.ledger.len();

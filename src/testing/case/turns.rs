@@ -1,16 +1,17 @@
 //! What a consumer does when it is its turn: receive, begin its work, go on with it, delete; or die on the way.
 
 use {
-    super::{Case, Held, Run, Slot},
+    super::{Case, Held, Run, Slot, Unfit},
     crate::{
         clock::Clock,
+        error::ReceiveError,
         queue::Message,
         testing::{
-            consumer::{Consumer, Context, Pulse},
+            consumer::{Consumer, Context, Crash, Pulse},
             faults::Fault,
             ledger::{Actor, Property, Violation},
             quiet::quietly,
-            wire::Wire,
+            wire::{CallError, Wire},
         },
         time::Timestamp,
     },
@@ -97,6 +98,12 @@ impl<W> Case<'_, W> {
             .receive(max_messages, visibility_timeout, fault);
         self.count_struck(fault, struck);
         self.note_facts(Actor::Kit)?;
+        if let (Err(CallError::Refused(error)), None) = (&result, struck) {
+            if matches!(error, ReceiveError::InvalidParameterValue(_)) {
+                self.unfit = Some(Unfit::Receive(error.clone()));
+                return Err(Violation::new(Property::NoneDisappears, "a receive was refused"));
+            }
+        }
         let empty = matches!(&result, Ok(messages) if messages.is_empty());
         if !empty || struck.is_some() {
             self.tell(&self.slots[at].name, struck, || match &result {
@@ -127,10 +134,9 @@ impl<W> Case<'_, W> {
         // Whom the kit kept waiting has less time left than it was given.
         pulse.excused.set(slot.copied || now > slot.ready);
         let excused = pulse.excused.get();
-        if !slot.consumer.batch {
-            self.let_go_of_the_excused();
-            self.ledger.begins(at, messages[0].message_id(), excused)?;
-        }
+        self.let_go_of_the_excused();
+        let ids: Vec<_> = messages.iter().map(Message::message_id).collect();
+        self.ledger.begins(at, &ids, excused)?;
         let slot = &mut self.slots[at];
         let context = Context {
             shared: Rc::clone(&self.shared),
@@ -138,7 +144,13 @@ impl<W> Case<'_, W> {
             name: Rc::clone(&slot.name),
         };
         let handed = messages.clone();
+        pulse.entered.set(true);
         let started = quietly(|| (slot.consumer.start)(handed, context));
+        pulse.entered.set(false);
+        if let Some(crash) = pulse.crash.take() {
+            drop(quietly(|| drop(started)));
+            return self.dies_in_a_call(at, &messages, crash);
+        }
         match started {
             Ok(work) => {
                 let told = false;
@@ -155,10 +167,22 @@ impl<W> Case<'_, W> {
     }
 
     pub(super) fn resume(&mut self, at: usize) -> Held {
-        if self.crash_or_pause(at, Fault::CrashBeforeDelete)? {
+        let mut messages = self.slots[at].run.iter().flat_map(|run| &run.messages);
+        let crash = match messages.all(|message| self.ledger.is_deleted(message.message_id())) {
+            true => Fault::CrashAfterDelete,
+            false => Fault::CrashBeforeDelete,
+        };
+        if self.crash_or_pause(at, crash)? {
             return Ok(());
         }
         self.poll(at)
+    }
+
+    fn actor(&self, at: usize) -> Actor {
+        match self.slots[at].consumer.acknowledged {
+            true => Actor::Acknowledged,
+            false => Actor::Deleting,
+        }
     }
 
     /// Lets a handler go on until it waits or returns.
@@ -174,20 +198,28 @@ impl<W> Case<'_, W> {
                 return Err(Violation::new(Property::EveryHandlerFinishes, sentence));
             }
             run.pulse.wake.set(None);
+            run.pulse.entered.set(true);
             let polled = quietly(|| run.work.as_mut().poll(&mut context));
-            let actor = if self.slots[at].consumer.acknowledged {
-                Actor::Acknowledged
-            } else {
-                Actor::Deleting
-            };
+            run.pulse.entered.set(false);
+            if let Some(crash) = run.pulse.crash.take() {
+                // What a handler drops after its death is not heard of.
+                drop(quietly(|| drop(run.work)));
+                return self.dies_in_a_call(at, &run.messages, crash);
+            }
+            let actor = self.actor(at);
             let polled = match polled {
                 Ok(polled) => polled,
                 Err(panic) => return self.panicked(at, &run.messages, &panic),
             };
             if let (Poll::Pending, false) = (&polled, run.told) {
                 run.told = true;
+                let verb = if run.pulse.called.get() {
+                    "goes on with"
+                } else {
+                    "begins"
+                };
                 self.tell(&self.slots[at].name, None, || {
-                    format!("begins {}", self.names(&run.messages))
+                    format!("{verb} {}", self.names(&run.messages))
                 });
             }
             if run.pulse.blameless.get() {
@@ -321,21 +353,49 @@ impl<W> Case<'_, W> {
         }
     }
 
+    /// Where a handler waits, or none is at work.
     pub(super) fn crash(&mut self, at: usize, fault: Fault) -> Held {
         self.tell(&self.slots[at].name, Some(fault), || {
             "dies, and starts afresh".to_owned()
         });
+        let Some(run) = self.slots[at].run.take() else {
+            return self.start_afresh(at, &[]);
+        };
+        // Dropping the work runs the handler's own code, whose calls are those of a dead one.
+        run.pulse.dead.set(true);
+        if let Err(panic) = quietly(|| drop(run.work)) {
+            return self.panicked(at, &[], &panic);
+        }
+        self.start_afresh(at, &run.messages)
+    }
+
+    /// A handler was struck in one of its calls, and is gone already.
+    fn dies_in_a_call(&mut self, at: usize, messages: &[Message], crash: Crash) -> Held {
+        let Crash { fault, place, deleted } = crash;
+        *self.faults.entry(fault).or_default() += 1;
+        self.tell(&self.slots[at].name, Some(fault), || {
+            format!("dies {place}, and starts afresh")
+        });
+        self.note_facts(self.actor(at))?;
+        // If the delete was its last act, the message was finished: only an invariant can tell.
+        deleted.into_iter().for_each(|message| self.ledger.forgive(message));
+        self.start_afresh(at, messages)
+    }
+
+    /// A dead consumer works on nothing, and knows nothing.
+    fn start_afresh(&mut self, at: usize, messages: &[Message]) -> Held {
         let slot = &mut self.slots[at];
-        let run = slot.run.take();
         slot.waiting.clear();
         slot.done.clear();
         slot.paused = None;
-        for message in run.iter().flat_map(|run| &run.messages) {
-            self.ledger.ends(at, message.message_id());
-        }
-        // Dropping the work runs the handler's own code.
-        if let Err(panic) = quietly(|| drop(run)) {
-            return self.panicked(at, &[], &panic);
+        let batch = slot.consumer.batch;
+        for message in messages {
+            let id = message.message_id();
+            self.ledger.ends(at, id);
+            // A batch says what it finished only at its end: until then its deletes have to do.
+            if batch && self.ledger.is_deleted(id) {
+                self.ledger.forgive(id);
+            }
         }
         self.slots[at].consumer = self.make(at)?;
         Ok(())

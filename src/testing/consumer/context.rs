@@ -1,0 +1,375 @@
+//! What a handler under test may do with the queue, and where a crash may strike it.
+
+use {
+    crate::{
+        clock::{Clock, ManualClock},
+        error::{ChangeVisibilityError, DeleteError, SendError},
+        message::{MessageId, SendMessage},
+        queue::{Message, Sent},
+        testing::{
+            faults::Fault,
+            source::Source,
+            story::Log,
+            wire::{CallError, Wire},
+        },
+        time::Timestamp,
+    },
+    std::{
+        cell::{Cell, RefCell},
+        collections::BTreeMap,
+        fmt,
+        future::Future,
+        panic,
+        pin::Pin,
+        rc::Rc,
+        task::{self, Poll},
+        thread,
+        time::Duration,
+    },
+};
+
+/// What the handlers of a case share with the kit.
+pub(in crate::testing) struct Shared {
+    pub(in crate::testing) wire: RefCell<Wire>,
+    pub(in crate::testing) source: RefCell<Source>,
+    pub(in crate::testing) log: RefCell<Log>,
+    /// The faults that struck calls of handlers.
+    pub(in crate::testing) struck: RefCell<Vec<Fault>>,
+    pub(in crate::testing) clock: ManualClock,
+}
+
+/// A crash that struck a call of a handler.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::testing) struct Crash {
+    pub(in crate::testing) fault: Fault,
+    /// What of the call is told of the death.
+    pub(in crate::testing) place: &'static str,
+    /// What the call had deleted, so that nobody can tell whether it was done.
+    pub(in crate::testing) deleted: Option<MessageId>,
+}
+
+/// What a handler that dies in a call is unwound with; no hook hears of it.
+struct Death;
+
+/// What the kit knows of one run of a handler.
+#[derive(Default)]
+pub(in crate::testing) struct Pulse {
+    /// When the run goes on, if it sleeps.
+    pub(in crate::testing) wake: Cell<Option<Timestamp>>,
+    /// Until when its messages are hidden, as far as it can know.
+    pub(in crate::testing) held: RefCell<BTreeMap<MessageId, Timestamp>>,
+    /// A fault took away the run's chance to keep its messages.
+    pub(in crate::testing) excused: Cell<bool>,
+    /// A call was refused, which tells the run that it no longer holds a message.
+    pub(in crate::testing) noticed: Cell<bool>,
+    /// A fault hit a delete, so that whether the message is gone is not the run's doing.
+    pub(in crate::testing) blameless: Cell<bool>,
+    /// The run has called the queue.
+    pub(in crate::testing) called: Cell<bool>,
+    /// The kit is in the handler, and waits for it to return, to wait or to die.
+    pub(in crate::testing) entered: Cell<bool>,
+    /// The run is dead: none of its calls reaches the queue.
+    pub(in crate::testing) dead: Cell<bool>,
+    /// The call in which it died.
+    pub(in crate::testing) crash: Cell<Option<Crash>>,
+}
+
+impl Pulse {
+    /// A message that the run no longer holds and has not noticed.
+    pub(in crate::testing) fn lost(&self, now: Timestamp) -> Option<(MessageId, Timestamp)> {
+        if self.excused.get() || self.noticed.get() {
+            return None;
+        }
+        let held = self.held.borrow();
+        held.iter().find(|it| *it.1 <= now).map(|it| (*it.0, *it.1))
+    }
+
+    /// Whether a call can be the last act of the run: not from elsewhere, not while the handler unwinds already, which
+    /// would end the process, and not where a panic ends it anyway.
+    fn can_die(&self) -> bool {
+        cfg!(panic = "unwind") && self.entered.get() && !thread::panicking()
+    }
+}
+
+/// The queue as a handler under test may use it: every call here meets the faults of the check.
+///
+/// A crash strikes where the handler awaits, or in a call: before it, and after a delete was answered. There the handler
+/// is unwound out of the call, so that what follows is not carried out, as in a real crash. Different from a real one,
+/// values of the handler are dropped, and a `std::sync::Mutex` that is locked across the call is poisoned; what a
+/// dropped value calls here does not reach the queue. Where the program is built with `panic = "abort"`, a crash
+/// strikes only where the handler awaits. Calls on the message or its queue itself work too, and meet no fault.
+#[derive(Clone)]
+pub struct Context {
+    pub(in crate::testing) shared: Rc<Shared>,
+    pub(in crate::testing) pulse: Rc<Pulse>,
+    pub(in crate::testing) name: Rc<str>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("consumer", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// The virtual time.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let checked = check("jobs", || ())
+    ///     .queue(|| Queue::standard("jobs"))
+    ///     .messages(Just("job"))
+    ///     .consumer("c", |_| Consumer::each(|message, context| match message.sent_timestamp() <= context.now() {
+    ///         true => Ok(()),
+    ///         false => panic!("sent in the future"),
+    ///     } as Result<(), String>))
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Waits on the virtual clock, while others go on.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// # use std::time::Duration;
+    /// let checked = check("jobs", || ())
+    ///     .queue(|| Queue::standard("jobs"))
+    ///     .messages(Just("job"))
+    ///     .consumer("c", |_| Consumer::each_async(|_, context| async move {
+    ///         let begun = context.now();
+    ///         context.wait(Duration::from_secs(3)).await;
+    ///         assert!(context.now() >= begun.saturating_add(Duration::from_secs(3)));
+    ///         Ok::<_, String>(())
+    ///     }))
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    pub fn wait(&self, span: Duration) -> Wait {
+        Wait {
+            until: self.now().saturating_add(span),
+            context: self.clone(),
+            begun: false,
+        }
+    }
+
+    /// Deletes a message by the handle it was received with.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Fate, check}}};
+    /// let checked = check("jobs", || ())
+    ///     .queue(|| Queue::standard("jobs"))
+    ///     .messages(Just("job"))
+    ///     .consumer("c", |_| Consumer::each(|message, context| context.delete(message)).deletes_itself())
+    ///     .finally("all is deleted", |(), messages| messages.iter().all(|it| it.fate == Some(Fate::Deleted)))
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    pub fn delete(&self, message: &Message) -> Result<(), CallError<DeleteError>> {
+        const CANDIDATES: &[Fault] = &[
+            Fault::DeleteResponseLost,
+            Fault::DeleteFails,
+            Fault::DeleteLate,
+            Fault::CrashBeforeDelete,
+            Fault::CrashAfterDelete,
+        ];
+        let drawn = self.choose(Wire::DELETE, CANDIDATES, "before its delete")?;
+        let fault = drawn.filter(|fault| *fault != Fault::CrashAfterDelete);
+        let result = self.shared.wire.borrow_mut().delete(message, fault);
+        self.pulse.blameless.set(self.pulse.blameless.get() || fault.is_some());
+        if matches!(result, Err(CallError::Refused(_))) {
+            self.pulse.noticed.set(true);
+        }
+        self.pulse.held.borrow_mut().remove(&message.message_id());
+        self.tell(
+            fault,
+            || format!("deletes {}", Name(&self.shared, message.message_id())),
+            &result,
+        );
+        match (drawn, &result) {
+            (Some(crash @ Fault::CrashAfterDelete), Ok(())) => self.die(Crash {
+                fault: crash,
+                place: "after its delete",
+                deleted: Some(message.message_id()),
+            }),
+            (Some(Fault::CrashAfterDelete), Err(_)) => self.shared.source.borrow_mut().missed(),
+            _ => {}
+        }
+        result
+    }
+
+    /// Changes how long a message stays hidden.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// # use std::time::Duration;
+    /// let checked = check("films", || ())
+    ///     .queue(|| Queue::standard("films").visibility_timeout(Duration::from_secs(30)))
+    ///     .messages(Just("film.mov"))
+    ///     .consumer("renderer", |_| Consumer::each_async(|message, context| async move {
+    ///         context.change_visibility(&message, Duration::from_secs(60)).map_err(|error| error.to_string())?;
+    ///         context.wait(Duration::from_secs(45)).await;
+    ///         Ok::<_, String>(())
+    ///     }))
+    ///     .watch_visibility()
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    pub fn change_visibility(
+        &self,
+        message: &Message,
+        timeout: Duration,
+    ) -> Result<(), CallError<ChangeVisibilityError>> {
+        const CANDIDATES: &[Fault] = &[
+            Fault::VisibilityResponseLost,
+            Fault::VisibilityFails,
+            Fault::VisibilityLate,
+            Fault::CrashBeforeDelete,
+        ];
+        let fault = self.choose(Wire::VISIBILITY, CANDIDATES, "before it changes the visibility")?;
+        let result = self.shared.wire.borrow_mut().change_visibility(message, timeout, fault);
+        match &result {
+            Ok(()) => {
+                let until = self.now().saturating_add(timeout);
+                self.pulse.held.borrow_mut().insert(message.message_id(), until);
+            }
+            Err(CallError::Refused(_)) => self.pulse.noticed.set(true),
+            Err(_) => self.pulse.excused.set(true),
+        }
+        let seconds = timeout.as_secs_f64();
+        let told = || format!("hides {} for {seconds} s", Name(&self.shared, message.message_id()));
+        self.tell(fault, told, &result);
+        result
+    }
+
+    /// Sends a message to the queue under test.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let checked = check("pictures", || ())
+    ///     .queue(|| Queue::standard("pictures"))
+    ///     .messages(Just("resize cat.png"))
+    ///     .consumer("c", |_| Consumer::each(|message, context| match message.body() {
+    ///         "resize cat.png" => context.send("upload cat.png").map(drop),
+    ///         _ => Ok(()),
+    ///     }))
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, CallError<SendError>> {
+        const CANDIDATES: &[Fault] = &[
+            Fault::SendResponseLost,
+            Fault::SendLate,
+            Fault::SendThrottled,
+            Fault::CrashBeforeDelete,
+        ];
+        let message = message.into();
+        let told = format!("sends {:?}", message.body());
+        let fault = self.choose(Wire::SEND, CANDIDATES, "before it sends")?;
+        let result = self.shared.wire.borrow_mut().send(message, fault);
+        self.tell(fault, || told, &result);
+        result
+    }
+
+    /// The fault that strikes a call; one that is a crash before it does not return.
+    fn choose<E>(
+        &self,
+        of_the_call: &[Fault],
+        with_crashes: &[Fault],
+        place: &'static str,
+    ) -> Result<Option<Fault>, CallError<E>> {
+        if self.pulse.dead.get() {
+            if self.pulse.can_die() {
+                // The handler has caught the unwinding it was ended with.
+                panic::resume_unwind(Box::new(Death));
+            }
+            return Err(CallError::ServiceUnavailable);
+        }
+        let candidates = if self.pulse.can_die() {
+            with_crashes
+        } else {
+            of_the_call
+        };
+        let fault = self.shared.source.borrow_mut().choose(candidates);
+        if let Some(fault @ Fault::CrashBeforeDelete) = fault {
+            let deleted = None;
+            self.die(Crash { fault, place, deleted });
+        }
+        Ok(fault)
+    }
+
+    fn die(&self, crash: Crash) -> ! {
+        self.pulse.dead.set(true);
+        self.pulse.crash.set(Some(crash));
+        panic::resume_unwind(Box::new(Death));
+    }
+
+    fn tell<T, E: fmt::Display>(
+        &self,
+        fault: Option<Fault>,
+        told: impl FnOnce() -> String,
+        result: &Result<T, CallError<E>>,
+    ) {
+        self.pulse.called.set(true);
+        self.shared.struck.borrow_mut().extend(fault);
+        let recording = self.shared.log.borrow().recording;
+        let what = match (recording, result) {
+            (false, _) => String::new(),
+            (true, Ok(_)) => told(),
+            (true, Err(error)) => format!("{}: {error}", told()),
+        };
+        self.shared.log.borrow_mut().add(self.now(), &self.name, fault, || what);
+    }
+}
+
+struct Name<'a>(&'a Shared, MessageId);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.log.borrow().name(self.1))
+    }
+}
+
+/// A wait on the virtual clock, by [`Context::wait`].
+#[derive(Debug)]
+#[must_use = "a wait does nothing until it is awaited"]
+pub struct Wait {
+    until: Timestamp,
+    context: Context,
+    begun: bool,
+}
+
+impl Future for Wait {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<()> {
+        // Even a wait of no time lets go once, so that a handler that waits for ever can be stopped.
+        if std::mem::replace(&mut self.begun, true) && self.context.now() >= self.until {
+            return Poll::Ready(());
+        }
+        let wake = &self.context.pulse.wake;
+        // Of several sleeps of one run the first to end wakes it.
+        let first = wake.get().map_or(self.until, |other| other.min(self.until));
+        wake.set(Some(first));
+        Poll::Pending
+    }
+}

@@ -1,0 +1,276 @@
+//! Consumers under test: the user's handler, who deletes what it has done, and how it receives.
+
+mod context;
+
+pub use context::{Context, Wait};
+pub(super) use context::{Crash, Pulse, Shared};
+
+use {
+    crate::queue::Message,
+    std::{
+        fmt,
+        future::{Future, ready},
+        pin::Pin,
+        time::Duration,
+    },
+};
+
+/// What a handler says of each of its messages.
+pub(super) type Answers = Vec<Result<(), String>>;
+pub(super) type Work = Pin<Box<dyn Future<Output = Answers>>>;
+
+/// A consumer: a handler, who deletes what it has done, and how it receives.
+///
+/// A handler takes one message ([`each`](Self::each)) or up to ten ([`batch`](Self::batch)), and either returns its
+/// answer or is async. It is given a [`Context`], by which it may call the queue, ask the time and, if it is async,
+/// [wait](Context::wait). It runs in one thread under virtual time and must not block. What it keeps between its
+/// messages is kept until it crashes. What it answers `Ok` is deleted for it, unless it
+/// [deletes itself](Self::deletes_itself).
+///
+/// # Examples
+/// ```
+/// use requeue::testing::Consumer;
+/// use std::time::Duration;
+///
+/// let strict = Consumer::each(|message, _| message.body().parse::<u32>().map(drop));
+/// let slow = Consumer::each_async(|message, context| async move {
+///     context.wait(Duration::from_secs(20)).await;
+///     message.body().parse::<u32>().map(drop)
+/// });
+/// # drop((strict, slow));
+/// ```
+pub struct Consumer {
+    pub(super) start: Box<dyn FnMut(Vec<Message>, Context) -> Work>,
+    /// Whether the handler takes all that was received at once.
+    pub(super) batch: bool,
+    /// Whether the kit deletes what the handler has done.
+    pub(super) acknowledged: bool,
+    pub(super) max_messages: usize,
+    pub(super) visibility_timeout: Option<Duration>,
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("batch", &self.batch)
+            .field("acknowledged", &self.acknowledged)
+            .field("max_messages", &self.max_messages)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Consumer {
+    /// A handler of one message.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// # use std::time::Duration;
+    /// let checked = check("uploads", || ())
+    ///     .queue(|| Queue::standard("jobs"))
+    ///     .messages(Just("resize cat.png"))
+    ///     .consumer("resizer", |_| Consumer::each(|message, context| match message.body() {
+    ///         "resize cat.png" => context.send("upload cat.png").map(drop),
+    ///         _ => Ok(()),
+    ///     }))
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    #[must_use]
+    pub fn each<E: fmt::Display>(mut handler: impl FnMut(&Message, &Context) -> Result<(), E> + 'static) -> Self {
+        Self::new(false, move |messages, context| {
+            let answers = messages.iter().map(|message| answer(handler(message, &context)));
+            Box::pin(ready(answers.collect()))
+        })
+    }
+
+    /// A handler of up to ten messages that answers for each, in their order; one that gets no answer counts as failed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let checked = check("numbers", || ())
+    ///     .queue_with_dead_letters(3, || Queue::standard("numbers"))
+    ///     .messages(Just("five"))
+    ///     .consumer("adder", |_| Consumer::batch(|messages, _| {
+    ///         messages.iter().map(|message| message.body().parse::<u32>().map(drop)).collect()
+    ///     }))
+    ///     .run();
+    /// assert!(checked.is_ok(), "a dead letter is no failure");
+    /// ```
+    #[must_use]
+    pub fn batch<E: fmt::Display>(
+        mut handler: impl FnMut(&[Message], &Context) -> Vec<Result<(), E>> + 'static,
+    ) -> Self {
+        Self::new(true, move |messages, context| {
+            let answers = handler(&messages, &context).into_iter().map(answer);
+            Box::pin(ready(answers.collect()))
+        })
+    }
+
+    /// An async handler of one message.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Property, check}}};
+    /// # use std::time::Duration;
+    /// let error = check("films", || ())
+    ///     .queue(|| Queue::standard("films").visibility_timeout(Duration::from_secs(30)))
+    ///     .messages(Just("film.mov"))
+    ///     .consumer("renderer", |_| Consumer::each_async(|_, context| async move {
+    ///         context.wait(Duration::from_secs(45)).await;
+    ///         Ok::<_, String>(())
+    ///     }))
+    ///     .watch_visibility()
+    ///     .run()
+    ///     .unwrap_err();
+    /// assert_eq!(error.failure().unwrap().violation.property, Property::HoldsWhatItWorksOn);
+    /// ```
+    #[must_use]
+    pub fn each_async<E, F>(mut handler: impl FnMut(Message, Context) -> F + 'static) -> Self
+    where
+        E: fmt::Display,
+        F: Future<Output = Result<(), E>> + 'static,
+    {
+        Self::new(false, move |messages, context| {
+            let work: Vec<F> = messages
+                .into_iter()
+                .map(|message| handler(message, context.clone()))
+                .collect();
+            Box::pin(async move {
+                let mut answers = Vec::with_capacity(work.len());
+                for work in work {
+                    answers.push(answer(work.await));
+                }
+                answers
+            })
+        })
+    }
+
+    /// An async handler of up to ten messages that answers for each, in their order; one that gets no answer counts as
+    /// failed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// # use std::time::Duration;
+    /// let checked = check("pictures", || ())
+    ///     .queue(|| Queue::standard("pictures"))
+    ///     .messages(Just("cat.png"))
+    ///     .consumer("uploader", |_| Consumer::batch_async(|messages, context| async move {
+    ///         context.wait(Duration::from_secs(messages.len() as u64)).await;
+    ///         messages.iter().map(|_| Ok::<_, String>(())).collect()
+    ///     }))
+    ///     .watch_visibility()
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    #[must_use]
+    pub fn batch_async<E, F>(mut handler: impl FnMut(Vec<Message>, Context) -> F + 'static) -> Self
+    where
+        E: fmt::Display,
+        F: Future<Output = Vec<Result<(), E>>> + 'static,
+    {
+        Self::new(true, move |messages, context| {
+            let work = handler(messages, context);
+            Box::pin(async move { work.await.into_iter().map(answer).collect() })
+        })
+    }
+
+    /// Says that the handler deletes what it has done by itself, with [`Context::delete`] or [`Message::delete`], and
+    /// nobody does so for it.
+    ///
+    /// Of one that deletes before it is done a check sees what is lost by a crash at an await after the delete, whatever
+    /// the world. Where it awaits nothing after the delete, a crash strikes at [`Context::delete`] and what follows is
+    /// never carried out; an invariant has to say what must then have happened. After a [`Message::delete`] that no
+    /// await follows nothing can strike.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let orders = |early| check("orders", || 0)
+    ///     .queue(|| Queue::standard("orders"))
+    ///     .messages(Just("order"))
+    ///     .consumer("shipper", move |shipped| {
+    ///         let shipped = shipped.clone();
+    ///         Consumer::each(move |message, context| {
+    ///             if early {
+    ///                 context.delete(message)?;
+    ///             }
+    ///             *shipped.borrow_mut() += 1;
+    ///             if early { Ok(()) } else { context.delete(message) }
+    ///         })
+    ///         .deletes_itself()
+    ///     })
+    ///     .finally("what is gone is shipped", |shipped, messages| *shipped >= messages.len())
+    ///     .run();
+    /// assert!(orders(true).is_err());
+    /// assert!(orders(false).is_ok());
+    /// ```
+    #[must_use]
+    pub const fn deletes_itself(mut self) -> Self {
+        self.acknowledged = false;
+        self
+    }
+
+    /// At most this many messages per receive, 1 to 10; the default is 10 for a batch handler and 1 for others.
+    ///
+    /// A handler of one message is given them one after the other; after a failure those of the same group are left.
+    /// With a number out of that range the queue refuses every receive, and messages end by their retention.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let checked = check("jobs", || ())
+    ///     .queue(|| Queue::standard("jobs"))
+    ///     .messages(Just("job"))
+    ///     .consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())).max_messages(10))
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    #[must_use]
+    pub const fn max_messages(mut self, max_messages: usize) -> Self {
+        self.max_messages = max_messages;
+        self
+    }
+
+    /// The visibility timeout of its receives, 0 to 12 hours; the default is the queue's.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// # use std::time::Duration;
+    /// let render = |timeout| check("films", || ())
+    ///     .queue(|| Queue::standard("films"))
+    ///     .messages(Just("film.mov"))
+    ///     .consumer("renderer", move |_| {
+    ///         let consumer = Consumer::each_async(|_, context| async move {
+    ///             context.wait(Duration::from_secs(45)).await;
+    ///             Ok::<_, String>(())
+    ///         });
+    ///         consumer.visibility_timeout(Duration::from_secs(timeout))
+    ///     })
+    ///     .watch_visibility()
+    ///     .run();
+    /// assert!(render(30).is_err() && render(60).is_ok());
+    /// ```
+    #[must_use]
+    pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
+        self.visibility_timeout = Some(timeout);
+        self
+    }
+
+    fn new(batch: bool, start: impl FnMut(Vec<Message>, Context) -> Work + 'static) -> Self {
+        Self {
+            start: Box::new(start),
+            batch,
+            acknowledged: true,
+            max_messages: if batch { 10 } else { 1 },
+            visibility_timeout: None,
+        }
+    }
+}
+
+fn answer<E: fmt::Display>(result: Result<(), E>) -> Result<(), String> {
+    result.map_err(|error| error.to_string())
+}
