@@ -16,6 +16,7 @@
 mod batch;
 mod bell;
 mod builder;
+pub mod conformance;
 mod desk;
 mod embedded;
 mod event;
