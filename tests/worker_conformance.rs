@@ -2,6 +2,15 @@
 
 #[path = "worker_conformance/broken.rs"]
 mod broken;
+#[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
+#[path = "worker_conformance/errors.rs"]
+mod errors;
+#[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
+#[path = "worker_conformance/http.rs"]
+mod http;
+#[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
+#[path = "worker_conformance/sqs.rs"]
+mod sqs;
 
 use requeue::worker::conformance::{InProcess, check};
 

@@ -30,9 +30,13 @@ mod report;
 mod runner;
 mod settings;
 mod shop;
+#[cfg(feature = "worker-sqs")]
+mod sqs;
 mod waiting;
 mod work;
 
+#[cfg(feature = "worker-sqs")]
+pub use sqs::SqsQueue;
 pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
