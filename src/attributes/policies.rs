@@ -1,5 +1,5 @@
 //! The JSON documents and closed choices among the attributes of a queue, in typed form.
-#[cfg(feature = "aws-protocol")]
+#[cfg(any(feature = "aws-protocol", feature = "worker-sqs"))]
 use super::json::Json;
 use super::json::JsonText;
 use crate::error::{InvalidParameterValue, InvalidReason};
@@ -120,6 +120,13 @@ impl RedrivePolicy {
             count_first: first == Some("maxReceiveCount"),
             ..self
         }
+    }
+
+    /// The ARN of the dead-letter queue in a policy's document, if it names one (L2).
+    #[cfg(feature = "worker-sqs")]
+    pub(crate) fn target_in(document: &str) -> Option<String> {
+        let document = Json::parse(document)?;
+        document.get("deadLetterTargetArn")?.as_str().map(str::to_owned)
     }
 
     /// The ARN of the dead-letter queue.

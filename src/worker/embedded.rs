@@ -7,7 +7,10 @@ use {
     },
     crate::{
         clock::Clock,
-        error::{ChangeVisibilityError, DeadLetterError, DeleteError, ReceiveError, SendError},
+        error::{
+            ChangeVisibilityError, DeadLetterError, DeleteError, InvalidParameterValue, InvalidReason, ReceiveError,
+            SendError,
+        },
         message::SendMessage,
         queue::{Message, Queue},
     },
@@ -96,14 +99,23 @@ fn own(message: &ReceivedMessage) -> Result<&Message, MessageQueueError> {
     })
 }
 
+/// Whether a message is not in flight under its handle (D19), rather than a parameter out of range (D25, D26).
+fn is_not_held(error: &InvalidParameterValue) -> bool {
+    let InvalidParameterValue::Value { reason, .. } = error else {
+        return false;
+    };
+    use InvalidReason::{NotAvailable, NotInFlight, ReceiptHandleExpired};
+    matches!(reason, NotAvailable | NotInFlight | ReceiptHandleExpired)
+}
+
 /// Sorts what an operation answers into kinds; what is not named is refused for good.
 macro_rules! kinds {
-    ($($error:ident: $($variant:ident => $kind:ident),+;)+) => {$(
+    ($($error:ident { $($pattern:pat $(if $guard:expr)? => $kind:ident),+ })+) => {$(
         impl From<$error> for MessageQueueError {
             fn from(error: $error) -> Self {
+                use $error::*;
                 let kind = match &error {
-                    $($error::$variant { .. } => ErrorKind::$kind,)+
-                    #[allow(unreachable_patterns, reason = "every variant may be named")]
+                    $($pattern $(if $guard)? => ErrorKind::$kind,)+
                     _ => ErrorKind::Refused,
                 };
                 Self::new(kind, error.code(), error.to_string())
@@ -113,9 +125,35 @@ macro_rules! kinds {
 }
 
 kinds! {
-    SendError: QueueDoesNotExist => QueueDoesNotExist, QueueFull => Transient;
-    ReceiveError: QueueDoesNotExist => QueueDoesNotExist, OverLimit => Transient;
-    DeleteError: QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue => NotHeld;
-    ChangeVisibilityError: QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue => NotHeld;
-    DeadLetterError: QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue => NotHeld;
+    SendError { QueueDoesNotExist => QueueDoesNotExist, QueueFull { .. } => Transient }
+    ReceiveError { QueueDoesNotExist => QueueDoesNotExist, OverLimit => Transient }
+    DeleteError { QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue(it) if is_not_held(it) => NotHeld }
+    ChangeVisibilityError {
+        QueueDoesNotExist => QueueDoesNotExist,
+        InvalidParameterValue(it) if is_not_held(it) => NotHeld
+    }
+    DeadLetterError { QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue(it) if is_not_held(it) => NotHeld }
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, crate::clock::ManualClock};
+
+    #[test]
+    fn a_timeout_that_is_too_long_does_not_cost_the_lease() {
+        // D25 D26
+        let clock = ManualClock::default();
+        let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+        jobs.send("resize cat.png").unwrap();
+        let message = jobs.receive().blocking().unwrap().remove(0);
+        clock.advance(Duration::from_secs(1));
+        let kind = |timeout| {
+            let error = message.change_visibility(Duration::from_secs(timeout)).unwrap_err();
+            MessageQueueError::from(error).kind
+        };
+        let (day, total) = (kind(86_400), kind(43_200));
+        assert_eq!((day, total), (ErrorKind::Refused, ErrorKind::Refused));
+        message.delete().unwrap();
+        assert_eq!(kind(30), ErrorKind::NotHeld);
+    }
 }

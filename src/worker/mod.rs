@@ -17,6 +17,7 @@ mod batch;
 mod bell;
 mod books;
 mod builder;
+pub mod conformance;
 mod desk;
 mod embedded;
 mod event;
@@ -30,11 +31,15 @@ mod report;
 mod runner;
 mod settings;
 mod shop;
+#[cfg(feature = "worker-sqs")]
+mod sqs;
 #[cfg(feature = "tracing")]
 mod trace;
 mod waiting;
 mod work;
 
+#[cfg(feature = "worker-sqs")]
+pub use sqs::SqsQueue;
 #[cfg(feature = "tracing")]
 pub use trace::{ParseTraceHeaderError, TraceHeader};
 pub use {

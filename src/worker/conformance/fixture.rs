@@ -1,0 +1,109 @@
+//! What a checked implementation has to lend its checks.
+
+use {
+    crate::worker::message_queue::MessageQueue,
+    std::{future::Future, time::Duration},
+};
+
+/// Makes queues of an implementation, and lets their time pass.
+///
+/// # Examples
+/// Queues in memory whose clock is moved by hand; [`InProcess`](super::InProcess) is more of the same:
+/// ```
+/// use requeue::{ManualClock, Queue, worker::conformance::{Created, Fixture, Wanted, requirements}};
+/// use std::time::Duration;
+///
+/// struct InMemory(ManualClock);
+///
+/// impl Fixture for InMemory {
+///     type Queue = Queue;
+///     async fn create(&self, wanted: Wanted) -> Created<Queue> {
+///         let (jobs, failed) = match wanted.fifo {
+///             true => (Queue::fifo("jobs.fifo"), Queue::fifo("failed.fifo")),
+///             false => (Queue::standard("jobs"), Queue::standard("failed")),
+///         };
+///         let mut jobs = jobs.clock(&self.0).visibility_timeout(wanted.visibility_timeout);
+///         let failed = failed.clock(&self.0).build().unwrap();
+///         if wanted.dead_letter_queue {
+///             jobs = jobs.dead_letter(&failed, 1_000);
+///         }
+///         Created::new(jobs.build().unwrap(), wanted.dead_letter_queue.then_some(failed))
+///     }
+///     async fn delete_queue(&self, queue: &Queue) {
+///         queue.delete_queue();
+///     }
+///     async fn pass(&self, span: Duration) {
+///         self.0.advance(span);
+///     }
+///     fn run<T>(&self, check: impl Future<Output = T>) -> T {
+///         pollster::block_on(check)
+///     }
+/// }
+///
+/// let fixture = InMemory(ManualClock::default());
+/// let all = requirements();
+/// all.iter().find(|it| it.name() == "a_lease_can_be_extended").unwrap().check(&fixture);
+/// ```
+pub trait Fixture {
+    /// The implementation.
+    type Queue: MessageQueue;
+
+    /// Makes an empty queue, unlike any made before.
+    fn create(&self, wanted: Wanted) -> impl Future<Output = Created<Self::Queue>>;
+
+    /// Deletes a queue; it is gone when this is over.
+    fn delete_queue(&self, queue: &Self::Queue) -> impl Future<Output = ()>;
+
+    /// Is over when so much time has passed for the queues.
+    fn pass(&self, span: Duration) -> impl Future<Output = ()>;
+
+    /// Runs a future to its end. Time may pass when it waits for that alone.
+    fn run<T>(&self, check: impl Future<Output = T>) -> T;
+
+    /// How many messages a queue holds, visible or not, if that can be told exactly.
+    fn messages_in(&self, queue: &Self::Queue) -> Option<usize> {
+        let _ = queue;
+        None
+    }
+}
+
+/// A queue that a requirement asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Wanted {
+    /// A FIFO queue, or else a standard queue. Messages to a FIFO queue have deduplication ids of their own.
+    pub fifo: bool,
+    /// The queue's visibility timeout, in whole seconds.
+    pub visibility_timeout: Duration,
+    /// With a dead-letter queue of its type, to which messages go after 1,000 receives or when they are sent there.
+    pub dead_letter_queue: bool,
+}
+
+/// A queue that a fixture has made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Created<Q> {
+    /// The queue.
+    pub queue: Q,
+    /// Its dead-letter queue, if one was asked for.
+    pub dead_letter_queue: Option<Q>,
+}
+
+impl<Q> Created<Q> {
+    /// A queue and its dead-letter queue.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::conformance::Created};
+    ///
+    /// let created = Created::new(Queue::standard("jobs").build()?, None);
+    /// assert!(created.dead_letter_queue.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn new(queue: Q, dead_letter_queue: Option<Q>) -> Self {
+        Self {
+            queue,
+            dead_letter_queue,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What a receive waits for, and how much it brings.
+
+use {
+    super::{
+        fixture::Fixture,
+        scene::{Checked, Scene, bodies, millis, require, secs, settle},
+    },
+    crate::worker::message_queue::{MessageQueue, Poll},
+    futures_util::future::join,
+    std::{
+        cell::Cell,
+        collections::HashSet,
+        future::{Future, poll_fn},
+        pin::pin,
+        task,
+        time::Duration,
+    },
+};
+
+/// A wait may end so much later than it should.
+const LATE: Duration = secs(2);
+
+pub(super) async fn a_receive_keeps_its_maximum<F: Fixture>(checked: Checked<'_, F>) {
+    let scene = Scene::standard(checked).await;
+    let sent: Vec<String> = (0..12).map(|number| number.to_string()).collect();
+    scene
+        .send_all(&sent.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    let mut came = Vec::new();
+    for maximum in [3, 1, 10, 10, 10, 10, 10, 10, 10, 10] {
+        let messages = scene.receive(Poll::new(maximum).wait_time(secs(1))).await;
+        let count = messages.len();
+        require!(
+            count <= maximum,
+            "a receive of at most {maximum} brings no more, not {count}"
+        );
+        came.extend(bodies(&messages));
+    }
+    let distinct: HashSet<&String> = came.iter().collect();
+    require!(
+        distinct.len() == sent.len() && came.len() == sent.len(),
+        "every message is received once while it is hidden, not {came:?}"
+    );
+}
+
+pub(super) async fn a_long_poll_waits_to_its_end<F: Fixture>(checked: Checked<'_, F>) {
+    let scene = Scene::standard(checked).await;
+    for wait in [millis(300), secs(2)] {
+        let (start, over) = (scene.now(), Cell::new(None));
+        let receive = async {
+            let messages = scene.receive(Poll::new(1).wait_time(wait)).await;
+            over.set(Some(scene.since(start)));
+            messages
+        };
+        let time = async {
+            let mut passed = Duration::ZERO;
+            while over.get().is_none() && passed < wait + LATE {
+                scene.pass(millis(100)).await;
+                passed += millis(100);
+            }
+        };
+        let (messages, ()) = join(receive, time).await;
+        let came = bodies(&messages);
+        require!(came.is_empty(), "an empty queue has no messages, not {came:?}");
+        let took = over.get().unwrap_or_default();
+        require!(
+            took >= wait && took <= wait + LATE,
+            "a receive from an empty queue waits as long as it was told, {wait:?} and not {took:?}"
+        );
+    }
+    let start = scene.now();
+    scene.require_hidden("an empty queue has no messages").await;
+    let took = scene.since(start);
+    require!(
+        took < secs(1),
+        "a receive that is not told to wait does not, not even {took:?}"
+    );
+}
+
+pub(super) async fn a_long_poll_ends_with_a_message<F: Fixture>(checked: Checked<'_, F>) {
+    for fifo in [false, true] {
+        let scene = Scene::of(checked, fifo, secs(30), false).await;
+        let start = Cell::new(scene.now());
+        let receive = async {
+            let messages = scene.receive(Poll::new(10).wait_time(secs(20))).await;
+            (bodies(&messages), scene.since(start.get()))
+        };
+        let send = async {
+            scene.pass(secs(1)).await;
+            start.set(scene.now());
+            scene.send_all(&["m"]).await;
+        };
+        let ((came, took), ()) = join(receive, send).await;
+        require!(
+            came == ["m"],
+            "a receive that waits brings a message that is sent, not {came:?}"
+        );
+        require!(
+            took <= LATE,
+            "a receive that waits ends when a message is sent, not {took:?} later"
+        );
+    }
+}
+
+/// Whatever a dropped receive has taken comes back when its visibility timeout ends.
+pub(super) async fn a_dropped_receive_loses_nothing<F: Fixture>(checked: Checked<'_, F>) {
+    const MOST_POLLS: usize = 64;
+    for fifo in [false, true] {
+        for polls in 1..=MOST_POLLS {
+            let scene = Scene::of(checked, fifo, secs(5), false).await;
+            let over = {
+                let mut receive = pin!(scene.queue.receive(Poll::new(10).wait_time(secs(20))));
+                let early = poll_times(receive.as_mut(), polls).await;
+                scene.send_all(&["1", "2"]).await;
+                let late = poll_times(receive.as_mut(), if early { 0 } else { polls - 1 }).await;
+                early || late
+            };
+            scene.pass(secs(6)).await;
+            let mut came = bodies(&scene.take(2).await);
+            came.sort();
+            require!(
+                came == ["1", "2"],
+                "a receive that is dropped loses no message, but there came {came:?}"
+            );
+            if over {
+                break;
+            }
+        }
+    }
+}
+
+/// Polls a future so often at most, as it is woken or the time is given to it; whether it is over.
+async fn poll_times(mut future: std::pin::Pin<&mut impl Future>, polls: usize) -> bool {
+    for _ in 0..polls {
+        let polled = poll_fn(|context| task::Poll::Ready(future.as_mut().poll(context))).await;
+        if polled.is_ready() {
+            return true;
+        }
+        settle().await;
+    }
+    false
+}

@@ -1,0 +1,20 @@
+//! What every implementation of `MessageQueue` has to do, asked of those of this crate and of one that is broken.
+
+#[path = "worker_conformance/broken.rs"]
+mod broken;
+#[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
+#[path = "worker_conformance/errors.rs"]
+mod errors;
+#[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
+#[path = "worker_conformance/http.rs"]
+mod http;
+#[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
+#[path = "worker_conformance/sqs.rs"]
+mod sqs;
+
+use requeue::worker::conformance::{InProcess, check};
+
+#[test]
+fn the_embedded_queue_conforms() {
+    check(&InProcess::embedded());
+}
