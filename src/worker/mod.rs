@@ -14,7 +14,10 @@
 //! All hands live the same life, whether a thread or a future lives it, so there is one loop and no second tree.
 
 mod batch;
+#[cfg(feature = "serde")]
+mod batch_json;
 mod bell;
+mod block_on;
 mod builder;
 mod desk;
 mod embedded;
