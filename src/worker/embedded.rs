@@ -7,7 +7,7 @@ use {
     },
     crate::{
         clock::Clock,
-        error::{ChangeVisibilityError, DeadLetterError, DeleteError, ReceiveError, SendError},
+        error::{ChangeVisibilityError, DeadLetterError, DeleteError, ReceiveError, SendBatchError, SendError},
         message::SendMessage,
         queue::{Message, Queue},
     },
@@ -114,6 +114,7 @@ macro_rules! kinds {
 
 kinds! {
     SendError: QueueDoesNotExist => QueueDoesNotExist, QueueFull => Transient;
+    SendBatchError: QueueDoesNotExist => QueueDoesNotExist;
     ReceiveError: QueueDoesNotExist => QueueDoesNotExist, OverLimit => Transient;
     DeleteError: QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue => NotHeld;
     ChangeVisibilityError: QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue => NotHeld;

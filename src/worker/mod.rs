@@ -32,9 +32,16 @@ mod report;
 mod runner;
 mod settings;
 mod shop;
+#[cfg(feature = "serde")]
+mod typed;
 mod waiting;
 mod work;
 
+#[cfg(feature = "serde")]
+pub use typed::{
+    EachTyped, EachTypedAsync, ParseJobError, SendJobError, TypedMessage, TypedQueue, TypedReceive, TypedRunnerBuilder,
+    UnparsedPolicy,
+};
 pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
