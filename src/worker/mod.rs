@@ -30,6 +30,8 @@ mod message_queue;
 mod received;
 mod report;
 mod runner;
+#[cfg(feature = "schedule")]
+mod schedule;
 mod settings;
 mod shop;
 #[cfg(feature = "serde")]
@@ -37,6 +39,11 @@ mod typed;
 mod waiting;
 mod work;
 
+#[cfg(feature = "schedule")]
+pub use schedule::{
+    AddScheduleError, Cancelled, CatchUp, Cron, CronError, DueJob, RunningScheduler, Schedule, ScheduleId, Scheduler,
+    SchedulerBuilder, SchedulerError, SchedulerEvent, SchedulerHandle, SchedulerReport,
+};
 #[cfg(feature = "serde")]
 pub use typed::{
     EachTyped, EachTypedAsync, ParseJobError, SendJobError, TypedMessage, TypedQueue, TypedReceive, TypedRunnerBuilder,
