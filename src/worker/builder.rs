@@ -449,7 +449,11 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self.build(Some(settings), BatchAsync(handler))
     }
 
-    fn build<H: Handler>(self, batch: Option<BatchSettings>, handler: H) -> Result<Runner<Q, H>, BuildRunnerError> {
+    pub(super) fn build<H: Handler>(
+        self,
+        batch: Option<BatchSettings>,
+        handler: H,
+    ) -> Result<Runner<Q, H>, BuildRunnerError> {
         let visibility_timeout = self
             .visibility_timeout
             .unwrap_or_else(|| self.queue.visibility_timeout());

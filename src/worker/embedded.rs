@@ -9,7 +9,7 @@ use {
         clock::Clock,
         error::{
             ChangeVisibilityError, DeadLetterError, DeleteError, InvalidParameterValue, InvalidReason, ReceiveError,
-            SendError,
+            SendBatchError, SendError,
         },
         message::SendMessage,
         queue::{Message, Queue},
@@ -126,6 +126,7 @@ macro_rules! kinds {
 
 kinds! {
     SendError { QueueDoesNotExist => QueueDoesNotExist, QueueFull { .. } => Transient }
+    SendBatchError { QueueDoesNotExist => QueueDoesNotExist }
     ReceiveError { QueueDoesNotExist => QueueDoesNotExist, OverLimit => Transient }
     DeleteError { QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue(it) if is_not_held(it) => NotHeld }
     ChangeVisibilityError {

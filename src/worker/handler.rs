@@ -16,7 +16,7 @@ pub trait Handler: sealed::Sealed {
 }
 
 /// What keeps handlers from being implemented elsewhere.
-mod sealed {
+pub(super) mod sealed {
     #[expect(unnameable_types, reason = "nobody is to name it")]
     pub trait Sealed {}
 }
@@ -32,7 +32,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    fn of<E: Into<Failure>>(result: Result<(), E>) -> Self {
+    pub(super) fn of<E: Into<Failure>>(result: Result<(), E>) -> Self {
         match result {
             Ok(()) => Self::Done,
             Err(error) => Self::Failed(error.into()),

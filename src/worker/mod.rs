@@ -14,7 +14,10 @@
 //! All hands live the same life, whether a thread or a future lives it, so there is one loop and no second tree.
 
 mod batch;
+#[cfg(feature = "serde")]
+mod batch_json;
 mod bell;
+mod block_on;
 mod books;
 mod builder;
 pub mod conformance;
@@ -29,19 +32,33 @@ mod message_queue;
 mod received;
 mod report;
 mod runner;
+#[cfg(feature = "schedule")]
+mod schedule;
 mod settings;
 mod shop;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
 #[cfg(feature = "tracing")]
 mod trace;
+#[cfg(feature = "serde")]
+mod typed;
 mod waiting;
 mod work;
 
+#[cfg(feature = "schedule")]
+pub use schedule::{
+    AddScheduleError, Cancelled, CatchUp, Cron, CronError, DueJob, RunningScheduler, Schedule, ScheduleId, Scheduler,
+    SchedulerBuilder, SchedulerError, SchedulerEvent, SchedulerHandle, SchedulerReport,
+};
 #[cfg(feature = "worker-sqs")]
 pub use sqs::SqsQueue;
 #[cfg(feature = "tracing")]
 pub use trace::{ParseTraceHeaderError, TraceHeader};
+#[cfg(feature = "serde")]
+pub use typed::{
+    EachTyped, EachTypedAsync, ParseJobError, SendJobError, TypedMessage, TypedQueue, TypedReceive, TypedRunnerBuilder,
+    UnparsedPolicy,
+};
 pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,

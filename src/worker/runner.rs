@@ -2,13 +2,13 @@
 
 use {
     super::{
+        block_on::block_on,
         builder::RunnerBuilder,
         handler::Handler,
         message_queue::{MessageQueue, MessageQueueError},
         report::RunnerReport,
         shop::{Control, Life, Shop},
     },
-    crate::clock::{Clock, Parker},
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{
         fmt,
@@ -16,7 +16,7 @@ use {
         io, iter,
         pin::pin,
         sync::Arc,
-        task::{Context, Poll},
+        task::Poll,
         thread,
     },
 };
@@ -234,20 +234,6 @@ fn live_wrapped<Q: MessageQueue, H: Handler>(shop: &Shop<Q, H>, life: Life, wrap
     match wrap {
         Some(wrap) => wrap(&mut live),
         None => live(),
-    }
-}
-
-/// Blocks the thread until the future is over; the clock knows that it waits.
-fn block_on<F: Future>(clock: &dyn Clock, future: F) -> F::Output {
-    let mut future = pin!(future);
-    let parker = Parker::new();
-    let waker = parker.waker();
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => clock.park_until(&parker, None),
-        }
     }
 }
 

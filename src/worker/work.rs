@@ -281,7 +281,10 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     async fn give_up(&self, undone: Vec<Undone<'_>>, outcome: &mut Outcome) {
         for Undone { job, failure, cause } in undone {
             outcome.add(Count::Failed, 1);
-            self.queue.report_failure(job.message(), failure.reason());
+            // The move to the dead-letter queue tells its reason itself.
+            if failure.verdict() != Verdict::DeadLetter {
+                self.queue.report_failure(job.message(), failure.reason());
+            }
             self.tell(|| RunnerEvent::Failed {
                 job: job.clone(),
                 reason: failure.reason().to_owned(),
@@ -306,7 +309,10 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             Verdict::DeadLetter => {
                 match self.queue.dead_letter(message, failure.reason()).await {
                     Ok(()) => outcome.add(Count::DeadLettered, 1),
-                    Err(error) => self.left_to_timeout(job, error),
+                    Err(error) => {
+                        self.queue.report_failure(message, failure.reason());
+                        self.left_to_timeout(job, error);
+                    }
                 }
                 return;
             }
@@ -424,4 +430,33 @@ fn told(panic: Box<dyn Any + Send>) -> String {
         || "the handler panicked".to_owned(),
         |text| format!("the handler panicked: {text}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        queue::{FactChannel, Queue},
+        state::Fact,
+        worker::runner::Runner,
+    };
+
+    #[test]
+    fn facts_tell_once_why_a_message_is_given_up() {
+        let (channel, facts) = FactChannel::bounded(100);
+        let failed = Queue::standard("failed").build().unwrap();
+        let with_target = Queue::standard("jobs").dead_letter(&failed, 5);
+        for builder in [with_target, Queue::standard("lonely")] {
+            let jobs = builder.listener(channel.clone()).build().unwrap();
+            jobs.send("resize cat.txt").unwrap();
+            let runner = Runner::builder(&jobs).until_empty();
+            let runner = runner.each(|_: &Job| Err::<(), _>(Failure::dead_letter("no image")));
+            assert_eq!(runner.unwrap().blocking().unwrap().failed, 1);
+            let told = facts.try_iter().filter_map(|(_, entry)| match entry.fact {
+                Fact::Failed { reason, .. } => Some(reason.to_string()),
+                _ => None,
+            });
+            assert_eq!(told.collect::<Vec<_>>(), ["no image"], "{}", jobs.name());
+        }
+    }
 }

@@ -1,0 +1,95 @@
+//! What a scheduler reports as it happens, and in numbers.
+
+use {
+    super::plan::ScheduleId,
+    crate::{time::Timestamp, worker::message_queue::MessageQueueError},
+    std::{fmt, time::Duration},
+};
+
+/// Something that somebody may want to know, given to the function that
+/// [`on_event`](super::SchedulerBuilder::on_event) sets.
+///
+/// As text it is a line for a log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SchedulerEvent {
+    /// Times of a schedule were missed, and are caught up with by its [`CatchUp`](super::CatchUp).
+    #[non_exhaustive]
+    Missed {
+        /// The schedule.
+        id: ScheduleId,
+        /// The first time that had come.
+        first: Timestamp,
+        /// The latest time that had come.
+        latest: Timestamp,
+        /// How many jobs are sent for all of them.
+        jobs: usize,
+    },
+    /// A job could not be sent yet.
+    #[non_exhaustive]
+    Retry {
+        /// Its schedule.
+        id: ScheduleId,
+        /// When it was due.
+        due: Timestamp,
+        /// What the queue answered.
+        error: MessageQueueError,
+        /// When it is tried again.
+        after: Duration,
+    },
+    /// A job was not sent and will not be: the queue refused it, or what makes it panicked.
+    #[non_exhaustive]
+    NotSent {
+        /// Its schedule.
+        id: ScheduleId,
+        /// When it was due.
+        due: Timestamp,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for SchedulerEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missed {
+                id,
+                first,
+                latest,
+                jobs,
+            } => {
+                write!(
+                    f,
+                    "schedule {id} was missed from {first} to {latest}, jobs sent for that: {jobs}"
+                )
+            }
+            Self::Retry { id, due, error, after } => {
+                write!(
+                    f,
+                    "schedule {id} due at {due} cannot be sent yet: {error}, again in {after:?}"
+                )
+            }
+            Self::NotSent { id, due, reason } => write!(f, "schedule {id} due at {due} was not sent: {reason}"),
+        }
+    }
+}
+
+/// What a scheduler has done so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SchedulerReport {
+    /// Schedules added.
+    pub added: u64,
+    /// Schedules cancelled.
+    pub cancelled: u64,
+    /// Jobs sent.
+    pub sent: u64,
+    /// Jobs that were not sent and will not be.
+    pub not_sent: u64,
+    /// Sends that failed and were, or will be, tried again.
+    pub retries: u64,
+    /// How often times of a schedule had been missed.
+    pub missed: u64,
+    /// Schedules held, jobs of which are to be sent.
+    pub held: usize,
+}

@@ -1,0 +1,290 @@
+//! A scheduler from outside: add, cancel, list, stop.
+
+use {
+    super::{
+        book::Book,
+        event::SchedulerReport,
+        plan::{AddScheduleError, Schedule, ScheduleId, Source},
+        scheduler::SchedulerError,
+    },
+    crate::{
+        clock::Clock,
+        message::SendMessage,
+        sync::Mutex,
+        time::Timestamp,
+        worker::{message_queue::MessageQueueError, shop::wake},
+    },
+    std::{fmt, sync::Arc, thread},
+};
+
+/// What is known of a scheduler from outside, whatever its queue.
+pub(super) struct Shared {
+    pub(super) book: Mutex<Book>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Shared {
+    pub(super) fn stop(&self, error: Option<MessageQueueError>) {
+        let waker = self.book.lock().stop(error);
+        wake(waker);
+    }
+
+    pub(super) fn result(&self) -> Result<SchedulerReport, SchedulerError> {
+        let book = self.book.lock();
+        let report = book.report();
+        match book.error() {
+            None => Ok(report),
+            Some(error) => Err(SchedulerError {
+                error: error.clone(),
+                report,
+            }),
+        }
+    }
+}
+
+/// Adds schedules to a [`Scheduler`](super::Scheduler) and cancels them, whether it runs or not; clones do the same.
+#[derive(Clone)]
+pub struct SchedulerHandle {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What became of a schedule that was cancelled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Cancelled {
+    /// No further job of it is sent.
+    Prevented,
+    /// The queue is being asked to take a job of it at this moment; none other is sent.
+    Sending,
+}
+
+/// The next job of a schedule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DueJob {
+    /// The schedule.
+    pub id: ScheduleId,
+    /// When the job is due.
+    pub due: Timestamp,
+}
+
+impl SchedulerHandle {
+    /// Adds a schedule of a message that is the same each time.
+    ///
+    /// On a FIFO queue a message without deduplication id is given one for each due time, so that a repeated send is
+    /// the same message and the next due time is not.
+    ///
+    /// # Errors
+    /// [`AddScheduleError`]; nothing is added.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Clock, ManualClock, Queue, worker::{Cron, Scheduler}};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let schedules = Scheduler::builder(&jobs).build().handle();
+    /// schedules.add(Cron::new("0 3 * * *")?, "clean up")?;
+    /// schedules.add(clock.now().saturating_add(Duration::from_secs(60)), "tea is ready")?;
+    /// assert!(schedules.add(Cron::new("0 0 30 2 *")?, "never").is_err());
+    /// assert_eq!(schedules.report().added, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add(
+        &self,
+        schedule: impl Into<Schedule>,
+        message: impl Into<SendMessage>,
+    ) -> Result<ScheduleId, AddScheduleError> {
+        self.add_source(schedule.into(), Source::Fixed(message.into()))
+    }
+
+    /// Adds a schedule whose messages `make` makes of their due times, when they are due.
+    ///
+    /// A delay that it gives a message counts from then. A panic in it is reported, and that job not sent.
+    ///
+    /// # Errors
+    /// [`AddScheduleError`]; nothing is added.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Clock, ManualClock, Queue, worker::{Schedule, Scheduler}};
+    ///
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
+    /// scheduler.handle().add_with(clock.now(), |due| format!("report of {due}"))?;
+    /// assert_eq!(scheduler.blocking()?.sent, 1);
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "report of 1767225600000");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_with<M: Into<SendMessage>>(
+        &self,
+        schedule: impl Into<Schedule>,
+        make: impl Fn(Timestamp) -> M + Send + Sync + 'static,
+    ) -> Result<ScheduleId, AddScheduleError> {
+        self.add_source(schedule.into(), Source::Made(Arc::new(move |due| make(due).into())))
+    }
+
+    fn add_source(&self, schedule: Schedule, source: Source) -> Result<ScheduleId, AddScheduleError> {
+        let now = self.shared.clock.now();
+        let mut book = self.shared.book.lock();
+        let id = book.add(schedule, source, now)?;
+        let waker = book.take_waker();
+        drop(book);
+        wake(waker);
+        Ok(id)
+    }
+
+    /// Cancels a schedule; `None` if it has no job to be sent, because it is cancelled already or the queue has all.
+    ///
+    /// A job that the queue has, as one that is sent once and due within 15 minutes on a standard queue, is out of reach.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, worker::{Cancelled, Cron, Scheduler}};
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let schedules = Scheduler::builder(&jobs).build().handle();
+    /// let nightly = schedules.add(Cron::new("0 3 * * *")?, "clean up")?;
+    /// assert_eq!(schedules.cancel(nightly), Some(Cancelled::Prevented));
+    /// assert_eq!(schedules.cancel(nightly), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cancel(&self, id: ScheduleId) -> Option<Cancelled> {
+        let mut book = self.shared.book.lock();
+        let sending = book.cancel(id)?;
+        let waker = book.take_waker();
+        drop(book);
+        wake(waker);
+        Some(if sending {
+            Cancelled::Sending
+        } else {
+            Cancelled::Prevented
+        })
+    }
+
+    /// The next jobs of the schedules held, at most `limit`, those due first in front.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, worker::Scheduler};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let schedules = Scheduler::builder(&jobs).build().handle();
+    /// let [_, tea] = [7_200, 3_600].map(|seconds| schedules.add(Duration::from_secs(seconds), "tea").unwrap());
+    /// assert_eq!(schedules.due(1)[0].id, tea);
+    /// assert_eq!(schedules.due(10).len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn due(&self, limit: usize) -> Vec<DueJob> {
+        let book = self.shared.book.lock();
+        book.due().take(limit).map(|(due, id)| DueJob { id, due }).collect()
+    }
+
+    /// What the scheduler has done so far.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, worker::Scheduler};
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// assert_eq!(Scheduler::builder(&jobs).build().handle().report().sent, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> SchedulerReport {
+        self.shared.book.lock().report()
+    }
+
+    /// Ends the scheduler for good. What it holds is not sent and stays listed.
+    ///
+    /// A send that is under way is dropped: whether the queue takes that job is open.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, worker::{AddScheduleError, Scheduler}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let mut scheduler = Scheduler::builder(&jobs).build();
+    /// scheduler.handle().add(Duration::from_secs(5), "tea")?;
+    /// scheduler.handle().stop();
+    /// assert_eq!(scheduler.blocking()?.held, 1);
+    /// let late = scheduler.handle().add(Duration::from_secs(5), "tea");
+    /// assert_eq!(late, Err(AddScheduleError::Stopped));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stop(&self) {
+        self.shared.stop(None);
+    }
+}
+
+impl fmt::Debug for SchedulerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchedulerHandle")
+            .field("report", &self.report())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A scheduler on a thread of its own, by [`Scheduler::spawn`](super::Scheduler::spawn). Dropping it stops the scheduler
+/// without waiting for its end.
+#[derive(Debug)]
+#[must_use = "dropping it stops the scheduler"]
+pub struct RunningScheduler {
+    pub(super) handle: SchedulerHandle,
+    pub(super) thread: Option<thread::JoinHandle<Result<SchedulerReport, SchedulerError>>>,
+}
+
+impl RunningScheduler {
+    /// What adds, cancels and stops.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, worker::Scheduler};
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let running = Scheduler::builder(&jobs).build().spawn()?;
+    /// assert_eq!(running.handle().report().held, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> SchedulerHandle {
+        self.handle.clone()
+    }
+
+    /// Waits until it has ended; it does not stop it.
+    ///
+    /// # Errors
+    /// As [`Scheduler::run`](super::Scheduler::run).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, worker::Scheduler};
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let running = Scheduler::builder(&jobs).build().spawn()?;
+    /// running.handle().stop();
+    /// assert_eq!(running.join()?.sent, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join(mut self) -> Result<SchedulerReport, SchedulerError> {
+        match self.thread.take().map(thread::JoinHandle::join) {
+            Some(Ok(result)) => result,
+            // The scheduler's thread runs no code but this crate's, a queue's and what is contained.
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => self.handle.shared.result(),
+        }
+    }
+}
+
+impl Drop for RunningScheduler {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.handle.stop();
+        }
+    }
+}
