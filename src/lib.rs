@@ -3,6 +3,7 @@
 //! [changelog]: guide::changelog
 #![cfg_attr(feature = "testing", doc = "[consumers]: guide::consumers")]
 #![cfg_attr(feature = "aws-protocol", doc = "[door]: guide::sqs_door")]
+#![cfg_attr(feature = "worker", doc = "[worker]: guide::worker")]
 //! [`Queue`]: Queue
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock

@@ -11,6 +11,10 @@
     feature = "testing",
     doc = "* [`consumers`]: how to let the testing kit find the bug in a consumer, and how to read its story."
 )]
+#![cfg_attr(
+    feature = "worker",
+    doc = "* [`worker`]: handlers run over a queue, and what becomes of a message."
+)]
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -25,6 +29,10 @@ pub mod consumers {}
 #[cfg(feature = "aws-protocol")]
 #[doc = include_str!("sqs_door.md")]
 pub mod sqs_door {}
+
+#[cfg(feature = "worker")]
+#[doc = include_str!("worker.md")]
+pub mod worker {}
 
 #[doc = include_str!("../../CHANGELOG.md")]
 pub mod changelog {}

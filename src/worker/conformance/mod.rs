@@ -1,4 +1,4 @@
-//! What an implementation of [`MessageQueue`] has to do, as checks for its tests.
+//! What an implementation of [`MessageQueue`](super::MessageQueue) has to do, as checks for its tests.
 //!
 //! A [`Fixture`] makes queues of the implementation and lets time pass; [`check`] runs every [`Requirement`] against it
 //! and panics with a sentence that names the broken one. The queues of this crate are checked so: the embedded one, and
