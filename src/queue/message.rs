@@ -3,7 +3,6 @@
 use {
     super::{Inner, Queue},
     crate::{
-        clock::Clock,
         error::{ChangeVisibilityError, DeadLetterError, DeleteError},
         message::{Content, MessageAttributes, MessageId, ReceiptHandle, SequenceNumber},
         state::Delivery,
@@ -443,7 +442,7 @@ impl Message {
 
     /// The clock that its queue runs on.
     #[cfg(feature = "worker")]
-    pub(crate) fn clock(&self) -> &dyn Clock {
+    pub(crate) fn clock(&self) -> &dyn crate::clock::Clock {
         &*self.inner.clock
     }
 
