@@ -54,6 +54,8 @@ pub(super) enum Next {
 pub(super) struct Ask {
     pub(super) max_messages: usize,
     pub(super) wait_time: Duration,
+    /// What had come back to the queue by then, or may have.
+    returns: u64,
 }
 
 /// What the keeper of the leases is to do.
@@ -111,8 +113,10 @@ pub(super) struct Desk {
     long_poll: bool,
     /// The last receive that ended brought messages.
     flowing: bool,
-    /// A receive brought nothing, and no handler has ended since.
+    /// A receive brought nothing, and nothing has come back to the queue since it began.
     dry: bool,
+    /// So often something may have come back to the queue.
+    returns: u64,
     stopped_at: Option<Timestamp>,
     error: Option<MessageQueueError>,
     /// A hand ended although nobody had stopped the runner.
@@ -140,6 +144,7 @@ impl Desk {
             long_poll: false,
             flowing: false,
             dry: false,
+            returns: 0,
             stopped_at: None,
             error: None,
             deserted: false,
@@ -178,7 +183,11 @@ impl Desk {
             self.deserted = true;
             return self.stop(now, None);
         }
-        self.keeper.take().filter(|_| self.alive == 0).into_iter().collect()
+        match self.alive {
+            0 => self.keeper.take().into_iter().collect(),
+            // The keeper waits for the last one.
+            _ => Vec::new(),
+        }
     }
 
     /// What this hand is to do next; if that is to park, it is called by this waker.
@@ -251,6 +260,7 @@ impl Desk {
         Some(Ask {
             max_messages: self.plan.max_messages.min(room),
             wait_time,
+            returns: self.returns,
         })
     }
 
@@ -290,7 +300,7 @@ impl Desk {
         self.polls -= 1;
         self.asked -= ask.max_messages;
         self.long_poll &= ask.wait_time.is_zero();
-        self.dry = jobs.as_ref().is_some_and(Vec::is_empty);
+        self.dry = jobs.as_ref().is_some_and(Vec::is_empty) && ask.returns == self.returns;
         let jobs = jobs.unwrap_or_default();
         self.flowing = !jobs.is_empty();
         self.comes_back(hand);
@@ -332,6 +342,7 @@ impl Desk {
     pub(super) fn given_back(&mut self, count: usize) {
         self.report.given_back += count as u64;
         self.report.not_given_back -= count as u64;
+        self.may_have_returned();
     }
 
     /// A handler has ended, and what it answered is carried out; says whom to wake.
@@ -347,9 +358,15 @@ impl Desk {
             }
             self.report.count(outcome);
         }
-        self.dry = false;
+        self.may_have_returned();
         self.comes_back(hand);
         self.call(now)
+    }
+
+    /// The queue may have something again, whatever a receive says that began before.
+    fn may_have_returned(&mut self) {
+        self.returns += 1;
+        self.dry = false;
     }
 
     // The end.
