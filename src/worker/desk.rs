@@ -414,6 +414,11 @@ impl Desk {
                 return Rounds::Over;
             }
         }
+        let unchanged = self.keeper.as_ref().is_some_and(|keeper| keeper.will_wake(waker));
+        if unchanged && now < self.keeper_until && self.stopped_at.is_none() {
+            // Nobody has called it since it looked at all jobs.
+            return Rounds::Sleep(self.keeper_until);
+        }
         let (mut due, mut next) = (Vec::new(), None);
         let working = self.hands.iter().filter_map(|hand| hand.unit.as_ref());
         let working = working.flat_map(|(unit, _)| unit.jobs());
@@ -432,6 +437,12 @@ impl Desk {
         self.keeper = Some(waker.clone());
         self.keeper_until = until;
         Rounds::Sleep(until)
+    }
+
+    /// So many leases were renewed, after which the keeper has to look at all jobs anew.
+    pub(super) fn renewed(&mut self, count: usize) {
+        self.report.heartbeats += count as u64;
+        self.keeper = None;
     }
 
     /// Until when to sleep with nothing to keep: once more as long as a new job can wait, so that a runner with little to

@@ -159,7 +159,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         timeout: Duration,
     ) -> Vec<Job> {
         let failed = failed_jobs(jobs, changed);
-        self.control.desk.lock().report.heartbeats += (jobs.len() - failed.len()) as u64;
+        self.control.desk.lock().renewed(jobs.len() - failed.len());
         let until = called_at.saturating_add(timeout);
         let mut behind = Vec::new();
         for job in jobs.iter().filter(|job| job.beat_at() != Timestamp::MAX) {

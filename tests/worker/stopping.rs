@@ -274,7 +274,7 @@ fn a_second_stop_changes_nothing() {
     let (handle, run) = start(&mut world, Runner::builder(&jobs).grace(secs(10)), secs(1_000));
     handle.stop();
     world.advance(secs(9));
-    handle.clone().stop();
+    handle.stop();
     world.advance(secs(1));
     let report = world.over(run).unwrap();
     assert_eq!(
@@ -498,9 +498,7 @@ fn cut_off(nth: usize, fifo_queue: bool, stop: bool) -> bool {
     assert_eq!(known.len(), 5, "after {nth} steps: {known:?}");
     let runner = Runner::builder(&jobs).concurrency(2).until_empty();
     let runner = runner.failure_policy(FailurePolicy::ReturnAtOnce);
-    let runner = runner
-        .batch_async(BatchSettings::new(2), handler(done.clone()))
-        .unwrap();
+    let runner = runner.batch_async(BatchSettings::new(2), handler(done)).unwrap();
     world.run(runner.run()).unwrap();
     assert_eq!(counts(&jobs), [0, 0, 0], "after {nth} steps");
     ended
