@@ -2,11 +2,17 @@
 //!
 //! Time is virtual but for `worker/system_clock.rs`.
 
+#[path = "worker/batches.rs"]
+mod batches;
 mod common;
 #[path = "worker/concurrency.rs"]
 mod concurrency;
+#[path = "worker/crowd.rs"]
+mod crowd;
 #[path = "worker/driver.rs"]
 mod driver;
+#[path = "worker/fifo.rs"]
+mod fifo;
 #[path = "worker/handlers.rs"]
 mod handlers;
 #[path = "worker/leases.rs"]
@@ -17,3 +23,11 @@ mod notes;
 mod queues;
 #[path = "worker/scripted.rs"]
 mod scripted;
+#[path = "worker/settings.rs"]
+mod settings;
+#[path = "worker/stopping.rs"]
+mod stopping;
+#[path = "worker/system_clock.rs"]
+mod system_clock;
+#[path = "worker/threads.rs"]
+mod threads;

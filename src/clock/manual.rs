@@ -29,7 +29,7 @@ const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 ///
 /// # Settling
 /// A thread woken while it is parked in this clock, by the clock or by anyone who calls its [`Parker`]'s waker, is
-/// *busy* until it parks again or drops its `Parker`; a blocking receive that returns has dropped it. Every
+/// *busy* until it parks again, by whichever `Parker`, or drops its own; a blocking receive that returns has dropped it. Every
 /// `advance` first waits until no thread is busy, again after each deadline, and so returns with the system settled;
 /// `advance(Duration::ZERO)` does only that. Threads that are themselves inside an `advance` of this clock are not
 /// waited for. A future's waker is called and not waited for: run futures on the advancing thread, or
@@ -385,7 +385,12 @@ impl State {
 
     fn is_busy(&self) -> bool {
         let busy = |it: &Tracked| matches!(it.standing, Standing::Busy) && !self.movers.contains(&it.thread);
-        self.threads.values().any(busy)
+        // A thread that was woken may park anew in something it calls, which has a parker of its own.
+        let parks_anew = |thread: ThreadId| {
+            let parked = |it: &Tracked| it.thread == thread && matches!(it.standing, Standing::Parked(_));
+            self.threads.values().any(parked)
+        };
+        self.threads.values().any(|it| busy(it) && !parks_anew(it.thread))
     }
 
     fn sleepers(&self) -> usize {

@@ -2,7 +2,10 @@
 
 use {
     super::failure::Failure,
-    std::{collections::BTreeMap, time::Duration},
+    std::{
+        collections::{BTreeMap, BTreeSet},
+        time::Duration,
+    },
 };
 
 /// How messages are gathered for a batch handler.
@@ -171,15 +174,21 @@ impl BatchAnswer {
 
     /// What it says of each message, in the order of the batch.
     pub(super) fn sort_out<'m>(
-        mut self,
+        self,
         ids: impl ExactSizeIterator<Item = std::borrow::Cow<'m, str>>,
     ) -> Vec<Option<Failure>> {
         let count = ids.len();
         if let Some(failure) = self.all {
             return vec![Some(failure); count];
         }
-        let answers: Vec<_> = ids.map(|id| self.failures.remove(&*id)).collect();
-        match self.failures.into_keys().next() {
+        let mut unknown: BTreeSet<&str> = self.failures.keys().map(String::as_str).collect();
+        let answers = ids.map(|id| {
+            unknown.remove(&*id);
+            // A standard queue may deliver a message twice, and it fails in both places.
+            self.failures.get(&*id).cloned()
+        });
+        let answers: Vec<_> = answers.collect();
+        match unknown.first() {
             None => answers,
             Some(unknown) => {
                 let reason = format!("the answer names {unknown:?}, which is not in the batch");
@@ -199,6 +208,14 @@ mod tests {
         let failures = answer.sort_out(ids).into_iter();
         let reasons: Vec<_> = failures.map(|it| it.map(|it| it.reason().to_owned())).collect();
         reasons.try_into().unwrap()
+    }
+
+    #[test]
+    fn a_message_that_is_twice_in_the_batch_fails_in_both_places() {
+        let ids = ["m1", "m2", "m1"].into_iter().map(Cow::Borrowed);
+        let failures = BatchAnswer::success().fail_id("m1", "x").sort_out(ids);
+        let failed: Vec<_> = failures.iter().map(Option::is_some).collect();
+        assert_eq!(failed, [true, false, true]);
     }
 
     #[test]

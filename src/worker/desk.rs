@@ -55,6 +55,8 @@ pub(super) enum Next {
 pub(super) struct Ask {
     pub(super) max_messages: usize,
     pub(super) wait_time: Duration,
+    /// What had come back to the queue by then, or may have.
+    returns: u64,
 }
 
 /// What the keeper of the leases is to do.
@@ -117,8 +119,10 @@ pub(super) struct Desk {
     long_poll: bool,
     /// The last receive that ended brought messages.
     flowing: bool,
-    /// A receive brought nothing, and no handler has ended since.
+    /// A receive brought nothing, and nothing has come back to the queue since it began.
     dry: bool,
+    /// So often something may have come back to the queue.
+    returns: u64,
     stopped_at: Option<Timestamp>,
     error: Option<MessageQueueError>,
     /// A hand ended although nobody had stopped the runner.
@@ -146,6 +150,7 @@ impl Desk {
             long_poll: false,
             flowing: false,
             dry: false,
+            returns: 0,
             stopped_at: None,
             error: None,
             deserted: false,
@@ -184,8 +189,11 @@ impl Desk {
             self.deserted = true;
             return self.stop(now, None);
         }
-        let last = self.alive == 0;
-        last.then(|| self.keeper.take()).flatten().into_iter().collect()
+        match self.alive {
+            0 => self.keeper.take().into_iter().collect(),
+            // The keeper waits for the last one.
+            _ => Vec::new(),
+        }
     }
 
     /// What this hand is to do next; if that is to park, it is called by this waker.
@@ -257,6 +265,7 @@ impl Desk {
         Some(Ask {
             max_messages: self.plan.max_messages.min(room),
             wait_time,
+            returns: self.returns,
         })
     }
 
@@ -322,12 +331,12 @@ impl Desk {
             self.waiting.push(job);
         }
         self.flowing = beat.is_some();
-        self.dry = answered && beat.is_none();
+        self.dry = answered && beat.is_none() && ask.returns == self.returns;
         beat
     }
 
     fn finished(&mut self, hand: usize, outcome: Option<Box<Outcome>>, now: Timestamp) -> Option<Unit> {
-        self.dry = false;
+        self.may_have_returned();
         let (unit, began_at) = self.hands[hand].unit.take()?;
         self.working -= 1;
         let span = now.saturating_duration_since(began_at);
@@ -359,6 +368,18 @@ impl Desk {
         let waited = self.waiting.remove(job);
         self.books.not_begun(usize::from(waited));
         behind
+    }
+
+    /// So many of the jobs that are not begun are in the queue again.
+    pub(super) fn given_back(&mut self, count: usize) {
+        self.books.given_back(count);
+        self.may_have_returned();
+    }
+
+    /// The queue may have something again, whatever a receive says that began before.
+    const fn may_have_returned(&mut self) {
+        self.returns += 1;
+        self.dry = false;
     }
 
     // The end.
@@ -407,6 +428,11 @@ impl Desk {
                 return Rounds::Over;
             }
         }
+        let unchanged = self.keeper.as_ref().is_some_and(|keeper| keeper.will_wake(waker));
+        if unchanged && now < self.keeper_until && self.stopped_at.is_none() {
+            // Nobody has called it since it looked at all jobs.
+            return Rounds::Sleep(self.keeper_until);
+        }
         let (mut due, mut next) = (Vec::new(), None);
         let working = self.hands.iter().filter_map(|hand| hand.unit.as_ref());
         let working = working.flat_map(|(unit, _)| unit.jobs());
@@ -425,6 +451,12 @@ impl Desk {
         self.keeper = Some(waker.clone());
         self.keeper_until = until;
         Rounds::Sleep(until)
+    }
+
+    /// So many leases were renewed, after which the keeper has to look at all jobs anew.
+    pub(super) fn renewed(&mut self, count: usize) {
+        self.books.add(Count::Heartbeats, count as u64);
+        self.keeper = None;
     }
 
     /// Until when to sleep with nothing to keep: once more as long as a new job can wait, so that a runner with little to

@@ -2,7 +2,6 @@
 
 use {
     super::{
-        books::Count,
         desk::Rounds,
         event::RunnerEvent,
         handler::Handler,
@@ -160,11 +159,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         timeout: Duration,
     ) -> Vec<Job> {
         let failed = failed_jobs(jobs, changed);
-        self.control
-            .desk
-            .lock()
-            .books
-            .add(Count::Heartbeats, (jobs.len() - failed.len()) as u64);
+        self.control.desk.lock().renewed(jobs.len() - failed.len());
         let until = called_at.saturating_add(timeout);
         let mut behind = Vec::new();
         for job in jobs.iter().filter(|job| job.beat_at() != Timestamp::MAX) {

@@ -371,7 +371,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         for jobs in jobs.chunks(CALL) {
             let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
             let failed = failed_jobs(jobs, changed);
-            self.control.desk.lock().books.given_back(jobs.len() - failed.len());
+            self.control.desk.lock().given_back(jobs.len() - failed.len());
             for (job, error) in failed {
                 self.left_to_timeout(&job, error);
             }

@@ -47,6 +47,12 @@ pub(crate) struct Run<T> {
     output: Rc<RefCell<Option<T>>>,
 }
 
+impl<T> Run<T> {
+    pub(crate) fn is_done(&self) -> bool {
+        self.output.borrow().is_some()
+    }
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::on(&ManualClock::default())

@@ -481,3 +481,27 @@ fn sleepers_are_alarms_and_parked_threads_with_or_without_deadline() {
     endless.join().unwrap();
     drop(alarm);
 }
+
+#[test]
+fn a_woken_thread_that_parks_by_another_parker_is_not_waited_for() {
+    let clock = ManualClock::default();
+    let start = clock.now();
+    let second = move |seconds: u64| start.saturating_add(Duration::from_secs(seconds));
+    let thread = thread::spawn({
+        let clock = clock.clone();
+        move || {
+            let outer = Parker::new();
+            clock.park_until(&outer, Some(second(1)));
+            let inner = Parker::new();
+            clock.park_until(&inner, Some(second(2)));
+            drop(inner);
+            clock.park_until(&outer, Some(second(3)));
+            clock.now()
+        }
+    });
+    clock.wait_for_sleepers(1);
+    clock.advance(Duration::from_millis(1_500));
+    assert_eq!(clock.next_deadline(), Some(second(2)));
+    clock.advance(Duration::from_secs(5));
+    assert_eq!(thread.join().unwrap(), second(3));
+}

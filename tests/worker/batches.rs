@@ -1,0 +1,242 @@
+//! Batches: when they are handed over, what they hold, and what is answered for them (E17, E19, E20).
+
+use {
+    super::{
+        common::{MILLISECOND, bodies, counts, receive, secs, standard},
+        driver::{World, after, give_way},
+        notes::Notes,
+    },
+    requeue::{
+        Queue,
+        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder},
+    },
+};
+
+const MIB: usize = 1024 * 1024;
+
+fn numbered(world: &World, count: usize) -> Queue {
+    let jobs = standard(&world.clock).build().unwrap();
+    for number in 0..count {
+        jobs.send(number.to_string()).unwrap();
+    }
+    jobs
+}
+
+/// Runs a batch handler that writes down the sizes of its batches.
+fn watch(world: &mut World, builder: RunnerBuilder<Queue>, settings: BatchSettings) -> (Notes, super::driver::Run<()>) {
+    let sizes = Notes::timed(&world.clock);
+    let lines = sizes.clone();
+    let runner = builder.batch(settings, move |batch: &[Job]| {
+        lines.write(batch.len().to_string());
+        BatchAnswer::success()
+    });
+    let runner = runner.unwrap();
+    let run = world.start(async move {
+        runner.run().await.unwrap();
+    });
+    (sizes, run)
+}
+
+#[test]
+fn without_a_window_a_batch_is_what_there_is() {
+    // E17
+    for (size, expected) in [
+        (1, [1; 25].to_vec()),
+        (4, vec![4, 4, 4, 4, 4, 4, 1]),
+        (10, vec![10, 10, 5]),
+    ] {
+        let mut world = World::new();
+        let jobs = numbered(&world, 25);
+        let builder = Runner::builder(&jobs).until_empty();
+        let (sizes, run) = watch(&mut world, builder, BatchSettings::new(size));
+        world.finish(run);
+        let expected: Vec<_> = expected.iter().map(|size| format!("0 {size}")).collect();
+        assert_eq!(sizes.take(), expected);
+    }
+}
+
+#[test]
+fn a_window_counts_from_the_first_message_and_ends_early_once_the_batch_is_full() {
+    // E17
+    let mut world = World::new();
+    let jobs = numbered(&world, 0);
+    let builder = Runner::builder(&jobs);
+    let (sizes, _run) = watch(&mut world, builder, BatchSettings::new(3).window(secs(5)));
+    world.advance(secs(1));
+    jobs.send("a").unwrap();
+    world.advance(secs(4));
+    jobs.send("b").unwrap();
+    world.advance(secs(1) - MILLISECOND);
+    assert_eq!(sizes.take(), Vec::<String>::new());
+    assert_eq!(counts(&jobs), [0, 2, 0]);
+    world.advance(MILLISECOND);
+    assert_eq!(sizes.take(), ["6000 2"]);
+    for body in ["c", "d", "e"] {
+        world.advance(secs(1));
+        jobs.send(body).unwrap();
+    }
+    world.settle();
+    assert_eq!(sizes.take(), ["9000 3"], "it is full");
+    assert_eq!(counts(&jobs), [0, 0, 0]);
+    world.advance(secs(60));
+    assert_eq!(sizes.take(), Vec::<String>::new(), "an empty batch is none");
+}
+
+#[test]
+fn what_waits_for_its_window_is_held() {
+    let mut world = World::new();
+    let jobs = numbered(&world, 1);
+    let builder = Runner::builder(&jobs);
+    let (sizes, _run) = watch(&mut world, builder, BatchSettings::new(3).window(secs(300)));
+    world.advance(secs(299));
+    assert_eq!(counts(&jobs), [0, 1, 0]);
+    world.advance(secs(1));
+    assert_eq!((sizes.take(), counts(&jobs)), (vec!["300000 1".to_owned()], [0, 0, 0]));
+}
+
+#[test]
+fn a_large_batch_is_gathered_by_many_receives() {
+    // E17
+    for concurrency in [1, 4] {
+        let mut world = World::new();
+        let jobs = numbered(&world, 2_500);
+        let builder = Runner::builder(&jobs).concurrency(concurrency);
+        let (sizes, _run) = watch(&mut world, builder, BatchSettings::new(1_000).window(secs(5)));
+        world.settle();
+        assert_eq!(sizes.take(), ["0 1000", "0 1000"]);
+        world.advance(secs(5));
+        assert_eq!((sizes.take(), counts(&jobs)), (vec!["5000 500".to_owned()], [0, 0, 0]));
+    }
+}
+
+#[test]
+fn the_largest_batch_there_is() {
+    // E17
+    let mut world = World::new();
+    let jobs = numbered(&world, 10_001);
+    let builder = Runner::builder(&jobs).until_empty();
+    let (sizes, run) = watch(&mut world, builder, BatchSettings::new(10_000).window(secs(1)));
+    world.finish(run);
+    assert_eq!(sizes.take(), ["0 10000", "1000 1"]);
+}
+
+/// When batches of messages of these sizes are handed over within a window of 300 s, and of how many.
+fn by_bytes(sizes: [usize; 7]) -> Vec<String> {
+    let mut world = World::new();
+    let jobs = standard(&world.clock).maximum_message_size(MIB).build().unwrap();
+    for size in sizes {
+        jobs.send("x".repeat(size)).unwrap();
+    }
+    let builder = Runner::builder(&jobs).until_empty();
+    let (sizes, run) = watch(&mut world, builder, BatchSettings::new(100).window(secs(300)));
+    world.finish(run);
+    sizes.take()
+}
+
+#[test]
+fn six_megabytes_end_a_batch() {
+    // E17
+    assert_eq!(
+        by_bytes([MIB, MIB, MIB, MIB, MIB, MIB - 2, 1]),
+        ["300000 7"],
+        "one byte less"
+    );
+    assert_eq!(by_bytes([MIB, MIB, MIB, MIB, MIB, MIB - 1, 1]), ["0 7"], "to the byte");
+    assert_eq!(
+        by_bytes([MIB, MIB, MIB, MIB, MIB, MIB, 1]),
+        ["0 6", "300000 1"],
+        "before the last one"
+    );
+    assert_eq!(
+        by_bytes([MIB, MIB, MIB, MIB, MIB, MIB - 1, 2]),
+        ["0 6", "300000 1"],
+        "the last one exceeds it"
+    );
+}
+
+#[test]
+fn of_a_batch_what_is_named_fails_and_the_rest_is_deleted() {
+    // E20
+    let mut world = World::new();
+    let jobs = numbered(&world, 5);
+    let notes = Notes::new();
+    let runner = Runner::builder(&jobs)
+        .failure_policy(FailurePolicy::ReturnAtOnce)
+        .until_empty()
+        .on_event(notes.events());
+    let runner = runner.batch(BatchSettings::default(), |batch: &[Job]| {
+        if batch.iter().all(|job| job.approximate_receive_count() > 1) {
+            return BatchAnswer::failure(Failure::retry_after(secs(60), "again"));
+        }
+        BatchAnswer::success()
+            .fail(&batch[1], "one")
+            .fail_id(batch[3].message_id(), Failure::retry_after(secs(60), "three"))
+    });
+    let report = world.run(runner.unwrap().run()).unwrap();
+    assert_eq!((report.succeeded, report.failed, report.received), (3, 3, 6));
+    assert_eq!(counts(&jobs), [0, 2, 0]);
+    let expected = [
+        "1 failed by Answer: one",
+        "3 failed by Answer: three",
+        "1 failed by Answer: again",
+    ];
+    assert_eq!(notes.take(), expected);
+    world.advance(secs(60));
+    assert_eq!(bodies(&receive(&jobs, 10)), ["1", "3"]);
+}
+
+#[test]
+fn on_a_standard_queue_a_failure_fails_nobody_else() {
+    // E20
+    let mut world = World::new();
+    let jobs = standard(&world.clock).build().unwrap();
+    for body in ["g-1", "g-2"] {
+        jobs.send(super::common::in_group("g", body)).unwrap();
+    }
+    let runner = Runner::builder(&jobs).until_empty();
+    let runner = runner.batch_async(BatchSettings::default(), |batch: Vec<Job>| async move {
+        give_way().await;
+        BatchAnswer::success().fail(&batch[0], "no")
+    });
+    let report = world.run(runner.unwrap().run()).unwrap();
+    assert_eq!((report.succeeded, report.failed), (1, 1));
+}
+
+#[test]
+fn a_batch_that_takes_too_long_fails_as_a_whole() {
+    // E19
+    let mut world = World::new();
+    let jobs = numbered(&world, 3);
+    let clock = world.clock.clone();
+    let runner = Runner::builder(&jobs).until_empty().handler_timeout(secs(5));
+    let runner = runner.batch_async(BatchSettings::default(), move |_: Vec<Job>| {
+        let pause = after(&clock, secs(50));
+        async move {
+            pause.await;
+            BatchAnswer::success()
+        }
+    });
+    let report = world.run(runner.unwrap().run()).unwrap();
+    assert_eq!((report.timed_out, report.failed, counts(&jobs)), (3, 3, [0, 3, 0]));
+}
+
+#[test]
+fn a_batch_larger_than_a_call_is_deleted_and_returned_in_several() {
+    let mut world = World::new();
+    let jobs = numbered(&world, 35);
+    let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::ReturnAtOnce);
+    let runner = runner.batch(BatchSettings::new(100).window(secs(1)), |batch: &[Job]| {
+        let odd = batch
+            .iter()
+            .filter(|job| job.body().ends_with(['1', '3', '5', '7', '9']));
+        odd.fold(BatchAnswer::success(), |answer, job| answer.fail(job, "odd"))
+    });
+    let runner = runner.unwrap();
+    let handle = runner.handle();
+    let run = world.start(runner.run());
+    world.advance(secs(1));
+    let report = handle.report();
+    assert_eq!((report.succeeded, report.failed), (18, 17));
+    assert_eq!(counts(&jobs).iter().sum::<usize>(), 17);
+    world.kill(&run);
+}

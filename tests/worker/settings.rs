@@ -1,0 +1,231 @@
+//! What a builder refuses: each limit one below, at, and one above (E17).
+
+use {
+    super::common::{MILLISECOND, fifo, secs, standard},
+    requeue::{
+        ManualClock, Queue,
+        worker::{Backoff, BatchAnswer, BatchSettings, BuildRunnerError, FailurePolicy, Job, Runner, RunnerBuilder},
+    },
+    std::time::Duration,
+};
+
+const HOURS_12: Duration = secs(43_200);
+
+fn built(change: impl FnOnce(RunnerBuilder<Queue>) -> RunnerBuilder<Queue>) -> Result<(), BuildRunnerError> {
+    let jobs = standard(&ManualClock::default()).build().unwrap();
+    let runner = change(Runner::builder(&jobs)).each(|_: &Job| Ok::<(), String>(()));
+    runner.map(drop)
+}
+
+fn with_batch(fifo_queue: bool, settings: BatchSettings) -> Result<(), BuildRunnerError> {
+    let clock = ManualClock::default();
+    let builder = if fifo_queue { fifo(&clock) } else { standard(&clock) };
+    let jobs = builder.build().unwrap();
+    let sync = Runner::builder(&jobs).batch(settings, |_: &[Job]| BatchAnswer::success());
+    let other = Runner::builder(&jobs).batch_async(settings, |_: Vec<Job>| async { BatchAnswer::success() });
+    let result = sync.map(drop);
+    assert_eq!(result, other.map(drop));
+    result
+}
+
+#[test]
+fn concurrency_is_at_least_1() {
+    assert_eq!(built(|it| it.concurrency(0)), Err(BuildRunnerError::Concurrency));
+    assert_eq!(built(|it| it.concurrency(1)), Ok(()));
+    assert_eq!(built(|it| it.concurrency(usize::MAX).prefetch(usize::MAX)), Ok(()));
+    assert_eq!(
+        BuildRunnerError::Concurrency.to_string(),
+        "the concurrency is 0, it has to be at least 1"
+    );
+}
+
+#[test]
+fn a_receive_asks_for_1_to_10_messages() {
+    for (count, ok) in [(0, false), (1, true), (10, true), (11, false)] {
+        let expected = if ok {
+            Ok(())
+        } else {
+            Err(BuildRunnerError::MaxMessages(count))
+        };
+        assert_eq!(built(|it| it.max_messages(count)), expected);
+    }
+    let text = "a receive is to ask for 11 messages, it has to be 1 to 10";
+    assert_eq!(BuildRunnerError::MaxMessages(11).to_string(), text);
+}
+
+#[test]
+fn a_receive_waits_for_more_than_0_and_at_most_20_seconds() {
+    for (span, ok) in [
+        (Duration::ZERO, false),
+        (MILLISECOND, true),
+        (secs(20), true),
+        (secs(20) + MILLISECOND, false),
+    ] {
+        let expected = if ok {
+            Ok(())
+        } else {
+            Err(BuildRunnerError::WaitTime(span))
+        };
+        assert_eq!(built(|it| it.wait_time(span)), expected);
+    }
+}
+
+#[test]
+fn a_visibility_timeout_is_more_than_0_and_at_most_12_hours() {
+    for (span, ok) in [
+        (Duration::ZERO, false),
+        (MILLISECOND, true),
+        (HOURS_12, true),
+        (HOURS_12 + MILLISECOND, false),
+    ] {
+        let expected = if ok {
+            Ok(())
+        } else {
+            Err(BuildRunnerError::VisibilityTimeout(span))
+        };
+        assert_eq!(built(|it| it.visibility_timeout(span)), expected);
+    }
+    let text = "the visibility timeout is 0ns, it has to be more than 0 s and at most 12 hours";
+    assert_eq!(BuildRunnerError::VisibilityTimeout(Duration::ZERO).to_string(), text);
+}
+
+#[test]
+fn a_queue_that_hides_nothing_needs_a_visibility_timeout_of_the_runners_own() {
+    let clock = ManualClock::default();
+    let jobs = standard(&clock).visibility_timeout(Duration::ZERO).build().unwrap();
+    let build = |builder: RunnerBuilder<Queue>| builder.each(|_: &Job| Ok::<(), String>(())).map(drop);
+    let refused = Err(BuildRunnerError::VisibilityTimeout(Duration::ZERO));
+    assert_eq!(build(Runner::builder(&jobs)), refused);
+    assert_eq!(build(Runner::builder(&jobs).visibility_timeout(secs(30))), Ok(()));
+}
+
+#[test]
+fn a_handler_timeout_is_more_than_0_and_at_most_12_hours() {
+    for (span, ok) in [
+        (Duration::ZERO, false),
+        (MILLISECOND, true),
+        (HOURS_12, true),
+        (HOURS_12 + MILLISECOND, false),
+    ] {
+        let expected = if ok {
+            Ok(())
+        } else {
+            Err(BuildRunnerError::HandlerTimeout(span))
+        };
+        assert_eq!(built(|it| it.handler_timeout(span)), expected);
+    }
+    let text = "the handler timeout is 0ns, it has to be more than 0 s and at most 12 hours";
+    assert_eq!(BuildRunnerError::HandlerTimeout(Duration::ZERO).to_string(), text);
+}
+
+#[test]
+fn without_heartbeats_a_handler_may_take_no_longer_than_its_message_is_hidden() {
+    // E23
+    let visibility = secs(40);
+    for (handler, ok) in [
+        (visibility - MILLISECOND, true),
+        (visibility, true),
+        (visibility + MILLISECOND, false),
+    ] {
+        let with = |heartbeat: bool| {
+            built(|it| {
+                it.heartbeat(heartbeat)
+                    .visibility_timeout(visibility)
+                    .handler_timeout(handler)
+            })
+        };
+        assert_eq!((with(true), with(false).is_ok()), (Ok(()), ok));
+    }
+    let error = built(|it| it.heartbeat(false).handler_timeout(secs(31))).unwrap_err();
+    assert!(matches!(error, BuildRunnerError::HandlerOutlivesVisibility { .. }));
+    let text = "the handler timeout is 31s and heartbeats are off, so that a message would be visible again after its \
+                visibility timeout of 30s, while its handler works on it";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn a_backoff_is_at_most_12_hours() {
+    for (max, ok) in [
+        (HOURS_12 - MILLISECOND, true),
+        (HOURS_12, true),
+        (HOURS_12 + MILLISECOND, false),
+    ] {
+        let policy = FailurePolicy::Backoff(Backoff::new(secs(1), max));
+        let expected = if ok {
+            Ok(())
+        } else {
+            Err(BuildRunnerError::Backoff(max))
+        };
+        assert_eq!(built(|it| it.failure_policy(policy)), expected);
+    }
+    let text = "the longest backoff is 43201s, it may be at most 12 hours";
+    assert_eq!(BuildRunnerError::Backoff(secs(43_201)).to_string(), text);
+}
+
+#[test]
+fn a_batch_has_1_to_10_000_messages_and_1_to_10_on_a_fifo_queue() {
+    // E17
+    for (fifo_queue, size, ok) in [
+        (false, 0, false),
+        (false, 1, true),
+        (false, 9_999, true),
+        (false, 10_000, true),
+        (false, 10_001, false),
+        (true, 0, false),
+        (true, 1, true),
+        (true, 10, true),
+        (true, 11, false),
+    ] {
+        let window = if fifo_queue { Duration::ZERO } else { secs(1) };
+        let result = with_batch(fifo_queue, BatchSettings::new(size).window(window));
+        match result {
+            Ok(()) => assert!(ok, "{size}"),
+            Err(error) => {
+                let limit = if fifo_queue { "10" } else { "10000" };
+                let text = format!("the batch size is {size}, it has to be 1 to {limit}");
+                assert_eq!((ok, error.to_string()), (false, text));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_is_at_most_300_seconds_and_none_on_a_fifo_queue() {
+    // E17
+    for (fifo_queue, window, ok) in [
+        (false, Duration::ZERO, true),
+        (false, secs(300) - MILLISECOND, true),
+        (false, secs(300), true),
+        (false, secs(300) + MILLISECOND, false),
+        (true, Duration::ZERO, true),
+        (true, MILLISECOND, false),
+    ] {
+        let result = with_batch(fifo_queue, BatchSettings::new(10).window(window));
+        assert_eq!(result.is_ok(), ok, "{window:?}");
+        if let Err(error) = result {
+            let limit = if fifo_queue { "0ns" } else { "300s" };
+            let text = format!("the batching window is {window:?}, it may be at most {limit}");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}
+
+#[test]
+fn more_than_10_messages_need_a_window_of_a_second() {
+    // E17
+    for (size, window, ok) in [
+        (10, Duration::ZERO, true),
+        (11, Duration::ZERO, false),
+        (11, secs(1) - MILLISECOND, false),
+        (11, secs(1), true),
+    ] {
+        let expected = if ok {
+            Ok(())
+        } else {
+            Err(BuildRunnerError::BatchNeedsWindow(size))
+        };
+        assert_eq!(with_batch(false, BatchSettings::new(size).window(window)), expected);
+    }
+    let text = "the batch size is 11, which takes a batching window of at least 1 s";
+    assert_eq!(BuildRunnerError::BatchNeedsWindow(11).to_string(), text);
+}

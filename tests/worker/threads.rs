@@ -1,0 +1,306 @@
+//! The same runner on threads, in virtual time.
+
+use {
+    super::{
+        common::{MILLISECOND, counts, fifo, in_group, secs, send_grouped, standard},
+        driver::Gauge,
+        notes::Notes,
+    },
+    requeue::{
+        Clock, ManualClock, Parker, Queue,
+        worker::{BatchAnswer, BatchSettings, Each, Job, Runner, RunnerError, Running},
+    },
+    std::{
+        panic::resume_unwind,
+        sync::{Arc, Mutex},
+        time::Duration,
+    },
+};
+
+fn numbered(clock: &ManualClock, count: usize) -> Queue {
+    let jobs = standard(clock).build().unwrap();
+    for number in 0..count {
+        jobs.send(number.to_string()).unwrap();
+    }
+    jobs
+}
+
+/// Blocks the thread of a handler for a span of virtual time.
+fn block(clock: &ManualClock, span: Duration) {
+    let end = clock.now().saturating_add(span);
+    let parker = Parker::new();
+    while clock.now() < end {
+        clock.park_until(&parker, Some(end));
+    }
+}
+
+/// Starts a runner on an empty queue, then sends this many messages, and returns once all its threads wait.
+fn busy<F>(clock: &ManualClock, jobs: &Queue, runner: Runner<Queue, Each<F>>, hands: usize, messages: usize) -> Running
+where
+    F: Fn(&Job) -> Result<(), String> + Send + Sync + 'static,
+{
+    let running = runner.spawn().unwrap();
+    jobs.wait_for_waiters(1);
+    // The hands, the keeper, and the alarms of the long poll and of the keeper.
+    clock.wait_for_sleepers(hands + 3);
+    for number in 0..messages {
+        jobs.send(number.to_string()).unwrap();
+    }
+    clock.advance(Duration::ZERO);
+    running
+}
+
+#[test]
+fn blocking_handles_all_kinds_of_handlers_and_returns_what_was_done() {
+    let clock = ManualClock::default();
+    for kind in 0..4 {
+        let jobs = numbered(&clock, 25);
+        let builder = Runner::builder(&jobs).concurrency(3).prefetch(2).until_empty();
+        let settings = BatchSettings::new(4);
+        let report = match kind {
+            0 => builder.each(|_: &Job| Ok::<(), String>(())).unwrap().blocking(),
+            1 => builder
+                .each_async(|_: Job| async { Ok::<(), String>(()) })
+                .unwrap()
+                .blocking(),
+            2 => builder
+                .batch(settings, |_: &[Job]| BatchAnswer::success())
+                .unwrap()
+                .blocking(),
+            _ => builder
+                .batch_async(settings, |_: Vec<Job>| async { BatchAnswer::success() })
+                .unwrap()
+                .blocking(),
+        };
+        let report = report.unwrap();
+        assert_eq!((report.received, report.succeeded, counts(&jobs)), (25, 25, [0, 0, 0]));
+    }
+}
+
+#[test]
+fn as_many_threads_run_handlers_as_the_concurrency_says() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let (gauge, own) = (Gauge::default(), clock.clone());
+    let inside = gauge.clone();
+    let runner = Runner::builder(&jobs).concurrency(4).each(move |_: &Job| {
+        let _inside = inside.enter();
+        block(&own, secs(10));
+        Ok::<(), String>(())
+    });
+    let running = busy(&clock, &jobs, runner.unwrap(), 4, 12);
+    for done in [0, 4, 8] {
+        clock.advance(secs(10) - MILLISECOND);
+        assert_eq!((gauge.now(), running.handle().report().succeeded), (4, done));
+        clock.advance(MILLISECOND);
+    }
+    running.handle().stop();
+    let report = running.join().unwrap();
+    assert_eq!((gauge.most(), report.succeeded, report.retries), (4, 12, 0));
+}
+
+#[test]
+fn a_group_is_worked_on_in_order_by_threads() {
+    // F18
+    let clock = ManualClock::default();
+    let jobs = fifo(&clock).build().unwrap();
+    let bodies: Vec<_> = (0..200).map(|number| format!("g{}-{number:03}", number % 7)).collect();
+    send_grouped(&jobs, bodies.iter().map(String::as_str));
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&done);
+    let runner = Runner::builder(&jobs).concurrency(4).prefetch(5).until_empty();
+    let runner = runner.each(move |job: &Job| {
+        lines.lock().unwrap().push(job.body().to_owned());
+        Ok::<(), String>(())
+    });
+    let report = runner.unwrap().blocking().unwrap();
+    assert_eq!((report.succeeded, report.retries), (200, 0));
+    let done = done.lock().unwrap();
+    for group in 0..7 {
+        let prefix = format!("g{group}-");
+        let of: Vec<_> = done.iter().filter(|body| body.starts_with(&prefix)).collect();
+        assert!(of.windows(2).all(|pair| pair[0] < pair[1]), "{of:?}");
+    }
+}
+
+#[test]
+fn a_handler_that_cannot_be_interrupted_loses_its_message_after_its_time() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let notes = Notes::timed(&clock);
+    let (own, lines) = (clock.clone(), notes.clone());
+    let runner = Runner::builder(&jobs)
+        .handler_timeout(secs(25))
+        .on_event(notes.events());
+    let runner = runner.each(move |job: &Job| {
+        block(&own, secs(100));
+        lines.write(format!("ended, held {}", job.is_held()));
+        Ok::<(), String>(())
+    });
+    let running = busy(&clock, &jobs, runner.unwrap(), 1, 1);
+    clock.advance(secs(50) - MILLISECOND);
+    assert_eq!(
+        counts(&jobs),
+        [0, 1, 0],
+        "renewed at 10 and 20 s, which holds it until 50 s"
+    );
+    clock.advance(MILLISECOND);
+    assert_eq!(
+        (counts(&jobs), notes.take()),
+        ([1, 0, 0], vec!["50000 0 lost".to_owned()])
+    );
+    clock.advance(secs(50));
+    running.handle().stop();
+    let report = running.join().unwrap();
+    assert_eq!(notes.take(), ["100000 ended, held false"]);
+    // A standard queue deletes by a handle that has expired (D19).
+    assert_eq!((report.lost, report.succeeded, report.timed_out), (1, 1, 0));
+}
+
+#[test]
+fn the_heartbeat_of_threads_holds_what_is_worked_on_and_what_waits() {
+    // D29
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let own = clock.clone();
+    let runner = Runner::builder(&jobs).prefetch(3).each(move |_: &Job| {
+        block(&own, secs(100));
+        Ok::<(), String>(())
+    });
+    let running = busy(&clock, &jobs, runner.unwrap(), 1, 1);
+    for _ in 0..3 {
+        jobs.send("more").unwrap();
+    }
+    for second in 0..100 {
+        assert_eq!(counts(&jobs)[1], 1, "at {second} s");
+        clock.advance(secs(1));
+    }
+    for second in 0..299 {
+        assert_eq!(counts(&jobs)[0], 0, "at {second} s");
+        clock.advance(secs(1));
+    }
+    clock.advance(secs(1));
+    running.handle().stop();
+    let report = running.join().unwrap();
+    assert_eq!((report.succeeded, report.retries, report.lost), (4, 0, 0));
+}
+
+#[test]
+fn a_panic_in_a_thread_is_a_failure_of_its_message() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 20);
+    let runner = Runner::builder(&jobs).concurrency(2).until_empty();
+    let runner = runner.each(|job: &Job| -> Result<(), String> {
+        if job.body().len() == 1 {
+            resume_unwind(Box::new("no"));
+        }
+        Ok(())
+    });
+    let report = runner.unwrap().blocking().unwrap();
+    assert_eq!((report.panicked, report.failed, report.succeeded), (10, 10, 10));
+    assert_eq!(counts(&jobs), [0, 10, 0]);
+}
+
+#[test]
+fn a_stop_of_threads_gives_back_what_is_not_begun_and_waits_for_handlers() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let own = clock.clone();
+    let runner = Runner::builder(&jobs).concurrency(2).prefetch(4).each(move |_: &Job| {
+        block(&own, secs(20));
+        Ok::<(), String>(())
+    });
+    let running = busy(&clock, &jobs, runner.unwrap(), 2, 1);
+    for _ in 0..5 {
+        jobs.send("more").unwrap();
+    }
+    clock.advance(secs(1));
+    let in_hand = counts(&jobs)[1];
+    running.handle().stop();
+    clock.advance(Duration::ZERO);
+    let given_back = running.handle().report().given_back;
+    assert_eq!((counts(&jobs), given_back as usize), ([4, 2, 0], in_hand - 2));
+    clock.advance(secs(20));
+    let report = running.join().unwrap();
+    assert_eq!(
+        (report.succeeded, report.given_back, report.abandoned),
+        (2, given_back, 0)
+    );
+}
+
+#[test]
+fn handlers_of_threads_are_abandoned_after_the_grace_and_count_once() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let own = clock.clone();
+    let runner = Runner::builder(&jobs).grace(secs(5)).each(move |_: &Job| {
+        block(&own, secs(60));
+        Ok::<(), String>(())
+    });
+    let running = busy(&clock, &jobs, runner.unwrap(), 1, 1);
+    let handle = running.handle();
+    handle.stop();
+    clock.advance(secs(5));
+    let report = running.join().unwrap();
+    assert_eq!((report.abandoned, report.succeeded), (1, 0));
+    clock.advance(secs(60));
+    assert_eq!((handle.report().abandoned, handle.report().succeeded), (1, 0));
+    assert_eq!(counts(&jobs), [0, 0, 0], "what was done is deleted all the same");
+}
+
+#[test]
+fn a_running_runner_that_is_dropped_stops() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let running = Runner::builder(&jobs)
+        .concurrency(3)
+        .each(|_: &Job| Ok::<(), String>(()));
+    let running = running.unwrap().spawn().unwrap();
+    jobs.wait_for_waiters(1);
+    drop(running);
+    while jobs.waiting() > 0 {
+        std::thread::yield_now();
+    }
+    jobs.send("a").unwrap();
+    assert_eq!(counts(&jobs), [1, 0, 0], "nobody receives any more");
+}
+
+#[test]
+fn a_queue_deleted_under_threads_ends_them_with_that_error() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let runner = Runner::builder(&jobs)
+        .concurrency(3)
+        .each(|_: &Job| Ok::<(), String>(()));
+    let running = runner.unwrap().spawn().unwrap();
+    jobs.wait_for_waiters(1);
+    jobs.delete_queue().unwrap();
+    assert!(matches!(running.join(), Err(RunnerError::Queue { .. })));
+}
+
+#[test]
+fn a_wrapper_that_does_not_call_its_thread_ends_the_runner_with_an_error() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 1);
+    let wrappers: [fn(&mut dyn FnMut()); 2] = [|_| {}, |_| resume_unwind(Box::new("no runtime"))];
+    for wrapper in wrappers {
+        let runner = Runner::builder(&jobs).concurrency(2).wrap_threads(wrapper);
+        let result = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().blocking();
+        let text = "a thread of the runner cannot be started: it ended before the runner did";
+        assert_eq!(result.unwrap_err().to_string(), text);
+    }
+    assert_eq!(counts(&jobs), [1, 0, 0]);
+}
+
+#[test]
+fn a_wrapper_may_call_its_thread_twice_to_no_effect() {
+    let clock = ManualClock::default();
+    let jobs = fifo(&clock).build().unwrap();
+    jobs.send(in_group("g", "a")).unwrap();
+    let runner = Runner::builder(&jobs).until_empty().wrap_threads(|work| {
+        work();
+        work();
+    });
+    let report = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().blocking();
+    assert_eq!(report.unwrap().succeeded, 1);
+}
