@@ -166,7 +166,11 @@ impl Desk {
     /// A hand ends; says whom to wake.
     pub(super) fn leave(&mut self) -> Option<Waker> {
         self.alive -= 1;
-        self.keeper.take().filter(|_| self.alive == 0)
+        if self.alive > 0 {
+            // The keeper waits for the last one.
+            return None;
+        }
+        self.keeper.take()
     }
 
     /// What this hand is to do next; if that is to park, it is called by this waker.
@@ -384,5 +388,34 @@ impl Desk {
             return Timestamp::MAX;
         }
         now.saturating_add(self.plan.beat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_hand_to_leave_wakes_the_keeper() {
+        let plan = DeskPlan {
+            concurrency: 2,
+            prefetch: 0,
+            unit: 1,
+            max_messages: 10,
+            wait_time: Duration::from_secs(20),
+            until_empty: false,
+            fifo: false,
+            beat: Duration::from_secs(10),
+        };
+        let (mut desk, now) = (Desk::new(plan, Waiting::new(false, None)), Timestamp::ZERO);
+        let hands = [desk.hire_anyway(), desk.hire_anyway()];
+        desk.stop(now, None);
+        assert!(matches!(desk.rounds(now, Waker::noop()), Rounds::Sleep(_)));
+        for hand in hands {
+            assert!(matches!(desk.next(hand, now, Waker::noop()), Next::Do(Task::End)));
+        }
+        assert!(desk.leave().is_none(), "there is one more");
+        assert!(desk.leave().is_some());
+        assert!(matches!(desk.rounds(now, Waker::noop()), Rounds::Over));
     }
 }
