@@ -6,7 +6,7 @@ mod broken;
 #[path = "worker_conformance/errors.rs"]
 mod errors;
 #[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
-#[path = "worker_conformance/http.rs"]
+#[path = "common/http.rs"]
 mod http;
 #[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
 #[path = "worker_conformance/sqs.rs"]

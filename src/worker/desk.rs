@@ -469,3 +469,33 @@ impl Desk {
         now.saturating_add(self.plan.beat)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_hand_to_leave_wakes_the_keeper() {
+        let plan = DeskPlan {
+            concurrency: 2,
+            prefetch: 0,
+            unit: 1,
+            max_messages: 10,
+            wait_time: Duration::from_secs(20),
+            until_empty: false,
+            fifo: false,
+            beat: Duration::from_secs(10),
+        };
+        let mut desk = Desk::new(plan, Waiting::new(false, None), Books::new("jobs"));
+        let now = Timestamp::ZERO;
+        let hands = [desk.hire_anyway(), desk.hire_anyway()];
+        desk.stop(now, None);
+        assert!(matches!(desk.rounds(now, Waker::noop()), Rounds::Sleep(_)));
+        for hand in hands {
+            assert!(matches!(desk.next(hand, now, Waker::noop()), Next::Do(Task::End)));
+        }
+        assert!(desk.leave(now).is_empty(), "there is one more");
+        assert_eq!(desk.leave(now).len(), 1);
+        assert!(matches!(desk.rounds(now, Waker::noop()), Rounds::Over));
+    }
+}

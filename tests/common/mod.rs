@@ -7,11 +7,15 @@
 )]
 
 use {
-    requeue::{ManualClock, Message, Queue, QueueBuilder, SendMessage},
+    requeue::{Alarm, Clock, ManualClock, Message, Queue, QueueBuilder, SendMessage},
     std::{
-        future::{Future, IntoFuture},
+        future::{Future, IntoFuture, poll_fn},
         pin::pin,
-        task::{Context, Poll, Waker},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        task::{Context, Poll, Wake, Waker},
         time::Duration,
     },
 };
@@ -119,6 +123,40 @@ pub(crate) fn wait_for<T>(clock: &ManualClock, receive: impl IntoFuture<Output =
         }
         clock.advance_to(clock.next_deadline().expect("a receive that waits has a deadline"));
     }
+}
+
+/// Runs a future to its end; time goes on to the next deadline whenever nothing else can.
+pub(crate) fn run<T>(clock: &ManualClock, future: impl IntoFuture<Output = T>) -> T {
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+    let (mut future, woken) = (pin!(future.into_future()), Arc::new(Woken::default()));
+    let waker = Waker::from(Arc::clone(&woken));
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return result;
+        }
+        if !woken.0.swap(false, Ordering::AcqRel) {
+            clock.advance_to(clock.next_deadline().expect("what waits is woken, or has a deadline"));
+        }
+    }
+}
+
+/// Is over when the clock has moved on by `span`.
+pub(crate) async fn nap(clock: &ManualClock, span: Duration) {
+    let (end, mut alarm) = (clock.now().saturating_add(span), Alarm::default());
+    poll_fn(|context| {
+        if clock.now() >= end {
+            return Poll::Ready(());
+        }
+        alarm = clock.wake_at(end, context.waker().clone());
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The result of a call that is answered at once, as every call is that does not wait for messages.

@@ -1,4 +1,5 @@
 //! HTTP clients of the SDK that do to requests what a network does.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use {
     aws_sdk_sqs::{
@@ -42,6 +43,63 @@ impl HttpConnector for SlowConnector {
             answer
         })
     }
+}
+
+/// A client of the service whose requests do not arrive, or whose answers do not, as `broken` says for each action and
+/// time. It tries nothing again.
+pub(crate) fn client_cut_off(
+    service: &Service,
+    broken: impl Fn(&str) -> Option<Cut> + Send + Sync + 'static,
+) -> Client {
+    let http = CutOff(service.sdk_http_client(), Arc::new(broken));
+    let config = service.sdk_config().into_builder().http_client(http);
+    Client::new(&config.retry_config(RetryConfig::disabled()).build())
+}
+
+/// Where the way between client and service is cut.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cut {
+    /// The service never hears of the request.
+    Request,
+    /// It does, and the client never hears of that.
+    Answer,
+}
+
+type Broken = Arc<dyn Fn(&str) -> Option<Cut> + Send + Sync>;
+
+#[derive(Clone)]
+struct CutOff(SdkHttpClient, Broken);
+
+impl fmt::Debug for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CutOff")
+    }
+}
+
+impl HttpClient for CutOff {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for CutOff {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let cut = (self.1)(action(&request));
+        let lost = || ConnectorError::io("the network is down".into());
+        if cut == Some(Cut::Request) {
+            return HttpConnectorFuture::ready(Err(lost()));
+        }
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            if cut.is_some() { Err(lost()) } else { Ok(answer) }
+        })
+    }
+}
+
+fn action(request: &HttpRequest) -> &str {
+    let target = request.headers().get("x-amz-target").unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default()
 }
 
 /// Lets others have a turn.
@@ -95,9 +153,7 @@ impl HttpClient for Canned {
 
 impl HttpConnector for Canned {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let action = target.rsplit('.').next().unwrap_or_default();
-        let answer = (self.0)(action).map(|(status, body)| {
+        let answer = (self.0)(action(&request)).map(|(status, body)| {
             let status = status.try_into().expect("a status of HTTP");
             HttpResponse::new(status, body.into())
         });
