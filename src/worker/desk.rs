@@ -166,7 +166,8 @@ impl Desk {
     /// A hand ends; says whom to wake.
     pub(super) fn leave(&mut self) -> Option<Waker> {
         self.alive -= 1;
-        self.keeper.take().filter(|_| self.alive == 0)
+        // The keeper waits for the last hand: another one must not use up its waker.
+        if self.alive == 0 { self.keeper.take() } else { None }
     }
 
     /// What this hand is to do next; if that is to park, it is called by this waker.
@@ -384,5 +385,31 @@ impl Desk {
             return Timestamp::MAX;
         }
         now.saturating_add(self.plan.beat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: DeskPlan = DeskPlan {
+        concurrency: 2,
+        prefetch: 0,
+        unit: 1,
+        max_messages: 10,
+        wait_time: Duration::ZERO,
+        until_empty: false,
+        fifo: false,
+        beat: Duration::from_secs(10),
+    };
+
+    #[test]
+    fn the_last_hand_to_leave_wakes_the_keeper() {
+        let mut desk = Desk::new(PLAN, Waiting::new(false, None));
+        let _hands = [desk.hire_anyway(), desk.hire_anyway()];
+        let _ = desk.stop(Timestamp::ZERO, None);
+        assert!(matches!(desk.rounds(Timestamp::ZERO, Waker::noop()), Rounds::Sleep(_)));
+        assert!(desk.leave().is_none(), "another hand is left");
+        assert!(desk.leave().is_some());
     }
 }
