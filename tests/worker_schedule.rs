@@ -2,7 +2,7 @@
 
 #[path = "worker_schedule/catch_up.rs"]
 mod catch_up;
-#[path = "worker_schedule/shaky.rs"]
+#[path = "common/shaky.rs"]
 mod shaky;
 
 use {

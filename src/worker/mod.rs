@@ -29,6 +29,7 @@ mod keeper;
 mod message_queue;
 mod received;
 mod report;
+mod request;
 mod runner;
 #[cfg(feature = "schedule")]
 mod schedule;
@@ -59,6 +60,10 @@ pub use {
     message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll},
     received::{MessageParts, ReceivedMessage},
     report::{Distribution, RunnerReport},
+    request::{
+        Request, RequestError, Requester, RequesterReport, Respond, RespondAsync, RespondRunnerBuilder, Responder,
+        ResponderReport,
+    },
     runner::{Runner, RunnerError, RunnerHandle, Running},
     settings::BuildRunnerError,
 };
