@@ -160,13 +160,18 @@ fn a_thread_that_asks_is_woken_by_its_answer_or_by_the_clock() {
     let listening = requester.runner(|it| it).unwrap().spawn().unwrap();
     assert_eq!(requester.request("hello").blocking().unwrap().body(), "HELLO");
 
-    let silent = requester.clone();
-    let silent = std::thread::spawn(move || silent.request("silence").timeout(TIMEOUT).blocking());
+    let asking = requester.clone();
+    let silent = std::thread::spawn(move || asking.request("silence").timeout(TIMEOUT).blocking());
     while responding.handle().report().discarded == 0 {
         std::thread::yield_now();
     }
     clock.advance(TIMEOUT);
     assert_eq!(silent.join().unwrap().unwrap_err(), RequestError::Timeout(TIMEOUT));
+    assert_eq!(
+        (requester.report().answered, requester.report().timed_out),
+        (1, 1),
+        "clones share the counts"
+    );
     for running in [responding, listening] {
         running.handle().stop();
         running.join().unwrap();
