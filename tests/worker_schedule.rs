@@ -399,6 +399,26 @@ fn the_ends_of_time_are_times() {
 }
 
 #[test]
+fn the_clock_of_the_machine_is_a_clock_too() {
+    let jobs = Queue::standard("jobs").build().unwrap();
+    let running = Scheduler::builder(&jobs).build().spawn().unwrap();
+    let schedules = running.handle();
+    schedules.add(Timestamp::MAX, "doomsday").unwrap();
+    schedules.add(every_minute(), "within the minute").unwrap();
+    schedules.add(Duration::ZERO, "now").unwrap();
+    let message = jobs
+        .receive()
+        .wait_time(Duration::from_secs(20))
+        .blocking()
+        .unwrap()
+        .remove(0);
+    assert!(["now", "within the minute"].contains(&message.body()));
+    schedules.stop();
+    let report = running.join().unwrap();
+    assert!((report.sent >= 1) && report.held == 2, "{report:?}");
+}
+
+#[test]
 fn ten_thousand_schedules_are_all_sent_when_they_are_due() {
     let (jobs, clock) = fifo();
     let start_at = clock.now();
