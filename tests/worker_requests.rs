@@ -4,6 +4,7 @@
 mod shaky;
 
 use {
+    proptest::prelude::*,
     requeue::{
         ManualClock, MessageAttributeValue, Queue, SendMessage, Service,
         worker::{
@@ -498,4 +499,65 @@ fn five_thousand_requests_wait_at_the_same_time() {
     }
     let report = requester.report();
     assert_eq!((report.answered, report.in_flight, report.late_answers), (5_000, 0, 0));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ask(u64),
+    Advance(u64),
+    Drop(usize),
+    Respond,
+    Listen,
+    Poll,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u64..60).prop_map(Step::Ask),
+        1 => (0_u64..40).prop_map(Step::Advance),
+        1 => any::<usize>().prop_map(Step::Drop),
+        2 => Just(Step::Respond),
+        2 => Just(Step::Listen),
+        2 => Just(Step::Poll),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_happens_every_request_is_accounted_for_and_gets_no_answer_but_its_own(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let (requests, host, clock) = queues();
+        let requester = Requester::new(&requests, &host);
+        let mut asked: Vec<(String, Asked<'_>)> = Vec::new();
+        let mut ended = 0;
+        for (number, step) in steps.into_iter().chain([Step::Poll, Step::Respond, Step::Listen, Step::Poll]).enumerate() {
+            match step {
+                Step::Ask(seconds) => {
+                    let request = requester.request(format!("q{number}")).timeout(Duration::from_secs(seconds));
+                    asked.push((format!("Q{number}"), request.into_future()));
+                }
+                Step::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
+                Step::Drop(which) if !asked.is_empty() => drop(asked.swap_remove(which % asked.len())),
+                Step::Drop(_) => {}
+                Step::Respond => drop(respond(&requests, &host)),
+                Step::Listen => drop(listen(&requester)),
+                Step::Poll => asked.retain_mut(|(answer, request)| match poll(request) {
+                    Poll::Pending => true,
+                    Poll::Ready(result) => {
+                        ended += 1;
+                        assert!(matches!(&result, Ok(body) if body == answer) || matches!(result, Err(RequestError::Timeout(_))));
+                        false
+                    }
+                }),
+            }
+            let report = requester.report();
+            let accounted = report.answered + report.timed_out + report.dropped + report.in_flight as u64;
+            prop_assert_eq!(report.requests, accounted);
+            prop_assert!(ended <= report.answered + report.timed_out);
+            prop_assert_eq!(report.orphans, 0);
+        }
+        prop_assert!(is_empty(&requests) && is_empty(&host));
+    }
 }
