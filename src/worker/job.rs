@@ -144,11 +144,6 @@ impl Job {
         Lost { job: self.clone() }
     }
 
-    /// The clock of the runner.
-    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
-        &self.inner.clock
-    }
-
     /// Whether both are the same job.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)

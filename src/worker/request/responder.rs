@@ -238,8 +238,8 @@ where
                 ErrorKind::Transient if job.is_held() => tries += 1,
                 _ => return Err(Failure::from(format!("the answer was not sent: {error}"))),
             }
-            let clock = job.clock();
-            Until::new(clock, clock.now().saturating_add(ANSWER_BACKOFF.limit(tries))).await;
+            let clock = queue.clock();
+            Until::new(&clock, clock.now().saturating_add(ANSWER_BACKOFF.limit(tries))).await;
         }
     }
 }
