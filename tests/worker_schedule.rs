@@ -2,7 +2,7 @@
 
 #[path = "worker_schedule/catch_up.rs"]
 mod catch_up;
-#[path = "worker_schedule/shaky.rs"]
+#[path = "common/shaky.rs"]
 mod shaky;
 
 use {
@@ -399,6 +399,26 @@ fn the_ends_of_time_are_times() {
 }
 
 #[test]
+fn the_clock_of_the_machine_is_a_clock_too() {
+    let jobs = Queue::standard("jobs").build().unwrap();
+    let running = Scheduler::builder(&jobs).build().spawn().unwrap();
+    let schedules = running.handle();
+    schedules.add(Timestamp::MAX, "doomsday").unwrap();
+    schedules.add(every_minute(), "within the minute").unwrap();
+    schedules.add(Duration::ZERO, "now").unwrap();
+    let message = jobs
+        .receive()
+        .wait_time(Duration::from_secs(20))
+        .blocking()
+        .unwrap()
+        .remove(0);
+    assert!(["now", "within the minute"].contains(&message.body()));
+    schedules.stop();
+    let report = running.join().unwrap();
+    assert!((report.sent >= 1) && report.held == 2, "{report:?}");
+}
+
+#[test]
 fn ten_thousand_schedules_are_all_sent_when_they_are_due() {
     let (jobs, clock) = fifo();
     let start_at = clock.now();
@@ -415,8 +435,52 @@ fn ten_thousand_schedules_are_all_sent_when_they_are_due() {
     assert!(received.iter().all(|it| it.body() == it.sent_timestamp().to_string()));
 }
 
+fn faults() -> impl Strategy<Value = Vec<Fault>> {
+    let fault = prop_oneof![
+        Just(Fault::Fails(ErrorKind::Transient)),
+        Just(Fault::LosesAnswer),
+        Just(Fault::Hangs),
+    ];
+    prop::collection::vec(fault, 0..12)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn failing_sends_and_dropped_runs_lose_and_repeat_nothing_on_a_fifo_queue(
+        spans in prop::collection::vec(0_u64..4_000, 1..20),
+        faults in faults(),
+        drops in prop::collection::vec(any::<bool>(), 200),
+    ) {
+        let (jobs, clock) = fifo();
+        let shaky = Shaky::new(&jobs);
+        shaky.break_next(faults);
+        let mut scheduler = Scheduler::builder(&shaky).until_empty().build();
+        let mut expected = Vec::new();
+        for (number, span) in spans.into_iter().enumerate() {
+            let due = clock.now().saturating_add(Duration::from_millis(span));
+            scheduler.handle().add(due, grouped(&number.to_string())).unwrap();
+            expected.push((due, number.to_string()));
+        }
+        expected.sort_by_key(|(due, _)| *due);
+        let mut drops = drops.into_iter();
+        let mut over = false;
+        while !over {
+            let mut run = pin!(scheduler.run());
+            // A send that hangs ends with its run; after so many steps every run goes on to its end.
+            for _ in 0..40 {
+                let polled = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                over = polled.is_ready();
+                if over || drops.next().unwrap_or(false) {
+                    break;
+                }
+                clock.advance(Duration::from_millis(500));
+            }
+        }
+        let expected: Vec<_> = expected.into_iter().map(|(_, body)| body).collect();
+        prop_assert_eq!(bodies(&jobs), expected);
+    }
+
     #[test]
     fn every_job_comes_when_it_is_due_unless_it_was_cancelled_before(
         steps in prop::collection::vec((0_u64..5_000, 0_u64..3_000_000, any::<bool>(), any::<prop::sample::Index>()), 1..30),

@@ -31,6 +31,7 @@ mod keeper;
 mod message_queue;
 mod received;
 mod report;
+mod request;
 mod runner;
 #[cfg(feature = "schedule")]
 mod schedule;
@@ -69,6 +70,10 @@ pub use {
     message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll},
     received::{MessageParts, ReceivedMessage},
     report::{Distribution, RunnerReport},
+    request::{
+        Request, RequestError, Requester, RequesterReport, Respond, RespondAsync, RespondRunnerBuilder, Responder,
+        ResponderReport,
+    },
     runner::{Runner, RunnerError, RunnerHandle, Running},
     settings::BuildRunnerError,
 };

@@ -37,6 +37,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(900);
 /// After a send that failed, the queue is asked again after such a time.
 const SEND_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
 
+/// After so many jobs the executor has a turn.
+const TURNS: u32 = 64;
+
 type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
 
 /// Sends jobs into a queue when they are due: once at a time or after a while, or again and again by a cron pattern.
@@ -258,8 +261,13 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn run(&mut self) -> Result<SchedulerReport, SchedulerError> {
+        let mut turns = 0_u32;
         while let Some(dispatch) = self.next().await {
             self.deliver(dispatch).await;
+            turns = turns.wrapping_add(1);
+            if turns % TURNS == 0 {
+                yield_now().await;
+            }
         }
         self.shared.result()
     }
@@ -440,6 +448,19 @@ impl<Q: MessageQueue> fmt::Debug for SchedulerBuilder<Q> {
             .field("tolerance", &self.tolerance)
             .finish_non_exhaustive()
     }
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A job in the sender's hand; dropped, it is there no more, sent or not.

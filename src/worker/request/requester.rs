@@ -1,0 +1,350 @@
+//! Who asks.
+
+use {
+    super::{
+        MOST_ATTRIBUTES, OF_HOST, RESPONSE_QUEUE_URL,
+        slots::{End, MOST_OPEN, RequesterReport, Slots, Ticket},
+    },
+    crate::{
+        clock::{Clock, Until},
+        message::{MessageAttributeValue, SendMessage},
+        queue::Queue,
+        worker::{
+            block_on::block_on,
+            builder::RunnerBuilder,
+            failure::Failure,
+            handler::Handler,
+            job::Job,
+            message_queue::{MessageQueue, MessageQueueError},
+            received::ReceivedMessage,
+            runner::Runner,
+            settings::BuildRunnerError,
+        },
+    },
+    std::{
+        fmt,
+        future::{Future, poll_fn},
+        hash::{BuildHasher, RandomState},
+        pin::{Pin, pin},
+        sync::Arc,
+        task::Poll,
+        time::Duration,
+    },
+};
+
+type OnOrphan = Arc<dyn Fn(&ReceivedMessage) -> Result<(), Failure> + Send + Sync>;
+
+/// Sends requests to a queue and waits for their answers, which all come over one host queue; clones share both.
+///
+/// Each request names a virtual queue of its own in its attribute `ResponseQueueUrl` (E11, E15). The runner made by
+/// [`runner`](Self::runner) has to run: it consumes the host queue and hands the answers on. The host queue is for one
+/// requester alone, for what is on it for others is deleted.
+///
+/// # Source
+/// [Amazon SQS temporary queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-temporary-queues.html).
+///
+/// # Examples
+/// ```
+/// use requeue::{Queue, worker::{Job, Requester, Responder}};
+///
+/// let requests = Queue::standard("requests").build()?;
+/// let answers = Queue::standard("answers").build()?;
+/// let responder = Responder::to(&requests, &answers);
+/// let responding = responder.runner(|it| it).each(|job: &Job| Ok::<_, String>(job.body().to_uppercase()))?.spawn()?;
+/// let requester = Requester::new(&requests, &answers);
+/// let listening = requester.runner(|it| it)?.spawn()?;
+///
+/// assert_eq!(requester.request("hello").blocking()?.body(), "HELLO");
+/// # drop((responding, listening));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Requester<R = Queue, H = R> {
+    requests: R,
+    host: H,
+    slots: Arc<Slots>,
+    on_orphan: Option<OnOrphan>,
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// There is no room for the attribute that says where the answer is to go (M12).
+    #[error("the request has {count} attributes, with {RESPONSE_QUEUE_URL} it may have {MOST_ATTRIBUTES}")]
+    #[non_exhaustive]
+    TooManyAttributes {
+        /// How many it has.
+        count: usize,
+    },
+    /// It is the requester that says where the answer is to go.
+    #[error("the request has an attribute {RESPONSE_QUEUE_URL} of its own")]
+    ResponseQueueTaken,
+    /// Too many requests wait (E13).
+    #[error("{MOST_OPEN} requests wait for an answer, which is the limit")]
+    TooManyInFlight,
+    /// The request was not sent.
+    #[error("the request was not sent: {0}")]
+    NotSent(#[source] MessageQueueError),
+    /// No answer came in time (E15).
+    #[error("no answer came within {0:?}")]
+    Timeout(Duration),
+}
+
+impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
+    /// A requester that sends to `requests` and has its answers sent to `host`.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::Requester};
+    ///
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// assert_eq!(Requester::new(&requests, &answers).report().requests, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(requests: &R, host: &H) -> Self {
+        let seed = RandomState::new().hash_one(host.clock().now());
+        Self {
+            requests: requests.clone(),
+            host: host.clone(),
+            slots: Arc::new(Slots::new(seed)),
+            on_orphan: None,
+        }
+    }
+
+    /// The seed of the names of the virtual queues, which by default is a different one each time; with the same seed,
+    /// answers to an earlier requester could be taken for answers to this one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {requeue::{Queue, worker::Requester}, std::time::Duration};
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// let requester = Requester::new(&requests, &answers).seed(7);
+    /// assert!(requester.request("hello").timeout(Duration::ZERO).blocking().is_err());
+    /// let message = &requests.receive().blocking()?[0];
+    /// let url = message.attributes().get("ResponseQueueUrl").unwrap().string_value().unwrap();
+    /// assert_eq!(url, format!("{}#0000000000000007-1", answers.url()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.slots = Arc::new(Slots::new(seed));
+        self
+    }
+
+    /// Calls `on_orphan` for each message on the host queue that is for nobody here, before it is deleted (E12); if it
+    /// answers an error, the runner's policy or the [`Failure`] says what becomes of the message.
+    ///
+    /// Answers that come late or twice are deleted without it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, worker::{Failure, ReceivedMessage, Requester}};
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// answers.send("lost and found")?;
+    /// let requester = Requester::new(&requests, &answers).on_orphan(|message: &ReceivedMessage| {
+    ///     assert_eq!(message.body(), "lost and found");
+    ///     Ok(())
+    /// });
+    /// assert_eq!(requester.runner(|it| it.until_empty())?.blocking()?.succeeded, 1);
+    /// assert_eq!(requester.report().orphans, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_orphan(
+        mut self,
+        on_orphan: impl Fn(&ReceivedMessage) -> Result<(), Failure> + Send + Sync + 'static,
+    ) -> Self {
+        self.on_orphan = Some(Arc::new(on_orphan));
+        self
+    }
+
+    /// The runner that consumes the host queue and hands the answers on; `configure` says how it is to work.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, worker::Requester};
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// let requester = Requester::new(&requests, &answers);
+    /// let listening = requester.runner(|it| it.prefetch(9))?.spawn()?;
+    /// listening.handle().stop();
+    /// assert_eq!(listening.join()?.received, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn runner(
+        &self,
+        configure: impl FnOnce(RunnerBuilder<H>) -> RunnerBuilder<H>,
+    ) -> Result<Runner<H, impl Handler + Send + Sync + 'static>, BuildRunnerError> {
+        let (slots, on_orphan) = (Arc::clone(&self.slots), self.on_orphan.clone());
+        configure(Runner::builder(&self.host)).each(move |job: &Job| match &on_orphan {
+            Some(on_orphan) if !slots.hand_on(job) => on_orphan(job),
+            Some(_) => Ok(()),
+            None => {
+                slots.hand_on(job);
+                Ok::<(), Failure>(())
+            }
+        })
+    }
+
+    /// Begins a request: send it and wait, 30 s at most unless [`timeout`](Request::timeout) says otherwise.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {requeue::{Queue, worker::{RequestError, Requester}}, std::time::Duration};
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// let requester = Requester::new(&requests, &answers);
+    /// let moment = Duration::from_millis(1);
+    /// let unheard = requester.request("is anybody there").timeout(moment).blocking();
+    /// assert_eq!(unheard.unwrap_err(), RequestError::Timeout(moment));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn request(&self, message: impl Into<SendMessage>) -> Request<'_, R, H> {
+        Request {
+            requester: self,
+            message: message.into(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl<R, H> Requester<R, H> {
+    /// What the requester has done so far.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, worker::Requester};
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// assert_eq!(Requester::new(&requests, &answers).report().in_flight, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> RequesterReport {
+        self.slots.report()
+    }
+}
+
+impl<R: MessageQueue, H: MessageQueue> fmt::Debug for Requester<R, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requester")
+            .field("requests", &self.requests.url())
+            .field("host", &self.host.url())
+            .field("report", &self.report())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request to be made, begun by [`Requester::request`]: block or await.
+///
+/// The future gives the request up when it is dropped; its answer is then late.
+#[must_use = "nothing is sent until it is blocked on or awaited"]
+pub struct Request<'requester, R = Queue, H = R> {
+    requester: &'requester Requester<R, H>,
+    message: SendMessage,
+    timeout: Duration,
+}
+
+impl<R, H> Request<'_, R, H> {
+    /// How long to wait for the answer, the time of sending included, under the clock of the host queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {requeue::{Queue, worker::Requester}, std::time::Duration};
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// let requester = Requester::new(&requests, &answers);
+    /// let error = requester.request("hello").timeout(Duration::ZERO).blocking().unwrap_err();
+    /// assert_eq!(error.to_string(), "no answer came within 0ns");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl<R: MessageQueue, H: MessageQueue> Request<'_, R, H> {
+    /// Sends the request and blocks the thread until the answer is here, or its time is over.
+    ///
+    /// # Errors
+    /// [`RequestError`]: it was not sent, or no answer came in time. A request that timed out may still be worked on.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessageAttributeValue, Queue, SendMessage, worker::Requester};
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// let number = |message: SendMessage, n: u8| message.attribute(n.to_string(), MessageAttributeValue::number("1"));
+    /// let full = (0..10).fold(SendMessage::new("hello"), number);
+    /// let error = Requester::new(&requests, &answers).request(full).blocking().unwrap_err();
+    /// assert_eq!(error.to_string(), "the request has 10 attributes, with ResponseQueueUrl it may have 10");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn blocking(self) -> Result<ReceivedMessage, RequestError> {
+        block_on(&*self.requester.host.clock(), self.ask())
+    }
+
+    async fn ask(self) -> Result<ReceivedMessage, RequestError> {
+        let Requester {
+            requests, host, slots, ..
+        } = self.requester;
+        let clock: Arc<dyn Clock> = host.clock();
+        let mut over = Until::new(&clock, clock.now().saturating_add(self.timeout));
+        let mut ticket = slots_for(&self.message, slots)?;
+        let url = format!("{}{OF_HOST}{}", host.url(), ticket.name());
+        let message = self
+            .message
+            .attribute(RESPONSE_QUEUE_URL, MessageAttributeValue::string(url));
+        let mut sending = pin!(Some(requests.send(message)));
+        poll_fn(|context| {
+            if let Some(send) = sending.as_mut().as_pin_mut() {
+                match send.poll(context) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => sending.set(None),
+                    Poll::Ready(Err(error)) => {
+                        let answer = ticket.close(End::NotSent);
+                        return Poll::Ready(answer.ok_or(RequestError::NotSent(error)));
+                    }
+                }
+            }
+            if let Poll::Ready(answer) = ticket.poll_answer(context) {
+                return Poll::Ready(Ok(answer));
+            }
+            let over = Pin::new(&mut over).poll(context);
+            over.map(|()| ticket.close(End::TimedOut).ok_or(RequestError::Timeout(self.timeout)))
+        })
+        .await
+    }
+}
+
+/// A slot for a request that can be sent.
+fn slots_for(message: &SendMessage, slots: &Arc<Slots>) -> Result<Ticket, RequestError> {
+    let attributes = message.get_attributes();
+    if attributes.get(RESPONSE_QUEUE_URL).is_some() {
+        return Err(RequestError::ResponseQueueTaken);
+    }
+    let count = attributes.len();
+    if count >= MOST_ATTRIBUTES {
+        return Err(RequestError::TooManyAttributes { count });
+    }
+    slots.open().ok_or(RequestError::TooManyInFlight)
+}
+
+impl<'requester, R: MessageQueue, H: MessageQueue> IntoFuture for Request<'requester, R, H> {
+    type Output = Result<ReceivedMessage, RequestError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'requester>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.ask())
+    }
+}
+
+impl<R: MessageQueue, H: MessageQueue> fmt::Debug for Request<'_, R, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("message", &self.message)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

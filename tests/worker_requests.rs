@@ -1,0 +1,563 @@
+//! Request and response over virtual queues (E11-E16).
+
+#[path = "common/shaky.rs"]
+mod shaky;
+
+use {
+    proptest::prelude::*,
+    requeue::{
+        ManualClock, MessageAttributeValue, Queue, SendMessage, Service,
+        worker::{
+            ErrorKind, Failure, FailurePolicy, Job, ReceivedMessage, RequestError, Requester, Responder, RunnerReport,
+        },
+    },
+    shaky::{Fault, Shaky, error},
+    std::{
+        future::{Future, IntoFuture},
+        pin::{Pin, pin},
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicU64, Ordering},
+        },
+        task::{Context, Poll, Waker},
+        time::Duration,
+    },
+};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const NAME: &str = "__AmazonSQSVirtualQueuesClient.QueueName";
+
+type Asked<'r> = Pin<Box<dyn Future<Output = Result<ReceivedMessage, RequestError>> + Send + 'r>>;
+
+/// A queue for requests, a host queue for answers, and their clock.
+fn queues() -> (Queue, Queue, ManualClock) {
+    let clock = ManualClock::default();
+    let queue = |name| Queue::standard(name).clock(&clock).build().unwrap();
+    (queue("requests"), queue("answers"), clock.clone())
+}
+
+fn poll(asked: &mut Asked<'_>) -> Poll<Result<String, RequestError>> {
+    let answer = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    answer.map_ok(|it| it.body().to_owned())
+}
+
+fn is(body: &str) -> Poll<Result<String, RequestError>> {
+    Poll::Ready(Ok(body.to_owned()))
+}
+
+/// Answers what is there, in upper case.
+fn respond(requests: &Queue, host: &Queue) -> RunnerReport {
+    let runner = Responder::to(requests, host).runner(|it| it.until_empty());
+    runner.each(upper).unwrap().blocking().unwrap()
+}
+
+fn upper(job: &Job) -> Result<String, Failure> {
+    Ok(job.body().to_uppercase())
+}
+
+/// Hands on what answers are there.
+fn listen(requester: &Requester) -> RunnerReport {
+    requester.runner(|it| it.until_empty()).unwrap().blocking().unwrap()
+}
+
+fn is_empty(queue: &Queue) -> bool {
+    let counts = queue.counts();
+    (
+        counts.approximate_number_of_messages,
+        counts.approximate_number_of_messages_not_visible,
+    ) == (0, 0)
+}
+
+fn string(message: &requeue::Message, name: &str) -> String {
+    let value = message.attributes().get(name).unwrap();
+    value.string_value().unwrap().to_owned()
+}
+
+#[test]
+fn the_answer_comes_over_the_virtual_queue_that_the_request_names() {
+    // E11, E12, E15
+    let (requests, host, _clock) = queues();
+    let requester = Requester::new(&requests, &host).seed(10);
+    let mut asked = requester.request("hello").into_future();
+    assert!(poll(&mut asked).is_pending());
+    let request = requests
+        .receive()
+        .visibility_timeout(Duration::ZERO)
+        .blocking()
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        string(&request, "ResponseQueueUrl"),
+        format!("{}#000000000000000a-1", host.url())
+    );
+
+    assert_eq!(respond(&requests, &host).succeeded, 1);
+    let answer = host
+        .receive()
+        .visibility_timeout(Duration::ZERO)
+        .blocking()
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        (answer.body(), string(&answer, NAME).as_str()),
+        ("HELLO", "000000000000000a-1")
+    );
+    assert!(poll(&mut asked).is_pending(), "nobody consumed the host queue yet");
+
+    assert_eq!(listen(&requester).succeeded, 1);
+    assert_eq!(poll(&mut asked), is("HELLO"));
+    assert!(is_empty(&requests) && is_empty(&host));
+    let report = requester.report();
+    assert_eq!(
+        (report.requests, report.answered, report.in_flight, report.dropped),
+        (1, 1, 0, 0)
+    );
+}
+
+#[test]
+fn each_request_gets_its_own_answer_whatever_the_order() {
+    let (requests, host, _clock) = queues();
+    let requester = Requester::new(&requests, &host);
+    let mut asked: Vec<_> = ["a", "b", "c"].map(|body| requester.request(body).into_future()).into();
+    for request in asked.iter_mut().rev() {
+        assert!(poll(request).is_pending());
+    }
+    respond(&requests, &host);
+    listen(&requester);
+    let answers: Vec<_> = asked.iter_mut().map(poll).collect();
+    assert_eq!(answers, [is("A"), is("B"), is("C")]);
+}
+
+#[test]
+fn a_request_times_out_under_the_clock_and_its_answer_is_dropped() {
+    // E15
+    let (requests, host, clock) = queues();
+    let requester = Requester::new(&requests, &host).on_orphan(|it| panic!("{it:?} is late and no orphan"));
+    let mut asked = requester.request("hello").timeout(TIMEOUT).into_future();
+    assert!(poll(&mut asked).is_pending());
+    clock.advance(TIMEOUT - MILLISECOND);
+    assert!(poll(&mut asked).is_pending());
+    clock.advance(MILLISECOND);
+    assert_eq!(poll(&mut asked), Poll::Ready(Err(RequestError::Timeout(TIMEOUT))));
+    assert_eq!((requester.report().timed_out, requester.report().in_flight), (1, 0));
+    respond(&requests, &host);
+    assert_eq!(listen(&requester).succeeded, 1);
+    assert!(is_empty(&host));
+    assert_eq!((requester.report().late_answers, requester.report().orphans), (1, 0));
+    assert_eq!(clock.next_deadline(), None, "nobody waits for the end of its time");
+}
+
+#[test]
+fn a_thread_that_asks_is_woken_by_its_answer_or_by_the_clock() {
+    let (requests, host, clock) = queues();
+    let responder = Responder::to(&requests, &host);
+    let responding = responder.runner(|it| it).each(|job: &Job| match job.body() {
+        "silence" => Err(Failure::discard("nothing to say")),
+        body => Ok(body.to_uppercase()),
+    });
+    let responding = responding.unwrap().spawn().unwrap();
+    let requester = Requester::new(&requests, &host);
+    let listening = requester.runner(|it| it).unwrap().spawn().unwrap();
+    assert_eq!(requester.request("hello").blocking().unwrap().body(), "HELLO");
+
+    let asking = requester.clone();
+    let silent = std::thread::spawn(move || asking.request("silence").timeout(TIMEOUT).blocking());
+    while responding.handle().report().discarded == 0 {
+        std::thread::yield_now();
+    }
+    clock.advance(TIMEOUT);
+    assert_eq!(silent.join().unwrap().unwrap_err(), RequestError::Timeout(TIMEOUT));
+    assert_eq!(
+        (requester.report().answered, requester.report().timed_out),
+        (1, 1),
+        "clones share the counts"
+    );
+    for running in [responding, listening] {
+        running.handle().stop();
+        running.join().unwrap();
+    }
+}
+
+#[test]
+fn a_request_that_is_dropped_is_forgotten() {
+    let (requests, host, clock) = queues();
+    let requester = Requester::new(&requests, &host);
+    let mut asked = requester.request("hello").into_future();
+    assert!(poll(&mut asked).is_pending());
+    drop(asked);
+    let report = requester.report();
+    assert_eq!((report.requests, report.dropped, report.in_flight), (1, 1, 0));
+    assert_eq!(clock.next_deadline(), None);
+    respond(&requests, &host);
+    listen(&requester);
+    assert_eq!(requester.report().late_answers, 1);
+    drop(requester.request("never polled").into_future());
+    assert_eq!(requester.report().requests, 1);
+    assert!(is_empty(&requests) && is_empty(&host));
+}
+
+#[test]
+fn a_second_answer_is_ignored() {
+    // E15: the first message counts.
+    let (requests, host, _clock) = queues();
+    let requester = Requester::new(&requests, &host);
+    let mut asked = requester.request("hello").into_future();
+    assert!(poll(&mut asked).is_pending());
+    // The same request is worked on twice, as a queue that delivers at least once allows.
+    for answer in ["first", "second"] {
+        let request = requests
+            .receive()
+            .visibility_timeout(Duration::ZERO)
+            .blocking()
+            .unwrap()
+            .remove(0);
+        let name = string(&request, "ResponseQueueUrl")
+            .split_once('#')
+            .unwrap()
+            .1
+            .to_owned();
+        host.send(SendMessage::new(answer).attribute(NAME, MessageAttributeValue::string(name)))
+            .unwrap();
+    }
+    listen(&requester);
+    assert_eq!(poll(&mut asked), is("first"));
+    assert_eq!((requester.report().answered, requester.report().late_answers), (1, 1));
+    assert!(is_empty(&host));
+}
+
+#[test]
+fn what_is_for_nobody_is_deleted_unless_the_orphan_handler_says_otherwise() {
+    // E12
+    let named = |name: &str| SendMessage::new(name).attribute(NAME, MessageAttributeValue::string(name));
+    let (requests, host, clock) = queues();
+    let requester = Requester::new(&requests, &host);
+    let earlier = Requester::new(&requests, &host);
+    let mut asked = earlier.request("hello").into_future();
+    assert!(poll(&mut asked).is_pending());
+    respond(&requests, &host);
+    host.send("no name").unwrap();
+    host.send(named("somebody")).unwrap();
+    assert_eq!(listen(&requester).succeeded, 3);
+    assert_eq!((requester.report().orphans, requester.report().answered), (3, 0));
+    assert!(is_empty(&host));
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let requester = requester.on_orphan(move |message| {
+        log.lock().unwrap().push(message.body().to_owned());
+        if message.body() == "keep" {
+            Err("not mine".into())
+        } else {
+            Ok(())
+        }
+    });
+    host.send(named("keep")).unwrap();
+    host.send(named("drop")).unwrap();
+    let report = listen(&requester);
+    assert_eq!((report.succeeded, report.failed), (1, 1));
+    assert_eq!(*seen.lock().unwrap(), ["keep", "drop"]);
+    clock.advance(TIMEOUT);
+    assert_eq!(host.receive().blocking().unwrap()[0].body(), "keep");
+}
+
+#[test]
+fn an_answer_to_a_queue_that_is_gone_or_unknown_is_dropped() {
+    // E15
+    let (requests, host, _clock) = queues();
+    let requester = Requester::new(&requests, &host);
+    let elsewhere = Queue::standard("elsewhere").build().unwrap();
+    let responder = Responder::to(&requests, &host);
+    let run = || {
+        responder
+            .runner(|it| it.until_empty())
+            .each(upper)
+            .unwrap()
+            .blocking()
+            .unwrap()
+    };
+    for (gone, url) in [(1, elsewhere.url()), (2, "#name"), (3, "")] {
+        let url = MessageAttributeValue::new("String", url.to_owned());
+        let message = SendMessage::new("hello").attribute("ResponseQueueUrl", url);
+        if requests.send(message).is_err() {
+            assert_eq!(gone, 3, "an empty attribute is refused (M17)");
+            continue;
+        }
+        assert_eq!(run().succeeded, 1);
+        assert_eq!(responder.report().gone, gone);
+    }
+    let mut asked = requester.request("hello").into_future();
+    assert!(poll(&mut asked).is_pending());
+    host.delete_queue().unwrap();
+    assert_eq!(run().succeeded, 1);
+    assert!(is_empty(&requests));
+    let report = responder.report();
+    assert_eq!((report.gone, report.answered, report.unrequested), (3, 0, 0));
+}
+
+#[test]
+fn a_request_that_names_no_queue_is_a_job_like_any_other() {
+    let (requests, host, _clock) = queues();
+    let responder = Responder::to(&requests, &host);
+    requests.send("just do it").unwrap();
+    let bytes = MessageAttributeValue::binary(vec![1]);
+    requests
+        .send(SendMessage::new("odd").attribute("ResponseQueueUrl", bytes))
+        .unwrap();
+    let handled = Arc::new(AtomicU64::new(0));
+    let count = handled.clone();
+    let runner = responder.runner(|it| it.until_empty()).each_async(move |job: Job| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async move { upper(&job) }
+    });
+    let report = pollster::block_on(runner.unwrap().run()).unwrap();
+    assert_eq!((report.succeeded, handled.load(Ordering::Relaxed)), (2, 2));
+    assert_eq!((responder.report().unrequested, responder.report().answered), (2, 0));
+    assert!(is_empty(&requests) && is_empty(&host));
+}
+
+#[test]
+fn an_answer_to_a_queue_of_its_own_carries_no_name() {
+    // E15
+    let service = Service::new();
+    let [requests, own] = ["requests", "own"].map(|name| service.create_queue(name, Default::default()).unwrap());
+    let url = MessageAttributeValue::string(own.url());
+    requests
+        .send(SendMessage::new("hello").attribute("ResponseQueueUrl", url))
+        .unwrap();
+    let responder = Responder::new(&requests, move |url: &str| service.queue(url).ok());
+    let runner = responder.runner(|it| it.until_empty()).each(upper).unwrap();
+    assert_eq!(runner.blocking().unwrap().succeeded, 1);
+    let answer = own.receive().blocking().unwrap().remove(0);
+    assert_eq!((answer.body(), answer.attributes().len()), ("HELLO", 0));
+    assert_eq!(responder.clone().report().answered, 1);
+}
+
+fn with_attributes(count: usize) -> SendMessage {
+    let one = |message: SendMessage, n: usize| message.attribute(format!("a{n}"), MessageAttributeValue::number("1"));
+    (0..count).fold(SendMessage::new("hello"), one)
+}
+
+#[test]
+fn a_message_without_room_for_the_attribute_is_refused() {
+    // M12
+    let (requests, host, _clock) = queues();
+    let requester = Requester::new(&requests, &host);
+    let refused = requester.request(with_attributes(10)).blocking().unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the request has 10 attributes, with ResponseQueueUrl it may have 10"
+    );
+    let taken = SendMessage::new("x").attribute("ResponseQueueUrl", MessageAttributeValue::string("mine"));
+    let refused = requester.request(taken).blocking().unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the request has an attribute ResponseQueueUrl of its own"
+    );
+    assert!(is_empty(&requests));
+    assert_eq!(requester.report().requests, 0);
+
+    for (count, succeeded) in [(9, 1), (10, 0)] {
+        let mut asked = requester.request(with_attributes(9)).into_future();
+        assert!(poll(&mut asked).is_pending());
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = log.clone();
+        let responder = Responder::to(&requests, &host).runner(|it| {
+            it.until_empty()
+                .on_event(move |event| lines.lock().unwrap().push(event.to_string()))
+        });
+        let runner = responder
+            .each(move |_: &Job| Ok::<_, Failure>(with_attributes(count)))
+            .unwrap();
+        let report = runner.blocking().unwrap();
+        assert_eq!((report.succeeded, report.failed), (succeeded, 1 - succeeded), "{count}");
+        let log = log.lock().unwrap();
+        let text = format!("the answer has 10 attributes, with {NAME} it may have 10");
+        assert_eq!(
+            log.iter().filter(|it| it.ends_with(&text)).count() as u64,
+            1 - succeeded
+        );
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_sent_fails_at_once_and_one_whose_send_never_ends_times_out() {
+    let (requests, host, clock) = queues();
+    let shaky = Shaky::new(&requests);
+    let requester = Requester::new(&shaky, &host);
+    shaky.break_next([Fault::Fails(ErrorKind::Transient), Fault::Hangs, Fault::LosesAnswer]);
+    let failed = requester.request("hello").blocking().unwrap_err();
+    assert_eq!(failed, RequestError::NotSent(error(ErrorKind::Transient)));
+    assert_eq!(failed.to_string(), "the request was not sent: Broken: as told");
+    let mut hanging = requester.request("hello").timeout(TIMEOUT).into_future();
+    assert!(poll(&mut hanging).is_pending());
+    clock.advance(TIMEOUT);
+    assert_eq!(poll(&mut hanging), Poll::Ready(Err(RequestError::Timeout(TIMEOUT))));
+
+    let mut unsure = requester.request("hello").into_future();
+    assert!(poll(&mut unsure).is_pending());
+    respond(&requests, &host);
+    requester.runner(|it| it.until_empty()).unwrap().blocking().unwrap();
+    assert_eq!(
+        poll(&mut unsure),
+        is("HELLO"),
+        "it was sent, whatever became of the answer to the send"
+    );
+    let report = requester.report();
+    assert_eq!(
+        (report.not_sent, report.timed_out, report.answered, report.in_flight),
+        (1, 1, 1, 0)
+    );
+}
+
+#[test]
+fn an_answer_that_cannot_be_sent_is_tried_again_or_fails_its_request() {
+    for (faults, answered, failed) in [
+        (vec![ErrorKind::Transient; 3], 1, 0),
+        (vec![ErrorKind::Refused], 1, 1),
+        (vec![ErrorKind::QueueDoesNotExist], 0, 0),
+    ] {
+        let (requests, host, clock) = queues();
+        let shaky = Shaky::new(&host);
+        shaky.break_next(faults.iter().map(|kind| Fault::Fails(*kind)));
+        let requester = Requester::new(&requests, &host);
+        let mut asked = requester.request("hello").into_future();
+        assert!(poll(&mut asked).is_pending());
+        let responder = Responder::to(&requests, &shaky);
+        let runner = responder.runner(|it| it.until_empty().failure_policy(FailurePolicy::ReturnAtOnce));
+        let runner = runner.each(upper).unwrap();
+        let mut run = pin!(runner.run());
+        let report = loop {
+            match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(report) => break report.unwrap(),
+                Poll::Pending => clock.advance(Duration::from_millis(100)),
+            }
+        };
+        assert_eq!((report.succeeded, report.failed), (1, failed), "{faults:?}");
+        assert_eq!(responder.report().answered, answered, "{faults:?}");
+        listen(&requester);
+        assert_eq!(poll(&mut asked).is_ready(), answered == 1);
+    }
+}
+
+#[test]
+fn a_handler_that_fails_or_panics_answers_nothing_and_its_request_comes_back() {
+    let (requests, host, _clock) = queues();
+    let requester = Requester::new(&requests, &host);
+    let mut asked = requester.request("hello").into_future();
+    assert!(poll(&mut asked).is_pending());
+    let responder = Responder::to(&requests, &host);
+    let runner = responder.runner(|it| it.until_empty().failure_policy(FailurePolicy::ReturnAtOnce));
+    let runner = runner.each(|job: &Job| match job.approximate_receive_count() {
+        1 => Err("not now"),
+        2 => panic!("not now either"),
+        _ => Ok("at last"),
+    });
+    let report = runner.unwrap().blocking().unwrap();
+    assert_eq!((report.failed, report.panicked, report.succeeded), (2, 1, 1));
+    listen(&requester);
+    assert_eq!(poll(&mut asked), is("at last"));
+    assert_eq!(responder.report().answered, 1);
+}
+
+#[test]
+fn fifo_queues_carry_requests_and_answers_too() {
+    let clock = ManualClock::default();
+    let queue = |name| Queue::fifo(name).clock(&clock).build().unwrap();
+    let (requests, host) = (queue("requests.fifo"), queue("answers.fifo"));
+    let requester = Requester::new(&requests, &host);
+    let request = |id: &str| SendMessage::new(id).message_group_id("g").message_deduplication_id(id);
+    let mut asked: Vec<_> = ["a", "b"].map(|id| requester.request(request(id)).into_future()).into();
+    assert!(asked.iter_mut().all(|it| poll(it).is_pending()));
+    assert_eq!(respond(&requests, &host).succeeded, 2);
+    assert_eq!(listen(&requester).succeeded, 2);
+    assert_eq!(asked.iter_mut().map(poll).collect::<Vec<_>>(), [is("A"), is("B")]);
+}
+
+#[test]
+fn five_thousand_requests_wait_at_the_same_time() {
+    let (requests, host, _clock) = queues();
+    let requester = Requester::new(&requests, &host);
+    let mut asked: Vec<_> = (0..5_000)
+        .map(|number: u32| requester.request(number.to_string()).into_future())
+        .collect();
+    assert!(asked.iter_mut().all(|it| poll(it).is_pending()));
+    assert_eq!(requester.report().in_flight, 5_000);
+    let responder = Responder::to(&requests, &host);
+    let runner = responder.runner(|it| it.concurrency(2).until_empty());
+    runner
+        .each(|job: &Job| Ok::<_, Failure>(format!("re: {}", job.body())))
+        .unwrap()
+        .blocking()
+        .unwrap();
+    let listening = requester
+        .runner(|it| it.concurrency(2).prefetch(8).until_empty())
+        .unwrap();
+    assert_eq!(listening.blocking().unwrap().succeeded, 5_000);
+    for (number, asked) in asked.iter_mut().enumerate() {
+        assert_eq!(poll(asked), is(&format!("re: {number}")));
+    }
+    let report = requester.report();
+    assert_eq!((report.answered, report.in_flight, report.late_answers), (5_000, 0, 0));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ask(u64),
+    Advance(u64),
+    Drop(usize),
+    Respond,
+    Listen,
+    Poll,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u64..60).prop_map(Step::Ask),
+        1 => (0_u64..40).prop_map(Step::Advance),
+        1 => any::<usize>().prop_map(Step::Drop),
+        2 => Just(Step::Respond),
+        2 => Just(Step::Listen),
+        2 => Just(Step::Poll),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_happens_every_request_is_accounted_for_and_gets_no_answer_but_its_own(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let (requests, host, clock) = queues();
+        let requester = Requester::new(&requests, &host);
+        let mut asked: Vec<(String, Asked<'_>)> = Vec::new();
+        let mut ended = 0;
+        for (number, step) in steps.into_iter().chain([Step::Poll, Step::Respond, Step::Listen, Step::Poll]).enumerate() {
+            match step {
+                Step::Ask(seconds) => {
+                    let request = requester.request(format!("q{number}")).timeout(Duration::from_secs(seconds));
+                    asked.push((format!("Q{number}"), request.into_future()));
+                }
+                Step::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
+                Step::Drop(which) if !asked.is_empty() => drop(asked.swap_remove(which % asked.len())),
+                Step::Drop(_) => {}
+                Step::Respond => drop(respond(&requests, &host)),
+                Step::Listen => drop(listen(&requester)),
+                Step::Poll => asked.retain_mut(|(answer, request)| match poll(request) {
+                    Poll::Pending => true,
+                    Poll::Ready(result) => {
+                        ended += 1;
+                        assert!(matches!(&result, Ok(body) if body == answer) || matches!(result, Err(RequestError::Timeout(_))));
+                        false
+                    }
+                }),
+            }
+            let report = requester.report();
+            let accounted = report.answered + report.timed_out + report.dropped + report.in_flight as u64;
+            prop_assert_eq!(report.requests, accounted);
+            prop_assert!(ended <= report.answered + report.timed_out);
+            prop_assert_eq!(report.orphans, 0);
+        }
+        prop_assert!(is_empty(&requests) && is_empty(&host));
+    }
+}
