@@ -72,6 +72,12 @@ impl Options {
         })
     }
 
+    /// Whether all cases are asked for, for readers.
+    #[allow(dead_code, reason = "not every bench has more to say than its cases")]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.filters.is_empty() && !self.json
+    }
+
     fn wants(&self, case: &Case) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| case.name.contains(filter.as_str()))
     }
