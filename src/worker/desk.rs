@@ -42,14 +42,6 @@ pub(super) enum Task {
     End,
 }
 
-/// Whether there is something to do.
-#[derive(Debug)]
-pub(super) enum Next {
-    Do(Task),
-    /// Come again when called, or at this instant.
-    Park(Option<Timestamp>),
-}
-
 /// A receive to be made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
@@ -69,25 +61,6 @@ pub(super) enum Rounds {
     /// Nothing before this instant, or until it is woken.
     Sleep(Timestamp),
     Over,
-}
-
-/// What a hand brings when it asks what to do.
-#[derive(Debug, Default)]
-pub(super) enum News<J> {
-    #[default]
-    None,
-    /// A receive is over, with these jobs, or without an answer.
-    Received(Ask, Option<J>),
-    /// A handler has ended, and what it answered is carried out; without an outcome all was done and deleted.
-    Finished(Option<Box<Outcome>>),
-}
-
-/// What is left to be done once the desk is let go.
-#[derive(Debug, Default)]
-pub(super) struct Aftermath {
-    pub(super) wakers: Vec<Waker>,
-    /// What is to be dropped: its messages are large, and others wait for the desk.
-    pub(super) settled: Option<Unit>,
 }
 
 #[derive(Debug, Default)]
@@ -196,29 +169,32 @@ impl Desk {
         }
     }
 
-    /// What this hand is to do next; if that is to park, it is called by this waker.
-    pub(super) fn next(&mut self, hand: usize, now: Timestamp, waker: &Waker) -> Next {
+    /// What this hand is to do next, if there is something.
+    pub(super) fn next(&mut self, hand: usize, now: Timestamp) -> Option<Task> {
         if mem::take(&mut self.hands[hand].coming) {
             self.coming -= 1;
         } else if self.hands[hand].waker.take().is_some() {
             self.parked.retain(|parked| *parked != hand);
         }
         if self.stopped_at.is_some() {
-            return Next::Do(Task::End);
+            return Some(Task::End);
         }
         if let Some(unit) = self.waiting.take(now) {
             self.begin(hand, &unit, now);
-            return Next::Do(Task::Work(unit, now));
+            return Some(Task::Work(unit, now));
         }
-        if let Some(ask) = self.ask(now) {
-            self.polls += 1;
-            self.asked += ask.max_messages;
-            self.long_poll |= !ask.wait_time.is_zero();
-            return Next::Do(Task::Poll(ask));
-        }
+        let ask = self.ask(now)?;
+        self.polls += 1;
+        self.asked += ask.max_messages;
+        self.long_poll |= !ask.wait_time.is_zero();
+        Some(Task::Poll(ask))
+    }
+
+    /// This hand has nothing to do until it is called by this waker; says when it is to come by itself.
+    pub(super) fn park(&mut self, hand: usize, waker: &Waker) -> Option<Timestamp> {
         self.hands[hand].waker = Some(waker.clone());
         self.parked.push(hand);
-        Next::Park(self.waiting.ripe_at())
+        self.waiting.ripe_at()
     }
 
     /// Whether there is nothing more to do; says whom to wake if that is so.
@@ -274,53 +250,34 @@ impl Desk {
         self.waiting.startable(now) + pollers > self.coming
     }
 
-    /// Whom to call after work has come in.
-    fn call(&mut self, now: Timestamp, wakers: &mut Vec<Waker>) {
-        while !self.parked.is_empty() && self.needs_hands(now) {
-            let hand = self.parked.pop().map(|at| &mut self.hands[at]);
-            if let Some(waker) = hand.and_then(|hand| {
-                hand.coming = true;
-                hand.waker.take()
-            }) {
-                self.coming += 1;
-                wakers.push(waker);
-            }
-        }
-    }
-
-    /// The hand goes on by itself, and comes back at once.
-    fn comes_back(&mut self, hand: usize) {
+    /// The hand goes on by itself, and comes back at once; says whom to call besides.
+    fn come_back(&mut self, hand: usize, now: Timestamp) -> Vec<Waker> {
         self.hands[hand].waker = None;
         if !mem::replace(&mut self.hands[hand].coming, true) {
             self.coming += 1;
         }
+        let mut wakers = Vec::new();
+        while !self.parked.is_empty() && self.needs_hands(now) {
+            let called = self.parked.pop().map(|at| &mut self.hands[at]);
+            if let Some(called) = called {
+                called.coming = true;
+                self.coming += 1;
+                wakers.extend(called.waker.take());
+            }
+        }
+        wakers
     }
 
     // Messages.
 
-    /// Takes note of what a hand brings.
-    pub(super) fn hear(&mut self, hand: usize, news: News<impl Iterator<Item = Job>>, now: Timestamp) -> Aftermath {
-        let mut aftermath = Aftermath::default();
-        let beat = match news {
-            News::None => return aftermath,
-            News::Received(ask, jobs) => self.received(ask, jobs),
-            News::Finished(outcome) => {
-                aftermath.settled = self.finished(hand, outcome, now);
-                None
-            }
-        };
-        self.comes_back(hand);
-        if !self.parked.is_empty() {
-            self.call(now, &mut aftermath.wakers);
-        }
-        if beat.is_some_and(|beat| beat < self.keeper_until || self.stopped_at.is_some()) {
-            aftermath.wakers.extend(self.keeper.take());
-        }
-        aftermath
-    }
-
-    /// Says when the first of the jobs wants the keeper.
-    fn received(&mut self, ask: Ask, jobs: Option<impl Iterator<Item = Job>>) -> Option<Timestamp> {
+    /// A receive is over, with these jobs, or without an answer; says whom to wake.
+    pub(super) fn received(
+        &mut self,
+        hand: usize,
+        ask: Ask,
+        jobs: Option<impl Iterator<Item = Job>>,
+        now: Timestamp,
+    ) -> Vec<Waker> {
         self.polls -= 1;
         self.asked -= ask.max_messages;
         self.long_poll &= ask.wait_time.is_zero();
@@ -332,14 +289,25 @@ impl Desk {
         }
         self.flowing = beat.is_some();
         self.dry = answered && beat.is_none() && ask.returns == self.returns;
-        beat
+        let mut wakers = self.come_back(hand, now);
+        if beat.is_some_and(|beat| beat < self.keeper_until || self.stopped_at.is_some()) {
+            wakers.extend(self.keeper.take());
+        }
+        wakers
     }
 
-    fn finished(&mut self, hand: usize, outcome: Option<Box<Outcome>>, now: Timestamp) -> Option<Unit> {
+    /// A handler has ended, and what it answered is carried out; without an outcome all was done and deleted. Says whom
+    /// to wake.
+    pub(super) fn finished(&mut self, hand: usize, outcome: Option<Box<Outcome>>, now: Timestamp) -> Vec<Waker> {
         self.may_have_returned();
-        let (unit, began_at) = self.hands[hand].unit.take()?;
-        self.working -= 1;
-        let span = now.saturating_duration_since(began_at);
+        if let Some((unit, began_at)) = self.hands[hand].unit.take() {
+            self.working -= 1;
+            self.settled(&unit, outcome, now.saturating_duration_since(began_at));
+        }
+        self.come_back(hand, now)
+    }
+
+    fn settled(&mut self, unit: &Unit, outcome: Option<Box<Outcome>>, span: Duration) {
         let not_begun = outcome.as_ref().map_or(0, |outcome| outcome.not_begun);
         for (at, job) in unit.jobs().iter().enumerate() {
             if at >= not_begun {
@@ -351,7 +319,6 @@ impl Desk {
             None => self.books.add(Count::Succeeded, unit.jobs().len() as u64),
             Some(outcome) => self.books.add_all(&outcome),
         }
-        Some(unit)
     }
 
     /// Takes out what waits behind a job of a FIFO queue that was not done.
@@ -492,7 +459,7 @@ mod tests {
         desk.stop(now, None);
         assert!(matches!(desk.rounds(now, Waker::noop()), Rounds::Sleep(_)));
         for hand in hands {
-            assert!(matches!(desk.next(hand, now, Waker::noop()), Next::Do(Task::End)));
+            assert!(matches!(desk.next(hand, now), Some(Task::End)));
         }
         assert!(desk.leave(now).is_empty(), "there is one more");
         assert_eq!(desk.leave(now).len(), 1);

@@ -3,7 +3,7 @@
 use {
     super::{
         books::Count,
-        desk::{Ask, Desk, News, Next, Task},
+        desk::{Ask, Desk, Task},
         event::RunnerEvent,
         failure::{Backoff, FailurePolicy},
         handler::Handler,
@@ -86,6 +86,17 @@ impl Control {
         wake(wakers);
     }
 
+    /// Wakes whom the desk said, once it is let go: for what came in, and because there is nothing more to do.
+    fn wake_all(&self, wakers: Vec<Waker>, over: Option<Vec<Waker>>) {
+        if !wakers.is_empty() {
+            wake(wakers);
+        }
+        if let Some(wakers) = over {
+            self.stopping.store(true, Ordering::Release);
+            wake(wakers);
+        }
+    }
+
     /// What the runner has done, once it is over.
     pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
         let desk = self.desk.lock();
@@ -161,22 +172,72 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     /// there is to do at once, the keeper, the other hands and other tasks have their turn.
     pub(super) async fn live(&self, life: Life, watched: bool) {
         let hand = life.hand;
-        let (mut news, mut turn, mut since) = (News::None, 0, self.now());
+        let (mut turns, mut since) = (0, self.now());
+        let mut next = self.turn(hand, |_, _| Vec::new());
         loop {
-            news = match self.next(hand, news).await {
+            let task = match next {
+                Some(task) => task,
+                None => self.called(hand).await,
+            };
+            next = match task {
                 Task::Work(unit, began_at) => {
+                    // Held until the desk is let go again: whoever drops the last of a large message should hold nobody up.
                     let outcome = self.work(unit.jobs(), began_at, watched).await;
-                    turn += 1;
-                    if watched && (turn >= TURN || self.now() != since) {
+                    turns += 1;
+                    if watched && (turns >= TURN || self.now() != since) {
                         give_way().await;
-                        (turn, since) = (0, self.now());
+                        (turns, since) = (0, self.now());
                     }
-                    News::Finished(outcome)
+                    self.turn(hand, |desk, now| desk.finished(hand, outcome, now))
                 }
-                Task::Poll(ask) => News::Received(ask, self.poll(hand, ask).await),
+                Task::Poll(ask) => {
+                    let messages = self.poll(hand, ask).await;
+                    self.turn(hand, |desk, now| {
+                        let job = |message| self.job(message, now);
+                        let jobs = messages.map(|messages| messages.into_iter().map(job));
+                        desk.received(hand, ask, jobs, now)
+                    })
+                }
                 Task::End => return,
             };
         }
+    }
+
+    /// Tells the desk what the hand has done, and asks it what to do next.
+    fn turn(&self, hand: usize, tell: impl FnOnce(&mut Desk, Timestamp) -> Vec<Waker>) -> Option<Task> {
+        let now = self.now();
+        let mut desk = self.control.desk.lock();
+        let wakers = tell(&mut desk, now);
+        let over = desk.is_done(now);
+        let task = desk.next(hand, now);
+        drop(desk);
+        self.control.wake_all(wakers, over);
+        task
+    }
+
+    /// Waits until there is something for the hand to do.
+    async fn called(&self, hand: usize) -> Task {
+        let mut ripe = None;
+        poll_fn(|context| {
+            let now = self.now();
+            let mut desk = self.control.desk.lock();
+            let over = desk.is_done(now);
+            let task = desk.next(hand, now);
+            let ripe_at = match &task {
+                Some(_) => None,
+                None => desk.park(hand, context.waker()),
+            };
+            drop(desk);
+            self.control.wake_all(Vec::new(), over);
+            if let Some(at) = ripe_at {
+                if Pin::new(ripe.insert(self.until(at))).poll(context).is_ready() {
+                    // The clock moved on since the desk was asked.
+                    context.waker().wake_by_ref();
+                }
+            }
+            task.map_or(task::Poll::Pending, task::Poll::Ready)
+        })
+        .await
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -205,47 +266,6 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         if let Some(on_event) = &self.plan.on_event {
             contain(|| on_event(&event));
         }
-    }
-
-    /// Tells the desk what the hand has done, and waits until there is something to do.
-    async fn next(&self, hand: usize, news: News<Vec<ReceivedMessage>>) -> Task {
-        let (mut news, mut ripe) = (news, None);
-        poll_fn(|context| {
-            let now = self.now();
-            let news = match mem::take(&mut news) {
-                News::None => News::None,
-                News::Received(ask, messages) => {
-                    let job = |message| self.job(message, now);
-                    News::Received(ask, messages.map(|messages| messages.into_iter().map(job)))
-                }
-                News::Finished(outcome) => News::Finished(outcome),
-            };
-            let mut desk = self.control.desk.lock();
-            let aftermath = desk.hear(hand, news, now);
-            let over = desk.is_done(now);
-            let next = desk.next(hand, now, context.waker());
-            drop(desk);
-            if !aftermath.wakers.is_empty() {
-                wake(aftermath.wakers);
-            }
-            if let Some(wakers) = over {
-                self.control.stopping.store(true, Ordering::Release);
-                wake(wakers);
-            }
-            match next {
-                Next::Do(task) => task::Poll::Ready(task),
-                Next::Park(None) => task::Poll::Pending,
-                Next::Park(Some(at)) => {
-                    let ripe = ripe.insert(self.until(at));
-                    if Pin::new(ripe).poll(context).is_ready() {
-                        // The clock moved on since the desk was asked.
-                        context.waker().wake_by_ref();
-                    }
-                    task::Poll::Pending
-                }
-            }
-        })
-        .await
     }
 
     async fn poll(&self, hand: usize, ask: Ask) -> Option<Vec<ReceivedMessage>> {
