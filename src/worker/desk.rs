@@ -80,14 +80,14 @@ pub(super) struct Outcome {
     pub(super) dead_lettered: u64,
     pub(super) discarded: u64,
     pub(super) not_deleted: u64,
-    /// Lost before the handler was called.
-    pub(super) not_begun: u64,
 }
 
 #[derive(Debug, Default)]
 struct Hand {
     /// What it works on, and since when.
     unit: Option<(Unit, Timestamp)>,
+    /// So many jobs of it are not begun, and counted as that.
+    not_begun: usize,
     /// How to call it while it is parked or waits at the queue.
     waker: Option<Waker>,
     /// Called or hired, and not here yet.
@@ -333,8 +333,9 @@ impl Desk {
         behind
     }
 
-    /// So many jobs that were handed out for a handler are not begun.
-    pub(super) fn not_begun(&mut self, count: usize) {
+    /// So many jobs of what a hand works on are not begun.
+    pub(super) fn not_begun(&mut self, hand: usize, count: usize) {
+        self.hands[hand].not_begun = count;
         self.report.not_given_back += count as u64;
     }
 
@@ -350,11 +351,9 @@ impl Desk {
         if let Some((unit, began_at)) = self.hands[hand].unit.take() {
             self.working -= 1;
             let span = now.saturating_duration_since(began_at);
-            for (at, job) in unit.jobs().iter().enumerate() {
-                if at as u64 >= outcome.not_begun {
-                    self.report.handling_time.record_span(span);
-                }
-                self.waiting.release(job);
+            unit.jobs().iter().for_each(|job| self.waiting.release(job));
+            for _ in mem::take(&mut self.hands[hand].not_begun)..unit.jobs().len() {
+                self.report.handling_time.record_span(span);
             }
             self.report.count(outcome);
         }
@@ -388,8 +387,11 @@ impl Desk {
 
     /// Counts what is still being worked on as abandoned, and as nothing else later.
     pub(super) fn abandon(&mut self) {
-        let units = self.hands.iter_mut().filter_map(|hand| hand.unit.take());
-        self.report.abandoned += units.map(|(unit, _)| unit.jobs().len() as u64).sum::<u64>();
+        for hand in &mut self.hands {
+            if let Some((unit, _)) = hand.unit.take() {
+                self.report.abandoned += (unit.jobs().len() - hand.not_begun) as u64;
+            }
+        }
     }
 
     pub(super) const fn is_deserted(&self) -> bool {

@@ -168,7 +168,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         loop {
             match self.next(hand).await {
                 Task::Work(unit) => {
-                    let outcome = self.work(unit.jobs(), watched).await;
+                    let outcome = self.work(hand, unit.jobs(), watched).await;
                     let now = self.finished(hand, &outcome);
                     turn += 1;
                     if watched && (turn >= TURN || now != since) {

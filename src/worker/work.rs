@@ -65,12 +65,12 @@ impl<F> Drop for Contained<'_, F> {
 }
 
 impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
-    pub(super) async fn work(&self, jobs: &[Job], watched: bool) -> Outcome {
+    pub(super) async fn work(&self, hand: usize, jobs: &[Job], watched: bool) -> Outcome {
         let mut outcome = Outcome::default();
         if jobs.iter().all(Job::is_held) {
             self.handle(jobs, watched, &mut outcome).await;
         } else {
-            let held = self.leave_out_lost(jobs, &mut outcome).await;
+            let held = self.leave_out_lost(hand, jobs).await;
             if !held.is_empty() {
                 self.handle(&held, watched, &mut outcome).await;
             }
@@ -79,7 +79,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     }
 
     /// What was lost while it waited may be in other hands: it is not begun, nor is what follows it in its group (E21).
-    async fn leave_out_lost(&self, jobs: &[Job], outcome: &mut Outcome) -> Vec<Job> {
+    async fn leave_out_lost(&self, hand: usize, jobs: &[Job]) -> Vec<Job> {
         let mut groups = HashSet::new();
         let (mut held, mut behind) = (Vec::new(), Vec::new());
         for job in jobs {
@@ -93,9 +93,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 groups.extend(group);
             }
         }
-        let not_begun = jobs.len() - held.len();
-        outcome.not_begun = not_begun as u64;
-        self.control.desk.lock().not_begun(not_begun);
+        self.control.desk.lock().not_begun(hand, jobs.len() - held.len());
         self.give_back(&behind).await;
         held
     }
