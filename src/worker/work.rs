@@ -274,6 +274,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             _ if cause == FailureCause::Order => Some(Duration::ZERO),
             Verdict::Policy => self.delay_by_policy(job),
             Verdict::RetryAfter(delay) => Some(delay),
+            Verdict::DeadLetter if !job.is_held() => return self.left_to_timeout(job, not_held()),
             Verdict::DeadLetter => {
                 match self.queue.dead_letter(message, failure.reason()).await {
                     Ok(()) => outcome.dead_lettered += 1,
@@ -306,7 +307,12 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     }
 
     /// Makes a message come back after `delay`, or as late as the queue allows.
+    ///
+    /// One that is lost comes back by itself, and a standard queue would take it from whoever has it since (D19).
     async fn hide(&self, job: &Job, delay: Duration) {
+        if !job.is_held() {
+            return self.left_to_timeout(job, not_held());
+        }
         let delay = delay.min(hidden_at_most(job, self.now()));
         let jobs = slice::from_ref(job);
         let changed = self.queue.change_visibility(&messages(jobs), delay).await;
@@ -333,6 +339,8 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     /// Gives messages back, in order, that no handler has begun; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
         jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
+        let (jobs, lost): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(Job::is_held);
+        lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
         for jobs in jobs.chunks(CALL) {
             let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
             let failed = failed_jobs(jobs, changed);
@@ -357,6 +365,11 @@ fn all<'j>(jobs: &'j [Job], failure: &Failure, cause: FailureCause) -> Vec<Undon
         cause,
     };
     jobs.iter().map(undone).collect()
+}
+
+fn not_held() -> MessageQueueError {
+    let text = "the message is not held any more, it comes back by itself";
+    MessageQueueError::new(ErrorKind::NotHeld, "ReceiptHandleIsInvalid", text)
 }
 
 fn after_failure() -> Failure {
