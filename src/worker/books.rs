@@ -52,8 +52,6 @@ counts! {
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     counts: [u64; Count::ALL.len()],
-    /// Lost before the handler was called.
-    pub(super) not_begun: usize,
 }
 
 impl Outcome {

@@ -67,6 +67,8 @@ pub(super) enum Rounds {
 struct Hand {
     /// What it works on, and since when.
     unit: Option<(Unit, Timestamp)>,
+    /// So many jobs of it are not begun, and counted as that.
+    not_begun: usize,
     /// How to call it while it is parked or waits at the queue.
     waker: Option<Waker>,
     /// Called or hired, and not here yet.
@@ -300,25 +302,19 @@ impl Desk {
     /// to wake.
     pub(super) fn finished(&mut self, hand: usize, outcome: Option<Box<Outcome>>, now: Timestamp) -> Vec<Waker> {
         self.may_have_returned();
+        let not_begun = mem::take(&mut self.hands[hand].not_begun);
         if let Some((unit, began_at)) = self.hands[hand].unit.take() {
             self.working -= 1;
-            self.settled(&unit, outcome, now.saturating_duration_since(began_at));
+            unit.jobs().iter().for_each(|job| self.waiting.release(job));
+            let span = now.saturating_duration_since(began_at);
+            let begun = unit.jobs().len() - not_begun;
+            (0..begun).for_each(|_| self.books.handled(span));
+            match outcome {
+                None => self.books.add(Count::Succeeded, begun as u64),
+                Some(outcome) => self.books.add_all(&outcome),
+            }
         }
         self.come_back(hand, now)
-    }
-
-    fn settled(&mut self, unit: &Unit, outcome: Option<Box<Outcome>>, span: Duration) {
-        let not_begun = outcome.as_ref().map_or(0, |outcome| outcome.not_begun);
-        for (at, job) in unit.jobs().iter().enumerate() {
-            if at >= not_begun {
-                self.books.handled(span);
-            }
-            self.waiting.release(job);
-        }
-        match outcome {
-            None => self.books.add(Count::Succeeded, unit.jobs().len() as u64),
-            Some(outcome) => self.books.add_all(&outcome),
-        }
     }
 
     /// Takes out what waits behind a job of a FIFO queue that was not done.
@@ -335,6 +331,12 @@ impl Desk {
         let waited = self.waiting.remove(job);
         self.books.not_begun(usize::from(waited));
         behind
+    }
+
+    /// So many jobs of what a hand works on are not begun.
+    pub(super) fn not_begun(&mut self, hand: usize, count: usize) {
+        self.hands[hand].not_begun = count;
+        self.books.not_begun(count);
     }
 
     /// So many of the jobs that are not begun are in the queue again.
@@ -368,9 +370,12 @@ impl Desk {
 
     /// Counts what is still being worked on as abandoned, and as nothing else later.
     pub(super) fn abandon(&mut self) {
-        let units = self.hands.iter_mut().filter_map(|hand| hand.unit.take());
-        let jobs = units.map(|(unit, _)| unit.jobs().len() as u64).sum();
-        self.books.add(Count::Abandoned, jobs);
+        for hand in &mut self.hands {
+            if let Some((unit, _)) = hand.unit.take() {
+                let begun = unit.jobs().len() - hand.not_begun;
+                self.books.add(Count::Abandoned, begun as u64);
+            }
+        }
     }
 
     pub(super) const fn is_deserted(&self) -> bool {

@@ -182,7 +182,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             next = match task {
                 Task::Work(unit, began_at) => {
                     // Held until the desk is let go again: whoever drops the last of a large message should hold nobody up.
-                    let outcome = self.work(unit.jobs(), began_at, watched).await;
+                    let outcome = self.work(hand, unit.jobs(), began_at, watched).await;
                     turns += 1;
                     if watched && (turns >= TURN || self.now() != since) {
                         give_way().await;

@@ -68,17 +68,26 @@ impl<F> Drop for Contained<'_, F> {
 }
 
 impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
-    /// Calls the handler and does with the messages what it says; no outcome if all were done and deleted.
-    pub(super) async fn work(&self, jobs: &[Job], began_at: Timestamp, watched: bool) -> Option<Box<Outcome>> {
-        if !jobs.iter().all(|job| job.is_held_at(began_at)) {
-            let mut outcome = Box::<Outcome>::default();
-            let held = self.leave_out_lost(jobs, &mut outcome).await;
-            if !held.is_empty() {
-                let call = self.call(&held, watched).await;
-                self.settle(&held, call, &mut outcome).await;
-            }
-            return Some(outcome);
+    /// Lets the handler work on what is still held, and does with the messages what it says; no outcome if all that was
+    /// begun is done and deleted.
+    pub(super) async fn work(
+        &self,
+        hand: usize,
+        jobs: &[Job],
+        began_at: Timestamp,
+        watched: bool,
+    ) -> Option<Box<Outcome>> {
+        if jobs.iter().all(|job| job.is_held_at(began_at)) {
+            return self.handle(jobs, watched).await;
         }
+        let held = self.leave_out_lost(hand, jobs).await;
+        if held.is_empty() {
+            return None;
+        }
+        self.handle(&held, watched).await
+    }
+
+    async fn handle(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
         let call = self.call(jobs, watched).await;
         if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= CALL {
             return self.delete_once(jobs).await;
@@ -89,7 +98,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     }
 
     /// What was lost while it waited may be in other hands: it is not begun, nor is what follows it in its group (E21).
-    async fn leave_out_lost(&self, jobs: &[Job], outcome: &mut Outcome) -> Vec<Job> {
+    async fn leave_out_lost(&self, hand: usize, jobs: &[Job]) -> Vec<Job> {
         let mut groups = HashSet::new();
         let (mut held, mut behind) = (Vec::new(), Vec::new());
         for job in jobs {
@@ -103,8 +112,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 groups.extend(group);
             }
         }
-        outcome.not_begun = jobs.len() - held.len();
-        self.control.desk.lock().books.not_begun(outcome.not_begun);
+        self.control.desk.lock().not_begun(hand, jobs.len() - held.len());
         self.give_back(&behind).await;
         held
     }
@@ -306,6 +314,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             _ if cause == FailureCause::Order => Some(Duration::ZERO),
             Verdict::Policy => self.delay_by_policy(job),
             Verdict::RetryAfter(delay) => Some(delay),
+            Verdict::DeadLetter if !job.is_held() => return self.left_to_timeout(job, not_held()),
             Verdict::DeadLetter => {
                 match self.queue.dead_letter(message, failure.reason()).await {
                     Ok(()) => outcome.add(Count::DeadLettered, 1),
@@ -341,7 +350,12 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     }
 
     /// Makes a message come back after `delay`, or as late as the queue allows.
+    ///
+    /// One that is lost comes back by itself, and a standard queue would take it from whoever has it since (D19).
     async fn hide(&self, job: &Job, delay: Duration) {
+        if !job.is_held() {
+            return self.left_to_timeout(job, not_held());
+        }
         let delay = delay.min(hidden_at_most(job, self.now()));
         let jobs = slice::from_ref(job);
         let changed = self.queue.change_visibility(&messages(jobs), delay).await;
@@ -368,6 +382,8 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     /// Gives messages back, in order, that no handler has begun; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
         jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
+        let (jobs, lost): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(Job::is_held);
+        lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
         for jobs in jobs.chunks(CALL) {
             let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
             let failed = failed_jobs(jobs, changed);
@@ -392,6 +408,11 @@ fn all<'j>(jobs: &'j [Job], failure: &Failure, cause: FailureCause) -> Vec<Undon
         cause,
     };
     jobs.iter().map(undone).collect()
+}
+
+fn not_held() -> MessageQueueError {
+    let text = "the message is not held any more, it comes back by itself";
+    MessageQueueError::new(ErrorKind::NotHeld, "ReceiptHandleIsInvalid", text)
 }
 
 fn after_failure() -> Failure {

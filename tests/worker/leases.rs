@@ -9,7 +9,7 @@ use {
     },
     requeue::{
         ManualClock, Queue,
-        worker::{ErrorKind, FailurePolicy, Job, MessageQueue, Runner, RunnerBuilder},
+        worker::{ErrorKind, Failure, FailurePolicy, Job, MessageQueue, Runner, RunnerBuilder},
     },
     std::{
         future::{Future, poll_fn},
@@ -494,4 +494,38 @@ fn a_loss_of_what_waits_in_a_group_gives_back_what_follows_and_spares_what_goes_
     world.advance(secs(60));
     let left = receive(&jobs, 10);
     assert_eq!(super::common::bodies(&left), ["g-2", "g-3", "g-4"]);
+}
+
+#[test]
+fn what_was_lost_is_not_taken_from_whoever_has_it_since() {
+    // D19: on a standard queue an older handle works on the reception of somebody else.
+    for way in ["at once", "retry after", "dead letter"] {
+        let mut world = World::new();
+        let dead = Queue::standard("dead").clock(&world.clock).build().unwrap();
+        let jobs = standard(&world.clock).dead_letter(&dead, 100).build().unwrap();
+        jobs.send("a").unwrap();
+        let clock = world.clock.clone();
+        let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::ReturnAtOnce);
+        let runner = runner.heartbeat(false).each_async(move |_: Job| {
+            let pause = after(&clock, secs(40));
+            async move {
+                pause.await;
+                Err::<(), _>(match way {
+                    "retry after" => Failure::retry_after(secs(1), "no"),
+                    "dead letter" => Failure::dead_letter("no"),
+                    _ => Failure::from("no"),
+                })
+            }
+        });
+        let runner = runner.unwrap();
+        let handle = runner.handle();
+        let run = world.start(runner.run());
+        world.advance(VISIBILITY);
+        let elsewhere = receive(&jobs, 1);
+        assert_eq!(elsewhere.len(), 1);
+        handle.stop();
+        world.advance(secs(15));
+        assert_eq!(world.over(run).unwrap().failed, 1, "{way}");
+        assert_eq!((counts(&jobs), counts(&dead)), ([0, 1, 0], [0, 0, 0]), "{way}");
+    }
 }

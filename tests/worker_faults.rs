@@ -1,0 +1,67 @@
+//! Random schedules of stops and crashes, on queues whose calls meet every fault that is legal.
+//!
+//! `REQUEUE_WORKER_CASES=20000 cargo test --release --features worker,testing --test worker_faults` runs more of them;
+//! a failure names its case, which [`Case`] makes from a number alone.
+
+#[path = "worker_faults/case.rs"]
+mod case;
+mod common;
+#[path = "worker/driver.rs"]
+mod driver;
+#[path = "worker_faults/faulty.rs"]
+mod faulty;
+#[path = "worker_faults/ledger.rs"]
+mod ledger;
+#[path = "worker_faults/schedule.rs"]
+mod schedule;
+
+use case::{Case, Net};
+
+fn cases() -> u64 {
+    let cases = std::env::var("REQUEUE_WORKER_CASES").ok();
+    cases.map_or(250, |cases| cases.parse().expect("a number of cases"))
+}
+
+/// Runs that many cases of each kind, and asserts that they were worth it.
+fn run(fifo: bool, net: Net) {
+    let mut seen = schedule::Seen::default();
+    for seed in 0..cases() {
+        seen += schedule::run(&Case::new(seed, fifo, net));
+    }
+    seen.assert_worth_it(fifo, net, cases());
+}
+
+#[test]
+fn a_standard_queue_in_the_worst_legal_weather_loses_nothing() {
+    run(false, Net::Worst);
+}
+
+#[test]
+fn a_fifo_queue_in_the_worst_legal_weather_loses_nothing_and_keeps_its_order() {
+    run(true, Net::Worst);
+}
+
+#[test]
+fn a_standard_queue_without_duplicates_hands_out_nothing_twice_within_a_lease() {
+    run(false, Net::NoDuplicates);
+}
+
+#[test]
+fn a_standard_queue_on_an_ordinary_day_loses_nothing() {
+    run(false, Net::Everyday);
+}
+
+#[test]
+fn a_fifo_queue_on_an_ordinary_day_loses_nothing_and_keeps_its_order() {
+    run(true, Net::Everyday);
+}
+
+#[test]
+fn a_standard_queue_without_faults_hands_out_nothing_twice_within_a_lease() {
+    run(false, Net::None);
+}
+
+#[test]
+fn a_fifo_queue_without_faults_keeps_its_order() {
+    run(true, Net::None);
+}

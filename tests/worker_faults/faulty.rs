@@ -1,0 +1,148 @@
+//! A queue with faults before it, as a runner sees it.
+
+use {
+    super::{
+        case::{Case, Dice},
+        common::{millis, secs},
+        driver::{after, give_way},
+    },
+    requeue::{
+        Clock, ManualClock, Message, Queue, SendMessage,
+        testing::{CallError, Fault, FaultyQueue},
+        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll, ReceivedMessage},
+    },
+    std::{
+        sync::{Arc, Mutex, MutexGuard},
+        time::Duration,
+    },
+};
+
+/// Calls take their time and meet faults; those for several messages meet them for each.
+#[derive(Clone)]
+pub(crate) struct Faulty {
+    pub(crate) queue: Queue,
+    clock: ManualClock,
+    inner: Arc<Mutex<(FaultyQueue, Dice)>>,
+}
+
+impl Faulty {
+    pub(crate) fn new(queue: &Queue, clock: &ManualClock, case: &Case) -> Self {
+        let faulty = FaultyQueue::new(queue, clock, case.net.faults(), case.seed).unwrap();
+        Self {
+            queue: queue.clone(),
+            clock: clock.clone(),
+            inner: Arc::new(Mutex::new((faulty, Dice::new(case.seed ^ 0x9a11)))),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, (FaultyQueue, Dice)> {
+        self.inner.lock().unwrap()
+    }
+
+    pub(crate) fn struck(&self) -> Vec<Fault> {
+        self.inner().0.struck().iter().map(|(_, fault)| *fault).collect()
+    }
+
+    /// The way of a call or of its answer.
+    async fn travel(&self) {
+        let dice = self.inner().1.below(8);
+        match dice {
+            0 => after(&self.clock, millis(40)).await,
+            1 => after(&self.clock, secs(2)).await,
+            2 | 3 => give_way().await,
+            _ => {}
+        }
+    }
+}
+
+fn mapped<E: Into<MessageQueueError>>(error: CallError<E>) -> MessageQueueError {
+    match error {
+        CallError::Refused(error) => error.into(),
+        CallError::ResponseLost => MessageQueueError::new(ErrorKind::Transient, "Timeout", "no answer"),
+        other => {
+            let code = other.code().unwrap_or("InternalError");
+            MessageQueueError::new(ErrorKind::Transient, code, "try again")
+        }
+    }
+}
+
+/// Makes a call for each message.
+fn each<E: Into<MessageQueueError>>(
+    messages: &[ReceivedMessage],
+    mut call: impl FnMut(&Message) -> Result<(), CallError<E>>,
+) -> Vec<EntryFailure> {
+    assert!(messages.len() <= 10, "more than a call takes");
+    let results = messages.iter().map(|message| call(message.embedded().unwrap()));
+    let results: Vec<_> = results.collect();
+    let failures = results.into_iter().enumerate();
+    failures
+        .filter_map(|(index, result)| Some(EntryFailure::new(index, mapped(result.err()?))))
+        .collect()
+}
+
+impl MessageQueue for Faulty {
+    fn url(&self) -> &str {
+        self.queue.url()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.queue.is_fifo()
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        self.queue.settings().visibility_timeout
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
+    }
+
+    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
+        MessageQueue::send(&self.queue, message).await
+    }
+
+    async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let end = self.clock.now().saturating_add(poll.wait_time);
+        assert!((1..=10).contains(&poll.max_messages));
+        self.travel().await;
+        loop {
+            let received = self.inner().0.receive(poll.max_messages);
+            let messages = received.map_err(mapped)?;
+            if !messages.is_empty() || self.clock.now() >= end {
+                self.travel().await;
+                return Ok(messages.into_iter().map(ReceivedMessage::from).collect());
+            }
+            let left = end.saturating_duration_since(self.clock.now());
+            after(&self.clock, left.min(millis(700))).await;
+        }
+    }
+
+    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.travel().await;
+        let failures = each(messages, |message| self.inner().0.delete(message));
+        self.travel().await;
+        Ok(failures)
+    }
+
+    async fn change_visibility(
+        &self,
+        messages: &[ReceivedMessage],
+        timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.travel().await;
+        let failures = each(messages, |message| self.inner().0.change_visibility(message, timeout));
+        self.travel().await;
+        Ok(failures)
+    }
+
+    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+        self.travel().await;
+        let result = MessageQueue::dead_letter(&self.queue, message, reason).await;
+        self.travel().await;
+        result
+    }
+
+    fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
+        MessageQueue::report_failure(&self.queue, message, reason);
+    }
+}

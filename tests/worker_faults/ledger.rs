@@ -1,0 +1,172 @@
+//! What handlers did, and what must never be seen while they do it.
+
+use {
+    super::case::Case,
+    requeue::{Queue, worker::Job},
+    std::{
+        cell::RefCell,
+        collections::{BTreeMap, BTreeSet},
+        rc::Rc,
+    },
+};
+
+#[derive(Default)]
+struct Books {
+    /// Handlers under way, by a number of their own.
+    running: BTreeMap<u64, Vec<Job>>,
+    next: u64,
+    completed: BTreeSet<String>,
+    /// First completions, in order.
+    order: Vec<String>,
+    /// What a handler decided to discard or to send to the dead-letter queue.
+    given_up: BTreeSet<String>,
+    /// Two held a message at a time, which a fault allowed.
+    overlaps: u64,
+    handled: u64,
+    /// What must not be; a panic would be taken for one of a handler.
+    breaches: Vec<String>,
+}
+
+/// The books of one case; clones are the same.
+#[derive(Clone)]
+pub(crate) struct Ledger {
+    case: Rc<Case>,
+    jobs: Queue,
+    books: Rc<RefCell<Books>>,
+}
+
+/// A handler under way; dropping it ends it.
+pub(crate) struct Entry {
+    ledger: Ledger,
+    number: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(case: &Case, jobs: &Queue) -> Self {
+        Self {
+            case: Rc::new(case.clone()),
+            jobs: jobs.clone(),
+            books: Rc::default(),
+        }
+    }
+
+    /// A handler begins.
+    pub(crate) fn begin(&self, jobs: &[Job]) -> Entry {
+        self.look_for_other_holders(jobs);
+        if self.case.fifo {
+            self.look_for_predecessors(jobs);
+        }
+        let mut books = self.books.borrow_mut();
+        books.handled += jobs.len() as u64;
+        books.next += 1;
+        let number = books.next;
+        books.running.insert(number, jobs.to_vec());
+        Entry {
+            ledger: self.clone(),
+            number,
+        }
+    }
+
+    fn look_for_other_holders(&self, jobs: &[Job]) {
+        let mut books = self.books.borrow_mut();
+        let mut breaches = Vec::new();
+        for job in jobs {
+            if !job.is_held() {
+                breaches.push(format!("{} is begun, and not held", job.body()));
+            }
+            let others = books.running.values().flatten();
+            let same = |other: &&Job| other.message_id() == job.message_id() && other.is_held();
+            if others.filter(same).count() == 0 {
+                continue;
+            }
+            if self.case.net.duplicates(self.case.fifo) {
+                books.overlaps += 1;
+            } else {
+                breaches.push(format!("{} is held twice", job.body()));
+            }
+        }
+        books.breaches.append(&mut breaches);
+    }
+
+    /// Whatever was sent to its group before a message is settled, or comes before it in the same call.
+    fn look_for_predecessors(&self, jobs: &[Job]) {
+        let there = self.jobs.snapshot().messages;
+        for (at, job) in jobs.iter().enumerate() {
+            let before = there
+                .iter()
+                .filter(|it| it.message_group_id.as_deref() == job.message_group_id() && *it.body < *job.body());
+            for other in before {
+                if !jobs[..at].iter().any(|own| own.body() == &*other.body) {
+                    let breach = format!("{} is begun before {}", job.body(), other.body);
+                    self.books.borrow_mut().breaches.push(breach);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.case.fifo
+    }
+
+    /// A handler did its job. One that went on without its lease has no place in the order.
+    pub(crate) fn complete(&self, job: &Job) {
+        let mut books = self.books.borrow_mut();
+        let new = books.completed.insert(job.body().to_owned());
+        if new && job.is_held() {
+            books.order.push(job.body().to_owned());
+        }
+    }
+
+    pub(crate) fn give_up(&self, body: &str) {
+        self.books.borrow_mut().given_up.insert(body.to_owned());
+    }
+
+    pub(crate) fn handled(&self) -> u64 {
+        self.books.borrow().handled
+    }
+
+    pub(crate) fn overlaps(&self) -> u64 {
+        self.books.borrow().overlaps
+    }
+
+    /// Every message was completed, given up by a handler, or received as often as is allowed and not more.
+    pub(crate) fn assert_accounted_for(&self, sent: &[String], dead: &Queue) {
+        let books = self.books.borrow();
+        assert!(books.breaches.is_empty(), "{:?}: {:?}", books.breaches, self.case);
+        let dead = dead.snapshot().messages;
+        let dead: BTreeMap<&str, u32> = dead
+            .iter()
+            .map(|it| (&*it.body, it.approximate_receive_count))
+            .collect();
+        for body in sent {
+            let completed = books.completed.contains(body);
+            let given_up = books.given_up.contains(body);
+            match (dead.get(body.as_str()), self.case.max_receive_count) {
+                _ if completed || given_up => {}
+                (Some(receives), Some(max)) => {
+                    assert!(*receives >= max, "{body} is dead after {receives}: {:?}", self.case);
+                }
+                _ => panic!("{body} is lost: {:?}", self.case),
+            }
+        }
+        if self.case.fifo {
+            let mut last: BTreeMap<&str, &str> = BTreeMap::new();
+            for body in &books.order {
+                let group = body.split('-').next().unwrap();
+                let before = last.insert(group, body);
+                assert!(
+                    before.is_none_or(|before| before < body.as_str()),
+                    "{:?}: {:?}",
+                    books.order,
+                    self.case
+                );
+            }
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.ledger.books.borrow_mut().running.remove(&self.number);
+    }
+}
