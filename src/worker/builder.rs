@@ -245,12 +245,14 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).grace(Duration::ZERO).each_async(|_: Job| {
+    /// let (tell, begun) = std::sync::mpsc::channel();
+    /// let runner = Runner::builder(&jobs).grace(Duration::ZERO).each_async(move |_: Job| {
+    ///     tell.send(()).unwrap();
     ///     std::future::pending::<Result<(), String>>()
     /// })?;
     /// let handle = runner.handle();
     /// let running = std::thread::spawn(move || pollster::block_on(runner.run()));
-    /// while jobs.counts().approximate_number_of_messages > 0 {}
+    /// begun.recv()?;
     /// handle.stop();
     /// assert_eq!(running.join().unwrap()?.abandoned, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -8,12 +8,12 @@ use {
 /// Makes queues of an implementation, and lets their time pass.
 ///
 /// # Examples
-/// Queues in memory whose clock is moved by hand; [`InProcess`](super::InProcess) is more of the same:
+/// Queues in memory, in real time; [`InProcess`](super::InProcess) is more of the same in virtual time:
 /// ```
-/// use requeue::{ManualClock, Queue, worker::conformance::{Created, Fixture, Wanted, requirements}};
+/// use requeue::{Clock, Parker, Queue, SystemClock, worker::conformance::{Created, Fixture, Wanted, requirements}};
 /// use std::time::Duration;
 ///
-/// struct InMemory(ManualClock);
+/// struct InMemory;
 ///
 /// impl Fixture for InMemory {
 ///     type Queue = Queue;
@@ -22,27 +22,27 @@ use {
 ///             true => (Queue::fifo("jobs.fifo"), Queue::fifo("failed.fifo")),
 ///             false => (Queue::standard("jobs"), Queue::standard("failed")),
 ///         };
-///         let mut jobs = jobs.clock(&self.0).visibility_timeout(wanted.visibility_timeout);
-///         let failed = failed.clock(&self.0).build().unwrap();
+///         let (jobs, failed) = (jobs.visibility_timeout(wanted.visibility_timeout), failed.build().unwrap());
 ///         if wanted.dead_letter_queue {
-///             jobs = jobs.dead_letter(&failed, 1_000);
+///             Created::new(jobs.dead_letter(&failed, 1_000).build().unwrap(), Some(failed))
+///         } else {
+///             Created::new(jobs.build().unwrap(), None)
 ///         }
-///         Created::new(jobs.build().unwrap(), wanted.dead_letter_queue.then_some(failed))
 ///     }
 ///     async fn delete_queue(&self, queue: &Queue) {
-///         queue.delete_queue();
+///         queue.delete_queue().unwrap();
 ///     }
 ///     async fn pass(&self, span: Duration) {
-///         self.0.advance(span);
+///         let clock = SystemClock::new();
+///         clock.park_until(&Parker::new(), Some(clock.now().saturating_add(span)));
 ///     }
 ///     fn run<T>(&self, check: impl Future<Output = T>) -> T {
 ///         pollster::block_on(check)
 ///     }
 /// }
 ///
-/// let fixture = InMemory(ManualClock::default());
 /// let all = requirements();
-/// all.iter().find(|it| it.name() == "a_lease_can_be_extended").unwrap().check(&fixture);
+/// all.iter().find(|it| it.name() == "messages_arrive_as_sent").unwrap().check(&InMemory);
 /// ```
 pub trait Fixture {
     /// The implementation.
@@ -57,7 +57,7 @@ pub trait Fixture {
     /// Is over when so much time has passed for the queues.
     fn pass(&self, span: Duration) -> impl Future<Output = ()>;
 
-    /// Runs a future to its end. Time may pass when it waits for that alone.
+    /// Runs a future to its end; while it waits for time alone, time has to pass.
     fn run<T>(&self, check: impl Future<Output = T>) -> T;
 
     /// How many messages a queue holds, visible or not, if that can be told exactly.
