@@ -369,3 +369,27 @@ pub enum RunnerError {
         error: io::Error,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{queue::Queue, worker::Job};
+
+    #[test]
+    fn a_runner_as_a_future_may_go_to_another_thread_if_its_handlers_may() {
+        fn crosses<T: Send + 'static>(_: T) {}
+        let jobs = Queue::standard("jobs").build().unwrap();
+        let handler = |job: Job| async move {
+            std::future::ready(()).await;
+            drop(job);
+            Ok::<(), String>(())
+        };
+        crosses(Runner::builder(&jobs).each_async(handler).unwrap().run());
+        crosses(
+            Runner::builder(&jobs)
+                .each(|_: &Job| Ok::<(), String>(()))
+                .unwrap()
+                .run(),
+        );
+    }
+}
