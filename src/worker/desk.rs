@@ -335,14 +335,18 @@ impl Desk {
 
     /// So many jobs of what a hand works on are not begun.
     pub(super) fn not_begun(&mut self, hand: usize, count: usize) {
-        self.hands[hand].not_begun = count;
-        self.report.not_given_back += count as u64;
+        // What was abandoned is counted.
+        if self.hands[hand].unit.is_some() {
+            self.hands[hand].not_begun += count;
+            self.report.not_given_back += count as u64;
+        }
     }
 
     /// So many of the jobs that are not begun are in the queue again.
     pub(super) fn given_back(&mut self, count: usize) {
-        self.report.given_back += count as u64;
-        self.report.not_given_back -= count as u64;
+        let count = self.report.not_given_back.min(count as u64);
+        self.report.given_back += count;
+        self.report.not_given_back -= count;
         self.may_have_returned();
     }
 

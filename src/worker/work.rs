@@ -15,7 +15,7 @@ use {
     std::{
         any::Any,
         borrow::Cow,
-        collections::HashSet,
+        collections::{HashMap, HashSet},
         future::{Future, poll_fn},
         mem,
         panic::{AssertUnwindSafe, catch_unwind},
@@ -67,30 +67,32 @@ impl<F> Drop for Contained<'_, F> {
 impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     pub(super) async fn work(&self, hand: usize, jobs: &[Job], watched: bool) -> Outcome {
         let mut outcome = Outcome::default();
-        if jobs.iter().all(Job::is_held) {
-            self.handle(jobs, watched, &mut outcome).await;
-        } else {
-            let held = self.leave_out_lost(hand, jobs).await;
-            if !held.is_empty() {
-                self.handle(&held, watched, &mut outcome).await;
-            }
+        let mut jobs = Cow::Borrowed(jobs);
+        // While what follows the lost is given back, more may be lost.
+        while !jobs.iter().all(Job::is_held) {
+            jobs = Cow::Owned(self.leave_out_lost(hand, &jobs).await);
+        }
+        if !jobs.is_empty() {
+            self.handle(&jobs, watched, &mut outcome).await;
         }
         outcome
     }
 
     /// What was lost while it waited may be in other hands: it is not begun, nor is what follows it in its group (E21).
     async fn leave_out_lost(&self, hand: usize, jobs: &[Job]) -> Vec<Job> {
-        let mut groups = HashSet::new();
+        let mut lost = HashMap::new();
         let (mut held, mut behind) = (Vec::new(), Vec::new());
         for job in jobs {
             let group = job.message_group_id().filter(|_| self.plan.fifo);
-            if group.is_some_and(|group| groups.contains(group)) {
+            // What was received later has come back since, and does not follow what is lost.
+            let follows = |group| lost.get(group).is_some_and(|at| job.received_at() <= *at);
+            if group.is_some_and(follows) {
                 behind.push(job.clone());
             } else if job.is_held() {
                 held.push(job.clone());
             } else {
                 behind.extend(self.lose(job));
-                groups.extend(group);
+                lost.extend(group.map(|group| (group, job.received_at())));
             }
         }
         self.control.desk.lock().not_begun(hand, jobs.len() - held.len());
