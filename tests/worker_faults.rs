@@ -31,6 +31,30 @@ fn run(fifo: bool, net: Net) {
     seen.assert_worth_it(fifo, net, cases());
 }
 
+/// Seeds that once failed.
+fn again(fifo: bool, net: Net, seeds: &[u64]) {
+    for seed in seeds {
+        let _ = schedule::run(&Case::new(*seed, fifo, net));
+    }
+}
+
+#[test]
+fn a_batch_of_which_a_part_was_lost_before_it_began_is_abandoned_once() {
+    again(true, Net::Worst, &[8]);
+}
+
+#[test]
+fn a_message_that_came_back_while_its_lost_reception_waits_is_not_passed_over_by_its_successors() {
+    again(true, Net::Worst, &[1_890]);
+    again(true, Net::Everyday, &[947]);
+}
+
+#[test]
+fn a_failed_handler_does_not_take_its_lost_message_from_another() {
+    again(false, Net::NoDuplicates, &[13, 397]);
+    again(false, Net::None, &[138, 1_975]);
+}
+
 #[test]
 fn a_standard_queue_in_the_worst_legal_weather_loses_nothing() {
     run(false, Net::Worst);

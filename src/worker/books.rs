@@ -107,8 +107,10 @@ impl Books {
 
     /// So many of the jobs that will not be begun are in the queue again.
     pub(super) fn given_back(&mut self, number: usize) {
-        self.add(Count::GivenBack, number as u64);
-        self.report.not_given_back -= number as u64;
+        // What was abandoned counts as that alone.
+        let number = self.report.not_given_back.min(number as u64);
+        self.add(Count::GivenBack, number);
+        self.report.not_given_back -= number;
     }
 
     /// A message came in that has been received so often.

@@ -335,8 +335,11 @@ impl Desk {
 
     /// So many jobs of what a hand works on are not begun.
     pub(super) fn not_begun(&mut self, hand: usize, count: usize) {
-        self.hands[hand].not_begun = count;
-        self.books.not_begun(count);
+        // What was abandoned is counted.
+        if self.hands[hand].unit.is_some() {
+            self.hands[hand].not_begun += count;
+            self.books.not_begun(count);
+        }
     }
 
     /// So many of the jobs that are not begun are in the queue again.

@@ -147,7 +147,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     ///
     /// # Errors
     /// [`RunnerError`]: the queue is gone, or refuses to be received from, after what was in hand has been finished; or
-    /// a thread could not be started.
+    /// a thread could not be started, or ended before the runner did.
     ///
     /// # Examples
     /// ```
@@ -360,8 +360,8 @@ pub enum RunnerError {
         /// What the runner has done.
         report: Box<RunnerReport>,
     },
-    /// A thread could not be started.
-    #[error("a thread of the runner cannot be started: {error}")]
+    /// A thread could not be started, or ended before the runner did: what wraps it panicked or did not call it.
+    #[error("a thread of the runner is missing: {error}")]
     #[non_exhaustive]
     Thread {
         /// Why.

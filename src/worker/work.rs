@@ -15,7 +15,7 @@ use {
     std::{
         any::Any,
         borrow::Cow,
-        collections::HashSet,
+        collections::{HashMap, HashSet},
         future::{Future, poll_fn},
         mem,
         panic::{AssertUnwindSafe, catch_unwind},
@@ -80,7 +80,11 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         if jobs.iter().all(|job| job.is_held_at(began_at)) {
             return self.handle(jobs, watched).await;
         }
-        let held = self.leave_out_lost(hand, jobs).await;
+        let mut held = self.leave_out_lost(hand, jobs).await;
+        // While what follows the lost is given back, more may be lost.
+        while !held.iter().all(Job::is_held) {
+            held = self.leave_out_lost(hand, &held).await;
+        }
         if held.is_empty() {
             return None;
         }
@@ -99,17 +103,19 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     /// What was lost while it waited may be in other hands: it is not begun, nor is what follows it in its group (E21).
     async fn leave_out_lost(&self, hand: usize, jobs: &[Job]) -> Vec<Job> {
-        let mut groups = HashSet::new();
+        let mut lost = HashMap::new();
         let (mut held, mut behind) = (Vec::new(), Vec::new());
         for job in jobs {
             let group = job.message_group_id().filter(|_| self.plan.fifo);
-            if group.is_some_and(|group| groups.contains(group)) {
+            // What was received later has come back since, and does not follow what is lost.
+            let follows = |group| lost.get(group).is_some_and(|at| job.received_at() <= *at);
+            if group.is_some_and(follows) {
                 behind.push(job.clone());
             } else if job.is_held() {
                 held.push(job.clone());
             } else {
                 behind.extend(self.lose(job));
-                groups.extend(group);
+                lost.extend(group.map(|group| (group, job.received_at())));
             }
         }
         self.control.desk.lock().not_begun(hand, jobs.len() - held.len());

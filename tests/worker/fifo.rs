@@ -5,12 +5,13 @@ use {
         common::{bodies, counts, fifo, millis, receive, secs, send_grouped},
         driver::{Gauge, World, after},
         notes::Notes,
-        scripted::Scripted,
+        scripted::{Reply, Scripted, Verb},
     },
     requeue::{
         Queue,
         worker::{
-            Backoff, BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder, RunnerHandle,
+            Backoff, BatchAnswer, BatchSettings, ErrorKind, Failure, FailurePolicy, Job, Runner, RunnerBuilder,
+            RunnerHandle,
         },
     },
     std::{cell::OnceCell, collections::BTreeMap, panic::resume_unwind, rc::Rc, time::Duration},
@@ -377,4 +378,74 @@ fn two_runners_share_a_queue_by_groups() {
     assert_in_order(&untimed(&done));
     assert!(groups.iter().all(|group| group.most() == 1));
     assert!(runs.iter().all(|run| !world.is_over(run)));
+}
+
+#[test]
+fn of_a_batch_that_is_about_to_begin_what_follows_a_lost_message_is_left_out_too() {
+    // E21
+    let mut world = World::new();
+    let (jobs, scripted) = queue_of(&world, ["a-1", "a-2", "g-1", "g-2"]);
+    // Of four, and of `g-1` alone: it expires at the instant at which the first batch ends, and `g-2` does not.
+    let alone = [Reply::Fail(ErrorKind::Transient); 4];
+    for _ in 0..2 {
+        scripted.script(Verb::Visibility, [Reply::Entry(2, ErrorKind::Transient)]);
+        scripted.script(Verb::Visibility, alone);
+    }
+    let (clock, begun) = (world.clock.clone(), Notes::timed(&world.clock));
+    let lines = begun.clone();
+    let runner = Runner::builder(&scripted).prefetch(9).until_empty();
+    let runner = runner.batch_async(BatchSettings::new(2), move |batch: Vec<Job>| {
+        let bodies: Vec<_> = batch.iter().map(|job| job.body()).collect();
+        lines.write(bodies.join(" "));
+        let pause = after(&clock, secs(30));
+        async move {
+            pause.await;
+            BatchAnswer::success()
+        }
+    });
+    let report = world.run(runner.unwrap().run()).unwrap();
+    assert_eq!(
+        begun.take(),
+        ["0 a-1 a-2", "30000 g-1 g-2"],
+        "received again, and in order"
+    );
+    let numbers = (report.received, report.succeeded, report.lost);
+    assert_eq!((numbers, counts(&jobs)), ((6, 4, 1), [0, 0, 0]));
+    assert_eq!((report.given_back, report.not_given_back), (1, 1));
+}
+
+#[test]
+fn a_group_that_came_back_while_a_handler_goes_on_without_its_lease_waits_for_it_and_is_not_given_back() {
+    for succeeds in [true, false] {
+        let mut world = World::new();
+        let (jobs, _) = queue_of(&world, ["g-1", "g-2"]);
+        let (clock, done) = (world.clock.clone(), Notes::timed(&world.clock));
+        let lines = done.clone();
+        let runner = Runner::builder(&jobs).concurrency(2).prefetch(2).heartbeat(false);
+        let runner = runner.each_async(move |job: Job| {
+            let receives = job.approximate_receive_count();
+            let long = job.body() == "g-1" && receives == 1;
+            let (pause, lines) = (after(&clock, secs(if long { 40 } else { 1 })), lines.clone());
+            async move {
+                pause.await;
+                lines.write(format!("{} of receive {receives}", job.body()));
+                if succeeds || !long { Ok(()) } else { Err("no") }
+            }
+        });
+        let runner = runner.unwrap();
+        let handle = runner.handle();
+        let run = world.start(runner.run());
+        world.advance(secs(100));
+        let expected = [
+            "40000 g-1 of receive 1",
+            "41000 g-1 of receive 2",
+            "42000 g-2 of receive 2",
+        ];
+        assert_eq!(
+            (done.take(), counts(&jobs)),
+            (expected.map(str::to_owned).to_vec(), [0, 0, 0])
+        );
+        assert_eq!(handle.report().received, 4);
+        world.kill(&run);
+    }
 }
