@@ -20,7 +20,7 @@ use {
         mem,
         panic::{AssertUnwindSafe, catch_unwind},
         pin::{Pin, pin},
-        ptr, slice,
+        slice,
         task::{self, Context},
         time::Duration,
     },
@@ -144,8 +144,10 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         if undone.is_empty() {
             self.delete(jobs, outcome).await;
         } else {
-            let failed = |job: &&Job| undone.iter().any(|it| ptr::eq(it.job, *job));
-            let done: Vec<Job> = jobs.iter().filter(|job| !failed(job)).cloned().collect();
+            // Both are in the order of the jobs.
+            let mut failed = undone.iter().map(|it| it.job).peekable();
+            let is_done = |job: &&Job| failed.next_if(|failed| failed.is(job)).is_none();
+            let done: Vec<Job> = jobs.iter().filter(is_done).cloned().collect();
             self.delete(&done, outcome).await;
             self.give_up(undone, outcome).await;
         }
