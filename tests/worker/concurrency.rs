@@ -113,23 +113,27 @@ fn no_more_is_in_flight_than_hands_and_prefetch_can_hold() {
         (3, 5, 1),
         (2, 25, 1),
         (2, 3, 4),
+        (3, 0, 7),
     ] {
         let mut world = World::new();
         let jobs = numbered(&world, 100);
         let (most, seen, clock) = (Rc::new(Cell::new(0)), jobs.clone(), world.clock.clone());
         let highest = Rc::clone(&most);
         let runner = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
-        let runner = runner
-            .until_empty()
-            .batch_async(BatchSettings::new(size), move |batch: Vec<Job>| {
-                let (most, seen, pause) = (Rc::clone(&highest), seen.clone(), after(&clock, span(&batch[0])));
-                async move {
-                    most.set(most.get().max(counts(&seen)[1]));
-                    pause.await;
-                    most.set(most.get().max(counts(&seen)[1]));
-                    BatchAnswer::success()
-                }
-            });
+        // What waits for its window counts as well.
+        let window = secs(if size > 1 { 60 } else { 0 });
+        let runner =
+            runner
+                .until_empty()
+                .batch_async(BatchSettings::new(size).window(window), move |batch: Vec<Job>| {
+                    let (most, seen, pause) = (Rc::clone(&highest), seen.clone(), after(&clock, span(&batch[0])));
+                    async move {
+                        most.set(most.get().max(counts(&seen)[1]));
+                        pause.await;
+                        most.set(most.get().max(counts(&seen)[1]));
+                        BatchAnswer::success()
+                    }
+                });
         let run = world.start(runner.unwrap().run());
         let limit = concurrency * size + prefetch;
         while !world.is_over(&run) {
