@@ -1,9 +1,10 @@
-//! A future on the calling thread.
+//! What an executor does, and how to let it do other things.
 
 use {
     crate::clock::{Clock, Parker},
     std::{
-        future::Future,
+        future::{Future, poll_fn},
+        mem,
         pin::pin,
         task::{Context, Poll},
     },
@@ -21,4 +22,17 @@ pub(super) fn block_on<F: Future>(clock: &dyn Clock, future: F) -> F::Output {
             Poll::Pending => clock.park_until(&parker, None),
         }
     }
+}
+
+/// Is over at the next poll, before which the executor does what else it has to do.
+pub(super) async fn give_way() {
+    let mut given = false;
+    poll_fn(|context| {
+        if mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

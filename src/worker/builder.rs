@@ -19,6 +19,9 @@ use {
     std::{fmt, future::Future, sync::Arc, time::Duration},
 };
 
+/// The clock shows no less, and nothing is to be due again at the instant at which it was done.
+pub(super) const TICK: Duration = Duration::from_millis(1);
+
 /// So often within a visibility timeout a message is looked after: two renewals may fail before it is lost.
 const BEATS: u32 = 3;
 
@@ -141,7 +144,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// How long a message stays hidden unless the heartbeat renews that, more than 0 s and at most 12 h; the default is
+    /// How long a message stays hidden unless the heartbeat renews that, 1 ms to 12 h; the default is
     /// the queue's own visibility timeout when the runner is built.
     ///
     /// # Examples
@@ -463,11 +466,12 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         let fifo = self.queue.is_fifo();
         if let Some(batch) = &batch {
             check_batch(batch, fifo)?;
+            self.check_window(batch.window, visibility_timeout)?;
         }
         let plan = Plan {
             visibility_timeout,
             beat: if self.heartbeat {
-                visibility_timeout / BEATS
+                (visibility_timeout / BEATS).max(TICK)
             } else {
                 visibility_timeout
             },

@@ -252,12 +252,16 @@ impl Desk {
         self.waiting.startable(now) + pollers > self.coming
     }
 
-    /// The hand goes on by itself, and comes back at once; says whom to call besides.
-    fn come_back(&mut self, hand: usize, now: Timestamp) -> Vec<Waker> {
+    /// The hand goes on by itself, and comes back at once.
+    fn come_back(&mut self, hand: usize) {
         self.hands[hand].waker = None;
         if !mem::replace(&mut self.hands[hand].coming, true) {
             self.coming += 1;
         }
+    }
+
+    /// Calls parked hands for what there is to do besides, after one has been told what to do itself.
+    pub(super) fn call(&mut self, now: Timestamp) -> Vec<Waker> {
         let mut wakers = Vec::new();
         while !self.parked.is_empty() && self.needs_hands(now) {
             let called = self.parked.pop().map(|at| &mut self.hands[at]);
@@ -273,13 +277,7 @@ impl Desk {
     // Messages.
 
     /// A receive is over, with these jobs, or without an answer; says whom to wake.
-    pub(super) fn received(
-        &mut self,
-        hand: usize,
-        ask: Ask,
-        jobs: Option<impl Iterator<Item = Job>>,
-        now: Timestamp,
-    ) -> Vec<Waker> {
+    pub(super) fn received(&mut self, hand: usize, ask: Ask, jobs: Option<impl Iterator<Item = Job>>) -> Option<Waker> {
         self.polls -= 1;
         self.asked -= ask.max_messages;
         self.long_poll &= ask.wait_time.is_zero();
@@ -291,16 +289,13 @@ impl Desk {
         }
         self.flowing = beat.is_some();
         self.dry = answered && beat.is_none() && ask.returns == self.returns;
-        let mut wakers = self.come_back(hand, now);
-        if beat.is_some_and(|beat| beat < self.keeper_until || self.stopped_at.is_some()) {
-            wakers.extend(self.keeper.take());
-        }
-        wakers
+        self.come_back(hand);
+        let keeper = self.stopped_at.is_some() || beat.is_some_and(|beat| beat < self.keeper_until);
+        keeper.then(|| self.keeper.take()).flatten()
     }
 
-    /// A handler has ended, and what it answered is carried out; without an outcome all was done and deleted. Says whom
-    /// to wake.
-    pub(super) fn finished(&mut self, hand: usize, outcome: Option<Box<Outcome>>, now: Timestamp) -> Vec<Waker> {
+    /// A handler has ended, and what it answered is carried out; without an outcome all was done and deleted.
+    pub(super) fn finished(&mut self, hand: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
         let not_begun = mem::take(&mut self.hands[hand].not_begun);
         if let Some((unit, began_at)) = self.hands[hand].unit.take() {
@@ -314,7 +309,7 @@ impl Desk {
                 Some(outcome) => self.books.add_all(&outcome),
             }
         }
-        self.come_back(hand, now)
+        self.come_back(hand);
     }
 
     /// Takes out what waits behind a job of a FIFO queue that was not done.
@@ -381,6 +376,11 @@ impl Desk {
         }
     }
 
+    /// Whether a receive is under way, whose messages would have to be given back.
+    pub(super) const fn is_polling(&self) -> bool {
+        self.polls > 0
+    }
+
     pub(super) const fn is_deserted(&self) -> bool {
         self.deserted
     }
@@ -404,7 +404,7 @@ impl Desk {
             }
         }
         let unchanged = self.keeper.as_ref().is_some_and(|keeper| keeper.will_wake(waker));
-        if unchanged && now < self.keeper_until && self.stopped_at.is_none() {
+        if unchanged && now < self.keeper_until {
             // Nobody has called it since it looked at all jobs.
             return Rounds::Sleep(self.keeper_until);
         }

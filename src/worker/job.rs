@@ -40,6 +40,9 @@ pub struct Job {
     inner: Arc<Inner>,
 }
 
+/// The heartbeat has let go of the job.
+const LET_GO: u64 = u64::MAX;
+
 struct Inner {
     message: ReceivedMessage,
     /// `None` for that of the message's queue: one count less that all threads share.
@@ -173,8 +176,20 @@ impl Job {
         Timestamp::from_millis(self.inner.beat.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_beat(&self, at: Timestamp) {
-        self.inner.beat.store(at.as_millis(), Ordering::Relaxed);
+    /// Says whether the heartbeat is still to look at it.
+    pub(super) fn set_beat(&self, at: Timestamp) -> bool {
+        let kept = |beat| (beat != LET_GO).then_some(at.as_millis());
+        let set = self.inner.beat.fetch_update(Ordering::AcqRel, Ordering::Acquire, kept);
+        set.is_ok()
+    }
+
+    /// The heartbeat is not to look at it any more: what becomes of the message is said otherwise.
+    pub(super) fn let_go(&self) {
+        self.inner.beat.store(LET_GO, Ordering::Release);
+    }
+
+    pub(super) fn is_let_go(&self) -> bool {
+        self.inner.beat.load(Ordering::Acquire) == LET_GO
     }
 
     /// Until when the lease may be renewed.

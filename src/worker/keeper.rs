@@ -2,6 +2,7 @@
 
 use {
     super::{
+        builder::TICK,
         desk::Rounds,
         event::RunnerEvent,
         handler::Handler,
@@ -93,7 +94,8 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 let patience = stopped_at.saturating_add(self.plan.grace);
                 let last = stopped_at.saturating_add(self.plan.grace.max(GIVE_BACK));
                 let done = idle || patience <= now;
-                if done && (!giving_back || last <= now) {
+                let busy = giving_back || desk.is_polling();
+                if done && (!busy || last <= now) {
                     desk.abandon();
                     return Poll::Ready(None);
                 }
@@ -121,8 +123,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 continue;
             }
             // Until the renewal is answered, nothing is due but the end of the lease.
-            job.set_beat(job.held_until());
-            if !self.plan.heartbeat || now >= job.renew_until() || !gains {
+            if !job.set_beat(job.held_until()) || !self.plan.heartbeat || now >= job.renew_until() || !gains {
                 continue;
             }
             if left < self.plan.visibility_timeout {
@@ -162,7 +163,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         self.control.desk.lock().renewed(jobs.len() - failed.len());
         let until = called_at.saturating_add(timeout);
         let mut behind = Vec::new();
-        for job in jobs.iter().filter(|job| job.beat_at() != Timestamp::MAX) {
+        for job in jobs.iter().filter(|job| !job.is_let_go()) {
             let failure = failed.iter().find(|(failed, _)| failed.is(job));
             match failure.map(|(_, error)| error.kind) {
                 None => {
@@ -176,7 +177,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                     behind.extend(self.lose(job));
                 }
                 Some(_) => {
-                    let retry = self.now().saturating_add(self.plan.beat / RETRY);
+                    let retry = self.now().saturating_add((self.plan.beat / RETRY).max(TICK));
                     job.set_beat(retry.min(job.held_until()));
                 }
             }

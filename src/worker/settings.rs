@@ -1,7 +1,11 @@
 //! What a runner can be told, and why it cannot work as it was told to.
 
 use {
-    super::{batch::BatchSettings, builder::RunnerBuilder, failure::FailurePolicy},
+    super::{
+        batch::BatchSettings,
+        builder::{RunnerBuilder, TICK},
+        failure::FailurePolicy,
+    },
     std::time::Duration,
 };
 
@@ -26,7 +30,7 @@ pub enum BuildRunnerError {
     #[error("the wait time is {0:?}, it has to be more than 0 s and at most 20 s")]
     WaitTime(Duration),
     /// SQS hides messages for up to 12 hours; without any time a message would be in other hands at once.
-    #[error("the visibility timeout is {0:?}, it has to be more than 0 s and at most 12 hours")]
+    #[error("the visibility timeout is {0:?}, it has to be 1 ms to 12 hours")]
     VisibilityTimeout(Duration),
     /// No handler could end in time, or none can hold its message for so long.
     #[error("the handler timeout is {0:?}, it has to be more than 0 s and at most 12 hours")]
@@ -61,6 +65,18 @@ pub enum BuildRunnerError {
         /// The longest for a queue of this type.
         limit: Duration,
     },
+    /// A batch that waits for more would lose the messages that it has.
+    #[error(
+        "the batching window is {window:?} and heartbeats are off, so that messages would be visible again after their \
+         visibility timeout of {visibility:?}, before a handler has done with them"
+    )]
+    #[non_exhaustive]
+    WindowOutlivesVisibility {
+        /// The window, and the handler timeout if there is one (E23).
+        window: Duration,
+        /// The visibility timeout.
+        visibility: Duration,
+    },
     /// More messages than one receive brings need time to come together (E17).
     #[error("the batch size is {0}, which takes a batching window of at least 1 s")]
     BatchNeedsWindow(usize),
@@ -81,7 +97,7 @@ impl<Q> RunnerBuilder<Q> {
         if !within(self.wait_time, LONGEST_WAIT) {
             return Err(BuildRunnerError::WaitTime(self.wait_time));
         }
-        if !within(visibility, LONGEST_VISIBILITY) {
+        if !(TICK..=LONGEST_VISIBILITY).contains(&visibility) {
             return Err(BuildRunnerError::VisibilityTimeout(visibility));
         }
         if let Some(handler) = self.handler_timeout {
@@ -98,6 +114,18 @@ impl<Q> RunnerBuilder<Q> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// E23: what waits for its batch waits in flight.
+    pub(super) fn check_window(&self, window: Duration, visibility: Duration) -> Result<(), BuildRunnerError> {
+        let span = window.saturating_add(self.handler_timeout.unwrap_or_default());
+        if self.heartbeat || window.is_zero() || span < visibility {
+            return Ok(());
+        }
+        Err(BuildRunnerError::WindowOutlivesVisibility {
+            window: span,
+            visibility,
+        })
     }
 }
 

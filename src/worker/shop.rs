@@ -2,6 +2,7 @@
 
 use {
     super::{
+        block_on::give_way,
         books::Count,
         desk::{Ask, Desk, Task},
         event::RunnerEvent,
@@ -20,7 +21,7 @@ use {
     },
     std::{
         future::{Future, poll_fn},
-        io, mem,
+        io,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -87,10 +88,8 @@ impl Control {
     }
 
     /// Wakes whom the desk said, once it is let go: for what came in, and because there is nothing more to do.
-    fn wake_all(&self, wakers: Vec<Waker>, over: Option<Vec<Waker>>) {
-        if !wakers.is_empty() {
-            wake(wakers);
-        }
+    fn wake_all(&self, wakers: impl IntoIterator<Item = Waker>, over: Option<Vec<Waker>>) {
+        wake(wakers);
         if let Some(wakers) = over {
             self.stopping.store(true, Ordering::Release);
             wake(wakers);
@@ -173,7 +172,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     pub(super) async fn live(&self, life: Life, watched: bool) {
         let hand = life.hand;
         let (mut turns, mut since) = (0, self.now());
-        let mut next = self.turn(hand, |_, _| Vec::new());
+        let mut next = self.turn(hand, |_, _| None);
         loop {
             let task = match next {
                 Some(task) => task,
@@ -188,14 +187,17 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                         give_way().await;
                         (turns, since) = (0, self.now());
                     }
-                    self.turn(hand, |desk, now| desk.finished(hand, outcome, now))
+                    self.turn(hand, |desk, now| {
+                        desk.finished(hand, outcome, now);
+                        None
+                    })
                 }
                 Task::Poll(ask) => {
                     let messages = self.poll(hand, ask).await;
                     self.turn(hand, |desk, now| {
                         let job = |message| self.job(message, now);
                         let jobs = messages.map(|messages| messages.into_iter().map(job));
-                        desk.received(hand, ask, jobs, now)
+                        desk.received(hand, ask, jobs)
                     })
                 }
                 Task::End => return,
@@ -203,15 +205,16 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    /// Tells the desk what the hand has done, and asks it what to do next.
-    fn turn(&self, hand: usize, tell: impl FnOnce(&mut Desk, Timestamp) -> Vec<Waker>) -> Option<Task> {
+    /// Tells the desk what the hand has done, which may want the keeper, and asks it what to do next.
+    fn turn(&self, hand: usize, tell: impl FnOnce(&mut Desk, Timestamp) -> Option<Waker>) -> Option<Task> {
         let now = self.now();
         let mut desk = self.control.desk.lock();
-        let wakers = tell(&mut desk, now);
+        let keeper = tell(&mut desk, now);
         let over = desk.is_done(now);
         let task = desk.next(hand, now);
+        let called = if task.is_some() { desk.call(now) } else { Vec::new() };
         drop(desk);
-        self.control.wake_all(wakers, over);
+        self.control.wake_all(called.into_iter().chain(keeper), over);
         task
     }
 
@@ -223,12 +226,12 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             let mut desk = self.control.desk.lock();
             let over = desk.is_done(now);
             let task = desk.next(hand, now);
-            let ripe_at = match &task {
-                Some(_) => None,
-                None => desk.park(hand, context.waker()),
+            let (called, ripe_at) = match &task {
+                Some(_) => (desk.call(now), None),
+                None => (Vec::new(), desk.park(hand, context.waker())),
             };
             drop(desk);
-            self.control.wake_all(Vec::new(), over);
+            self.control.wake_all(called, over);
             if let Some(at) = ripe_at {
                 if Pin::new(ripe.insert(self.until(at))).poll(context).is_ready() {
                     // The clock moved on since the desk was asked.
@@ -335,17 +338,4 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         })
         .await
     }
-}
-
-/// Is over at the next poll, before which the executor does what else it has to do.
-async fn give_way() {
-    let mut given = false;
-    poll_fn(|context| {
-        if mem::replace(&mut given, true) {
-            return task::Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        task::Poll::Pending
-    })
-    .await;
 }

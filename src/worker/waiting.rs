@@ -89,17 +89,16 @@ impl Waiting {
         self.count
     }
 
-    /// How many units could be begun at once; jobs whose group is being worked on do not count.
+    /// How many units could be begun at once, at most; jobs whose group is being worked on do not count.
     pub(super) fn startable(&self, now: Timestamp) -> usize {
-        let free = match &self.order {
-            Order::Standard(jobs) => jobs.len(),
-            Order::Fifo(groups) => groups.ready.len(),
+        let free = match (&self.order, &self.batch) {
+            (Order::Standard(jobs), None) => jobs.len(),
+            (Order::Standard(jobs), Some(batch)) => jobs.len().div_ceil(batch.size),
+            // A group may fill batches of its own.
+            (Order::Fifo(groups), _) => groups.ready.len(),
         };
-        match self.batch {
-            None => free,
-            Some(batch) if self.is_ripe(&batch, now) => free.div_ceil(batch.size),
-            Some(_) => 0,
-        }
+        let ripe = self.batch.is_none_or(|batch| self.is_ripe(&batch, now));
+        if ripe { free } else { 0 }
     }
 
     /// When a batch that is not full is handed over all the same.
@@ -167,7 +166,10 @@ impl Waiting {
                 let mut all: Vec<Job> = groups.groups.values_mut().flat_map(|it| it.jobs.drain(..)).collect();
                 groups.groups.retain(|_, group| group.busy);
                 // Whoever looks on sees the same order on every run.
-                all.sort_by(|a, b| (a.received_at(), a.sequence_number()).cmp(&(b.received_at(), b.sequence_number())));
+                all.sort_by_cached_key(|job| {
+                    let number = job.sequence_number().map(|number| (number.len(), number.into_owned()));
+                    (job.received_at(), number)
+                });
                 all
             }
         }

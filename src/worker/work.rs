@@ -317,12 +317,15 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         let message = job.message();
         job.settle();
         // The keeper is not to come between.
-        job.set_beat(Timestamp::MAX);
+        job.let_go();
         let delay = match failure.verdict() {
             _ if cause == FailureCause::Order => Some(Duration::ZERO),
             Verdict::Policy => self.delay_by_policy(job),
             Verdict::RetryAfter(delay) => Some(delay),
-            Verdict::DeadLetter if !job.is_held() => return self.left_to_timeout(job, not_held()),
+            Verdict::DeadLetter if !job.is_held() => {
+                self.queue.report_failure(message, failure.reason());
+                return self.left_to_timeout(job, not_held());
+            }
             Verdict::DeadLetter => {
                 match self.queue.dead_letter(message, failure.reason()).await {
                     Ok(()) => outcome.add(Count::DeadLettered, 1),
@@ -389,7 +392,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     /// Gives messages back, in order, that no handler has begun; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
-        jobs.iter().for_each(|job| job.set_beat(Timestamp::MAX));
+        jobs.iter().for_each(Job::let_go);
         let (jobs, lost): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(Job::is_held);
         lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
         for jobs in jobs.chunks(CALL) {

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{MILLISECOND, bodies, counts, receive, secs, standard},
+        common::{MILLISECOND, bodies, counts, fifo, in_group, receive, secs, standard},
         driver::{World, after, give_way},
         notes::Notes,
     },
@@ -239,4 +239,49 @@ fn a_batch_larger_than_a_call_is_deleted_and_returned_in_several() {
     assert_eq!((report.succeeded, report.failed), (18, 17));
     assert_eq!(counts(&jobs).iter().sum::<usize>(), 17);
     world.kill(&run);
+}
+
+#[test]
+fn a_group_that_fills_several_batches_leaves_a_hand_at_the_queue() {
+    // E21: concurrency is at most the number of active groups, and no less
+    let mut world = World::new();
+    let jobs = fifo(&world.clock).content_based_deduplication(true).build().unwrap();
+    let (begun, clock) = (Notes::timed(&world.clock), world.clock.clone());
+    let lines = begun.clone();
+    let settings = BatchSettings::new(2);
+    let runner = Runner::builder(&jobs)
+        .concurrency(3)
+        .batch_async(settings, move |batch: Vec<Job>| {
+            lines.write(batch.iter().map(|job| job.body()).collect::<Vec<_>>().join(" "));
+            let slow = !batch[0].body().starts_with("warm");
+            let pause = after(&clock, secs(if slow { 1_000 } else { 1 }));
+            async move {
+                pause.await;
+                BatchAnswer::success()
+            }
+        });
+    let runner = runner.unwrap();
+    let (handle, run) = (runner.handle(), world.start(runner.run()));
+    for group in ["a", "b", "c", "d", "e"] {
+        jobs.send(in_group(group, &format!("warm {group}"))).unwrap();
+    }
+    world.advance(secs(1));
+    assert_eq!(begun.take().len(), 3, "three hands have been at work");
+    for (group, body) in [
+        ("g", "g1"),
+        ("g", "g2"),
+        ("g", "g3"),
+        ("g", "g4"),
+        ("g", "g5"),
+        ("h", "h1"),
+    ] {
+        jobs.send(in_group(group, body)).unwrap();
+    }
+    world.settle();
+    assert_eq!(begun.take(), ["1000 g1 g2", "1000 h1"]);
+    jobs.send(in_group("i", "i1")).unwrap();
+    world.settle();
+    assert_eq!(begun.take(), ["1000 i1"]);
+    handle.stop();
+    world.finish(run).unwrap();
 }

@@ -8,7 +8,7 @@ use {
         scripted::{Reply, Scripted, Verb},
     },
     requeue::{
-        ManualClock, Queue,
+        Entry, Fact, FactChannel, ManualClock, Queue,
         worker::{ErrorKind, Failure, FailurePolicy, Job, MessageQueue, Runner, RunnerBuilder},
     },
     std::{
@@ -528,4 +528,66 @@ fn what_was_lost_is_not_taken_from_whoever_has_it_since() {
         assert_eq!(world.over(run).unwrap().failed, 1, "{way}");
         assert_eq!((counts(&jobs), counts(&dead)), ([0, 1, 0], [0, 0, 0]), "{way}");
     }
+}
+
+#[test]
+fn leases_of_a_few_milliseconds_are_renewed_no_more_often_than_the_clock_can_tell() {
+    for visibility in 1..=20 {
+        let mut world = World::new();
+        let jobs = standard(&world.clock).build().unwrap();
+        jobs.send("m1").unwrap();
+        let clock = world.clock.clone();
+        let builder = Runner::builder(&jobs)
+            .visibility_timeout(MILLISECOND * visibility)
+            .until_empty();
+        let runner = builder.each_async(move |_: Job| {
+            let pause = after(&clock, secs(1));
+            async move {
+                pause.await;
+                Ok::<(), String>(())
+            }
+        });
+        let report = world.run(runner.unwrap().run()).unwrap();
+        assert!(
+            report.heartbeats <= 1_000 && report.received >= 1,
+            "{visibility} ms: {report:?}"
+        );
+    }
+}
+
+#[test]
+fn why_a_lost_message_was_to_be_a_dead_letter_is_told_all_the_same() {
+    let mut world = World::new();
+    let dead = Queue::standard("dead").clock(&world.clock).build().unwrap();
+    let (listener, facts) = FactChannel::unbounded();
+    let jobs = standard(&world.clock)
+        .dead_letter(&dead, 5)
+        .listener(listener)
+        .build()
+        .unwrap();
+    jobs.send("m1").unwrap();
+    let (clock, seen) = (world.clock.clone(), jobs.clone());
+    let runner = Runner::builder(&jobs).heartbeat(false).each_async(move |_: Job| {
+        let (pause, seen) = (after(&clock, secs(30)), seen.clone());
+        async move {
+            pause.await;
+            assert_eq!(counts(&seen), [1, 0, 0], "it is lost");
+            Err(Failure::dead_letter("poison"))
+        }
+    });
+    let runner = runner.unwrap();
+    let (handle, run) = (runner.handle(), world.start(runner.run()));
+    world.advance(secs(30));
+    handle.stop();
+    world.finish(run).unwrap();
+    let failed = |(_, entry): (_, Entry)| match entry.fact {
+        Fact::Failed { reason, .. } => Some(reason.to_string()),
+        _ => None,
+    };
+    let reasons: Vec<_> = facts.try_iter().filter_map(failed).collect();
+    assert!(
+        !reasons.is_empty() && reasons.iter().all(|reason| reason == "poison"),
+        "{reasons:?}"
+    );
+    assert_eq!(counts(&dead), [0; 3]);
 }

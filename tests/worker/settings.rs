@@ -71,9 +71,10 @@ fn a_receive_waits_for_more_than_0_and_at_most_20_seconds() {
 }
 
 #[test]
-fn a_visibility_timeout_is_more_than_0_and_at_most_12_hours() {
+fn a_visibility_timeout_is_1_ms_to_12_hours() {
     for (span, ok) in [
         (Duration::ZERO, false),
+        (MILLISECOND - Duration::from_nanos(1), false),
         (MILLISECOND, true),
         (HOURS_12, true),
         (HOURS_12 + MILLISECOND, false),
@@ -85,7 +86,7 @@ fn a_visibility_timeout_is_more_than_0_and_at_most_12_hours() {
         };
         assert_eq!(built(|it| it.visibility_timeout(span)), expected);
     }
-    let text = "the visibility timeout is 0ns, it has to be more than 0 s and at most 12 hours";
+    let text = "the visibility timeout is 0ns, it has to be 1 ms to 12 hours";
     assert_eq!(BuildRunnerError::VisibilityTimeout(Duration::ZERO).to_string(), text);
 }
 
@@ -228,4 +229,30 @@ fn more_than_10_messages_need_a_window_of_a_second() {
     }
     let text = "the batch size is 11, which takes a batching window of at least 1 s";
     assert_eq!(BuildRunnerError::BatchNeedsWindow(11).to_string(), text);
+}
+
+#[test]
+fn without_heartbeats_a_window_and_its_handler_have_to_fit_into_the_visibility_timeout() {
+    // E23
+    let clock = ManualClock::default();
+    let jobs = standard(&clock).visibility_timeout(secs(30)).build().unwrap();
+    for (heartbeat, window, handler, ok) in [
+        (false, secs(30) - MILLISECOND, None, true),
+        (false, secs(30), None, false),
+        (false, secs(20), Some(secs(10) - MILLISECOND), true),
+        (false, secs(20), Some(secs(10)), false),
+        (false, Duration::ZERO, Some(secs(30)), true),
+        (true, secs(300), None, true),
+    ] {
+        let mut builder = Runner::builder(&jobs).heartbeat(heartbeat);
+        if let Some(handler) = handler {
+            builder = builder.handler_timeout(handler);
+        }
+        let settings = BatchSettings::new(10).window(window);
+        let result = builder.batch(settings, |_: &[Job]| BatchAnswer::success());
+        assert_eq!(result.is_ok(), ok, "{heartbeat} {window:?} {handler:?}");
+        if let Err(error) = result {
+            assert!(error.to_string().contains("is 30s and heartbeats are off"), "{error}");
+        }
+    }
 }

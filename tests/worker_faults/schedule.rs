@@ -176,7 +176,8 @@ fn start<Q: MessageQueue + Clone>(
         .concurrency(plan.concurrency)
         .prefetch(plan.prefetch)
         .failure_policy(plan.policy)
-        .heartbeat(plan.heartbeat)
+        // Without it a window that is too long is refused (E23).
+        .heartbeat(plan.heartbeat || plan.batch.is_some() && !plan.window.is_zero())
         .grace(plan.grace);
     if let Some(timeout) = plan.handler_timeout {
         builder = builder.handler_timeout(timeout);

@@ -13,7 +13,7 @@ use {
         sync::{Mutex, contain},
         time::Timestamp,
         worker::{
-            block_on::block_on,
+            block_on::{block_on, give_way},
             failure::Backoff,
             message_queue::{ErrorKind, MessageQueue, MessageQueueError},
         },
@@ -266,7 +266,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
             self.deliver(dispatch).await;
             turns = turns.wrapping_add(1);
             if turns % TURNS == 0 {
-                yield_now().await;
+                give_way().await;
             }
         }
         self.shared.result()
@@ -448,19 +448,6 @@ impl<Q: MessageQueue> fmt::Debug for SchedulerBuilder<Q> {
             .field("tolerance", &self.tolerance)
             .finish_non_exhaustive()
     }
-}
-
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// A job in the sender's hand; dropped, it is there no more, sent or not.
