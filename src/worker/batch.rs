@@ -72,8 +72,8 @@ impl Default for BatchSettings {
 
 /// What a batch handler answers: which messages failed (E20).
 ///
-/// What it does not name has succeeded. An answer that names a message which is not in the batch, or none at all, is
-/// taken as a failure of the whole batch, as AWS Lambda does.
+/// What it does not name has succeeded. An answer with an id that is empty or not in the batch is taken as a failure of
+/// the whole batch, as AWS Lambda does.
 ///
 /// # Source
 /// [Partial batch responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).

@@ -267,7 +267,8 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
 
     /// Ends the runner by itself once a receive brings nothing while no handler runs.
     ///
-    /// Messages that are delayed, or in flight elsewhere, are not waited for.
+    /// Messages that are delayed, or in flight elsewhere, are not waited for. The receives do not wait either, so that on
+    /// Amazon SQS, where such a receive asks only some of the servers (D9), it may end with messages left.
     ///
     /// # Examples
     /// ```

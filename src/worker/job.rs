@@ -103,7 +103,9 @@ impl Job {
 
     /// Whether the message is still in flight under this reception, as far as the runner knows.
     ///
-    /// False once its visibility timeout has ended unrenewed, or a renewal was refused: somebody else may have it.
+    /// False once its visibility timeout has ended unrenewed, or a renewal was refused: somebody else may have it. Where
+    /// the queue does not tell when a timeout ends, it counts from the answer to the receive, and so ends late by the
+    /// answer's way.
     ///
     /// # Examples
     /// ```

@@ -88,7 +88,7 @@ thread_local! {
 
 impl TraceHeader {
     /// The context for what the handler that runs on this thread causes: the trace of its job, with the job's span as the
-    /// parent. `None` outside handlers.
+    /// parent. `None` outside handlers, and in those of batches, which may belong to many traces.
     ///
     /// A message that came without a header begins a trace, which its id and the time of its send name.
     ///

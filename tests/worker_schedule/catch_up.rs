@@ -227,3 +227,20 @@ fn a_schedule_may_count_from_before_it_was_added() {
     assert!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(bodies(&jobs), ["3", "4", "5"]);
 }
+
+#[test]
+fn no_more_than_a_thousand_jobs_are_sent_for_what_was_missed() {
+    let clock = ManualClock::default();
+    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let mut scheduler = Scheduler::builder(&jobs).build();
+    let schedules = scheduler.handle();
+    schedules.add_with(hourly(all(usize::MAX)), hour).unwrap();
+    clock.advance(2_000 * HOUR + 30 * MINUTE);
+    let run = std::thread::spawn(move || scheduler.blocking());
+    // The thread, and its alarm for the next hour.
+    clock.wait_for_sleepers(2);
+    let bodies = jobs.snapshot().messages.into_iter().map(|it| it.body.to_string());
+    assert!(bodies.eq((1_001..=2_000).map(|hour| hour.to_string())));
+    schedules.stop();
+    assert_eq!(run.join().unwrap().unwrap().sent, 1_000);
+}

@@ -51,18 +51,21 @@ pub enum CatchUp {
     Once,
     /// A job is sent for each of them, in order: for the latest `at_most`.
     All {
-        /// At most so many jobs at once.
+        /// At most so many jobs at once, and never more than 1,000.
         at_most: usize,
     },
 }
 
+/// Their times are found while the book is held, so that there has to be an end.
+const MOST_CAUGHT_UP: usize = 1_000;
+
 impl CatchUp {
     /// For how many missed times a job is sent.
-    pub(super) const fn most(self) -> usize {
+    pub(super) fn most(self) -> usize {
         match self {
             Self::Skip => 0,
             Self::Once => 1,
-            Self::All { at_most } => at_most,
+            Self::All { at_most } => at_most.min(MOST_CAUGHT_UP),
         }
     }
 }

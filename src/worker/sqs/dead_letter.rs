@@ -26,21 +26,21 @@ const LONGEST_REASON: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters {
     /// The ARN that the redrive policy names, if any.
-    arn: OnceLock<Option<String>>,
+    arn: Option<String>,
     url: OnceLock<String>,
 }
 
 impl DeadLetters {
     pub(super) fn at(url: String) -> Self {
         Self {
-            arn: OnceLock::new(),
+            arn: None,
             url: url.into(),
         }
     }
 
     pub(super) fn by_policy(document: Option<&str>) -> Self {
         Self {
-            arn: document.and_then(RedrivePolicy::target_in).into(),
+            arn: document.and_then(RedrivePolicy::target_in),
             url: OnceLock::new(),
         }
     }
@@ -84,17 +84,15 @@ impl SqsQueue {
         if let Some(url) = self.dead_letters.url.get() {
             return Ok(url);
         }
-        let arn = match self.dead_letters.arn.get() {
+        // That there is none may change any time; that there is one is remembered with its URL.
+        let arn = match self.dead_letters.arn.clone() {
             Some(arn) => arn,
             None => {
-                let arn = self.ask_for_target().await?;
-                self.dead_letters.arn.get_or_init(|| arn)
+                let target = self.ask_for_target().await?;
+                target.ok_or_else(|| no_dead_letter_queue(&self.url))?
             }
         };
-        let Some(arn) = arn else {
-            return Err(no_dead_letter_queue(&self.url));
-        };
-        let url = self.ask_for_url(arn).await?;
+        let url = self.ask_for_url(&arn).await?;
         Ok(self.dead_letters.url.get_or_init(|| url))
     }
 
