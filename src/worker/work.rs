@@ -144,10 +144,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         if undone.is_empty() {
             self.delete(jobs, outcome).await;
         } else {
-            // Both are in the order of the jobs.
-            let mut failed = undone.iter().map(|it| it.job).peekable();
-            let is_done = |job: &&Job| failed.next_if(|failed| failed.is(job)).is_none();
-            let done: Vec<Job> = jobs.iter().filter(is_done).cloned().collect();
+            let done = without(jobs, &undone);
             self.delete(&done, outcome).await;
             self.give_up(undone, outcome).await;
         }
@@ -419,6 +416,13 @@ fn all<'j>(jobs: &'j [Job], failure: &Failure, cause: FailureCause) -> Vec<Undon
         cause,
     };
     jobs.iter().map(undone).collect()
+}
+
+/// The jobs that were done, where `undone` tells the others in the same order.
+fn without(jobs: &[Job], undone: &[Undone<'_>]) -> Vec<Job> {
+    let mut failed = undone.iter().map(|it| it.job).peekable();
+    let is_done = |job: &&Job| failed.next_if(|failed| failed.is(job)).is_none();
+    jobs.iter().filter(is_done).cloned().collect()
 }
 
 fn not_held() -> MessageQueueError {

@@ -191,7 +191,7 @@ fn on_a_standard_queue_a_failure_fails_nobody_else() {
     let mut world = World::new();
     let jobs = standard(&world.clock).build().unwrap();
     for body in ["g-1", "g-2"] {
-        jobs.send(super::common::in_group("g", body)).unwrap();
+        jobs.send(in_group("g", body)).unwrap();
     }
     let runner = Runner::builder(&jobs).until_empty();
     let runner = runner.batch_async(BatchSettings::default(), |batch: Vec<Job>| async move {
