@@ -12,6 +12,25 @@
 //!
 //! Two more lines follow: how long an idle runner takes to stop, and ten thousand async handlers that are all at work at
 //! once in one thread.
+//!
+//! # Figures
+//!
+//! 2026-11-26, two virtual processors of an AMD EPYC, Linux, rustc 1.95, an otherwise idle machine; nanoseconds a message,
+//! two runs:
+//!
+//! | case | runner | by hand | ratio | limit |
+//! | --- | ---: | ---: | ---: | ---: |
+//! | `threads_1` | 419, 419 | 145, 139 | 2.9, 3.0 | 1.3 |
+//! | `threads_2` | 506, 510 | 257, 287 | 1.9, 1.8 | 1.3 |
+//! | `batches_1` | 246, 248 | 98, 97 | 2.5, 2.6 | 1.3 |
+//! | `batches_2` | 443, 425 | 193, 192 | 2.4, 2.2 | 1.3 |
+//! | `future` | 427, 428 | 143, 145 | 3.0, 3.0 | 1.3 |
+//!
+//! An idle runner stopped within 0.25 ms; ten thousand handlers were at work at once and done after 24 ms.
+//!
+//! The limit is missed: a runner adds about 280 ns to a message that comes alone and 150 to one that was prefetched. No part
+//! of it stands out: two turns at the desk, the receive as a future, one allocation for the job, and moving structures
+//! through the state of the hand's future.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod driver;

@@ -81,9 +81,26 @@ impl fmt::Display for TraceHeader {
     }
 }
 
+/// A job and the number of its span, of which a header is made where one is asked for.
+#[derive(Clone)]
+struct Context {
+    job: Job,
+    span: Option<u64>,
+}
+
+impl Context {
+    fn header(&self) -> TraceHeader {
+        let mut header = TraceHeader::of(&self.job);
+        if let Some(span) = self.span {
+            header.parent = Some(format!("{span:016x}"));
+        }
+        header
+    }
+}
+
 thread_local! {
     /// The context of the job whose handler this thread runs.
-    static CURRENT: RefCell<Option<TraceHeader>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
 }
 
 impl TraceHeader {
@@ -99,7 +116,7 @@ impl TraceHeader {
     /// ```
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.with_borrow(Clone::clone)
+        CURRENT.with_borrow(|context| context.as_ref().map(Context::header))
     }
 
     /// Gives a message that has no trace header the [current](Self::current) one.
@@ -151,7 +168,7 @@ impl TraceHeader {
 /// The span of a handler's call, and the context for what it causes.
 pub(super) struct Trace {
     span: tracing::Span,
-    context: Option<TraceHeader>,
+    context: Option<Context>,
 }
 
 impl Trace {
@@ -164,19 +181,20 @@ impl Trace {
                 context: None,
             };
         };
-        let mut context = TraceHeader::of(job);
+        // Its fields are made only where somebody collects them.
         let span = tracing::info_span!(
             "job",
             queue,
             message_id = &*job.message_id(),
             receive_count = job.approximate_receive_count(),
             message_group_id = job.message_group_id(),
-            trace = context.root,
-            parent = context.parent,
+            trace = TraceHeader::of(job).root,
+            parent = TraceHeader::of(job).parent,
         );
-        if let Some(id) = span.id() {
-            context.parent = Some(format!("{:016x}", id.into_u64()));
-        }
+        let context = Context {
+            job: job.clone(),
+            span: span.id().map(|id| id.into_u64()),
+        };
         Self {
             span,
             context: Some(context),
