@@ -8,8 +8,9 @@ use {
         handler::Handler,
         job::Job,
         message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError},
+        quotas::MOST_MESSAGES,
         shop::Shop,
-        work::{CALL, failed_jobs, hidden_at_most, messages},
+        work::{failed_jobs, hidden_at_most, messages},
     },
     crate::{clock::Until, time::Timestamp},
     futures_util::stream::{FuturesUnordered, StreamExt},
@@ -132,7 +133,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
                 whole.push(job);
             }
         }
-        let calls = whole.chunks(CALL).map(<[Job]>::to_vec);
+        let calls = whole.chunks(MOST_MESSAGES).map(<[Job]>::to_vec);
         errands.extend(calls.map(|jobs| Errand::Renew(jobs, self.plan.visibility_timeout)));
         errands
     }

@@ -29,6 +29,7 @@ mod handler;
 mod job;
 mod keeper;
 mod message_queue;
+mod quotas;
 mod received;
 mod report;
 mod request;

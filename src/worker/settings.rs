@@ -5,13 +5,11 @@ use {
         batch::BatchSettings,
         builder::{RunnerBuilder, TICK},
         failure::FailurePolicy,
+        quotas::{LONGEST_VISIBILITY, LONGEST_WAIT, MOST_MESSAGES},
     },
     std::time::Duration,
 };
 
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
-const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
-pub(super) const MOST_MESSAGES: usize = 10;
 const LARGEST_BATCH: usize = 10_000;
 const LONGEST_WINDOW: Duration = Duration::from_secs(300);
 const WINDOW_OF_LARGE_BATCHES: Duration = Duration::from_secs(1);

@@ -8,6 +8,7 @@ use {
         handler::{Answer, Handler},
         job::Job,
         message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError},
+        quotas::{LONGEST_VISIBILITY, MOST_MESSAGES},
         received::ReceivedMessage,
         shop::Shop,
     },
@@ -28,12 +29,6 @@ use {
 
 #[cfg(feature = "tracing")]
 use super::trace::Trace;
-
-/// As many messages as one call to a queue takes.
-pub(super) const CALL: usize = 10;
-
-/// No message is hidden for longer than this, counted from its receive (D26).
-pub(super) const LONGEST_HIDDEN: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// The queue may have begun to count that much before its answer was here.
 pub(super) const SAFETY: Duration = Duration::from_secs(1);
@@ -93,7 +88,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     async fn handle(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
         let call = self.call(jobs, watched).await;
-        if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= CALL {
+        if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= MOST_MESSAGES {
             return self.delete_once(jobs).await;
         }
         let mut outcome = Box::<Outcome>::default();
@@ -233,7 +228,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     /// Deletes the messages of jobs that were done.
     async fn delete(&self, jobs: &[Job], outcome: &mut Outcome) {
-        for jobs in jobs.chunks(CALL) {
+        for jobs in jobs.chunks(MOST_MESSAGES) {
             match self.delete_once(jobs).await {
                 None => outcome.add(Count::Succeeded, jobs.len() as u64),
                 Some(more) => outcome.add_all(&more),
@@ -392,7 +387,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         jobs.iter().for_each(Job::let_go);
         let (jobs, lost): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(Job::is_held);
         lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
-        for jobs in jobs.chunks(CALL) {
+        for jobs in jobs.chunks(MOST_MESSAGES) {
             let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
             let failed = failed_jobs(jobs, changed);
             self.control.desk.lock().given_back(jobs.len() - failed.len());
@@ -405,7 +400,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
 /// For how long from now a message may still be hidden (D26).
 pub(super) fn hidden_at_most(job: &Job, now: Timestamp) -> Duration {
-    let cap = job.received_at().saturating_add(LONGEST_HIDDEN.saturating_sub(SAFETY));
+    let cap = job
+        .received_at()
+        .saturating_add(LONGEST_VISIBILITY.saturating_sub(SAFETY));
     cap.saturating_duration_since(now)
 }
 

@@ -26,6 +26,3 @@ const QUEUE_NAME: &str = "__AmazonSQSVirtualQueuesClient.QueueName";
 
 /// What stands between the URL of a host queue and the name of a virtual queue (E11).
 const OF_HOST: char = '#';
-
-/// No message has more attributes (M12).
-const MOST_ATTRIBUTES: usize = 10;

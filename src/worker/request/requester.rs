@@ -2,9 +2,10 @@
 
 use {
     super::{
-        MOST_ATTRIBUTES, OF_HOST, RESPONSE_QUEUE_URL,
+        OF_HOST, RESPONSE_QUEUE_URL,
         slots::{End, MOST_OPEN, RequesterReport, Slots, Ticket},
     },
+    crate::worker::quotas::MOST_ATTRIBUTES,
     crate::{
         clock::{Clock, Until},
         message::{MessageAttributeValue, SendMessage},

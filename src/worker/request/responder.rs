@@ -1,7 +1,8 @@
 //! Who answers.
 
 use {
-    super::{MOST_ATTRIBUTES, OF_HOST, QUEUE_NAME, RESPONSE_QUEUE_URL},
+    super::{OF_HOST, QUEUE_NAME, RESPONSE_QUEUE_URL},
+    crate::worker::quotas::MOST_ATTRIBUTES,
     crate::{
         clock::Until,
         message::{MessageAttributeValue, SendMessage},

@@ -7,6 +7,7 @@ use {
         handle::{RunningScheduler, SchedulerHandle, Shared},
         plan::{ScheduleId, Source},
     },
+    crate::worker::quotas::LONGEST_DELAY,
     crate::{
         clock::{Clock, Until},
         message::SendMessage,
@@ -30,9 +31,6 @@ use {
         time::Duration,
     },
 };
-
-/// As long as SQS can delay a message (D32).
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// After a send that failed, the queue is asked again after such a time.
 const SEND_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));

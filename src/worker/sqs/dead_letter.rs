@@ -5,6 +5,7 @@ use {
         SqsQueue,
         error::{from_sdk, refused},
     },
+    crate::worker::quotas::MOST_ATTRIBUTES,
     crate::{
         attributes::RedrivePolicy,
         message::{MessageAttributeValue, MessageAttributes, SendMessage},
@@ -16,9 +17,6 @@ use {
     aws_sdk_sqs::types::QueueAttributeName,
     std::sync::OnceLock,
 };
-
-/// A message has at most so many user attributes (M12).
-const MOST_ATTRIBUTES: usize = 10;
 
 const LONGEST_REASON: usize = 1_024;
 

@@ -2,6 +2,7 @@
 
 use {
     super::{TypedQueue, block_on},
+    crate::worker::quotas::LONGEST_VISIBILITY,
     crate::{
         queue::Queue,
         worker::{
@@ -13,9 +14,6 @@ use {
     serde::de::DeserializeOwned,
     std::{collections::HashSet, fmt, future::Future, pin::Pin, slice, time::Duration},
 };
-
-/// No message is hidden for longer than this (D4).
-const LONGEST_HIDDEN: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// A receive to be made, begun by [`TypedQueue::receive`]: say what differs, then block or await.
 #[must_use = "nothing is received until it is blocked on or awaited"]
@@ -138,7 +136,7 @@ impl<T: DeserializeOwned, Q: MessageQueue + Clone> TypedReceive<'_, T, Q> {
         let one = slice::from_ref(message);
         let done = match failure.verdict() {
             Verdict::Policy => return false,
-            Verdict::RetryAfter(delay) => queue.change_visibility(one, delay.min(LONGEST_HIDDEN)).await,
+            Verdict::RetryAfter(delay) => queue.change_visibility(one, delay.min(LONGEST_VISIBILITY)).await,
             Verdict::Discard => queue.delete(one).await,
             Verdict::DeadLetter => match queue.dead_letter(message, failure.reason()).await {
                 Ok(()) => Ok(Vec::new()),
