@@ -43,7 +43,7 @@ use {
         error::{InvalidReason, PurgeError, QueueError, SetQueueAttributesError},
         limits::Limits,
         message::MessageId,
-        state::{Counts, Effects, QueueSnapshot, QueueState, Refusal},
+        state::{Counts, Effects, QueueSnapshot, QueueState},
         sync::{Condvar, Mutex, MutexGuard, contain},
         time::Timestamp,
     },
@@ -201,6 +201,19 @@ impl Inner {
         Some(result)
     }
 
+    /// Looks at the state when everything that is due has happened, with the lock released between the steps that takes.
+    fn look<R>(&self, look: impl Fn(&mut QueueState) -> R) -> Option<R> {
+        loop {
+            let looked = self.step(|state, now, out| {
+                state.advance(now, out);
+                (!state.is_behind()).then(|| look(state))
+            })?;
+            if looked.is_some() {
+                return looked;
+            }
+        }
+    }
+
     fn mirror(&self, settings: &Settings) {
         self.maximum_message_size
             .store(settings.maximum_message_size, Ordering::Relaxed);
@@ -282,11 +295,7 @@ impl Queue {
     /// ```
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let counts = self.inner.step(|state, now, out| {
-            state.advance(now, out);
-            state.counts()
-        });
-        counts.unwrap_or_default()
+        self.inner.look(|state| state.counts()).unwrap_or_default()
     }
 
     /// Every message, its phase, deadline and receive count, without changing anything: what is due counts as done.
@@ -322,11 +331,7 @@ impl Queue {
     /// ```
     #[must_use]
     pub fn noisy_groups(&self) -> Vec<Arc<str>> {
-        let noisy = self.inner.step(|state, now, out| {
-            state.advance(now, out);
-            state.noisy_groups()
-        });
-        noisy.unwrap_or_default()
+        self.inner.look(QueueState::noisy_groups).unwrap_or_default()
     }
 
     /// How many receivers wait in line, threads and futures together.
@@ -445,9 +450,10 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn purge(&self) -> Result<(), PurgeError> {
-        let purged: Option<Result<(), Refusal>> = self.inner.step(QueueState::purge);
+        let purged = self.inner.step(QueueState::purge);
         purged
             .ok_or(PurgeError::QueueDoesNotExist)?
+            .map(drop)
             .map_err(|_| PurgeError::PurgeQueueInProgress {
                 queue: self.inner.name.clone(),
                 interval: self.inner.limits.purge_interval,
@@ -476,12 +482,12 @@ impl Queue {
         let now = self.inner.clock.now();
         let mut core = self.inner.enter().ok_or(QueueError::QueueDoesNotExist)?;
         let Core { state, effects, .. } = &mut *core;
-        state.end(now, effects);
+        let contents = state.end(now, effects);
         self.inner.gone.store(true, Ordering::Release);
         let route = core.route.take();
         let waiting = core.receivers.notify_all().chain(core.senders.notify_all());
         drop(core);
-        drop(route);
+        drop((route, contents));
         if let Some(owner) = self.inner.owner() {
             owner.queue_deleted(self, now);
         }

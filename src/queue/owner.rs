@@ -105,13 +105,17 @@ impl Queue {
     /// Takes the oldest visible message towards another queue; [`departed`](Self::departed) or
     /// [`departure_refused`](Self::departure_refused) must follow.
     pub(crate) fn depart_for_move(&self) -> Option<Departure> {
-        let now = self.inner.clock.now();
-        let mut core = self.inner.enter()?;
-        let Core { state, effects, .. } = &mut *core;
-        state.depart_oldest(now, effects);
-        let departure = effects.departures.pop();
-        self.inner.leave(core);
-        departure
+        loop {
+            let now = self.inner.clock.now();
+            let mut core = self.inner.enter()?;
+            let Core { state, effects, .. } = &mut *core;
+            state.depart_oldest(now, effects);
+            let (departure, behind) = (effects.departures.pop(), state.is_behind());
+            self.inner.leave(core);
+            if departure.is_some() || !behind {
+                return departure;
+            }
+        }
     }
 
     /// Takes in a message from a move task; false if the queue is deleted.

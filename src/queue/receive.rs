@@ -266,13 +266,14 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
             let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(wait));
             self.long_poll |= deadline > now;
             let mut received = self.receive(&mut core, now);
-            let departing = core.effects.departures.len();
+            let (departing, behind) = (core.effects.departures.len(), core.state.is_behind());
             let empty = received.as_ref().is_ok_and(Vec::is_empty);
-            if empty && departing == 0 && now < deadline {
+            if empty && departing == 0 && !behind && now < deadline {
                 return Step::Wait(self.wait_in_line(core, deadline, waker()));
             }
-            // A long poll goes on waiting, and no poll ends on a full load of departures: selection goes on (L7).
-            let again = empty && (now < deadline || departing >= DEPARTURES_AT_ONCE);
+            // A long poll goes on waiting, and no poll ends on a full load of departures or of what falls due: selection
+            // goes on (L7).
+            let again = empty && (now < deadline || behind || departing >= DEPARTURES_AT_ONCE);
             let transfer = (departing > 0).then(|| (core.route.clone(), std::mem::take(&mut core.effects.departures)));
             let mut waker = None;
             if !again {

@@ -1,254 +1,217 @@
 //! What a FIFO queue remembers of the last five minutes: accepted sends, and receives with an attempt id.
 
 use {
-    super::slab::Slot,
+    super::{
+        index::Index,
+        receive::Receipt,
+        recent::{Place, Recent, View},
+    },
     crate::{attributes::DeduplicationScope, message::MessageId, time::Timestamp},
     foldhash::fast::RandomState,
-    std::{
-        collections::{HashMap, VecDeque},
-        hash::BuildHasher,
-        sync::Arc,
-        time::Duration,
-    },
+    std::hash::BuildHasher,
 };
 
 /// The send that a later one with the same key repeats.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Original {
     pub(crate) message_id: MessageId,
     pub(crate) sequence: u64,
-    forgotten_at: Timestamp,
-    hash: u32,
-    /// The place of the entry before this one with the same hash; a place that no entry has if there is none.
-    earlier: u64,
-    /// Where its text begins: the group, and the id behind it.
-    text: u64,
-    group_len: u32,
-    id_len: u32,
 }
 
-/// The `earlier` of the first entry with its hash.
-const NO_PLACE: u64 = u64::MAX;
+/// A change of scope that does not act yet.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    scope: DeduplicationScope,
+    acts_at: Timestamp,
+    /// The first entry that is not in the index of the new scope yet.
+    next: Place,
+}
 
 /// Accepted sends of the deduplication interval (F7-F17).
 ///
-/// Every entry keeps group and id, so that a change of scope can index the memory anew (F16). The group is part of the
-/// key only while the scope is the message group. Keys with the same hash are told apart by their texts.
+/// Every entry keeps group and id. An index finds it under the scope in force; before a change of scope acts, the other
+/// index is filled with the same entries under the new scope, some in each step (F16).
 #[derive(Debug)]
 pub(crate) struct Deduplication {
     scope: DeduplicationScope,
-    /// A change of scope that does not act yet, and when it will.
-    pending: Option<(Timestamp, DeduplicationScope)>,
-    /// In order of acceptance; `dropped` counts those that have left at the front.
-    entries: VecDeque<Original>,
-    dropped: u64,
-    /// The texts of the entries in the same order; `text_dropped` counts the bytes that have left at the front.
-    texts: VecDeque<u8>,
-    text_dropped: u64,
-    /// For each hash of a key the place, counted from the first entry ever, of the send accepted last. Half of a place
-    /// tells it from all others that are remembered.
-    latest: HashMap<u32, u32, RandomState>,
+    change: Option<Change>,
+    entries: Recent<Original>,
+    /// Of the entries with one key an index has the latest.
+    indexes: [Index; 2],
+    /// Which index is that of the scope in force.
+    active: usize,
+    hasher: RandomState,
 }
 
 impl Deduplication {
     pub(crate) fn new(scope: DeduplicationScope) -> Self {
         Self {
             scope,
-            pending: None,
-            entries: VecDeque::new(),
-            dropped: 0,
-            texts: VecDeque::new(),
-            text_dropped: 0,
-            latest: HashMap::default(),
+            change: None,
+            entries: Recent::new(),
+            indexes: [Index::new(), Index::new()],
+            active: 0,
+            hasher: RandomState::default(),
         }
     }
 
-    /// Forgets what is due and lets a change of scope act whose time has come.
-    #[inline]
-    pub(crate) fn advance(&mut self, now: Timestamp) {
-        while self.entries.front().is_some_and(|it| it.forgotten_at <= now) {
-            self.forget_first();
-        }
-        if let Some((_, scope)) = self.pending.filter(|&(at, _)| at <= now) {
-            self.pending = None;
-            self.scope = scope;
-            self.index_anew();
-        }
-    }
-
-    fn forget_first(&mut self) {
-        if let Some(entry) = self.entries.pop_front() {
-            if self.latest.get(&entry.hash) == Some(&half(self.dropped)) {
-                self.latest.remove(&entry.hash);
+    /// Forgets what is due, prepares a change of scope, and lets it act when its time has come; at most `at_once`
+    /// entries of each. Answers with when there is more to do.
+    pub(crate) fn advance(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
+        for _ in 0..at_once {
+            if self.entries.oldest().is_none_or(|it| it.forgotten_at > now) {
+                break;
             }
-            self.dropped += 1;
-            self.texts.drain(..entry.group_len as usize + entry.id_len as usize);
-            self.text_dropped += u64::from(entry.group_len) + u64::from(entry.id_len);
-        }
-    }
-
-    fn index_anew(&mut self) {
-        self.latest.clear();
-        let mut texts = &*self.texts.make_contiguous();
-        for (place, entry) in (self.dropped..).zip(&mut self.entries) {
-            let (group, rest) = texts.split_at(entry.group_len as usize);
-            let (id, rest) = rest.split_at(entry.id_len as usize);
-            texts = rest;
-            entry.hash = hash(self.latest.hasher(), self.scope, group, id);
-            let earlier = self.latest.insert(entry.hash, half(place));
-            entry.earlier = earlier.map_or(NO_PLACE, |earlier| whole(earlier, self.dropped));
-        }
-    }
-
-    pub(crate) fn original(&self, group: &str, id: &str) -> Option<&Original> {
-        let hash = hash(self.latest.hasher(), self.scope, group.as_bytes(), id.as_bytes());
-        self.at(self.find(hash, group, id)?)
-    }
-
-    /// Remembers a send, or answers with the one that it repeats.
-    pub(crate) fn remember(
-        &mut self,
-        group: &str,
-        id: &str,
-        message_id: MessageId,
-        sequence: u64,
-        forgotten_at: Timestamp,
-    ) -> Option<&Original> {
-        let hash = hash(self.latest.hasher(), self.scope, group.as_bytes(), id.as_bytes());
-        if let Some(place) = self.find(hash, group, id) {
-            return self.at(place);
-        }
-        self.push(hash, group, id, message_id, sequence, forgotten_at);
-        None
-    }
-
-    fn push(
-        &mut self,
-        hash: u32,
-        group: &str,
-        id: &str,
-        message_id: MessageId,
-        sequence: u64,
-        forgotten_at: Timestamp,
-    ) {
-        assert!(
-            self.entries.len() < u32::MAX as usize,
-            "invariant: fewer than 2^32 sends are remembered"
-        );
-        let place = self.dropped + self.entries.len() as u64;
-        let earlier = self.latest.insert(hash, half(place));
-        self.entries.push_back(Original {
-            message_id,
-            sequence,
-            forgotten_at,
-            hash,
-            earlier: earlier.map_or(NO_PLACE, |earlier| whole(earlier, self.dropped)),
-            text: self.text_dropped + self.texts.len() as u64,
-            group_len: length(group),
-            id_len: length(id),
-        });
-        self.texts.extend(group.as_bytes());
-        self.texts.extend(id.as_bytes());
-    }
-
-    /// The place of the latest entry with this key.
-    fn find(&self, hash: u32, group: &str, id: &str) -> Option<u64> {
-        let mut place = whole(*self.latest.get(&hash)?, self.dropped);
-        while let Some(entry) = self.at(place) {
-            if self.has_key(entry, group, id) {
-                return Some(place);
+            let place = self.entries.first();
+            for (number, index) in self.indexes.iter_mut().enumerate() {
+                index.remove(&mut View(&mut self.entries, number), place);
             }
-            place = entry.earlier;
+            self.entries.forget_oldest();
         }
-        None
+        let forgotten_at = self.entries.oldest().map_or(Timestamp::MAX, |it| it.forgotten_at);
+        forgotten_at.min(self.advance_change(now, at_once))
     }
 
-    fn at(&self, place: u64) -> Option<&Original> {
-        let index = place.checked_sub(self.dropped)?;
-        self.entries.get(usize::try_from(index).ok()?)
-    }
-
-    fn has_key(&self, entry: &Original, group: &str, id: &str) -> bool {
-        let start = (entry.text - self.text_dropped) as usize;
-        let middle = start + entry.group_len as usize;
-        let end = middle + entry.id_len as usize;
-        let is = |range, text: &str| self.texts.range(range).eq(text.as_bytes());
-        is(middle..end, id) && (self.scope == DeduplicationScope::Queue || is(start..middle, group))
-    }
-
-    /// The queue's attribute says `scope`; it acts from `at` (F16).
-    pub(crate) fn change_scope(&mut self, scope: DeduplicationScope, at: Timestamp) {
-        self.pending = (scope != self.scope).then_some((at, scope));
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = Self {
-            pending: self.pending,
-            ..Self::new(self.scope)
+    fn advance_change(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
+        let Some(mut change) = self.change else {
+            return Timestamp::MAX;
         };
+        if self.entries.end().wrapping_sub(change.next) > self.entries.len() {
+            change.next = self.entries.first();
+        }
+        for _ in 0..at_once {
+            if change.next == self.entries.end() {
+                break;
+            }
+            self.index(1 - self.active, change.scope, change.next);
+            change.next = change.next.wrapping_add(1);
+        }
+        let done = change.next == self.entries.end();
+        if done && change.acts_at <= now {
+            self.indexes[self.active] = Index::new();
+            self.active = 1 - self.active;
+            self.scope = change.scope;
+            self.change = None;
+            return Timestamp::MAX;
+        }
+        self.change = Some(change);
+        if done { change.acts_at } else { Timestamp::ZERO }
     }
-}
 
-const fn half(place: u64) -> u32 {
-    place as u32
-}
+    /// Enters an entry into an index in the place of an earlier one with the same key.
+    fn index(&mut self, number: usize, scope: DeduplicationScope, place: Place) {
+        let (group, id) = self.entries.texts(place);
+        let hash = self.hash(scope, group, id);
+        if let Some(earlier) = self.find(number, scope, hash, group, id) {
+            self.indexes[number].remove(&mut View(&mut self.entries, number), earlier);
+        }
+        self.indexes[number].insert(&mut View(&mut self.entries, number), place, hash);
+    }
 
-/// The place at or after `first` that has this half.
-const fn whole(half: u32, first: u64) -> u64 {
-    first + half.wrapping_sub(first as u32) as u64
-}
+    /// The latest entry with this key in an index.
+    fn find(&self, number: usize, scope: DeduplicationScope, hash: u32, group: &[u8], id: &[u8]) -> Option<Place> {
+        let has_key = |place| {
+            let (own_group, own_id) = self.entries.texts(place);
+            own_id == id && (scope == DeduplicationScope::Queue || own_group == group)
+        };
+        self.indexes[number].find(hash, |place| self.entries.link(place, number), has_key)
+    }
 
-fn hash(hasher: &RandomState, scope: DeduplicationScope, group: &[u8], id: &[u8]) -> u32 {
-    let hash = match scope {
-        DeduplicationScope::MessageGroup => hasher.hash_one((group, id)),
-        DeduplicationScope::Queue => hasher.hash_one(id),
-    };
-    hash as u32
-}
+    fn hash(&self, scope: DeduplicationScope, group: &[u8], id: &[u8]) -> u32 {
+        let hash = match scope {
+            DeduplicationScope::MessageGroup => self.hasher.hash_one((group, id)),
+            DeduplicationScope::Queue => self.hasher.hash_one(id),
+        };
+        hash as u32
+    }
 
-fn length(id: &str) -> u32 {
-    u32::try_from(id.len()).expect("invariant: an id is shorter than 4 GiB")
-}
+    /// The send that one with this key repeats at `now`.
+    pub(crate) fn original(&self, now: Timestamp, group: &str, id: &str) -> Option<Original> {
+        let (group, id) = (group.as_bytes(), id.as_bytes());
+        let place = self.find(self.active, self.scope, self.hash(self.scope, group, id), group, id)?;
+        let entry = self.entries.get(place)?;
+        (entry.forgotten_at > now).then_some(entry.value)
+    }
 
-/// A message as one receive handed it out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Handed {
-    pub(crate) slot: Slot,
-    pub(crate) sequence: u64,
-    pub(crate) reception: u32,
+    /// Remembers a send that repeats none.
+    pub(crate) fn remember(&mut self, group: &str, id: &str, original: Original, forgotten_at: Timestamp) {
+        let place = self.entries.push(group, id, original, forgotten_at);
+        self.index(self.active, self.scope, place);
+    }
+
+    /// The queue's attribute says `scope`; it acts from `acts_at` (F16).
+    pub(crate) fn change_scope(&mut self, scope: DeduplicationScope, acts_at: Timestamp) {
+        let next = self.entries.first();
+        self.indexes[1 - self.active] = Index::new();
+        self.change = (scope != self.scope).then_some(Change { scope, acts_at, next });
+    }
+
+    /// Forgets every send; answers with the memory.
+    pub(crate) fn clear(&mut self) -> Self {
+        let mut emptied = Self::new(self.scope);
+        emptied.change = self.change.map(|change| Change { next: 0, ..change });
+        std::mem::replace(self, emptied)
+    }
 }
 
 /// Receives with an attempt id, for replay (F31-F35).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Attempts {
-    by_id: HashMap<Arc<str>, (Timestamp, Vec<Handed>)>,
-    in_order: VecDeque<(Timestamp, Arc<str>)>,
+    entries: Recent<Vec<Receipt>>,
+    by_id: Index,
+    hasher: RandomState,
 }
 
 impl Attempts {
-    pub(crate) fn advance(&mut self, now: Timestamp, interval: Duration) {
-        while let Some((at, _)) = self.in_order.front() {
-            if at.saturating_add(interval) > now {
-                return;
-            }
-            if let Some((at, id)) = self.in_order.pop_front() {
-                if self.by_id.get(&id).is_some_and(|it| it.0 == at) {
-                    self.by_id.remove(&id);
-                }
-            }
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: Recent::new(),
+            by_id: Index::new(),
+            hasher: RandomState::default(),
         }
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<&[Handed]> {
-        self.by_id.get(id).map(|it| &*it.1)
+    /// Forgets what is due, at most `at_once` receives. Answers with when there is more to do.
+    pub(crate) fn advance(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
+        for _ in 0..at_once {
+            if self.entries.oldest().is_none_or(|it| it.forgotten_at > now) {
+                break;
+            }
+            let place = self.entries.first();
+            self.by_id.remove(&mut View(&mut self.entries, 0), place);
+            self.entries.forget_oldest();
+        }
+        self.entries.oldest().map_or(Timestamp::MAX, |it| it.forgotten_at)
     }
 
-    /// Keeps what a fresh receive handed out; an empty hand is not kept (F34).
-    pub(crate) fn remember(&mut self, now: Timestamp, id: &Arc<str>, handed: Vec<Handed>) {
-        if !handed.is_empty() {
-            self.by_id.insert(Arc::clone(id), (now, handed));
-            self.in_order.push_back((now, Arc::clone(id)));
+    /// What the receive with this id handed out, as of `now`.
+    pub(crate) fn get(&self, now: Timestamp, id: &str) -> Option<&[Receipt]> {
+        let entry = self.entries.get(self.find(id)?)?;
+        (entry.forgotten_at > now).then_some(&*entry.value)
+    }
+
+    /// Keeps what a fresh receive handed out until `forgotten_at`; a receive of nothing is not kept (F34).
+    pub(crate) fn remember(&mut self, id: &str, receipts: Vec<Receipt>, forgotten_at: Timestamp) {
+        if receipts.is_empty() {
+            return;
         }
+        let (hash, earlier) = (self.hash(id), self.find(id));
+        let place = self.entries.push("", id, receipts, forgotten_at);
+        let mut view = View(&mut self.entries, 0);
+        if let Some(earlier) = earlier {
+            self.by_id.remove(&mut view, earlier);
+        }
+        self.by_id.insert(&mut view, place, hash);
+    }
+
+    fn find(&self, id: &str) -> Option<Place> {
+        let is_it = |place| self.entries.texts(place).1 == id.as_bytes();
+        self.by_id
+            .find(self.hash(id), |place| self.entries.link(place, 0), is_it)
+    }
+
+    fn hash(&self, id: &str) -> u32 {
+        self.hasher.hash_one(id) as u32
     }
 }
 
@@ -256,38 +219,111 @@ impl Attempts {
 mod tests {
     use super::*;
 
-    fn push(memory: &mut Deduplication, hash: u32, id: &str, sequence: u64) {
-        let at = Timestamp::from_millis(sequence);
-        memory.push(hash, "group", id, MessageId::from_random(0), sequence, at);
+    const ALL: usize = usize::MAX;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
     }
 
-    fn found(memory: &Deduplication, hash: u32, id: &str) -> Option<u64> {
-        memory.at(memory.find(hash, "group", id)?).map(|it| it.sequence)
+    /// Remembers a send whose sequence is the instant at which it is forgotten.
+    fn remember(memory: &mut Deduplication, group: &str, id: &str, sequence: u64) {
+        let message_id = MessageId::from_random(0);
+        memory.remember(group, id, Original { message_id, sequence }, at(sequence));
+    }
+
+    fn found(memory: &Deduplication, now: u64, group: &str, id: &str) -> Option<u64> {
+        memory.original(at(now), group, id).map(|it| it.sequence)
     }
 
     #[test]
-    fn half_a_place_is_enough_near_the_first() {
-        for first in [0, 1, (1 << 32) - 1, 1 << 32, (7 << 32) + 5] {
-            for place in [first, first + 1, first + (1 << 32) - 1] {
-                assert_eq!(whole(half(place), first), place);
-            }
-        }
-    }
-
-    #[test]
-    fn keys_with_one_hash_are_told_apart() {
+    fn what_is_due_is_not_found_although_it_is_not_forgotten_yet() {
+        // F9
         let mut memory = Deduplication::new(DeduplicationScope::Queue);
         for (id, sequence) in [("a", 1), ("bb", 2), ("cc", 3)] {
-            push(&mut memory, 7, id, sequence);
+            remember(&mut memory, "group", id, sequence);
         }
-        let sequences = |memory: &Deduplication| ["a", "bb", "cc", "dd", "c"].map(|id| found(memory, 7, id));
-        assert_eq!(sequences(&memory), [Some(1), Some(2), Some(3), None, None]);
-        memory.advance(Timestamp::from_millis(1));
-        assert_eq!(sequences(&memory), [None, Some(2), Some(3), None, None]);
-        memory.advance(Timestamp::from_millis(2));
-        push(&mut memory, 7, "a", 4);
-        assert_eq!(sequences(&memory), [Some(4), None, Some(3), None, None]);
-        memory.advance(Timestamp::from_millis(4));
-        assert!(memory.latest.is_empty() && memory.texts.is_empty());
+        let sequences = |memory: &Deduplication, now| ["a", "bb", "cc", "dd"].map(|id| found(memory, now, "group", id));
+        assert_eq!(sequences(&memory, 0), [Some(1), Some(2), Some(3), None]);
+        assert_eq!(sequences(&memory, 2), [None, None, Some(3), None]);
+        remember(&mut memory, "group", "a", 4);
+        assert_eq!(memory.advance(at(2), 1), at(2), "one of two is forgotten");
+        assert_eq!(sequences(&memory, 2), [Some(4), None, Some(3), None]);
+        assert_eq!(memory.advance(at(2), 1), at(3));
+        assert_eq!(memory.advance(at(4), ALL), Timestamp::MAX);
+        assert_eq!(memory.entries.len(), 0);
+    }
+
+    #[test]
+    fn a_change_of_scope_acts_when_its_index_is_complete() {
+        // F10 F16
+        let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
+        for (group, sequence) in [("a", 11), ("b", 12), ("c", 13)] {
+            remember(&mut memory, group, "id", sequence);
+        }
+        memory.change_scope(DeduplicationScope::Queue, at(5));
+        assert_eq!(memory.advance(at(1), 2), Timestamp::ZERO, "one entry is missing");
+        assert_eq!(found(&memory, 1, "x", "id"), None);
+        remember(&mut memory, "d", "id", 14);
+        assert_eq!(memory.advance(at(5), 1), Timestamp::ZERO);
+        assert_eq!(found(&memory, 5, "x", "id"), None);
+        assert_eq!(memory.advance(at(5), 1), at(11));
+        assert_eq!(found(&memory, 5, "x", "id"), Some(14), "the latest of them all");
+        memory.change_scope(DeduplicationScope::MessageGroup, at(7));
+        assert_eq!(memory.advance(at(7), ALL), at(11));
+        assert_eq!(
+            ["a", "b", "x"].map(|group| found(&memory, 7, group, "id")),
+            [Some(11), Some(12), None]
+        );
+        assert_eq!(memory.advance(at(14), ALL), Timestamp::MAX);
+    }
+
+    #[test]
+    fn entries_forgotten_before_they_enter_the_new_index_are_passed_over() {
+        // F16
+        let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
+        (1..=9).for_each(|sequence| remember(&mut memory, "a", &sequence.to_string(), sequence));
+        memory.change_scope(DeduplicationScope::Queue, at(5));
+        memory.advance(at(0), 1);
+        memory.advance(at(5), ALL);
+        assert_eq!(
+            [5, 6, 9].map(|id| found(&memory, 5, "x", &id.to_string())),
+            [None, Some(6), Some(9)]
+        );
+        assert_eq!(memory.advance(at(9), ALL), Timestamp::MAX);
+        assert_eq!(memory.entries.len(), 0);
+    }
+
+    #[test]
+    fn a_change_of_scope_outlives_a_purge() {
+        // D46 F16
+        let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
+        remember(&mut memory, "a", "id", 9);
+        memory.change_scope(DeduplicationScope::Queue, at(5));
+        memory.advance(at(1), ALL);
+        drop(memory.clear());
+        remember(&mut memory, "a", "id", 10);
+        memory.advance(at(5), ALL);
+        assert_eq!(found(&memory, 5, "x", "id"), Some(10));
+    }
+
+    #[test]
+    fn an_attempt_is_known_until_its_time_is_up() {
+        // F32 F35
+        let mut attempts = Attempts::new();
+        let receipt = Receipt {
+            slot: 1,
+            sequence: 2,
+            reception: 3,
+        };
+        attempts.remember("a", vec![receipt], at(5));
+        attempts.remember("nothing", Vec::new(), at(5));
+        assert_eq!(attempts.get(at(4), "a"), Some(&[receipt][..]));
+        assert_eq!((attempts.get(at(5), "a"), attempts.get(at(4), "nothing")), (None, None));
+        attempts.remember("a", vec![receipt; 2], at(9));
+        assert_eq!(attempts.get(at(5), "a").map(<[_]>::len), Some(2));
+        assert_eq!(attempts.advance(at(5), ALL), at(9));
+        assert_eq!(attempts.get(at(5), "a").map(<[_]>::len), Some(2));
+        assert_eq!(attempts.advance(at(9), ALL), Timestamp::MAX);
+        assert_eq!(attempts.entries.len(), 0);
     }
 }

@@ -131,10 +131,6 @@ impl<K: LaneKind> Lane<K> {
         let next = K::links(&nodes[slot]).next;
         (next != NO_SLOT).then_some(next)
     }
-
-    pub(crate) fn clear(&mut self) {
-        *self = Self::new();
-    }
 }
 
 #[cfg(test)]

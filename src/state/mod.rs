@@ -31,15 +31,20 @@ mod dedup;
 mod discipline;
 mod effects;
 mod fact;
+mod index;
 mod lane;
 mod mix;
 mod move_task;
 mod queue;
 mod receive;
+mod recent;
 mod record;
 mod slab;
 mod snapshot;
 mod transfer;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use {
     effects::{Departure, Effects},

@@ -3,7 +3,7 @@
 use {
     super::{
         deadlines::{Deadlines, Due},
-        dedup::{Attempts, Deduplication},
+        dedup::{Attempts, Deduplication, Original},
         discipline::{Discipline, Fifo, Standard},
         effects::Effects,
         fact::Fact,
@@ -56,6 +56,21 @@ pub(crate) struct Incoming {
     pub(crate) delay: Option<Duration>,
 }
 
+/// So much of what is due happens in one step: messages that fall due, and entries of each memory that are forgotten.
+/// What is left happens in the steps after it, so that none holds the lock for a whole backlog.
+pub(crate) const AT_ONCE: usize = 512;
+
+/// The contents of an emptied queue, which may be large: to be dropped with the lock released.
+#[derive(Debug)]
+#[must_use = "it is dropped with the lock released"]
+pub(crate) struct Contents {
+    _records: Records,
+    _deadlines: Deadlines,
+    _discipline: Discipline,
+    _deduplication: Deduplication,
+    _attempts: Option<Attempts>,
+}
+
 /// What a send answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Accepted {
@@ -95,6 +110,8 @@ pub(crate) struct QueueState {
     next_sequence: u64,
     became_visible: u64,
     purged_at: Option<Timestamp>,
+    /// [`AT_ONCE`], but for tests.
+    pub(super) at_once: usize,
     /// Empty between calls; kept for its memory.
     pub(super) visited_groups: Vec<Slot>,
 }
@@ -116,13 +133,13 @@ impl QueueState {
         Self {
             deduplication: Deduplication::new(settings.deduplication_scope),
             now: settings.created_timestamp,
+            deadlines: Deadlines::new(&settings),
             settings,
             limits,
             stale_delete,
             records: Slab::new(),
-            deadlines: Deadlines::new(),
             discipline,
-            attempts: Attempts::default(),
+            attempts: Attempts::new(),
             delayed: 0,
             in_flight: 0,
             departing: 0,
@@ -130,6 +147,7 @@ impl QueueState {
             next_sequence: 0,
             became_visible: 0,
             purged_at: None,
+            at_once: AT_ONCE,
             visited_groups: Vec::new(),
         }
     }
@@ -152,7 +170,13 @@ impl QueueState {
         self.bytes
     }
 
-    /// Counts as of the latest time seen; a departing message still counts as visible here.
+    /// Whether something is due that has not happened yet, because it is more than one step does. Until it has, an
+    /// expired message is stored but not handed out (D41), and one whose delay or timeout has ended is not visible yet.
+    pub(crate) const fn is_behind(&self) -> bool {
+        self.deadlines.behind
+    }
+
+    /// Counts as of the latest time seen, unless the queue is behind; a departing message still counts as visible here.
     pub(crate) const fn counts(&self) -> Counts {
         Counts {
             approximate_number_of_messages: self.records.len() - self.delayed - self.in_flight,
@@ -185,12 +209,10 @@ impl QueueState {
             content,
             delay,
         } = incoming;
-        if self.is_fifo() {
-            if let Some(original) = self.remember(&content, message_id) {
-                let message_id = original.message_id;
-                out.fact(now, || Fact::Deduplicated { message_id });
-                return original;
-            }
+        if let Some(original) = self.remember(&content, message_id) {
+            let message_id = original.message_id;
+            out.fact(now, || Fact::Deduplicated { message_id });
+            return original;
         }
         let delay = match delay {
             Some(delay) if !self.is_fifo() => delay,
@@ -203,7 +225,8 @@ impl QueueState {
             visible_at,
         });
         let phase = if visible_at > now {
-            Phase::Delayed { until: visible_at }
+            let from = if self.is_fifo() { now } else { visible_at };
+            Phase::Delayed { from }
         } else {
             Phase::Visible { since: 0 }
         };
@@ -215,31 +238,36 @@ impl QueueState {
         }
     }
 
-    /// Whether a send of this content would be answered with an earlier one.
-    pub(crate) fn is_repeated(&mut self, content: &Content) -> bool {
-        self.deduplication.advance(self.now);
-        match (content.group_id(), content.deduplication_id()) {
-            (Some(group), Some(id)) => self.deduplication.original(group, id).is_some(),
+    /// Whether a send of this content would be answered with an earlier one (F9, F10).
+    pub(crate) fn is_repeated(&self, content: &Content) -> bool {
+        match (self.is_fifo(), content.group_id(), content.deduplication_id()) {
+            (true, Some(group), Some(id)) => self.deduplication.original(self.now, group, id).is_some(),
             _ => false,
         }
     }
 
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
     fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Accepted> {
-        self.deduplication.advance(self.now);
+        if !self.is_fifo() {
+            return None;
+        }
         let (group, id) = (content.group_id()?, content.deduplication_id()?);
-        let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
-        let original = self
-            .deduplication
-            .remember(group, id, message_id, self.next_sequence, forgotten_at)?;
-        Some(Accepted {
+        let original = self.deduplication.original(self.now, group, id);
+        if original.is_none() {
+            let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
+            let sequence = self.next_sequence;
+            self.deduplication
+                .remember(group, id, Original { message_id, sequence }, forgotten_at);
+            self.deadlines.expect_at(forgotten_at);
+        }
+        original.map(|original| Accepted {
             message_id: original.message_id,
             sequence_number: Some(SequenceNumber::new(original.sequence)),
         })
     }
 
     /// Removes every message, and on a FIFO queue the memory of sends (D43-D47).
-    pub(crate) fn purge(&mut self, now: Timestamp, out: &mut Effects) -> Result<(), Refusal> {
+    pub(crate) fn purge(&mut self, now: Timestamp, out: &mut Effects) -> Result<Contents, Refusal> {
         let now = self.advance(now, out);
         let busy_until = self.purged_at.map(|at| at.saturating_add(self.limits.purge_interval));
         if busy_until.is_some_and(|until| now < until) {
@@ -247,9 +275,9 @@ impl QueueState {
         }
         self.purged_at = Some(now);
         let messages = self.records.len();
-        self.empty();
+        let contents = self.empty();
         out.fact(now, || Fact::Purged { messages });
-        Ok(())
+        Ok(contents)
     }
 
     #[cfg(feature = "testing")]
@@ -258,58 +286,43 @@ impl QueueState {
     }
 
     /// Ends the queue's life (Q35).
-    pub(crate) fn end(&mut self, now: Timestamp, out: &mut Effects) {
+    pub(crate) fn end(&mut self, now: Timestamp, out: &mut Effects) -> Contents {
         let now = self.advance(now, out);
-        self.empty();
         out.fact(now, || Fact::QueueDeleted);
+        Contents {
+            _attempts: Some(std::mem::replace(&mut self.attempts, Attempts::new())),
+            ..self.empty()
+        }
     }
 
     /// Forgets every message and all memory of them; sequence numbers go on (D47).
-    fn empty(&mut self) {
-        self.records.clear();
-        self.deadlines = Deadlines::new();
-        match &mut self.discipline {
-            Discipline::Standard(standard) => standard.clear(),
-            Discipline::Fifo(fifo) => fifo.clear(),
-        }
-        self.deduplication.clear();
+    fn empty(&mut self) -> Contents {
         (self.delayed, self.in_flight, self.departing, self.bytes) = (0, 0, 0, 0);
+        let deadlines = Deadlines::new(&self.settings);
+        Contents {
+            _records: std::mem::replace(&mut self.records, Slab::new()),
+            _deadlines: std::mem::replace(&mut self.deadlines, deadlines),
+            _discipline: match &mut self.discipline {
+                Discipline::Standard(standard) => Discipline::Standard(standard.clear()),
+                Discipline::Fifo(fifo) => Discipline::Fifo(std::mem::replace(fifo, Fifo::new())),
+            },
+            _deduplication: self.deduplication.clear(),
+            _attempts: None,
+        }
     }
 
     /// Puts other settings in force, with their effect on stored messages (Q40, D31, D35, D40, F16).
     pub(crate) fn replace_settings(&mut self, now: Timestamp, settings: Settings, out: &mut Effects) {
         let now = self.advance(now, out);
         let old = std::mem::replace(&mut self.settings, settings);
-        if self.is_fifo() && old.delay != self.settings.delay {
-            self.delay_anew();
-        }
         if old.deduplication_scope != self.settings.deduplication_scope {
             let acts_at = now.saturating_add(self.limits.deduplication_scope_change_delay);
-            self.deduplication.advance(now);
             self.deduplication
                 .change_scope(self.settings.deduplication_scope, acts_at);
         }
+        self.deadlines.change(&self.settings);
         out.fact(now, || Fact::SettingsChanged);
-        self.deadlines.not_before = Timestamp::ZERO;
         self.advance(now, out);
-    }
-
-    /// Every delayed message of a FIFO queue waits for the queue's own delay, counted from its send (D35).
-    fn delay_anew(&mut self) {
-        let delayed = self
-            .records
-            .iter()
-            .filter(|(_, it)| matches!(it.phase, Phase::Delayed { .. }));
-        let mut slots: Vec<Slot> = delayed.map(|(slot, _)| slot).collect();
-        slots.sort_unstable_by_key(|&slot| self.records[slot].sequence);
-        self.deadlines.delayed.clear();
-        for slot in slots {
-            let record = &mut self.records[slot];
-            record.phase = Phase::Delayed {
-                until: record.sent_at.saturating_add(self.settings.delay),
-            };
-            self.deadlines.delayed.insert(&mut self.records, slot);
-        }
     }
 
     /// Moves time on and fires what is due; an earlier `now` is read as the latest seen, which is answered.
@@ -323,25 +336,72 @@ impl QueueState {
         self.now
     }
 
-    /// What a change of settings makes due in the past happens at the instant of the change, which is `seen`.
+    /// Fires what is due and forgets what is over, some of each.
+    #[inline(never)]
     fn fire(&mut self, seen: Timestamp, out: &mut Effects) {
-        let period = self.settings.message_retention_period;
-        while let Some((due_at, due, slot)) = self.deadlines.first(&self.records, period) {
+        let due_at = self.fire_messages(seen, out);
+        self.deadlines.behind = due_at <= self.now;
+        let processing = match &mut self.discipline {
+            Discipline::Standard(standard) => standard.slide(self.now, self.at_once),
+            Discipline::Fifo(_) => Timestamp::MAX,
+        };
+        let memory = self.deduplication.advance(self.now, self.at_once);
+        let attempts = self.attempts.advance(self.now, self.at_once);
+        self.deadlines.not_before = due_at.min(processing).min(memory).min(attempts);
+    }
+
+    /// Fires what is due of the messages, and answers with when the next falls due. What a change of settings makes due
+    /// in the past, and what a step before left, happens at `seen`, the latest instant of a fact so far.
+    fn fire_messages(&mut self, seen: Timestamp, out: &mut Effects) -> Timestamp {
+        for _ in 0..self.at_once {
+            let Some((due_at, due, slot)) = self.deadlines.first(&self.records) else {
+                return Timestamp::MAX;
+            };
             if due_at > self.now {
-                self.deadlines.not_before = due_at;
-                return;
+                return due_at;
             }
             let at = due_at.max(seen);
             match due {
-                Due::Expires => {
-                    let message_id = self.records[slot].message_id;
-                    self.remove(slot, at);
-                    out.fact(at, || Fact::Expired { message_id });
-                }
+                Due::Expires => self.expire(slot, at, out),
                 Due::Ends => self.end_of_wait(slot, at, out),
             }
         }
-        self.deadlines.not_before = Timestamp::MAX;
+        self.deadlines
+            .first(&self.records)
+            .map_or(Timestamp::MAX, |(due_at, ..)| due_at)
+    }
+
+    pub(super) fn expire(&mut self, slot: Slot, at: Timestamp, out: &mut Effects) {
+        let message_id = self.records[slot].message_id;
+        self.remove(slot, at);
+        out.fact(at, || Fact::Expired { message_id });
+    }
+
+    /// While the queue is behind: fires what is due of one message, which is about to be used.
+    #[inline]
+    pub(super) fn catch_up_on(&mut self, slot: Slot, out: &mut Effects) {
+        if self.deadlines.behind {
+            self.fire_message(slot, out);
+        }
+    }
+
+    #[inline(never)]
+    fn fire_message(&mut self, slot: Slot, out: &mut Effects) {
+        let now = self.now;
+        let Some(record) = self.records.get(slot) else {
+            return;
+        };
+        if self.deadlines.expires_at(record) <= now {
+            return self.expire(slot, now, out);
+        }
+        let end = match record.phase {
+            Phase::Delayed { from } => self.deadlines.delay_end(from),
+            Phase::InFlight { until } => until,
+            Phase::Visible { .. } | Phase::Departing { .. } => return,
+        };
+        if end <= now {
+            self.end_of_wait(slot, now, out);
+        }
     }
 
     /// A delay or a visibility timeout ended by itself.
@@ -369,8 +429,7 @@ impl QueueState {
 
     /// When the next message expires and so makes room.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
-        self.deadlines
-            .next_expiry(&self.records, self.settings.message_retention_period)
+        self.deadlines.next_expiry(&self.records)
     }
 
     /// Whether a receive would find a message to deliver or to dead-letter.
@@ -396,13 +455,9 @@ impl QueueState {
         record.arrived_at = self.now;
         self.next_sequence += 1;
         self.bytes += record.content.size_bytes();
-        self.deadlines.expect_at(
-            record
-                .retention_base
-                .saturating_add(self.settings.message_retention_period),
-        );
-        let delayed_until = match record.phase {
-            Phase::Delayed { until } => Some(until),
+        self.deadlines.expect_at(self.deadlines.expires_at(&record));
+        let delayed_from = match record.phase {
+            Phase::Delayed { from } => Some(from),
             _ => {
                 record.phase = self.visible_from_here();
                 None
@@ -411,9 +466,9 @@ impl QueueState {
         let slot = self.records.insert(record);
         self.deadlines.retention.insert(&mut self.records, slot);
         self.discipline.admit(&mut self.records, slot);
-        if let Some(until) = delayed_until {
+        if let Some(from) = delayed_from {
             self.delayed += 1;
-            self.deadlines.expect_at(until);
+            self.deadlines.expect_at(self.deadlines.delay_end(from));
             self.deadlines.delayed.insert(&mut self.records, slot);
         } else {
             self.discipline.became_visible(&mut self.records, slot);
@@ -440,6 +495,7 @@ impl QueueState {
                 self.deadlines.in_flight.remove(&mut self.records, slot);
                 self.in_flight -= 1;
                 self.discipline.reception_ended(&self.records[slot], at);
+                self.deadlines.expect_at(at.saturating_add(self.limits.noisy_interval));
             }
             Phase::Departing { .. } => self.departing -= 1,
         }

@@ -2,7 +2,6 @@
 
 use {
     super::{
-        dedup::Handed,
         discipline::{Discipline, Reach},
         effects::{Cause, Effects},
         fact::Fact,
@@ -63,19 +62,22 @@ struct Hand<'hand, F> {
     now: Timestamp,
     timeout: Duration,
     max_receive_count: Option<u32>,
-    handed: Option<Vec<Handed>>,
+    receipts: Option<Vec<Receipt>>,
+    /// How many messages more may turn out to be expired, which one that is behind finds when it looks.
+    expired: usize,
     deliver: &'hand mut F,
     out: &'hand mut Effects,
 }
 
 impl<F> Hand<'_, F> {
     fn wants_more(&self) -> bool {
-        self.room > 0 && self.out.departures.len() < DEPARTURES_AT_ONCE
+        self.room > 0 && self.expired > 0 && self.out.departures.len() < DEPARTURES_AT_ONCE
     }
 }
 
 impl QueueState {
-    /// Hands out what may be received as of `now`, at most as many as asked for.
+    /// Hands out what may be received as of `now`, at most as many as asked for. Finding nothing means that there is
+    /// nothing only if the queue is not [behind](Self::is_behind).
     pub(crate) fn receive<F: FnMut(Delivery)>(
         &mut self,
         now: Timestamp,
@@ -87,15 +89,14 @@ impl QueueState {
         let timeout = request.visibility_timeout.unwrap_or(self.settings.visibility_timeout);
         let attempt_id = request.attempt_id.filter(|_| self.is_fifo());
         if let Some(id) = attempt_id {
-            self.attempts.advance(now, self.limits.receive_attempt_interval);
-            if let Some(handed) = self.attempts.get(id) {
-                let handed = handed.to_vec();
-                return self.replay(&handed, timeout, out, deliver);
+            if let Some(receipts) = self.attempts.get(now, id) {
+                let receipts = receipts.to_vec();
+                return self.replay(&receipts, timeout, out, deliver);
             }
         }
         let free = self.in_flight_limit().saturating_sub(self.in_flight);
         if free == 0 {
-            let refused = !self.is_fifo() && !request.long_poll;
+            let refused = !self.is_fifo() && !request.long_poll && !self.is_behind();
             return if refused { Err(Refusal::OverLimit) } else { Ok(()) };
         }
         let policy = self.settings.redrive_policy.as_ref().filter(|_| request.redrive);
@@ -109,7 +110,8 @@ impl QueueState {
             now,
             timeout,
             max_receive_count: policy.map(|it| it.max_receive_count),
-            handed: attempt_id.map(|_| Vec::new()),
+            receipts: attempt_id.map(|_| Vec::new()),
+            expired: self.at_once,
             deliver,
             out,
         };
@@ -123,8 +125,10 @@ impl QueueState {
             };
             self.fill_in_order(reach, &mut hand);
         }
-        if let (Some(id), Some(handed)) = (attempt_id, hand.handed) {
-            self.attempts.remember(now, id, handed);
+        if let (Some(id), Some(receipts)) = (attempt_id, hand.receipts) {
+            let forgotten_at = now.saturating_add(self.limits.receive_attempt_interval);
+            self.attempts.remember(id, receipts, forgotten_at);
+            self.deadlines.expect_at(forgotten_at);
         }
         Ok(())
     }
@@ -142,6 +146,14 @@ impl QueueState {
                 break;
             };
             let Some(slot) = standard.first(&self.records, &selection) else {
+                break;
+            };
+            if self.is_expired(slot) {
+                self.expire(slot, hand.now, hand.out);
+                hand.expired -= 1;
+                continue;
+            }
+            let Discipline::Standard(standard) = &mut self.discipline else {
                 break;
             };
             standard.remove_visible(&mut self.records, slot);
@@ -166,6 +178,18 @@ impl QueueState {
                 break;
             };
             let Some(group) = fifo.first_group() else {
+                break;
+            };
+            // What is behind the head came later and so expires later.
+            if let Some(head) = fifo
+                .next_in_group(&self.records, group, None)
+                .filter(|&head| self.is_expired(head))
+            {
+                self.expire(head, hand.now, hand.out);
+                hand.expired -= 1;
+                continue;
+            }
+            let Discipline::Fifo(fifo) = &mut self.discipline else {
                 break;
             };
             fifo.set_aside(group);
@@ -205,6 +229,11 @@ impl QueueState {
         }
     }
 
+    /// Whether a visible message has expired although that has not happened yet, because the queue is behind (D41).
+    pub(super) fn is_expired(&self, slot: Slot) -> bool {
+        self.is_behind() && self.deadlines.expires_at(&self.records[slot]) <= self.now
+    }
+
     /// Whether the message was received as often as this queue allows (L6, L8).
     fn is_over_limit<F>(&self, slot: Slot, hand: &Hand<'_, F>) -> bool {
         hand.max_receive_count
@@ -234,12 +263,8 @@ impl QueueState {
         record.visibility_changed = false;
         let (message_id, receive_count) = (record.message_id, record.receive_count);
         let delivery = delivery(slot, record, until, fifo);
-        if let Some(handed) = &mut hand.handed {
-            handed.push(Handed {
-                slot,
-                sequence: record.sequence,
-                reception: record.queue_receive_count,
-            });
+        if let Some(receipts) = &mut hand.receipts {
+            receipts.push(delivery.receipt);
         }
         if hides {
             self.deadlines.expect_at(until);
@@ -260,13 +285,16 @@ impl QueueState {
     /// Answers a repeated attempt with the messages of the first, hidden anew from this instant (F32, F33).
     fn replay<F: FnMut(Delivery)>(
         &mut self,
-        handed: &[Handed],
+        receipts: &[Receipt],
         timeout: Duration,
         out: &mut Effects,
         deliver: &mut F,
     ) -> Result<(), Refusal> {
         let now = self.now;
-        let intact = handed.iter().all(|it| {
+        for it in receipts {
+            self.catch_up_on(it.slot, out);
+        }
+        let intact = receipts.iter().all(|it| {
             self.records.get(it.slot).is_some_and(|record| {
                 record.sequence == it.sequence
                     && record.is_in_flight()
@@ -278,7 +306,7 @@ impl QueueState {
             return Err(Refusal::NotRetryable);
         }
         let until = now.saturating_add(timeout);
-        for it in handed {
+        for it in receipts {
             self.hide_until(it.slot, until, out);
             let record = &mut self.records[it.slot];
             record.received_at = now;
@@ -295,6 +323,7 @@ impl QueueState {
     /// Deletes by handle, as table D19 says.
     pub(crate) fn delete(&mut self, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
         let now = self.advance(now, out);
+        self.catch_up_on(receipt.slot, out);
         let Some(record) = self.held(receipt) else {
             out.fact(now, || Fact::DeletedAgain);
             return Ok(());
@@ -320,6 +349,7 @@ impl QueueState {
         out: &mut Effects,
     ) -> Result<(), Refusal> {
         let now = self.advance(now, out);
+        self.catch_up_on(receipt.slot, out);
         let record = if self.is_fifo() {
             self.in_hand(receipt)?
         } else {

@@ -14,8 +14,8 @@ use {
 /// Where a message is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Phase {
-    /// Sent with a delay that ends at `until`.
-    Delayed { until: Timestamp },
+    /// Sent with a delay, which ends at `from` plus the shift of [`Deadlines`](super::deadlines::Deadlines).
+    Delayed { from: Timestamp },
     /// Waiting to be received; `since` counts the events by which messages of this queue became visible.
     Visible { since: u64 },
     /// Received and hidden until `until`.
@@ -119,9 +119,10 @@ record_lane!(
     ByRetention, by_retention, (Timestamp, u64), |record| (record.retention_base, record.sequence)
 );
 record_lane!(
-    /// Delayed messages and messages in flight, by the end of their delay or visibility timeout.
+    /// Delayed messages and messages in flight, by what the end of their delay counts from or by the end
+    /// of their visibility timeout.
     ByEnd, by_phase, (Timestamp, u64), |record| match record.phase {
-        Phase::Delayed { until } | Phase::InFlight { until } => (until, record.sequence),
+        Phase::Delayed { from: at } | Phase::InFlight { until: at } => (at, record.sequence),
         Phase::Visible { .. } | Phase::Departing { .. } => (Timestamp::MAX, record.sequence),
     }
 );

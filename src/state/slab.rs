@@ -1,6 +1,9 @@
 //! Storage by slot: constant-time insert, look-up and remove, in chunks that are never moved.
 
-use std::ops::{Index, IndexMut};
+use std::{
+    collections::BTreeSet,
+    ops::{Index, IndexMut},
+};
 
 /// A place in a [`Slab`]; valid until the value in it is removed.
 pub(crate) type Slot = u32;
@@ -8,8 +11,11 @@ pub(crate) type Slot = u32;
 /// The slot that no value ever has.
 pub(crate) const NO_SLOT: Slot = Slot::MAX;
 
-const CHUNK_BITS: u32 = 8;
+const CHUNK_BITS: u32 = 7;
 const CHUNK: usize = 1 << CHUNK_BITS;
+
+/// The end of a list of chunks.
+const NO_CHUNK: u32 = u32::MAX;
 
 #[derive(Debug)]
 enum Entry<T> {
@@ -17,15 +23,31 @@ enum Entry<T> {
     Occupied(T),
 }
 
-/// Values addressed by slot.
-///
-/// Growing never moves a value, and an emptied slab that had grown beyond one chunk gives its memory back: a
-/// backlog that came and went leaves none behind.
 #[derive(Debug)]
-pub(crate) struct Slab<T> {
-    chunks: Vec<Box<[Entry<T>; CHUNK]>>,
+struct Chunk<T> {
+    entries: Box<[Entry<T>; CHUNK]>,
     /// Head of the list of vacant slots that runs through the vacant entries.
     vacant: Slot,
+    occupied: u32,
+    /// The neighbours in the list of chunks with a vacant slot, while this one has any.
+    previous: u32,
+    next: u32,
+}
+
+/// Values addressed by slot.
+///
+/// Growing never moves a value. A chunk without values is given back, all but one: a backlog that came and went leaves
+/// no memory behind, and what is left of it keeps no more than its own chunks.
+#[derive(Debug)]
+pub(crate) struct Slab<T> {
+    /// Chunks that were given back are `None`; the last is not.
+    chunks: Vec<Option<Chunk<T>>>,
+    /// The places of the chunks that were given back.
+    absent: BTreeSet<u32>,
+    /// Head of the list of chunks with a vacant slot.
+    open: u32,
+    /// The one chunk without values that is kept.
+    spare: Option<u32>,
     len: usize,
 }
 
@@ -33,7 +55,9 @@ impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
         Self {
             chunks: Vec::new(),
-            vacant: NO_SLOT,
+            absent: BTreeSet::new(),
+            open: NO_CHUNK,
+            spare: None,
             len: 0,
         }
     }
@@ -44,27 +68,40 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Slot {
-        if self.vacant == NO_SLOT {
+        if self.open == NO_CHUNK {
             self.grow();
         }
-        let slot = self.vacant;
-        let entry = &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK];
+        let place = self.open;
+        let chunk = self.chunk_mut(place);
+        let slot = chunk.vacant;
+        let entry = &mut chunk.entries[slot as usize % CHUNK];
         let Entry::Vacant { next } = entry else {
             unreachable!("invariant: the vacant list holds vacant slots");
         };
-        self.vacant = *next;
+        chunk.vacant = *next;
         *entry = Entry::Occupied(value);
+        chunk.occupied += 1;
+        let (first, full) = (chunk.occupied == 1, chunk.vacant == NO_SLOT);
+        if first {
+            self.spare = None;
+        }
+        if full {
+            self.close(place);
+        }
         self.len += 1;
         slot
     }
 
-    /// Adds a chunk whose entries are all vacant, in order.
-    #[cold]
+    #[inline(never)]
     fn grow(&mut self) {
-        let chunk = Slot::try_from(self.chunks.len())
-            .ok()
-            .and_then(|chunks| chunks.checked_shl(CHUNK_BITS));
-        let first = chunk.expect("invariant: fewer than 2^32 values are stored");
+        let place = self.absent.pop_first().unwrap_or_else(|| {
+            self.chunks.push(None);
+            u32::try_from(self.chunks.len() - 1).expect("invariant: fewer than 2^32 values are stored")
+        });
+        let first = place
+            .checked_mul(CHUNK as Slot)
+            .filter(|&first| first < NO_SLOT - CHUNK as Slot);
+        let first = first.expect("invariant: fewer than 2^32 values are stored");
         let last = first + (CHUNK as Slot - 1);
         let entries = (first..=last).map(|slot| Entry::Vacant {
             next: if slot == last { NO_SLOT } else { slot + 1 },
@@ -73,13 +110,21 @@ impl<T> Slab<T> {
         let Ok(entries) = entries.try_into() else {
             unreachable!("invariant: a chunk has {CHUNK} entries");
         };
-        self.chunks.push(entries);
-        self.vacant = first;
+        self.chunks[place as usize] = Some(Chunk {
+            entries,
+            vacant: first,
+            occupied: 0,
+            previous: NO_CHUNK,
+            next: NO_CHUNK,
+        });
+        self.open(place);
+        self.spare = Some(place);
     }
 
     #[inline]
     pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
-        match &self.chunks.get((slot >> CHUNK_BITS) as usize)?[slot as usize % CHUNK] {
+        let chunk = self.chunks.get((slot >> CHUNK_BITS) as usize)?.as_ref()?;
+        match &chunk.entries[slot as usize % CHUNK] {
             Entry::Occupied(value) => Some(value),
             Entry::Vacant { .. } => None,
         }
@@ -88,26 +133,88 @@ impl<T> Slab<T> {
     /// Drops the value in a slot that is in use; the slot may be handed out again.
     #[inline]
     pub(crate) fn remove(&mut self, slot: Slot) {
-        let entry = &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK];
+        let place = slot >> CHUNK_BITS;
+        let chunk = self.chunk_mut(place);
+        let entry = &mut chunk.entries[slot as usize % CHUNK];
         debug_assert!(matches!(entry, Entry::Occupied(_)), "a vacant slot is removed");
-        *entry = Entry::Vacant { next: self.vacant };
-        self.vacant = slot;
+        let was_full = chunk.vacant == NO_SLOT;
+        *entry = Entry::Vacant { next: chunk.vacant };
+        chunk.vacant = slot;
+        chunk.occupied -= 1;
+        let empty = chunk.occupied == 0;
         self.len -= 1;
-        if self.len == 0 && self.chunks.len() > 1 {
-            self.clear();
+        if was_full {
+            self.open(place);
+        }
+        if empty {
+            self.emptied(place);
         }
     }
 
-    /// Forgets every value and gives the memory back.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::new();
+    /// Of two chunks without values the one behind is given back, so that the list of chunks gets shorter.
+    #[inline]
+    fn emptied(&mut self, place: u32) {
+        match self.spare {
+            None => self.spare = Some(place),
+            Some(spare) => {
+                self.spare = Some(spare.min(place));
+                self.give_back(spare.max(place));
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn give_back(&mut self, place: u32) {
+        self.close(place);
+        self.chunks[place as usize] = None;
+        self.absent.insert(place);
+        while let Some(None) = self.chunks.last() {
+            self.chunks.pop();
+            self.absent.pop_last();
+        }
+        if self.chunks.len() < self.chunks.capacity() / 4 {
+            self.chunks.shrink_to(2 * self.chunks.len());
+        }
+    }
+
+    /// Puts a chunk in front of the list of those with a vacant slot.
+    fn open(&mut self, place: u32) {
+        let next = std::mem::replace(&mut self.open, place);
+        if next != NO_CHUNK {
+            self.chunk_mut(next).previous = place;
+        }
+        let chunk = self.chunk_mut(place);
+        (chunk.previous, chunk.next) = (NO_CHUNK, next);
+    }
+
+    /// Takes a chunk out of the list of those with a vacant slot.
+    fn close(&mut self, place: u32) {
+        let &mut Chunk { previous, next, .. } = self.chunk_mut(place);
+        if previous == NO_CHUNK {
+            self.open = next;
+        } else {
+            self.chunk_mut(previous).next = next;
+        }
+        if next != NO_CHUNK {
+            self.chunk_mut(next).previous = previous;
+        }
+    }
+
+    #[inline]
+    fn chunk_mut(&mut self, place: u32) -> &mut Chunk<T> {
+        self.chunks[place as usize]
+            .as_mut()
+            .expect("invariant: a chunk in use is there")
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
-        let entries = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        (0..).zip(entries).filter_map(|(slot, entry)| match entry {
-            Entry::Occupied(value) => Some((slot, value)),
-            Entry::Vacant { .. } => None,
+        let chunks = self.chunks.iter().zip((0..).step_by(CHUNK));
+        chunks.flat_map(|(chunk, first)| {
+            let entries = chunk.iter().flat_map(|chunk| &*chunk.entries);
+            (first..).zip(entries).filter_map(|(slot, entry)| match entry {
+                Entry::Occupied(value) => Some((slot, value)),
+                Entry::Vacant { .. } => None,
+            })
         })
     }
 }
@@ -124,7 +231,7 @@ impl<T> Index<Slot> for Slab<T> {
 impl<T> IndexMut<Slot> for Slab<T> {
     #[inline]
     fn index_mut(&mut self, slot: Slot) -> &mut T {
-        match &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK] {
+        match &mut self.chunk_mut(slot >> CHUNK_BITS).entries[slot as usize % CHUNK] {
             Entry::Occupied(value) => value,
             Entry::Vacant { .. } => unreachable!("invariant: slots in use are occupied"),
         }
@@ -143,23 +250,41 @@ mod tests {
         slab.remove(slots[17]);
         slab.remove(slots[900]);
         assert_eq!(slab.get(slots[17]), None);
-        assert_eq!(slab.insert(5000), slots[900]);
-        assert_eq!(slab.insert(5001), slots[17]);
-        assert!(slab.insert(5002) > slots[999]);
-        assert_eq!(slab.len(), 1001);
+        let chunks = slab.chunks.len();
+        let again: Vec<Slot> = (5000..5002 + chunks * CHUNK - 1000)
+            .map(|value| slab.insert(value))
+            .collect();
+        assert!(again.contains(&slots[17]) && again.contains(&slots[900]));
+        assert_eq!((slab.chunks.len(), slab.len()), (chunks, chunks * CHUNK));
+        assert!(slab.insert(0) > slots[999]);
         assert_eq!(slab[slots[18]], 18);
     }
 
     #[test]
-    fn an_emptied_slab_gives_its_memory_back() {
+    fn an_emptied_slab_keeps_one_chunk() {
         let mut slab = Slab::new();
         let slots: Vec<Slot> = (0..10_000).map(|value| slab.insert(value)).collect();
         for slot in slots {
             slab.remove(slot);
         }
-        assert!(slab.chunks.is_empty());
-        assert_eq!(slab.insert(1), 0);
-        assert_eq!(slab.iter().collect::<Vec<_>>(), [(0, &1)]);
+        assert_eq!((slab.chunks.len(), slab.absent.len()), (1, 0));
+        assert!(slab.chunks.capacity() < 10);
+        let slot = slab.insert(1);
+        assert_eq!(slab.iter().collect::<Vec<_>>(), [(slot, &1)]);
+    }
+
+    #[test]
+    fn what_is_left_keeps_its_own_chunk_and_one_more() {
+        let mut slab = Slab::new();
+        let slots: Vec<Slot> = (0..10_000).map(|value| slab.insert(value)).collect();
+        for &slot in slots.iter().filter(|&&slot| slot != slots[5_000]) {
+            slab.remove(slot);
+        }
+        assert_eq!(slab.chunks.iter().flatten().count(), 2);
+        assert_eq!(slab.iter().collect::<Vec<_>>(), [(slots[5_000], &5_000)]);
+        let again: Vec<Slot> = (0..10_000).map(|value| slab.insert(value)).collect();
+        assert_eq!(slab.len(), 10_001);
+        assert!(again.iter().zip(0..).all(|(&slot, value)| slab[slot] == value));
     }
 
     #[test]

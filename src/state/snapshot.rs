@@ -79,13 +79,11 @@ impl QueueState {
         let mut counts = Counts::default();
         let mut messages = Vec::with_capacity(records.len());
         for record in records {
-            let expires_at = record
-                .retention_base
-                .saturating_add(self.settings.message_retention_period);
+            let expires_at = self.deadlines.expires_at(record);
             if expires_at <= at {
                 continue;
             }
-            let phase = phase_at(record, at);
+            let phase = self.phase_at(record, at);
             match phase {
                 MessagePhase::Visible => counts.approximate_number_of_messages += 1,
                 MessagePhase::Delayed { .. } => counts.approximate_number_of_messages_delayed += 1,
@@ -111,12 +109,14 @@ impl QueueState {
         }
         QueueSnapshot { at, counts, messages }
     }
-}
 
-fn phase_at(record: &Record, at: Timestamp) -> MessagePhase {
-    match record.phase {
-        Phase::Delayed { until } if until > at => MessagePhase::Delayed { until },
-        Phase::InFlight { until } if until > at => MessagePhase::InFlight { until },
-        _ => MessagePhase::Visible,
+    fn phase_at(&self, record: &Record, at: Timestamp) -> MessagePhase {
+        match record.phase {
+            Phase::Delayed { from } if self.deadlines.delay_end(from) > at => MessagePhase::Delayed {
+                until: self.deadlines.delay_end(from),
+            },
+            Phase::InFlight { until } if until > at => MessagePhase::InFlight { until },
+            _ => MessagePhase::Visible,
+        }
     }
 }

@@ -43,13 +43,22 @@ impl QueueState {
         });
     }
 
-    /// Marks the oldest visible message as departing (L31).
+    /// Marks the oldest visible message as departing (L31). Finding none means that there is none only if the queue is
+    /// not [behind](Self::is_behind).
     pub(crate) fn depart_oldest(&mut self, now: Timestamp, out: &mut Effects) {
-        self.advance(now, out);
-        if let Some(slot) = self.discipline.oldest_visible(&self.records) {
+        let now = self.advance(now, out);
+        for _ in 0..self.at_once {
+            let Some(slot) = self.discipline.oldest_visible(&self.records) else {
+                return;
+            };
+            if self.is_expired(slot) {
+                self.expire(slot, now, out);
+                continue;
+            }
             self.discipline.leaves_visible(&mut self.records, slot);
             self.depart(slot, Cause::MoveTask, out);
             self.discipline.phase_changed(&self.records, slot);
+            return;
         }
     }
 
@@ -75,6 +84,7 @@ impl QueueState {
         out: &mut Effects,
     ) -> Result<(), Refusal> {
         let now = self.advance(now, out);
+        self.catch_up_on(receipt.slot, out);
         let (slot, message_id) = (receipt.slot, self.in_hand(receipt)?.message_id);
         out.fact(now, || Fact::Failed { message_id, reason });
         self.leave_phase(slot, now);

@@ -3,15 +3,18 @@
 use {
     super::{
         super::{
+            index::{Index, Link, Linked},
+            queue::AT_ONCE,
             record::Records,
             slab::{NO_SLOT, Slab, Slot},
         },
-        send_order::SendOrder,
+        orders::Orders,
     },
     crate::{limits::Limits, time::Timestamp},
     foldhash::fast::RandomState,
     std::{
-        collections::{BTreeSet, HashMap, VecDeque},
+        collections::{BTreeSet, VecDeque},
+        hash::BuildHasher,
         sync::Arc,
         time::Duration,
     },
@@ -21,11 +24,20 @@ use {
 #[derive(Debug)]
 pub(super) struct Tenant {
     id: Arc<str>,
-    /// Visible messages, one order a shard.
-    pub(super) visible: Vec<SendOrder>,
+    pub(super) visible: Orders,
     stored: usize,
     pub(super) in_flight: usize,
     processing: Window,
+    by_id: Link,
+}
+
+impl Linked for Tenant {
+    fn link(&self) -> Link {
+        self.by_id
+    }
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.by_id
+    }
 }
 
 /// Milliseconds of processing time by the second in which they ended, over one sliding interval.
@@ -36,21 +48,19 @@ struct Window {
 }
 
 impl Window {
-    /// Adds to the current second; says whether that second is new to the window.
-    fn add(&mut self, second: u64, milliseconds: u64) -> bool {
+    fn add(&mut self, second: u64, milliseconds: u64) {
         self.sum = self.sum.saturating_add(milliseconds);
         match self.seconds.back_mut() {
-            Some((last, sum)) if *last == second => {
-                *sum = sum.saturating_add(milliseconds);
-                false
-            }
-            _ => {
-                self.seconds.push_back((second, milliseconds));
-                true
-            }
+            Some((last, sum)) if *last == second => *sum = sum.saturating_add(milliseconds),
+            _ => self.seconds.push_back((second, milliseconds)),
         }
     }
 
+    fn oldest(&self) -> Option<u64> {
+        self.seconds.front().map(|&(second, _)| second)
+    }
+
+    /// A window that has become empty keeps no memory.
     fn forget_until(&mut self, second: u64) {
         while let Some(&(oldest, sum)) = self.seconds.front() {
             if oldest > second {
@@ -59,6 +69,7 @@ impl Window {
             self.sum = self.sum.saturating_sub(sum);
             self.seconds.pop_front();
         }
+        *self = Self::default();
     }
 }
 
@@ -68,15 +79,16 @@ impl Window {
 #[derive(Debug)]
 pub(super) struct Tenants {
     slab: Slab<Tenant>,
-    by_id: HashMap<Arc<str>, Slot, RandomState>,
+    by_id: Index,
+    hasher: RandomState,
     /// Tenants with any message in flight, by how many.
     by_in_flight: BTreeSet<(usize, Slot)>,
     /// Tenants with any processing time in the window, by how much.
     by_processing: BTreeSet<(u64, Slot)>,
     /// Processing time of the whole queue, tenants long forgotten included.
     total: Window,
-    /// Which tenant has an entry for which second, oldest first; a reused slot only costs a look.
-    seconds: VecDeque<(u64, Slot)>,
+    /// Tenants with a second in their window, by the oldest.
+    by_oldest: BTreeSet<(u64, Slot)>,
     interval_seconds: u64,
     shards: usize,
 }
@@ -85,11 +97,12 @@ impl Tenants {
     pub(super) fn new(shards: usize, interval: Duration) -> Self {
         Self {
             slab: Slab::new(),
-            by_id: HashMap::default(),
+            by_id: Index::new(),
+            hasher: RandomState::default(),
             by_in_flight: BTreeSet::new(),
             by_processing: BTreeSet::new(),
             total: Window::default(),
-            seconds: VecDeque::new(),
+            by_oldest: BTreeSet::new(),
             interval_seconds: interval.as_secs(),
             shards,
         }
@@ -103,18 +116,28 @@ impl Tenants {
         &self.slab[tenant]
     }
 
+    pub(super) fn find(&self, tenant: Slot) -> Option<&Tenant> {
+        self.slab.get(tenant)
+    }
+
     /// The tenant of `id`, counted as storing one message more.
     pub(super) fn join(&mut self, id: &Arc<str>) -> Slot {
-        let shards = self.shards;
-        let slab = &mut self.slab;
-        let slot = *self.by_id.entry(Arc::clone(id)).or_insert_with(|| {
-            slab.insert(Tenant {
+        let hash = self.hasher.hash_one(id) as u32;
+        let slab = &self.slab;
+        let found = self
+            .by_id
+            .find(hash, |tenant| slab[tenant].by_id, |tenant| slab[tenant].id == *id);
+        let slot = found.unwrap_or_else(|| {
+            let tenant = self.slab.insert(Tenant {
                 id: Arc::clone(id),
-                visible: (0..shards).map(|_| SendOrder::new()).collect(),
+                visible: Orders::new(self.shards),
                 stored: 0,
                 in_flight: 0,
                 processing: Window::default(),
-            })
+                by_id: Link::NONE,
+            });
+            self.by_id.insert(&mut self.slab, tenant, hash);
+            tenant
         });
         self.slab[slot].stored += 1;
         slot
@@ -127,17 +150,20 @@ impl Tenants {
         if tenant.stored == 0 {
             self.by_in_flight.remove(&(tenant.in_flight, slot));
             self.by_processing.remove(&(tenant.processing.sum, slot));
-            self.by_id.remove(&tenant.id);
+            if let Some(oldest) = tenant.processing.oldest() {
+                self.by_oldest.remove(&(oldest, slot));
+            }
+            self.by_id.remove(&mut self.slab, slot);
             self.slab.remove(slot);
         }
     }
 
     pub(super) fn insert_visible(&mut self, records: &mut Records, tenant: Slot, shard: usize, slot: Slot) {
-        self.slab[tenant].visible[shard].insert(records, slot);
+        self.slab[tenant].visible.insert(records, shard, slot);
     }
 
     pub(super) fn remove_visible(&mut self, records: &mut Records, tenant: Slot, shard: usize, slot: Slot) {
-        self.slab[tenant].visible[shard].remove(records, slot);
+        self.slab[tenant].visible.remove(records, shard, slot);
     }
 
     pub(super) fn reception_began(&mut self, slot: Slot) {
@@ -162,50 +188,46 @@ impl Tenants {
             self.by_in_flight.insert((tenant.in_flight, slot));
         }
         self.by_processing.remove(&(tenant.processing.sum, slot));
-        let opened = tenant.processing.add(second, milliseconds);
+        if tenant.processing.oldest().is_none() {
+            self.by_oldest.insert((second, slot));
+        }
+        tenant.processing.add(second, milliseconds);
         if tenant.processing.sum > 0 {
             self.by_processing.insert((tenant.processing.sum, slot));
         }
-        if opened {
-            self.seconds.push_back((second, slot));
-            self.forget_the_departed();
-        }
     }
 
-    /// Tenants that come and go leave their seconds behind; half of the entries being dead pays for the sweep.
-    fn forget_the_departed(&mut self) {
-        let alive = usize::try_from(self.interval_seconds)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(self.slab.len());
-        if self.seconds.len() > alive.saturating_mul(2).saturating_add(64) {
-            let slab = &self.slab;
-            self.seconds.retain(|&(second, slot)| {
-                slab.get(slot)
-                    .is_some_and(|it| it.processing.seconds.binary_search_by_key(&second, |it| it.0).is_ok())
-            });
+    /// Drops what slid out of the windows before `now`, of at most `at_once` tenants; answers with when there is more to
+    /// drop.
+    pub(super) fn slide(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
+        if let Some(past) = now.as_secs().checked_sub(self.interval_seconds) {
+            self.total.forget_until(past);
+            for _ in 0..at_once {
+                match self.by_oldest.first() {
+                    Some(&(second, slot)) if second <= past => self.slide_tenant(slot, past),
+                    _ => break,
+                }
+            }
         }
+        let oldest = self.by_oldest.first().map(|&(second, _)| second);
+        let next = oldest.into_iter().chain(self.total.oldest()).min();
+        next.map_or(Timestamp::MAX, |second| {
+            Timestamp::from_millis(second.saturating_add(self.interval_seconds).saturating_mul(1_000))
+        })
     }
 
-    /// Drops what slid out of the window before `now`.
-    pub(super) fn slide(&mut self, now: Timestamp) {
-        let Some(past) = now.as_secs().checked_sub(self.interval_seconds) else {
-            return;
-        };
-        self.total.forget_until(past);
-        while let Some(&(second, slot)) = self.seconds.front() {
-            if second > past {
-                return;
-            }
-            self.seconds.pop_front();
-            let Some(tenant) = self.slab.get(slot) else {
-                continue;
-            };
-            self.by_processing.remove(&(tenant.processing.sum, slot));
-            let tenant = &mut self.slab[slot];
-            tenant.processing.forget_until(past);
-            if tenant.processing.sum > 0 {
-                self.by_processing.insert((tenant.processing.sum, slot));
-            }
+    fn slide_tenant(&mut self, slot: Slot, past: u64) {
+        let window = &mut self.slab[slot].processing;
+        if let Some(oldest) = window.oldest() {
+            self.by_oldest.remove(&(oldest, slot));
+        }
+        self.by_processing.remove(&(window.sum, slot));
+        window.forget_until(past);
+        if let Some(oldest) = window.oldest() {
+            self.by_oldest.insert((oldest, slot));
+        }
+        if window.sum > 0 {
+            self.by_processing.insert((window.sum, slot));
         }
     }
 
@@ -213,7 +235,13 @@ impl Tenants {
     ///
     /// `others` says whether messages without a group id are stored: a tenant alone in its queue is nobody's
     /// noisy neighbour by processing time (N9).
-    pub(super) fn noisy(&self, in_flight: usize, others: bool, limits: &Limits) -> Vec<(usize, Slot)> {
+    pub(super) fn noisy(
+        &mut self,
+        now: Timestamp,
+        in_flight: usize,
+        others: bool,
+        limits: &Limits,
+    ) -> Vec<(usize, Slot)> {
         let mut noisy: Vec<(usize, Slot)> = Vec::new();
         for &(own, slot) in self.by_in_flight.iter().rev() {
             if own < limits.noisy_in_flight_min || !exceeds_share(own as u64, in_flight as u64, limits) {
@@ -222,10 +250,8 @@ impl Tenants {
             noisy.push((own, slot));
         }
         if self.slab.len() > 1 || others {
-            for &(own, slot) in self.by_processing.iter().rev() {
-                if !exceeds_share(own, self.total.sum, limits) {
-                    break;
-                }
+            self.slide(now, AT_ONCE);
+            for slot in self.noisy_by_processing(now, limits) {
                 let tenant = (self.slab[slot].in_flight, slot);
                 if !noisy.contains(&tenant) {
                     noisy.push(tenant);
@@ -236,17 +262,47 @@ impl Tenants {
         noisy
     }
 
+    /// The tenants with more than the noisy share of the processing time. Windows that have not slid to `now` yet do so
+    /// before they count, but at most [`AT_ONCE`]: beyond that the tenant counts as quiet until a later step.
+    fn noisy_by_processing(&mut self, now: Timestamp, limits: &Limits) -> Vec<Slot> {
+        let past = now.as_secs().checked_sub(self.interval_seconds);
+        let (mut noisy, mut below, mut slides) = (Vec::new(), (u64::MAX, NO_SLOT), 0);
+        while let Some(&(own, slot)) = self.by_processing.range(..below).next_back() {
+            if !exceeds_share(own, self.total.sum, limits) {
+                break;
+            }
+            let oldest = self.slab[slot].processing.oldest();
+            if let Some(past) = past.filter(|&past| oldest.is_some_and(|oldest| oldest <= past)) {
+                if slides == AT_ONCE {
+                    break;
+                }
+                slides += 1;
+                self.slide_tenant(slot, past);
+            } else {
+                noisy.push(slot);
+                below = (own, slot);
+            }
+        }
+        noisy
+    }
+
     pub(super) fn id(&self, tenant: Slot) -> Arc<str> {
         Arc::clone(&self.slab[tenant].id)
     }
 
-    /// Forgets every tenant; the time that was spent stays spent.
-    pub(super) fn clear(&mut self) {
-        self.slab.clear();
-        self.by_id.clear();
-        self.by_in_flight.clear();
-        self.by_processing.clear();
-        self.seconds.clear();
+    /// Forgets every tenant; the time that was spent stays spent. Answers with what was forgotten.
+    pub(super) fn clear(&mut self) -> Self {
+        let emptied = Self {
+            total: std::mem::take(&mut self.total),
+            slab: Slab::new(),
+            by_id: Index::new(),
+            hasher: self.hasher.clone(),
+            by_in_flight: BTreeSet::new(),
+            by_processing: BTreeSet::new(),
+            by_oldest: BTreeSet::new(),
+            ..*self
+        };
+        std::mem::replace(self, emptied)
     }
 }
 
@@ -284,29 +340,39 @@ mod tests {
         tenants.reception_began(slot);
         tenants.reception_ended(slot, at(1), at(2));
         assert_eq!((tenants.by_in_flight.len(), tenants.by_processing.len()), (0, 1));
-        tenants.slide(at(3));
+        tenants.slide(at(3), 9);
         assert!(tenants.by_processing.is_empty());
     }
 
     #[test]
     fn one_second_is_one_entry_of_a_window() {
         let mut window = Window::default();
-        assert_eq!(
-            [(1, 5), (1, 7), (2, 1)].map(|(second, spent)| window.add(second, spent)),
-            [true, false, true]
-        );
+        [(1, 5), (1, 7), (2, 1)].map(|(second, spent)| window.add(second, spent));
         assert_eq!(window.seconds, [(1, 12), (2, 1)]);
+        window.forget_until(2);
+        assert_eq!((window.sum, window.seconds.capacity()), (0, 0));
     }
 
     #[test]
-    fn tenants_that_left_are_swept_away_and_those_that_stay_are_not() {
+    fn tenants_that_left_leave_nothing_behind() {
         let mut tenants = Tenants::new(1, SECOND);
         processed(&mut tenants, "stays", 1);
         let others: Vec<Slot> = (0..200).map(|id| processed(&mut tenants, &id.to_string(), 1)).collect();
-        assert_eq!(tenants.seconds.len(), 201, "nobody has left");
+        assert_eq!(tenants.by_oldest.len(), 201, "nobody has left");
         others.into_iter().for_each(|slot| tenants.leave(slot));
-        processed(&mut tenants, "comes", 2);
-        assert_eq!(tenants.seconds.len(), 2);
-        assert_eq!(tenants.by_processing.len(), 2);
+        assert_eq!(
+            (tenants.by_oldest.len(), tenants.by_processing.len(), tenants.len()),
+            (1, 1, 1)
+        );
+    }
+
+    #[test]
+    fn windows_slide_a_few_at_a_time() {
+        let mut tenants = Tenants::new(1, SECOND);
+        (0..3).for_each(|id| _ = processed(&mut tenants, &id.to_string(), 1));
+        assert_eq!(tenants.slide(at(1), 9), at(2));
+        assert_eq!(tenants.slide(at(2), 2), at(2), "one of three is left");
+        assert_eq!((tenants.total.sum, tenants.by_processing.len()), (0, 1));
+        assert_eq!(tenants.slide(at(2), 2), Timestamp::MAX);
     }
 }

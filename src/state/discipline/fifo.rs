@@ -2,16 +2,14 @@
 
 use {
     super::super::{
+        index::{Index, Link, Linked},
         lane::{Lane, LaneKind, Links},
         record::{ByGroupOrder, BySequence, Phase, Record, Records},
         slab::{Slab, Slot},
     },
     crate::message::Content,
     foldhash::fast::RandomState,
-    std::{
-        collections::{HashMap, VecDeque},
-        sync::Arc,
-    },
+    std::{collections::VecDeque, hash::BuildHasher, sync::Arc},
 };
 
 /// All messages of one group id, whatever their phase.
@@ -25,6 +23,16 @@ struct Group {
     /// Since when the head has been visible, while it is: then, and only then, the group stands in the order.
     available_since: Option<u64>,
     by_availability: Links,
+    by_id: Link,
+}
+
+impl Linked for Group {
+    fn link(&self) -> Link {
+        self.by_id
+    }
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.by_id
+    }
 }
 
 #[derive(Debug)]
@@ -49,7 +57,8 @@ impl LaneKind for ByAvailability {
 #[derive(Debug)]
 pub(crate) struct Fifo {
     groups: Slab<Group>,
-    by_id: HashMap<Arc<str>, Slot, RandomState>,
+    by_id: Index,
+    hasher: RandomState,
     /// Groups whose head is visible, in the order in which the heads became so.
     available: Lane<ByAvailability>,
     /// Visible messages of all groups, locked or not, for moves (L31).
@@ -66,7 +75,8 @@ impl Fifo {
     pub(crate) fn new() -> Self {
         Self {
             groups: Slab::new(),
-            by_id: HashMap::default(),
+            by_id: Index::new(),
+            hasher: RandomState::default(),
             available: Lane::new(),
             visible: Lane::new(),
             groups_with_in_flight: 0,
@@ -82,19 +92,23 @@ impl Fifo {
 
     fn group_of(&mut self, content: &Content) -> Slot {
         let id = content.group_id();
-        if let Some(&group) = self.by_id.get(id.map_or("", |id| &**id)) {
+        let text = id.map_or("", |id| &**id);
+        let hash = self.hasher.hash_one(text) as u32;
+        let groups = &self.groups;
+        let is_it = |group: Slot| *groups[group].id == *text;
+        if let Some(group) = self.by_id.find(hash, |group| groups[group].by_id, is_it) {
             return group;
         }
-        let id = id.cloned().unwrap_or_default();
         let group = self.groups.insert(Group {
-            id: Arc::clone(&id),
+            id: id.cloned().unwrap_or_default(),
             messages: Lane::new(),
             in_flight: 0,
             idle: false,
             available_since: None,
             by_availability: Links::NONE,
+            by_id: Link::NONE,
         });
-        self.by_id.insert(id, group);
+        self.by_id.insert(&mut self.groups, group, hash);
         group
     }
 
@@ -117,7 +131,7 @@ impl Fifo {
         if let Some(group) = self.idle.pop_front() {
             self.groups[group].idle = false;
             if self.groups[group].messages.is_empty() {
-                self.by_id.remove(&self.groups[group].id);
+                self.by_id.remove(&mut self.groups, group);
                 self.groups.remove(group);
             }
         }
@@ -198,10 +212,6 @@ impl Fifo {
             self.available.insert(&mut self.groups, group);
         }
     }
-
-    pub(crate) fn clear(&mut self) {
-        *self = Self::new();
-    }
 }
 
 #[cfg(test)]
@@ -229,10 +239,7 @@ mod tests {
             fifo.release(&mut records, slot);
             records.remove(slot);
             let kept = IDLE_GROUPS.min(group + 1);
-            assert_eq!(
-                (fifo.groups.len(), fifo.by_id.len(), fifo.idle.len()),
-                (kept, kept, kept)
-            );
+            assert_eq!((fifo.groups.len(), fifo.idle.len()), (kept, kept));
         }
     }
 

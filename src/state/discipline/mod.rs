@@ -2,6 +2,7 @@
 
 mod fair;
 mod fifo;
+mod orders;
 mod send_order;
 mod standard;
 

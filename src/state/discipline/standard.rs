@@ -173,9 +173,11 @@ impl Standard {
             return Some(slot);
         }
         let noisy = selection.noisy.iter().filter_map(|&(in_flight, tenant)| {
-            let orders = &self.tenants.get(tenant).visible[selection.shards.clone()];
-            let first = orders.iter().filter_map(|order| order.keyed_first(records)).min();
-            first.map(|first| (in_flight, first))
+            // It is gone if this receive found the last of its messages expired.
+            let orders = &self.tenants.find(tenant)?.visible;
+            orders
+                .keyed_first_of(records, &selection.shards)
+                .map(|first| (in_flight, first))
         });
         noisy.min().map(|(_, (_, slot))| slot)
     }
@@ -185,7 +187,7 @@ impl Standard {
         let sequence = |slot: &Slot| records[*slot].sequence;
         let oldest = self.shards.iter().enumerate().filter_map(|(index, shard)| {
             let tenants = shard.heads.iter().filter_map(|heads| heads.first());
-            let grouped = tenants.flat_map(|&(_, tenant)| self.tenants.get(tenant).visible[index].heads(records));
+            let grouped = tenants.flat_map(|&(_, tenant)| self.tenants.get(tenant).visible.heads(records, index));
             grouped
                 .chain(shard.ungrouped.heads(records))
                 .flatten()
@@ -200,15 +202,24 @@ impl Standard {
         noisy.into_iter().map(|(_, tenant)| self.tenants.id(tenant)).collect()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.shards.iter_mut().for_each(|shard| *shard = Shard::new());
-        self.tenants.clear();
-        self.ungrouped_stored = 0;
+    /// Forgets every message, but not the processing time; answers with what was forgotten.
+    pub(crate) fn clear(&mut self) -> Self {
+        let shards = self.shards.iter().map(|_| Shard::new()).collect();
+        Self {
+            shards: std::mem::replace(&mut self.shards, shards),
+            salt: self.salt,
+            tenants: self.tenants.clear(),
+            ungrouped_stored: std::mem::take(&mut self.ungrouped_stored),
+        }
+    }
+
+    /// Drops processing time that slid out of its window, of at most `at_once` tenants; answers with when there is more.
+    pub(crate) fn slide(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
+        self.tenants.slide(now, at_once)
     }
 
     fn noisy(&mut self, now: Timestamp, in_flight: usize, limits: &Limits) -> Vec<(usize, Slot)> {
-        self.tenants.slide(now);
-        self.tenants.noisy(in_flight, self.ungrouped_stored > 0, limits)
+        self.tenants.noisy(now, in_flight, self.ungrouped_stored > 0, limits)
     }
 
     fn first_quiet(
@@ -221,7 +232,7 @@ impl Standard {
         let ungrouped = shard.ungrouped.keyed_first(records);
         let mut heads = shard.heads.iter().flatten();
         let quiet = heads.find(|&&(_, tenant)| !selection.is_noisy(tenant));
-        let grouped = quiet.and_then(|&(_, tenant)| self.tenants.get(tenant).visible[index].keyed_first(records));
+        let grouped = quiet.and_then(|&(_, tenant)| self.tenants.get(tenant).visible.keyed_first(records, index));
         match (ungrouped, grouped) {
             (Some(ungrouped), Some(grouped)) => Some(ungrouped.min(grouped)),
             (ungrouped, grouped) => ungrouped.or(grouped),
@@ -236,9 +247,9 @@ impl Standard {
         shard: usize,
         change: impl FnOnce(&mut Tenants, &mut Records),
     ) {
-        let before = self.tenants.get(tenant).visible[shard].heads(records);
+        let before = self.tenants.get(tenant).visible.heads(records, shard);
         change(&mut self.tenants, records);
-        let after = self.tenants.get(tenant).visible[shard].heads(records);
+        let after = self.tenants.get(tenant).visible.heads(records, shard);
         for (heads, (before, after)) in self.shards[shard].heads.iter_mut().zip(before.into_iter().zip(after)) {
             if before != after {
                 before.map(|slot| heads.remove(&(records[slot].sequence, tenant)));
