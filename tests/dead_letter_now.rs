@@ -520,7 +520,10 @@ fn a_move_task_brings_the_letter_back_as_a_message_never_received() {
         let back = take(&jobs);
         assert_eq!((back.body(), back.approximate_receive_count()), ("m", 1));
         assert_ne!(back.message_id(), sent.message_id);
-        assert_eq!(back.dead_letter_queue_source_arn(), None);
+        assert_eq!(
+            (back.dead_letter_queue_source_arn(), back.dead_letter_reason()),
+            (None, None)
+        );
         back.dead_letter("poison").unwrap();
         assert_eq!(counts(&dead), [1, 0, 0]);
     }

@@ -514,3 +514,60 @@ fn a_dead_letter_queue_is_a_queue_like_any_other() {
     assert_eq!(bodies(&messages), ["sent here", "moved here"]);
     assert_eq!(messages[0].dead_letter_queue_source_arn(), None);
 }
+
+#[test]
+fn a_dead_letter_keeps_the_reason_of_the_consumer_that_gave_it_up() {
+    let clock = ManualClock::default();
+    for (jobs, dead) in each_type(&clock, 2) {
+        let sent = in_group("g", "m").attribute("Own", MessageAttributeValue::string("kept"));
+        jobs.send(sent).unwrap();
+        take(&jobs).dead_letter("not an image").unwrap();
+        assert_eq!(
+            dead.snapshot().messages[0].dead_letter_reason.as_deref(),
+            Some("not an image")
+        );
+        let receive = |name: &str| {
+            let receive = dead
+                .receive()
+                .visibility_timeout(Duration::ZERO)
+                .dead_letter_reason_attribute(name);
+            receive.blocking().unwrap().remove(0)
+        };
+        for (name, value) in [("Reason", "not an image"), ("Own", "kept")] {
+            let letter = receive(name);
+            assert_eq!(letter.dead_letter_reason(), Some("not an image"));
+            assert_eq!(
+                letter.attributes().get(name).and_then(|it| it.string_value()),
+                Some(value)
+            );
+        }
+        let plain = dead
+            .receive()
+            .message_attribute_names(["All"])
+            .blocking()
+            .unwrap()
+            .remove(0);
+        assert!(
+            plain.attributes().iter().map(|(name, _)| name).eq(["Own"]),
+            "it is added on request alone"
+        );
+    }
+}
+
+#[test]
+fn a_dead_letter_that_was_received_too_often_has_no_reason() {
+    // L6
+    let clock = ManualClock::default();
+    for (jobs, dead) in each_type(&clock, 1) {
+        jobs.send(in_group("g", "m")).unwrap();
+        take_for(&jobs, Duration::ZERO).report_failure("the disk is full");
+        assert!(receive(&jobs, 1).is_empty());
+        let letter = dead
+            .receive()
+            .dead_letter_reason_attribute("Reason")
+            .blocking()
+            .unwrap()
+            .remove(0);
+        assert_eq!((letter.dead_letter_reason(), letter.attributes().len()), (None, 0));
+    }
+}

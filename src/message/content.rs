@@ -11,6 +11,8 @@ pub(crate) struct Extras {
     pub(crate) trace_header: Option<Arc<str>>,
     /// ARN of the queue that the message was dead-lettered from (L11).
     pub(crate) dead_letter_source: Option<Arc<str>>,
+    /// Why a consumer sent it to the dead-letter queue.
+    pub(crate) dead_letter_reason: Option<Arc<str>>,
 }
 
 static NO_ATTRIBUTES: MessageAttributes = MessageAttributes::new();
@@ -138,6 +140,13 @@ impl Content {
     #[must_use]
     pub fn dead_letter_source(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.dead_letter_source.as_ref()
+    }
+
+    /// The reason that a consumer gave when it sent the message to the dead-letter queue; `None` if it came there
+    /// because it was received too often. SQS has no such thing.
+    #[must_use]
+    pub fn dead_letter_reason(&self) -> Option<&Arc<str>> {
+        self.extras.as_ref()?.dead_letter_reason.as_ref()
     }
 
     /// Size in bytes as M6 counts it: body and user attributes, neither ids nor system attributes (M7).

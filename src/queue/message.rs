@@ -4,7 +4,7 @@ use {
     super::{Inner, Queue},
     crate::{
         error::{ChangeVisibilityError, DeadLetterError, DeleteError},
-        message::{Content, MessageAttributes, MessageId, ReceiptHandle, SequenceNumber},
+        message::{Content, MessageAttributeValue, MessageAttributes, MessageId, ReceiptHandle, SequenceNumber},
         state::Delivery,
         time::Timestamp,
     },
@@ -246,6 +246,24 @@ impl Message {
         self.content().dead_letter_source().map(|arn| &**arn)
     }
 
+    /// The reason that a consumer gave when it sent the message to this dead-letter queue; `None` if the message came
+    /// here because it was received too often. SQS has no such thing, and a move task drops it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let failed = Queue::standard("failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// jobs.send("resize cat.txt")?;
+    /// jobs.receive().blocking()?[0].dead_letter("not an image")?;
+    /// assert_eq!(failed.receive().blocking()?[0].dead_letter_reason(), Some("not an image"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn dead_letter_reason(&self) -> Option<&str> {
+        self.content().dead_letter_reason().map(|reason| &**reason)
+    }
+
     /// Who sent the message: in process it is always the account of the queue.
     ///
     /// # Examples
@@ -450,6 +468,19 @@ impl Message {
         if !self.attributes().is_empty() {
             let attributes = self.attributes().matching(names);
             self.delivery.content = self.content().with_extras(|extras| extras.attributes = attributes);
+        }
+    }
+
+    /// Adds the reason of a dead letter as a user attribute, unless the message has one of that name.
+    pub(super) fn add_reason(&mut self, name: &str) {
+        if let Some(reason) = self
+            .dead_letter_reason()
+            .filter(|_| self.attributes().get(name).is_none())
+        {
+            let value = MessageAttributeValue::string(reason);
+            self.delivery.content = self.content().with_extras(|extras| {
+                extras.attributes.insert(name, value);
+            });
         }
     }
 

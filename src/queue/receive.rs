@@ -42,6 +42,7 @@ struct Request {
     wait_time: Option<Duration>,
     attempt_id: Option<Arc<str>>,
     attribute_names: Option<Vec<String>>,
+    reason_attribute: Option<Arc<str>>,
 }
 
 impl Queue {
@@ -71,6 +72,7 @@ impl Queue {
                 wait_time: None,
                 attempt_id: None,
                 attribute_names: None,
+                reason_attribute: None,
             },
         }
     }
@@ -175,6 +177,30 @@ impl<'queue> Receive<'queue> {
         self
     }
 
+    /// Gives a dead letter the reason that a consumer gave for it as a user attribute of this name as well, of type
+    /// `String`; an attribute of the message's own with this name stays as it is. SQS has no such thing.
+    ///
+    /// The attribute is for this consumer alone: it is not stored, and [`message_attribute_names`] neither selects it
+    /// nor leaves it out.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let failed = Queue::standard("failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// jobs.send("resize cat.txt")?;
+    /// jobs.receive().blocking()?[0].dead_letter("not an image")?;
+    /// let letter = &failed.receive().dead_letter_reason_attribute("Reason").blocking()?[0];
+    /// assert_eq!(letter.attributes().get("Reason").and_then(|it| it.string_value()), Some("not an image"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [`message_attribute_names`]: Self::message_attribute_names
+    pub fn dead_letter_reason_attribute(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.request.reason_attribute = Some(name.into());
+        self
+    }
+
     /// Receives, blocking the thread while it waits; empty if the wait time is over (D10).
     ///
     /// # Errors
@@ -195,7 +221,6 @@ impl<'queue> Receive<'queue> {
         block_on(&mut Look::new(self.inner, &self.request))
     }
 
-    /// Parameter ranges, in the order of SQS's model (X11).
     /// Whether it waits for messages if there are none, and so asks every server (D10).
     #[cfg(feature = "testing")]
     pub(crate) fn is_long_poll(&self) -> bool {
@@ -203,6 +228,7 @@ impl<'queue> Receive<'queue> {
         !self.request.wait_time.unwrap_or_else(default).is_zero()
     }
 
+    /// Parameter ranges, in the order of SQS's model (X11).
     pub(crate) fn check(&mut self) -> Result<(), ReceiveError> {
         let (request, limits) = (&mut self.request, &self.inner.limits);
         if self.inner.is_gone() {
@@ -291,8 +317,14 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
                 self.inner.transfer(route.as_ref(), &departures);
             }
             if !again {
-                if let (Ok(messages), Some(names)) = (&mut received, &self.request.borrow().attribute_names) {
-                    messages.iter_mut().for_each(|message| message.keep_attributes(names));
+                if let Ok(messages) = &mut received {
+                    let request = self.request.borrow();
+                    if let Some(names) = &request.attribute_names {
+                        messages.iter_mut().for_each(|message| message.keep_attributes(names));
+                    }
+                    if let Some(name) = &request.reason_attribute {
+                        messages.iter_mut().for_each(|message| message.add_reason(name));
+                    }
                 }
                 return Step::Done(received);
             }

@@ -9,6 +9,7 @@ use {
         message::{Content, MessageId},
         time::Timestamp,
     },
+    std::sync::Arc,
 };
 
 /// Why a message departs.
@@ -37,6 +38,8 @@ pub(crate) struct Departure {
     pub(crate) retention_base: Timestamp,
     pub(crate) first_received_at: Timestamp,
     pub(crate) receive_count: u32,
+    /// What the consumer said that gave it up.
+    pub(crate) reason: Option<Arc<str>>,
 }
 
 /// An out-parameter of every step; the caller empties it with the lock released.

@@ -158,7 +158,7 @@ impl QueueState {
             };
             standard.remove_visible(&mut self.records, slot);
             if self.is_over_limit(slot, hand) {
-                self.depart(slot, Cause::DeadLetter, hand.out);
+                self.depart(slot, Cause::DeadLetter, None, hand.out);
             } else if self.hand_out(slot, hand) {
                 seen.push(slot);
             }
@@ -222,7 +222,7 @@ impl QueueState {
             previous = Some(slot);
             fifo.remove_visible(&mut self.records, slot);
             if self.is_over_limit(slot, hand) {
-                self.depart(slot, Cause::DeadLetter, hand.out);
+                self.depart(slot, Cause::DeadLetter, None, hand.out);
             } else if self.hand_out(slot, hand) {
                 seen.push(slot);
             }

@@ -53,6 +53,8 @@ pub struct MessageSnapshot {
     pub arrived_timestamp: Timestamp,
     /// Receives so far.
     pub approximate_receive_count: u32,
+    /// The reason a consumer gave when it sent the message to the dead-letter queue; not on SQS.
+    pub dead_letter_reason: Option<Arc<str>>,
     /// When retention ends it.
     pub expires_at: Timestamp,
 }
@@ -104,6 +106,7 @@ impl QueueState {
                 sent_timestamp: record.sent_at,
                 arrived_timestamp: record.arrived_at,
                 approximate_receive_count: record.receive_count,
+                dead_letter_reason: record.content.dead_letter_reason().cloned(),
                 expires_at,
             });
         }

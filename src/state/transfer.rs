@@ -20,7 +20,7 @@ use {
 
 impl QueueState {
     /// Marks a visible message that stands in no order of visible messages as departing, and offers it.
-    pub(super) fn depart(&mut self, slot: Slot, cause: Cause, out: &mut Effects) {
+    pub(super) fn depart(&mut self, slot: Slot, cause: Cause, reason: Option<Arc<str>>, out: &mut Effects) {
         let record = &mut self.records[slot];
         let Phase::Visible { since } = record.phase else {
             return;
@@ -40,6 +40,7 @@ impl QueueState {
             retention_base: record.retention_base,
             first_received_at: record.first_received_at,
             receive_count: record.receive_count,
+            reason,
         });
     }
 
@@ -56,7 +57,7 @@ impl QueueState {
                 continue;
             }
             self.discipline.leaves_visible(&mut self.records, slot);
-            self.depart(slot, Cause::MoveTask, out);
+            self.depart(slot, Cause::MoveTask, None, out);
             self.discipline.phase_changed(&self.records, slot);
             return;
         }
@@ -86,11 +87,14 @@ impl QueueState {
         let now = self.advance(now, out);
         self.catch_up_on(receipt.slot, out);
         let (slot, message_id) = (receipt.slot, self.in_hand(receipt)?.message_id);
-        out.fact(now, || Fact::Failed { message_id, reason });
+        out.fact(now, || Fact::Failed {
+            message_id,
+            reason: Arc::clone(&reason),
+        });
         self.leave_phase(slot, now);
         self.records[slot].phase = self.visible_from_here();
         // In flight or given up, it locks its group alike: the discipline has nothing to put in order.
-        self.depart(slot, Cause::GivenUp, out);
+        self.depart(slot, Cause::GivenUp, Some(reason), out);
         Ok(())
     }
 
@@ -142,6 +146,7 @@ impl QueueState {
         let message_id = departure.message_id;
         let content = departure.content.with_extras(|extras| {
             extras.dead_letter_source = Some(Arc::clone(source_arn));
+            extras.dead_letter_reason = departure.reason.clone();
             if self.is_fifo() {
                 extras.deduplication_id = Some(message_id.to_string().into());
             }
@@ -170,6 +175,7 @@ impl QueueState {
         let now = self.advance(now, out);
         let content = departure.content.with_extras(|extras| {
             extras.dead_letter_source = None;
+            extras.dead_letter_reason = None;
             if self.is_fifo() {
                 extras.deduplication_id = Some(message_id.to_string().into());
             }

@@ -315,3 +315,26 @@ fn dead_letters_are_listed_moved_and_left() {
     let result = format!("CancelMessageMoveTaskResult({moved}=1)");
     assert_result(&cancelled, "CancelMessageMoveTask", &result);
 }
+
+#[test]
+fn the_reason_of_a_dead_letter_is_not_on_the_wire() {
+    let door = Door::new();
+    door.ok("CreateQueue", &[("QueueName", "dead")]);
+    let dead = door.service.queue("dead").unwrap();
+    let policy = format!(r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":"3"}}"#, dead.arn());
+    let attribute = [("Attribute.1.Name", "RedrivePolicy"), ("Attribute.1.Value", &*policy)];
+    door.ok("CreateQueue", &[&[("QueueName", "jobs")], &attribute[..]].concat());
+    let jobs = door.service.queue("jobs").unwrap();
+    jobs.send("m").unwrap();
+    jobs.receive().blocking().unwrap()[0]
+        .dead_letter("not an image")
+        .unwrap();
+    let url = format!("{URL}dead");
+    let all = [
+        ("QueueUrl", &*url),
+        ("AttributeName.1", "All"),
+        ("MessageAttributeName.1", "All"),
+    ];
+    let answer = door.ok("ReceiveMessage", &all).outline();
+    assert!(answer.contains("Body=m") && !answer.contains("image"), "{answer}");
+}
