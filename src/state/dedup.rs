@@ -1,7 +1,10 @@
 //! What a FIFO queue remembers of the last five minutes: accepted sends, and receives with an attempt id.
 
 use {
-    super::slab::Slot,
+    super::{
+        slab::Slot,
+        touched::{touch, touch_each},
+    },
     crate::{attributes::DeduplicationScope, message::MessageId, time::Timestamp},
     foldhash::fast::RandomState,
     std::{
@@ -77,6 +80,7 @@ impl Deduplication {
     }
 
     fn forget_first(&mut self) {
+        touch();
         if let Some(entry) = self.entries.pop_front() {
             if self.latest.get(&entry.hash) == Some(&half(self.dropped)) {
                 self.latest.remove(&entry.hash);
@@ -88,6 +92,7 @@ impl Deduplication {
     }
 
     fn index_anew(&mut self) {
+        touch_each(self.entries.len());
         self.latest.clear();
         let mut texts = &*self.texts.make_contiguous();
         for (place, entry) in (self.dropped..).zip(&mut self.entries) {
@@ -164,6 +169,7 @@ impl Deduplication {
     }
 
     fn at(&self, place: u64) -> Option<&Original> {
+        touch();
         let index = place.checked_sub(self.dropped)?;
         self.entries.get(usize::try_from(index).ok()?)
     }
@@ -182,6 +188,7 @@ impl Deduplication {
     }
 
     pub(crate) fn clear(&mut self) {
+        touch_each(self.entries.len());
         *self = Self {
             pending: self.pending,
             ..Self::new(self.scope)
@@ -232,6 +239,7 @@ impl Attempts {
                 return;
             }
             if let Some((at, id)) = self.in_order.pop_front() {
+                touch();
                 if self.by_id.get(&id).is_some_and(|it| it.0 == at) {
                     self.by_id.remove(&id);
                 }

@@ -39,6 +39,7 @@ mod receive;
 mod record;
 mod slab;
 mod snapshot;
+pub(crate) mod touched;
 mod transfer;
 
 pub(crate) use {

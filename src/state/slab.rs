@@ -1,6 +1,9 @@
 //! Storage by slot: constant-time insert, look-up and remove, in chunks that are never moved.
 
-use std::ops::{Index, IndexMut};
+use {
+    super::touched::{touch, touch_each},
+    std::ops::{Index, IndexMut},
+};
 
 /// A place in a [`Slab`]; valid until the value in it is removed.
 pub(crate) type Slot = u32;
@@ -44,6 +47,7 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Slot {
+        touch();
         if self.vacant == NO_SLOT {
             self.grow();
         }
@@ -79,6 +83,7 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
+        touch();
         match &self.chunks.get((slot >> CHUNK_BITS) as usize)?[slot as usize % CHUNK] {
             Entry::Occupied(value) => Some(value),
             Entry::Vacant { .. } => None,
@@ -88,6 +93,7 @@ impl<T> Slab<T> {
     /// Drops the value in a slot that is in use; the slot may be handed out again.
     #[inline]
     pub(crate) fn remove(&mut self, slot: Slot) {
+        touch();
         let entry = &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK];
         debug_assert!(matches!(entry, Entry::Occupied(_)), "a vacant slot is removed");
         *entry = Entry::Vacant { next: self.vacant };
@@ -100,14 +106,18 @@ impl<T> Slab<T> {
 
     /// Forgets every value and gives the memory back.
     pub(crate) fn clear(&mut self) {
+        touch_each(self.len);
         *self = Self::new();
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         let entries = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        (0..).zip(entries).filter_map(|(slot, entry)| match entry {
-            Entry::Occupied(value) => Some((slot, value)),
-            Entry::Vacant { .. } => None,
+        (0..).zip(entries).filter_map(|(slot, entry)| {
+            touch();
+            match entry {
+                Entry::Occupied(value) => Some((slot, value)),
+                Entry::Vacant { .. } => None,
+            }
         })
     }
 }
@@ -124,6 +134,7 @@ impl<T> Index<Slot> for Slab<T> {
 impl<T> IndexMut<Slot> for Slab<T> {
     #[inline]
     fn index_mut(&mut self, slot: Slot) -> &mut T {
+        touch();
         match &mut self.chunks[(slot >> CHUNK_BITS) as usize][slot as usize % CHUNK] {
             Entry::Occupied(value) => value,
             Entry::Vacant { .. } => unreachable!("invariant: slots in use are occupied"),

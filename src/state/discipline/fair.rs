@@ -5,6 +5,7 @@ use {
         super::{
             record::Records,
             slab::{NO_SLOT, Slab, Slot},
+            touched::{touch, touch_each},
         },
         send_order::SendOrder,
     },
@@ -56,6 +57,7 @@ impl Window {
             if oldest > second {
                 return;
             }
+            touch();
             self.sum = self.sum.saturating_sub(sum);
             self.seconds.pop_front();
         }
@@ -178,6 +180,7 @@ impl Tenants {
             .unwrap_or(usize::MAX)
             .saturating_mul(self.slab.len());
         if self.seconds.len() > alive.saturating_mul(2).saturating_add(64) {
+            touch_each(self.seconds.len());
             let slab = &self.slab;
             self.seconds.retain(|&(second, slot)| {
                 slab.get(slot)
@@ -196,6 +199,7 @@ impl Tenants {
             if second > past {
                 return;
             }
+            touch();
             self.seconds.pop_front();
             let Some(tenant) = self.slab.get(slot) else {
                 continue;
@@ -219,6 +223,7 @@ impl Tenants {
             if own < limits.noisy_in_flight_min || !exceeds_share(own as u64, in_flight as u64, limits) {
                 break;
             }
+            touch();
             noisy.push((own, slot));
         }
         if self.slab.len() > 1 || others {
@@ -246,6 +251,7 @@ impl Tenants {
         self.by_id.clear();
         self.by_in_flight.clear();
         self.by_processing.clear();
+        touch_each(self.seconds.len());
         self.seconds.clear();
     }
 }

@@ -5,6 +5,7 @@ use {
         lane::{Lane, LaneKind, Links},
         record::{ByGroupOrder, BySequence, Phase, Record, Records},
         slab::{Slab, Slot},
+        touched::touch_each,
     },
     crate::message::Content,
     foldhash::fast::RandomState,
@@ -200,6 +201,7 @@ impl Fifo {
     }
 
     pub(crate) fn clear(&mut self) {
+        touch_each(self.groups.len());
         *self = Self::new();
     }
 }
