@@ -1,7 +1,7 @@
 //! Who waits for a queue, longest first.
 
 use {
-    crate::time::Timestamp,
+    crate::{state::touched::touch, time::Timestamp},
     std::{collections::BTreeMap, task::Waker},
 };
 
@@ -102,6 +102,7 @@ impl Waiters {
     pub(super) fn notify_next_of(&mut self, fit: impl Fn(usize) -> bool) -> Option<Waker> {
         let mut all_notified = true;
         for (&number, waiter) in self.line.range_mut(self.asleep_from..) {
+            touch();
             if !waiter.notified && fit(waiter.size) {
                 waiter.notified = true;
                 if all_notified {

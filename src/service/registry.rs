@@ -3,7 +3,7 @@
 
 use {
     super::task::Task,
-    crate::{queue::Queue, time::Timestamp},
+    crate::{queue::Queue, state::touched::touch, time::Timestamp},
     std::{
         collections::{BTreeMap, BTreeSet, VecDeque},
         ops::Bound,
@@ -66,12 +66,13 @@ impl Registry {
         };
         let range = self.queues.range::<str, _>((first, Bound::Unbounded));
         let named = range.take_while(move |(name, _)| name.starts_with(prefix));
-        named.map(|(_, entry)| &entry.queue).filter(|queue| !queue.is_gone())
+        let queues = named.map(|(_, entry)| &entry.queue).inspect(|_| touch());
+        queues.filter(|queue| !queue.is_gone())
     }
 
     /// All move tasks that are remembered.
     pub(super) fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
-        self.queues.values().flat_map(|entry| &entry.tasks)
+        self.queues.values().inspect(|_| touch()).flat_map(|entry| &entry.tasks)
     }
 
     /// Enters the newest task of a queue, and lets go of those beyond the newest `remembered`; the caller drops them
@@ -139,6 +140,7 @@ impl Registry {
     pub(super) fn candidates(&self, target: &str) -> Vec<Queue> {
         let names = self.sources.get(target).into_iter().flatten();
         names
+            .inspect(|_| touch())
             .filter_map(|name| self.get(name))
             .map(|entry| entry.queue.clone())
             .collect()
@@ -178,6 +180,7 @@ impl Deleted {
                 break;
             }
             if let Some((at, name)) = self.order.pop_front() {
+                touch();
                 if self.names.get(&name) == Some(&at) {
                     self.names.remove(&name);
                 }

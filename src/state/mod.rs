@@ -41,6 +41,7 @@ mod recent;
 mod record;
 mod slab;
 mod snapshot;
+pub(crate) mod touched;
 mod transfer;
 
 #[cfg(test)]

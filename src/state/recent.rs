@@ -4,6 +4,7 @@ use {
     super::{
         index::{Chained, Link},
         slab::Slot,
+        touched::touch,
     },
     crate::time::Timestamp,
     std::collections::VecDeque,
@@ -83,15 +84,12 @@ impl<T> Recent<T> {
     }
 
     /// Which chunk a place is in, and where among the entries that are still in it.
-    const fn position(&self, place: Place) -> (usize, Option<usize>) {
+    fn position(&self, place: Place) -> (usize, Option<usize>) {
+        touch();
         let offset = place.wrapping_sub(self.start);
         let (chunk, index) = (offset / CHUNK, offset % CHUNK);
         let left = if chunk == 0 { self.left } else { 0 };
-        let index = match index.checked_sub(left) {
-            Some(index) => Some(index as usize),
-            None => None,
-        };
-        (chunk as usize, index)
+        (chunk as usize, index.checked_sub(left).map(|index| index as usize))
     }
 
     /// Group and id of the entry at `place`, which must be there.
@@ -137,6 +135,7 @@ impl<T> Recent<T> {
 
     /// Drops the oldest entry; no index may refer to it.
     pub(super) fn forget_oldest(&mut self) {
+        touch();
         let Some(chunk) = self.chunks.front_mut() else {
             return;
         };

@@ -1,8 +1,11 @@
 //! Storage by slot: constant-time insert, look-up and remove, in chunks that are never moved.
 
-use std::{
-    collections::BTreeSet,
-    ops::{Index, IndexMut},
+use {
+    super::touched::touch,
+    std::{
+        collections::BTreeSet,
+        ops::{Index, IndexMut},
+    },
 };
 
 /// A place in a [`Slab`]; valid until the value in it is removed.
@@ -68,6 +71,7 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Slot {
+        touch();
         if self.open == NO_CHUNK {
             self.grow();
         }
@@ -123,6 +127,7 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
+        touch();
         let chunk = self.chunks.get((slot >> CHUNK_BITS) as usize)?.as_ref()?;
         match &chunk.entries[slot as usize % CHUNK] {
             Entry::Occupied(value) => Some(value),
@@ -133,6 +138,7 @@ impl<T> Slab<T> {
     /// Drops the value in a slot that is in use; the slot may be handed out again.
     #[inline]
     pub(crate) fn remove(&mut self, slot: Slot) {
+        touch();
         let place = slot >> CHUNK_BITS;
         let chunk = self.chunk_mut(place);
         let entry = &mut chunk.entries[slot as usize % CHUNK];
@@ -211,9 +217,12 @@ impl<T> Slab<T> {
         let chunks = self.chunks.iter().zip((0..).step_by(CHUNK));
         chunks.flat_map(|(chunk, first)| {
             let entries = chunk.iter().flat_map(|chunk| &*chunk.entries);
-            (first..).zip(entries).filter_map(|(slot, entry)| match entry {
-                Entry::Occupied(value) => Some((slot, value)),
-                Entry::Vacant { .. } => None,
+            (first..).zip(entries).filter_map(|(slot, entry)| {
+                touch();
+                match entry {
+                    Entry::Occupied(value) => Some((slot, value)),
+                    Entry::Vacant { .. } => None,
+                }
             })
         })
     }
@@ -231,6 +240,7 @@ impl<T> Index<Slot> for Slab<T> {
 impl<T> IndexMut<Slot> for Slab<T> {
     #[inline]
     fn index_mut(&mut self, slot: Slot) -> &mut T {
+        touch();
         match &mut self.chunk_mut(slot >> CHUNK_BITS).entries[slot as usize % CHUNK] {
             Entry::Occupied(value) => value,
             Entry::Vacant { .. } => unreachable!("invariant: slots in use are occupied"),

@@ -7,6 +7,7 @@ use {
             queue::AT_ONCE,
             record::Records,
             slab::{NO_SLOT, Slab, Slot},
+            touched::touch,
         },
         orders::Orders,
     },
@@ -66,6 +67,7 @@ impl Window {
             if oldest > second {
                 return;
             }
+            touch();
             self.sum = self.sum.saturating_sub(sum);
             self.seconds.pop_front();
         }
@@ -247,6 +249,7 @@ impl Tenants {
             if own < limits.noisy_in_flight_min || !exceeds_share(own as u64, in_flight as u64, limits) {
                 break;
             }
+            touch();
             noisy.push((own, slot));
         }
         if self.slab.len() > 1 || others {
