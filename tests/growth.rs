@@ -58,8 +58,9 @@ use {
 /// Bytes that a burst may leave: a chunk of each slab, and containers that shrink in steps.
 const MOST_BYTES: usize = 128 * 1_024;
 
-/// Accesses to records, and likewise allocations freed, while one lock is held. A batch of ten takes some hundreds.
-const MOST_WORK: usize = 4_096;
+/// Accesses to records, and likewise allocations freed, while one lock is held. A batch of ten takes some
+/// hundreds; the most is a step in which messages, sends and attempts of a FIFO queue are due, some of each.
+const MOST_WORK: usize = 16_384;
 
 const BURST: usize = 100_000;
 

@@ -56,9 +56,12 @@ pub(crate) struct Incoming {
     pub(crate) delay: Option<Duration>,
 }
 
-/// So much of what is due happens in one step: messages that fall due, and entries of each memory that are forgotten.
-/// What is left happens in the steps after it, so that none holds the lock for a whole backlog.
-pub(crate) const AT_ONCE: usize = 512;
+/// So many messages fall due in one step; those left do in the steps after it, so that none holds the lock for a whole
+/// backlog.
+const DUE_AT_ONCE: usize = 128;
+
+/// So many entries of each memory are forgotten in one step, which is more than a step adds.
+pub(crate) const FORGOTTEN_AT_ONCE: usize = 512;
 
 /// The contents of an emptied queue, which may be large: to be dropped with the lock released.
 #[derive(Debug)]
@@ -110,8 +113,8 @@ pub(crate) struct QueueState {
     next_sequence: u64,
     became_visible: u64,
     purged_at: Option<Timestamp>,
-    /// [`AT_ONCE`], but for tests.
-    pub(super) at_once: usize,
+    /// [`DUE_AT_ONCE`], but for tests.
+    pub(super) due_at_once: usize,
     /// Empty between calls; kept for its memory.
     pub(super) visited_groups: Vec<Slot>,
 }
@@ -147,7 +150,7 @@ impl QueueState {
             next_sequence: 0,
             became_visible: 0,
             purged_at: None,
-            at_once: AT_ONCE,
+            due_at_once: DUE_AT_ONCE,
             visited_groups: Vec::new(),
         }
     }
@@ -342,18 +345,18 @@ impl QueueState {
         let due_at = self.fire_messages(seen, out);
         self.deadlines.behind = due_at <= self.now;
         let processing = match &mut self.discipline {
-            Discipline::Standard(standard) => standard.slide(self.now, self.at_once),
+            Discipline::Standard(standard) => standard.slide(self.now, FORGOTTEN_AT_ONCE),
             Discipline::Fifo(_) => Timestamp::MAX,
         };
-        let memory = self.deduplication.advance(self.now, self.at_once);
-        let attempts = self.attempts.advance(self.now, self.at_once);
+        let memory = self.deduplication.advance(self.now, FORGOTTEN_AT_ONCE);
+        let attempts = self.attempts.advance(self.now, FORGOTTEN_AT_ONCE);
         self.deadlines.not_before = due_at.min(processing).min(memory).min(attempts);
     }
 
     /// Fires what is due of the messages, and answers with when the next falls due. What a change of settings makes due
     /// in the past, and what a step before left, happens at `seen`, the latest instant of a fact so far.
     fn fire_messages(&mut self, seen: Timestamp, out: &mut Effects) -> Timestamp {
-        for _ in 0..self.at_once {
+        for _ in 0..self.due_at_once {
             let Some((due_at, due, slot)) = self.deadlines.first(&self.records) else {
                 return Timestamp::MAX;
             };

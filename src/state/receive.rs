@@ -111,7 +111,7 @@ impl QueueState {
             timeout,
             max_receive_count: policy.map(|it| it.max_receive_count),
             receipts: attempt_id.map(|_| Vec::new()),
-            expired: self.at_once,
+            expired: self.due_at_once,
             deliver,
             out,
         };

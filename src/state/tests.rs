@@ -75,7 +75,7 @@ impl Pair {
         settings.message_retention_period = seconds(RETENTION);
         settings.delay = Duration::ZERO;
         let mut state = QueueState::new(settings, Arc::new(limits), StaleDelete::default(), 1, 0);
-        state.at_once = at_once;
+        state.due_at_once = at_once;
         Self {
             state,
             out: Effects::new(true),

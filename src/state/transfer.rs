@@ -48,7 +48,7 @@ impl QueueState {
     /// not [behind](Self::is_behind).
     pub(crate) fn depart_oldest(&mut self, now: Timestamp, out: &mut Effects) {
         let now = self.advance(now, out);
-        for _ in 0..self.at_once {
+        for _ in 0..self.due_at_once {
             let Some(slot) = self.discipline.oldest_visible(&self.records) else {
                 return;
             };

@@ -4,7 +4,7 @@ use {
     super::{
         super::{
             index::{Index, Link, Linked},
-            queue::AT_ONCE,
+            queue::FORGOTTEN_AT_ONCE,
             record::Records,
             slab::{NO_SLOT, Slab, Slot},
             touched::touch,
@@ -253,7 +253,7 @@ impl Tenants {
             noisy.push((own, slot));
         }
         if self.slab.len() > 1 || others {
-            self.slide(now, AT_ONCE);
+            self.slide(now, FORGOTTEN_AT_ONCE);
             for slot in self.noisy_by_processing(now, limits) {
                 let tenant = (self.slab[slot].in_flight, slot);
                 if !noisy.contains(&tenant) {
@@ -266,7 +266,7 @@ impl Tenants {
     }
 
     /// The tenants with more than the noisy share of the processing time. Windows that have not slid to `now` yet do so
-    /// before they count, but at most [`AT_ONCE`]: beyond that the tenant counts as quiet until a later step.
+    /// before they count, but at most [`FORGOTTEN_AT_ONCE`]: beyond that the tenant counts as quiet until a later step.
     fn noisy_by_processing(&mut self, now: Timestamp, limits: &Limits) -> Vec<Slot> {
         let past = now.as_secs().checked_sub(self.interval_seconds);
         let (mut noisy, mut below, mut slides) = (Vec::new(), (u64::MAX, NO_SLOT), 0);
@@ -276,7 +276,7 @@ impl Tenants {
             }
             let oldest = self.slab[slot].processing.oldest();
             if let Some(past) = past.filter(|&past| oldest.is_some_and(|oldest| oldest <= past)) {
-                if slides == AT_ONCE {
+                if slides == FORGOTTEN_AT_ONCE {
                     break;
                 }
                 slides += 1;

@@ -9,7 +9,7 @@ use {
     },
     crate::message::Content,
     foldhash::fast::RandomState,
-    std::{collections::VecDeque, hash::BuildHasher, sync::Arc},
+    std::{hash::BuildHasher, sync::Arc},
 };
 
 /// All messages of one group id, whatever their phase.
@@ -18,8 +18,6 @@ struct Group {
     id: Arc<str>,
     messages: Lane<ByGroupOrder>,
     in_flight: usize,
-    /// Whether it stands in the list of groups that were empty.
-    idle: bool,
     /// Since when the head has been visible, while it is: then, and only then, the group stands in the order.
     available_since: Option<u64>,
     by_availability: Links,
@@ -64,12 +62,7 @@ pub(crate) struct Fifo {
     /// Visible messages of all groups, locked or not, for moves (L31).
     visible: Lane<BySequence>,
     groups_with_in_flight: usize,
-    /// Groups that were empty when they were put here, longest ago first.
-    idle: VecDeque<Slot>,
 }
-
-/// So many empty groups are kept in case they are used again.
-const IDLE_GROUPS: usize = 64;
 
 impl Fifo {
     pub(crate) fn new() -> Self {
@@ -80,7 +73,6 @@ impl Fifo {
             available: Lane::new(),
             visible: Lane::new(),
             groups_with_in_flight: 0,
-            idle: VecDeque::new(),
         }
     }
 
@@ -103,7 +95,6 @@ impl Fifo {
             id: id.cloned().unwrap_or_default(),
             messages: Lane::new(),
             in_flight: 0,
-            idle: false,
             available_since: None,
             by_availability: Links::NONE,
             by_id: Link::NONE,
@@ -112,28 +103,14 @@ impl Fifo {
         group
     }
 
-    /// The message is about to leave the queue; it is not visible any more. The last one takes its group along, though
-    /// not at once: a group that keeps coming and going stays.
+    /// The message is about to leave the queue; it is not visible any more. The last one takes its group along.
     pub(crate) fn release(&mut self, records: &mut Records, slot: Slot) {
         let group = records[slot].group;
         self.groups[group].messages.remove(records, slot);
         self.refresh(records, group);
-        if self.groups[group].messages.is_empty() && !self.groups[group].idle {
-            self.groups[group].idle = true;
-            self.idle.push_back(group);
-            if self.idle.len() > IDLE_GROUPS {
-                self.forget_longest_idle();
-            }
-        }
-    }
-
-    fn forget_longest_idle(&mut self) {
-        if let Some(group) = self.idle.pop_front() {
-            self.groups[group].idle = false;
-            if self.groups[group].messages.is_empty() {
-                self.by_id.remove(&mut self.groups, group);
-                self.groups.remove(group);
-            }
+        if self.groups[group].messages.is_empty() {
+            self.by_id.remove(&mut self.groups, group);
+            self.groups.remove(group);
         }
     }
 
@@ -232,28 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn so_many_empty_groups_are_kept_and_no_more() {
+    fn a_group_leaves_with_its_last_message() {
         let (mut fifo, mut records) = (Fifo::new(), Records::new());
-        for group in 0..2 * IDLE_GROUPS {
-            let slot = admit(&mut fifo, &mut records, &group.to_string());
+        let slots = ["a", "a", "b"].map(|group| admit(&mut fifo, &mut records, group));
+        for (slot, left) in slots.into_iter().zip([2, 1, 0]) {
             fifo.release(&mut records, slot);
             records.remove(slot);
-            let kept = IDLE_GROUPS.min(group + 1);
-            assert_eq!((fifo.groups.len(), fifo.idle.len()), (kept, kept));
+            assert_eq!(fifo.groups.len(), left);
         }
-    }
-
-    #[test]
-    fn a_group_is_idle_once_and_only_when_it_is_empty() {
-        let (mut fifo, mut records) = (Fifo::new(), Records::new());
-        let slots = [(); 2].map(|()| admit(&mut fifo, &mut records, "group"));
-        for (slot, idle) in slots.into_iter().zip([0, 1]) {
-            fifo.release(&mut records, slot);
-            records.remove(slot);
-            assert_eq!(fifo.idle.len(), idle);
-        }
-        let again = admit(&mut fifo, &mut records, "group");
-        fifo.release(&mut records, again);
-        assert_eq!((fifo.idle.len(), fifo.groups.len()), (1, 1));
     }
 }
