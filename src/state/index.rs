@@ -48,6 +48,7 @@ impl<T: Linked> Chained for Slab<T> {
 #[derive(Debug)]
 pub(crate) struct Index {
     /// The first node of each bucket.
+    #[expect(clippy::vec_box, reason = "a table that grows does not move its buckets")]
     segments: Vec<Box<[Slot; SEGMENT]>>,
     buckets: usize,
     len: usize,
@@ -156,7 +157,7 @@ impl Index {
             self.push(nodes, node, hash);
             node = next;
         }
-        if self.buckets.is_multiple_of(SEGMENT) {
+        if self.buckets % SEGMENT == 0 {
             self.segments.pop();
             if self.segments.len() < self.segments.capacity() / 4 {
                 self.segments.shrink_to(2 * self.segments.len());

@@ -281,7 +281,7 @@ mod tests {
         let (mut state, mut out) = (queue(), Effects::default());
         send(&mut state, &mut out);
         let gone = departure(&mut state, &mut out);
-        state.purge(NOW, &mut out).unwrap();
+        drop(state.purge(NOW, &mut out).unwrap());
         send(&mut state, &mut out);
         state.departed(NOW, &gone, &mut out);
         state.departure_refused(NOW, &gone, &mut out);

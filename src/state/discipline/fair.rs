@@ -350,7 +350,9 @@ mod tests {
     #[test]
     fn one_second_is_one_entry_of_a_window() {
         let mut window = Window::default();
-        [(1, 5), (1, 7), (2, 1)].map(|(second, spent)| window.add(second, spent));
+        for (second, spent) in [(1, 5), (1, 7), (2, 1)] {
+            window.add(second, spent);
+        }
         assert_eq!(window.seconds, [(1, 12), (2, 1)]);
         window.forget_until(2);
         assert_eq!((window.sum, window.seconds.capacity()), (0, 0));
