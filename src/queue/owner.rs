@@ -25,6 +25,8 @@ impl Inner {
         &self,
         change: impl FnOnce(&Settings) -> Result<(Settings, Option<DeadLetterRoute>), E>,
     ) -> Option<Result<(), E>> {
+        // What the settings in force have made due happens under them.
+        self.look(|_| ())?;
         let now = self.clock.now();
         let mut core = self.enter()?;
         let (mut settings, route) = match change(core.state.settings()) {

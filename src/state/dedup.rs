@@ -133,10 +133,26 @@ impl Deduplication {
         (entry.forgotten_at > now).then_some(entry.value)
     }
 
-    /// Remembers a send that repeats none.
-    pub(crate) fn remember(&mut self, group: &str, id: &str, original: Original, forgotten_at: Timestamp) {
+    /// Remembers a send at `now`, or answers with the one that it repeats.
+    pub(crate) fn remember(
+        &mut self,
+        now: Timestamp,
+        group: &str,
+        id: &str,
+        original: Original,
+        forgotten_at: Timestamp,
+    ) -> Option<Original> {
+        let hash = self.hash(self.scope, group.as_bytes(), id.as_bytes());
+        if let Some(place) = self.find(self.active, self.scope, hash, group.as_bytes(), id.as_bytes()) {
+            let entry = self.entries.get(place).filter(|it| it.forgotten_at > now);
+            if let Some(entry) = entry {
+                return Some(entry.value);
+            }
+            self.indexes[self.active].remove(&mut View(&mut self.entries, self.active), place);
+        }
         let place = self.entries.push(group, id, original, forgotten_at);
-        self.index(self.active, self.scope, place);
+        self.indexes[self.active].insert(&mut View(&mut self.entries, self.active), place, hash);
+        None
     }
 
     /// The queue's attribute says `scope`; it acts from `acts_at` (F16).
@@ -226,9 +242,10 @@ mod tests {
     }
 
     /// Remembers a send whose sequence is the instant at which it is forgotten.
-    fn remember(memory: &mut Deduplication, group: &str, id: &str, sequence: u64) {
+    fn remember(memory: &mut Deduplication, now: u64, group: &str, id: &str, sequence: u64) {
         let message_id = MessageId::from_random(0);
-        memory.remember(group, id, Original { message_id, sequence }, at(sequence));
+        let original = Original { message_id, sequence };
+        assert!(memory.remember(at(now), group, id, original, at(sequence)).is_none());
     }
 
     fn found(memory: &Deduplication, now: u64, group: &str, id: &str) -> Option<u64> {
@@ -240,12 +257,12 @@ mod tests {
         // F9
         let mut memory = Deduplication::new(DeduplicationScope::Queue);
         for (id, sequence) in [("a", 1), ("bb", 2), ("cc", 3)] {
-            remember(&mut memory, "group", id, sequence);
+            remember(&mut memory, 0, "group", id, sequence);
         }
         let sequences = |memory: &Deduplication, now| ["a", "bb", "cc", "dd"].map(|id| found(memory, now, "group", id));
         assert_eq!(sequences(&memory, 0), [Some(1), Some(2), Some(3), None]);
         assert_eq!(sequences(&memory, 2), [None, None, Some(3), None]);
-        remember(&mut memory, "group", "a", 4);
+        remember(&mut memory, 2, "group", "a", 4);
         assert_eq!(memory.advance(at(2), 1), at(2), "one of two is forgotten");
         assert_eq!(sequences(&memory, 2), [Some(4), None, Some(3), None]);
         assert_eq!(memory.advance(at(2), 1), at(3));
@@ -258,12 +275,12 @@ mod tests {
         // F10 F16
         let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
         for (group, sequence) in [("a", 11), ("b", 12), ("c", 13)] {
-            remember(&mut memory, group, "id", sequence);
+            remember(&mut memory, 0, group, "id", sequence);
         }
         memory.change_scope(DeduplicationScope::Queue, at(5));
         assert_eq!(memory.advance(at(1), 2), Timestamp::ZERO, "one entry is missing");
         assert_eq!(found(&memory, 1, "x", "id"), None);
-        remember(&mut memory, "d", "id", 14);
+        remember(&mut memory, 1, "d", "id", 14);
         assert_eq!(memory.advance(at(5), 1), Timestamp::ZERO);
         assert_eq!(found(&memory, 5, "x", "id"), None);
         assert_eq!(memory.advance(at(5), 1), at(11));
@@ -281,7 +298,7 @@ mod tests {
     fn entries_forgotten_before_they_enter_the_new_index_are_passed_over() {
         // F16
         let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
-        (1..=9).for_each(|sequence| remember(&mut memory, "a", &sequence.to_string(), sequence));
+        (1..=9).for_each(|sequence| remember(&mut memory, 0, "a", &sequence.to_string(), sequence));
         memory.change_scope(DeduplicationScope::Queue, at(5));
         memory.advance(at(0), 1);
         memory.advance(at(5), ALL);
@@ -297,11 +314,11 @@ mod tests {
     fn a_change_of_scope_outlives_a_purge() {
         // D46 F16
         let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
-        remember(&mut memory, "a", "id", 9);
+        remember(&mut memory, 0, "a", "id", 9);
         memory.change_scope(DeduplicationScope::Queue, at(5));
         memory.advance(at(1), ALL);
         drop(memory.clear());
-        remember(&mut memory, "a", "id", 10);
+        remember(&mut memory, 1, "a", "id", 10);
         memory.advance(at(5), ALL);
         assert_eq!(found(&memory, 5, "x", "id"), Some(10));
     }

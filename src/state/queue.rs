@@ -255,15 +255,13 @@ impl QueueState {
             return None;
         }
         let (group, id) = (content.group_id()?, content.deduplication_id()?);
-        let original = self.deduplication.original(self.now, group, id);
-        if original.is_none() {
-            let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
-            let sequence = self.next_sequence;
+        let sequence = self.next_sequence;
+        let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
+        self.deadlines.expect_at(forgotten_at);
+        let original =
             self.deduplication
-                .remember(group, id, Original { message_id, sequence }, forgotten_at);
-            self.deadlines.expect_at(forgotten_at);
-        }
-        original.map(|original| Accepted {
+                .remember(self.now, group, id, Original { message_id, sequence }, forgotten_at)?;
+        Some(Accepted {
             message_id: original.message_id,
             sequence_number: Some(SequenceNumber::new(original.sequence)),
         })
@@ -314,7 +312,8 @@ impl QueueState {
         }
     }
 
-    /// Puts other settings in force, with their effect on stored messages (Q40, D31, D35, D40, F16).
+    /// Puts other settings in force, with their effect on stored messages (Q40, D31, D35, D40, F16). What a queue that is
+    /// [behind](Self::is_behind) has not done yet happens under the new ones.
     pub(crate) fn replace_settings(&mut self, now: Timestamp, settings: Settings, out: &mut Effects) {
         let now = self.advance(now, out);
         let old = std::mem::replace(&mut self.settings, settings);
