@@ -215,13 +215,15 @@ impl QueueState {
         }
     }
 
-    /// Whether a send of this content would be answered with an earlier one.
-    pub(crate) fn is_repeated(&mut self, content: &Content) -> bool {
+    /// Whether a send with these ids would be answered with an earlier one.
+    pub(crate) fn is_repeated(&mut self, group: &str, id: &str) -> bool {
         self.deduplication.advance(self.now);
-        match (content.group_id(), content.deduplication_id()) {
-            (Some(group), Some(id)) => self.deduplication.original(group, id).is_some(),
-            _ => false,
-        }
+        self.deduplication.original(group, id).is_some()
+    }
+
+    /// The latest time seen.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
