@@ -35,7 +35,7 @@ pub use {
 };
 pub(crate) use {
     builder::{QueueParts, check_dead_letter_target},
-    dead_letter::DeadLetterRoute,
+    dead_letter::{DeadLetterRoute, DeadLetterTarget},
     owner::Owner,
 };
 
