@@ -38,8 +38,8 @@ pub use error::{
     BatchError, BudgetLimit, ChangeVisibilityError, CreateQueueError, DeadLetterError, DeleteError,
     InvalidAttributeName, InvalidAttributeValue, InvalidMessageAttribute, InvalidParameterValue, InvalidReason,
     ListError, MissingParameter, MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PermissionError,
-    PurgeError, QueueError, ReceiveError, ResourceNotFound, SendBatchError, SendError, SetQueueAttributesError,
-    TagError,
+    PurgeError, QueueError, ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError,
+    SetQueueAttributesError, TagError,
 };
 pub use limits::Limits;
 pub use message::{
@@ -48,8 +48,8 @@ pub use message::{
 };
 pub use queue::{
     BatchFailure, BatchResult, BatchSuccess, Budget, ChangeVisibilityBatchEntry, DeleteBatchEntry, FactChannel,
-    FactListener, Message, Metrics, MetricsReport, Queue, QueueBuilder, Receive, ReceiveFuture, SendBatchEntry,
-    SendTimeoutFuture, Sent, SentMessageSize,
+    FactListener, Message, Metrics, MetricsReport, Permit, Queue, QueueBuilder, Receive, ReceiveFuture,
+    ReserveTimeoutFuture, SendBatchEntry, SendTimeoutFuture, Sent, SentMessageSize,
 };
 pub use service::{
     ListQueues, MessageMoveTask, Page, Permission, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle,

@@ -3,18 +3,22 @@
 //! A budget is not SQS's; the events by which messages leave are, and so their rules are named.
 
 mod common;
+#[path = "budget_waiting/order.rs"]
+mod order;
+#[path = "budget_waiting/permits.rs"]
+mod permits;
+#[path = "budget_waiting/repetitions.rs"]
+mod repetitions;
 #[path = "waiting/waiter.rs"]
 mod waiter;
 
 use {
-    common::{
-        bodies, counts, fifo, in_group, millis, receive, receive_for, secs, send_grouped, standard, take, take_for,
-    },
+    common::{counts, fifo, in_group, millis, receive, receive_for, secs, send_grouped, standard, take, take_for},
     requeue::{
         Budget, BudgetLimit, ManualClock, Queue, QueueAttributes, RedrivePolicy, SendError, SendMessage, Sent, Service,
         StartMessageMoveTask,
     },
-    std::{task::Poll, time::Duration},
+    std::time::Duration,
     waiter::{FACES, Face, Polled, Waiter},
 };
 
@@ -274,7 +278,8 @@ fn deleting_the_queue_ends_every_wait_for_room() {
     // Q35
     for face in FACES {
         let clock = ManualClock::default();
-        let jobs = for_messages(&clock, 0);
+        let jobs = for_messages(&clock, 1);
+        jobs.send("a").unwrap();
         let line = [1, 2, 3].map(|nth| Waiter::sending(face, &clock, nth, &jobs, "a", WAIT));
         jobs.delete_queue().unwrap();
         for sender in line {
@@ -299,18 +304,6 @@ fn a_send_that_waited_wakes_a_receiver() {
 }
 
 #[test]
-fn a_repeated_send_needs_no_room_even_while_others_wait_for_it() {
-    // F11
-    let clock = ManualClock::default();
-    let orders = fifo(&clock).budget(Budget::new().messages(1)).build().unwrap();
-    let first = orders.send(in_group("g", "a")).unwrap();
-    let mut sender = Waiter::sending(Face::Future, &clock, 1, &orders, in_group("g", "b"), WAIT);
-    assert_eq!(orders.send_timeout(in_group("g", "a"), WAIT).unwrap(), first);
-    sender.waits();
-    assert_eq!(stored(&orders), ["a"]);
-}
-
-#[test]
 fn a_delete_that_unlocks_a_group_makes_room_and_wakes_the_receiver_too() {
     // F18
     for face in FACES {
@@ -323,109 +316,6 @@ fn a_delete_that_unlocks_a_group_makes_room_and_wakes_the_receiver_too() {
         first.delete().unwrap();
         assert!(sender.result().is_ok(), "{face:?}");
         assert_eq!(receiver.over(), Ok(vec!["g-2".to_owned()]), "{face:?}");
-    }
-}
-
-#[test]
-fn senders_are_let_in_longest_first() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_messages(&clock, 1);
-        jobs.send("a").unwrap();
-        let line = ["b", "c", "d"].into_iter().zip(1..);
-        let line = line.map(|(body, nth)| Waiter::sending(face, &clock, nth, &jobs, body, WAIT));
-        let line: Vec<_> = line.collect();
-        for (sender, body) in line.into_iter().zip(["b", "c", "d"]) {
-            take(&jobs).delete().unwrap();
-            assert!(sender.result().is_ok(), "{face:?}");
-            assert_eq!(stored(&jobs), [body]);
-        }
-    }
-}
-
-#[test]
-fn at_an_expiry_the_sender_that_has_waited_longest_is_let_in() {
-    // Also if it was woken in vain in between, and so asked the clock last.
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_messages(&clock, 1);
-        let attributes = QueueAttributes::new().message_retention_period(secs(60));
-        jobs.set_attributes(attributes.clone()).unwrap();
-        jobs.send("a").unwrap();
-        let line = ["b", "c"].into_iter().zip(1..);
-        let mut line = line.map(|(body, nth)| Waiter::sending(face, &clock, nth, &jobs, body, LONG));
-        let (mut first, mut second) = (line.next().unwrap(), line.next().unwrap());
-        for period in [61, 60] {
-            let attributes = QueueAttributes::new().message_retention_period(secs(period));
-            jobs.set_attributes(attributes).unwrap();
-            first.waits();
-        }
-        clock.advance(secs(60));
-        assert!(first.result().is_ok(), "{face:?}");
-        second.waits();
-        assert_eq!(stored(&jobs), ["b"]);
-        clock.advance(secs(60));
-        assert!(second.result().is_ok(), "{face:?}");
-        assert_eq!(stored(&jobs), ["c"]);
-    }
-}
-
-#[test]
-fn a_message_for_which_there_is_no_room_does_not_keep_a_smaller_one_out() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_bytes(&clock, 10);
-        jobs.send("12345678").unwrap();
-        jobs.send("9").unwrap();
-        let mut large = Waiter::sending(face, &clock, 1, &jobs, "abcdefghij", LONG);
-        let small = Waiter::sending(face, &clock, 2, &jobs, "ab", LONG);
-        let taken = receive(&jobs, 2);
-        taken[1].delete().unwrap();
-        assert!(small.result().is_ok(), "{face:?}");
-        large.waits();
-        assert_eq!(stored(&jobs), ["12345678", "ab"]);
-        taken[0].delete().unwrap();
-        take(&jobs).delete().unwrap();
-        assert!(large.result().is_ok(), "{face:?}");
-    }
-}
-
-#[test]
-fn a_message_larger_than_the_budget_keeps_nobody_out() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_bytes(&clock, 4);
-        jobs.send("1234").unwrap();
-        let mut impossible = Waiter::sending(face, &clock, 1, &jobs, "12345", WAIT);
-        let line = ["ab", "cd"].into_iter().zip(2..);
-        let line = line.map(|(body, nth)| Waiter::sending(face, &clock, nth, &jobs, body, WAIT));
-        let line: Vec<_> = line.collect();
-        take(&jobs).delete().unwrap();
-        for sender in line {
-            assert!(sender.result().is_ok(), "{face:?}");
-        }
-        impossible.waits();
-        clock.advance(WAIT);
-        assert_eq!(impossible.result().unwrap_err().code(), "OverLimit", "{face:?}");
-    }
-}
-
-#[test]
-fn room_for_several_lets_in_several() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_bytes(&clock, 10);
-        jobs.send("1234567890").unwrap();
-        let line = ["abc", "def", "ghi", "jkl"].into_iter().zip(1..);
-        let line = line.map(|(body, nth)| Waiter::sending(face, &clock, nth, &jobs, body, WAIT));
-        let mut line: Vec<_> = line.collect();
-        take(&jobs).delete().unwrap();
-        let mut last = line.pop().unwrap();
-        for sender in line {
-            assert!(sender.result().is_ok(), "{face:?}");
-        }
-        last.waits();
-        assert_eq!(stored(&jobs), ["abc", "def", "ghi"]);
     }
 }
 
@@ -485,30 +375,4 @@ fn a_sender_that_would_have_looked_at_an_expiry_leaves_that_to_the_next() {
         clock.advance(secs(60));
         assert!(next.result().is_ok(), "{face:?}");
     }
-}
-
-#[test]
-fn room_for_one_wakes_one_of_a_thousand_senders() {
-    let clock = ManualClock::default();
-    let jobs = for_messages(&clock, 1);
-    jobs.send("0").unwrap();
-    let mut line: Vec<_> = (1..=1_000).map(|n| pending(&jobs, n.to_string())).collect();
-    for n in 1..=5 {
-        take(&jobs).delete().unwrap();
-        let mut polls = 0;
-        while line.iter().any(|sender| sender.wakes.count() > 0) {
-            line.retain_mut(|sender| {
-                if sender.wakes.take() == 0 {
-                    return true;
-                }
-                polls += 1;
-                sender.poll() == Poll::Pending
-            });
-        }
-        assert_eq!(polls, 1);
-        assert_eq!(bodies(&receive_for(&jobs, 1, Duration::ZERO)), [n.to_string()]);
-    }
-    assert_eq!(line.len(), 995);
-    clock.advance(secs(19));
-    assert!(line.iter().all(|sender| sender.wakes.count() == 0));
 }

@@ -288,3 +288,39 @@ fn a_listener_that_is_not_attached_reads_gauges_alone() {
         (0, 1)
     );
 }
+
+#[test]
+fn a_deleted_queue_is_reported_with_its_last_counts_and_its_successor_begins_at_zero() {
+    // Q37: a wholly new queue
+    let (clock, metrics) = (ManualClock::default(), Metrics::new());
+    let service = Service::builder().clock(&clock).listener(metrics.clone()).build();
+    let first = service.create_queue("jobs", QueueAttributes::new()).unwrap();
+    first.send("m").unwrap();
+    first.delete_queue().unwrap();
+    clock.advance(secs(60));
+    let second = service.create_queue("jobs", QueueAttributes::new()).unwrap();
+    let report = |queue: &Queue| {
+        let report = metrics.report(queue);
+        let visible = report.approximate_number_of_messages_visible;
+        (
+            report.number_of_messages_sent,
+            report.sent_message_size.map(|size| size.sum),
+            visible,
+        )
+    };
+    assert_eq!((report(&first), report(&second)), ((1, Some(1), 0), (0, None, 0)));
+    second.send("mm").unwrap();
+    assert_eq!((report(&first), report(&second)), ((1, Some(1), 0), (1, Some(2), 1)));
+}
+
+#[test]
+fn two_queues_of_one_arn_are_kept_apart() {
+    let metrics = Metrics::new();
+    let clock = ManualClock::default();
+    let build = || standard(&clock).listener(metrics.clone()).build().unwrap();
+    let (a, b) = (build(), build());
+    assert_eq!(a.arn(), b.arn());
+    a.send("m").unwrap();
+    let sent = |queue: &Queue| metrics.report(queue).number_of_messages_sent;
+    assert_eq!((sent(&a), sent(&b), sent(&a.clone())), (1, 0, 1));
+}

@@ -3,7 +3,7 @@
 use common::{assert_refused, bodies, counts, receive_for, secs, take};
 use requeue::{
     Alarm, Clock, Limits, ListQueues, ManualClock, Parker, Queue, QueueAttributes, RedriveAllowPolicy, RedrivePolicy,
-    Service, SetQueueAttributesError, Timestamp,
+    Service, SetQueueAttributesError, StartMessageMoveTask, Timestamp,
 };
 use std::{
     sync::{Arc, Mutex},
@@ -373,6 +373,51 @@ fn a_link_whose_target_is_replaced_just_before_it_is_made_leads_to_the_new_one()
         jobs.send("m").unwrap();
         assert_eq!([fail_once(&jobs), fail_once(&jobs)], [1, 0]);
         assert_eq!(counts(&service.queue("dead").unwrap()), [1, 0, 0]);
+    }
+}
+
+#[test]
+fn a_policy_that_a_handle_removes_makes_its_target_nobodys_dead_letter_queue() {
+    // L5 L23 L26
+    let (_, service, jobs, dead) = two();
+    let sources = || {
+        service
+            .list_dead_letter_source_queues("dead", &ListQueues::new())
+            .unwrap()
+            .items
+    };
+    let task = StartMessageMoveTask::new(dead.arn());
+    service.set_attributes("jobs", redrive(dead.arn(), 1)).unwrap();
+    assert_eq!(sources(), [jobs.url()]);
+    service.start_message_move_task(&task).unwrap();
+    jobs.set_attributes(bare().no_redrive_policy()).unwrap();
+    assert_eq!(sources(), [""; 0]);
+    let text = "Source queue must be configured as a Dead Letter Queue.";
+    assert_refused!(service.start_message_move_task(&task), "InvalidParameterValue", text);
+}
+
+#[test]
+fn a_target_created_again_takes_the_dead_letters_of_all_its_sources() {
+    // L9
+    let (clock, service, _, dead) = two();
+    let names: Vec<_> = (0..20).map(|n| format!("jobs-{n}")).collect();
+    let create = |name: &String| service.create_queue(name, redrive(dead.arn(), 1)).unwrap();
+    let jobs: Vec<_> = names.iter().map(create).collect();
+    for round in 1..=2 {
+        service.delete_queue("dead").unwrap();
+        clock.advance(secs(60));
+        for queue in &jobs {
+            queue.send("m").unwrap();
+            assert_eq!((fail_once(queue), fail_once(queue)), (1, 1), "no target: delivered");
+        }
+        let dead = service.create_queue("dead", bare()).unwrap();
+        let other = service
+            .create_queue(&format!("late-{round}"), redrive(dead.arn(), 1))
+            .unwrap();
+        other.send("m").unwrap();
+        assert_eq!((fail_once(&other), fail_once(&other)), (1, 0));
+        assert!(jobs.iter().all(|queue| fail_once(queue) == 0));
+        assert_eq!(counts(&dead), [21, 0, 0]);
     }
 }
 

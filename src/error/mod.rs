@@ -16,7 +16,7 @@ pub use message_attribute::InvalidMessageAttribute;
 pub use parameter::{InvalidParameterValue, InvalidReason, MissingParameter};
 pub use queue::{
     BatchError, BudgetLimit, ChangeVisibilityError, DeadLetterError, DeleteError, ParseMessageIdError,
-    ParseReceiptHandleError, PurgeError, QueueError, ReceiveError, SendBatchError, SendError,
+    ParseReceiptHandleError, PurgeError, QueueError, ReceiveError, ReserveError, SendBatchError, SendError,
 };
 pub use service::{
     CreateQueueError, ListError, MoveTaskError, PermissionError, ResourceNotFound, SetQueueAttributesError, TagError,

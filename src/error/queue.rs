@@ -77,12 +77,12 @@ pub enum SendError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
-    /// The queue has a budget and no room for the message; the message comes back.
+    /// The queue has a budget and no room for the message, or others wait for room before it; the message comes back.
     #[error("queue holds {messages} messages of {bytes} bytes, its budget is {limit}")]
     QueueFull {
         /// The message that was not sent.
         message: Box<SendMessage>,
-        /// How many messages the queue holds.
+        /// How many messages the queue holds, those among them for which room is promised.
         messages: usize,
         /// How many bytes they have, as M6 counts them.
         bytes: usize,
@@ -97,6 +97,33 @@ codes! {
     /// assert_eq!(jobs.send("\u{0}").unwrap_err().code(), "InvalidMessageContents");
     SendError:
     MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = "OverLimit"
+}
+
+/// Why there is no room for a message in a queue with a budget; budgets are ours, SQS has none.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReserveError {
+    /// The queue was deleted.
+    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
+    QueueDoesNotExist,
+    /// There is no room, or others wait for it before this caller.
+    #[error("queue holds {messages} messages of {bytes} bytes, its budget is {limit}")]
+    QueueFull {
+        /// How many messages the queue holds, those among them for which room is promised.
+        messages: usize,
+        /// How many bytes they have, as M6 counts them.
+        bytes: usize,
+        /// The budget without room for the message.
+        limit: BudgetLimit,
+    },
+}
+codes! {
+    /// # use requeue::{Budget, Queue};
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().bytes(10)).build()?;
+    /// assert_eq!(jobs.reserve_timeout(11, Duration::ZERO).unwrap_err().code(), "OverLimit");
+    ReserveError:
+    QueueDoesNotExist, QueueFull = "OverLimit"
 }
 
 impl SendError {

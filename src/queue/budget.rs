@@ -1,11 +1,20 @@
 //! How much a queue may hold.
 
-use crate::error::BudgetLimit;
+use {
+    crate::error::BudgetLimit,
+    std::ops::{Add, Sub},
+};
 
 /// An optional limit of what a queue stores; SQS has none.
 ///
-/// A message counts from its send until it is deleted, expires or moves away, whatever its phase. Dead-letter moves
-/// and move tasks are never refused: they bring messages that are stored already.
+/// A message counts from its send until it is deleted, expires or moves away, whatever its phase. A
+/// [`Permit`](crate::Permit) counts until it is used or dropped. Dead-letter moves and move tasks are never refused:
+/// they bring messages that are stored already.
+///
+/// Senders that wait for room are served strictly in the order in which they came, whatever their size, so that small
+/// messages do not keep a large one out for ever; a send that would go ahead of them is refused or waits too. Room
+/// belongs to the next in line from the moment it is made. A future that is woken and not polled keeps that room until
+/// its wait is over.
 ///
 /// # Examples
 /// ```
@@ -80,12 +89,56 @@ impl Budget {
         self
     }
 
-    /// The limit that one message of `size` bytes more would break.
-    pub(super) fn broken_by(&self, messages: usize, bytes: usize, size: usize) -> Option<BudgetLimit> {
+    /// Whether the size of messages does not matter.
+    pub(super) const fn has_no_bytes(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    /// The limit that one message of `size` bytes beside what is `taken` would break.
+    pub(super) fn broken_by(&self, taken: Room, size: usize) -> Option<BudgetLimit> {
         match (self.messages, self.bytes) {
-            (Some(limit), _) if messages >= limit => Some(BudgetLimit::Messages(limit)),
-            (_, Some(limit)) if bytes.saturating_add(size) > limit => Some(BudgetLimit::Bytes(limit)),
+            (Some(limit), _) if taken.messages >= limit => Some(BudgetLimit::Messages(limit)),
+            (_, Some(limit)) if taken.bytes + size as u128 > limit as u128 => Some(BudgetLimit::Bytes(limit)),
             _ => None,
+        }
+    }
+}
+
+/// An amount of messages and their bytes. Sums never overflow: a budget of `usize::MAX` bytes is allowed, and so is
+/// any number of senders that each ask for as much.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Room {
+    pub(super) messages: usize,
+    pub(super) bytes: u128,
+}
+
+impl Room {
+    pub(super) const fn of_one(size: usize) -> Self {
+        Self {
+            messages: 1,
+            bytes: size as u128,
+        }
+    }
+}
+
+impl Add for Room {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            messages: self.messages + other.messages,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+impl Sub for Room {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            messages: self.messages - other.messages,
+            bytes: self.bytes - other.bytes,
         }
     }
 }
@@ -97,9 +150,15 @@ mod tests {
     #[test]
     fn a_budget_is_broken_by_one_more_than_it_allows() {
         let budget = Budget::new().messages(3).bytes(100);
-        assert_eq!(budget.broken_by(2, 90, 10), None);
-        assert_eq!(budget.broken_by(3, 0, 1), Some(BudgetLimit::Messages(3)));
-        assert_eq!(budget.broken_by(2, 90, 11), Some(BudgetLimit::Bytes(100)));
-        assert_eq!(Budget::new().broken_by(usize::MAX, usize::MAX, usize::MAX), None);
+        let taken = |messages, bytes| Room { messages, bytes };
+        assert_eq!(budget.broken_by(taken(2, 90), 10), None);
+        assert_eq!(budget.broken_by(taken(3, 0), 1), Some(BudgetLimit::Messages(3)));
+        assert_eq!(budget.broken_by(taken(2, 90), 11), Some(BudgetLimit::Bytes(100)));
+        assert_eq!(Budget::new().broken_by(taken(usize::MAX, u128::MAX), usize::MAX), None);
+        let huge = Budget::new().bytes(usize::MAX);
+        assert_eq!(
+            huge.broken_by(Room::of_one(usize::MAX), 1),
+            Some(BudgetLimit::Bytes(usize::MAX))
+        );
     }
 }

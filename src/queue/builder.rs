@@ -1,7 +1,7 @@
 //! Building a queue that works alone.
 
 use {
-    super::{Budget, Core, DeadLetterRoute, FactListener, Inner, Owner, Queue, waiters::Waiters},
+    super::{Budget, Core, DeadLetterRoute, FactListener, Inner, Owner, Queue, senders::Senders, waiters::Waiters},
     crate::{
         attributes::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedrivePolicy, Settings},
         clock::{Clock, SystemClock},
@@ -61,7 +61,7 @@ impl Queue {
             effects,
             chance,
             receivers: Waiters::new(),
-            senders: Waiters::new(),
+            senders: Senders::new(),
             route: parts.route,
             handing_on: false,
         };

@@ -6,6 +6,7 @@ use {
         error::{DeadLetterError, InvalidParameterValue, InvalidReason},
         message::{MessageId, ReceiptHandle},
         state::{Departure, Receipt, Refusal},
+        sync::Mutex,
     },
     std::{
         mem,
@@ -82,28 +83,64 @@ pub(crate) enum DeadLetterRoute {
     /// Kept alive by the source: a queue outside a service has nobody else to keep it.
     Owned(Queue),
     /// Kept alive by the service both belong to; routes of a service may form a circle.
-    InService(Weak<Inner>),
+    InService {
+        /// What `target` said last.
+        current: Weak<Inner>,
+        target: Arc<DeadLetterTarget>,
+    },
+}
+
+/// The queue of a name of a service, shared by all queues whose redrive policy names it: a queue that is created again
+/// under the name is the target of all of them in one step.
+#[derive(Debug)]
+pub(crate) struct DeadLetterTarget(Mutex<Weak<Inner>>);
+
+impl DeadLetterTarget {
+    pub(crate) fn new(target: Option<&Queue>) -> Self {
+        Self(Mutex::new(
+            target.map_or_else(Weak::new, |target| Arc::downgrade(&target.inner)),
+        ))
+    }
+
+    pub(crate) fn replace(&self, target: &Queue) {
+        *self.0.lock() = Arc::downgrade(&target.inner);
+    }
 }
 
 impl DeadLetterRoute {
-    pub(crate) fn in_service(target: &Queue) -> Self {
-        Self::InService(Arc::downgrade(&target.inner))
+    pub(crate) fn in_service(target: &Arc<DeadLetterTarget>) -> Self {
+        Self::InService {
+            current: target.0.lock().clone(),
+            target: Arc::clone(target),
+        }
     }
 
     /// The target, unless it is gone.
     pub(super) fn target(&self) -> Option<Arc<Inner>> {
-        let target = match self {
-            Self::Owned(queue) => Some(Arc::clone(&queue.inner)),
-            Self::InService(target) => target.upgrade(),
-        };
-        target.filter(|target| !target.is_gone())
+        let alive = |target: &Arc<Inner>| !target.is_gone();
+        match self {
+            Self::Owned(queue) => Some(Arc::clone(&queue.inner)).filter(alive),
+            Self::InService { current, target } => {
+                let current = current.upgrade().filter(alive);
+                current.or_else(|| target.0.lock().upgrade().filter(alive))
+            }
+        }
     }
 }
 
 impl Core {
     /// Whether there is a dead-letter queue to take what departs (L9).
-    pub(super) fn has_dead_letter_target(&self) -> bool {
-        self.route.as_ref().is_some_and(|route| route.target().is_some())
+    pub(super) fn has_dead_letter_target(&mut self) -> bool {
+        let Some(route) = &mut self.route else {
+            return false;
+        };
+        let found = route.target();
+        if let (DeadLetterRoute::InService { current, .. }, Some(found)) = (route, &found) {
+            if current.as_ptr() != Arc::as_ptr(found) {
+                *current = Arc::downgrade(found);
+            }
+        }
+        found.is_some()
     }
 
     fn no_dead_letter_queue(&self) -> DeadLetterError {

@@ -6,7 +6,12 @@ use {
         state::{Entry, Fact, MessagePhase, MessageSnapshot},
         sync::Mutex,
     },
-    std::{collections::HashMap, sync::Arc, time::Duration},
+    std::{
+        collections::BTreeMap,
+        ops::Bound,
+        sync::{Arc, Weak},
+        time::Duration,
+    },
 };
 
 /// Sizes of sent messages in bytes, as M6 counts them.
@@ -33,7 +38,12 @@ struct Counters {
 
 /// A [`FactListener`] that counts what SQS counts, for any number of queues.
 ///
-/// Clones share their counts. Counts start when the listener is attached and never go down.
+/// Clones share their counts. The counts of a queue start when the listener is attached, never go down, and are kept as
+/// long as the queue is: a deleted queue can still be reported on by its handles, and is forgotten with the last of
+/// them. A queue created again under the same name begins at zero, and so does each of two queues of one ARN.
+///
+/// A listener of your own that hands facts on to this one must pass the `Arc` that it was given: by that queues are told
+/// apart.
 ///
 /// # Source
 /// [Available CloudWatch metrics](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
@@ -53,7 +63,44 @@ struct Counters {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    queues: Arc<Mutex<HashMap<Arc<str>, Counters>>>,
+    queues: Arc<Mutex<Queues>>,
+}
+
+/// The counters of all queues, by the address of their ARN, which is no other queue's as long as its entry is here.
+#[derive(Debug, Default)]
+struct Queues {
+    entries: BTreeMap<usize, (Weak<str>, Counters)>,
+    /// Where the search for queues that are gone goes on.
+    searched: usize,
+}
+
+impl Queues {
+    fn counters(&mut self, arn: &Arc<str>) -> &mut Counters {
+        if !self.entries.contains_key(&address(arn)) {
+            self.forget_some();
+        }
+        let new = || (Arc::downgrade(arn), Counters::default());
+        &mut self.entries.entry(address(arn)).or_insert_with(new).1
+    }
+
+    /// Looks at two entries for each that comes, so that at most about as many are of queues that are gone as are not.
+    fn forget_some(&mut self) {
+        for _ in 0..2 {
+            let mut rest = self.entries.range((Bound::Excluded(self.searched), Bound::Unbounded));
+            let Some((&address, (arn, _))) = rest.next() else {
+                self.searched = 0;
+                continue;
+            };
+            self.searched = address;
+            if arn.strong_count() == 0 {
+                self.entries.remove(&address);
+            }
+        }
+    }
+}
+
+fn address(arn: &Arc<str>) -> usize {
+    arn.as_ptr() as usize
 }
 
 /// One reading of all metrics of a queue: counts since the listener was attached, and gauges of this instant.
@@ -113,7 +160,7 @@ impl Metrics {
 
     /// The metrics of `queue` as of this call; counts are zero if this listener is not attached to it.
     ///
-    /// Takes time in proportion to the messages stored, as [`Queue::snapshot`] does.
+    /// Of a deleted queue, the counts are those at its end, and all gauges are zero. Takes time in proportion to the messages stored, as [`Queue::snapshot`] does.
     ///
     /// # Examples
     /// ```
@@ -130,7 +177,10 @@ impl Metrics {
     /// ```
     #[must_use]
     pub fn report(&self, queue: &Queue) -> MetricsReport {
-        let counters = self.queues.lock().get(queue.arn()).copied().unwrap_or_default();
+        let queues = self.queues.lock();
+        let entry = queues.entries.get(&address(&queue.inner.arn));
+        let counters = entry.map_or_else(Counters::default, |(_, counters)| *counters);
+        drop(queues);
         MetricsReport {
             number_of_empty_receives: counters.empty_receives,
             number_of_deduplicated_sent_messages: counters.deduplicated,
@@ -146,7 +196,7 @@ impl Metrics {
 impl FactListener for Metrics {
     fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
         let mut queues = self.queues.lock();
-        let counters = queues.entry(Arc::clone(queue)).or_default();
+        let counters = queues.counters(queue);
         match &entry.fact {
             Fact::Sent { content, .. } => {
                 let size = content.size_bytes();
@@ -208,4 +258,31 @@ fn count_quiet(report: &mut MetricsReport, message: &MessageSnapshot, age: Optio
         MessagePhase::Delayed { .. } => &mut report.approximate_number_of_messages_delayed_in_quiet_groups,
         MessagePhase::InFlight { .. } => &mut report.approximate_number_of_messages_not_visible_in_quiet_groups,
     } += 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_that_are_gone_are_forgotten_deleted_or_not() {
+        let metrics = Metrics::new();
+        let build = |name: String| Queue::standard(name).listener(metrics.clone()).build().unwrap();
+        let kept: Vec<_> = (0..10).map(|n| build(format!("kept-{n}"))).collect();
+        let count = |queue: &Queue| metrics.report(queue).number_of_messages_sent;
+        for queue in &kept {
+            queue.send("m").unwrap();
+        }
+        for n in 0..2_000 {
+            let queue = build("jobs".to_owned());
+            queue.send("m").unwrap();
+            assert_eq!(count(&queue), 1, "it inherits nothing");
+            if n % 2 == 0 {
+                queue.delete_queue().unwrap();
+            }
+        }
+        let entries = metrics.queues.lock().entries.len();
+        assert!(entries <= 40, "{entries} entries for 10 queues");
+        assert!(kept.iter().all(|queue| count(queue) == 1));
+    }
 }

@@ -12,8 +12,10 @@ mod facts;
 mod message;
 mod metrics;
 mod owner;
+mod permit;
 mod receive;
 mod send;
+mod senders;
 mod settle;
 mod waiters;
 mod waiting;
@@ -27,12 +29,13 @@ pub use {
     facts::{FactChannel, FactListener},
     message::Message,
     metrics::{Metrics, MetricsReport, SentMessageSize},
+    permit::{Permit, ReserveTimeoutFuture},
     receive::{Receive, ReceiveFuture},
     send::{SendTimeoutFuture, Sent},
 };
 pub(crate) use {
     builder::{QueueParts, check_dead_letter_target},
-    dead_letter::DeadLetterRoute,
+    dead_letter::{DeadLetterRoute, DeadLetterTarget},
     owner::Owner,
 };
 
@@ -47,7 +50,9 @@ use {
         sync::{Condvar, Mutex, MutexGuard, contain},
         time::Timestamp,
     },
+    budget::Room,
     rand::{Rng, rngs::Xoshiro256PlusPlus},
+    senders::Senders,
     std::{
         fmt,
         sync::{
@@ -119,7 +124,7 @@ struct Core {
     effects: Effects,
     chance: Xoshiro256PlusPlus,
     receivers: Waiters,
-    senders: Waiters,
+    senders: Senders,
     route: Option<DeadLetterRoute>,
     /// Whether a thread is handing on facts, which it does with the lock released.
     handing_on: bool,
@@ -131,22 +136,34 @@ impl Core {
         MessageId::from_random(u128::from(high) << 64 | u128::from(low))
     }
 
-    /// Whom to wake after a step: the receiver next in line if there is something to receive, or the first in line
-    /// if it would otherwise sleep past the next deadline (D11, D12).
-    fn receiver_to_wake(&mut self) -> Option<Waker> {
-        if self.state.has_receivable() {
-            return self.receivers.notify_next();
+    /// What the queue holds.
+    fn stored(&self) -> Room {
+        Room {
+            messages: self.state.len(),
+            bytes: self.state.bytes() as u128,
         }
-        self.receivers.notify_of(self.state.next_deadline())
     }
 
-    /// The same for senders: the next in line whose message has room, or the first because of the next expiry.
-    fn sender_to_wake(&mut self, budget: &Budget) -> Option<Waker> {
-        let (messages, bytes) = (self.state.len(), self.state.bytes());
-        let next = self
-            .senders
-            .notify_next_of(|size| budget.broken_by(messages, bytes, size).is_none());
-        next.or_else(|| self.senders.notify_of(self.state.next_expiry()))
+    /// Whom to wake after a step: the receiver next in line if there is something to receive, or the first that sleeps
+    /// if it would otherwise sleep past the next deadline (D11, D12).
+    fn receiver_to_wake(&mut self) -> Option<Waker> {
+        let now = self.state.now();
+        if self.state.has_receivable() {
+            return self.receivers.notify_next(now);
+        }
+        self.receivers.notify_of(self.state.next_deadline(), now)
+    }
+
+    /// The same for senders: one whose message needs no room, the first in line if there is room for it, and who is
+    /// the first then, if it would otherwise sleep past the next expiry.
+    fn senders_to_wake(&mut self, budget: &Budget) -> [Option<Waker>; 3] {
+        let stored = self.stored();
+        let Self { state, senders, .. } = self;
+        [
+            senders.take_repeated(|(id, group)| state.is_repeated(group, id)),
+            senders.grant_next(budget, stored),
+            senders.notify_of(state.next_expiry()),
+        ]
     }
 }
 
@@ -176,14 +193,14 @@ impl Inner {
         } else {
             core.receiver_to_wake()
         };
-        let sender = if core.senders.is_empty() {
-            None
+        let senders = if core.senders.is_empty() {
+            [const { None }; 3]
         } else {
-            core.sender_to_wake(&self.budget)
+            core.senders_to_wake(&self.budget)
         };
         let facts = core.has_facts();
         drop(core);
-        for waker in receiver.into_iter().chain(sender) {
+        for waker in receiver.into_iter().chain(senders.into_iter().flatten()) {
             contain(|| waker.wake());
         }
         if facts {
@@ -374,7 +391,7 @@ impl Queue {
         loop {
             let now = inner.clock.now();
             let Some(mut core) = inner.enter() else { return };
-            if core.receivers.asleep(now) >= n {
+            if core.receivers.are_asleep(n, now) {
                 return;
             }
             inner.lined_up.wait(&mut core);
@@ -485,7 +502,8 @@ impl Queue {
         let contents = state.end(now, effects);
         self.inner.gone.store(true, Ordering::Release);
         let route = core.route.take();
-        let waiting = core.receivers.notify_all().chain(core.senders.notify_all());
+        let receivers = core.receivers.notify_all();
+        let waiting = receivers.chain(core.senders.notify_all());
         drop(core);
         drop((route, contents));
         if let Some(owner) = self.inner.owner() {

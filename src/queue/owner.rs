@@ -10,6 +10,9 @@ use {
 pub(crate) trait Owner: Send + Sync + 'static {
     /// `queue` was deleted at `now`. No lock is held.
     fn queue_deleted(&self, queue: &Queue, now: Timestamp);
+
+    /// The queue of this name has no redrive policy any more. Its lock is held.
+    fn redrive_policy_removed(&self, name: &str);
 }
 
 impl Inner {
@@ -27,6 +30,8 @@ impl Inner {
     ) -> Option<Result<(), E>> {
         // What the settings in force have made due happens under them.
         self.look(|_| ())?;
+        // Dropped with the lock released: it may be the last handle of other queues.
+        let owner = self.owner();
         let now = self.clock.now();
         let mut core = self.enter()?;
         let (mut settings, route) = match change(core.state.settings()) {
@@ -42,6 +47,9 @@ impl Inner {
             ..
         } = &mut *core;
         let before = if settings.redrive_policy.is_none() {
+            if let (Some(owner), Some(_)) = (&owner, &state.settings().redrive_policy) {
+                owner.redrive_policy_removed(&self.name);
+            }
             held.take()
         } else {
             route.and_then(|route| held.replace(route))
@@ -90,18 +98,6 @@ impl Queue {
         change: impl FnOnce(&Settings) -> Result<(Settings, Option<DeadLetterRoute>), E>,
     ) -> Option<Result<(), E>> {
         self.inner.change_settings(change)
-    }
-
-    /// Leads dead letters to `target` if that is what the redrive policy names: a queue may come into being, again,
-    /// under a name that policies of others already bear.
-    pub(crate) fn relink(&self, target: &Self) {
-        let mut core = self.inner.core.lock();
-        let policy = core.state.settings().redrive_policy.as_ref();
-        if policy.is_some_and(|policy| policy.dead_letter_target_arn() == target.arn()) {
-            let before = core.route.replace(DeadLetterRoute::in_service(target));
-            drop(core);
-            drop(before);
-        }
     }
 
     /// Takes the oldest visible message towards another queue; [`departed`](Self::departed) or

@@ -228,7 +228,7 @@ impl<'queue> Receive<'queue> {
         !self.request.wait_time.unwrap_or_else(default).is_zero()
     }
 
-    /// Parameter ranges, in the order of SQS's model (X11).
+    /// Checks parameter ranges, in the order of SQS's model (X11).
     pub(crate) fn check(&mut self) -> Result<(), ReceiveError> {
         let (request, limits) = (&mut self.request, &self.inner.limits);
         if self.inner.is_gone() {
@@ -370,7 +370,7 @@ impl<R: Borrow<Request>> Look<'_, R> {
         waker: Waker,
     ) -> Timestamp {
         let Core { state, receivers, .. } = &mut *core;
-        let (until, before) = receivers.park(&mut self.ticket, waker, 0, deadline, state.next_deadline());
+        let (until, before) = receivers.park(&mut self.ticket, waker, deadline, state.next_deadline());
         self.inner.leave(core);
         self.inner.lined_up.notify_all();
         drop(before);
@@ -392,8 +392,10 @@ impl<R: Borrow<Request>> Drop for Look<'_, R> {
 
 /// A receive as a future, for any executor; dropping it loses no message and hides none.
 ///
-/// It wakes by [`std::task::Waker`] alone. While it is kept but not polled, another receiver may have to wait longer
-/// than necessary for a message whose timeout ends meanwhile.
+/// It wakes by [`std::task::Waker`] alone. Poll it when it is woken, or drop it: an event wakes only the first in line.
+/// If that one is kept but not polled, the message, just sent or just visible again, waits in the queue for the next
+/// call of any kind that changes or counts messages, which wakes the next receiver in line; without such a call, for
+/// the end of that receiver's own wait time.
 #[must_use = "futures do nothing unless polled"]
 pub struct ReceiveFuture<'queue> {
     state: Result<Waiting<Look<'queue, Request>>, Option<ReceiveError>>,

@@ -4,7 +4,8 @@ use {
     super::{
         Core, Inner, Queue,
         batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
-        waiters::Ticket,
+        budget::{Budget, Room},
+        senders::{Ids, Place},
         waiting::{Attempt, Step, Waiting, block_on},
     },
     crate::{
@@ -12,6 +13,7 @@ use {
         error::{BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError},
         message::{MessageId, SendMessage, SequenceNumber},
         state::Incoming,
+        sync::MutexGuard,
         time::Timestamp,
     },
     sha2::{Digest, Sha256},
@@ -63,9 +65,8 @@ impl Queue {
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {
         let mut message = message.into();
         let id_computed = self.inner.prepare(&mut message)?;
-        let now = self.inner.clock.now();
-        let mut core = self.inner.enter().ok_or(SendError::QueueDoesNotExist)?;
-        let sent = core.admit(&self.inner, now, message);
+        let (now, mut core) = self.inner.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
+        let sent = core.admit(&self.inner, now, message, None);
         self.inner.leave(core);
         sent.map_err(|full| full.into_error(id_computed))
     }
@@ -89,11 +90,12 @@ impl Queue {
 
     /// [`send`](Self::send), blocking up to `wait` for room if the queue's [`Budget`](crate::Budget) is used up.
     ///
-    /// Senders that wait are let in longest first, those passed over for whose messages the room made is too small. A
-    /// queue without a budget never waits.
+    /// Senders are let in strictly in the order in which they came, also one whose message is large. A message that
+    /// repeats an accepted one needs no room and does not wait (F11). A queue without a budget never waits.
     ///
     /// # Errors
-    /// As [`send`](Self::send); [`QueueFull`](SendError::QueueFull) with the message when the wait is over.
+    /// As [`send`](Self::send); [`QueueFull`](SendError::QueueFull) with the message when the wait is over, and at once
+    /// for a message larger than the whole budget.
     ///
     /// # Examples
     /// ```
@@ -109,7 +111,11 @@ impl Queue {
         block_on(&mut Admission::new(&self.inner, message.into(), wait))
     }
 
-    /// [`send_timeout`](Self::send_timeout) as a future; dropping it sends nothing.
+    /// [`send_timeout`](Self::send_timeout) as a future; dropping it sends nothing, and drops the message with it.
+    ///
+    /// To keep the message when the wait is given up, wait for room first:
+    /// [`reserve_timeout_async`](Self::reserve_timeout_async). A future that waits has to be polled when it is woken, or
+    /// dropped: the room made for it is kept for it until `wait` is over.
     ///
     /// # Errors
     /// As [`send_timeout`](Self::send_timeout).
@@ -187,11 +193,10 @@ impl Queue {
             (id, prepared.map_err(Box::new))
         };
         let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
-        let now = inner.clock.now();
-        let mut core = inner.enter().ok_or(SendBatchError::QueueDoesNotExist)?;
+        let (now, mut core) = inner.enter_to_send().ok_or(SendBatchError::QueueDoesNotExist)?;
         let result = run(prepared, |message| {
             let admit = |message| {
-                core.admit(inner, now, message)
+                core.admit(inner, now, message, None)
                     .map_err(|full| Box::new(full.into_error(false)))
             };
             message.and_then(admit).map_err(|error: Box<SendError>| {
@@ -227,9 +232,21 @@ impl Queue {
 /// There is no room for a message.
 struct Full {
     message: SendMessage,
-    messages: usize,
-    bytes: usize,
-    limit: BudgetLimit,
+    shortage: Shortage,
+}
+
+/// A budget that leaves no room.
+#[derive(Clone, Copy)]
+pub(super) struct Shortage {
+    /// What is stored or promised.
+    pub(super) taken: Room,
+    pub(super) limit: BudgetLimit,
+}
+
+impl Shortage {
+    pub(super) fn bytes(&self) -> usize {
+        usize::try_from(self.taken.bytes).unwrap_or(usize::MAX)
+    }
 }
 
 impl Full {
@@ -240,9 +257,9 @@ impl Full {
         }
         SendError::QueueFull {
             message: Box::new(self.message),
-            messages: self.messages,
-            bytes: self.bytes,
-            limit: self.limit,
+            messages: self.shortage.taken.messages,
+            bytes: self.shortage.bytes(),
+            limit: self.shortage.limit,
         }
     }
 }
@@ -312,21 +329,38 @@ impl Inner {
 }
 
 impl Core {
-    /// Stores the message if the budget has room for it; a repeated send needs none.
-    fn admit(&mut self, inner: &Inner, now: Timestamp, message: SendMessage) -> Result<Sent, Full> {
-        if inner.budget != super::Budget::new() {
-            self.state.advance(now, &mut self.effects);
-            let (messages, bytes) = (self.state.len(), self.state.bytes());
-            if let Some(limit) = inner.budget.broken_by(messages, bytes, message.size_bytes()) {
-                if !inner.fifo || !self.state.is_repeated(message.content()) {
-                    return Err(Full {
-                        message,
-                        messages,
-                        bytes,
-                        limit,
-                    });
+    /// Stores the message if the budget has room for it, and for those who came before; a repeated send needs none.
+    fn admit(
+        &mut self,
+        inner: &Inner,
+        now: Timestamp,
+        message: SendMessage,
+        place: Option<Place>,
+    ) -> Result<Sent, Full> {
+        if inner.budget != Budget::new() {
+            if let Some(shortage) = self.shortage(inner, message.size_bytes(), place) {
+                if !ids(&message).is_some_and(|(id, group)| self.state.is_repeated(&group, &id)) {
+                    return Err(Full { message, shortage });
                 }
             }
+        }
+        Ok(self.store(now, message))
+    }
+
+    /// Why there is no room for a message of this size from the sender at this place.
+    pub(super) fn shortage(&mut self, inner: &Inner, size: usize, place: Option<Place>) -> Option<Shortage> {
+        let (stored, now) = (self.stored(), self.state.now());
+        let limit = self.senders.kept_out_by(&inner.budget, stored, size, place, now)?;
+        let taken = stored + self.senders.promised();
+        Some(Shortage { taken, limit })
+    }
+
+    /// Stores a message, whatever the budget.
+    fn store(&mut self, now: Timestamp, message: SendMessage) -> Sent {
+        if self.senders.have_ids() {
+            ids(&message)
+                .into_iter()
+                .for_each(|ids| self.senders.note_accepted(ids));
         }
         let (content, delay) = message.into_parts();
         let incoming = Incoming {
@@ -335,34 +369,129 @@ impl Core {
             delay,
         };
         let accepted = self.state.send(now, incoming, &mut self.effects);
-        Ok(Sent {
+        Sent {
             message_id: accepted.message_id,
             sequence_number: accepted.sequence_number,
-        })
+        }
+    }
+}
+
+/// By what a FIFO queue recognises a repetition: deduplication id and group.
+fn ids(message: &SendMessage) -> Option<Ids> {
+    let content = message.content();
+    let id = content.deduplication_id()?;
+    Some((Arc::clone(id), Arc::clone(content.group_id()?)))
+}
+
+impl Inner {
+    /// The core, as of an instant at which nothing takes room that has expired, if the queue has a budget at all.
+    pub(super) fn enter_to_send(&self) -> Option<(Timestamp, MutexGuard<'_, Core>)> {
+        loop {
+            let now = self.clock.now();
+            let mut core = self.enter()?;
+            if self.budget == Budget::new() {
+                return Some((now, core));
+            }
+            let Core { state, effects, .. } = &mut *core;
+            state.advance(now, effects);
+            if !state.is_behind() {
+                return Some((now, core));
+            }
+            self.leave(core);
+        }
+    }
+
+    /// Sends with room that a permit holds, which is free from here on.
+    ///
+    /// A message larger than the permit gets no more than it would without one.
+    pub(super) fn send_permitted(&self, mut message: SendMessage, size: usize) -> Result<Sent, SendError> {
+        let prepared = self.prepare(&mut message);
+        let (now, mut core) = self.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
+        core.senders.release(size);
+        let sent = prepared.and_then(|id_computed| {
+            if message.size_bytes() <= size || self.budget.has_no_bytes() {
+                return Ok(core.store(now, message));
+            }
+            let sent = core.admit(self, now, message, None);
+            sent.map_err(|full| full.into_error(id_computed))
+        });
+        self.leave(core);
+        sent
+    }
+}
+
+/// Someone who may have to stand in line for room.
+pub(super) struct Standing<'queue> {
+    pub(super) inner: &'queue Arc<Inner>,
+    wait: Duration,
+    deadline: Option<Timestamp>,
+    pub(super) place: Option<Place>,
+}
+
+impl<'queue> Standing<'queue> {
+    pub(super) const fn new(inner: &'queue Arc<Inner>, wait: Duration) -> Self {
+        Self {
+            inner,
+            wait,
+            deadline: None,
+            place: None,
+        }
+    }
+
+    /// Whether it is worth waiting for room: there is time left, and an empty queue would have room.
+    pub(super) fn may_wait(&mut self, now: Timestamp, size: usize) -> Option<Timestamp> {
+        let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(self.wait));
+        let fits_ever = self.inner.budget.broken_by(Room::default(), size).is_none();
+        (now < deadline && fits_ever).then_some(deadline)
+    }
+
+    /// Ends an attempt without room: goes to sleep in line, and says when to look again without being woken.
+    pub(super) fn park(
+        &mut self,
+        mut core: MutexGuard<'_, Core>,
+        waker: Waker,
+        wanted: (usize, Option<Ids>),
+        deadline: Timestamp,
+    ) -> Timestamp {
+        let Core { state, senders, .. } = &mut *core;
+        let (until, before) = senders.park(&mut self.place, waker, wanted, deadline, state.next_expiry());
+        self.inner.leave(core);
+        drop(before);
+        until
+    }
+
+    /// Ends the last attempt.
+    pub(super) fn leave(&mut self, mut core: MutexGuard<'_, Core>) {
+        let waker = core.senders.leave(&mut self.place);
+        self.inner.leave(core);
+        drop(waker);
+    }
+}
+
+impl Drop for Standing<'_> {
+    /// A sender that gives up lets the next one in.
+    fn drop(&mut self) {
+        if self.place.is_some() {
+            self.leave(self.inner.core.lock());
+        }
     }
 }
 
 /// A send that waits for room.
 struct Admission<'queue> {
-    inner: &'queue Arc<Inner>,
+    standing: Standing<'queue>,
     /// Taken by the attempt that ends it.
     message: Option<Result<SendMessage, SendError>>,
     id_computed: bool,
-    wait: Duration,
-    deadline: Option<Timestamp>,
-    ticket: Option<Ticket>,
 }
 
 impl<'queue> Admission<'queue> {
     fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration) -> Self {
         let prepared = inner.prepare(&mut message);
         Self {
-            inner,
+            standing: Standing::new(inner, wait),
             id_computed: prepared == Ok(true),
             message: Some(prepared.map(|_| message)),
-            wait,
-            deadline: None,
-            ticket: None,
         }
     }
 }
@@ -371,7 +500,7 @@ impl Attempt for Admission<'_> {
     type Output = Result<Sent, SendError>;
 
     fn clock(&self) -> &dyn Clock {
-        &*self.inner.clock
+        &*self.standing.inner.clock
     }
 
     fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
@@ -380,39 +509,23 @@ impl Attempt for Admission<'_> {
             Some(Err(error)) => return Step::Done(Err(error)),
             None => return Step::Done(Err(SendError::QueueDoesNotExist)),
         };
-        let now = self.inner.clock.now();
-        let Some(mut core) = self.inner.enter() else {
-            self.ticket = None;
+        let inner = self.standing.inner;
+        let standing = &mut self.standing;
+        let Some((now, mut core)) = inner.enter_to_send() else {
+            standing.place = None;
             return Step::Done(Err(SendError::QueueDoesNotExist));
         };
-        let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(self.wait));
-        let result = match core.admit(self.inner, now, message) {
-            Err(full) if now < deadline => {
-                let Core { state, senders, .. } = &mut *core;
-                let (size, expiry) = (full.message.size_bytes(), state.next_expiry());
-                let (until, before) = senders.park(&mut self.ticket, waker(), size, deadline, expiry);
+        let may_wait = standing.may_wait(now, message.size_bytes());
+        match (core.admit(inner, now, message, standing.place), may_wait) {
+            (Err(full), Some(deadline)) => {
+                let wanted = (full.message.size_bytes(), ids(&full.message).filter(|_| inner.fifo));
                 self.message = Some(Ok(full.message));
-                self.inner.leave(core);
-                drop(before);
-                return Step::Wait(until);
+                Step::Wait(standing.park(core, waker(), wanted, deadline))
             }
-            result => result,
-        };
-        let waker = core.senders.leave(&mut self.ticket);
-        self.inner.leave(core);
-        drop(waker);
-        Step::Done(result.map_err(|full| full.into_error(self.id_computed)))
-    }
-}
-
-impl Drop for Admission<'_> {
-    /// A sender that gives up lets the next one look.
-    fn drop(&mut self) {
-        if self.ticket.is_some() {
-            let mut core = self.inner.core.lock();
-            let waker = core.senders.leave(&mut self.ticket);
-            self.inner.leave(core);
-            drop(waker);
+            (result, _) => {
+                standing.leave(core);
+                Step::Done(result.map_err(|full| full.into_error(self.id_computed)))
+            }
         }
     }
 }

@@ -5,9 +5,8 @@ use {
     crate::{
         attributes::{QueueAttributes, RedrivePolicy},
         error::{InvalidParameterValue, SetQueueAttributesError},
-        queue::{DeadLetterRoute, Queue, check_dead_letter_target},
+        queue::{Queue, check_dead_letter_target},
     },
-    std::sync::Arc,
 };
 
 impl Service {
@@ -51,17 +50,10 @@ impl Service {
         let changed = source.change_settings(|before| {
             let settings = attributes.apply(before, &shared.limits)?;
             // While the source's lock is held, so that links follow policies in the order these are set.
-            shared
-                .registry
-                .lock()
-                .link(source.name(), target.as_ref().map(Queue::name));
-            Ok((settings, target.as_ref().map(DeadLetterRoute::in_service)))
+            let link = |target: &Queue| shared.registry.lock().link(source.name(), target.name());
+            Ok((settings, target.as_ref().and_then(link)))
         });
-        changed.unwrap_or(Err(SetQueueAttributesError::QueueDoesNotExist))?;
-        if let Some(target) = &target {
-            shared.confirm_link(&source, target);
-        }
-        Ok(())
+        changed.unwrap_or(Err(SetQueueAttributesError::QueueDoesNotExist))
     }
 }
 
@@ -76,23 +68,5 @@ impl Shared {
         let target = self.by_arn(policy.dead_letter_target_arn());
         check_dead_letter_target(target.as_ref(), policy, fifo, &self.addresses.arn(source))?;
         Ok(target.expect("invariant: the check refuses a target that does not exist"))
-    }
-
-    /// Looks again at a link just registered: meanwhile its target may have been deleted and created anew, by someone
-    /// who could not yet see the link.
-    pub(super) fn confirm_link(self: &Arc<Self>, source: &Queue, target: &Queue) {
-        if let Some(anew) = self.named(target.name()).filter(|anew| !anew.is(target)) {
-            source.relink(&anew);
-        }
-    }
-
-    /// The queues whose redrive policy names `target`, in order of their names (L23).
-    pub(super) fn dead_letter_sources(&self, target: &Queue) -> Vec<Queue> {
-        let mut sources = self.registry.lock().candidates(target.name());
-        sources.retain(|source| {
-            let policy = source.settings().redrive_policy;
-            policy.is_some_and(|policy| policy.dead_letter_target_arn() == target.arn())
-        });
-        sources
     }
 }

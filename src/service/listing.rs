@@ -184,9 +184,9 @@ impl Service {
     pub fn list_dead_letter_source_queues(&self, queue: &str, request: &ListQueues) -> Result<Page<String>, ListError> {
         let target = self.shared.find(queue).ok_or(ListError::QueueDoesNotExist)?;
         let (after, size) = request.check(&self.shared.limits)?;
-        let sources = self.shared.dead_letter_sources(&target);
-        let wanted = |source: &&Queue| source.name() > after.as_str() && source.name().starts_with(&request.prefix);
-        Ok(page(sources.iter().filter(wanted), request, size))
+        let registry = self.shared.registry.lock();
+        let sources = registry.sources_after(target.name(), &request.prefix, &after);
+        Ok(page(sources, request, size))
     }
 }
 

@@ -304,7 +304,10 @@ impl fmt::Debug for Service {
 
 impl Shared {
     fn named(&self, name: &str) -> Option<Queue> {
-        self.registry.lock().get(name).map(|entry| entry.queue.clone())
+        let now = self.clock.now();
+        let mut registry = self.registry.lock();
+        registry.forget_deleted(now, self.limits.recreate_interval);
+        registry.get(name).map(|entry| entry.queue.clone())
     }
 
     /// The queue of a name, URL or ARN.
@@ -339,21 +342,20 @@ impl Shared {
             return Err(CreateQueueError::QueueDeletedRecently { interval });
         }
         registry.created += 1;
-        let queue = self.assemble(name, settings, registry.created, target);
-        registry.insert(name, Registered::new(queue.clone(), tags.clone()));
-        registry.link(name, target.map(Queue::name));
-        let sources = registry.candidates(name);
-        drop(registry);
-        for source in sources {
-            source.relink(&queue);
-        }
-        if let Some(target) = target {
-            self.confirm_link(&queue, target);
-        }
+        let route = target.map(|target| registry.enter_source(name, target.name()));
+        let queue = self.assemble(name, settings, registry.created, route);
+        let target = target.map(|target| target.name().to_owned());
+        registry.insert(name, Registered::new(queue.clone(), tags.clone(), target));
         Ok(Some(queue))
     }
 
-    fn assemble(self: &Arc<Self>, name: &str, settings: Settings, number: u64, target: Option<&Queue>) -> Queue {
+    fn assemble(
+        self: &Arc<Self>,
+        name: &str,
+        settings: Settings,
+        number: u64,
+        route: Option<DeadLetterRoute>,
+    ) -> Queue {
         let owner: Weak<Self> = Arc::downgrade(self);
         Queue::assemble(QueueParts {
             name: name.to_owned(),
@@ -369,7 +371,7 @@ impl Shared {
             budget: self.budget,
             sender_id: Arc::clone(&self.sender_id),
             owner: Some(owner),
-            route: target.map(DeadLetterRoute::in_service),
+            route,
         })
     }
 
@@ -386,6 +388,10 @@ impl Owner for Shared {
         let entry = registered.then(|| registry.remove(queue.name(), now, self.limits.recreate_interval));
         drop(registry);
         drop(entry);
+    }
+
+    fn redrive_policy_removed(&self, name: &str) {
+        self.registry.lock().unlink(name);
     }
 }
 

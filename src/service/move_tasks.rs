@@ -239,7 +239,7 @@ impl Service {
             None => None,
         };
         let rate = self.check_rate(request.max_messages_per_second)?;
-        if shared.dead_letter_sources(&source).is_empty() {
+        if !shared.registry.lock().is_dead_letter_queue(source.name()) {
             return Err(InvalidParameterValue::NotADeadLetterQueue.into());
         }
         if let Some(destination) = &destination {
@@ -397,9 +397,8 @@ impl Shared {
         if tasks.front().is_some_and(|task| task.is_active()) {
             return Err(InvalidParameterValue::MoveTaskRunning.into());
         }
-        let active = registry.tasks().filter(|task| task.is_active()).count();
         let limit = self.limits.move_tasks_active;
-        if active >= limit {
+        if !registry.may_start_task(limit) {
             return Err(MoveTaskError::OverLimit { limit });
         }
         registry.started += 1;

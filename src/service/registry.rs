@@ -3,11 +3,15 @@
 
 use {
     super::task::Task,
-    crate::{queue::Queue, state::touched::touch, time::Timestamp},
+    crate::{
+        queue::{DeadLetterRoute, DeadLetterTarget, Queue},
+        state::touched::touch,
+        time::Timestamp,
+    },
     std::{
         collections::{BTreeMap, BTreeSet, VecDeque},
         ops::Bound,
-        sync::Arc,
+        sync::{Arc, Weak},
         time::Duration,
     },
 };
@@ -17,12 +21,19 @@ use {
 pub(super) struct Registry {
     queues: BTreeMap<String, Registered>,
     deleted: Deleted,
-    /// By name of a dead-letter queue, the names of queues whose redrive policy names it, and perhaps of queues whose
-    /// policy did. The dead-letter queue need not exist.
-    sources: BTreeMap<String, BTreeSet<String>>,
+    /// By name of a dead-letter queue, the queues whose redrive policy names it. The dead-letter queue need not exist.
+    sources: BTreeMap<String, Sources>,
+    active: ActiveTasks,
     /// How many queues were ever created, and how many move tasks started: what makes their seeds and ids differ.
     pub(super) created: u64,
     pub(super) started: u64,
+}
+
+/// The queues whose redrive policy names the same queue.
+#[derive(Debug)]
+struct Sources {
+    target: Arc<DeadLetterTarget>,
+    names: BTreeSet<String>,
 }
 
 /// One queue.
@@ -37,12 +48,13 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    pub(super) fn new(queue: Queue, tags: BTreeMap<String, String>) -> Self {
+    /// With a `target`, the queue must have been [entered](Registry::enter_source) as a source of it.
+    pub(super) fn new(queue: Queue, tags: BTreeMap<String, String>, target: Option<String>) -> Self {
         Self {
             queue,
             tags,
             tasks: VecDeque::new(),
-            target: None,
+            target,
         }
     }
 }
@@ -59,20 +71,35 @@ impl Registry {
 
     /// Queues whose name begins with `prefix` and comes after `after`, in order of their names.
     pub(super) fn after<'a>(&'a self, prefix: &'a str, after: &str) -> impl Iterator<Item = &'a Queue> + use<'a> {
-        let first = if after < prefix {
-            Bound::Included(prefix)
-        } else {
-            Bound::Excluded(after)
-        };
-        let range = self.queues.range::<str, _>((first, Bound::Unbounded));
+        let range = self.queues.range::<str, _>((first(prefix, after), Bound::Unbounded));
         let named = range.take_while(move |(name, _)| name.starts_with(prefix));
         let queues = named.map(|(_, entry)| &entry.queue).inspect(|_| touch());
         queues.filter(|queue| !queue.is_gone())
     }
 
-    /// All move tasks that are remembered.
-    pub(super) fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
-        self.queues.values().inspect(|_| touch()).flat_map(|entry| &entry.tasks)
+    /// The same of the queues whose redrive policy names `target` (L23).
+    pub(super) fn sources_after<'a>(
+        &'a self,
+        target: &str,
+        prefix: &'a str,
+        after: &'a str,
+    ) -> impl Iterator<Item = &'a Queue> + use<'a> {
+        let range = (first(prefix, after), Bound::Unbounded);
+        let sources = self.sources.get(target).into_iter();
+        let sources = sources.flat_map(move |sources| sources.names.range::<str, _>(range));
+        let named = sources.take_while(move |name| name.starts_with(prefix));
+        let names = named.inspect(|_| touch());
+        names.filter_map(|name| self.get(name)).map(|entry| &entry.queue)
+    }
+
+    /// Whether the redrive policy of some queue names this one.
+    pub(super) fn is_dead_letter_queue(&self, name: &str) -> bool {
+        self.sources_after(name, "", "").next().is_some()
+    }
+
+    /// Whether fewer than `limit` move tasks are active.
+    pub(super) fn may_start_task(&mut self, limit: usize) -> bool {
+        self.active.are_fewer_than(limit)
     }
 
     /// Enters the newest task of a queue, and lets go of those beyond the newest `remembered`; the caller drops them
@@ -81,6 +108,7 @@ impl Registry {
         let Some(entry) = self.queues.get_mut(source) else {
             return VecDeque::new();
         };
+        self.active.tasks.push(Arc::downgrade(&task));
         entry.tasks.push_front(task);
         let kept = remembered.max(1).min(entry.tasks.len());
         entry.tasks.split_off(kept)
@@ -91,8 +119,11 @@ impl Registry {
         self.queues.get(name)
     }
 
-    /// Takes a name that is free.
+    /// Takes a name that is free. Queues whose redrive policy names it have a dead-letter queue from here on.
     pub(super) fn insert(&mut self, name: &str, entry: Registered) {
+        if let Some(sources) = self.sources.get(name) {
+            sources.target.replace(&entry.queue);
+        }
         self.queues.insert(name.to_owned(), entry);
     }
 
@@ -101,7 +132,7 @@ impl Registry {
     /// The caller drops the entry with the lock released, because that may run foreign code.
     pub(super) fn remove(&mut self, name: &str, now: Timestamp, interval: Duration) -> Option<Registered> {
         let entry = self.queues.remove(name)?;
-        self.unlink(name, entry.target.as_deref());
+        self.leave_source(name, entry.target.as_deref());
         self.deleted.note(name, now, interval);
         Some(entry)
     }
@@ -111,39 +142,76 @@ impl Registry {
         self.deleted.contains(name, now, interval)
     }
 
-    /// Notes that the redrive policy of `source` names `target`, or none.
-    pub(super) fn link(&mut self, source: &str, target: Option<&str>) {
-        let Some(entry) = self.queues.get_mut(source) else {
-            return;
-        };
-        let before = std::mem::replace(&mut entry.target, target.map(str::to_owned));
-        self.unlink(source, before.as_deref());
-        if let Some(target) = target {
-            let sources = self.sources.entry(target.to_owned()).or_default();
-            sources.insert(source.to_owned());
-        }
+    /// Lets go of a few names that can be used again.
+    pub(super) fn forget_deleted(&mut self, now: Timestamp, interval: Duration) {
+        self.deleted.forget(now, interval);
     }
 
-    fn unlink(&mut self, source: &str, target: Option<&str>) {
+    /// Notes that the redrive policy of `source` names `target`; the way there, unless the source is unknown.
+    pub(super) fn link(&mut self, source: &str, target: &str) -> Option<DeadLetterRoute> {
+        let entry = self.queues.get_mut(source)?;
+        let before = entry.target.replace(target.to_owned());
+        self.leave_source(source, before.as_deref());
+        Some(self.enter_source(source, target))
+    }
+
+    /// Notes that `source` has no redrive policy.
+    pub(super) fn unlink(&mut self, source: &str) {
+        let before = self.queues.get_mut(source).and_then(|entry| entry.target.take());
+        self.leave_source(source, before.as_deref());
+    }
+
+    /// The way of dead letters from `source` to `target`.
+    pub(super) fn enter_source(&mut self, source: &str, target: &str) -> DeadLetterRoute {
+        let queue = self.queues.get(target).map(|entry| &entry.queue);
+        let sources = self.sources.entry(target.to_owned()).or_insert_with(|| Sources {
+            target: Arc::new(DeadLetterTarget::new(queue)),
+            names: BTreeSet::new(),
+        });
+        sources.names.insert(source.to_owned());
+        DeadLetterRoute::in_service(&sources.target)
+    }
+
+    fn leave_source(&mut self, source: &str, target: Option<&str>) {
         let Some(target) = target else {
             return;
         };
         if let Some(sources) = self.sources.get_mut(target) {
-            sources.remove(source);
-            if sources.is_empty() {
+            sources.names.remove(source);
+            if sources.names.is_empty() {
                 self.sources.remove(target);
             }
         }
     }
+}
 
-    /// Queues whose redrive policy may name `target`; their settings have the last word.
-    pub(super) fn candidates(&self, target: &str) -> Vec<Queue> {
-        let names = self.sources.get(target).into_iter().flatten();
-        names
-            .inspect(|_| touch())
-            .filter_map(|name| self.get(name))
-            .map(|entry| entry.queue.clone())
-            .collect()
+/// The first name that may begin with `prefix` and comes after `after`.
+fn first<'a>(prefix: &'a str, after: &'a str) -> Bound<&'a str> {
+    if after < prefix {
+        Bound::Included(prefix)
+    } else {
+        Bound::Excluded(after)
+    }
+}
+
+/// The move tasks that may be active. One that is over is let go of when the list has doubled, or could be too long.
+#[derive(Debug, Default)]
+struct ActiveTasks {
+    tasks: Vec<Weak<Task>>,
+    /// How many were active when they were counted last.
+    counted: usize,
+}
+
+impl ActiveTasks {
+    fn are_fewer_than(&mut self, limit: usize) -> bool {
+        const FEW: usize = 16;
+        if self.tasks.len() >= limit.min(self.counted.saturating_mul(2).max(FEW)) {
+            self.tasks
+                .retain(|task| task.upgrade().is_some_and(|task| task.is_active()));
+            self.counted = self.tasks.len();
+            self.tasks.shrink_to(self.counted.saturating_mul(2).max(FEW));
+        }
+        self.tasks.len() < limit
     }
 }
 
@@ -152,8 +220,8 @@ impl Registry {
 struct Deleted {
     names: BTreeMap<String, Timestamp>,
     /// The same in order of time.
-    order: VecDeque<(Timestamp, String)>,
-    /// The latest time seen: a clock that jumps back lengthens no wait and keeps `order` sorted.
+    order: BTreeSet<(Timestamp, String)>,
+    /// The latest time seen: a clock that jumps back lengthens no wait.
     now: Timestamp,
 }
 
@@ -162,28 +230,33 @@ impl Deleted {
     fn note(&mut self, name: &str, now: Timestamp, interval: Duration) {
         let now = self.forget(now, interval);
         if !interval.is_zero() {
-            self.names.insert(name.to_owned(), now);
-            self.order.push_back((now, name.to_owned()));
+            if let Some(before) = self.names.insert(name.to_owned(), now) {
+                self.order.remove(&(before, name.to_owned()));
+            }
+            self.order.insert((now, name.to_owned()));
         }
     }
 
     fn contains(&mut self, name: &str, now: Timestamp, interval: Duration) -> bool {
-        self.forget(now, interval);
-        self.names.contains_key(name)
+        let now = self.forget(now, interval);
+        let deleted = self.names.get(name);
+        deleted.is_some_and(|at| at.saturating_add(interval) > now)
     }
 
-    /// Lets go of names whose time is over, so that only the names of the last `interval` are kept.
+    /// Lets go of a few names whose time is over, so that no call does the work of a burst.
     fn forget(&mut self, now: Timestamp, interval: Duration) -> Timestamp {
+        const A_FEW: usize = 4;
         self.now = self.now.max(now);
-        while let Some((at, _)) = self.order.front() {
+        for _ in 0..A_FEW {
+            let Some((at, _)) = self.order.first() else {
+                break;
+            };
             if at.saturating_add(interval) > self.now {
                 break;
             }
-            if let Some((at, name)) = self.order.pop_front() {
+            if let Some((_, name)) = self.order.pop_first() {
                 touch();
-                if self.names.get(&name) == Some(&at) {
-                    self.names.remove(&name);
-                }
+                self.names.remove(&name);
             }
         }
         self.now
@@ -196,26 +269,29 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn names(registry: &Registry, target: &str) -> Vec<String> {
+        let sources = registry.sources_after(target, "", "");
+        sources.map(|queue| queue.name().to_owned()).collect()
+    }
+
     #[test]
     fn links_are_let_go_with_the_queues_they_come_from() {
         // L23
         let mut registry = Registry::default();
-        let names = |registry: &Registry, target: &str| {
-            let queues = registry.candidates(target);
-            queues.iter().map(|queue| queue.name().to_owned()).collect::<Vec<_>>()
-        };
         for name in ["b", "a"] {
             let queue = Queue::standard(name).build().unwrap();
-            registry.insert(name, Registered::new(queue, BTreeMap::new()));
-            registry.link(name, Some("dead"));
+            registry.insert(name, Registered::new(queue, BTreeMap::new(), None));
+            assert!(registry.link(name, "dead").is_some());
         }
+        assert!(registry.link("unknown", "dead").is_none());
         assert_eq!(names(&registry, "dead"), ["a", "b"]);
-        registry.link("a", Some("other"));
+        assert!(registry.is_dead_letter_queue("dead") && !registry.is_dead_letter_queue("a"));
+        let _ = registry.link("a", "other");
         assert_eq!(
             (names(&registry, "dead"), names(&registry, "other")),
             (vec!["b".into()], vec!["a".into()])
         );
-        registry.link("b", None);
+        registry.unlink("b");
         registry.remove("a", at(0), MINUTE);
         assert!(registry.sources.is_empty(), "links pile up");
     }
@@ -234,6 +310,20 @@ mod tests {
         assert!(!deleted.contains("a", at(70), MINUTE) && deleted.contains("b", at(70), MINUTE));
         deleted.note("c", at(200), MINUTE);
         assert_eq!((deleted.names.len(), deleted.order.len()), (1, 1), "old names pile up");
+    }
+
+    #[test]
+    fn a_burst_of_deleted_names_is_let_go_of_a_few_at_a_time_and_none_is_kept_too_long() {
+        // Q37
+        let mut deleted = Deleted::default();
+        (0..1_000).for_each(|n| deleted.note(&n.to_string(), at(0), MINUTE));
+        deleted.note("again", at(1), MINUTE);
+        deleted.note("again", at(2), MINUTE);
+        assert_eq!((deleted.names.len(), deleted.order.len()), (1_001, 1_001));
+        assert!(!deleted.contains("999", at(61), MINUTE) && deleted.contains("again", at(61), MINUTE));
+        assert!(deleted.names.len() > 900, "one call did the work of all");
+        (0..300).for_each(|_| assert!(!deleted.contains("x", at(62), MINUTE)));
+        assert_eq!((deleted.names.len(), deleted.order.len()), (0, 0));
     }
 
     #[test]

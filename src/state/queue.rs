@@ -241,12 +241,14 @@ impl QueueState {
         }
     }
 
-    /// Whether a send of this content would be answered with an earlier one (F9, F10).
-    pub(crate) fn is_repeated(&self, content: &Content) -> bool {
-        match (self.is_fifo(), content.group_id(), content.deduplication_id()) {
-            (true, Some(group), Some(id)) => self.deduplication.original(self.now, group, id).is_some(),
-            _ => false,
-        }
+    /// Whether a send with these ids would be answered with an earlier one (F9, F10).
+    pub(crate) fn is_repeated(&self, group: &str, id: &str) -> bool {
+        self.is_fifo() && self.deduplication.original(self.now, group, id).is_some()
+    }
+
+    /// The latest time seen.
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.

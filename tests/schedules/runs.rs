@@ -25,7 +25,7 @@ use {
 
 type Run = (&'static str, fn());
 
-pub(crate) const RUNS: [Run; 13] = [
+pub(crate) const RUNS: [Run; 14] = [
     ("a_send_while_receivers_go_to_sleep", a_send_while_receivers_go_to_sleep),
     ("a_receiver_that_gives_up", a_receiver_that_gives_up),
     (
@@ -43,6 +43,7 @@ pub(crate) const RUNS: [Run; 13] = [
         a_wait_for_receivers_to_go_to_sleep,
     ),
     ("senders_that_wait_for_room", senders_that_wait_for_room),
+    ("permits_that_come_and_go", permits_that_come_and_go),
     ("an_expiry_that_makes_room", an_expiry_that_makes_room),
     ("poison_that_several_receivers_meet", poison_that_several_receivers_meet),
     (
@@ -258,9 +259,10 @@ fn a_delete_that_unlocks_a_group() {
 
 fn the_end_of_a_queue() {
     let queue = standard(&Stepping::default())
-        .budget(Budget::new().messages(0))
+        .budget(Budget::new().messages(1))
         .build()
         .unwrap();
+    let last_one = queue.reserve_timeout(0, Duration::ZERO).unwrap();
     let task = {
         let queue = queue.clone();
         future::spawn(async move { patient(&queue).await.unwrap_err() })
@@ -281,6 +283,7 @@ fn the_end_of_a_queue() {
     assert_eq!(end(task), ReceiveError::QueueDoesNotExist);
     assert_eq!(receiver.join().unwrap(), ReceiveError::QueueDoesNotExist);
     assert_eq!(sender.join().unwrap(), SendError::QueueDoesNotExist);
+    drop(last_one);
     end(fickle);
     assert_eq!(queue.waiting(), 0);
 }
@@ -334,6 +337,37 @@ fn senders_that_wait_for_room() {
     end(task);
     sender.join().unwrap();
     assert_eq!(queue.snapshot().messages, []);
+}
+
+fn permits_that_come_and_go() {
+    let queue = standard(&Stepping::default())
+        .budget(Budget::new().messages(1))
+        .build()
+        .unwrap();
+    let first = queue.reserve_timeout(0, Duration::ZERO).unwrap();
+    let task = {
+        let queue = queue.clone();
+        future::spawn(async move {
+            let permit = queue.reserve_timeout_async(1, Duration::MAX).await.unwrap();
+            permit.send("a").unwrap();
+        })
+    };
+    let sender = {
+        let queue = queue.clone();
+        thread::spawn(move || queue.send_timeout("b", Duration::MAX).unwrap())
+    };
+    let fickle = {
+        let queue = queue.clone();
+        future::spawn(async move { drop(at_most(2, queue.reserve_timeout_async(1, Duration::MAX)).await) })
+    };
+    drop(first);
+    for _ in 0..2 {
+        patient(&queue).blocking().unwrap()[0].delete().unwrap();
+    }
+    end(task);
+    sender.join().unwrap();
+    end(fickle);
+    assert!(queue.reserve_timeout(0, Duration::ZERO).is_ok());
 }
 
 fn an_expiry_that_makes_room() {

@@ -5,7 +5,7 @@ use {
         common::{bodies, counts, fifo, receive, secs, send_grouped, standard, take_for},
         waiter::{FACES, Polled, Received, Waiter, long_poll},
     },
-    requeue::{ManualClock, Queue},
+    requeue::{ManualClock, Queue, SendMessage},
     std::{
         future::{Future, IntoFuture},
         pin::{Pin, pin},
@@ -89,9 +89,59 @@ fn a_future_dropped_after_its_wake_in_vain_wakes_nobody() {
     let jobs = standard(&ManualClock::default()).build().unwrap();
     let (first, next) = (pending(&jobs), pending(&jobs));
     jobs.send("a").unwrap();
-    take_for(&jobs, secs(5)).delete().unwrap();
+    take_for(&jobs, secs(20)).delete().unwrap();
     drop(first);
     assert_eq!(next.wakes.count(), 0);
+}
+
+#[test]
+fn a_future_kept_after_its_wake_and_not_polled_holds_a_message_up_until_the_next_call() {
+    // D11 D12
+    for face in FACES {
+        let clock = ManualClock::default();
+        let jobs = standard(&clock).build().unwrap();
+        let idle = pending(&jobs);
+        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        jobs.send("a").unwrap();
+        assert_eq!(idle.wakes.count(), 1);
+        next.waits();
+        assert_eq!(counts(&jobs), [1, 0, 0], "any call");
+        assert_eq!(next.over(), one("a"), "{face:?}");
+    }
+}
+
+#[test]
+fn a_future_kept_after_the_clock_woke_it_holds_a_message_up_until_the_next_call() {
+    // D11 D12: the end of a delay, at which nobody calls
+    for face in FACES {
+        let clock = ManualClock::default();
+        let jobs = standard(&clock).build().unwrap();
+        jobs.send(SendMessage::new("a").delay(secs(5))).unwrap();
+        let idle = pending(&jobs);
+        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        clock.advance(secs(5));
+        assert_eq!(idle.wakes.count(), 1);
+        next.waits();
+        assert_eq!(counts(&jobs), [1, 0, 0], "any call");
+        assert_eq!(next.over(), one("a"), "{face:?}");
+    }
+}
+
+#[test]
+fn a_future_kept_after_its_wake_and_not_polled_does_not_keep_others_from_what_falls_due() {
+    // D11 D12
+    for face in FACES {
+        let clock = ManualClock::default();
+        let jobs = standard(&clock).build().unwrap();
+        let idle = pending(&jobs);
+        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        jobs.send("a").unwrap();
+        take_for(&jobs, secs(5));
+        assert_eq!(idle.wakes.count(), 1);
+        next.waits();
+        clock.advance(secs(5));
+        assert_eq!(next.over(), one("a"), "{face:?}");
+    }
 }
 
 #[test]

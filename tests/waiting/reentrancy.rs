@@ -174,20 +174,21 @@ fn a_waker_that_a_sender_leaves_behind_may_drop_a_receive_of_the_queue() {
     within_patience(|| {
         let clock = ManualClock::default();
         let jobs = standard(&clock)
-            .budget(Budget::new().messages(1))
+            .budget(Budget::new().bytes(3))
             .message_retention_period(secs(60));
         let jobs = jobs.build().unwrap();
         for leaves in [false, true] {
             jobs.send("a").unwrap();
-            take_for(&jobs, secs(3_600));
+            clock.advance(secs(30));
+            jobs.send("bb").unwrap();
+            let _held = [(); 2].map(|()| take_for(&jobs, secs(3_600)));
             let owner = owner_of_a_receive(&jobs);
             begin_to_wait(&owner);
             let owned = jobs.clone();
-            let mut task: Task = Box::pin(async move { drop(owned.send_timeout_async("b", secs(1_000)).await) });
+            let mut task: Task = Box::pin(async move { drop(owned.send_timeout_async("ccc", secs(1_000)).await) });
             assert!(poll(&mut task, &Arc::clone(&owner).into()).is_pending());
-            // The clock calls the waker at the expiry, and another takes the room.
-            clock.advance(secs(60));
-            jobs.send("c").unwrap();
+            // The clock calls the waker at an expiry that makes too little room.
+            clock.advance(secs(30));
             assert_eq!((jobs.waiting(), Arc::strong_count(&owner)), (1, 2));
             drop(owner);
             if leaves {

@@ -1,0 +1,232 @@
+//! Room for a message that is sent later.
+
+use {
+    super::{
+        Inner, Queue, Sent,
+        send::{Shortage, Standing},
+        waiting::{Attempt, Step, Waiting, block_on},
+    },
+    crate::{
+        clock::Clock,
+        error::{ReserveError, SendError},
+        message::SendMessage,
+    },
+    std::{
+        fmt,
+        future::Future,
+        pin::Pin,
+        task::{Context, Poll, Waker},
+        time::Duration,
+    },
+};
+
+impl Queue {
+    /// Reserves room for one message of up to `bytes` bytes, blocking up to `wait` for it.
+    ///
+    /// Stands in the same line as [`send_timeout`](Self::send_timeout), but with no message that could be lost if the
+    /// wait is given up. `bytes` counts as [`SendMessage::size_bytes`] does, and matters only with a
+    /// [`Budget`](crate::Budget) of bytes. A queue without a budget never waits; a wait of zero asks once.
+    ///
+    /// # Errors
+    /// `QueueDoesNotExist`; [`QueueFull`](ReserveError::QueueFull) when the wait is over, and at once if not even an
+    /// empty queue has so much room.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Budget, Queue};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().messages(1)).build()?;
+    /// let permit = jobs.reserve_timeout(14, Duration::from_secs(5))?;
+    /// assert_eq!(jobs.send("resize dog.png").unwrap_err().code(), "OverLimit"); // the room is taken
+    /// permit.send("resize cat.png")?;
+    /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve_timeout(&self, bytes: usize, wait: Duration) -> Result<Permit, ReserveError> {
+        block_on(&mut Reservation::new(self, bytes, wait))
+    }
+
+    /// [`reserve_timeout`](Self::reserve_timeout) as a future; dropping it gives up the place in line and nothing else.
+    ///
+    /// # Errors
+    /// As [`reserve_timeout`](Self::reserve_timeout).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Budget, Queue};
+    /// # use std::time::Duration;
+    /// # pollster::block_on(async {
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().bytes(20)).build()?;
+    /// let permit = jobs.reserve_timeout_async(14, Duration::from_secs(5)).await?;
+    /// assert!(jobs.send("cat.png").is_err()); // 7 bytes more than 20
+    /// drop(permit);
+    /// assert!(jobs.send("cat.png").is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve_timeout_async(&self, bytes: usize, wait: Duration) -> ReserveTimeoutFuture<'_> {
+        ReserveTimeoutFuture {
+            waiting: Waiting::new(Reservation::new(self, bytes, wait)),
+        }
+    }
+}
+
+/// Room for one message in a queue with a [`Budget`](crate::Budget), from
+/// [`Queue::reserve_timeout`] or [`Queue::reserve_timeout_async`].
+///
+/// Counts as a stored message until it is used or dropped; then the room goes to the next sender in line. It keeps the
+/// queue alive as a handle does.
+///
+/// # Examples
+/// ```
+/// # use requeue::{Budget, Queue};
+/// # use std::time::Duration;
+/// let jobs = Queue::standard("jobs").budget(Budget::new().messages(1)).build()?;
+/// let permit = jobs.reserve_timeout(0, Duration::ZERO)?;
+/// assert_eq!(jobs.reserve_timeout(0, Duration::ZERO).unwrap_err().code(), "OverLimit");
+/// drop(permit);
+/// assert!(jobs.reserve_timeout(0, Duration::ZERO).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping a permit gives its room to the next sender"]
+pub struct Permit {
+    queue: Queue,
+    bytes: usize,
+    used: bool,
+}
+
+impl Permit {
+    /// Sends a message with the room of this permit; see [`Queue::send`].
+    ///
+    /// With a budget of bytes, a smaller message gives back the rest. For a larger one the permit counts for nothing: it
+    /// is sent if the queue has room for all of it.
+    ///
+    /// # Errors
+    /// As [`Queue::send`]; [`QueueFull`](SendError::QueueFull) only for a message larger than was reserved. The permit
+    /// is used up all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Budget, Queue};
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().bytes(20)).build()?;
+    /// let permit = jobs.reserve_timeout(20, Duration::ZERO)?;
+    /// permit.send("resize cat.png")?; // 14 bytes
+    /// assert!(jobs.send("my.png").is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send(mut self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {
+        let message = message.into();
+        self.used = true;
+        self.queue.inner.send_permitted(message, self.bytes)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.used {
+            self.queue.inner.release(self.bytes);
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("queue", &self.queue)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Gives the room of a permit to the next in line.
+    fn release(&self, bytes: usize) {
+        if let Some(mut core) = self.enter() {
+            core.senders.release(bytes);
+            self.leave(core);
+        }
+    }
+}
+
+/// A wait for a permit.
+struct Reservation<'queue> {
+    queue: &'queue Queue,
+    standing: Standing<'queue>,
+    bytes: usize,
+}
+
+impl<'queue> Reservation<'queue> {
+    const fn new(queue: &'queue Queue, bytes: usize, wait: Duration) -> Self {
+        Self {
+            queue,
+            standing: Standing::new(&queue.inner, wait),
+            bytes,
+        }
+    }
+}
+
+impl Attempt for Reservation<'_> {
+    type Output = Result<Permit, ReserveError>;
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.standing.inner.clock
+    }
+
+    fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
+        let (standing, inner) = (&mut self.standing, &self.queue.inner);
+        let Some((now, mut core)) = inner.enter_to_send() else {
+            standing.place = None;
+            return Step::Done(Err(ReserveError::QueueDoesNotExist));
+        };
+        let may_wait = standing.may_wait(now, self.bytes);
+        let shortage = core.shortage(inner, self.bytes, standing.place);
+        if let (Some(_), Some(deadline)) = (shortage, may_wait) {
+            return Step::Wait(standing.park(core, waker(), (self.bytes, None), deadline));
+        }
+        if shortage.is_none() {
+            core.senders.promise(self.bytes);
+        }
+        standing.leave(core);
+        Step::Done(match shortage {
+            None => Ok(Permit {
+                queue: self.queue.clone(),
+                bytes: self.bytes,
+                used: false,
+            }),
+            Some(shortage) => Err(shortage.into()),
+        })
+    }
+}
+
+impl From<Shortage> for ReserveError {
+    fn from(shortage: Shortage) -> Self {
+        Self::QueueFull {
+            messages: shortage.taken.messages,
+            bytes: shortage.bytes(),
+            limit: shortage.limit,
+        }
+    }
+}
+
+/// A wait for a permit as a future, for any executor.
+#[must_use = "futures do nothing unless polled"]
+pub struct ReserveTimeoutFuture<'queue> {
+    waiting: Waiting<Reservation<'queue>>,
+}
+
+impl Future for ReserveTimeoutFuture<'_> {
+    type Output = Result<Permit, ReserveError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.waiting).poll(context)
+    }
+}
+
+impl fmt::Debug for ReserveTimeoutFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReserveTimeoutFuture").finish_non_exhaustive()
+    }
+}

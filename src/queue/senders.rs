@@ -1,0 +1,243 @@
+//! Who waits for room in a queue with a budget, in the order in which they came.
+
+use {
+    super::{
+        budget::{Budget, Room},
+        waiters::Ticket,
+    },
+    crate::{error::BudgetLimit, time::Timestamp},
+    std::{
+        collections::{BTreeMap, BTreeSet, VecDeque},
+        sync::Arc,
+        task::Waker,
+    },
+};
+
+/// A sender's place in line, kept when it looks in vain.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Place {
+    deadline: Timestamp,
+    ticket: Ticket,
+}
+
+/// Deduplication id and group of a FIFO message.
+pub(super) type Ids = (Arc<str>, Arc<str>);
+
+/// Someone in line.
+#[derive(Debug)]
+struct Sender {
+    waker: Waker,
+    deadline: Timestamp,
+    /// When it will look unasked.
+    until: Timestamp,
+    size: usize,
+    ids: Option<Ids>,
+}
+
+/// Parked senders of one queue, and the room that is no longer free although nothing is stored there yet.
+///
+/// Strictly first come, first served, so that a large message is not passed over for ever by small ones. Room made is
+/// granted to the first in line by whichever step made it, and no other sender takes it before the deadline of that
+/// one. A step grants room to one sender, whose own step does so to the next: messages are stored in the order of the line,
+/// and the cost of a step grows with no more than the logarithm of its length.
+#[derive(Debug)]
+pub(super) struct Senders {
+    line: BTreeMap<Ticket, Sender>,
+    /// What all of `line` ask for.
+    wanted: Room,
+    issued: Ticket,
+    /// Those who were woken for room that is theirs, and the sizes of their messages.
+    granted: BTreeMap<Place, usize>,
+    /// The room of all in `granted` and of all permits.
+    promised: Room,
+    /// The FIFO messages of `line`.
+    by_ids: BTreeSet<(Ids, Ticket)>,
+    /// Sends that were accepted while repetitions of them waited in line, which need no room (F11).
+    accepted: VecDeque<Ids>,
+}
+
+impl Senders {
+    pub(super) const fn new() -> Self {
+        Self {
+            line: BTreeMap::new(),
+            wanted: Room { messages: 0, bytes: 0 },
+            issued: 0,
+            granted: BTreeMap::new(),
+            promised: Room { messages: 0, bytes: 0 },
+            by_ids: BTreeSet::new(),
+            accepted: VecDeque::new(),
+        }
+    }
+
+    /// Whether nobody sleeps in line.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.line.is_empty()
+    }
+
+    /// What is not free although it is not stored.
+    pub(super) const fn promised(&self) -> Room {
+        self.promised
+    }
+
+    /// The limit that keeps out a message of `size` whose sender has this place in line, or comes only now. It needs
+    /// room beside all that is stored or promised, and beside all that others ask for who came before.
+    pub(super) fn kept_out_by(
+        &mut self,
+        budget: &Budget,
+        stored: Room,
+        size: usize,
+        place: Option<Place>,
+        now: Timestamp,
+    ) -> Option<BudgetLimit> {
+        if place.is_some_and(|place| self.granted.contains_key(&place)) {
+            return None;
+        }
+        self.withdraw_late(now);
+        let own = place.and_then(|place| self.line.get_key_value(&place.ticket));
+        let is_first = own.is_some_and(|(own, _)| self.line.keys().next() == Some(own));
+        let before = match own {
+            _ if is_first => Room::default(),
+            Some((_, own)) => self.wanted - Room::of_one(own.size),
+            None => self.wanted,
+        };
+        budget.broken_by(stored + self.promised + before, size)
+    }
+
+    /// Room that was granted and not taken by the sender's own deadline is free again: a future may be kept and never
+    /// polled.
+    fn withdraw_late(&mut self, now: Timestamp) {
+        while let Some(first) = self.granted.first_entry().filter(|first| first.key().deadline < now) {
+            self.promised = self.promised - Room::of_one(first.remove());
+        }
+    }
+
+    /// Puts the caller in line, or back in the place it has; answers when it has to look again unasked: at its
+    /// `deadline`, the first in line also when the `next` message expires.
+    ///
+    /// The waker it had in line comes back to be dropped with the lock released: that may run code of an executor.
+    pub(super) fn park(
+        &mut self,
+        place: &mut Option<Place>,
+        waker: Waker,
+        (size, ids): (usize, Option<Ids>),
+        deadline: Timestamp,
+        next: Option<Timestamp>,
+    ) -> (Timestamp, Option<Waker>) {
+        let before = place.and_then(|place| self.take(place.ticket));
+        let Place { ticket, .. } = *place.get_or_insert_with(|| {
+            self.issued += 1;
+            let ticket = self.issued;
+            Place { deadline, ticket }
+        });
+        let is_first = self.line.first_key_value().is_none_or(|(first, _)| ticket < *first);
+        let until = next.filter(|_| is_first).map_or(deadline, |next| next.min(deadline));
+        self.wanted = self.wanted + Room::of_one(size);
+        self.by_ids.extend(ids.clone().map(|ids| (ids, ticket)));
+        let sender = Sender {
+            waker,
+            deadline,
+            until,
+            size,
+            ids,
+        };
+        self.line.insert(ticket, sender);
+        (until, before.map(|before| before.waker))
+    }
+
+    /// Takes the caller out of line, with the room granted to it. Its waker comes back to be dropped with the lock
+    /// released.
+    pub(super) fn leave(&mut self, place: &mut Option<Place>) -> Option<Waker> {
+        let place = place.take()?;
+        if let Some(size) = self.granted.remove(&place) {
+            self.promised = self.promised - Room::of_one(size);
+        }
+        self.take(place.ticket).map(|sender| sender.waker)
+    }
+
+    fn take(&mut self, ticket: Ticket) -> Option<Sender> {
+        let sender = self.line.remove(&ticket)?;
+        self.wanted = self.wanted - Room::of_one(sender.size);
+        if let Some(ids) = &sender.ids {
+            self.by_ids.remove(&(ids.clone(), ticket));
+        }
+        if self.by_ids.is_empty() {
+            self.accepted.clear();
+        }
+        Some(sender)
+    }
+
+    /// Gives room to a permit.
+    pub(super) fn promise(&mut self, size: usize) {
+        self.promised = self.promised + Room::of_one(size);
+    }
+
+    /// Takes back what [`promise`](Self::promise) gave.
+    pub(super) fn release(&mut self, size: usize) {
+        self.promised = self.promised - Room::of_one(size);
+    }
+
+    /// Grants room to the first in line if there is some; its waker.
+    pub(super) fn grant_next(&mut self, budget: &Budget, stored: Room) -> Option<Waker> {
+        let (&ticket, first) = self.line.first_key_value()?;
+        if budget.broken_by(stored + self.promised, first.size).is_some() {
+            return None;
+        }
+        let Sender {
+            waker, deadline, size, ..
+        } = self.take(ticket)?;
+        self.granted.insert(Place { deadline, ticket }, size);
+        self.promise(size);
+        Some(waker)
+    }
+
+    /// The waker of the first in line, if it would otherwise sleep past the `next` expiry.
+    pub(super) fn notify_of(&mut self, next: Option<Timestamp>) -> Option<Waker> {
+        let next = next?;
+        let first = self.line.values_mut().next().filter(|first| next < first.until)?;
+        first.until = next;
+        Some(first.waker.clone())
+    }
+
+    /// Whether an accepted send may concern someone in line, and so has to be [noted](Self::note_accepted).
+    pub(super) fn have_ids(&self) -> bool {
+        !self.by_ids.is_empty()
+    }
+
+    /// Notes that a send was accepted, which others in line may repeat.
+    pub(super) fn note_accepted(&mut self, ids: Ids) {
+        if self.next_with_id(&ids.0).is_some() {
+            self.accepted.push_back(ids);
+        }
+    }
+
+    fn next_with_id(&self, id: &Arc<str>) -> Option<&(Ids, Ticket)> {
+        let from = ((Arc::clone(id), Arc::from("")), 0);
+        self.by_ids.range(from..).next().filter(|((next, _), _)| next == id)
+    }
+
+    /// Takes one out of line whose message repeats an accepted one and so needs no room (F11); its waker.
+    ///
+    /// With one deduplication scope for the queue all messages with the same id are repetitions, otherwise those of the
+    /// same group; so it is enough to ask for one of another group.
+    pub(super) fn take_repeated(&mut self, mut is_repeated: impl FnMut(&Ids) -> bool) -> Option<Waker> {
+        while let Some(ids) = self.accepted.front() {
+            let same = self.by_ids.range((ids.clone(), 0)..).next();
+            let same = same.filter(|(other, _)| other == ids);
+            let next = same.or_else(|| self.next_with_id(&ids.0).filter(|(other, _)| is_repeated(other)));
+            let next = next.map(|(_, ticket)| *ticket);
+            if let Some(sender) = next.and_then(|ticket| self.take(ticket)) {
+                return Some(sender.waker);
+            }
+            self.accepted.pop_front();
+        }
+        None
+    }
+
+    /// Ends the line: everybody's waker.
+    pub(super) fn notify_all(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        let line = std::mem::take(&mut self.line);
+        self.by_ids.clear();
+        line.into_values().map(|sender| sender.waker)
+    }
+}
