@@ -203,7 +203,7 @@ impl From<InvalidAttributeValue> for Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::DeadLetterError;
+    use crate::error::{DeadLetterError, ReserveError};
 
     #[test]
     fn the_catalogue_knows_every_code_of_this_crate() {

@@ -83,16 +83,19 @@ impl Queues {
         &mut self.entries.entry(address(arn)).or_insert_with(new).1
     }
 
-    /// Looks at two entries for each that comes, so that at most about as many are of queues that are gone as are not.
+    /// Looks at some entries for each that comes, and removes those of queues that are gone.
     fn forget_some(&mut self) {
-        for _ in 0..2 {
-            let mut rest = self.entries.range((Bound::Excluded(self.searched), Bound::Unbounded));
-            let Some((&address, (arn, _))) = rest.next() else {
-                self.searched = 0;
-                continue;
-            };
-            self.searched = address;
-            if arn.strong_count() == 0 {
+        const SOME: usize = 128;
+        let after = (Bound::Excluded(self.searched), Bound::Unbounded);
+        let looked_at: Vec<usize> = self
+            .entries
+            .range(after)
+            .take(SOME)
+            .map(|(&address, _)| address)
+            .collect();
+        self.searched = looked_at.get(SOME - 1).copied().unwrap_or(0);
+        for address in looked_at {
+            if self.entries[&address].0.strong_count() == 0 {
                 self.entries.remove(&address);
             }
         }

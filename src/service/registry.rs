@@ -245,7 +245,7 @@ impl Deleted {
 
     /// Lets go of a few names whose time is over, so that no call does the work of a burst.
     fn forget(&mut self, now: Timestamp, interval: Duration) -> Timestamp {
-        const A_FEW: usize = 4;
+        const A_FEW: usize = 64;
         self.now = self.now.max(now);
         for _ in 0..A_FEW {
             let Some((at, _)) = self.order.first() else {
