@@ -92,8 +92,8 @@ impl Endpoint {
 
     /// Answers one request; waits only for a long poll, and never fails: an error is an answer.
     ///
-    /// The protocol is JSON if the request has the header `X-Amz-Target` or the content type
-    /// `application/x-amz-json-1.0`, and the query protocol otherwise.
+    /// The protocol is JSON if the request has the content type `application/x-amz-json-1.0`, or the header
+    /// `X-Amz-Target` and not the content type of a form; it is the query protocol otherwise (W1, W3).
     ///
     /// # Source
     /// [AWS JSON protocol](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html)
@@ -165,7 +165,7 @@ impl Call<'_> {
 
     /// The queue that `address` names: a URL by its last two segments, or a bare name (Q6, Q7, X10).
     pub(super) fn queue(&self, address: &str) -> Result<Queue, Fault> {
-        if address.contains("://") && address.matches('/').count() < 4 {
+        if !self.service().is_queue_address(address) {
             return Err(Fault::invalid_address(address));
         }
         Ok(self.service().queue(address)?)

@@ -207,7 +207,7 @@ impl Service {
 
     /// Finds a queue by name, URL or ARN (Q6-Q8).
     ///
-    /// Of a URL only the last two segments count, the account and the name.
+    /// Of a URL only the last two segments count, the account and the name; a slash behind them is ignored.
     ///
     /// # Errors
     /// `QueueDoesNotExist`.
@@ -285,6 +285,10 @@ impl Service {
 
     pub(crate) fn account_id(&self) -> &str {
         self.shared.addresses.account_id()
+    }
+
+    pub(crate) fn is_queue_address(&self, address: &str) -> bool {
+        self.shared.addresses.is_well_formed(address)
     }
 }
 

@@ -136,12 +136,46 @@ fn an_unknown_queue_has_the_text_of_this_protocol() {
 fn an_address_that_is_none_of_a_queue_is_invalid() {
     // X10
     let door = Door::with_jobs();
-    let url = "http://localhost/jobs";
-    let text = format!("The address {url} is not valid for this endpoint.");
-    assert_eq!(
-        door.refused("PurgeQueue", &[("QueueUrl", url)]),
-        refusal(404, "InvalidAddress", &text)
-    );
+    for url in [
+        "http://whatever-incorrect-queue-address",
+        "http://localhost",
+        "http://localhost/",
+        "http://localhost/jobs",
+        "http://localhost/jobs/",
+        "http://123456789012/jobs",
+        "http://localhost/123456789012/",
+        "http://localhost/queue/jobs",
+        "http://localhost/123456789012/jobs//",
+        "jobs/",
+        "/",
+    ] {
+        let text = format!("The address {url} is not valid for this endpoint.");
+        assert_eq!(
+            door.refused("PurgeQueue", &[("QueueUrl", url)]),
+            refusal(404, "InvalidAddress", &text)
+        );
+    }
+    let answer = get(&door, "/queue/jobs?Action=PurgeQueue");
+    let text = "The address /queue/jobs is not valid for this endpoint.";
+    assert_eq!(answer.error(), refusal(404, "InvalidAddress", text));
+}
+
+#[test]
+fn a_slash_behind_the_url_of_a_queue_is_ignored() {
+    // Q7
+    let door = Door::with_jobs();
+    let asked = [("AttributeName.1", "QueueArn")];
+    let path = format!("{JOBS}/?Action=GetQueueAttributes&AttributeName.1=QueueArn");
+    assert!(get(&door, &path).text("Value").ends_with(":jobs"));
+    for url in [
+        "http://localhost/123456789012/jobs/",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs/",
+    ] {
+        let answer = door.ok("GetQueueAttributes", &[&[("QueueUrl", url)], &asked[..]].concat());
+        assert!(answer.text("Value").ends_with(":jobs"), "{url}");
+    }
+    let none = door.refused("PurgeQueue", &[("QueueUrl", "http://localhost/210987654321/jobs/")]);
+    assert_eq!(none.1, "AWS.SimpleQueueService.NonExistentQueue");
 }
 
 #[test]
