@@ -527,7 +527,7 @@ fn seed_for(name: &str, seed: u64) -> u64 {
     name.bytes().fold(seed, mix)
 }
 
-/// A dead-letter target must be another queue, exist, be of the source's type, and let this source in (L3a-L3d).
+/// A dead-letter target must exist, be of the source's type, and let this source in (L3a-L3c).
 pub(crate) fn check_dead_letter_target(
     target: Option<&Queue>,
     policy: &RedrivePolicy,
@@ -535,9 +535,6 @@ pub(crate) fn check_dead_letter_target(
     source_arn: &str,
 ) -> Result<(), InvalidParameterValue> {
     let refuse = |reason| policy.refused(reason);
-    if policy.dead_letter_target_arn() == source_arn {
-        return Err(refuse(InvalidReason::TargetForbids));
-    }
     let Some(target) = target.filter(|target| target.arn() == policy.dead_letter_target_arn() && !target.is_gone())
     else {
         return Err(refuse(InvalidReason::TargetUnknown));
@@ -545,11 +542,21 @@ pub(crate) fn check_dead_letter_target(
     if target.is_fifo() != fifo {
         return Err(refuse(InvalidReason::TargetType));
     }
-    let allow_policy = target.settings().redrive_allow_policy;
-    if !allow_policy.is_none_or(|policy| policy.allows(source_arn)) {
-        return Err(refuse(InvalidReason::TargetForbids));
+    check_redrive_allowed(&target.settings(), policy, source_arn)
+}
+
+/// The redrive allow policy of a target lets this source in (L3c).
+pub(crate) fn check_redrive_allowed(
+    target: &Settings,
+    policy: &RedrivePolicy,
+    source_arn: &str,
+) -> Result<(), InvalidParameterValue> {
+    let allow_policy = &target.redrive_allow_policy;
+    if allow_policy.as_ref().is_none_or(|policy| policy.allows(source_arn)) {
+        Ok(())
+    } else {
+        Err(policy.refused(InvalidReason::TargetForbids))
     }
-    Ok(())
 }
 
 impl fmt::Debug for QueueBuilder {

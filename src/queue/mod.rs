@@ -31,7 +31,7 @@ pub use {
     send::{SendTimeoutFuture, Sent},
 };
 pub(crate) use {
-    builder::{QueueParts, check_dead_letter_target},
+    builder::{QueueParts, check_dead_letter_target, check_redrive_allowed},
     dead_letter::DeadLetterRoute,
     owner::Owner,
 };
@@ -393,7 +393,7 @@ impl Queue {
     /// Changes the attributes that are given, all or none (Q28), at once (Q39).
     ///
     /// Retention acts on stored messages, and so does the delay of a FIFO queue; the visibility timeout and the
-    /// delay of a standard queue act on later calls only (Q40). A redrive policy names another queue and is set by
+    /// delay of a standard queue act on later calls only (Q40). A redrive policy names a queue and is set by
     /// [`Service::set_attributes`](crate::Service::set_attributes); here it can only be removed.
     ///
     /// # Errors

@@ -3,9 +3,9 @@
 use {
     super::{Service, Shared},
     crate::{
-        attributes::{QueueAttributes, RedrivePolicy},
+        attributes::{QueueAttributes, Settings},
         error::{InvalidParameterValue, SetQueueAttributesError},
-        queue::{DeadLetterRoute, Queue, check_dead_letter_target},
+        queue::{DeadLetterRoute, Queue, check_dead_letter_target, check_redrive_allowed},
     },
     std::sync::Arc,
 };
@@ -15,11 +15,11 @@ impl Service {
     ///
     /// Retention acts on stored messages, and so does the delay of a FIFO queue; the visibility timeout and the
     /// delay of a standard queue act on later calls only (Q40). A redrive policy acts on the next receive (L5); its
-    /// target is another queue of this service, of the same type (L3).
+    /// target is a queue of this service of the same type (L3), which may be the queue itself (L3d).
     ///
     /// # Errors
     /// `QueueDoesNotExist`, `InvalidAttributeName` and `InvalidAttributeValue` (Q16-Q26), `InvalidParameterValue` for a
-    /// dead-letter policy (L2a-L3d, L20).
+    /// dead-letter policy (L2a-L3c, L20).
     ///
     /// # Source
     /// [`SetQueueAttributes`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html).
@@ -39,14 +39,15 @@ impl Service {
     pub fn set_attributes(&self, queue: &str, attributes: QueueAttributes) -> Result<(), SetQueueAttributesError> {
         let shared = &self.shared;
         let source = shared.find(queue).ok_or(SetQueueAttributesError::QueueDoesNotExist)?;
-        let Some(policy) = &attributes.redrive_policy else {
+        if attributes.redrive_policy.is_none() {
             return source.set_attributes(attributes);
-        };
+        }
         // Whatever can be said without looking at another queue is said first (X11).
-        attributes.apply(&source.settings(), &shared.limits)?;
-        let target = match policy {
-            Some(policy) => Some(shared.dead_letter_target(source.name(), source.is_fifo(), policy)?),
-            None => None,
+        let settings = attributes.apply(&source.settings(), &shared.limits)?;
+        let target = match shared.dead_letter_target(source.name(), &settings)? {
+            DeadLetterTarget::None => None,
+            DeadLetterTarget::Itself => Some(source.clone()),
+            DeadLetterTarget::Queue(target) => Some(target),
         };
         let changed = source.change_settings(|before| {
             let settings = attributes.apply(before, &shared.limits)?;
@@ -65,17 +66,34 @@ impl Service {
     }
 }
 
+/// Where the redrive policy of a queue leads.
+pub(super) enum DeadLetterTarget {
+    None,
+    /// The queue, which need not exist yet (L3d).
+    Itself,
+    Queue(Queue),
+}
+
 impl Shared {
-    /// The queue that a redrive policy of `source` names, if the policy is in order (L3-L3d).
+    /// The queue that the redrive policy of `source`, which is to have these settings, names if it is in order
+    /// (L3-L3d).
     pub(super) fn dead_letter_target(
         &self,
         source: &str,
-        fifo: bool,
-        policy: &RedrivePolicy,
-    ) -> Result<Queue, InvalidParameterValue> {
+        settings: &Settings,
+    ) -> Result<DeadLetterTarget, InvalidParameterValue> {
+        let Some(policy) = &settings.redrive_policy else {
+            return Ok(DeadLetterTarget::None);
+        };
+        let arn = self.addresses.arn(source);
+        if policy.dead_letter_target_arn() == arn {
+            check_redrive_allowed(settings, policy, &arn)?;
+            return Ok(DeadLetterTarget::Itself);
+        }
         let target = self.by_arn(policy.dead_letter_target_arn());
-        check_dead_letter_target(target.as_ref(), policy, fifo, &self.addresses.arn(source))?;
-        Ok(target.expect("invariant: the check refuses a target that does not exist"))
+        check_dead_letter_target(target.as_ref(), policy, settings.fifo_queue, &arn)?;
+        let target = target.expect("invariant: the check refuses a target that does not exist");
+        Ok(DeadLetterTarget::Queue(target))
     }
 
     /// Looks again at a link just registered: meanwhile its target may have been deleted and created anew, by someone

@@ -38,6 +38,7 @@ use {
         time::Timestamp,
     },
     address::Addresses,
+    attributes::DeadLetterTarget,
     registry::{Registered, Registry},
     std::{
         collections::BTreeMap,
@@ -122,7 +123,7 @@ impl Service {
     /// only the attributes given are compared, with their current values, and nothing is changed.
     ///
     /// # Errors
-    /// `InvalidParameterValue` for the name (Q3-Q5) or a dead-letter policy (L2a-L3d, L20), `InvalidAttributeName` and
+    /// `InvalidParameterValue` for the name (Q3-Q5) or a dead-letter policy (L2a-L3c, L20), `InvalidAttributeName` and
     /// `InvalidAttributeValue` for the other attributes (Q16-Q26), `QueueNameExists` if an attribute given differs
     /// (Q30), `QueueDeletedRecently` within 60 seconds of deleting a queue of that name (Q37).
     ///
@@ -195,11 +196,8 @@ impl Service {
                     Some(attribute) => Err(CreateQueueError::QueueNameExists { attribute }),
                 };
             }
-            let target = match &settings.redrive_policy {
-                Some(policy) => Some(shared.dead_letter_target(name, fifo, policy)?),
-                None => None,
-            };
-            if let Some(created) = shared.create(name, settings, &tags, target.as_ref())? {
+            let target = shared.dead_letter_target(name, &settings)?;
+            if let Some(created) = shared.create(name, settings, &tags, &target)? {
                 return Ok(created.keep_alive());
             }
         }
@@ -326,7 +324,7 @@ impl Shared {
         name: &str,
         mut settings: Settings,
         tags: &BTreeMap<String, String>,
-        target: Option<&Queue>,
+        target: &DeadLetterTarget,
     ) -> Result<Option<Queue>, CreateQueueError> {
         let now = self.clock.now();
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
@@ -343,9 +341,15 @@ impl Shared {
             return Err(CreateQueueError::QueueDeletedRecently { interval });
         }
         registry.created += 1;
+        let (target, target_name) = match target {
+            DeadLetterTarget::None => (None, None),
+            DeadLetterTarget::Itself => (None, Some(name)),
+            DeadLetterTarget::Queue(target) => (Some(target), Some(target.name())),
+        };
         let queue = self.assemble(name, settings, registry.created, target);
         registry.insert(name, Registered::new(queue.clone(), tags.clone()));
-        registry.link(name, target.map(Queue::name));
+        registry.link(name, target_name);
+        // The queue is among them if it is its own target.
         let sources = registry.candidates(name);
         drop(registry);
         for source in sources {
