@@ -213,4 +213,26 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), 8);
     }
+
+    /// The inverse of the step of SplitMix64.
+    fn unmix(number: u64) -> u64 {
+        let it = (number ^ number >> 31 ^ number >> 62).wrapping_mul(0x3196_42b2_d24d_8ec3);
+        let it = (it ^ it >> 27 ^ it >> 54).wrapping_mul(0x96de_1b17_3f11_9089);
+        (it ^ it >> 30 ^ it >> 60).wrapping_sub(0x9e37_79b9_7f4a_7c15)
+    }
+
+    #[test]
+    fn the_id_of_a_request_does_not_give_the_seed_away() {
+        // D19: the keys of receipt handles follow from the seed
+        const FIRST: u64 = 0xe220_a839_7b1d_cdaf;
+        assert_eq!(unmix(FIRST), 0);
+        let seed = 7;
+        let id = request_id(&Endpoint::new(&Service::builder().seed(seed).build()));
+        let high = u64::from_str_radix(&id.replace('-', "")[..16], 16).unwrap();
+        // Four bits of an id say that it is random.
+        let candidates = (0..16).map(|bits| unmix(high & !0xf000 | bits << 12));
+        for candidate in candidates {
+            assert!(candidate != seed && candidate ^ FIRST != seed);
+        }
+    }
 }

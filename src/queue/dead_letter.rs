@@ -47,7 +47,7 @@ impl Queue {
         if self.is_gone() {
             return Err(DeadLetterError::QueueDoesNotExist);
         }
-        let receipt = self.inner.receipt(receipt_handle)?;
+        let receipt = self.inner.receipt(&self.inner.core.lock().state, receipt_handle)?;
         self.inner.dead_letter(receipt, reason.into())
     }
 

@@ -42,7 +42,7 @@ use {
         clock::Clock,
         error::{InvalidReason, PurgeError, QueueError, SetQueueAttributesError},
         limits::Limits,
-        message::MessageId,
+        message::{MessageId, SealKey},
         state::{Counts, Effects, QueueSnapshot, QueueState, Refusal},
         sync::{Condvar, Mutex, MutexGuard, contain},
         time::Timestamp,
@@ -101,7 +101,7 @@ pub(crate) struct Inner {
     /// Tells this queue's receipt handles from those of any other, also of one with the same name.
     nonce: u64,
     /// Seals receipt handles.
-    key: u64,
+    seal_key: SealKey,
     /// What a send is checked against before the lock: copies of the settings in force.
     maximum_message_size: AtomicUsize,
     content_based_deduplication: AtomicBool,

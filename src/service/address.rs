@@ -174,7 +174,6 @@ mod tests {
             "jobs/",
             "http://123456789012/jobs",
             "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs//",
-            "arn:aws:sqs:eu-west-1:123456789012:jobs/",
             "arn:aws:sqs:eu-west-1:210987654321:jobs",
             "arn:aws:sqs:us-east-1:123456789012:jobs",
             "arn:aws:sns:eu-west-1:123456789012:jobs",

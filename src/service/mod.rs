@@ -22,18 +22,16 @@ pub use {
 };
 
 #[cfg(feature = "aws-protocol")]
-use {
-    crate::message::MessageId,
-    std::sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 use {
     crate::{
         attributes::{QueueAttributes, Settings},
         clock::Clock,
         error::{CreateQueueError, QueueError, check},
         limits::Limits,
+        message::{MessageId, Seed},
         queue::{Budget, DeadLetterRoute, FactListener, Owner, Queue, QueueParts},
-        state::{StaleDelete, mix},
+        state::StaleDelete,
         sync::Mutex,
         time::Timestamp,
     },
@@ -75,7 +73,7 @@ struct Shared {
     limits: Arc<Limits>,
     addresses: Addresses,
     sender_id: Arc<str>,
-    seed: u64,
+    seed: Seed,
     shards: usize,
     stale_delete: StaleDelete,
     budget: Budget,
@@ -269,8 +267,7 @@ impl Service {
     /// An id for a request: the same on every run for the same seed and number of requests before it.
     pub(crate) fn draw_request_id(&self) -> MessageId {
         let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
-        let high = mix(self.shared.seed ^ mix(number));
-        MessageId::from_random(u128::from(high) << 64 | u128::from(mix(high)))
+        self.shared.draw_id("request", number)
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -370,7 +367,7 @@ impl Shared {
             settings,
             limits: Arc::clone(&self.limits),
             clock: Arc::clone(&self.clock),
-            seed: self.draw(Draw::Queue, number),
+            seed: self.seed.of_queue(number, &self.addresses.arn(name)),
             shards: self.shards,
             stale_delete: self.stale_delete,
             listeners: self.listeners.clone(),
@@ -381,9 +378,10 @@ impl Shared {
         })
     }
 
-    /// The `number`-th number of its kind that the seed gives.
-    fn draw(&self, kind: Draw, number: u64) -> u64 {
-        mix(mix(mix(self.seed) ^ kind as u64) ^ number)
+    /// The `number`-th id of its kind that the seed gives.
+    fn draw_id(&self, kind: &str, number: u64) -> MessageId {
+        let [high, low] = [2 * number, 2 * number + 1].map(|half| u128::from(self.seed.draw(kind, half)));
+        MessageId::from_random(high << 64 | low)
     }
 }
 
@@ -395,12 +393,4 @@ impl Owner for Shared {
         drop(registry);
         drop(entry);
     }
-}
-
-/// What the numbers drawn from the seed of a service are for.
-#[derive(Clone, Copy)]
-enum Draw {
-    Queue,
-    TaskHigh,
-    TaskLow,
 }
