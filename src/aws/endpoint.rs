@@ -5,6 +5,7 @@ use {
         action::{self, Action},
         builder::EndpointBuilder,
         fault::Fault,
+        host,
         http::{Request, Response},
         json, query,
         throttle::{Load, Throttle},
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) service: Service,
     /// `None` if quotas of calls are not enforced.
     throttle: Option<Throttle>,
+    host_urls: bool,
 }
 
 impl Endpoint {
@@ -69,9 +71,13 @@ impl Endpoint {
         EndpointBuilder::new(service)
     }
 
-    pub(super) fn assemble(service: Service, throttle: Option<Throttle>) -> Self {
+    pub(super) fn assemble(service: Service, throttle: Option<Throttle>, host_urls: bool) -> Self {
         Self {
-            shared: Arc::new(Shared { service, throttle }),
+            shared: Arc::new(Shared {
+                service,
+                throttle,
+                host_urls,
+            }),
         }
     }
 
@@ -169,6 +175,15 @@ impl Call<'_> {
             return Err(Fault::invalid_address(address));
         }
         Ok(self.service().queue(address)?)
+    }
+
+    /// The URL of a queue as the client is to see it.
+    pub(super) fn url(&self, url: &str) -> String {
+        let asked = self.endpoint.shared.host_urls;
+        match asked.then(|| host::of(self.request)).flatten() {
+            Some(host) => host::replace(url, host),
+            None => url.to_owned(),
+        }
     }
 
     /// Counts the call against the quotas of its queue, if the endpoint enforces them.

@@ -119,6 +119,52 @@ fn a_queue_url_takes_the_actions_of_queues_alone() {
 }
 
 #[test]
+fn queue_urls_have_the_host_of_the_request_if_the_endpoint_is_told_so() {
+    // Q6
+    let service = Service::builder()
+        .clock(&ManualClock::default())
+        .account_id("123456789012");
+    let service = service.endpoint_url("http://0.0.0.0:9324/eu-west-1").build();
+    let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:jobs","maxReceiveCount":1}"#;
+    let policy = [
+        ("QueueName", "jobs"),
+        ("Attribute.Name", "RedrivePolicy"),
+        ("Attribute.Value", policy),
+    ];
+    for from_host in [true, false] {
+        let endpoint = Endpoint::builder(&service).host_urls(from_host).build();
+        let door = Door {
+            service: service.clone(),
+            endpoint,
+        };
+        let url = |action, parameters: &[(&str, &str)], hosts: &[&str]| {
+            let request = Request::post("/", form(action, parameters));
+            let request = hosts
+                .iter()
+                .fold(request, |request, host| request.header("host", *host));
+            Answer::read(&door.ask(request)).text("QueueUrl")
+        };
+        let own = "http://0.0.0.0:9324/eu-west-1/123456789012/jobs";
+        for (hosts, theirs) in [
+            (&["localhost:7"][..], "http://localhost:7/eu-west-1/123456789012/jobs"),
+            (&["[::1]"], "http://[::1]/eu-west-1/123456789012/jobs"),
+            (&[], own),
+            (&["a", "b"], own),
+            (&["<&>"], own),
+        ] {
+            let expected = if from_host { theirs } else { own };
+            assert_eq!(url("CreateQueue", &policy, hosts), expected);
+            assert_eq!(url("GetQueueUrl", &[("QueueName", "jobs")], hosts), expected);
+            assert_eq!(url("ListQueues", &[], hosts), expected);
+            assert_eq!(
+                url("ListDeadLetterSourceQueues", &[("QueueUrl", "jobs")], hosts),
+                expected
+            );
+        }
+    }
+}
+
+#[test]
 fn an_unknown_queue_has_the_text_of_this_protocol() {
     // X9 W5
     let door = Door::with_jobs();
