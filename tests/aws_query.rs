@@ -13,6 +13,8 @@ mod protocols;
 mod reading;
 #[path = "aws_query/survival.rs"]
 mod survival;
+#[path = "aws_query/unnumbered.rs"]
+mod unnumbered;
 
 use requeue::{
     ManualClock, Service,
@@ -121,13 +123,12 @@ impl Answer {
         outline(document.root_element())
     }
 
-    /// Status, code and text of an error, whose form is checked (W5).
+    /// Status, code and text of an error, whose form and namespace are checked (W5).
     #[track_caller]
     fn error(&self) -> (u16, String, String) {
-        let document = roxmltree::Document::parse(&self.xml).unwrap();
         let (code, message) = (self.text("Code"), self.text("Message"));
         let form = format!("ErrorResponse(Error(Type=Sender Code={code} Message={message} Detail=) RequestId=*)");
-        assert_eq!(outline(document.root_element()), form);
+        assert_eq!(self.outline(), form);
         assert!(self.xml.contains("<Detail/>"));
         (self.status, code, message)
     }

@@ -1,6 +1,8 @@
 //! `Queue::delete`: what each handle a message ever had can do (D19).
 
 mod common;
+#[path = "delete_message/seals.rs"]
+mod seals;
 
 use {
     common::{

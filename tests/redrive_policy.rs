@@ -13,6 +13,8 @@ use std::{
 };
 
 mod common;
+#[path = "redrive_policy/itself.rs"]
+mod itself;
 
 const NOWHERE: &str = "arn:aws:sqs:us-east-1:000000000000:nowhere";
 
@@ -168,17 +170,6 @@ fn a_source_named_in_advance_may_be_created() {
         .unwrap();
     assert!(service.create_queue("jobs", redrive(dead.arn(), 3)).is_ok());
     assert!(service.create_queue("other", redrive(dead.arn(), 3)).is_err());
-}
-
-#[test]
-fn a_queue_is_not_its_own_target() {
-    // L3d
-    let (_, service, jobs, _) = two();
-    let reason = "Dead-letter queue does not allow this queue as its source.";
-    let error = service.set_attributes("jobs", redrive(jobs.arn(), 3)).unwrap_err();
-    assert_eq!((error.code(), error.to_string()), refused(jobs.arn(), 3, reason));
-    let error = service.create_queue("nowhere", redrive(NOWHERE, 3)).unwrap_err();
-    assert_eq!((error.code(), error.to_string()), refused(NOWHERE, 3, reason));
 }
 
 #[test]

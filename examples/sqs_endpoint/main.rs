@@ -5,6 +5,7 @@
 //! One service per account and region, as the credential scope of a request names them; signatures are not checked,
 //! and nothing outlives the process. Ctrl-C or SIGTERM lets running answers finish and ends long polls.
 
+mod log;
 mod options;
 mod regions;
 mod server;

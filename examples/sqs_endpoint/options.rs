@@ -15,14 +15,21 @@ Usage: sqs_endpoint [OPTIONS]
 
   --addr ADDR      where to listen; by default 127.0.0.1:9324, port 0 takes any that is free
   --region NAME    the region of requests that name none, and of --queue; by default us-east-1
-  --account ID     the account of requests that name none, and of --queue; by default 000000000000
+  --account ID     the account of requests that name none, and of --queue; by default 123456789012
   --queue NAME     create this queue at the start, a FIFO queue if it ends in .fifo; may be repeated
-  --no-cooldowns   purge again, and create a deleted queue again, without waiting 60 seconds
+  --public-url URL what queue URLs begin with, before /REGION/ACCOUNT/NAME; by default http:// and the host
+                   that a request is sent to
+  --no-cooldowns [purge|recreate|both]
+                   do not wait 60 seconds before a queue is purged again, before a deleted queue is created
+                   again, or either; by default both
   --throttling     answer RequestThrottled beyond SQS's quotas of calls per second
-  --log            print each request
+  --log            print status, action, queue, error code and time of each request
   -h, --help       this text
 
 A request's credential scope names the region, and the account if its access key is 12 digits.";
+
+/// The account of Amazon's own examples.
+const ACCOUNT: &str = "123456789012";
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {
@@ -30,7 +37,9 @@ pub(crate) struct Options {
     pub(crate) region: String,
     pub(crate) account_id: String,
     pub(crate) queues: Vec<String>,
-    pub(crate) cooldowns: bool,
+    pub(crate) public_url: Option<String>,
+    pub(crate) purge_cooldown: bool,
+    pub(crate) recreate_cooldown: bool,
     pub(crate) throttling: bool,
     pub(crate) log: bool,
 }
@@ -40,9 +49,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Opt
     let mut options = Options {
         address: SocketAddr::from(([127, 0, 0, 1], 9324)),
         region: "us-east-1".to_owned(),
-        account_id: "000000000000".to_owned(),
+        account_id: ACCOUNT.to_owned(),
         queues: Vec::new(),
-        cooldowns: true,
+        public_url: None,
+        purge_cooldown: true,
+        recreate_cooldown: true,
         throttling: false,
         log: false,
     };
@@ -54,13 +65,47 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Opt
             Long("region") => options.region = arguments.value()?.parse_with(region)?,
             Long("account") => options.account_id = arguments.value()?.parse_with(account_id)?,
             Long("queue") => options.queues.push(arguments.value()?.string()?),
-            Long("no-cooldowns") => options.cooldowns = false,
+            Long("public-url") => options.public_url = Some(arguments.value()?.parse_with(public_url)?),
+            Long("no-cooldowns") => {
+                let which = which(&mut arguments);
+                let (purge, recreate) = which.map_or(Ok((true, true)), |which| which.parse_with(cooldowns))?;
+                options.purge_cooldown &= !purge;
+                options.recreate_cooldown &= !recreate;
+            }
             Long("throttling") => options.throttling = true,
             Long("log") => options.log = true,
             _ => return Err(argument.unexpected()),
         }
     }
     Ok(Some(options))
+}
+
+/// The value of `--no-cooldowns`, behind `=` or as the next argument, if it has one.
+fn which(arguments: &mut lexopt::Parser) -> Option<OsString> {
+    let attached = arguments.optional_value();
+    attached.or_else(|| {
+        let mut rest = arguments.try_raw_args()?;
+        rest.next_if(|next| next.to_str().is_some_and(|next| cooldowns(next).is_ok()))
+    })
+}
+
+/// Whether to leave out the wait after a purge, and the one after a deletion.
+fn cooldowns(text: &str) -> Result<(bool, bool), &'static str> {
+    match text {
+        "purge" => Ok((true, false)),
+        "recreate" => Ok((false, true)),
+        "both" => Ok((true, true)),
+        _ => Err("there are the cooldowns purge, recreate and both"),
+    }
+}
+
+/// The URL without slashes at its end.
+fn public_url(text: &str) -> Result<String, &'static str> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_legal = |byte: u8| byte.is_ascii_graphic() && !b"?#".contains(&byte);
+    rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/') && rest.bytes().all(is_legal))
+        .map(|_| text.trim_end_matches('/').to_owned())
+        .ok_or("a public URL begins with http:// or https:// and a host, and has neither ? nor #")
 }
 
 /// A region is a segment of URLs and ARNs.

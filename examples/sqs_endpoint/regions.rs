@@ -24,7 +24,9 @@ struct Scope {
 }
 
 pub(crate) struct Regions {
-    address: SocketAddr,
+    /// What queue URLs begin with where no request says it better.
+    url: String,
+    host_urls: bool,
     limits: Limits,
     throttling: bool,
     default: Scope,
@@ -34,12 +36,15 @@ pub(crate) struct Regions {
 impl Regions {
     pub(crate) fn new(options: &Options, address: SocketAddr) -> Self {
         let mut limits = Limits::aws();
-        if !options.cooldowns {
+        if !options.purge_cooldown {
             limits.purge_interval = Duration::ZERO;
+        }
+        if !options.recreate_cooldown {
             limits.recreate_interval = Duration::ZERO;
         }
         Self {
-            address,
+            url: options.public_url.clone().unwrap_or_else(|| url(address)),
+            host_urls: options.public_url.is_none(),
             limits,
             throttling: options.throttling,
             default: Scope {
@@ -77,9 +82,10 @@ impl Regions {
                 .limits(self.limits.clone())
                 .account_id(&scope.account_id)
                 .region(&scope.region)
-                .endpoint_url(format!("http://{}/{}", self.address, scope.region))
+                .endpoint_url(format!("{}/{}", self.url, scope.region))
                 .build();
-            Endpoint::builder(&service).throttling(self.throttling).build()
+            let endpoint = Endpoint::builder(&service).throttling(self.throttling);
+            endpoint.host_urls(self.host_urls).build()
         };
         endpoints.entry(scope.clone()).or_insert_with(open).clone()
     }
@@ -110,8 +116,17 @@ impl Regions {
     }
 }
 
+/// Where a client on this machine reaches the server: no connection goes to an address of zeros.
+fn url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
+}
+
 /// What stands in `text` after `start` and before `end` or the end of the text.
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     Some(rest.split(end).next().unwrap_or(rest))
 }

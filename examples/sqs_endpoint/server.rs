@@ -2,10 +2,10 @@
 #![allow(clippy::disallowed_methods, reason = "a log measures real time")]
 
 use {
-    crate::{options::Options, regions::Regions, say},
+    crate::{log::Line, options::Options, regions::Regions, say},
     http_body_util::{BodyExt, Full, LengthLimitError, Limited},
     hyper::{
-        HeaderMap, StatusCode,
+        StatusCode,
         body::{Body, Bytes, Incoming},
         server::conn::http1,
         service::service_fn,
@@ -103,17 +103,18 @@ async fn answer(
 ) -> Result<HttpResponse, Infallible> {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
-    let title = title(&head.method, head.uri.path(), &head.headers);
-    let response = match read(body).await {
+    let (response, line) = match read(body).await {
         Ok(body) => {
             let request = translate(&head, body);
-            respond(regions.endpoint(&request).handle(request).await)
+            let line = log.then(|| Line::of(&request));
+            let response = regions.endpoint(&request).handle(request).await;
+            let line = line.map(|line| line.answered(&response));
+            (respond(response), line)
         }
-        Err(status) => refuse(status),
+        Err(status) => (refuse(status), log.then(|| format!("{} - -", status.as_u16()))),
     };
-    if log {
-        let took = begun.elapsed();
-        say(format_args!("{} {title} {took:.1?}", response.status().as_u16()));
+    if let Some(line) = line {
+        say(format_args!("{line} {:.1?}", begun.elapsed()));
     }
     Ok(response)
 }
@@ -155,10 +156,4 @@ fn refuse(status: StatusCode) -> HttpResponse {
     let mut response = HttpResponse::default();
     *response.status_mut() = status;
     response
-}
-
-/// What a line of the log calls a request.
-fn title(method: &hyper::Method, path: &str, headers: &HeaderMap) -> String {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    format!("{method} {path} {}", target.unwrap_or("query"))
 }

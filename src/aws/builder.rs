@@ -18,6 +18,7 @@ use {
 pub struct EndpointBuilder {
     service: Service,
     throttling: bool,
+    host_urls: bool,
 }
 
 impl EndpointBuilder {
@@ -25,6 +26,7 @@ impl EndpointBuilder {
         Self {
             service: service.clone(),
             throttling: false,
+            host_urls: false,
         }
     }
 
@@ -62,6 +64,29 @@ impl EndpointBuilder {
         self
     }
 
+    /// Whether the queue URLs in answers have the host and port of the request's `Host` header, so that a client reaches
+    /// them wherever it reaches the endpoint; by default they are those of the service.
+    ///
+    /// Scheme and path stay. A request with no `Host`, with two, or with a malformed one gets the service's URL.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{QueueAttributes, Service, aws::{Endpoint, Request}};
+    ///
+    /// let service = Service::builder().endpoint_url("http://0.0.0.0:9324").build();
+    /// service.create_queue("jobs", QueueAttributes::new())?;
+    /// let endpoint = Endpoint::builder(&service).host_urls(true).build();
+    /// let request = Request::post("/", r#"{"QueueName":"jobs"}"#).header("X-Amz-Target", "AmazonSQS.GetQueueUrl");
+    /// let response = pollster::block_on(endpoint.handle(request.header("Host", "localhost:9324")));
+    /// assert_eq!(response.body, br#"{"QueueUrl":"http://localhost:9324/000000000000/jobs"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn host_urls(mut self, from_host: bool) -> Self {
+        self.host_urls = from_host;
+        self
+    }
+
     /// The endpoint.
     ///
     /// # Examples
@@ -73,6 +98,6 @@ impl EndpointBuilder {
     /// ```
     #[must_use]
     pub fn build(self) -> Endpoint {
-        Endpoint::assemble(self.service, self.throttling.then(Throttle::default))
+        Endpoint::assemble(self.service, self.throttling.then(Throttle::default), self.host_urls)
     }
 }

@@ -5,6 +5,7 @@ use {
         action::{self, Action},
         builder::EndpointBuilder,
         fault::Fault,
+        host,
         http::{Request, Response},
         json, query,
         throttle::{Load, Throttle},
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) service: Service,
     /// `None` if quotas of calls are not enforced.
     throttle: Option<Throttle>,
+    host_urls: bool,
 }
 
 impl Endpoint {
@@ -69,9 +71,13 @@ impl Endpoint {
         EndpointBuilder::new(service)
     }
 
-    pub(super) fn assemble(service: Service, throttle: Option<Throttle>) -> Self {
+    pub(super) fn assemble(service: Service, throttle: Option<Throttle>, host_urls: bool) -> Self {
         Self {
-            shared: Arc::new(Shared { service, throttle }),
+            shared: Arc::new(Shared {
+                service,
+                throttle,
+                host_urls,
+            }),
         }
     }
 
@@ -92,8 +98,8 @@ impl Endpoint {
 
     /// Answers one request; waits only for a long poll, and never fails: an error is an answer.
     ///
-    /// The protocol is JSON if the request has the header `X-Amz-Target` or the content type
-    /// `application/x-amz-json-1.0`, and the query protocol otherwise.
+    /// The protocol is JSON if the request has the content type `application/x-amz-json-1.0`, or the header
+    /// `X-Amz-Target` and not the content type of a form; it is the query protocol otherwise (W1, W3).
     ///
     /// # Source
     /// [AWS JSON protocol](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html)
@@ -165,10 +171,19 @@ impl Call<'_> {
 
     /// The queue that `address` names: a URL by its last two segments, or a bare name (Q6, Q7, X10).
     pub(super) fn queue(&self, address: &str) -> Result<Queue, Fault> {
-        if address.contains("://") && address.matches('/').count() < 4 {
+        if !self.service().is_queue_address(address) {
             return Err(Fault::invalid_address(address));
         }
         Ok(self.service().queue(address)?)
+    }
+
+    /// The URL of a queue as the client is to see it.
+    pub(super) fn url(&self, url: &str) -> String {
+        let asked = self.endpoint.shared.host_urls;
+        match asked.then(|| host::of(self.request)).flatten() {
+            Some(host) => host::replace(url, host),
+            None => url.to_owned(),
+        }
     }
 
     /// Counts the call against the quotas of its queue, if the endpoint enforces them.
@@ -212,5 +227,27 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 8);
+    }
+
+    /// The inverse of the step of SplitMix64.
+    fn unmix(number: u64) -> u64 {
+        let it = (number ^ number >> 31 ^ number >> 62).wrapping_mul(0x3196_42b2_d24d_8ec3);
+        let it = (it ^ it >> 27 ^ it >> 54).wrapping_mul(0x96de_1b17_3f11_9089);
+        (it ^ it >> 30 ^ it >> 60).wrapping_sub(0x9e37_79b9_7f4a_7c15)
+    }
+
+    #[test]
+    fn the_id_of_a_request_does_not_give_the_seed_away() {
+        // D19: the keys of receipt handles follow from the seed
+        const FIRST: u64 = 0xe220_a839_7b1d_cdaf;
+        assert_eq!(unmix(FIRST), 0);
+        let seed = 7;
+        let id = request_id(&Endpoint::new(&Service::builder().seed(seed).build()));
+        let high = u64::from_str_radix(&id.replace('-', "")[..16], 16).unwrap();
+        // Four bits of an id say that it is random.
+        let candidates = (0..16).map(|bits| unmix(high & !0xf000 | bits << 12));
+        for candidate in candidates {
+            assert!(candidate != seed && candidate ^ FIRST != seed);
+        }
     }
 }

@@ -142,10 +142,18 @@ impl Fault {
         Self::new("InvalidAction", message)
     }
 
-    /// The queue URL names no queue of any service (X10).
+    /// The queue URL names no queue of any service, as the query protocol says it (X10).
     pub(super) fn invalid_address(address: &str) -> Self {
         let message = format!("The address {address} is not valid for this endpoint.");
         Self::new("InvalidAddress", message)
+    }
+
+    /// The same error where addresses are not told from names: what an invalid one names does not exist (X10).
+    pub(super) fn without_address(self) -> Self {
+        match self.code.shape {
+            "InvalidAddress" => QueueError::QueueDoesNotExist.into(),
+            _ => self,
+        }
     }
 
     /// The quota of calls is used up.

@@ -10,7 +10,7 @@ use {
 };
 
 /// The two parameters that ask for system attributes fill one list in this protocol, and share its numbers (M45).
-const SHARED: (&str, &str) = ("MessageSystemAttributeName.", "AttributeName.");
+const SHARED: (&str, &str) = ("MessageSystemAttributeName", "AttributeName");
 
 /// Parameters by name. The names stay flat, whatever dots they hold: what follows a prefix is a range, so that no
 /// name costs more than its length, and no number in a name more than its digits.
@@ -48,8 +48,8 @@ impl<'a> Form<'a> {
 
 fn shared(name: Cow<'_, str>) -> Cow<'_, str> {
     match name.strip_prefix(SHARED.0) {
-        Some(rest) => Cow::Owned(format!("{}{rest}", SHARED.1)),
-        None => name,
+        Some(rest) if rest.is_empty() || rest.starts_with('.') => Cow::Owned(format!("{}{rest}", SHARED.1)),
+        _ => name,
     }
 }
 

@@ -11,12 +11,15 @@ use {
 
 const TARGET: &str = "X-Amz-Target";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Whether the request is in this protocol: it has a target, or the content type.
+/// Whether the request is in this protocol: it has the content type, or a target and not the content type of a form
+/// (W1, W3).
 pub(super) fn speaks(request: &Request) -> bool {
     let content_type = request.header_named("Content-Type").unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    request.header_named(TARGET).is_some() || media_type.eq_ignore_ascii_case(CONTENT_TYPE)
+    let is = |name: &str| media_type.eq_ignore_ascii_case(name);
+    is(CONTENT_TYPE) || request.header_named(TARGET).is_some() && !is(FORM)
 }
 
 /// The action that a request asks for, and its input.
@@ -27,7 +30,9 @@ pub(super) fn read(request: &Request) -> Result<(&'static Action, Value), Fault>
     if request.body.is_empty() {
         return Ok((action, Value::Object(serde_json::Map::new())));
     }
-    let input = serde_json::from_slice(&request.body).map_err(|error| Fault::serialization(error.to_string()))?;
+    let input = serde_json::from_slice(&request.body);
+    // The parser's own words are no text of SQS.
+    let input = input.map_err(|_| Fault::serialization("The request body could not be parsed as JSON."))?;
     Ok((action, input))
 }
 
@@ -43,7 +48,8 @@ pub(super) fn write(result: Result<Value, Fault>) -> Response {
                 output.to_string().into_bytes()
             },
         },
-        Err(Fault { code, message }) => {
+        Err(fault) => {
+            let Fault { code, message } = fault.without_address();
             let kind = format!("{}#{}", code.namespace(), code.shape);
             let body = json!({ "__type": kind, "message": message });
             Response {

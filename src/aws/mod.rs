@@ -11,6 +11,7 @@ mod digest;
 mod endpoint;
 mod fault;
 mod form;
+mod host;
 mod http;
 mod json;
 mod messages;

@@ -93,24 +93,56 @@ fn structure(form: &Form<'_>, name: &str, shape: &Shape) -> Result<Value, Fault>
 }
 
 /// `AttributeName.1`, `AttributeName.2`; a gap in the numbers is no element.
+///
+/// Without a number it is the first element, unless that is there with its number (W3). An empty one is an empty
+/// list, which is how SDKs write it.
 fn list(form: &Form<'_>, name: &str, kind: Kind) -> Result<Option<Value>, Fault> {
+    let numbers = form.numbers(&format!("{name}."));
     let mut elements = Vec::new();
-    for number in form.numbers(&format!("{name}.")) {
+    if numbers.first() != Some(&1) {
+        let first = value(form, name, kind, Flattened::of(&[]))?;
+        elements.extend(first.filter(|first| !is_empty(first)));
+    }
+    for number in numbers {
         elements.extend(value(form, &format!("{name}.{number}"), kind, Flattened::of(&[]))?);
     }
     Ok((!elements.is_empty()).then(|| elements.into()))
 }
 
-/// `Attribute.1.Name` with `Attribute.1.Value`; an entry has to have both.
+/// `Attribute.1.Name` with `Attribute.1.Value`; an entry has to have both. One without a number is the first, unless
+/// that is there with its number (W3).
 fn map(form: &Form<'_>, name: &str, kind: Kind, names: Flattened) -> Result<Option<Value>, Fault> {
+    let numbers = form.numbers(&format!("{name}."));
     let mut entries = Map::new();
-    for number in form.numbers(&format!("{name}.")) {
-        let part = |part| format!("{name}.{number}.{part}");
-        let key = form.get(&part(names.key)).ok_or_else(|| Fault::missing(names.key))?;
-        let value = value(form, &part(names.value), kind, Flattened::of(&[]))?;
-        entries.insert(key.to_owned(), value.ok_or_else(|| Fault::missing(names.value))?);
+    if numbers.first() != Some(&1) {
+        entries.extend(entry(form, name, kind, names)?);
+    }
+    for number in numbers {
+        let entry = entry(form, &format!("{name}.{number}"), kind, names)?;
+        entries.extend([entry.ok_or_else(|| Fault::missing(names.key))?]);
     }
     Ok((!entries.is_empty()).then(|| entries.into()))
+}
+
+/// Key and value of an entry; none if neither is given.
+fn entry(form: &Form<'_>, name: &str, kind: Kind, names: Flattened) -> Result<Option<(String, Value)>, Fault> {
+    let key = form.get(&format!("{name}.{}", names.key));
+    let value = value(form, &format!("{name}.{}", names.value), kind, Flattened::of(&[]))?;
+    match (key, value) {
+        (None, value) if value.as_ref().is_none_or(is_empty_structure) => Ok(None),
+        (None, _) => Err(Fault::missing(names.key)),
+        (Some(_), None) => Err(Fault::missing(names.value)),
+        (Some(key), Some(value)) => Ok(Some((key.to_owned(), value))),
+    }
+}
+
+/// Whether nothing was given for a structure, of which there always is a value.
+fn is_empty_structure(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty)
+}
+
+fn is_empty(value: &Value) -> bool {
+    value == "" || is_empty_structure(value)
 }
 
 /// The answer, in XML unless the request accepts JSON; a null output is none.
@@ -164,7 +196,7 @@ fn answer(action: &Action, output: &Value, request_id: &str) -> Vec<u8> {
 /// W5.
 fn error(fault: &Fault, request_id: &str) -> Vec<u8> {
     let mut xml = Xml::new();
-    xml.element("ErrorResponse", |xml| {
+    xml.element(&format!("ErrorResponse xmlns=\"{NAMESPACE}\""), |xml| {
         xml.element("Error", |xml| {
             xml.text("Type", "Sender");
             xml.text("Code", fault.code.query);

@@ -36,7 +36,7 @@ pub(super) async fn create(call: &Call<'_>, input: CreateQueueRequest) -> Result
             error => error.into(),
         })?;
     Ok(CreateQueueResult {
-        queue_url: queue.url().to_owned(),
+        queue_url: call.url(queue.url()),
     })
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn get_url(call: &Call<'_>, input: GetQueueUrlRequest) -> Resul
     }
     let queue = call.service().queue(&input.queue_name)?;
     Ok(GetQueueUrlResult {
-        queue_url: queue.url().to_owned(),
+        queue_url: call.url(queue.url()),
     })
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn list(call: &Call<'_>, input: ListQueuesRequest) -> Result<Li
         .service()
         .list_queues(&page.prefix(input.queue_name_prefix.unwrap_or_default()))?;
     Ok(ListQueuesResult {
-        queue_urls: listed.items,
+        queue_urls: listed.items.iter().map(|url| call.url(url)).collect(),
         next_token: listed.next_token,
     })
 }
@@ -106,7 +106,7 @@ pub(super) async fn list_dead_letter_sources(
     let page = page(input.max_results, input.next_token, call.service().limits())?;
     let listed = call.service().list_dead_letter_source_queues(queue.name(), &page)?;
     Ok(ListDeadLetterSourceQueuesResult {
-        queue_urls: Some(listed.items),
+        queue_urls: Some(listed.items.iter().map(|url| call.url(url)).collect()),
         next_token: listed.next_token,
     })
 }

@@ -246,7 +246,7 @@ pub enum InvalidReason {
     /// One of source and dead-letter target is a FIFO queue and the other is not (L3b).
     #[error("Dead-letter queue must be same type of queue as the source.")]
     TargetType,
-    /// The dead-letter target does not take messages from this source, or is the source itself (L3c, L3d).
+    /// The dead-letter target does not take messages from this source (L3c).
     #[error("Dead-letter queue does not allow this queue as its source.")]
     TargetForbids,
     /// The policy is not a JSON object (L2, L20).

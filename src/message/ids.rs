@@ -1,8 +1,9 @@
 //! What names a message: its id, its sequence number and the receipt handle of one reception.
 //!
 //! Nothing here draws a random number; whoever makes an id passes the bits in.
+use super::seal::SealKey;
 use crate::error::{ParseMessageIdError, ParseReceiptHandleError};
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::BASE64;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
@@ -105,8 +106,9 @@ impl fmt::Debug for SequenceNumber {
 
 /// Proof of one reception of a message: what deletes it or changes its visibility (rule D18).
 ///
-/// Every receive of a message makes a handle of its own. The text is opaque, begins with `AQEB`, and
-/// [`FromStr`] reads it back; a handle is checked against the queue when it is used, not when it is read.
+/// Every receive of a message makes a handle of its own. The text is opaque, 48 characters of standard base64 that
+/// begin with `AQEB`, and [`FromStr`] reads it back; a handle is checked against the queue when it is used, not when it
+/// is read.
 ///
 /// # Source
 /// [Queue and message identifiers](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html).
@@ -127,43 +129,39 @@ pub struct ReceiptHandle {
     pub(crate) generation: u32,
     /// Which reception of the message.
     pub(crate) sequence: u64,
-    /// Checksum over the other fields under the queue's key.
+    /// The seal of the other fields under the queue's key.
     pub(crate) tag: u64,
 }
 
 impl ReceiptHandle {
     const PREFIX: &'static str = "AQEB";
     const BYTES: usize = 32;
+    const TAG: usize = 24;
+    /// Characters behind the prefix.
+    const ENCODED: usize = 44;
 
     /// The handle of one reception, sealed with `key`.
-    ///
-    /// The seal tells a handle of this queue from any other text that happens to decode. It is no cryptography: a
-    /// process that wants to forge a handle to its own memory can.
     #[must_use]
-    pub(crate) const fn sign(key: u64, queue: u64, slot: u32, generation: u32, sequence: u64) -> Self {
-        let tag = Self::seal(key, queue, slot, generation, sequence);
-        Self {
+    pub(crate) fn sign(key: &SealKey, queue: u64, slot: u32, generation: u32, sequence: u64) -> Self {
+        let mut handle = Self {
             queue,
             slot,
             generation,
             sequence,
-            tag,
-        }
+            tag: 0,
+        };
+        handle.tag = handle.seal(key);
+        handle
     }
 
     /// Whether [`sign`](Self::sign) made this handle with the same `key`.
     #[must_use]
-    pub(crate) const fn verify(&self, key: u64) -> bool {
-        self.tag == Self::seal(key, self.queue, self.slot, self.generation, self.sequence)
+    pub(crate) fn verify(&self, key: &SealKey) -> bool {
+        self.tag == self.seal(key)
     }
 
-    const fn seal(key: u64, queue: u64, slot: u32, generation: u32, sequence: u64) -> u64 {
-        let place = (slot as u64) << 32 | generation as u64;
-        let sum = (queue ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            ^ (place ^ key.rotate_left(21)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-            ^ (sequence ^ key.rotate_left(42)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let mixed = (sum ^ sum >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        mixed ^ mixed >> 32
+    fn seal(&self, key: &SealKey) -> u64 {
+        key.seal(&self.to_bytes()[..Self::TAG])
     }
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -172,7 +170,7 @@ impl ReceiptHandle {
         bytes[8..12].copy_from_slice(&self.slot.to_be_bytes());
         bytes[12..16].copy_from_slice(&self.generation.to_be_bytes());
         bytes[16..24].copy_from_slice(&self.sequence.to_be_bytes());
-        bytes[24..].copy_from_slice(&self.tag.to_be_bytes());
+        bytes[Self::TAG..].copy_from_slice(&self.tag.to_be_bytes());
         bytes
     }
 
@@ -187,7 +185,7 @@ impl ReceiptHandle {
             slot: (word(8) >> 32) as u32,
             generation: word(8) as u32,
             sequence: word(16),
-            tag: word(24),
+            tag: word(Self::TAG),
         }
     }
 }
@@ -195,7 +193,7 @@ impl ReceiptHandle {
 impl fmt::Display for ReceiptHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(Self::PREFIX)?;
-        write!(f, "{}", BASE64URL_NOPAD.encode_display(&self.to_bytes()))
+        write!(f, "{}", BASE64.encode_display(&self.to_bytes()))
     }
 }
 
@@ -213,12 +211,11 @@ impl FromStr for ReceiptHandle {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let decode = || {
             let encoded = text.strip_prefix(Self::PREFIX)?.as_bytes();
-            let mut bytes = [0; Self::BYTES];
-            if BASE64URL_NOPAD.decode_len(encoded.len()).ok()? != Self::BYTES {
-                return None;
-            }
-            BASE64URL_NOPAD.decode_mut(encoded, &mut bytes).ok()?;
-            Some(Self::from_bytes(bytes))
+            let encoded: &[u8; Self::ENCODED] = encoded.try_into().ok()?;
+            // One byte more than there is with the padding.
+            let mut bytes = [0; Self::BYTES + 1];
+            let length = BASE64.decode_mut(encoded, &mut bytes).ok()?;
+            Some(Self::from_bytes(bytes[..length].try_into().ok()?))
         };
         decode().ok_or_else(|| ParseReceiptHandleError {
             handle: text.to_owned(),
@@ -229,6 +226,10 @@ impl FromStr for ReceiptHandle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn key() -> SealKey {
+        SealKey::new(7, 8)
+    }
 
     #[test]
     fn a_message_id_is_a_version_4_uuid_whatever_bits_it_is_made_of() {
@@ -284,9 +285,14 @@ mod tests {
     #[test]
     fn a_receipt_handle_survives_its_text() {
         // D18 M48
-        let handle = ReceiptHandle::sign(7, u64::MAX, 1, 2, 0x0102_0304_0506_0708);
+        let handle = ReceiptHandle::sign(&key(), u64::MAX, 1, 2, 0x0102_0304_0506_0708);
         let text = handle.to_string();
-        assert!(text.starts_with("AQEB") && text.len() == 47, "{text}");
+        assert!(text.starts_with("AQEB") && text.len() == 48, "{text}");
+        assert_eq!(
+            BASE64.decode(text.as_bytes()).unwrap().len(),
+            35,
+            "standard base64 as a whole"
+        );
         assert_eq!(text.parse(), Ok(handle));
         assert_eq!(format!("{handle:?}"), format!("ReceiptHandle({text})"));
     }
@@ -294,9 +300,9 @@ mod tests {
     #[test]
     fn malformed_receipt_handles_are_refused_with_their_text() {
         // D19, row "malformed"
-        let text = ReceiptHandle::sign(7, 1, 2, 3, 4).to_string();
-        let unused_bits = format!("{}{}", &text[..46], 'B');
-        let (short, long) = (&text[..46], format!("{text}A"));
+        let text = ReceiptHandle::sign(&key(), 1, 2, 3, 4).to_string();
+        let unused_bits = format!("{}B=", &text[..46]);
+        let (short, long) = (&text[..47], format!("{text}A"));
         for bad in [
             "",
             "AQEB",
@@ -305,7 +311,12 @@ mod tests {
             &long,
             &text[4..],
             &unused_bits,
-            &text.replace('A', "+"),
+            &text.replace('A', "-"),
+            &text.replace('A', "_"),
+            &text.replace('=', "A"),
+            &text.replace('=', ""),
+            &format!("{}==", &text[..46]),
+            &text.replacen('A', "\u{e9}", 1),
         ] {
             let error = bad.parse::<ReceiptHandle>().unwrap_err();
             assert_eq!(error.code(), "ReceiptHandleIsInvalid");
@@ -319,12 +330,62 @@ mod tests {
     #[test]
     fn a_receipt_handle_is_verified_by_its_key_and_fails_if_any_bit_changes() {
         // D19, rows "malformed" and "of another queue"
-        let handle = ReceiptHandle::sign(7, 1, 2, 3, 4);
-        assert!(handle.verify(7) && !handle.verify(8));
+        let handle = ReceiptHandle::sign(&key(), 1, 2, 3, 4);
+        assert!(handle.verify(&key()) && !handle.verify(&SealKey::new(7, 9)));
         for bit in 0..ReceiptHandle::BYTES * 8 {
             let mut bytes = handle.to_bytes();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(!ReceiptHandle::from_bytes(bytes).verify(7), "bit {bit}");
+            assert!(!ReceiptHandle::from_bytes(bytes).verify(&key()), "bit {bit}");
+        }
+    }
+
+    /// A seal that is a bijection of the XOR of one number per field: a multiplication and two shifts are no secret.
+    fn weak_seal(handle: &ReceiptHandle) -> u64 {
+        let key = 0x0123_4567_89ab_cdef_u64;
+        let place = u64::from(handle.slot) << 32 | u64::from(handle.generation);
+        let sum = (place ^ key).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+            ^ (handle.sequence ^ key.rotate_left(42)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mixed = (sum ^ sum >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        mixed ^ mixed >> 32
+    }
+
+    /// Of so many handles that never were given out, how many seals follow from those of `seen` others.
+    fn forged(seen: u32, seal: impl Fn(&ReceiptHandle) -> u64) -> (usize, usize) {
+        let handle = |slot, sequence| {
+            let mut handle = ReceiptHandle::sign(&key(), 1, slot, 1, sequence);
+            handle.tag = seal(&handle);
+            handle
+        };
+        // The inverse of the constant modulo 2^64, by Newton's iteration.
+        let inverse = (0..6).fold(1_u64, |it, _| {
+            it.wrapping_mul(2_u64.wrapping_sub(it.wrapping_mul(0xd6e8_feb8_6659_fd93)))
+        });
+        let mix = |it: u64| (it ^ it >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let unmix = |it: u64| (it ^ it >> 32).wrapping_mul(inverse);
+        let sums = |it: &ReceiptHandle| {
+            let sum = unmix(it.tag);
+            sum ^ sum >> 32
+        };
+        // The first message received from every slot, and one slot with every message.
+        let (corner, half) = (handle(0, 0), seen / 2);
+        let (column, row): (Vec<_>, Vec<_>) = (1..=half).map(|it| (handle(it, 0), handle(0, it.into()))).unzip();
+        let targets = column.iter().flat_map(|a| row.iter().map(move |b| (a, b)));
+        let valid = targets.filter(|(a, b)| {
+            let sum = sums(&corner) ^ sums(a) ^ sums(b);
+            let (plain, mixed) = (corner.tag ^ a.tag ^ b.tag, mix(sum));
+            let tag = handle(a.slot, b.sequence).tag;
+            plain == tag || (mixed ^ mixed >> 32) == tag
+        });
+        (valid.count(), (half * half) as usize)
+    }
+
+    #[test]
+    fn the_handles_a_consumer_has_seen_do_not_add_up_to_another() {
+        // D19
+        for seen in [40, 1_000] {
+            let (weak, all) = forged(seen, weak_seal);
+            assert_eq!(weak, all, "the attack works");
+            assert_eq!(forged(seen, |handle| handle.seal(&key())).0, 0);
         }
     }
 }

@@ -8,9 +8,11 @@ mod content;
 mod ids;
 mod outgoing;
 mod parse;
+mod seal;
 
 pub use attribute::{AttributeContent, MessageAttributeValue, MessageAttributes};
 pub use content::Content;
 pub(crate) use content::Extras;
 pub use ids::{MessageId, ReceiptHandle, SequenceNumber};
 pub use outgoing::SendMessage;
+pub(crate) use seal::{SealKey, Seed};

@@ -7,10 +7,11 @@ use {
         clock::{Clock, SystemClock},
         error::{CreateQueueError, InvalidParameterValue, InvalidReason, check},
         limits::Limits,
+        message::{SealKey, Seed},
         state::{Effects, QueueState, StaleDelete},
         sync::{Condvar, Mutex},
     },
-    rand::{Rng, SeedableRng, rngs::Xoshiro256PlusPlus},
+    rand::{SeedableRng, rngs::Xoshiro256PlusPlus},
     std::{
         fmt,
         hash::{BuildHasher, RandomState},
@@ -34,7 +35,7 @@ pub(crate) struct QueueParts {
     pub(crate) settings: Settings,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) seed: u64,
+    pub(crate) seed: Seed,
     /// 1 in the strict profile.
     pub(crate) shards: usize,
     pub(crate) stale_delete: StaleDelete,
@@ -48,8 +49,10 @@ pub(crate) struct QueueParts {
 
 impl Queue {
     pub(crate) fn assemble(parts: QueueParts) -> Self {
-        let mut chance = Xoshiro256PlusPlus::seed_from_u64(parts.seed);
-        let (nonce, key, salt) = (chance.next_u64(), chance.next_u64(), chance.next_u64());
+        let seed = parts.seed;
+        let chance = Xoshiro256PlusPlus::seed_from_u64(seed.draw("chance", 0));
+        let (nonce, salt) = (seed.draw("nonce", 0), seed.draw("salt", 0));
+        let seal_key = SealKey::new(seed.draw("receipt handles", 0), seed.draw("receipt handles", 1));
         let effects = Effects::new(!parts.listeners.is_empty());
         let fifo = parts.settings.fifo_queue;
         let maximum_message_size = AtomicUsize::new(parts.settings.maximum_message_size);
@@ -77,7 +80,7 @@ impl Queue {
             listeners: parts.listeners,
             owner: parts.owner,
             nonce,
-            key,
+            seal_key,
             maximum_message_size,
             content_based_deduplication,
             gone: AtomicBool::new(false),
@@ -370,6 +373,9 @@ impl QueueBuilder {
     /// The seed of everything drawn by chance: same name, same seed, same steps, same bytes. By default a different one
     /// for each queue.
     ///
+    /// Two queues of one name and seed are copies: where both have taken the same steps, a receipt handle of one is one
+    /// of the other as well. Who knows the seed can compute handles.
+    ///
     /// # Examples
     /// ```
     /// # use requeue::Queue;
@@ -503,7 +509,7 @@ impl QueueBuilder {
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(now));
         Ok(Queue::assemble(QueueParts {
             url: format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", self.name),
-            seed: seed_for(&self.name, seed),
+            seed: Seed::new(seed).of_queue(0, &arn),
             name: self.name,
             arn,
             settings,
@@ -520,14 +526,7 @@ impl QueueBuilder {
     }
 }
 
-/// Queues of different names draw different ids and handles from the same seed, so that neither takes a handle of the
-/// other (D19).
-fn seed_for(name: &str, seed: u64) -> u64 {
-    let mix = |mixed: u64, byte: u8| (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    name.bytes().fold(seed, mix)
-}
-
-/// A dead-letter target must be another queue, exist, be of the source's type, and let this source in (L3a-L3d).
+/// A dead-letter target must exist, be of the source's type, and let this source in (L3a-L3c).
 pub(crate) fn check_dead_letter_target(
     target: Option<&Queue>,
     policy: &RedrivePolicy,
@@ -535,9 +534,6 @@ pub(crate) fn check_dead_letter_target(
     source_arn: &str,
 ) -> Result<(), InvalidParameterValue> {
     let refuse = |reason| policy.refused(reason);
-    if policy.dead_letter_target_arn() == source_arn {
-        return Err(refuse(InvalidReason::TargetForbids));
-    }
     let Some(target) = target.filter(|target| target.arn() == policy.dead_letter_target_arn() && !target.is_gone())
     else {
         return Err(refuse(InvalidReason::TargetUnknown));
@@ -545,11 +541,21 @@ pub(crate) fn check_dead_letter_target(
     if target.is_fifo() != fifo {
         return Err(refuse(InvalidReason::TargetType));
     }
-    let allow_policy = target.settings().redrive_allow_policy;
-    if !allow_policy.is_none_or(|policy| policy.allows(source_arn)) {
-        return Err(refuse(InvalidReason::TargetForbids));
+    check_redrive_allowed(&target.settings(), policy, source_arn)
+}
+
+/// The redrive allow policy of a target lets this source in (L3c).
+pub(crate) fn check_redrive_allowed(
+    target: &Settings,
+    policy: &RedrivePolicy,
+    source_arn: &str,
+) -> Result<(), InvalidParameterValue> {
+    let allow_policy = &target.redrive_allow_policy;
+    if allow_policy.as_ref().is_none_or(|policy| policy.allows(source_arn)) {
+        Ok(())
+    } else {
+        Err(policy.refused(InvalidReason::TargetForbids))
     }
-    Ok(())
 }
 
 impl fmt::Debug for QueueBuilder {

@@ -48,7 +48,7 @@ impl Queue {
         if self.is_gone() {
             return Err(DeadLetterError::QueueDoesNotExist);
         }
-        let receipt = self.inner.receipt(receipt_handle)?;
+        let receipt = self.inner.receipt(&self.inner.core.lock().state, receipt_handle)?;
         self.inner.dead_letter(receipt, reason.into())
     }
 
@@ -188,6 +188,11 @@ impl Inner {
         let target = route.and_then(DeadLetterRoute::target);
         let mut took_all = true;
         for departure in departures {
+            if target.as_ref().is_some_and(|target| std::ptr::eq(&**target, self)) {
+                let moved = self.step(|state, now, out| state.dead_letter_to_itself(now, departure, &self.arn, out));
+                took_all &= moved.is_some();
+                continue;
+            }
             let arrived = target
                 .as_ref()
                 .is_some_and(|target| target.arrive_dead_letter(departure, &self.arn));

@@ -34,7 +34,7 @@ pub use {
     send::{SendTimeoutFuture, Sent},
 };
 pub(crate) use {
-    builder::{QueueParts, check_dead_letter_target},
+    builder::{QueueParts, check_dead_letter_target, check_redrive_allowed},
     dead_letter::{DeadLetterRoute, DeadLetterTarget},
     owner::Owner,
 };
@@ -45,7 +45,7 @@ use {
         clock::Clock,
         error::{InvalidReason, PurgeError, QueueError, SetQueueAttributesError},
         limits::Limits,
-        message::MessageId,
+        message::{MessageId, SealKey},
         state::{Counts, Effects, QueueSnapshot, QueueState},
         sync::{Condvar, Mutex, MutexGuard, contain},
         time::Timestamp,
@@ -106,7 +106,7 @@ pub(crate) struct Inner {
     /// Tells this queue's receipt handles from those of any other, also of one with the same name.
     nonce: u64,
     /// Seals receipt handles.
-    key: u64,
+    seal_key: SealKey,
     /// What a send is checked against before the lock: copies of the settings in force.
     maximum_message_size: AtomicUsize,
     content_based_deduplication: AtomicBool,
@@ -415,7 +415,7 @@ impl Queue {
     /// Changes the attributes that are given, all or none (Q28), at once (Q39).
     ///
     /// Retention acts on stored messages, and so does the delay of a FIFO queue; the visibility timeout and the
-    /// delay of a standard queue act on later calls only (Q40). A redrive policy names another queue and is set by
+    /// delay of a standard queue act on later calls only (Q40). A redrive policy names a queue and is set by
     /// [`Service::set_attributes`](crate::Service::set_attributes); here it can only be removed.
     ///
     /// # Errors

@@ -293,7 +293,8 @@ impl Inner {
         handle: &ReceiptHandle,
         out: &mut Effects,
     ) -> Result<(), DeleteError> {
-        self.delete_receipt(state, now, self.receipt(handle)?, out)
+        let receipt = self.receipt(state, handle)?;
+        self.delete_receipt(state, now, receipt, out)
     }
 
     fn delete_receipt(
@@ -318,7 +319,7 @@ impl Inner {
         out: &mut Effects,
     ) -> Result<(), ChangeVisibilityError> {
         let timeout = check::visibility_timeout(timeout, &self.limits)?;
-        let receipt = self.receipt(handle)?;
+        let receipt = self.receipt(state, handle)?;
         state.change_visibility(now, receipt, timeout, out).map_err(|refusal| {
             let of_handle = |reason| InvalidParameterValue::of("ReceiptHandle", handle.to_string(), reason);
             let error = match refusal {
@@ -336,20 +337,33 @@ impl Inner {
 
     /// The handle of one reception, sealed so that this queue knows it again.
     pub(super) fn handle(&self, receipt: Receipt) -> ReceiptHandle {
-        ReceiptHandle::sign(self.key, self.nonce, receipt.slot, receipt.reception, receipt.sequence)
+        ReceiptHandle::sign(
+            &self.seal_key,
+            self.nonce,
+            receipt.slot,
+            receipt.reception,
+            receipt.sequence,
+        )
     }
 
-    /// What a handle of this queue names; any other is invalid (D19).
-    pub(super) fn receipt(&self, handle: &ReceiptHandle) -> Result<Receipt, ParseReceiptHandleError> {
-        if handle.queue != self.nonce || !handle.verify(self.key) {
-            return Err(ParseReceiptHandleError {
-                handle: handle.to_string(),
-            });
-        }
-        Ok(Receipt {
+    /// What a handle of this queue names; any other is invalid (D19). So is one that a copy of this queue, of the same
+    /// name and seed, has given out, and this one not.
+    pub(super) fn receipt(
+        &self,
+        state: &QueueState,
+        handle: &ReceiptHandle,
+    ) -> Result<Receipt, ParseReceiptHandleError> {
+        let receipt = Receipt {
             slot: handle.slot,
             sequence: handle.sequence,
             reception: handle.generation,
+        };
+        let sealed = handle.queue == self.nonce && handle.verify(&self.seal_key);
+        if sealed && state.has_issued(receipt) {
+            return Ok(receipt);
+        }
+        Err(ParseReceiptHandleError {
+            handle: handle.to_string(),
         })
     }
 }

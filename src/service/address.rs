@@ -52,17 +52,40 @@ impl Addresses {
 
     /// The name in a name, a URL or an ARN; `None` if it is of another account or region.
     ///
-    /// Of a URL only the last two segments count, the account and the name, whatever host stands before them.
+    /// Of a URL only the last two segments count, the account and the name, whatever host stands before them; a slash
+    /// behind them is ignored.
     pub(super) fn name_in<'a>(&self, address: &'a str) -> Option<&'a str> {
         if address.starts_with("arn:") {
             return self.name_in_arn(address);
         }
-        let Some((before, name)) = address.rsplit_once('/') else {
+        if !address.contains('/') {
             return Some(address);
-        };
-        let account_id = before.rsplit_once('/').map_or(before, |(_, segment)| segment);
+        }
+        let (account_id, name) = account_and_name(address)?;
         (account_id == self.account_id).then_some(name)
     }
+
+    /// Whether an address has the form of a queue's: a name, an ARN, or a URL that ends in an account and a name (X10).
+    #[cfg(feature = "aws-protocol")]
+    pub(super) fn is_well_formed(&self, address: &str) -> bool {
+        if address.starts_with("arn:") || !address.contains('/') {
+            return true;
+        }
+        let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+        account_and_name(address).is_some_and(|(account_id, name)| {
+            !name.is_empty() && (account_id == self.account_id || is_account(account_id))
+        })
+    }
+}
+
+/// The last two segments of a URL or of its path alone, without a slash behind them.
+fn account_and_name(url: &str) -> Option<(&str, &str)> {
+    let path = match url.split_once("://") {
+        Some((_, host_and_path)) => host_and_path.split_once('/')?.1,
+        None => url,
+    };
+    let (before, name) = path.strip_suffix('/').unwrap_or(path).rsplit_once('/')?;
+    Some((before.rsplit('/').next()?, name))
 }
 
 /// Whether `text` has the form `arn:<partition>:<service>:<region>:<account-id>:<resource-id>` (L26d).
@@ -84,6 +107,9 @@ mod tests {
             "http://localhost:9324/123456789012/jobs",
             "http://localhost/some/path/123456789012/jobs",
             "123456789012/jobs",
+            "/123456789012/jobs",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs/",
+            "123456789012/jobs/",
             "arn:aws:sqs:eu-west-1:123456789012:jobs",
         ] {
             assert_eq!(addresses.name_in(address), Some("jobs"), "{address}");
@@ -102,6 +128,42 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "aws-protocol")]
+    #[test]
+    fn a_url_that_does_not_end_in_an_account_and_a_name_is_malformed() {
+        // X10
+        let addresses = Addresses::new("eu-west-1", "local", None);
+        for address in [
+            "jobs",
+            "no such name",
+            "arn:aws:sqs:eu-west-1:123456789012:jobs",
+            "http://localhost:9324/210987654321/jobs",
+            "http://localhost:9324/local/jobs/",
+            "/210987654321/jobs",
+            "210987654321/no such name",
+        ] {
+            assert!(addresses.is_well_formed(address), "{address}");
+        }
+        for address in [
+            "http://whatever-incorrect-queue-address",
+            "http://localhost/",
+            "http://localhost/jobs",
+            "http://localhost/jobs/",
+            "http://local/jobs",
+            "http://localhost/210987654321/",
+            "http://localhost/queue/jobs",
+            "http://localhost/21098765432/jobs",
+            "http://localhost/210987654321/jobs//",
+            "://",
+            "/",
+            "//",
+            "jobs/",
+            "/jobs",
+        ] {
+            assert!(!addresses.is_well_formed(address), "{address}");
+        }
+    }
+
     #[test]
     fn another_account_or_region_names_no_queue() {
         let addresses = Addresses::new("eu-west-1", "123456789012", None);
@@ -109,6 +171,9 @@ mod tests {
             "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs",
             "queue/jobs",
             "/jobs",
+            "jobs/",
+            "http://123456789012/jobs",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs//",
             "arn:aws:sqs:eu-west-1:210987654321:jobs",
             "arn:aws:sqs:us-east-1:123456789012:jobs",
             "arn:aws:sns:eu-west-1:123456789012:jobs",

@@ -3,9 +3,9 @@
 use {
     super::{Service, Shared},
     crate::{
-        attributes::{QueueAttributes, RedrivePolicy},
+        attributes::{QueueAttributes, Settings},
         error::{InvalidParameterValue, SetQueueAttributesError},
-        queue::{Queue, check_dead_letter_target},
+        queue::{check_dead_letter_target, check_redrive_allowed},
     },
 };
 
@@ -14,11 +14,11 @@ impl Service {
     ///
     /// Retention acts on stored messages, and so does the delay of a FIFO queue; the visibility timeout and the
     /// delay of a standard queue act on later calls only (Q40). A redrive policy acts on the next receive (L5); its
-    /// target is another queue of this service, of the same type (L3).
+    /// target is a queue of this service of the same type (L3), which may be the queue itself (L3d).
     ///
     /// # Errors
     /// `QueueDoesNotExist`, `InvalidAttributeName` and `InvalidAttributeValue` (Q16-Q26), `InvalidParameterValue` for a
-    /// dead-letter policy (L2a-L3d, L20).
+    /// dead-letter policy (L2a-L3c, L20).
     ///
     /// # Source
     /// [`SetQueueAttributes`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html).
@@ -38,35 +38,40 @@ impl Service {
     pub fn set_attributes(&self, queue: &str, attributes: QueueAttributes) -> Result<(), SetQueueAttributesError> {
         let shared = &self.shared;
         let source = shared.find(queue).ok_or(SetQueueAttributesError::QueueDoesNotExist)?;
-        let Some(policy) = &attributes.redrive_policy else {
+        if attributes.redrive_policy.is_none() {
             return source.set_attributes(attributes);
-        };
+        }
         // Whatever can be said without looking at another queue is said first (X11).
-        attributes.apply(&source.settings(), &shared.limits)?;
-        let target = match policy {
-            Some(policy) => Some(shared.dead_letter_target(source.name(), source.is_fifo(), policy)?),
-            None => None,
-        };
+        let settings = attributes.apply(&source.settings(), &shared.limits)?;
+        let target = shared.dead_letter_target(source.name(), &settings)?;
         let changed = source.change_settings(|before| {
             let settings = attributes.apply(before, &shared.limits)?;
             // While the source's lock is held, so that links follow policies in the order these are set.
-            let link = |target: &Queue| shared.registry.lock().link(source.name(), target.name());
-            Ok((settings, target.as_ref().and_then(link)))
+            let link = |target: &str| shared.registry.lock().link(source.name(), target);
+            Ok((settings, target.as_deref().and_then(link)))
         });
         changed.unwrap_or(Err(SetQueueAttributesError::QueueDoesNotExist))
     }
 }
 
 impl Shared {
-    /// The queue that a redrive policy of `source` names, if the policy is in order (L3-L3d).
+    /// The name of the queue that the redrive policy of `source`, which is to have these settings, names if it is in
+    /// order (L3-L3d). It may be the source, which need not exist yet.
     pub(super) fn dead_letter_target(
         &self,
         source: &str,
-        fifo: bool,
-        policy: &RedrivePolicy,
-    ) -> Result<Queue, InvalidParameterValue> {
+        settings: &Settings,
+    ) -> Result<Option<String>, InvalidParameterValue> {
+        let Some(policy) = &settings.redrive_policy else {
+            return Ok(None);
+        };
+        let arn = self.addresses.arn(source);
+        if policy.dead_letter_target_arn() == arn {
+            check_redrive_allowed(settings, policy, &arn)?;
+            return Ok(Some(source.to_owned()));
+        }
         let target = self.by_arn(policy.dead_letter_target_arn());
-        check_dead_letter_target(target.as_ref(), policy, fifo, &self.addresses.arn(source))?;
-        Ok(target.expect("invariant: the check refuses a target that does not exist"))
+        check_dead_letter_target(target.as_ref(), policy, settings.fifo_queue, &arn)?;
+        Ok(target.map(|target| target.name().to_owned()))
     }
 }

@@ -5,6 +5,7 @@ use {
     crate::{
         clock::{Clock, SystemClock},
         limits::Limits,
+        message::Seed,
         queue::{Budget, FactListener},
         state::StaleDelete,
         sync::Mutex,
@@ -96,7 +97,8 @@ impl ServiceBuilder {
 
     /// The seed of everything drawn by chance, in every queue and every move task: same seed, same steps, same bytes.
     ///
-    /// By default a different one for each service.
+    /// By default a different one for each service. No two queues of a service take each other's receipt handles, not
+    /// even one after the other under the same name. Who knows the seed can compute handles.
     ///
     /// # Examples
     /// ```
@@ -258,7 +260,7 @@ impl ServiceBuilder {
             limits: Arc::new(self.limits),
             addresses: Addresses::new(&self.region, &self.account_id, self.endpoint_url.as_deref()),
             sender_id: self.account_id.into(),
-            seed,
+            seed: Seed::new(seed),
             shards: self.shards,
             stale_delete: self.stale_delete,
             budget: self.budget,

@@ -22,18 +22,16 @@ pub use {
 };
 
 #[cfg(feature = "aws-protocol")]
-use {
-    crate::message::MessageId,
-    std::sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 use {
     crate::{
         attributes::{QueueAttributes, Settings},
         clock::Clock,
         error::{CreateQueueError, QueueError, check},
         limits::Limits,
+        message::{MessageId, Seed},
         queue::{Budget, DeadLetterRoute, FactListener, Owner, Queue, QueueParts},
-        state::{StaleDelete, mix},
+        state::StaleDelete,
         sync::Mutex,
         time::Timestamp,
     },
@@ -74,7 +72,7 @@ struct Shared {
     limits: Arc<Limits>,
     addresses: Addresses,
     sender_id: Arc<str>,
-    seed: u64,
+    seed: Seed,
     shards: usize,
     stale_delete: StaleDelete,
     budget: Budget,
@@ -122,7 +120,7 @@ impl Service {
     /// only the attributes given are compared, with their current values, and nothing is changed.
     ///
     /// # Errors
-    /// `InvalidParameterValue` for the name (Q3-Q5) or a dead-letter policy (L2a-L3d, L20), `InvalidAttributeName` and
+    /// `InvalidParameterValue` for the name (Q3-Q5) or a dead-letter policy (L2a-L3c, L20), `InvalidAttributeName` and
     /// `InvalidAttributeValue` for the other attributes (Q16-Q26), `QueueNameExists` if an attribute given differs
     /// (Q30), `QueueDeletedRecently` within 60 seconds of deleting a queue of that name (Q37).
     ///
@@ -195,11 +193,8 @@ impl Service {
                     Some(attribute) => Err(CreateQueueError::QueueNameExists { attribute }),
                 };
             }
-            let target = match &settings.redrive_policy {
-                Some(policy) => Some(shared.dead_letter_target(name, fifo, policy)?),
-                None => None,
-            };
-            if let Some(created) = shared.create(name, settings, &tags, target.as_ref())? {
+            let target = shared.dead_letter_target(name, &settings)?;
+            if let Some(created) = shared.create(name, settings, &tags, target.as_deref())? {
                 return Ok(created.keep_alive());
             }
         }
@@ -207,7 +202,7 @@ impl Service {
 
     /// Finds a queue by name, URL or ARN (Q6-Q8).
     ///
-    /// Of a URL only the last two segments count, the account and the name.
+    /// Of a URL only the last two segments count, the account and the name; a slash behind them is ignored.
     ///
     /// # Errors
     /// `QueueDoesNotExist`.
@@ -271,8 +266,7 @@ impl Service {
     /// An id for a request: the same on every run for the same seed and number of requests before it.
     pub(crate) fn draw_request_id(&self) -> MessageId {
         let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
-        let high = mix(self.shared.seed ^ mix(number));
-        MessageId::from_random(u128::from(high) << 64 | u128::from(mix(high)))
+        self.shared.draw_id("request", number)
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -285,6 +279,10 @@ impl Service {
 
     pub(crate) fn account_id(&self) -> &str {
         self.shared.addresses.account_id()
+    }
+
+    pub(crate) fn is_queue_address(&self, address: &str) -> bool {
+        self.shared.addresses.is_well_formed(address)
     }
 }
 
@@ -325,7 +323,7 @@ impl Shared {
         name: &str,
         mut settings: Settings,
         tags: &BTreeMap<String, String>,
-        target: Option<&Queue>,
+        target: Option<&str>,
     ) -> Result<Option<Queue>, CreateQueueError> {
         let now = self.clock.now();
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
@@ -342,9 +340,9 @@ impl Shared {
             return Err(CreateQueueError::QueueDeletedRecently { interval });
         }
         registry.created += 1;
-        let route = target.map(|target| registry.enter_source(name, target.name()));
+        let route = target.map(|target| registry.enter_source(name, target));
         let queue = self.assemble(name, settings, registry.created, route);
-        let target = target.map(|target| target.name().to_owned());
+        let target = target.map(str::to_owned);
         registry.insert(name, Registered::new(queue.clone(), tags.clone(), target));
         Ok(Some(queue))
     }
@@ -364,7 +362,7 @@ impl Shared {
             settings,
             limits: Arc::clone(&self.limits),
             clock: Arc::clone(&self.clock),
-            seed: self.draw(Draw::Queue, number),
+            seed: self.seed.of_queue(number, &self.addresses.arn(name)),
             shards: self.shards,
             stale_delete: self.stale_delete,
             listeners: self.listeners.clone(),
@@ -375,9 +373,10 @@ impl Shared {
         })
     }
 
-    /// The `number`-th number of its kind that the seed gives.
-    fn draw(&self, kind: Draw, number: u64) -> u64 {
-        mix(mix(mix(self.seed) ^ kind as u64) ^ number)
+    /// The `number`-th id of its kind that the seed gives.
+    fn draw_id(&self, kind: &str, number: u64) -> MessageId {
+        let [high, low] = [2 * number, 2 * number + 1].map(|half| u128::from(self.seed.draw(kind, half)));
+        MessageId::from_random(high << 64 | low)
     }
 }
 
@@ -393,12 +392,4 @@ impl Owner for Shared {
     fn redrive_policy_removed(&self, name: &str) {
         self.registry.lock().unlink(name);
     }
-}
-
-/// What the numbers drawn from the seed of a service are for.
-#[derive(Clone, Copy)]
-enum Draw {
-    Queue,
-    TaskHigh,
-    TaskLow,
 }

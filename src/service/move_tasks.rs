@@ -2,7 +2,7 @@
 //! from (L24-L34).
 
 use {
-    super::{Draw, Service, Shared, address::is_arn, task::Task},
+    super::{Service, Shared, address::is_arn, task::Task},
     crate::{
         clock::Clock,
         error::{InvalidParameterValue, InvalidReason, MoveTaskError, ResourceNotFound, check},
@@ -402,17 +402,12 @@ impl Shared {
             return Err(MoveTaskError::OverLimit { limit });
         }
         registry.started += 1;
-        let id = self.task_id(registry.started);
+        let id = self.draw_id("move task", registry.started);
         let task = Arc::new(Task::new(self, id, (source, destination), rate, to_move, machine));
         let forgotten = registry.push_task(&name, Arc::clone(&task), self.limits.list_move_task_results);
         drop(registry);
         drop(forgotten);
         Ok(task)
-    }
-
-    fn task_id(&self, number: u64) -> MessageId {
-        let (high, low) = (self.draw(Draw::TaskHigh, number), self.draw(Draw::TaskLow, number));
-        MessageId::from_random(u128::from(high) << 64 | u128::from(low))
     }
 }
 

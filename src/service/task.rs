@@ -172,9 +172,11 @@ impl Task {
         }
     }
 
-    /// The queue from which a message came into the dead-letter queue (L25).
+    /// The queue from which a message came into the dead-letter queue (L25). Of a dead-letter queue's own messages it
+    /// is no other queue (L3d): a task that moved them would never run out of messages.
     fn origin(&self, departure: &Departure, service: &Shared) -> Result<Queue, MoveTaskFailure> {
         let arn = departure.content.dead_letter_source();
+        let arn = arn.filter(|arn| &***arn != self.source.arn());
         let arn = arn.ok_or(MoveTaskFailure::CouldNotDetermineMessageSource)?;
         service.by_arn(arn).ok_or(MoveTaskFailure::NonExistentQueue)
     }

@@ -47,9 +47,10 @@ mod transfer;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
+pub(crate) use mix::mix;
 pub(crate) use {
     effects::{Departure, Effects},
-    mix::mix,
     move_task::{MoveTask, Next, Outcome},
     queue::{Incoming, QueueState, Refusal},
     receive::{DEPARTURES_AT_ONCE, Delivery, Receipt, ReceiveRequest},

@@ -110,7 +110,7 @@ pub(crate) struct QueueState {
     pub(super) in_flight: usize,
     pub(super) departing: usize,
     bytes: usize,
-    next_sequence: u64,
+    pub(super) next_sequence: u64,
     became_visible: u64,
     purged_at: Option<Timestamp>,
     /// [`DUE_AT_ONCE`], but for tests.

@@ -389,6 +389,14 @@ impl QueueState {
         });
     }
 
+    /// Whether a message of this queue has had this reception, as far as what is stored can tell.
+    pub(crate) fn has_issued(&self, receipt: Receipt) -> bool {
+        let record = self.records.get(receipt.slot);
+        let record = record.filter(|record| record.sequence == receipt.sequence);
+        receipt.sequence < self.next_sequence
+            && record.is_none_or(|record| receipt.reception <= record.queue_receive_count)
+    }
+
     /// The message of a receipt whose reception is the latest and goes on.
     pub(super) fn in_hand(&self, receipt: Receipt) -> Result<&Record, Refusal> {
         let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;

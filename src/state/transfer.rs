@@ -164,6 +164,22 @@ impl QueueState {
         self.advance(now, out);
     }
 
+    /// Moves a dead letter to the end of this queue, which is its own dead-letter queue (L3d): in one step, so that it is
+    /// never stored twice. What was purged or has expired on its way stays gone.
+    pub(crate) fn dead_letter_to_itself(
+        &mut self,
+        now: Timestamp,
+        departure: &Departure,
+        own_arn: &Arc<str>,
+        out: &mut Effects,
+    ) {
+        let now = self.advance(now, out);
+        if self.is_departing(departure) {
+            self.departed(now, departure, out);
+            self.arrive_dead_letter(now, departure, own_arn, out);
+        }
+    }
+
     /// Takes in a message from a move task, as a message that was never received (L30).
     pub(crate) fn arrive_by_move(
         &mut self,

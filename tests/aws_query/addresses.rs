@@ -119,6 +119,52 @@ fn a_queue_url_takes_the_actions_of_queues_alone() {
 }
 
 #[test]
+fn queue_urls_have_the_host_of_the_request_if_the_endpoint_is_told_so() {
+    // Q6
+    let service = Service::builder()
+        .clock(&ManualClock::default())
+        .account_id("123456789012");
+    let service = service.endpoint_url("http://0.0.0.0:9324/eu-west-1").build();
+    let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:jobs","maxReceiveCount":1}"#;
+    let policy = [
+        ("QueueName", "jobs"),
+        ("Attribute.Name", "RedrivePolicy"),
+        ("Attribute.Value", policy),
+    ];
+    for from_host in [true, false] {
+        let endpoint = Endpoint::builder(&service).host_urls(from_host).build();
+        let door = Door {
+            service: service.clone(),
+            endpoint,
+        };
+        let url = |action, parameters: &[(&str, &str)], hosts: &[&str]| {
+            let request = Request::post("/", form(action, parameters));
+            let request = hosts
+                .iter()
+                .fold(request, |request, host| request.header("host", *host));
+            Answer::read(&door.ask(request)).text("QueueUrl")
+        };
+        let own = "http://0.0.0.0:9324/eu-west-1/123456789012/jobs";
+        for (hosts, theirs) in [
+            (&["localhost:7"][..], "http://localhost:7/eu-west-1/123456789012/jobs"),
+            (&["[::1]"], "http://[::1]/eu-west-1/123456789012/jobs"),
+            (&[], own),
+            (&["a", "b"], own),
+            (&["<&>"], own),
+        ] {
+            let expected = if from_host { theirs } else { own };
+            assert_eq!(url("CreateQueue", &policy, hosts), expected);
+            assert_eq!(url("GetQueueUrl", &[("QueueName", "jobs")], hosts), expected);
+            assert_eq!(url("ListQueues", &[], hosts), expected);
+            assert_eq!(
+                url("ListDeadLetterSourceQueues", &[("QueueUrl", "jobs")], hosts),
+                expected
+            );
+        }
+    }
+}
+
+#[test]
 fn an_unknown_queue_has_the_text_of_this_protocol() {
     // X9 W5
     let door = Door::with_jobs();
@@ -136,12 +182,46 @@ fn an_unknown_queue_has_the_text_of_this_protocol() {
 fn an_address_that_is_none_of_a_queue_is_invalid() {
     // X10
     let door = Door::with_jobs();
-    let url = "http://localhost/jobs";
-    let text = format!("The address {url} is not valid for this endpoint.");
-    assert_eq!(
-        door.refused("PurgeQueue", &[("QueueUrl", url)]),
-        refusal(404, "InvalidAddress", &text)
-    );
+    for url in [
+        "http://whatever-incorrect-queue-address",
+        "http://localhost",
+        "http://localhost/",
+        "http://localhost/jobs",
+        "http://localhost/jobs/",
+        "http://123456789012/jobs",
+        "http://localhost/123456789012/",
+        "http://localhost/queue/jobs",
+        "http://localhost/123456789012/jobs//",
+        "jobs/",
+        "/",
+    ] {
+        let text = format!("The address {url} is not valid for this endpoint.");
+        assert_eq!(
+            door.refused("PurgeQueue", &[("QueueUrl", url)]),
+            refusal(404, "InvalidAddress", &text)
+        );
+    }
+    let answer = get(&door, "/queue/jobs?Action=PurgeQueue");
+    let text = "The address /queue/jobs is not valid for this endpoint.";
+    assert_eq!(answer.error(), refusal(404, "InvalidAddress", text));
+}
+
+#[test]
+fn a_slash_behind_the_url_of_a_queue_is_ignored() {
+    // Q7
+    let door = Door::with_jobs();
+    let asked = [("AttributeName.1", "QueueArn")];
+    let path = format!("{JOBS}/?Action=GetQueueAttributes&AttributeName.1=QueueArn");
+    assert!(get(&door, &path).text("Value").ends_with(":jobs"));
+    for url in [
+        "http://localhost/123456789012/jobs/",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs/",
+    ] {
+        let answer = door.ok("GetQueueAttributes", &[&[("QueueUrl", url)], &asked[..]].concat());
+        assert!(answer.text("Value").ends_with(":jobs"), "{url}");
+    }
+    let none = door.refused("PurgeQueue", &[("QueueUrl", "http://localhost/210987654321/jobs/")]);
+    assert_eq!(none.1, "AWS.SimpleQueueService.NonExistentQueue");
 }
 
 #[test]

@@ -56,6 +56,24 @@ fn a_target_or_the_content_type_makes_a_request_json() {
 }
 
 #[test]
+fn the_content_type_of_a_form_wins_over_a_target() {
+    // W3
+    let door = Door::with_jobs();
+    for content_type in [
+        "application/x-www-form-urlencoded",
+        "Application/X-WWW-Form-URLEncoded ; charset=utf-8",
+    ] {
+        for target in ["AmazonSQS.GetQueueUrl", "AmazonSQS.PurgeQueue", "", "nonsense"] {
+            let request = Request::post("/", "Action=GetQueueUrl&QueueName=jobs").header("X-Amz-Target", target);
+            let answer = Answer::read(&door.ask(of_type(request, content_type)));
+            assert!(answer.text("QueueUrl").ends_with("/jobs"), "{content_type} {target}");
+        }
+        let request = Request::post("/", r#"{"QueueName":"jobs"}"#).header("X-Amz-Target", "AmazonSQS.GetQueueUrl");
+        assert_eq!(Answer::read(&door.ask(of_type(request, content_type))).status, 404);
+    }
+}
+
+#[test]
 fn json_without_a_known_target_is_no_operation() {
     // W2
     let door = Door::with_jobs();
@@ -100,9 +118,34 @@ fn json_that_cannot_be_read_is_a_serialization_exception() {
         let kind = "com.amazon.coral.service#SerializationException";
         assert_eq!((response.status, &json(&response)["__type"]), (400, &kind.into()));
     }
-    let response =
-        door.ask(Request::post("/", b"{\"QueueName\":\"\xff\"}").header("X-Amz-Target", "AmazonSQS.GetQueueUrl"));
-    assert_eq!(response.status, 400);
+}
+
+#[test]
+fn the_words_of_the_json_parser_do_not_reach_clients() {
+    // W2
+    let door = Door::with_jobs();
+    let deep = "[".repeat(100_000);
+    for body in [
+        b"{".as_slice(),
+        b"nonsense",
+        b"{}{}",
+        deep.as_bytes(),
+        b"{\"QueueName\":\"\xff\"}",
+        br#"{"QueueName":"\u12"}"#,
+        br#"{"QueueName":"\ud800"}"#,
+        b"{\"QueueName\":\"\n\"}",
+        br#"{"QueueName":1e999}"#,
+        br#"{"QueueName":"jobs",}"#,
+        b"\xef\xbb\xbf{}",
+        b" ",
+        b"Action=ListQueues",
+    ] {
+        let response = door.ask(Request::post("/", body).header("X-Amz-Target", "AmazonSQS.GetQueueUrl"));
+        let answer = json(&response);
+        let kind = "com.amazon.coral.service#SerializationException";
+        assert_eq!((response.status, &answer["__type"]), (400, &kind.into()));
+        assert_eq!(answer["message"], "The request body could not be parsed as JSON.");
+    }
 }
 
 #[test]

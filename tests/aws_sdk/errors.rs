@@ -85,9 +85,10 @@ fn queue_does_not_exist() {
 }
 
 #[test]
-fn invalid_address() {
+fn a_url_that_names_no_queue_is_of_no_queue() {
     // X10
-    assert_each_refuses!(&Door::new().client, NO_QUEUE_URL, is_invalid_address, "InvalidAddress");
+    let code = "AWS.SimpleQueueService.NonExistentQueue";
+    assert_each_refuses!(&Door::new().client, NO_QUEUE_URL, is_queue_does_not_exist, code);
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Pair {
                 let answer = faulty!(self.queues[queue].set_attributes(attributes(change)));
                 both(answer, self.world.set_attributes(queue, change))?;
             }
-            Step::SetRedrive { queue, target, maximum } if queue != target => {
+            Step::SetRedrive { queue, target, maximum } => {
                 let redrive = maximum.map(|maximum| (*target, maximum));
                 let attributes = match redrive {
                     Some((_, maximum)) => {
@@ -137,7 +137,6 @@ impl Pair {
                 )?;
                 self.world.set_redrive(*queue, redrive);
             }
-            Step::SetRedrive { .. } => {}
             Step::MoveTask { queue, destination } => {
                 let mut request = StartMessageMoveTask::new(self.queues[*queue].arn());
                 if let Some(destination) = destination {

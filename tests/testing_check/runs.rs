@@ -190,4 +190,4 @@ turn 0
 turn 0 CrashBeforeDelete
 end 5
 ";
-const STEPS: u64 = 24_622;
+const STEPS: u64 = 24_631;

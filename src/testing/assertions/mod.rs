@@ -430,7 +430,7 @@ impl Recorder {
         let all = lives(&record);
         let moved = |life: &Life| {
             life.ended_by(End::MovedOut)
-                || life.ended_by(End::DeadLettered) && all.iter().any(|it| it.is_elsewhere(life))
+                || life.ended_by(End::DeadLettered) && all.iter().any(|it| it.is_another_of(life))
         };
         let left = all.iter().find(|life| !life.ended_by(End::Deleted) && !moved(life));
         if let Some(life) = left {
@@ -505,8 +505,10 @@ impl Life {
     }
 
     /// The same message in another queue.
-    fn is_elsewhere(&self, other: &Self) -> bool {
-        self.message_id == other.message_id && self.queue != other.queue
+    /// Another stay of the same message, in another queue or, as the dead letter of a queue that is its own dead-letter
+    /// queue (L3d), in the same one.
+    fn is_another_of(&self, other: &Self) -> bool {
+        self.message_id == other.message_id && !std::ptr::eq(self, other)
     }
 
     /// A fact of this stay: of the message, or the one that ended it.

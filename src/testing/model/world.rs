@@ -223,7 +223,7 @@ impl World {
         } else {
             maximum.min(limit - in_flight)
         };
-        let mut received = Vec::new();
+        let (mut received, mut dead) = (Vec::new(), Vec::new());
         for serial in self.queues[queue].candidates(now, &self.limits) {
             if received.len() == most {
                 break;
@@ -231,9 +231,17 @@ impl World {
             let it = &mut self.queues[queue];
             let count = it.message(serial).expect("a candidate is stored").queue_receive_count;
             match it.setup.redrive {
-                Some((target, maximum)) if count >= maximum => self.dead_letter(queue, serial, target), // L6, L7
+                Some((target, maximum)) if count >= maximum => dead.push((serial, target)), // L6, L7
                 _ => received.push(it.deliver(now, queue, serial, visibility)),
             }
+        }
+        let mut arrived_here = false;
+        for (serial, target) in dead {
+            arrived_here |= target == queue;
+            self.dead_letter(queue, serial, target);
+        }
+        if received.is_empty() && wait > 0 && arrived_here {
+            return self.receive(queue, request); // L3d, L7: a long poll goes on
         }
         if let (Some(id), false) = (attempt, received.is_empty()) {
             let handles = received.iter().map(|message| message.handle).collect();
@@ -513,7 +521,8 @@ impl World {
             return refuse("InvalidParameterValue", ""); // L26i
         }
         while let Some(message) = self.queues[queue].messages.iter().find(|message| message.is_visible()) {
-            let Some(to) = destination.or(message.source) else {
+            let origin = message.source.filter(|source| *source != queue); // L3d
+            let Some(to) = destination.or(origin) else {
                 break;
             }; // L25
             let serial = message.serial;
@@ -532,7 +541,7 @@ impl World {
         Ok(())
     }
 
-    /// L6 to L19: out of one queue and to the back of the other, visible at once.
+    /// L6 to L19: out of one queue and to the back of the other, or of the same (L3d), visible at once.
     fn dead_letter(&mut self, queue: usize, serial: u64, target: usize) {
         let message = self.queues[queue].remove(serial);
         let is_fifo = self.queues[target].setup.fifo;
