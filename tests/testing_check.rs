@@ -8,6 +8,10 @@ mod consumers;
 mod crashes;
 #[path = "testing_check/faults.rs"]
 mod faults;
+#[path = "testing_check/holds.rs"]
+mod holds;
+#[path = "testing_check/long.rs"]
+mod long;
 #[path = "testing_check/properties.rs"]
 mod properties;
 #[path = "testing_check/regressions.rs"]
@@ -16,3 +20,5 @@ mod regressions;
 mod replay;
 #[path = "testing_check/runs.rs"]
 mod runs;
+#[path = "testing_check/wakes.rs"]
+mod wakes;

@@ -1,9 +1,13 @@
 //! Consumers under test: the user's handler, who deletes what it has done, and how it receives.
 
 mod context;
+mod pulse;
 
 pub use context::{Context, Wait};
-pub(super) use context::{Crash, Pulse, Shared};
+pub(super) use {
+    context::{Crash, Shared},
+    pulse::Pulse,
+};
 
 use {
     crate::queue::Message,
