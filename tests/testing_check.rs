@@ -2,6 +2,8 @@
 
 #[path = "testing_check/bad_input.rs"]
 mod bad_input;
+#[path = "testing_check/checkpoints.rs"]
+mod checkpoints;
 #[path = "testing_check/consumers.rs"]
 mod consumers;
 #[path = "testing_check/crashes.rs"]

@@ -53,7 +53,7 @@ struct Death;
 
 /// The queue as a handler under test may use it: every call here meets the faults of the check.
 ///
-/// A crash strikes where the handler awaits, or in a call: before it, and after a
+/// A crash strikes where the handler awaits, at a [`checkpoint`](Self::checkpoint), or in a call: before it, and after a
 /// delete was answered. There the handler is unwound out of the call, so that what follows is not carried out, as in a
 /// real crash. Different from a real one,
 /// values of the handler are dropped, and a `std::sync::Mutex` that is locked across the call is poisoned; what a
@@ -121,6 +121,47 @@ impl Context {
             context: self.clone(),
             begun: false,
             alarm: None,
+        }
+    }
+
+    /// Lets a crash strike here, between two effects of the handler's own; without one it does nothing.
+    ///
+    /// It is for what a handler does without waiting and without the queue. After all messages of the handler have been
+    /// deleted it strikes as [`Fault::CrashAfterDelete`], before as [`Fault::CrashBeforeDelete`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let transfers = |checkpoint| check("transfers", || (0, 0))
+    ///     .queue(|| Queue::standard("transfers"))
+    ///     .messages(Just("5 EUR"))
+    ///     .consumer("bank", move |accounts| {
+    ///         let accounts = accounts.clone();
+    ///         Consumer::each(move |_, context| {
+    ///             accounts.borrow_mut().0 -= 5;
+    ///             if checkpoint {
+    ///                 context.checkpoint();
+    ///             }
+    ///             accounts.borrow_mut().1 += 5;
+    ///             Ok::<_, String>(())
+    ///         })
+    ///     })
+    ///     .always("no money is lost", |accounts| accounts.0 + accounts.1 == 0);
+    /// assert!(transfers(false).run().is_ok(), "nothing can strike in between");
+    /// assert!(transfers(true).run().is_err());
+    /// ```
+    pub fn checkpoint(&self) {
+        if !self.pulse.can_die() {
+            return;
+        }
+        self.stay_dead();
+        let fault = match self.has_deleted_all() {
+            true => Fault::CrashAfterDelete,
+            false => Fault::CrashBeforeDelete,
+        };
+        if let Some(fault) = self.shared.source.borrow_mut().choose(&[fault]) {
+            let (place, deleted) = ("at a checkpoint", None);
+            self.die(Crash { fault, place, deleted });
         }
     }
 
@@ -290,6 +331,12 @@ impl Context {
                 && matches!(it.phase, MessagePhase::InFlight { .. })
         };
         self.shared.wire.borrow().queue().snapshot().messages.iter().any(is_it)
+    }
+
+    fn has_deleted_all(&self) -> bool {
+        let snapshot = self.shared.wire.borrow().queue().snapshot();
+        let mut stored = snapshot.messages.iter().map(|it| it.message_id);
+        !stored.any(|message| self.pulse.messages().contains(&message))
     }
 
     fn die(&self, crash: Crash) -> ! {

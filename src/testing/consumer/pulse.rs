@@ -25,6 +25,7 @@ struct Hold {
 /// What the kit knows of one run of a handler.
 #[derive(Default)]
 pub(in crate::testing) struct Pulse {
+    messages: Vec<MessageId>,
     /// The messages that the run has neither deleted nor seen taken away.
     held: RefCell<BTreeMap<MessageId, Hold>>,
     /// The latest end of a hold so far.
@@ -61,7 +62,10 @@ pub(in crate::testing) enum Changed {
 
 impl Pulse {
     pub(in crate::testing) fn new(messages: &[Message], excused: bool) -> Self {
-        let pulse = Self::default();
+        let pulse = Self {
+            messages: messages.iter().map(Message::message_id).collect(),
+            ..Self::default()
+        };
         for message in messages {
             let hold = Hold {
                 until: message.invisible_until(),
@@ -73,6 +77,11 @@ impl Pulse {
         }
         pulse.excused.set(excused);
         pulse
+    }
+
+    /// What the run was given.
+    pub(super) fn messages(&self) -> &[MessageId] {
+        &self.messages
     }
 
     /// A call of the context changed a timeout. A hold that has ended is not renewed by it (D30).
