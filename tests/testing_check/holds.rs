@@ -210,6 +210,52 @@ fn a_batch_may_give_some_back_and_delete_others() {
     is_right(|| Consumer::batch_async(|messages, context| gives_back(messages, context, secs(5))).deletes_itself());
 }
 
+/// Two consumers on a FIFO queue that nobody accuses.
+#[track_caller]
+fn is_right_in_groups(make: fn() -> Consumer, faults: Faults) {
+    let check = check("in groups", || ())
+        .queue(fifo)
+        .messages(numbered())
+        .faults(faults);
+    passed(&check.consumer("c1", move |_| make()).consumer("c2", move |_| make()));
+}
+
+#[test]
+fn what_follows_a_message_given_back_in_its_group_may_be_left() {
+    let leaves = || {
+        Consumer::batch_async(|messages, context| async move {
+            let first = messages[0].message_group_id();
+            let poor = messages[0].approximate_receive_count() < 2;
+            let is_left = |message: &Message| poor && message.message_group_id() == first;
+            if poor {
+                let _ = context.change_visibility(&messages[0], Duration::ZERO);
+            }
+            context.wait(secs(15)).await;
+            let answer = |message| if is_left(message) { Err("left") } else { Ok(()) };
+            messages.iter().map(answer).collect()
+        })
+    };
+    is_right_in_groups(leaves, Faults::none());
+}
+
+#[test]
+fn a_late_change_that_undoes_a_newer_one_is_not_the_handlers() {
+    let insists = || {
+        Consumer::each_async(|message, context| async move {
+            context.wait(secs(10)).await;
+            if context.change_visibility(&message, secs(30)).is_ok() {
+                context.wait(secs(20)).await;
+                return Ok(());
+            }
+            // The first change may arrive after this one, and then hides the message for less.
+            context.change_visibility(&message, secs(100)).map_err(text)?;
+            context.wait(secs(70)).await;
+            Answer::Ok(())
+        })
+    };
+    is_right_in_groups(insists, Faults::none().with(Fault::VisibilityLate, 0.5));
+}
+
 #[test]
 fn a_message_given_back_to_come_later_may_be_waited_for() {
     is_right(|| {
@@ -309,6 +355,19 @@ fn extensions_that_come_too_late_are_seen() {
                 context.wait(secs(40)).await;
                 let _ = context.change_visibility(&message, secs(60));
             }
+            Answer::Ok(())
+        })
+    });
+}
+
+#[test]
+fn an_extension_at_the_end_of_the_hold_renews_nothing() {
+    // On a FIFO queue it is refused (D19), on a standard queue it has no effect (D30).
+    is_wrong(|| {
+        Consumer::each_async(|message, context| async move {
+            context.wait(secs(30)).await;
+            let _ = context.change_visibility(&message, secs(60));
+            context.wait(secs(10)).await;
             Answer::Ok(())
         })
     });
