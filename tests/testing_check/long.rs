@@ -28,13 +28,13 @@ fn a_job_of_five_minutes_may_tick_every_second() {
     let check = of(|| ticking(300, secs(1)))
         .watch_visibility()
         .faults(Faults::none())
-        .cases(100);
+        .cases(50);
     passed(&check.finally("each is done", |(), messages| {
         messages
             .iter()
             .all(|it| (it.fate, it.received) == (Some(Fate::Deleted), 1))
     }));
-    passed(&of(|| ticking(300, secs(1))).watch_visibility().cases(100));
+    passed(&of(|| ticking(300, secs(1))).watch_visibility().cases(50));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_handler_that_goes_on_for_ever_is_told() {
             Answer::Ok(())
         })
     };
-    for tick in [0, 1, 1_000, 10_000, 3_600_000].map(Duration::from_millis) {
+    for tick in [0, 1, 1_000, 3_600_000].map(Duration::from_millis) {
         let check = of(move || for_ever(tick)).messages_at_most(1).cases(3);
         let found = failure(&check.faults(Faults::none()).first_failure_only());
         assert_eq!(found.violation.property, Property::EveryHandlerFinishes, "{tick:?}");
@@ -94,7 +94,7 @@ fn a_handler_that_wakes_itself_for_ever_is_told_to_spin() {
         })
     };
     for faults in [Faults::none(), Faults::everyday()] {
-        let found = failure(&of(spins).faults(faults));
+        let found = failure(&of(spins).faults(faults).cases(100));
         assert_eq!(found.violation.property, Property::EveryHandlerFinishes);
         let sentence = &found.violation.sentence;
         assert!(sentence.contains("while no time passed"), "{sentence}");
