@@ -46,7 +46,7 @@ pub enum Property {
     PredecessorsFirst,
     /// What the kit acknowledges is not deleted before its handler returned.
     NoDeleteBeforeReturn,
-    /// No handler works on a message that it no longer holds, without noticing.
+    /// No handler works on a message that it no longer holds, as far as it can know.
     HoldsWhatItWorksOn,
     /// Every handler finishes.
     EveryHandlerFinishes,
@@ -147,7 +147,8 @@ struct Track {
 pub(super) struct Ledger {
     tracks: Vec<Track>,
     places: HashMap<MessageId, usize>,
-    working: HashMap<Arc<str>, HashSet<usize>>,
+    /// Of each group, which consumer works on which message.
+    working: HashMap<Arc<str>, HashSet<(usize, MessageId)>>,
     fifo: bool,
     max_receive_count: Option<u32>,
 }
@@ -250,37 +251,56 @@ impl Ledger {
         Err(Violation::new(Property::DeadLetteredAfterAllowedReceives, sentence))
     }
 
-    /// A handler begins to work on messages; `excused` if it was held up until others could have them.
-    pub(super) fn begins(&mut self, consumer: usize, messages: &[MessageId], excused: bool) -> Result<(), Violation> {
-        for message in messages {
-            let Some(group) = self.group_of(*message) else {
-                continue;
-            };
-            self.predecessors_first(*message, messages)?;
-            let working = self.working.entry(Arc::clone(&group)).or_default();
-            if excused {
-                continue;
-            }
-            working.insert(consumer);
-            if working.len() > 1 {
-                let sentence = format!("two handlers worked on group {group} at once");
-                return Err(Violation::new(Property::OneHandlerPerGroup, sentence));
-            }
+    /// A handler has begun to work on a message, received together with others; `excused` if it was held up until others
+    /// could have it.
+    pub(super) fn begins(
+        &mut self,
+        consumer: usize,
+        message: MessageId,
+        with: &[MessageId],
+        excused: bool,
+    ) -> Result<(), Violation> {
+        let Some(group) = self.group_of(message) else {
+            return Ok(());
+        };
+        self.predecessors_first(message, with)?;
+        if excused {
+            return Ok(());
         }
+        self.alone(consumer, message)?;
+        self.working.entry(group).or_default().insert((consumer, message));
         Ok(())
+    }
+
+    /// No other consumer works in the message's group.
+    fn alone(&self, consumer: usize, message: MessageId) -> Result<(), Violation> {
+        let Some(group) = self.group_of(message) else {
+            return Ok(());
+        };
+        let mut working = self.working.get(&group).into_iter().flatten();
+        if working.all(|it| it.0 == consumer) {
+            return Ok(());
+        }
+        let sentence = format!("two handlers worked on group {group} at once");
+        Err(Violation::new(Property::OneHandlerPerGroup, sentence))
     }
 
     /// A handler no longer works on a message: it returned, or died, or a fault keeps it from holding the message.
     pub(super) fn ends(&mut self, consumer: usize, message: MessageId) {
         if let Some(group) = self.group_of(message) {
             if let Some(working) = self.working.get_mut(&group) {
-                working.remove(&consumer);
+                working.remove(&(consumer, message));
             }
         }
     }
 
-    /// A handler answered `Ok`.
-    pub(super) fn finished(&mut self, message: MessageId) -> Result<(), Violation> {
+    /// A handler answered `Ok`, also for what it had given back in between.
+    pub(super) fn finished(&mut self, consumer: usize, message: MessageId, excused: bool) -> Result<(), Violation> {
+        let known = self.places.get(&message).and_then(|place| self.tracks.get(*place));
+        let open = known.is_some_and(|track| !track.finished && track.last.fate.is_none());
+        if open && !excused {
+            self.alone(consumer, message)?;
+        }
         self.predecessors_first(message, &[])?;
         self.forgive(message);
         Ok(())
@@ -303,7 +323,7 @@ impl Ledger {
         track.is_some_and(|track| track.last.fate == Some(Fate::Deleted))
     }
 
-    /// `with` are in the same hand, which has to keep their order itself.
+    /// `with` were received by the same handler, which has to keep their order itself.
     fn predecessors_first(&self, message: MessageId, with: &[MessageId]) -> Result<(), Violation> {
         let (Some(group), Some(place)) = (self.group_of(message), self.places.get(&message)) else {
             return Ok(());

@@ -1,11 +1,13 @@
 //! One case: a queue, its consumers and a clock, moved step by step in one thread.
 
+mod alert;
 mod clock;
+mod holds;
 mod time;
 mod turns;
 
 use {
-    self::clock::CaseClock,
+    self::{alert::Alert, clock::CaseClock},
     super::{
         check::Setup,
         consumer::{Consumer, Pulse, Shared, Work},
@@ -18,7 +20,7 @@ use {
         wire::Wire,
     },
     crate::{
-        clock::{Clock, ManualClock},
+        clock::{Clock, ManualClock, Parker},
         error::{CreateQueueError, ReceiveError, SendError},
         message::MessageId,
         queue::{FactListener, Message, Queue},
@@ -32,9 +34,12 @@ use {
         mem,
         rc::Rc,
         sync::Arc,
+        task::Waker,
         time::Duration,
     },
 };
+
+pub(super) use self::time::PATIENCE;
 
 /// The world of a case: what the user's consumers change, and the invariants look at.
 ///
@@ -101,7 +106,17 @@ struct Run {
     work: Work,
     messages: Vec<Message>,
     pulse: Rc<Pulse>,
+    alert: Arc<Alert>,
+    /// Sets the alert.
+    waker: Waker,
     told: bool,
+    began: Timestamp,
+    /// When it was polled last; `None` before its first poll.
+    polled: Option<Timestamp>,
+    /// The polls since time last passed.
+    at_once: u32,
+    /// The polls before each of which time had passed.
+    ticks: u64,
 }
 
 struct Slot {
@@ -115,8 +130,8 @@ struct Slot {
     paused: Option<Timestamp>,
     /// Since when nothing but the kit keeps it from beginning its next work.
     ready: Timestamp,
-    /// What it received was a copy, whose time is not its own.
-    copied: bool,
+    /// The time left to all that it received last is not its own: others had the messages already, or a fault held it up.
+    excused: bool,
 }
 
 pub(super) struct Case<'c, W> {
@@ -131,7 +146,8 @@ pub(super) struct Case<'c, W> {
     producer: Rc<str>,
     sent: Vec<bool>,
     acts: usize,
-    polls: usize,
+    /// Woken when another thread wakes a handler.
+    parker: Parker,
     faults: BTreeMap<Fault, usize>,
     unfit: Option<Unfit>,
 }
@@ -189,7 +205,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         producer: Rc::from("producer"),
         sent: vec![false; plan.messages.len()],
         acts: 0,
-        polls: 0,
+        parker: Parker::new(),
         faults: BTreeMap::new(),
         unfit: None,
     };
@@ -227,7 +243,7 @@ impl<W> Case<'_, W> {
                 done: Vec::new(),
                 paused: None,
                 ready: self.shared.clock.now(),
-                copied: false,
+                excused: false,
             });
         }
         match script {

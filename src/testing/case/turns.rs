@@ -1,7 +1,7 @@
 //! What a consumer does when it is its turn: receive, begin its work, go on with it, delete; or die on the way.
 
 use {
-    super::{Case, Held, Run, Slot, Unfit},
+    super::{Alert, Case, Held, Run, Slot, Unfit},
     crate::{
         clock::Clock,
         error::ReceiveError,
@@ -18,23 +18,60 @@ use {
     std::{
         mem,
         rc::Rc,
+        sync::Arc,
         task::{self, Poll, Waker},
         time::Duration,
     },
 };
 
-/// So often may the handlers of one case be polled before one of them counts as never finishing.
-const MOST_POLLS: usize = 1_000;
+/// So often may a handler be polled while no time passes before it counts as never finishing.
+const MOST_POLLS_AT_ONCE: u32 = 1_000;
+
+/// So many times a handler may wait for time to pass, and once more for every second for which it holds a message.
+const MOST_TICKS: u64 = 1_000;
+
+/// So many seconds count at most.
+const MOST_SECONDS: u64 = 10_000;
 
 impl Slot {
+    /// All that it received last is late through no fault of its own.
+    pub(super) fn excuse(&mut self) {
+        self.excused = true;
+        if let Some(run) = &self.run {
+            run.pulse.excused.set(true);
+        }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.alert.is_set())
+    }
+
+    /// When a pause ends of a handler that could go on.
     pub(super) fn wake(&self) -> Option<Timestamp> {
-        let wake = self.run.as_ref()?.pulse.wake.get()?;
-        Some(self.paused.map_or(wake, |paused| paused.max(wake)))
+        self.paused.filter(|_| self.is_woken())
+    }
+
+    /// Whether a handler can go on that is not at a pause.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.is_woken() && self.paused.is_none_or(|until| until <= now)
     }
 
     /// Whether it has something to do that takes no time. A pause is over only when a turn has seen its end.
     pub(super) fn is_busy(&self) -> bool {
-        self.paused.is_none() && self.run.is_none() && !self.is_idle()
+        let can_go_on = self.is_woken() || (self.run.is_none() && !self.is_idle());
+        self.paused.is_none() && can_go_on
+    }
+
+    /// Whether a handler goes on by itself, now or when time has passed.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.is_woken() || self.run.as_ref().is_some_and(|run| run.pulse.waits.get() > 0)
+    }
+
+    /// Whether somebody beside the kit has the waker of a handler that does not wait for time.
+    pub(super) fn may_be_woken_from_elsewhere(&self) -> bool {
+        const OF_THE_RUN: usize = 2;
+        let kept = |run: &Run| Arc::strong_count(&run.alert) > OF_THE_RUN;
+        !self.is_at_work() && self.run.as_ref().is_some_and(kept)
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -44,10 +81,7 @@ impl Slot {
     /// Until when the last of its messages is hidden, as it knows.
     pub(super) fn held_until(&self) -> Option<Timestamp> {
         let received = self.waiting.iter().chain(&self.done).map(Message::invisible_until);
-        let working = self
-            .run
-            .iter()
-            .flat_map(|run| run.pulse.held.borrow().clone().into_values());
+        let working = self.run.iter().filter_map(|run| run.pulse.held_until());
         received.chain(working).max()
     }
 }
@@ -68,9 +102,12 @@ impl<W> Case<'_, W> {
         if slot.paused.is_some_and(|until| now < until) {
             return Ok(false);
         }
-        slot.paused = None;
-        if let Some(run) = &slot.run {
-            if run.pulse.wake.get().is_some_and(|wake| now < wake) {
+        if slot.paused.take().is_some() {
+            self.excuse_who_waited_for(at);
+        }
+        let slot = &self.slots[at];
+        if slot.run.is_some() {
+            if !slot.is_woken() {
                 return Ok(false);
             }
             return self.resume(at).map(|()| true);
@@ -114,7 +151,7 @@ impl<W> Case<'_, W> {
         }
         self.slots[at].waiting = result.unwrap_or_default().into();
         self.slots[at].ready = self.shared.clock.now();
-        self.slots[at].copied = matches!(struck, Some(Fault::DuplicateInFlight | Fault::DuplicateAfterDelete));
+        self.slots[at].excused = matches!(struck, Some(Fault::DuplicateInFlight | Fault::DuplicateAfterDelete));
         Ok(!empty)
     }
 
@@ -126,18 +163,9 @@ impl<W> Case<'_, W> {
         let slot = &mut self.slots[at];
         let count = if slot.consumer.batch { slot.waiting.len() } else { 1 };
         let messages: Vec<Message> = slot.waiting.drain(..count).collect();
-        let pulse = Rc::new(Pulse::default());
-        for message in &messages {
-            let until = message.invisible_until();
-            pulse.held.borrow_mut().insert(message.message_id(), until);
-        }
-        // Whom the kit kept waiting has less time left than it was given.
-        pulse.excused.set(slot.copied || now > slot.ready);
-        let excused = pulse.excused.get();
-        self.let_go_of_the_excused();
-        let ids: Vec<_> = messages.iter().map(Message::message_id).collect();
-        self.ledger.begins(at, &ids, excused)?;
-        let slot = &mut self.slots[at];
+        // Whom the kit kept waiting has less time left than it was given, and so has all that it received with this.
+        slot.excused |= now > slot.ready;
+        let pulse = Rc::new(Pulse::new(&messages, slot.excused));
         let context = Context {
             shared: Rc::clone(&self.shared),
             pulse: Rc::clone(&pulse),
@@ -153,12 +181,18 @@ impl<W> Case<'_, W> {
         }
         match started {
             Ok(work) => {
-                let told = false;
+                let alert = Alert::new(self.parker.waker());
                 slot.run = Some(Run {
                     work,
                     messages,
                     pulse,
-                    told,
+                    waker: Waker::from(Arc::clone(&alert)),
+                    alert,
+                    told: false,
+                    began: now,
+                    polled: None,
+                    at_once: 0,
+                    ticks: 0,
                 });
                 self.poll(at)
             }
@@ -186,78 +220,92 @@ impl<W> Case<'_, W> {
     }
 
     /// Lets a handler go on until it waits or returns.
-    pub(super) fn poll(&mut self, at: usize) -> Held {
-        let mut context = task::Context::from_waker(Waker::noop());
-        loop {
-            self.polls += 1;
-            let Some(mut run) = self.slots[at].run.take() else {
-                return Ok(());
+    fn poll(&mut self, at: usize) -> Held {
+        let now = self.shared.clock.now();
+        let Some(mut run) = self.slots[at].run.take() else {
+            return Ok(());
+        };
+        if run.alert.take() {
+            // What another thread does takes no virtual time, and how long it takes is not the handler's doing.
+            self.slots[at].excused = true;
+            run.pulse.excused.set(true);
+        }
+        let is_first = run.polled.is_none();
+        self.check_wait(at, &run)?;
+        self.count_poll(at, &mut run)?;
+        run.pulse.entered.set(true);
+        let mut context = task::Context::from_waker(&run.waker);
+        let polled = quietly(|| run.work.as_mut().poll(&mut context));
+        run.pulse.entered.set(false);
+        if let Some(crash) = run.pulse.crash.take() {
+            // What a handler drops after its death is not heard of.
+            drop(quietly(|| drop(run.work)));
+            return self.dies_in_a_call(at, &run.messages, crash);
+        }
+        let polled = match polled {
+            Ok(polled) => polled,
+            Err(panic) => return self.panicked(at, &run.messages, &panic),
+        };
+        let answers = match &polled {
+            Poll::Ready(answers) => Some(&answers[..]),
+            Poll::Pending => None,
+        };
+        if is_first {
+            self.takes_up(at, &run, answers)?;
+        }
+        if let (Poll::Pending, false) = (&polled, run.told) {
+            run.told = true;
+            let verb = if run.pulse.called.get() {
+                "goes on with"
+            } else {
+                "begins"
             };
-            if self.polls > MOST_POLLS {
-                let sentence = format!("{} never finished {}", self.slots[at].name, self.names(&run.messages));
-                return Err(Violation::new(Property::EveryHandlerFinishes, sentence));
+            self.tell(&self.slots[at].name, None, || {
+                format!("{verb} {}", self.names(&run.messages))
+            });
+        }
+        if run.pulse.blameless.get() {
+            run.messages
+                .iter()
+                .for_each(|message| self.ledger.forgive(message.message_id()));
+        }
+        for entry in self.facts.0.lock().iter() {
+            run.pulse.heed(&entry.fact, now);
+        }
+        self.check_finished(at, &run, answers)?;
+        match polled {
+            Poll::Ready(answers) => {
+                self.tell_answers(at, &run, &answers);
+                self.note_facts(self.actor(at))?;
+                self.finish(at, &run, answers)
             }
-            run.pulse.wake.set(None);
-            run.pulse.entered.set(true);
-            let polled = quietly(|| run.work.as_mut().poll(&mut context));
-            run.pulse.entered.set(false);
-            if let Some(crash) = run.pulse.crash.take() {
-                // What a handler drops after its death is not heard of.
-                drop(quietly(|| drop(run.work)));
-                return self.dies_in_a_call(at, &run.messages, crash);
-            }
-            let actor = self.actor(at);
-            let polled = match polled {
-                Ok(polled) => polled,
-                Err(panic) => return self.panicked(at, &run.messages, &panic),
-            };
-            if let (Poll::Pending, false) = (&polled, run.told) {
-                run.told = true;
-                let verb = if run.pulse.called.get() {
-                    "goes on with"
-                } else {
-                    "begins"
-                };
-                self.tell(&self.slots[at].name, None, || {
-                    format!("{verb} {}", self.names(&run.messages))
-                });
-            }
-            if run.pulse.blameless.get() {
-                run.messages
-                    .iter()
-                    .for_each(|message| self.ledger.forgive(message.message_id()));
-            }
-            self.check_held(at, &run)?;
-            match polled {
-                Poll::Ready(answers) => {
-                    self.tell_answers(at, &run, &answers);
-                    self.note_facts(actor)?;
-                    return self.finish(at, &run, answers);
-                }
-                Poll::Pending => {
-                    self.note_facts(actor)?;
-                    let again = run.pulse.wake.get().is_some_and(|wake| wake <= self.shared.clock.now());
-                    self.slots[at].run = Some(run);
-                    if !again {
-                        return Ok(());
-                    }
-                }
+            Poll::Pending => {
+                self.slots[at].run = Some(run);
+                self.note_facts(self.actor(at))
             }
         }
     }
 
-    pub(super) fn check_held(&self, at: usize, run: &Run) -> Held {
-        if !self.setup.holds {
-            return Ok(());
+    /// A handler may take as long as what it waits for takes, and no longer.
+    fn count_poll(&self, at: usize, run: &mut Run) -> Held {
+        let now = self.shared.clock.now();
+        if run.polled.replace(now).is_some_and(|before| before < now) {
+            run.at_once = 0;
+            run.ticks += 1;
         }
-        let Some((message, until)) = run.pulse.lost(self.shared.clock.now()) else {
+        run.at_once += 1;
+        let held = run.pulse.latest().saturating_duration_since(run.began).as_secs();
+        let how = if run.at_once > MOST_POLLS_AT_ONCE {
+            format!("it was woken {MOST_POLLS_AT_ONCE} times while no time passed")
+        } else if run.ticks > MOST_TICKS + held.min(MOST_SECONDS) {
+            let seconds = now.saturating_duration_since(run.began).as_secs_f64();
+            format!("it waited {} times in {seconds} s", run.ticks)
+        } else {
             return Ok(());
         };
-        let ago = self.shared.clock.now().saturating_duration_since(until).as_secs_f64();
-        let (who, name) = (&self.slots[at].name, self.shared.log.borrow().name(message));
-        let sentence = format!("{who} was still at work on {name}, which others could receive since {ago} s");
-        self.tell(who, None, || format!("is at work on {name}"));
-        Err(Violation::new(Property::HoldsWhatItWorksOn, sentence))
+        let (who, names) = (&self.slots[at].name, self.names(&run.messages));
+        let sentence = format!("{who} never finished {names}: {how}");
+        Err(Violation::new(Property::EveryHandlerFinishes, sentence))
     }
 
     pub(super) fn tell_answers(&self, at: usize, run: &Run, answers: &[Result<(), String>]) {
@@ -278,12 +326,13 @@ impl<W> Case<'_, W> {
     pub(super) fn finish(&mut self, at: usize, run: &Run, answers: Vec<Result<(), String>>) -> Held {
         self.slots[at].ready = self.shared.clock.now();
         let mut answers = answers.into_iter();
+        let excused = run.pulse.excused.get();
         for message in &run.messages {
             let id = message.message_id();
             self.ledger.ends(at, id);
             let ok = matches!(answers.next(), Some(Ok(())));
             if ok {
-                self.ledger.finished(id)?;
+                self.ledger.finished(at, id, excused)?;
                 if self.slots[at].consumer.acknowledged {
                     self.slots[at].done.push(message.clone());
                 }
@@ -342,9 +391,7 @@ impl<W> Case<'_, W> {
                 };
                 let slot = &mut self.slots[at];
                 slot.paused = Some(until.saturating_add(Duration::from_secs(1)));
-                if let Some(run) = &slot.run {
-                    run.pulse.excused.set(true);
-                }
+                slot.excuse();
                 let fault = Some(Fault::PausePastVisibility);
                 self.tell(&self.slots[at].name, fault, || "stands still".to_owned());
                 Ok(true)
@@ -406,14 +453,5 @@ impl<W> Case<'_, W> {
         self.tell(who, None, || format!("works on {names}: panics"));
         let sentence = format!("{who} panicked on {names}: {panic}");
         Err(Violation::new(Property::NoConsumerPanics, sentence))
-    }
-
-    pub(super) fn let_go_of_the_excused(&mut self) {
-        for (at, slot) in self.slots.iter().enumerate() {
-            let excused = slot.run.iter().filter(|run| run.pulse.excused.get());
-            for message in excused.flat_map(|run| &run.messages) {
-                self.ledger.ends(at, message.message_id());
-            }
-        }
     }
 }

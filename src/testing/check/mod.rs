@@ -7,7 +7,12 @@ mod seed;
 pub use outcome::{CheckError, Failure, Passed};
 
 use {
-    super::{case::World, consumer::Consumer, faults::Faults, ledger::FinalMessage},
+    super::{
+        case::{PATIENCE, World},
+        consumer::Consumer,
+        faults::Faults,
+        ledger::FinalMessage,
+    },
     crate::{message::SendMessage, queue::QueueBuilder},
     proptest::{
         strategy::{BoxedStrategy, Strategy},
@@ -44,6 +49,8 @@ pub(super) struct Setup<W> {
     pub(super) invariants: Vec<(String, Invariant<W>)>,
     pub(super) finals: Vec<(String, FinalInvariant<W>)>,
     pub(super) holds: bool,
+    /// How often more a case waits in vain for another thread.
+    pub(super) patience: Cell<u32>,
 }
 
 /// Begins a check of one or more consumers, which see and change a world that `world` makes anew for every case.
@@ -80,6 +87,7 @@ pub fn check<W: 'static>(name: impl Into<String>, world: impl Fn() -> W + 'stati
             invariants: Vec::new(),
             finals: Vec::new(),
             holds: false,
+            patience: Cell::new(PATIENCE),
         },
         messages: None,
         messages_at_most: 6,
@@ -292,8 +300,13 @@ impl<W: 'static> Check<W> {
         self
     }
 
-    /// Also checks that no handler works on a message whose visibility timeout has ended, without noticing: by a
-    /// heartbeat that is refused, or by being done in time.
+    /// Also checks that no handler works on a message whose visibility timeout has ended.
+    ///
+    /// A handler is judged by what it can know: that a message stays hidden until the time told by its receive and by
+    /// the last change that was answered with success. A change that was refused, failed or unanswered extends nothing.
+    /// It must not wait past that time, nor finish the message after it; giving up at once is right, and so is giving
+    /// the message back by a shorter timeout. One that has several messages may leave some of them while it holds
+    /// another, if it does not finish them. Pauses and jumps of the clock excuse all that was received with them.
     ///
     /// # Examples
     /// ```

@@ -1,11 +1,13 @@
 //! What a handler under test may do with the queue, and where a crash may strike it.
 
 use {
+    super::pulse::{Changed, Pulse},
     crate::{
-        clock::{Clock, ManualClock},
+        clock::{Alarm, Clock, ManualClock},
         error::{ChangeVisibilityError, DeleteError, SendError},
         message::{MessageId, SendMessage},
         queue::{Message, Sent},
+        state::{MessagePhase, MessageSnapshot},
         testing::{
             faults::Fault,
             source::Source,
@@ -15,15 +17,13 @@ use {
         time::Timestamp,
     },
     std::{
-        cell::{Cell, RefCell},
-        collections::BTreeMap,
+        cell::RefCell,
         fmt,
         future::Future,
-        panic,
+        mem, panic,
         pin::Pin,
         rc::Rc,
-        task::{self, Poll},
-        thread,
+        task::{self, Poll, Waker},
         time::Duration,
     },
 };
@@ -51,50 +51,11 @@ pub(in crate::testing) struct Crash {
 /// What a handler that dies in a call is unwound with; no hook hears of it.
 struct Death;
 
-/// What the kit knows of one run of a handler.
-#[derive(Default)]
-pub(in crate::testing) struct Pulse {
-    /// When the run goes on, if it sleeps.
-    pub(in crate::testing) wake: Cell<Option<Timestamp>>,
-    /// Until when its messages are hidden, as far as it can know.
-    pub(in crate::testing) held: RefCell<BTreeMap<MessageId, Timestamp>>,
-    /// A fault took away the run's chance to keep its messages.
-    pub(in crate::testing) excused: Cell<bool>,
-    /// A call was refused, which tells the run that it no longer holds a message.
-    pub(in crate::testing) noticed: Cell<bool>,
-    /// A fault hit a delete, so that whether the message is gone is not the run's doing.
-    pub(in crate::testing) blameless: Cell<bool>,
-    /// The run has called the queue.
-    pub(in crate::testing) called: Cell<bool>,
-    /// The kit is in the handler, and waits for it to return, to wait or to die.
-    pub(in crate::testing) entered: Cell<bool>,
-    /// The run is dead: none of its calls reaches the queue.
-    pub(in crate::testing) dead: Cell<bool>,
-    /// The call in which it died.
-    pub(in crate::testing) crash: Cell<Option<Crash>>,
-}
-
-impl Pulse {
-    /// A message that the run no longer holds and has not noticed.
-    pub(in crate::testing) fn lost(&self, now: Timestamp) -> Option<(MessageId, Timestamp)> {
-        if self.excused.get() || self.noticed.get() {
-            return None;
-        }
-        let held = self.held.borrow();
-        held.iter().find(|it| *it.1 <= now).map(|it| (*it.0, *it.1))
-    }
-
-    /// Whether a call can be the last act of the run: not from elsewhere, not while the handler unwinds already, which
-    /// would end the process, and not where a panic ends it anyway.
-    fn can_die(&self) -> bool {
-        cfg!(panic = "unwind") && self.entered.get() && !thread::panicking()
-    }
-}
-
 /// The queue as a handler under test may use it: every call here meets the faults of the check.
 ///
-/// A crash strikes where the handler awaits, or in a call: before it, and after a delete was answered. There the handler
-/// is unwound out of the call, so that what follows is not carried out, as in a real crash. Different from a real one,
+/// A crash strikes where the handler awaits, at a [`checkpoint`](Self::checkpoint), or in a call: before it, and after a
+/// delete was answered. There the handler is unwound out of the call, so that what follows is not carried out, as in a
+/// real crash. Different from a real one,
 /// values of the handler are dropped, and a `std::sync::Mutex` that is locked across the call is poisoned; what a
 /// dropped value calls here does not reach the queue. Where the program is built with `panic = "abort"`, a crash
 /// strikes only where the handler awaits. Calls on the message or its queue itself work too, and meet no fault.
@@ -134,7 +95,9 @@ impl Context {
         self.shared.clock.now()
     }
 
-    /// Waits on the virtual clock, while others go on.
+    /// Waits on the virtual clock, while others go on; a crash may strike here.
+    ///
+    /// A wait of [`Duration::ZERO`] takes no time and lets others go on once.
     ///
     /// # Examples
     /// ```
@@ -157,6 +120,48 @@ impl Context {
             until: self.now().saturating_add(span),
             context: self.clone(),
             begun: false,
+            alarm: None,
+        }
+    }
+
+    /// Lets a crash strike here, between two effects of the handler's own; without one it does nothing.
+    ///
+    /// It is for what a handler does without waiting and without the queue. After all messages of the handler have been
+    /// deleted it strikes as [`Fault::CrashAfterDelete`], before as [`Fault::CrashBeforeDelete`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let transfers = |checkpoint| check("transfers", || (0, 0))
+    ///     .queue(|| Queue::standard("transfers"))
+    ///     .messages(Just("5 EUR"))
+    ///     .consumer("bank", move |accounts| {
+    ///         let accounts = accounts.clone();
+    ///         Consumer::each(move |_, context| {
+    ///             accounts.borrow_mut().0 -= 5;
+    ///             if checkpoint {
+    ///                 context.checkpoint();
+    ///             }
+    ///             accounts.borrow_mut().1 += 5;
+    ///             Ok::<_, String>(())
+    ///         })
+    ///     })
+    ///     .always("no money is lost", |accounts| accounts.0 + accounts.1 == 0);
+    /// assert!(transfers(false).run().is_ok(), "nothing can strike in between");
+    /// assert!(transfers(true).run().is_err());
+    /// ```
+    pub fn checkpoint(&self) {
+        if !self.pulse.can_die() {
+            return;
+        }
+        self.stay_dead();
+        let fault = match self.has_deleted_all() {
+            true => Fault::CrashAfterDelete,
+            false => Fault::CrashBeforeDelete,
+        };
+        if let Some(fault) = self.shared.source.borrow_mut().choose(&[fault]) {
+            let (place, deleted) = ("at a checkpoint", None);
+            self.die(Crash { fault, place, deleted });
         }
     }
 
@@ -188,10 +193,8 @@ impl Context {
         let fault = drawn.filter(|fault| *fault != Fault::CrashAfterDelete);
         let result = self.shared.wire.borrow_mut().delete(message, fault);
         self.pulse.blameless.set(self.pulse.blameless.get() || fault.is_some());
-        if matches!(result, Err(CallError::Refused(_))) {
-            self.pulse.noticed.set(true);
-        }
-        self.pulse.held.borrow_mut().remove(&message.message_id());
+        let refused = matches!(result, Err(CallError::Refused(_)));
+        self.pulse.delete(message.message_id(), self.now(), refused);
         self.tell(
             fault,
             || format!("deletes {}", Name(&self.shared, message.message_id())),
@@ -243,14 +246,13 @@ impl Context {
         ];
         let fault = self.choose(Wire::VISIBILITY, CANDIDATES, "before it changes the visibility")?;
         let result = self.shared.wire.borrow_mut().change_visibility(message, timeout, fault);
-        match &result {
-            Ok(()) => {
-                let until = self.now().saturating_add(timeout);
-                self.pulse.held.borrow_mut().insert(message.message_id(), until);
-            }
-            Err(CallError::Refused(_)) => self.pulse.noticed.set(true),
-            Err(_) => self.pulse.excused.set(true),
-        }
+        let changed = match &result {
+            Ok(()) => Changed::Done,
+            Err(CallError::ResponseLost) => Changed::Unknown,
+            Err(CallError::Refused(_)) if !self.is_in_flight(message) => Changed::Gone,
+            Err(_) => Changed::Failed,
+        };
+        self.pulse.change(message.message_id(), self.now(), timeout, changed);
         let seconds = timeout.as_secs_f64();
         let told = || format!("hides {} for {seconds} s", Name(&self.shared, message.message_id()));
         self.tell(fault, told, &result);
@@ -297,11 +299,8 @@ impl Context {
         with_crashes: &[Fault],
         place: &'static str,
     ) -> Result<Option<Fault>, CallError<E>> {
+        self.stay_dead();
         if self.pulse.dead.get() {
-            if self.pulse.can_die() {
-                // The handler has caught the unwinding it was ended with.
-                panic::resume_unwind(Box::new(Death));
-            }
             return Err(CallError::ServiceUnavailable);
         }
         let candidates = if self.pulse.can_die() {
@@ -315,6 +314,29 @@ impl Context {
             self.die(Crash { fault, place, deleted });
         }
         Ok(fault)
+    }
+
+    /// Ends a handler again that has caught the unwinding it was ended with.
+    fn stay_dead(&self) {
+        if self.pulse.dead.get() && self.pulse.can_die() {
+            panic::resume_unwind(Box::new(Death));
+        }
+    }
+
+    /// Whether this reception of a message still hides it.
+    fn is_in_flight(&self, message: &Message) -> bool {
+        let is_it = |it: &MessageSnapshot| {
+            it.message_id == message.message_id()
+                && it.approximate_receive_count == message.approximate_receive_count()
+                && matches!(it.phase, MessagePhase::InFlight { .. })
+        };
+        self.shared.wire.borrow().queue().snapshot().messages.iter().any(is_it)
+    }
+
+    fn has_deleted_all(&self) -> bool {
+        let snapshot = self.shared.wire.borrow().queue().snapshot();
+        let mut stored = snapshot.messages.iter().map(|it| it.message_id);
+        !stored.any(|message| self.pulse.messages().contains(&message))
     }
 
     fn die(&self, crash: Crash) -> ! {
@@ -356,20 +378,43 @@ pub struct Wait {
     until: Timestamp,
     context: Context,
     begun: bool,
+    /// Who is woken when it is over. Dropping the alarm cancels the wake.
+    alarm: Option<(Waker, Alarm)>,
+}
+
+impl Wait {
+    fn disarm(&mut self) {
+        if self.alarm.take().is_some() {
+            let waits = &self.context.pulse.waits;
+            waits.set(waits.get() - 1);
+        }
+    }
 }
 
 impl Future for Wait {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<()> {
         // Even a wait of no time lets go once, so that a handler that waits for ever can be stopped.
-        if std::mem::replace(&mut self.begun, true) && self.context.now() >= self.until {
+        let begun = mem::replace(&mut self.begun, true);
+        if begun && self.context.now() >= self.until {
+            self.disarm();
             return Poll::Ready(());
         }
-        let wake = &self.context.pulse.wake;
-        // Of several sleeps of one run the first to end wakes it.
-        let first = wake.get().map_or(self.until, |other| other.min(self.until));
-        wake.set(Some(first));
+        let waker = context.waker();
+        if !self.alarm.as_ref().is_some_and(|alarm| alarm.0.will_wake(waker)) {
+            self.disarm();
+            let alarm = self.context.shared.clock.wake_at(self.until, waker.clone());
+            self.alarm = Some((waker.clone(), alarm));
+            let waits = &self.context.pulse.waits;
+            waits.set(waits.get() + 1);
+        }
         Poll::Pending
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.disarm();
     }
 }

@@ -1,9 +1,13 @@
 //! Consumers under test: the user's handler, who deletes what it has done, and how it receives.
 
 mod context;
+mod pulse;
 
 pub use context::{Context, Wait};
-pub(super) use context::{Crash, Pulse, Shared};
+pub(super) use {
+    context::{Crash, Shared},
+    pulse::Pulse,
+};
 
 use {
     crate::queue::Message,
@@ -181,9 +185,9 @@ impl Consumer {
     /// nobody does so for it.
     ///
     /// Of one that deletes before it is done a check sees what is lost by a crash at an await after the delete, whatever
-    /// the world. Where it awaits nothing after the delete, a crash strikes at [`Context::delete`] and what follows is
-    /// never carried out; an invariant has to say what must then have happened. After a [`Message::delete`] that no
-    /// await follows nothing can strike.
+    /// the world, and at a [`Context::checkpoint`] after it as well. Where neither follows the delete, a crash strikes at
+    /// [`Context::delete`] and what follows is never carried out; an invariant has to say what must then have happened.
+    /// After a [`Message::delete`] that neither follows nothing can strike.
     ///
     /// # Examples
     /// ```
