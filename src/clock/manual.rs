@@ -24,8 +24,8 @@ const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// Time that moves only when told to, for tests and simulations; clones share it.
 ///
 /// [`advance`](Self::advance) goes from deadline to deadline, wakes who waits for each, and lets the woken threads
-/// finish what they do before it goes on, so that a minute of queue life takes microseconds and is the same on every
-/// run. No thread is started: wakers are called by the thread that advances.
+/// finish what they do before it goes on, so that a minute of queue life costs what happens in it and is the same on
+/// every run. No thread is started: wakers are called by the thread that advances.
 ///
 /// # Settling
 /// A thread woken while it is parked in this clock, by the clock or by anyone who calls its [`Parker`]'s waker, is
