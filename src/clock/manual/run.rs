@@ -150,9 +150,9 @@ thread_local! {
 
 /// Wakes a task to have it look again at the clock: a `run_until` around it then has to poll, and does not run for that.
 fn wake_to_look(waker: &Waker) {
-    let before = LOOKING.replace(true);
+    let before = LOOKING.with(|it| it.replace(true));
     waker.wake_by_ref();
-    LOOKING.set(before);
+    LOOKING.with(|it| it.set(before));
 }
 
 /// Woken by [`wake_to_look`].
@@ -180,7 +180,7 @@ impl Wake for RunWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let woken = if LOOKING.get() { LOOK } else { RUN };
+        let woken = if LOOKING.with(Cell::get) { LOOK } else { RUN };
         self.woken.fetch_max(woken, Ordering::AcqRel);
         let executor = self.executor.lock().clone();
         executor.wake();
