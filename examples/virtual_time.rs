@@ -1,4 +1,4 @@
-//! Under a `ManualClock` a day of queue life takes microseconds: nothing sleeps, and every timeout is kept exactly.
+//! Under a `ManualClock` nobody waits for a day of queue life: nothing sleeps, and every timeout is kept exactly.
 //! `cargo run --release --example virtual_time` prints a line per event of the day.
 use {
     requeue::{Clock, ManualClock, Message, Queue, SendMessage},

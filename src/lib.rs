@@ -4,9 +4,14 @@
 #![cfg_attr(feature = "testing", doc = "[consumers]: guide::consumers")]
 #![cfg_attr(feature = "aws-protocol", doc = "[door]: guide::sqs_door")]
 #![cfg_attr(feature = "worker", doc = "[worker]: guide::worker")]
+#![cfg_attr(not(feature = "testing"), doc = "[consumers]: guide")]
+#![cfg_attr(not(feature = "aws-protocol"), doc = "[door]: guide")]
+#![cfg_attr(not(feature = "worker"), doc = "[worker]: guide")]
 //! [`Queue`]: Queue
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
+//! [MIT]: https://opensource.org/license/mit
+//! [Apache 2.0]: https://www.apache.org/licenses/LICENSE-2.0
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

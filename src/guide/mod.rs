@@ -1,4 +1,4 @@
-//! Documentation only: what is not one item's to say.
+//! Documentation only: what is not one item's to say. The page of a feature is built with that feature.
 //!
 //! * [`architecture`]: the rooms of the crate, who may know whom, and why.
 //! * [`differences`]: where SQS leaves the answer open and what this crate answers; what it does not do; what it adds.
@@ -36,3 +36,57 @@ pub mod worker {}
 
 #[doc = include_str!("../../CHANGELOG.md")]
 pub mod changelog {}
+
+/// Rustdoc checks links to items only. A path that leads somewhere in the repository leads nowhere in the documentation.
+#[cfg(test)]
+mod tests {
+    const README: &str = include_str!("../../README.md");
+    const ROOT: &str = include_str!("../lib.rs");
+    const PAGES: [&str; 7] = [
+        README,
+        include_str!("architecture.md"),
+        include_str!("differences.md"),
+        include_str!("consumers.md"),
+        include_str!("sqs_door.md"),
+        include_str!("worker.md"),
+        include_str!("../../CHANGELOG.md"),
+    ];
+
+    /// Names and targets of the lines `[name]: target`.
+    fn definitions(page: &str) -> impl Iterator<Item = (&str, &str)> {
+        page.lines()
+            .filter_map(|line| line.strip_prefix('[')?.split_once("]: "))
+    }
+
+    #[test]
+    fn links_within_a_sentence_lead_to_an_item_or_an_address() {
+        let leads = |target: &&str| {
+            ["crate::", "std::", "https://", "#"]
+                .iter()
+                .any(|it| target.starts_with(it))
+        };
+        for page in PAGES {
+            let targets = page.split("](").skip(1);
+            let dead: Vec<_> = targets
+                .filter(|it| !leads(it))
+                .filter_map(|it| it.split(')').next())
+                .collect();
+            assert_eq!(dead, [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_link_to_a_file_of_the_repository_leads_elsewhere_in_the_documentation_with_any_features() {
+        let (before_readme, _) = ROOT.split_once("README.md").expect("README is the front page");
+        for (name, target) in definitions(README).filter(|(_, target)| !target.starts_with("https://")) {
+            let defines = |start: &str| {
+                let mut lines = before_readme.lines().filter(|line| line.starts_with(start));
+                lines.any(|line| line.contains(&format!("[{name}]: ")))
+            };
+            let with_any_features =
+                defines("//!") || (defines("#![cfg_attr(feature") && defines("#![cfg_attr(not(feature"));
+            assert!(with_any_features, "{name} leads to {target}");
+        }
+        assert_eq!(PAGES[1..].iter().flat_map(|page| definitions(page)).count(), 0);
+    }
+}

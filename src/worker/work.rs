@@ -154,7 +154,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         });
         #[cfg(feature = "tracing")]
         let trace = Trace::open(self.queue.url(), jobs);
-        let mut handling = Contained(pin!(Some(self.handler.handle(jobs))));
+        // A `let` of its own: compilers before 1.89 free what `pin!` makes as an argument at the end of the statement.
+        let handling = pin!(Some(self.handler.handle(jobs)));
+        let mut handling = Contained(handling);
         poll_fn(|context| {
             let Some(running) = handling.0.as_mut().as_pin_mut() else {
                 return task::Poll::Pending;
