@@ -5,7 +5,7 @@ use {
         Client, Error,
         types::{QueueAttributeName, QueueAttributeName::*},
     },
-    requeue::{Limits, ManualClock, Service},
+    requeue::{Clock, Limits, ManualClock, Service},
     std::time::{Duration, Instant},
 };
 
@@ -30,6 +30,7 @@ async fn consume(sqs: &Client, queue: &str, job: fn(&str) -> bool) -> Result<Vec
 
 fn main() -> Outcome {
     report("a job that fails is tried again", redelivery)?;
+    report("a long poll sees a job when its delay ends", long_poll)?;
     report("a group waits for its first order", fifo)?;
     report("poison becomes a dead letter", dead_letter)
 }
@@ -43,6 +44,21 @@ async fn redelivery(clock: ManualClock, sqs: Client) -> Outcome {
     assert_eq!(consume(&sqs, &jobs, |_| true).await?, ["resize cat.png"]);
     clock.advance(VISIBILITY);
     assert_eq!(consume(&sqs, &jobs, |_| true).await?, [""; 0], "it is done");
+    Ok(())
+}
+
+/// Nobody moves the clock: under `run_until` time passes by itself while the code under test waits.
+async fn long_poll(clock: ManualClock, sqs: Client) -> Outcome {
+    let jobs = create(&sqs, "jobs", [(ReceiveMessageWaitTimeSeconds, "20")]).await?;
+    let delayed = sqs.send_message().queue_url(&jobs).message_body("tea").delay_seconds(5);
+    delayed.send().await?;
+    let start = clock.now();
+    let tried = clock.run_until(consume(&sqs, &jobs, |_| true)).await?;
+    let waited = clock.now().saturating_duration_since(start);
+    assert_eq!((tried, waited), (vec!["tea".to_owned()], Duration::from_secs(5)));
+    let tried = clock.run_until(consume(&sqs, &jobs, |_| true)).await?;
+    assert_eq!(tried, [""; 0], "it polled for 20 seconds");
+    assert_eq!(clock.now().saturating_duration_since(start), Duration::from_secs(25));
     Ok(())
 }
 

@@ -19,6 +19,8 @@ mod executors;
 mod order;
 #[path = "waiting/reentrancy.rs"]
 mod reentrancy;
+#[path = "waiting/run_until.rs"]
+mod run_until;
 #[path = "waiting/system_clock.rs"]
 mod system_clock;
 #[path = "waiting/waiter.rs"]

@@ -9,6 +9,10 @@ use std::{
     time::Duration,
 };
 
+mod run;
+
+use run::{Audience, Runs};
+
 use super::{
     Alarm, Clock, Parker,
     parker::{ParkerId, Watcher},
@@ -33,7 +37,7 @@ const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// `advance` first waits until no thread is busy, again after each deadline, and so returns with the system settled;
 /// `advance(Duration::ZERO)` does only that. Threads that are themselves inside an `advance` of this clock are not
 /// waited for. A future's waker is called and not waited for: run futures on the advancing thread, or
-/// meet them with [`wait_for_sleepers`](Self::wait_for_sleepers).
+/// meet them with [`wait_for_sleepers`](Self::wait_for_sleepers), or let [`run_until`](Self::run_until) move the clock.
 ///
 /// Calls of `advance`, `advance_to` and `set` from several threads take turns. Calling them while holding a lock that a
 /// woken thread needs never ends. A waker may use the clock freely: register alarms, also ones due within the same
@@ -82,6 +86,10 @@ struct State {
     turn: Option<ThreadId>,
     /// Threads inside a call that moves the clock, their turn or not.
     movers: Vec<ThreadId>,
+    /// How often the clock was used by others than `runs`; a change means that somebody runs.
+    uses: u64,
+    runs: Runs,
+    audience: Audience,
 }
 
 /// Deadline, then order of registration.
@@ -117,6 +125,9 @@ impl ManualClock {
             threads: BTreeMap::new(),
             turn: None,
             movers: Vec::new(),
+            uses: 0,
+            runs: Runs::default(),
+            audience: Audience::default(),
         };
         Self {
             shared: Arc::new(Shared {
@@ -253,7 +264,9 @@ impl fmt::Debug for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        self.shared.state.lock().now
+        let mut state = self.shared.state.lock();
+        state.note_use();
+        state.now
     }
 
     fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>) {
@@ -276,11 +289,13 @@ impl Clock for ManualClock {
         }
         // A deadline already reached is left to the thread that moves the clock: it looks again before it ends.
         let key = state.insert(deadline, waker);
-        drop(state);
-        self.shared.changed.notify_all();
+        self.shared.announce_deadline(state);
         let shared = Arc::clone(&self.shared);
         Alarm::new(move || {
-            let cancelled = shared.state.lock().due.remove(&key);
+            let mut state = shared.state.lock();
+            state.note_use();
+            let cancelled = state.due.remove(&key);
+            drop(state);
             drop(cancelled);
         })
     }
@@ -298,7 +313,7 @@ impl Shared {
             state = self.settled();
         }
         state.now = state.now.max(target);
-        turn.end(&mut state);
+        turn.end(state);
     }
 
     /// The state at an instant when no thread is busy.
@@ -322,8 +337,7 @@ impl Shared {
         }
         let key = deadline.map(|it| state.insert(it, parker.waker()));
         state.track(parker, Standing::Parked(key));
-        drop(state);
-        self.changed.notify_all();
+        self.announce(state);
         true
     }
 
@@ -350,8 +364,10 @@ impl Watcher for Shared {
     }
 
     fn on_leave(&self, parker: ParkerId) {
-        self.state.lock().threads.remove(&parker);
-        self.changed.notify_all();
+        let mut state = self.state.lock();
+        state.uses += 1;
+        state.threads.remove(&parker);
+        self.announce(state);
     }
 }
 
@@ -384,7 +400,13 @@ impl State {
     }
 
     fn is_busy(&self) -> bool {
-        let busy = |it: &Tracked| matches!(it.standing, Standing::Busy) && !self.movers.contains(&it.thread);
+        self.is_busy_without(None)
+    }
+
+    /// Whether a thread other than `me` is busy.
+    fn is_busy_without(&self, me: Option<ThreadId>) -> bool {
+        let counts = |thread| Some(thread) != me && !self.movers.contains(&thread);
+        let busy = |it: &Tracked| matches!(it.standing, Standing::Busy) && counts(it.thread);
         // A thread that was woken may park anew in something it calls, which has a parker of its own.
         let parks_anew = |thread: ThreadId| {
             let parked = |it: &Tracked| it.thread == thread && matches!(it.standing, Standing::Parked(_));
@@ -428,7 +450,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Ends the turn under the lock that saw nothing left to fire.
-    fn end(&mut self, state: &mut State) {
+    fn end(&mut self, mut state: MutexGuard<'_, State>) {
         self.ended = true;
         if !self.nested {
             state.turn = None;
@@ -438,7 +460,7 @@ impl<'a> Turn<'a> {
         state
             .movers
             .remove(mine.expect("invariant: a turn is listed among the movers"));
-        self.shared.changed.notify_all();
+        self.shared.announce(state);
     }
 }
 
@@ -447,7 +469,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.ended {
             let shared = self.shared;
-            self.end(&mut shared.state.lock());
+            self.end(shared.state.lock());
         }
     }
 }

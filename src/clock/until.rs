@@ -33,6 +33,7 @@ impl Future for Until {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         if self.clock.now() >= self.deadline {
+            self.alarm = Alarm::default();
             return Poll::Ready(());
         }
         // Anew at each poll: it may be by another task, and the clock may have been set back since the alarm went off.

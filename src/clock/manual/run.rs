@@ -1,0 +1,345 @@
+//! A future under which time passes by itself.
+
+use std::{
+    cell::Cell,
+    future::{Future, IntoFuture, poll_fn},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, ThreadId},
+};
+
+use super::{ManualClock, Shared, State};
+use crate::sync::{Mutex, MutexGuard, thread_local};
+
+/// After so many turns of the executor in which nobody used the clock, its other tasks are taken to wait.
+const QUIET_TURNS: u32 = 64;
+
+impl ManualClock {
+    /// Drives `future` to its end while time passes by itself: whenever everybody waits, time moves to the next
+    /// deadline, never past one, and fires what is due then, in order.
+    ///
+    /// It runs on any executor. Everybody waits if
+    ///
+    /// * `future` is pending and has not been woken, and so is the future of every other `run_until` of this clock;
+    /// * no thread is busy in the sense of [settling](Self#settling), and no other thread moves the clock;
+    /// * the executor has had 64 turns in which nobody used the clock, for the other tasks of its thread.
+    ///
+    /// **Tasks** that were spawned on an executor of one thread need nothing more. Where an executor has several
+    /// threads, spawn them as `clock.run_until(task)` too: a task counts from that call on, whichever thread it is on
+    /// and whatever wakes it. One that is neither polled nor dropped holds time still.
+    ///
+    /// What no clock knows is not waited for: a thread that works without having parked in this clock, a socket. While
+    /// nobody has a deadline, `run_until` is pending as any future is, without using the processor, until it is woken
+    /// or somebody sets a deadline; if neither comes, for ever. Once there is one, time moves to it, although such a
+    /// thread may be about to answer.
+    ///
+    /// It may be nested, and dropping it leaves time where it is. `future` must not block its thread, as
+    /// [`Receive::blocking`](crate::Receive::blocking) does: time stands still while it is polled.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Clock, ManualClock, Queue, SendMessage};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::default();
+    /// let start = clock.now();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// jobs.send(SendMessage::new("tea").delay(Duration::from_secs(5)))?;
+    /// let poll = || jobs.receive().wait_time(Duration::from_secs(20));
+    ///
+    /// assert_eq!(pollster::block_on(clock.run_until(poll()))?[0].body(), "tea");
+    /// assert_eq!(clock.now().saturating_duration_since(start), Duration::from_secs(5));
+    /// assert!(pollster::block_on(clock.run_until(poll()))?.is_empty());
+    /// assert_eq!(clock.now().saturating_duration_since(start), Duration::from_secs(25));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn run_until<F: IntoFuture>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let mut run = Run::begin(Arc::clone(&self.shared));
+        let future = future.into_future();
+        async move {
+            let mut future = pin!(future);
+            poll_fn(|context| run.poll(future.as_mut(), context.waker())).await
+        }
+    }
+
+    /// [`wait_for_sleepers`](Self::wait_for_sleepers) as a future: is over once at least `n` threads and alarms
+    /// together wait on this clock.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let consumer = std::thread::spawn(move || jobs.receive().wait_time(Duration::from_secs(20)).blocking());
+    /// pollster::block_on(clock.wait_for_sleepers_async(1));
+    /// clock.advance(Duration::from_secs(20));
+    /// assert!(consumer.join().unwrap()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_for_sleepers_async(&self, n: usize) -> impl Future<Output = ()> + use<> {
+        let shared = Arc::clone(&self.shared);
+        poll_fn(move |context| {
+            let mut state = shared.state.lock();
+            if state.sleepers() >= n {
+                return Poll::Ready(());
+            }
+            state.audience.waits_for_sleepers.push((n, context.waker().clone()));
+            Poll::Pending
+        })
+    }
+}
+
+/// Tasks that wait for a change of the clock's state.
+#[derive(Default)]
+pub(super) struct Audience {
+    /// Woken to look again, whatever has changed.
+    watchers: Vec<Waker>,
+    /// Woken when there are so many sleepers.
+    waits_for_sleepers: Vec<(usize, Waker)>,
+}
+
+impl Audience {
+    fn watch(&mut self, waker: &Waker) {
+        if !self.watchers.iter().any(|it| it.will_wake(waker)) {
+            self.watchers.push(waker.clone());
+        }
+    }
+}
+
+/// The futures of a clock's `run_until`, and how they stand.
+#[derive(Default)]
+pub(super) struct Runs(Vec<(Arc<RunWaker>, Standing)>);
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Standing {
+    Pending,
+    /// Polled by a thread because it was woken.
+    Runs(ThreadId),
+    /// Polled by a thread for what is in it to look again at the clock.
+    Looks(ThreadId),
+}
+
+impl Runs {
+    /// Whether a future was woken or runs on a thread other than `me`. One that `me` is about to poll, or is in the
+    /// middle of polling, contains the future that asks.
+    fn others_run(&self, me: ThreadId) -> bool {
+        let runs = |standing: Standing| matches!(standing, Standing::Runs(thread) if thread != me);
+        self.0
+            .iter()
+            .any(|(waker, standing)| waker.is_busy() || runs(*standing))
+    }
+
+    /// Whether the calling thread is polling one: then its standing tells the others enough.
+    pub(super) fn are_polled_here(&self) -> bool {
+        let me = thread::current().id();
+        let polled_here = [Standing::Runs(me), Standing::Looks(me)];
+        self.0.iter().any(|(_, standing)| polled_here.contains(standing))
+    }
+}
+
+thread_local! {
+    /// Whether this thread wakes a task only to have it look again.
+    static LOOKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Wakes a task to have it look again at the clock: a `run_until` around it then has to poll, and does not run for that.
+fn wake_to_look(waker: &Waker) {
+    let before = LOOKING.with(|it| it.replace(true));
+    waker.wake_by_ref();
+    LOOKING.with(|it| it.set(before));
+}
+
+/// Woken by [`wake_to_look`].
+const LOOK: u8 = 1;
+/// Woken by anything else.
+const RUN: u8 = 2;
+
+/// The waker that a future of `run_until` is polled with.
+struct RunWaker {
+    /// How it was woken since the last poll: 0, or `LOOK`, or `RUN`.
+    woken: AtomicU8,
+    /// That of the task in which it was polled last.
+    executor: Mutex<Waker>,
+}
+
+impl RunWaker {
+    fn is_busy(&self) -> bool {
+        self.woken.load(Ordering::Acquire) == RUN
+    }
+}
+
+impl Wake for RunWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let woken = if LOOKING.with(Cell::get) { LOOK } else { RUN };
+        self.woken.fetch_max(woken, Ordering::AcqRel);
+        let executor = self.executor.lock().clone();
+        executor.wake();
+    }
+}
+
+struct Run {
+    shared: Arc<Shared>,
+    waker: Arc<RunWaker>,
+    /// Turns of the executor since somebody used the clock.
+    turns: u32,
+    /// [`State::uses`] at the last look.
+    uses: u64,
+}
+
+impl Run {
+    fn begin(shared: Arc<Shared>) -> Self {
+        let waker = Arc::new(RunWaker {
+            woken: AtomicU8::new(RUN),
+            executor: Mutex::new(Waker::noop().clone()),
+        });
+        let run = (Arc::clone(&waker), Standing::Pending);
+        shared.state.lock().runs.0.push(run);
+        Self {
+            shared,
+            waker,
+            turns: 0,
+            uses: 0,
+        }
+    }
+
+    fn poll<F: Future>(&mut self, future: Pin<&mut F>, executor: &Waker) -> Poll<F::Output> {
+        let before = std::mem::replace(&mut *self.waker.executor.lock(), executor.clone());
+        drop(before);
+        let me = thread::current().id();
+        let woken = self.take_woken(me);
+        if woken > 0 {
+            let waker = Waker::from(Arc::clone(&self.waker));
+            let polled = future.poll(&mut Context::from_waker(&waker));
+            let mut state = self.shared.state.lock();
+            self.stand(&mut state, Standing::Pending);
+            if woken == RUN {
+                self.shared.announce(state);
+                self.turns = 0;
+            }
+            if polled.is_ready() {
+                return polled;
+            }
+        }
+        self.pass_time(me, executor);
+        Poll::Pending
+    }
+
+    /// Moves time on if everybody waits; otherwise sees to it that `executor` is woken to look again.
+    fn pass_time(&mut self, me: ThreadId, executor: &Waker) {
+        let mut state = self.shared.state.lock();
+        if std::mem::replace(&mut self.uses, state.uses) != state.uses {
+            self.turns = 0;
+        }
+        if state.due.is_empty() || state.others_move(me) || state.runs.others_run(me) {
+            return state.audience.watch(executor);
+        }
+        self.turns += 1;
+        if self.turns > QUIET_TURNS {
+            self.turns = 0;
+            state = self.shared.fire_next(state, me);
+        }
+        drop(state);
+        // The other threads of the machine may have tasks to run.
+        thread::yield_now();
+        wake_to_look(executor);
+    }
+
+    /// How the future was woken, to be polled now. There is no instant at which it is neither woken nor polled.
+    fn take_woken(&self, me: ThreadId) -> u8 {
+        let mut state = self.shared.state.lock();
+        let woken = self.waker.woken.swap(0, Ordering::AcqRel);
+        match woken {
+            0 => {}
+            RUN => self.stand(&mut state, Standing::Runs(me)),
+            _ => self.stand(&mut state, Standing::Looks(me)),
+        }
+        woken
+    }
+
+    fn stand(&self, state: &mut State, standing: Standing) {
+        let mut runs = state.runs.0.iter_mut();
+        if let Some(mine) = runs.find(|it| Arc::ptr_eq(&it.0, &self.waker)) {
+            mine.1 = standing;
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.runs.0.retain(|it| !Arc::ptr_eq(&it.0, &self.waker));
+        self.shared.announce(state);
+    }
+}
+
+impl Shared {
+    /// Lets everybody look again who waits for the state to change.
+    pub(super) fn announce(&self, mut state: MutexGuard<'_, State>) {
+        let watchers = std::mem::take(&mut state.audience.watchers);
+        self.announce_sleepers(state);
+        watchers.iter().for_each(wake_to_look);
+    }
+
+    /// [`announce`](Self::announce), but not to the futures of `run_until`.
+    fn announce_sleepers(&self, mut state: MutexGuard<'_, State>) {
+        let waiting = std::mem::take(&mut state.audience.waits_for_sleepers);
+        let sleepers = if waiting.is_empty() { 0 } else { state.sleepers() };
+        let (over, waiting): (Vec<_>, _) = waiting.into_iter().partition(|(n, _)| *n <= sleepers);
+        state.audience.waits_for_sleepers = waiting;
+        drop(state);
+        self.changed.notify_all();
+        over.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Tells of a deadline that was set.
+    ///
+    /// A future of `run_until` goes to its deadlines itself, and sets them anew whenever it is polled: if the others
+    /// looked again each time, two of them would keep each other awake.
+    pub(super) fn announce_deadline(&self, mut state: MutexGuard<'_, State>) {
+        if state.runs.are_polled_here() {
+            self.announce_sleepers(state);
+        } else {
+            state.uses += 1;
+            self.announce(state);
+        }
+    }
+
+    /// Moves time to the next deadline and fires what is due then, as far as the threads that it wakes let it: a busy
+    /// thread comes first.
+    fn fire_next<'s>(&'s self, mut state: MutexGuard<'s, State>, me: ThreadId) -> MutexGuard<'s, State> {
+        let Some((deadline, _)) = state.due.keys().next().copied() else {
+            return state;
+        };
+        while !state.others_move(me) {
+            let Some(waker) = state.pop_due(deadline) else { break };
+            drop(state);
+            waker.wake();
+            state = self.state.lock();
+        }
+        state
+    }
+}
+
+impl State {
+    /// Whether a thread other than `me` is busy or moves the clock.
+    fn others_move(&self, me: ThreadId) -> bool {
+        self.is_busy_without(Some(me)) || self.turn.is_some_and(|it| it != me)
+    }
+
+    /// Takes note that a task or a thread uses the clock, unless it does so under a `run_until`.
+    pub(super) fn note_use(&mut self) {
+        if !self.runs.are_polled_here() {
+            self.uses += 1;
+        }
+    }
+}
