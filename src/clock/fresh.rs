@@ -3,9 +3,9 @@
 //! On Linux with the clock source `tsc`, the monotonic clock is the processor's tick counter, scaled and nothing else,
 //! whichever core reads it. So if the counter has moved by less than [`FRESH_TICKS`] since it was read just
 //! before the last reading of the clock, the clock has moved by less than that many ticks too, and the reading is good
-//! to the millisecond. On any other machine no reading is fresh and every call reads the clock. The counter is
-//! never scaled, so nothing drifts; and all threads answer with the greatest reading published, so time does not run
-//! backwards whatever the counter does.
+//! to the millisecond; a wall clock that was set meanwhile is seen by the next reading. On any other machine no reading
+//! is fresh and every call reads the clock. The counter is never scaled, so nothing drifts; and all threads answer with
+//! the greatest reading published, so time does not run backwards whatever the counter does.
 
 use std::{
     fs,

@@ -25,6 +25,7 @@ mod system;
 mod timer;
 #[cfg(any(feature = "aws-sdk", feature = "worker"))]
 mod until;
+mod wall;
 
 pub use manual::ManualClock;
 pub use parker::Parker;

@@ -6,13 +6,19 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Alarm, Clock, Parker, fresh, timer};
+use super::{
+    Alarm, Clock, Parker, fresh, timer,
+    wall::{Follower, Machine},
+};
 use crate::time::Timestamp;
 
-/// The machine's time: the wall clock read once per process, plus a monotonic span.
+/// The machine's time: a monotonic clock that follows the wall clock.
 ///
-/// It never runs backwards, on any thread, and setting the machine's wall clock does not move it. All values of this
-/// type are the same clock. Time that the machine spends suspended may not count, as for [`Instant`].
+/// It never runs backwards, on any thread, and the wall is looked at every 10 ms of use. If the wall was set forward, or
+/// the machine was suspended, the clock shows that at once. If the wall was set back, the clock goes on, slower by a
+/// tenth, until the wall has caught up: ten times as long as the wall was set back by. What waits for a deadline looks at
+/// the time every 10 s at least, so that after a step it ends not more than 10 s late. All values of this type are the
+/// same clock.
 ///
 /// Blocked threads wait without help. The first [`wake_at`](Clock::wake_at) in the process starts one thread,
 /// `requeue-timer`, which sleeps whenever nothing is due.
@@ -30,41 +36,38 @@ pub struct SystemClock {
     _private: (),
 }
 
-/// The one reading of the wall clock.
-struct Origin {
-    /// When the wall showed `millis` and no fraction.
-    instant: Instant,
-    /// Since the Unix epoch; zero for a wall set before it.
-    millis: u64,
-}
+/// The longest sleep between two looks at the time, which may have been set forward.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
-static ORIGIN: LazyLock<Origin> = LazyLock::new(Origin::read);
+static FOLLOWER: Follower = Follower::new();
+static START: LazyLock<Instant> = LazyLock::new(Real::instant);
 
-impl Origin {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
-    fn read() -> Self {
-        let instant = Instant::now();
-        let wall = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let fraction = Duration::from_nanos(u64::from(wall.subsec_nanos() % 1_000_000));
-        Self {
-            instant: instant.checked_sub(fraction).unwrap_or(instant),
-            // Half the range is left for the span, so that no wall, however wrong, can make the sum overflow.
-            millis: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 2),
-        }
-    }
+/// The machine that this program runs on.
+struct Real;
 
+impl Real {
     #[inline]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
-    fn elapsed(&self) -> Duration {
-        Instant::now().saturating_duration_since(self.instant)
+    fn instant() -> Instant {
+        Instant::now()
+    }
+}
+
+impl Machine for Real {
+    fn monotonic(&self) -> u64 {
+        let start = *START;
+        micros(Self::instant().saturating_duration_since(start))
     }
 
-    fn now(&self) -> u64 {
-        let span = self.elapsed();
-        self.millis + span.as_secs() * 1000 + u64::from(span.subsec_millis())
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn wall(&self) -> u64 {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        micros(wall.unwrap_or_default())
     }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl SystemClock {
@@ -81,23 +84,23 @@ impl SystemClock {
         Self::default()
     }
 
-    /// How long until [`now`](Clock::now) is at or past `deadline`; `None` if it is.
+    /// For how long to sleep before looking again whether [`now`](Clock::now) is at or past `deadline`; `None` if it is.
     pub(super) fn remaining(deadline: Timestamp) -> Option<Duration> {
-        let since_origin = deadline.as_millis().saturating_sub(ORIGIN.millis);
-        let remaining = Duration::from_millis(since_origin).saturating_sub(ORIGIN.elapsed());
-        if remaining.is_zero() {
+        let now = FOLLOWER.micros(&Real);
+        let remaining = deadline.as_millis().saturating_mul(1_000).saturating_sub(now);
+        if remaining == 0 {
             // A reading from before the deadline may still be fresh.
-            fresh::publish(ORIGIN.now());
+            fresh::publish(now / 1_000);
             return None;
         }
-        Some(remaining)
+        Some(Duration::from_micros(remaining).min(LONGEST_SLEEP))
     }
 }
 
 impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(fresh::millis(|| ORIGIN.now()))
+        Timestamp::from_millis(fresh::millis(|| FOLLOWER.micros(&Real) / 1_000))
     }
 
     fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>) {
@@ -149,7 +152,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "compares the clock with the machine's")]
-    fn time_starts_at_the_wall_and_goes_with_the_monotonic_clock() {
+    fn time_is_that_of_the_wall_and_goes_with_the_monotonic_clock() {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let (instant, now) = (Instant::now(), SystemClock::new().now());
         let off = now.as_millis().abs_diff(wall.as_millis().try_into().unwrap());
@@ -213,6 +216,6 @@ mod tests {
             SystemClock::new().park_until(&parker, Some(deadline));
             other.join().unwrap();
         }
-        assert!(SystemClock::remaining(Timestamp::MAX) > Some(Duration::from_secs(1 << 50)));
+        assert_eq!(SystemClock::remaining(Timestamp::MAX), Some(LONGEST_SLEEP));
     }
 }

@@ -42,7 +42,8 @@ type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
 
 /// Sends jobs into a queue when they are due: once at a time or after a while, or again and again by a cron pattern.
 ///
-/// A job is visible when it is due, not before, under the queue's clock. On a standard queue, one that is sent once
+/// A job is visible when it is due, not before, under the queue's clock. That of the machine follows the wall clock: if
+/// somebody sets it forward, what has become due is sent within 10 seconds. On a standard queue, one that is sent once
 /// is given to the queue, which delays it, 15 minutes before; until then it is held in memory, and on a FIFO queue, which
 /// delays no single message (D34), until it is due, as are the jobs of a cron pattern. Jobs of the same instant are sent
 /// in the order of their adding. What was missed is caught up with as the [`CatchUp`](super::CatchUp) of the schedule
