@@ -344,7 +344,6 @@ impl QueueState {
     #[inline(never)]
     fn fire(&mut self, seen: Timestamp, out: &mut Effects) {
         let due_at = self.fire_messages(seen, out);
-        self.deadlines.behind = due_at <= self.now;
         let processing = match &mut self.discipline {
             Discipline::Standard(standard) => standard.slide(self.now, FORGOTTEN_AT_ONCE),
             Discipline::Fifo(_) => Timestamp::MAX,
@@ -357,12 +356,14 @@ impl QueueState {
     /// Fires what is due of the messages, and answers with when the next falls due. What a change of settings makes due
     /// in the past, and what a step before left, happens at `seen`, the latest instant of a fact so far.
     fn fire_messages(&mut self, seen: Timestamp, out: &mut Effects) -> Timestamp {
-        for _ in 0..self.due_at_once {
-            let Some((due_at, due, slot)) = self.deadlines.first(&self.records) else {
-                return Timestamp::MAX;
+        for fired in 0.. {
+            let first = self.deadlines.first(&self.records);
+            let Some((due_at, due, slot)) = first.filter(|&(due_at, ..)| due_at <= self.now) else {
+                self.deadlines.behind = false;
+                return first.map_or(Timestamp::MAX, |(due_at, ..)| due_at);
             };
-            if due_at > self.now {
-                return due_at;
+            if fired == self.due_at_once {
+                break;
             }
             let at = due_at.max(seen);
             match due {
@@ -370,9 +371,8 @@ impl QueueState {
                 Due::Ends => self.end_of_wait(slot, at, out),
             }
         }
-        self.deadlines
-            .first(&self.records)
-            .map_or(Timestamp::MAX, |(due_at, ..)| due_at)
+        self.deadlines.behind = true;
+        self.now
     }
 
     pub(super) fn expire(&mut self, slot: Slot, at: Timestamp, out: &mut Effects) {
