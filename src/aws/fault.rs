@@ -203,7 +203,7 @@ impl From<InvalidAttributeValue> for Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::DeadLetterError;
+    use crate::error::{DeadLetterError, ReserveError};
 
     #[test]
     fn the_catalogue_knows_every_code_of_this_crate() {
@@ -212,7 +212,8 @@ mod tests {
         }
         let mut codes = codes!(
             BatchError ChangeVisibilityError CreateQueueError DeadLetterError DeleteError ListError MoveTaskError
-            PermissionError PurgeError QueueError ReceiveError SendBatchError SendError SetQueueAttributesError TagError
+            PermissionError PurgeError QueueError ReceiveError ReserveError SendBatchError SendError
+            SetQueueAttributesError TagError
         );
         codes.extend(["InvalidParameterValue", "MissingParameter", "ReceiptHandleIsInvalid"]);
         for code in codes {
