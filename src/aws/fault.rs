@@ -220,7 +220,8 @@ mod tests {
         }
         let mut codes = codes!(
             BatchError ChangeVisibilityError CreateQueueError DeadLetterError DeleteError ListError MoveTaskError
-            PermissionError PurgeError QueueError ReceiveError ReserveError SendBatchError SendError SetQueueAttributesError TagError
+            PermissionError PurgeError QueueError ReceiveError ReserveError SendBatchError SendError
+            SetQueueAttributesError TagError
         );
         codes.extend(["InvalidParameterValue", "MissingParameter", "ReceiptHandleIsInvalid"]);
         for code in codes {
