@@ -56,6 +56,12 @@ pub enum Fact {
         /// The message.
         message_id: MessageId,
     },
+    /// A consumer released a message in flight: it is visible again as if that receive had not been.
+    #[non_exhaustive]
+    Released {
+        /// The message.
+        message_id: MessageId,
+    },
     /// A delayed message became visible.
     #[non_exhaustive]
     DelayEnded {
@@ -150,6 +156,7 @@ impl Fact {
             | Self::Received { message_id, .. }
             | Self::VisibilityChanged { message_id, .. }
             | Self::Returned { message_id }
+            | Self::Released { message_id }
             | Self::DelayEnded { message_id }
             | Self::Deleted { message_id }
             | Self::Expired { message_id }
