@@ -97,6 +97,8 @@ impl Budget {
     /// The limit that one message of `size` bytes beside what is `taken` would break.
     pub(super) fn broken_by(&self, taken: Room, size: usize) -> Option<BudgetLimit> {
         match (self.messages, self.bytes) {
+            // Told first, because waiting does not help.
+            (_, Some(limit)) if size > limit => Some(BudgetLimit::Bytes(limit)),
             (Some(limit), _) if taken.messages >= limit => Some(BudgetLimit::Messages(limit)),
             (_, Some(limit)) if taken.bytes + size as u128 > limit as u128 => Some(BudgetLimit::Bytes(limit)),
             _ => None,

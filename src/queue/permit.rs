@@ -206,6 +206,7 @@ impl From<Shortage> for ReserveError {
         Self::QueueFull {
             messages: shortage.taken.messages,
             bytes: shortage.bytes(),
+            size: shortage.size,
             limit: shortage.limit,
         }
     }

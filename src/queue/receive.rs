@@ -201,7 +201,7 @@ impl<'queue> Receive<'queue> {
     /// Gives a dead letter the reason that a consumer gave for it as a user attribute of this name as well, of type
     /// `String`; an attribute of the message's own with this name stays as it is. SQS has no such thing.
     ///
-    /// The attribute is for this consumer alone: it is not stored, and [`message_attribute_names`] neither selects it
+    /// Neither name nor reason is checked. The attribute is for this consumer alone: it is not stored, and [`message_attribute_names`] neither selects it
     /// nor leaves it out.
     ///
     /// # Examples

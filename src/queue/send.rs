@@ -240,6 +240,7 @@ struct Full {
 pub(super) struct Shortage {
     /// What is stored or promised.
     pub(super) taken: Room,
+    pub(super) size: usize,
     pub(super) limit: BudgetLimit,
 }
 
@@ -256,6 +257,7 @@ impl Full {
             self.message.set_deduplication_id(None);
         }
         SendError::QueueFull {
+            size: self.shortage.size,
             message: Box::new(self.message),
             messages: self.shortage.taken.messages,
             bytes: self.shortage.bytes(),
@@ -352,7 +354,7 @@ impl Core {
         let (stored, now) = (self.stored(), self.state.now());
         let limit = self.senders.kept_out_by(&inner.budget, stored, size, place, now)?;
         let taken = stored + self.senders.promised();
-        Some(Shortage { taken, limit })
+        Some(Shortage { taken, size, limit })
     }
 
     /// Stores a message, whatever the budget.

@@ -104,7 +104,7 @@ pub enum Fact {
     Arrived {
         /// The message; its id is that of its first send.
         message_id: MessageId,
-        /// Body, attributes and ids, the source queue's ARN among them.
+        /// Body, attributes and ids, the source queue's ARN and a consumer's reason among them.
         content: Content,
         /// Receives so far, in all queues.
         receive_count: u32,

@@ -30,7 +30,8 @@ impl ManualClock {
     ///
     /// **Tasks** that were spawned on an executor of one thread need nothing more. Where an executor has several
     /// threads, spawn them as `clock.run_until(task)` too: a task counts from that call on, whichever thread it is on
-    /// and whatever wakes it. One that is neither polled nor dropped holds time still.
+    /// and whatever wakes it. One that is neither polled nor dropped holds time
+    /// still: await several together, with `join!` or in tasks of their own, not one after the other.
     ///
     /// What no clock knows is not waited for: a thread that works without having parked in this clock, a socket. While
     /// nobody has a deadline, `run_until` is pending as any future is, without using the processor, until it is woken
