@@ -6,7 +6,7 @@ use {
 };
 
 /// Longer than this a message does not stay in a queue, nor a handler at work: 14 days.
-const LONGEST_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
+const MAX_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
 
 /// What a runner has done so far, or in its whole life.
 ///
@@ -44,7 +44,7 @@ pub struct RunnerReport {
     pub dead_lettered: u64,
     /// Of the failed, those deleted because the handler said so.
     pub discarded: u64,
-    /// Jobs whose message was lost to its visibility timeout, or to somebody else, while in hand.
+    /// Jobs whose lease was lost before they were settled: it expired, or a renewal was refused.
     pub lost: u64,
     /// Jobs whose handler succeeded, and whose message could not be deleted while it was held.
     pub not_deleted: u64,
@@ -113,7 +113,7 @@ pub struct Distribution {
 
 impl Distribution {
     fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST_MILLIS, 2);
+        let histogram = Histogram::new_with_bounds(1, MAX_MILLIS, 2);
         Self {
             histogram: histogram.expect("invariant: the bounds are in order and two digits are allowed"),
             latest: 0,

@@ -86,7 +86,7 @@ impl<Q: MessageQueue + Clone> Stage<Q> {
     }
 
     fn runner(&self) -> RunnerBuilder<Q> {
-        Runner::builder(&self.queue).failure_policy(FailurePolicy::ReturnAtOnce)
+        Runner::builder(&self.queue).failure_policy(FailurePolicy::RetryNow)
     }
 
     fn note(&self) -> impl Fn(&Job) + Clone + Send + Sync + 'static {
@@ -296,7 +296,7 @@ fn a_lease_ends_after_twelve_hours() {
                 note(&job);
                 let clock = clock.clone();
                 async move {
-                    job.lost().await;
+                    job.lease_lost().await;
                     nap(&clock, secs(60)).await;
                     Err::<(), _>("the lease is lost")
                 }

@@ -60,7 +60,7 @@ pub trait Fixture {
     /// Runs a future to its end; while it waits for time alone, time has to pass.
     fn run<T>(&self, check: impl Future<Output = T>) -> T;
 
-    /// How many messages a queue holds, visible or not, if that can be told exactly.
+    /// How many messages a queue holds, visible or not, if that is known exactly.
     fn messages_in(&self, queue: &Self::Queue) -> Option<usize> {
         let _ = queue;
         None

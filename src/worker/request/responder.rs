@@ -1,8 +1,8 @@
-//! Who answers.
+//! The responder: runs a handler for requests and sends its answers.
 
 use {
     super::{OF_HOST, QUEUE_NAME, RESPONSE_QUEUE_URL},
-    crate::worker::quotas::MOST_ATTRIBUTES,
+    crate::worker::quotas::MAX_ATTRIBUTES,
     crate::{
         clock::Until,
         message::{MessageAttributeValue, SendMessage},
@@ -27,7 +27,7 @@ use {
     },
 };
 
-/// After an answer that could not be sent, it is tried again after such a time.
+/// The pause between a failed send of an answer and its retry.
 const ANSWER_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Answers requests: a runner whose handler gives back a message, which goes where the request says; clones share the
@@ -116,7 +116,7 @@ where
         }
     }
 
-    /// Begins a runner whose handler answers; `configure` says how it is to work.
+    /// Begins a runner whose handler answers; `configure` changes its settings.
     ///
     /// # Examples
     /// ```
@@ -250,8 +250,8 @@ fn address(mut answer: SendMessage, name: Option<&str>, job: &Job, fifo: bool) -
     if let Some(name) = name {
         let attributes = answer.get_attributes();
         let count = attributes.len();
-        if count >= MOST_ATTRIBUTES && attributes.get(QUEUE_NAME).is_none() {
-            let text = format!("the answer has {count} attributes, with {QUEUE_NAME} it may have {MOST_ATTRIBUTES}");
+        if count >= MAX_ATTRIBUTES && attributes.get(QUEUE_NAME).is_none() {
+            let text = format!("the answer has {count} attributes, with {QUEUE_NAME} it may have {MAX_ATTRIBUTES}");
             return Err(text.into());
         }
         answer = answer.attribute(QUEUE_NAME, MessageAttributeValue::string(name));

@@ -1,4 +1,4 @@
-//! What SQS, or the SDK on the way to it, has against a call.
+//! Errors of SQS and of the SDK, as errors of the message queue.
 
 use {
     crate::worker::message_queue::{ErrorKind, MessageQueueError},
@@ -25,7 +25,7 @@ pub(super) fn refused(code: &'static str, text: impl Into<String>) -> MessageQue
 }
 
 pub(super) fn not_built(error: BuildError) -> MessageQueueError {
-    refused("ConstructionFailure", told(&error))
+    refused("ConstructionFailure", error_text(&error))
 }
 
 pub(super) fn from_sdk<E>(error: SdkError<E>) -> MessageQueueError
@@ -42,12 +42,12 @@ where
         SdkError::ResponseError(_) => (ErrorKind::Transient, "ResponseError"),
         _ => (ErrorKind::Refused, "ConstructionFailure"),
     };
-    MessageQueueError::new(kind, code, told(&error))
+    MessageQueueError::new(kind, code, error_text(&error))
 }
 
 /// The request came back with an error, or with an answer that nobody can read.
 fn from_service<E: ProvideErrorMetadata + Error + 'static>(error: &E, status: u16) -> MessageQueueError {
-    let text = error.message().map_or_else(|| told(error), str::to_owned);
+    let text = error.message().map_or_else(|| error_text(error), str::to_owned);
     let Some(code) = error.code() else {
         let kind = kind_of_status(status);
         return MessageQueueError::new(kind, format!("HTTP {status}"), text);
@@ -74,7 +74,7 @@ pub(super) fn concerns_the_message(error: &MessageQueueError) -> bool {
 
 /// The request did not come as far as an answer. What the SDK itself holds to be worth another try is transient.
 fn from_connector(error: &ConnectorError) -> MessageQueueError {
-    let text = told(error);
+    let text = error_text(error);
     let credentials = causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>());
     match credentials {
         Some(CredentialsError::ProviderTimedOut(_)) => {
@@ -144,8 +144,8 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
     iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
 }
 
-/// The error with its causes, each said once.
-fn told(error: &(dyn Error + 'static)) -> String {
+/// The text of an error and its causes, each once.
+fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error).map(ToString::to_string) {
         if !text.ends_with(&cause) {
@@ -239,6 +239,6 @@ mod tests {
     #[test]
     fn a_cause_is_told_once() {
         let inner = std::io::Error::other("no route");
-        assert_eq!(told(&std::io::Error::other(inner)), "no route");
+        assert_eq!(error_text(&std::io::Error::other(inner)), "no route");
     }
 }
