@@ -190,10 +190,10 @@ fn what_cannot_be_dead_lettered_is_left_and_facts_tell_why() {
     jobs.send(BAD).unwrap();
     let typed = jobs.typed::<Resize>().unparsed(UnparsedPolicy::DeadLetter);
     assert!(typed.receive().blocking().unwrap().is_empty());
-    let [told] = reasons.take().try_into().unwrap();
+    let [reported] = reasons.take().try_into().unwrap();
     assert!(
-        told.starts_with(&format!("{}, left to its visibility timeout: ", reason())),
-        "{told}"
+        reported.starts_with(&format!("{}, left to its visibility timeout: ", reason())),
+        "{reported}"
     );
     clock.advance(VISIBILITY);
     assert_eq!(bodies(&jobs), [BAD]);

@@ -8,7 +8,7 @@ use {
     },
 };
 
-/// How messages are gathered for a batch handler.
+/// The size and window of the batches of a batch handler.
 ///
 /// The handler gets a batch once it has `size` messages, or its window has passed since its first one, or its bodies
 /// and attributes come to 6 MB; without a window, with what there is (E17). The window is best effort: a receive
@@ -47,7 +47,7 @@ impl BatchSettings {
         }
     }
 
-    /// Waits so long for more messages, counted from the first.
+    /// Waits this long for more messages, counted from the first.
     ///
     /// # Examples
     /// ```
@@ -172,7 +172,7 @@ impl BatchAnswer {
         self.failures.is_empty() && self.all.is_none()
     }
 
-    /// What it says of each message, in the order of the batch.
+    /// The failure of each message, in the order of the batch.
     pub(super) fn sort_out<'m>(
         self,
         ids: impl ExactSizeIterator<Item = std::borrow::Cow<'m, str>>,

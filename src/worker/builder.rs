@@ -249,9 +249,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let (tell, begun) = std::sync::mpsc::channel();
+    /// let (begins, begun) = std::sync::mpsc::channel();
     /// let runner = Runner::builder(&jobs).shutdown_timeout(Duration::ZERO).each_async(move |_: Job| {
-    ///     tell.send(()).unwrap();
+    ///     begins.send(()).unwrap();
     ///     std::future::pending::<Result<(), String>>()
     /// })?;
     /// let handle = runner.handle();

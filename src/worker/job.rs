@@ -104,8 +104,8 @@ impl Job {
     /// Whether the message is still in flight under this reception, as far as the runner knows.
     ///
     /// False once its visibility timeout has ended unrenewed, or a renewal was refused: somebody else may have it. Where
-    /// the queue does not tell when a timeout ends, it counts from the answer to the receive, and so ends late by the
-    /// answer's way.
+    /// the queue does not report when a timeout ends, it counts from the response to the receive, and so ends late by the
+    /// response's latency.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! An embedded queue whose sends go wrong as told.
+//! An embedded queue whose sends fail by a script.
 
 use {
     requeue::{

@@ -408,7 +408,7 @@ impl MessageQueue for Broken {
     }
 }
 
-/// A fixture that cannot tell what is in a queue.
+/// A fixture that cannot count the messages of a queue.
 struct Blind(InProcess<Broken>);
 
 impl Fixture for Blind {

@@ -1,4 +1,4 @@
-//! Dead letters of an SQS queue: a copy that tells why, and then no original.
+//! Dead letters of an SQS queue: a copy that carries the reason, and then no original.
 
 use {
     crate::{

@@ -30,8 +30,8 @@ use {
 /// The pause between a failed send of an answer and its retry.
 const ANSWER_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// Answers requests: a runner whose handler gives back a message, which goes where the request says; clones share the
-/// counts.
+/// Answers requests: a runner whose handler returns a message, sent to the queue that the request names; clones share
+/// the counters.
 ///
 /// The answer is sent before the request is deleted. A request that nobody waits for any more, because its answer queue
 /// does not exist, is done all the same (E15), and so is one that names no answer queue: it is a job like any other, and
@@ -206,7 +206,7 @@ where
     D: Fn(&str) -> Option<A>,
     A: MessageQueue,
 {
-    /// Sends an answer where its request says.
+    /// Sends an answer to the queue that its request names.
     async fn send(&self, job: &Job, answer: SendMessage) -> Result<(), Failure> {
         let url = job
             .attributes()
@@ -245,7 +245,7 @@ where
     }
 }
 
-/// The answer as its queue takes it.
+/// The answer with the attributes and ids that its queue requires.
 fn address(mut answer: SendMessage, name: Option<&str>, job: &Job, fifo: bool) -> Result<SendMessage, Failure> {
     if let Some(name) = name {
         let attributes = answer.get_attributes();

@@ -1,4 +1,4 @@
-//! Where a queue's dead letters go, and the copy that is sent there.
+//! The dead-letter queue of a queue, and the copies sent to it.
 
 use {
     super::{
@@ -20,7 +20,7 @@ use {
 
 const MAX_REASON_CHARS: usize = 1_024;
 
-/// The dead-letter queue as far as it is known.
+/// What is known of the dead-letter queue.
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters {
     /// The ARN that the redrive policy names, if any.
@@ -82,7 +82,7 @@ impl SqsQueue {
         if let Some(url) = self.dead_letters.url.get() {
             return Ok(url);
         }
-        // That there is none may change any time; that there is one is remembered with its URL.
+        // Only a URL that was found is cached: a missing queue may be created at any time.
         let arn = match self.dead_letters.arn.clone() {
             Some(arn) => arn,
             None => {
