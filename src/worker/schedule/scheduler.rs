@@ -7,7 +7,7 @@ use {
         handle::{RunningScheduler, SchedulerHandle, Shared},
         plan::{ScheduleId, Source},
     },
-    crate::worker::quotas::LONGEST_DELAY,
+    crate::worker::quotas::MAX_DELAY,
     crate::{
         clock::{Clock, Until},
         message::SendMessage,
@@ -205,7 +205,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
         let fifo = self.queue.is_fifo();
         let book = Book::new(BookPlan {
             fifo,
-            lead: if fifo { Duration::ZERO } else { LONGEST_DELAY },
+            lead: if fifo { Duration::ZERO } else { MAX_DELAY },
             tolerance: self.tolerance,
             until_empty: self.until_empty,
         });
