@@ -163,7 +163,8 @@ impl Metrics {
 
     /// The metrics of `queue` as of this call; counts are zero if this listener is not attached to it.
     ///
-    /// Of a deleted queue, the counts are those at its end, and all gauges are zero. Takes time in proportion to the messages stored, as [`Queue::snapshot`] does.
+    /// Of a deleted queue, the counts are those at its end, and all gauges are zero. Takes time in proportion to the
+    /// messages stored, as [`Queue::snapshot`] does.
     ///
     /// # Examples
     /// ```
