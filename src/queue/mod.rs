@@ -50,7 +50,7 @@ use {
         sync::{Condvar, Mutex, MutexGuard, contain},
         time::Timestamp,
     },
-    budget::Room,
+    budget::Amount,
     rand::{Rng, rngs::Xoshiro256PlusPlus},
     senders::Senders,
     std::{
@@ -137,8 +137,8 @@ impl Core {
     }
 
     /// What the queue holds.
-    fn stored(&self) -> Room {
-        Room {
+    fn stored(&self) -> Amount {
+        Amount {
             messages: self.state.len(),
             bytes: self.state.bytes() as u128,
         }
