@@ -10,6 +10,7 @@ use {
         collections::{BTreeMap, BTreeSet, VecDeque},
         sync::Arc,
         task::Waker,
+        time::Duration,
     },
 };
 
@@ -113,7 +114,7 @@ impl Senders {
     }
 
     /// Puts the caller in line, or back in the place it has; answers when it has to look again unasked: at its
-    /// `deadline`, the first in line also when the `next` message expires.
+    /// `deadline`, the first in line also when room may be made by itself.
     ///
     /// The waker it had in line comes back to be dropped with the lock released: that may run code of an executor.
     pub(super) fn park(
@@ -122,8 +123,9 @@ impl Senders {
         waker: Waker,
         (size, ids): (usize, Option<Ids>),
         deadline: Timestamp,
-        next: Option<Timestamp>,
+        expiry: Option<Timestamp>,
     ) -> (Timestamp, Option<Waker>) {
+        let next = self.next_room(expiry);
         let before = place.and_then(|place| self.take(place.ticket));
         let Place { ticket, .. } = *place.get_or_insert_with(|| {
             self.issued += 1;
@@ -178,7 +180,8 @@ impl Senders {
     }
 
     /// Grants room to the first in line if there is some; its waker.
-    pub(super) fn grant_next(&mut self, budget: &Budget, stored: Amount) -> Option<Waker> {
+    pub(super) fn grant_next(&mut self, budget: &Budget, stored: Amount, now: Timestamp) -> Option<Waker> {
+        self.withdraw_late(now);
         let (&ticket, first) = self.line.first_key_value()?;
         if budget.broken_by(stored + self.promised, first.size).is_some() {
             return None;
@@ -191,9 +194,17 @@ impl Senders {
         Some(waker)
     }
 
-    /// The waker of the first in line, if it would otherwise sleep past the `next` expiry.
-    pub(super) fn notify_of(&mut self, next: Option<Timestamp>) -> Option<Waker> {
-        let next = next?;
+    /// When room may be made although nobody calls: by the next `expiry` of a message, or because the first who was
+    /// granted some has not taken it.
+    fn next_room(&self, expiry: Option<Timestamp>) -> Option<Timestamp> {
+        let granted = self.granted.first_key_value();
+        let withdrawn = granted.map(|(place, _)| place.deadline.saturating_add(Duration::from_millis(1)));
+        expiry.into_iter().chain(withdrawn).min()
+    }
+
+    /// The waker of the first in line, if it would otherwise sleep past the instant at which room may be made.
+    pub(super) fn notify_of(&mut self, expiry: Option<Timestamp>) -> Option<Waker> {
+        let next = self.next_room(expiry)?;
         let first = self.line.values_mut().next().filter(|first| next < first.until)?;
         first.until = next;
         Some(first.waker.clone())
