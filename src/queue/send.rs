@@ -4,7 +4,7 @@ use {
     super::{
         Core, Inner, Queue,
         batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
-        budget::{Budget, Room},
+        budget::{Amount, Budget},
         senders::{Ids, Place},
         waiting::{Attempt, Step, Waiting, block_on},
     },
@@ -239,7 +239,7 @@ struct Full {
 #[derive(Clone, Copy)]
 pub(super) struct Shortage {
     /// What is stored or promised.
-    pub(super) taken: Room,
+    pub(super) taken: Amount,
     pub(super) size: usize,
     pub(super) limit: BudgetLimit,
 }
@@ -443,7 +443,7 @@ impl<'queue> Standing<'queue> {
     /// Whether it is worth waiting for room: there is time left, and an empty queue would have room.
     pub(super) fn may_wait(&mut self, now: Timestamp, size: usize) -> Option<Timestamp> {
         let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(self.wait));
-        let fits_ever = self.inner.budget.broken_by(Room::default(), size).is_none();
+        let fits_ever = self.inner.budget.broken_by(Amount::default(), size).is_none();
         (now < deadline && fits_ever).then_some(deadline)
     }
 

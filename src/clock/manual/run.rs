@@ -90,7 +90,7 @@ impl ManualClock {
             if state.sleepers() >= n {
                 return Poll::Ready(());
             }
-            state.audience.waits_for_sleepers.push((n, context.waker().clone()));
+            state.audience.wait_for_sleepers(n, context.waker());
             Poll::Pending
         })
     }
@@ -109,6 +109,13 @@ impl Audience {
     fn watch(&mut self, waker: &Waker) {
         if !self.watchers.iter().any(|it| it.will_wake(waker)) {
             self.watchers.push(waker.clone());
+        }
+    }
+
+    fn wait_for_sleepers(&mut self, n: usize, waker: &Waker) {
+        let waits = |it: &(usize, Waker)| it.0 == n && it.1.will_wake(waker);
+        if !self.waits_for_sleepers.iter().any(waits) {
+            self.waits_for_sleepers.push((n, waker.clone()));
         }
     }
 }
