@@ -2,9 +2,9 @@
 
 use {
     super::{
-        index::Index,
+        index::{Index, Segments},
         receive::Receipt,
-        recent::{Place, Recent, View},
+        recent::{Place, Recent, View, after, distance},
     },
     crate::{attributes::DeduplicationScope, message::MessageId, time::Timestamp},
     foldhash::fast::RandomState,
@@ -40,6 +40,8 @@ pub(crate) struct Deduplication {
     indexes: [Index; 2],
     /// Which index is that of the scope in force.
     active: usize,
+    /// What is left of the memory of former indexes.
+    retired: Segments,
     hasher: RandomState,
 }
 
@@ -51,6 +53,7 @@ impl Deduplication {
             entries: Recent::new(),
             indexes: [Index::new(), Index::new()],
             active: 0,
+            retired: Segments::new(),
             hasher: RandomState::default(),
         }
     }
@@ -63,14 +66,23 @@ impl Deduplication {
                 index.remove(&mut View(entries, number), place);
             }
         });
-        forgotten_at.min(self.advance_change(now, at_once))
+        self.retired.truncate(self.retired.len().saturating_sub(at_once / 8));
+        if self.retired.is_empty() {
+            self.retired = Segments::new();
+        }
+        let retired_at = if self.retired.is_empty() {
+            Timestamp::MAX
+        } else {
+            Timestamp::ZERO
+        };
+        forgotten_at.min(retired_at).min(self.advance_change(now, at_once))
     }
 
     fn advance_change(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
         let Some(mut change) = self.change else {
             return Timestamp::MAX;
         };
-        if self.entries.end().wrapping_sub(change.next) > self.entries.len() {
+        if distance(change.next, self.entries.end()) > self.entries.len() {
             change.next = self.entries.first();
         }
         for _ in 0..at_once {
@@ -78,11 +90,11 @@ impl Deduplication {
                 break;
             }
             self.index(1 - self.active, change.scope, change.next);
-            change.next = change.next.wrapping_add(1);
+            change.next = after(change.next, 1);
         }
         let done = change.next == self.entries.end();
         if done && change.acts_at <= now {
-            self.indexes[self.active] = Index::new();
+            self.retire(self.active);
             self.active = 1 - self.active;
             self.scope = change.scope;
             self.change = None;
@@ -90,6 +102,12 @@ impl Deduplication {
         }
         self.change = Some(change);
         if done { change.acts_at } else { Timestamp::ZERO }
+    }
+
+    /// Empties an index, whose memory is dropped some at a time.
+    fn retire(&mut self, number: usize) {
+        let mut segments = self.indexes[number].clear();
+        self.retired.append(&mut segments);
     }
 
     /// Enters an entry into an index in the place of an earlier one with the same key.
@@ -146,13 +164,19 @@ impl Deduplication {
         }
         let place = self.entries.push(group, id, original, forgotten_at);
         self.indexes[self.active].insert(&mut View(&mut self.entries, self.active), place, hash);
+        // An index that is complete stays so: otherwise all sends before the change acts would be left to its instant.
+        if let Some(change) = self.change.filter(|change| change.next == place) {
+            self.index(1 - self.active, change.scope, place);
+            let next = after(place, 1);
+            self.change = Some(Change { next, ..change });
+        }
         None
     }
 
     /// The queue's attribute says `scope`; it acts from `acts_at` (F16).
     pub(crate) fn change_scope(&mut self, scope: DeduplicationScope, acts_at: Timestamp) {
         let next = self.entries.first();
-        self.indexes[1 - self.active] = Index::new();
+        self.retire(1 - self.active);
         self.change = (scope != self.scope).then_some(Change { scope, acts_at, next });
     }
 
@@ -296,6 +320,31 @@ mod tests {
         );
         assert_eq!(memory.advance(at(9), ALL), Timestamp::MAX);
         assert_eq!(memory.entries.len(), 0);
+    }
+
+    #[test]
+    fn a_complete_index_stays_complete() {
+        // F16
+        let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
+        memory.change_scope(DeduplicationScope::Queue, at(5));
+        assert_eq!(memory.advance(at(0), 1), at(5), "there is nothing to enter");
+        (11..=20).for_each(|sequence| remember(&mut memory, 1, "a", &sequence.to_string(), sequence));
+        memory.advance(at(5), 1);
+        assert!((11..=20).all(|id| found(&memory, 5, "x", &id.to_string()) == Some(id)));
+    }
+
+    #[test]
+    fn the_memory_of_a_former_index_is_dropped_some_at_a_time() {
+        let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
+        (1..=10_000).for_each(|id| remember(&mut memory, 0, "a", &id.to_string(), 1_000_000 + id));
+        memory.change_scope(DeduplicationScope::Queue, at(5));
+        memory.advance(at(5), ALL - 1);
+        let retired = memory.retired.len();
+        assert!(retired > 100);
+        assert_eq!(memory.advance(at(6), 80), Timestamp::ZERO, "there is more to drop");
+        assert_eq!(memory.retired.len(), retired - 10);
+        memory.advance(at(6), 8 * retired);
+        assert_eq!(memory.retired.capacity(), 0);
     }
 
     #[test]

@@ -44,12 +44,14 @@ impl<T: Linked> Chained for Slab<T> {
     }
 }
 
+/// The memory of an index: a table that grows does not move its buckets.
+pub(crate) type Segments = Vec<Box<[Slot; SEGMENT]>>;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Index {
     /// The first node of each bucket.
-    #[expect(clippy::vec_box, reason = "a table that grows does not move its buckets")]
-    segments: Vec<Box<[Slot; SEGMENT]>>,
+    segments: Segments,
     buckets: usize,
     len: usize,
 }
@@ -119,6 +121,11 @@ impl Index {
             }
         }
         true
+    }
+
+    /// Forgets every node; answers with the memory, which may be large.
+    pub(crate) fn clear(&mut self) -> Segments {
+        std::mem::replace(self, Self::new()).segments
     }
 
     fn push(&mut self, nodes: &mut impl Chained, node: Slot, hash: u32) {

@@ -13,8 +13,21 @@ use {
 /// Entries are allocated in chunks of this many.
 const CHUNK: u32 = 64;
 
-/// A place tells an entry from all others that are remembered at the same time; places count up and wrap around.
+/// A place tells an entry from all others that are remembered at the same time. Places count up and begin anew after
+/// [`LAST_PLACE`], far below the slot that ends the chains of an index.
 pub(super) type Place = Slot;
+
+const LAST_PLACE: Place = (1 << 31) - 1;
+
+/// The place so many after another.
+pub(super) const fn after(place: Place, count: u32) -> Place {
+    place.wrapping_add(count) & LAST_PLACE
+}
+
+/// How many places lie from `first` to `place`.
+pub(super) const fn distance(first: Place, place: Place) -> u32 {
+    place.wrapping_sub(first) & LAST_PLACE
+}
 
 /// What is remembered until an instant.
 #[derive(Debug)]
@@ -57,12 +70,12 @@ impl<T> Recent<T> {
 
     /// The place of the oldest entry.
     pub(super) const fn first(&self) -> Place {
-        self.start.wrapping_add(self.left)
+        after(self.start, self.left)
     }
 
     /// The place of the next entry.
     pub(super) const fn end(&self) -> Place {
-        self.first().wrapping_add(self.len)
+        after(self.first(), self.len)
     }
 
     pub(super) const fn len(&self) -> u32 {
@@ -86,7 +99,7 @@ impl<T> Recent<T> {
     /// Which chunk a place is in, and where among the entries that are still in it.
     fn position(&self, place: Place) -> (usize, Option<usize>) {
         touch();
-        let offset = place.wrapping_sub(self.start);
+        let offset = distance(self.start, place);
         let (chunk, index) = (offset / CHUNK, offset % CHUNK);
         let left = if chunk == 0 { self.left } else { 0 };
         (chunk as usize, index.checked_sub(left).map(|index| index as usize))
@@ -126,10 +139,11 @@ impl<T> Recent<T> {
         if place % CHUNK == CHUNK - 1 {
             chunk.texts.shrink_to_fit();
         }
-        self.len = self
-            .len
-            .checked_add(1)
-            .expect("invariant: fewer than 2^32 entries are remembered");
+        assert!(
+            self.len < LAST_PLACE - CHUNK,
+            "invariant: fewer than 2^31 entries are remembered"
+        );
+        self.len += 1;
         place
     }
 
@@ -161,7 +175,7 @@ impl<T> Recent<T> {
         self.left += 1;
         self.len -= 1;
         if self.left == CHUNK {
-            self.start = self.start.wrapping_add(CHUNK);
+            self.start = after(self.start, CHUNK);
             self.left = 0;
             self.chunks.pop_front();
             if self.chunks.len() < self.chunks.capacity() / 4 {
@@ -196,7 +210,7 @@ mod tests {
     #[test]
     fn entries_are_found_by_place_until_they_are_forgotten() {
         let mut recent = Recent::new();
-        recent.start = 0_u32.wrapping_sub(2 * CHUNK);
+        recent.start = LAST_PLACE + 1 - 2 * CHUNK;
         let places: Vec<Place> = (0..1_000)
             .map(|value| recent.push("group", &format!("id-{value}"), value, Timestamp::ZERO))
             .collect();

@@ -2,10 +2,7 @@
 
 use {
     super::touched::touch,
-    std::{
-        collections::BTreeSet,
-        ops::{Index, IndexMut},
-    },
+    std::ops::{Index, IndexMut},
 };
 
 /// A place in a [`Slab`]; valid until the value in it is removed.
@@ -14,11 +11,11 @@ pub(crate) type Slot = u32;
 /// The slot that no value ever has.
 pub(crate) const NO_SLOT: Slot = Slot::MAX;
 
-const CHUNK_BITS: u32 = 7;
+const CHUNK_BITS: u32 = 4;
 const CHUNK: usize = 1 << CHUNK_BITS;
 
-/// The end of a list of chunks.
-const NO_CHUNK: u32 = u32::MAX;
+/// The end of a list of places.
+const NO_PLACE: u32 = u32::MAX;
 
 #[derive(Debug)]
 enum Entry<T> {
@@ -32,9 +29,22 @@ struct Chunk<T> {
     /// Head of the list of vacant slots that runs through the vacant entries.
     vacant: Slot,
     occupied: u32,
-    /// The neighbours in the list of chunks with a vacant slot, while this one has any.
+    /// Its neighbours among the chunks with a vacant slot, while it has any.
+    open: Neighbours,
+}
+
+/// The neighbours of a place in a list of places.
+#[derive(Clone, Copy, Debug)]
+struct Neighbours {
     previous: u32,
     next: u32,
+}
+
+#[derive(Debug)]
+enum Place<T> {
+    /// The chunk was given back.
+    Absent(Neighbours),
+    Present(Chunk<T>),
 }
 
 /// Values addressed by slot.
@@ -43,10 +53,10 @@ struct Chunk<T> {
 /// no memory behind, and what is left of it keeps no more than its own chunks.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    /// Chunks that were given back are `None`; the last is not.
-    chunks: Vec<Option<Chunk<T>>>,
-    /// The places of the chunks that were given back.
-    absent: BTreeSet<u32>,
+    /// The last is present.
+    chunks: Vec<Place<T>>,
+    /// Head of the list of places whose chunk was given back.
+    absent: u32,
     /// Head of the list of chunks with a vacant slot.
     open: u32,
     /// The one chunk without values that is kept.
@@ -58,8 +68,8 @@ impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
         Self {
             chunks: Vec::new(),
-            absent: BTreeSet::new(),
-            open: NO_CHUNK,
+            absent: NO_PLACE,
+            open: NO_PLACE,
             spare: None,
             len: 0,
         }
@@ -72,7 +82,7 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Slot {
         touch();
-        if self.open == NO_CHUNK {
+        if self.open == NO_PLACE {
             self.grow();
         }
         let place = self.open;
@@ -98,10 +108,11 @@ impl<T> Slab<T> {
 
     #[inline(never)]
     fn grow(&mut self) {
-        let place = self.absent.pop_first().unwrap_or_else(|| {
-            self.chunks.push(None);
-            u32::try_from(self.chunks.len() - 1).expect("invariant: fewer than 2^32 values are stored")
-        });
+        let place = if self.absent == NO_PLACE {
+            u32::try_from(self.chunks.len()).expect("invariant: fewer than 2^32 values are stored")
+        } else {
+            self.absent
+        };
         let first = place
             .checked_mul(CHUNK as Slot)
             .filter(|&first| first < NO_SLOT - CHUNK as Slot);
@@ -114,13 +125,21 @@ impl<T> Slab<T> {
         let Ok(entries) = entries.try_into() else {
             unreachable!("invariant: a chunk has {CHUNK} entries");
         };
-        self.chunks[place as usize] = Some(Chunk {
+        let chunk = Place::Present(Chunk {
             entries,
             vacant: first,
             occupied: 0,
-            previous: NO_CHUNK,
-            next: NO_CHUNK,
+            open: Neighbours {
+                previous: NO_PLACE,
+                next: NO_PLACE,
+            },
         });
+        if self.absent == NO_PLACE {
+            self.chunks.push(chunk);
+        } else {
+            self.leave_absent(place);
+            self.chunks[place as usize] = chunk;
+        }
         self.open(place);
         self.spare = Some(place);
     }
@@ -128,7 +147,9 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
         touch();
-        let chunk = self.chunks.get((slot >> CHUNK_BITS) as usize)?.as_ref()?;
+        let Place::Present(chunk) = self.chunks.get((slot >> CHUNK_BITS) as usize)? else {
+            return None;
+        };
         match &chunk.entries[slot as usize % CHUNK] {
             Entry::Occupied(value) => Some(value),
             Entry::Vacant { .. } => None,
@@ -169,54 +190,80 @@ impl<T> Slab<T> {
         }
     }
 
+    /// What is absent at the end is dropped: each place once for each time its chunk was given back.
     #[inline(never)]
     fn give_back(&mut self, place: u32) {
         self.close(place);
-        self.chunks[place as usize] = None;
-        self.absent.insert(place);
-        while let Some(None) = self.chunks.last() {
+        let next = std::mem::replace(&mut self.absent, place);
+        if let Some(Place::Absent(neighbours)) = self.chunks.get_mut(next as usize) {
+            neighbours.previous = place;
+        }
+        self.chunks[place as usize] = Place::Absent(Neighbours {
+            previous: NO_PLACE,
+            next,
+        });
+        while let Some(Place::Absent(_)) = self.chunks.last() {
+            self.leave_absent(self.chunks.len() as u32 - 1);
             self.chunks.pop();
-            self.absent.pop_last();
         }
         if self.chunks.len() < self.chunks.capacity() / 4 {
             self.chunks.shrink_to(2 * self.chunks.len());
         }
     }
 
+    fn leave_absent(&mut self, place: u32) {
+        let Place::Absent(Neighbours { previous, next }) = self.chunks[place as usize] else {
+            unreachable!("invariant: the list holds absent places");
+        };
+        match self.chunks.get_mut(previous as usize) {
+            Some(Place::Absent(neighbours)) => neighbours.next = next,
+            _ => self.absent = next,
+        }
+        if let Some(Place::Absent(neighbours)) = self.chunks.get_mut(next as usize) {
+            neighbours.previous = previous;
+        }
+    }
+
     /// Puts a chunk in front of the list of those with a vacant slot.
     fn open(&mut self, place: u32) {
         let next = std::mem::replace(&mut self.open, place);
-        if next != NO_CHUNK {
-            self.chunk_mut(next).previous = place;
+        if next != NO_PLACE {
+            self.chunk_mut(next).open.previous = place;
         }
-        let chunk = self.chunk_mut(place);
-        (chunk.previous, chunk.next) = (NO_CHUNK, next);
+        self.chunk_mut(place).open = Neighbours {
+            previous: NO_PLACE,
+            next,
+        };
     }
 
     /// Takes a chunk out of the list of those with a vacant slot.
     fn close(&mut self, place: u32) {
-        let &mut Chunk { previous, next, .. } = self.chunk_mut(place);
-        if previous == NO_CHUNK {
+        let Neighbours { previous, next } = self.chunk_mut(place).open;
+        if previous == NO_PLACE {
             self.open = next;
         } else {
-            self.chunk_mut(previous).next = next;
+            self.chunk_mut(previous).open.next = next;
         }
-        if next != NO_CHUNK {
-            self.chunk_mut(next).previous = previous;
+        if next != NO_PLACE {
+            self.chunk_mut(next).open.previous = previous;
         }
     }
 
     #[inline]
     fn chunk_mut(&mut self, place: u32) -> &mut Chunk<T> {
-        self.chunks[place as usize]
-            .as_mut()
-            .expect("invariant: a chunk in use is there")
+        match &mut self.chunks[place as usize] {
+            Place::Present(chunk) => chunk,
+            Place::Absent(_) => unreachable!("invariant: a chunk in use is present"),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         let chunks = self.chunks.iter().zip((0..).step_by(CHUNK));
-        chunks.flat_map(|(chunk, first)| {
-            let entries = chunk.iter().flat_map(|chunk| &*chunk.entries);
+        chunks.flat_map(|(place, first)| {
+            let entries = match place {
+                Place::Present(chunk) => &chunk.entries[..],
+                Place::Absent(_) => &[],
+            };
             (first..).zip(entries).filter_map(|(slot, entry)| {
                 touch();
                 match entry {
@@ -250,7 +297,7 @@ impl<T> IndexMut<Slot> for Slab<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use {super::*, proptest::prelude::*};
 
     #[test]
     fn a_removed_slot_is_used_again_before_the_slab_grows() {
@@ -277,7 +324,7 @@ mod tests {
         for slot in slots {
             slab.remove(slot);
         }
-        assert_eq!((slab.chunks.len(), slab.absent.len()), (1, 0));
+        assert_eq!((slab.chunks.len(), slab.absent), (1, NO_PLACE));
         assert!(slab.chunks.capacity() < 10);
         let slot = slab.insert(1);
         assert_eq!(slab.iter().collect::<Vec<_>>(), [(slot, &1)]);
@@ -290,11 +337,33 @@ mod tests {
         for &slot in slots.iter().filter(|&&slot| slot != slots[5_000]) {
             slab.remove(slot);
         }
-        assert_eq!(slab.chunks.iter().flatten().count(), 2);
+        assert_eq!(
+            slab.chunks.iter().filter(|it| matches!(it, Place::Present(_))).count(),
+            2
+        );
         assert_eq!(slab.iter().collect::<Vec<_>>(), [(slots[5_000], &5_000)]);
         let again: Vec<Slot> = (0..10_000).map(|value| slab.insert(value)).collect();
         assert_eq!(slab.len(), 10_001);
         assert!(again.iter().zip(0..).all(|(&slot, value)| slab[slot] == value));
+    }
+
+    proptest! {
+        #[test]
+        fn a_slab_agrees_with_a_map(steps in prop::collection::vec((0_u32..4 * CHUNK as u32, any::<bool>()), 1..800)) {
+            let (mut slab, mut model) = (Slab::new(), std::collections::BTreeMap::<Slot, u32>::new());
+            for (number, insert) in steps {
+                let nth = model.keys().nth(number as usize % model.len().max(1)).copied();
+                match nth.filter(|_| !insert) {
+                    Some(slot) => {
+                        slab.remove(slot);
+                        model.remove(&slot);
+                    }
+                    None => prop_assert!(model.insert(slab.insert(number), number).is_none()),
+                }
+                prop_assert!(matches!(slab.chunks.last(), None | Some(Place::Present(_))));
+            }
+            prop_assert!(slab.iter().map(|(slot, value)| (slot, *value)).eq(model));
+        }
     }
 
     #[test]
