@@ -125,8 +125,10 @@ impl Recorder {
     /// Asserts that `queue` holds no message within `within` from now, and moves `clock` there as far as it takes.
     ///
     /// `consume` is called now and whenever something falls due: a visibility timeout, a delay, the end of retention,
-    /// or what sleeps on the clock; and again at once while fewer messages are stored or visible after it. Consumers that wait in threads of their own need nothing of it: pass `|| {}`. How
-    /// the queue came to be empty is not asked: see [`assert_nothing_lost`](Self::assert_nothing_lost).
+    /// or what sleeps on the clock; and again at once while fewer messages are stored or visible after it. Where a
+    /// consumer works in a thread of its own, let `consume` wait until it is done with what it has received: the clock
+    /// knows of a thread only while it sleeps. How the queue came to be empty is not asked: see
+    /// [`assert_nothing_lost`](Self::assert_nothing_lost).
     ///
     /// # Panics
     /// If a message is left at the end; the text tells where it is.
