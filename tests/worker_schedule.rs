@@ -2,6 +2,8 @@
 
 #[path = "worker_schedule/catch_up.rs"]
 mod catch_up;
+#[path = "worker_schedule/clock_changes.rs"]
+mod clock_changes;
 #[path = "common/shaky.rs"]
 mod shaky;
 

@@ -150,8 +150,13 @@ mod tests {
         fn the_last_times_are_those_of_a_walk(
             pattern in prop::sample::select(vec![
                 "* * * * *", "*/7 3 * * *", "0 0 1 * *", "15 10 * * MON", "0 30 2 * * *", "*/20 5 9 * * *",
+                "0 2,14 * * *", "*/15 1-4 * * *", "0 0 29 2 *",
             ]),
-            zone in prop::sample::select(vec!["UTC", "CET-1CEST,M3.5.0,M10.5.0/3"]),
+            // Besides UTC: Berlin, Lord Howe, and a zone that leaves out a day and repeats one.
+            zone in prop::sample::select(vec![
+                "UTC", "CET-1CEST,M3.5.0,M10.5.0/3", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+                "<-11>11<+13>-13,J364/0,J120/0",
+            ]),
             start in 0_u64..40_000_000,
             span in 0_u64..200_000,
             at_most in 0_usize..20,
