@@ -185,6 +185,7 @@ impl Cron {
                     None => local = just_before(change.after.to_datetime(change.at))?,
                 }
             } else if !self.every_hour && at >= change.at {
+                // All of them were due when they were shown first: as many as 86,400, where a day comes twice.
                 local = just_before(change.before.to_datetime(change.at))?;
             }
         }
