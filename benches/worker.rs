@@ -29,8 +29,8 @@
 //! An idle runner stopped within 0.25 ms; ten thousand handlers were at work at once and done after 24 ms.
 //!
 //! The limit is missed: a runner adds about 280 ns to a message that comes alone and 150 to one that was prefetched. No part
-//! of it stands out: two turns at the desk, the receive as a future, one allocation for the job, and moving structures
-//! through the state of the hand's future.
+//! of it stands out: two calls to the dispatcher, the receive as a future, one allocation for the job, and moving structures
+//! through the state of the worker's future.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod driver;

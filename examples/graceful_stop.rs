@@ -24,7 +24,7 @@ async fn run(jobs: &Queue, stop: impl Future<Output = ()> + Send + 'static) -> R
     let runner = Runner::builder(jobs)
         .concurrency(4)
         .prefetch(6)
-        .grace(Duration::from_secs(10))
+        .shutdown_timeout(Duration::from_secs(10))
         .each_async(resize)?;
     let handle = runner.handle();
     tokio::spawn(async move {

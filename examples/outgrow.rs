@@ -30,7 +30,7 @@ async fn work(jobs: &impl Jobs) -> Outcome<BTreeSet<String>> {
     let done = Mutex::new(BTreeSet::new());
     let runner = Runner::builder(jobs)
         .concurrency(3)
-        .failure_policy(FailurePolicy::ReturnAtOnce)
+        .failure_policy(FailurePolicy::RetryNow)
         .until_empty()
         .each(|job: &Job| {
             let result = resize(job);

@@ -56,7 +56,7 @@ fn upper(job: &Job) -> Result<String, Failure> {
     Ok(job.body().to_uppercase())
 }
 
-/// Hands on what answers are there.
+/// Delivers the answers that are there.
 fn listen(requester: &Requester) -> RunnerReport {
     requester.runner(|it| it.until_empty()).unwrap().blocking().unwrap()
 }
@@ -424,7 +424,7 @@ fn an_answer_that_cannot_be_sent_is_tried_again_or_fails_its_request() {
         let mut asked = requester.request("hello").into_future();
         assert!(poll(&mut asked).is_pending());
         let responder = Responder::to(&requests, &shaky);
-        let runner = responder.runner(|it| it.until_empty().failure_policy(FailurePolicy::ReturnAtOnce));
+        let runner = responder.runner(|it| it.until_empty().failure_policy(FailurePolicy::RetryNow));
         let runner = runner.each(upper).unwrap();
         let mut run = pin!(runner.run());
         let report = loop {
@@ -447,7 +447,7 @@ fn a_handler_that_fails_or_panics_answers_nothing_and_its_request_comes_back() {
     let mut asked = requester.request("hello").into_future();
     assert!(poll(&mut asked).is_pending());
     let responder = Responder::to(&requests, &host);
-    let runner = responder.runner(|it| it.until_empty().failure_policy(FailurePolicy::ReturnAtOnce));
+    let runner = responder.runner(|it| it.until_empty().failure_policy(FailurePolicy::RetryNow));
     let runner = runner.each(|job: &Job| match job.approximate_receive_count() {
         1 => Err("not now"),
         2 => panic!("not now either"),

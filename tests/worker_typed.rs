@@ -5,7 +5,7 @@ use {
         Entry, Fact, FactListener, ManualClock, Queue, SendMessage,
         worker::{
             BatchAnswer, BatchSettings, EntryFailure, ErrorKind, Failure, Job, MessageParts, MessageQueue,
-            MessageQueueError, Poll, ReceivedMessage, SendJobError, TypedQueue, UnparsedPolicy,
+            MessageQueueError, ReceiveRequest, ReceivedMessage, SendJobError, TypedQueue, UnparsedPolicy,
         },
     },
     serde::{Deserialize, Serialize},
@@ -190,10 +190,10 @@ fn what_cannot_be_dead_lettered_is_left_and_facts_tell_why() {
     jobs.send(BAD).unwrap();
     let typed = jobs.typed::<Resize>().unparsed(UnparsedPolicy::DeadLetter);
     assert!(typed.receive().blocking().unwrap().is_empty());
-    let [told] = reasons.take().try_into().unwrap();
+    let [reported] = reasons.take().try_into().unwrap();
     assert!(
-        told.starts_with(&format!("{}, left to its visibility timeout: ", reason())),
-        "{told}"
+        reported.starts_with(&format!("{}, left to its visibility timeout: ", reason())),
+        "{reported}"
     );
     clock.advance(VISIBILITY);
     assert_eq!(bodies(&jobs), [BAD]);
@@ -292,7 +292,7 @@ fn runners_of_either_kind_are_given_values_and_fail_what_does_not_parse() {
     }
 }
 
-/// A queue that is no embedded one: it takes what it is sent and hands it out once.
+/// A queue that is no embedded one: it takes what it is sent and delivers it once.
 #[derive(Clone, Default)]
 struct Elsewhere {
     messages: Arc<Mutex<Vec<MessageParts>>>,
@@ -323,7 +323,7 @@ impl MessageQueue for Elsewhere {
         Ok(())
     }
 
-    async fn receive(&self, _: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+    async fn receive(&self, _: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         let messages = std::mem::take(&mut *self.messages.lock().unwrap());
         Ok(messages.into_iter().map(ReceivedMessage::from).collect())
     }

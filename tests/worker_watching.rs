@@ -1,4 +1,4 @@
-//! What a runner tells those who collect metrics and traces.
+//! Metrics and traces of a runner.
 
 use {
     metrics::{

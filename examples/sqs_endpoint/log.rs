@@ -7,7 +7,7 @@ use {
 };
 
 /// Longer names are cut: a client must not fill the log.
-const LONGEST: usize = 100;
+const MAX_WORD: usize = 100;
 
 /// A line whose request is not answered yet.
 pub(crate) struct Line {
@@ -87,7 +87,7 @@ fn error_code(response: &Response) -> Option<String> {
 /// A text of a client as one word.
 fn clean(text: &str) -> String {
     let visible = |char: char| if char.is_ascii_graphic() { char } else { '?' };
-    let word: String = text.chars().take(LONGEST).map(visible).collect();
+    let word: String = text.chars().take(MAX_WORD).map(visible).collect();
     if word.is_empty() { "-".to_owned() } else { word }
 }
 

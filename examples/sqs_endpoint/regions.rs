@@ -15,7 +15,7 @@ use {
 };
 
 /// More accounts and regions than this are not opened: whoever asks for another one gets the default.
-const MOST: usize = 10_000;
+const MAX_ENDPOINTS: usize = 10_000;
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 struct Scope {
@@ -75,7 +75,7 @@ impl Regions {
 
     fn endpoint_of(&self, scope: Scope) -> Endpoint {
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = endpoints.len() >= MOST && !endpoints.contains_key(&scope);
+        let full = endpoints.len() >= MAX_ENDPOINTS && !endpoints.contains_key(&scope);
         let scope = if full { self.default.clone() } else { scope };
         let open = || {
             let service = Service::builder()

@@ -27,7 +27,7 @@ use {
 };
 
 /// A batch of 1 MiB takes this much if every character of it is escaped.
-const LONGEST_BODY: usize = 8 * 1_024 * 1_024;
+const MAX_BODY: usize = 8 * 1_024 * 1_024;
 
 /// How long a client may take to send a request's head, and then its body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -121,10 +121,10 @@ async fn answer(
 
 /// The whole body, or the status that refuses it; one that says it is too long is not read at all.
 async fn read(body: Incoming) -> Result<Bytes, StatusCode> {
-    if body.size_hint().lower() > LONGEST_BODY as u64 {
+    if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let whole = time::timeout(PATIENCE, Limited::new(body, LONGEST_BODY).collect());
+    let whole = time::timeout(PATIENCE, Limited::new(body, MAX_BODY).collect());
     match whole.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),

@@ -1,7 +1,7 @@
 //! The SQS door: the wire protocols of Amazon SQS as bytes in, bytes out.
 //!
 //! [`Endpoint::handle`] answers what an AWS SDK sends, all 23 actions, in the JSON and in the older query protocol.
-//! Nothing here opens a socket; `examples/sqs_endpoint.rs` shows how a server is put before it.
+//! Nothing here opens a socket; `examples/sqs_endpoint/` shows how a server is put before it.
 
 mod action;
 mod attributes;

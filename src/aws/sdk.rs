@@ -35,7 +35,8 @@ impl Service {
     /// change that, use `into_builder()`.
     ///
     /// # Waiting
-    /// A future of the client waits for the clock and for nothing else, and runs on any executor. Advance the clock when
+    /// A future of the client waits for the clock and for nothing else, and runs on any executor. Under a `ManualClock`
+    /// [`run_until`](crate::ManualClock::run_until) lets time pass while it waits. Or advance the clock yourself when
     /// [`Queue::wait_for_waiters`](crate::Queue::wait_for_waiters) says that a long poll has come to wait:
     /// [`ManualClock::wait_for_sleepers`](crate::ManualClock::wait_for_sleepers) also counts timers that the SDK sets
     /// for a request before it makes it.

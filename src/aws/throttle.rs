@@ -15,10 +15,7 @@ use {
         sync::Mutex,
         time::Timestamp,
     },
-    std::{
-        collections::{BTreeMap, HashMap},
-        time::Duration,
-    },
+    std::{collections::BTreeMap, ops::Bound},
 };
 
 /// What a call asks of its queue.
@@ -112,21 +109,21 @@ fn high_throughput_calls(region: &str) -> u32 {
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Action {
     Send,
     Receive,
     Delete,
 }
 
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Unit {
     Calls,
     Messages,
 }
 
 /// What a quota is of: an action on a queue, or for one message group of it.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Meter {
     /// The nonce of the queue, which a later queue of its name does not have.
     queue: u64,
@@ -144,10 +141,12 @@ impl Meter {
     }
 }
 
+type Key = (Meter, Unit);
+
 /// Tokens to be taken from one bucket.
 #[derive(Debug)]
 struct Charge {
-    key: (Meter, Unit),
+    key: Key,
     rate: u32,
     /// How many have to be there; it may be more than are taken.
     needed: usize,
@@ -202,17 +201,18 @@ fn charges(service: &Service, queue: &Queue, load: Load<'_>) -> Vec<Charge> {
 /// is deleted or not called.
 #[derive(Debug, Default)]
 struct Meters {
-    buckets: HashMap<(Meter, Unit), Bucket>,
-    /// When full ones were last looked for.
-    swept: Timestamp,
+    buckets: BTreeMap<Key, Bucket>,
+    /// Where the search for full ones goes on.
+    searched: Option<Key>,
 }
 
 impl Meters {
-    const SWEEP: Duration = Duration::from_secs(1);
+    /// A call looks at so many buckets for full ones, which is more than a call adds.
+    const LOOKED_AT: usize = 32;
 
     /// Takes all charges or none.
     fn admit(&mut self, now: Timestamp, charges: Vec<Charge>) -> bool {
-        self.sweep(now);
+        self.forget_full(now);
         let has_room = |charge: &Charge| {
             let missing = self.buckets.get(&charge.key).map_or(0, |bucket| bucket.missing(now));
             missing.saturating_add(thousandths(charge.needed)) <= u64::from(charge.rate) * 1_000
@@ -235,11 +235,20 @@ impl Meters {
         }
     }
 
-    fn sweep(&mut self, now: Timestamp) {
-        if now.saturating_duration_since(self.swept) >= Self::SWEEP {
-            self.swept = now;
-            self.buckets.retain(|_, bucket| bucket.missing(now) > 0);
-            self.buckets.shrink_to(self.buckets.len() * 2);
+    fn forget_full(&mut self, now: Timestamp) {
+        let after = self.searched.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut looked_at = self.buckets.range((after, Bound::Unbounded));
+        let (mut full, mut last) = (Vec::new(), None);
+        for _ in 0..Self::LOOKED_AT {
+            last = looked_at.next();
+            let Some((key, bucket)) = last else { break };
+            if bucket.missing(now) == 0 {
+                full.push(key.clone());
+            }
+        }
+        self.searched = last.map(|(key, _)| key.clone());
+        for key in &full {
+            self.buckets.remove(key);
         }
     }
 }
@@ -270,6 +279,7 @@ fn thousandths(tokens: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::{attributes::QueueAttributes, clock::ManualClock};
+    use std::time::Duration;
 
     fn rates(region: &str, limits: &Limits) -> Rates {
         let settings = Settings {
@@ -375,9 +385,13 @@ mod tests {
         for left in [51, 1] {
             // A second fills all but the buckets that owe a message.
             clock.advance(Duration::from_secs(1));
-            throttle.admit(&service, &last, Load::Receive).unwrap();
+            for _ in 0..=150 / Meters::LOOKED_AT {
+                let before = throttle.meters.lock().buckets.len();
+                throttle.admit(&service, &last, Load::Receive).unwrap();
+                let after = throttle.meters.lock().buckets.len();
+                assert!(before <= after + Meters::LOOKED_AT, "one call did the work of all");
+            }
             assert_eq!(throttle.meters.lock().buckets.len(), left);
         }
-        assert!(throttle.meters.lock().buckets.capacity() < 50);
     }
 }

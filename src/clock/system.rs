@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// The machine's time: a monotonic clock that follows the wall clock.
 ///
 /// It never runs backwards, on any thread, and the wall is looked at every 10 ms of use. If the wall was set forward, or
-/// the machine was suspended, the clock shows that at once. If the wall was set back, the clock goes on, slower by a
+/// the machine was suspended, the clock shows that within 10 ms of use. If the wall was set back, the clock goes on, slower by a
 /// tenth, until the wall has caught up: ten times as long as the wall was set back by. What waits for a deadline looks at
 /// the time every 10 s at least, so that after a step it ends not more than 10 s late. All values of this type are the
 /// same clock.

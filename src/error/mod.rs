@@ -225,12 +225,13 @@ mod tests {
             message: Box::new(message.clone()),
             messages: 10,
             bytes: 20,
+            size: 1,
             limit: BudgetLimit::Messages(10),
         };
         assert_eq!(error.code(), "OverLimit");
         assert_eq!(
             error.to_string(),
-            "queue holds 10 messages of 20 bytes, its budget is 10 messages"
+            "no room for a message of 1 byte: 10 messages of 20 bytes are stored or promised, the budget is 10 messages"
         );
         assert!(matches!(error, SendError::QueueFull { message: back, .. } if *back == message));
         assert_eq!(BudgetLimit::Bytes(20).to_string(), "20 bytes");

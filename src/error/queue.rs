@@ -52,9 +52,28 @@ pub enum BudgetLimit {
 impl fmt::Display for BudgetLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Messages(limit) => write!(f, "{limit} messages"),
-            Self::Bytes(limit) => write!(f, "{limit} bytes"),
+            Self::Messages(limit) => f.write_str(&counted(*limit, "message")),
+            Self::Bytes(limit) => f.write_str(&counted(*limit, "byte")),
         }
+    }
+}
+
+fn counted(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Why a budget has no room for a message of `size` bytes; one that can never fit is told apart.
+fn no_room(size: usize, messages: usize, bytes: usize, limit: BudgetLimit) -> String {
+    let size_text = counted(size, "byte");
+    match limit {
+        BudgetLimit::Bytes(most) if size > most => {
+            format!("message of {size_text} is larger than the whole budget of {limit}")
+        }
+        _ => format!(
+            "no room for a message of {size_text}: {} of {} are stored or promised, the budget is {limit}",
+            counted(messages, "message"),
+            counted(bytes, "byte")
+        ),
     }
 }
 
@@ -78,7 +97,7 @@ pub enum SendError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
     /// The queue has a budget and no room for the message, or others wait for room before it; the message comes back.
-    #[error("queue holds {messages} messages of {bytes} bytes, its budget is {limit}")]
+    #[error("{}", no_room(*size, *messages, *bytes, *limit))]
     QueueFull {
         /// The message that was not sent.
         message: Box<SendMessage>,
@@ -86,6 +105,8 @@ pub enum SendError {
         messages: usize,
         /// How many bytes they have, as M6 counts them.
         bytes: usize,
+        /// How many bytes the message has. One larger than a limit of bytes will never have room.
+        size: usize,
         /// The budget without room for the message.
         limit: BudgetLimit,
     },
@@ -107,12 +128,14 @@ pub enum ReserveError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
     /// There is no room, or others wait for it before this caller.
-    #[error("queue holds {messages} messages of {bytes} bytes, its budget is {limit}")]
+    #[error("{}", no_room(*size, *messages, *bytes, *limit))]
     QueueFull {
         /// How many messages the queue holds, those among them for which room is promised.
         messages: usize,
         /// How many bytes they have, as M6 counts them.
         bytes: usize,
+        /// How many bytes the message has. One larger than a limit of bytes will never have room.
+        size: usize,
         /// The budget without room for the message.
         limit: BudgetLimit,
     },

@@ -144,6 +144,19 @@ impl Content {
 
     /// The reason that a consumer gave when it sent the message to the dead-letter queue; `None` if it came there
     /// because it was received too often. SQS has no such thing.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Fact, FactChannel, Queue};
+    /// # let (listener, facts) = FactChannel::unbounded();
+    /// let failed = Queue::standard("jobs-failed").listener(listener).build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// jobs.send("resize cat.txt")?;
+    /// jobs.receive().blocking()?[0].dead_letter("not an image")?;
+    /// let Fact::Arrived { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
+    /// assert_eq!(content.dead_letter_reason().map(|reason| &**reason), Some("not an image"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn dead_letter_reason(&self) -> Option<&Arc<str>> {
         self.extras.as_ref()?.dead_letter_reason.as_ref()

@@ -95,8 +95,10 @@ impl Budget {
     }
 
     /// The limit that one message of `size` bytes beside what is `taken` would break.
-    pub(super) fn broken_by(&self, taken: Room, size: usize) -> Option<BudgetLimit> {
+    pub(super) fn broken_by(&self, taken: Amount, size: usize) -> Option<BudgetLimit> {
         match (self.messages, self.bytes) {
+            // Told first, because waiting does not help.
+            (_, Some(limit)) if size > limit => Some(BudgetLimit::Bytes(limit)),
             (Some(limit), _) if taken.messages >= limit => Some(BudgetLimit::Messages(limit)),
             (_, Some(limit)) if taken.bytes + size as u128 > limit as u128 => Some(BudgetLimit::Bytes(limit)),
             _ => None,
@@ -107,12 +109,12 @@ impl Budget {
 /// An amount of messages and their bytes. Sums never overflow: a budget of `usize::MAX` bytes is allowed, and so is
 /// any number of senders that each ask for as much.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Room {
+pub(super) struct Amount {
     pub(super) messages: usize,
     pub(super) bytes: u128,
 }
 
-impl Room {
+impl Amount {
     pub(super) const fn of_one(size: usize) -> Self {
         Self {
             messages: 1,
@@ -121,7 +123,7 @@ impl Room {
     }
 }
 
-impl Add for Room {
+impl Add for Amount {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -132,7 +134,7 @@ impl Add for Room {
     }
 }
 
-impl Sub for Room {
+impl Sub for Amount {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
@@ -150,14 +152,14 @@ mod tests {
     #[test]
     fn a_budget_is_broken_by_one_more_than_it_allows() {
         let budget = Budget::new().messages(3).bytes(100);
-        let taken = |messages, bytes| Room { messages, bytes };
+        let taken = |messages, bytes| Amount { messages, bytes };
         assert_eq!(budget.broken_by(taken(2, 90), 10), None);
         assert_eq!(budget.broken_by(taken(3, 0), 1), Some(BudgetLimit::Messages(3)));
         assert_eq!(budget.broken_by(taken(2, 90), 11), Some(BudgetLimit::Bytes(100)));
         assert_eq!(Budget::new().broken_by(taken(usize::MAX, u128::MAX), usize::MAX), None);
         let huge = Budget::new().bytes(usize::MAX);
         assert_eq!(
-            huge.broken_by(Room::of_one(usize::MAX), 1),
+            huge.broken_by(Amount::of_one(usize::MAX), 1),
             Some(BudgetLimit::Bytes(usize::MAX))
         );
     }

@@ -356,6 +356,24 @@ impl Message {
         self.delete()
     }
 
+    /// Puts the message back as if this receive had not been, as [`Queue::release`] does.
+    ///
+    /// # Errors
+    /// As [`Queue::release`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().blocking()?[0].release()?;
+    /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release(&self) -> Result<(), ChangeVisibilityError> {
+        self.inner.release(&self.receipt_handle())
+    }
+
     /// Changes how long the message stays hidden, as [`Queue::change_visibility`] does.
     ///
     /// # Errors

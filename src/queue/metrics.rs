@@ -39,8 +39,9 @@ struct Counters {
 /// A [`FactListener`] that counts what SQS counts, for any number of queues.
 ///
 /// Clones share their counts. The counts of a queue start when the listener is attached, never go down, and are kept as
-/// long as the queue is: a deleted queue can still be reported on by its handles, and is forgotten with the last of
-/// them. A queue created again under the same name begins at zero, and so does each of two queues of one ARN.
+/// long as the queue is: a deleted queue can still be reported on by its handles. It is forgotten when the last of them
+/// is gone and other queues come or are deleted. A queue created again under the same name begins at zero, and so does
+/// each of two queues of one ARN.
 ///
 /// A listener of your own that hands facts on to this one must pass the `Arc` that it was given: by that queues are told
 /// apart.
@@ -163,7 +164,8 @@ impl Metrics {
 
     /// The metrics of `queue` as of this call; counts are zero if this listener is not attached to it.
     ///
-    /// Of a deleted queue, the counts are those at its end, and all gauges are zero. Takes time in proportion to the messages stored, as [`Queue::snapshot`] does.
+    /// Of a deleted queue, the counts are those at its end, and all gauges are zero. Takes time in proportion to the
+    /// messages stored, as [`Queue::snapshot`] does.
     ///
     /// # Examples
     /// ```
@@ -220,6 +222,7 @@ impl FactListener for Metrics {
             Fact::Received { .. } => counters.received += 1,
             Fact::ReceivedNothing => counters.empty_receives += 1,
             Fact::Deleted { .. } | Fact::DeletedAgain => counters.deleted += 1,
+            Fact::QueueDeleted => queues.forget_some(),
             _ => {}
         }
     }
@@ -287,5 +290,19 @@ mod tests {
         let entries = metrics.queues.lock().entries.len();
         assert!(entries <= 40, "{entries} entries for 10 queues");
         assert!(kept.iter().all(|queue| count(queue) == 1));
+    }
+
+    #[test]
+    fn a_burst_of_queues_is_forgotten_as_they_are_deleted() {
+        let metrics = Metrics::new();
+        let queues: Vec<_> = (0..1_000)
+            .map(|_| Queue::standard("jobs").listener(metrics.clone()).build().unwrap())
+            .collect();
+        for queue in &queues {
+            queue.send("m").unwrap();
+        }
+        assert_eq!(metrics.queues.lock().entries.len(), 1_000);
+        queues.into_iter().for_each(|queue| queue.delete_queue().unwrap());
+        assert!(metrics.queues.lock().entries.len() < 10);
     }
 }

@@ -50,7 +50,7 @@ use {
         sync::{Condvar, Mutex, MutexGuard, contain},
         time::Timestamp,
     },
-    budget::Room,
+    budget::Amount,
     rand::{Rng, rngs::Xoshiro256PlusPlus},
     senders::Senders,
     std::{
@@ -137,8 +137,8 @@ impl Core {
     }
 
     /// What the queue holds.
-    fn stored(&self) -> Room {
-        Room {
+    fn stored(&self) -> Amount {
+        Amount {
             messages: self.state.len(),
             bytes: self.state.bytes() as u128,
         }
@@ -155,13 +155,13 @@ impl Core {
     }
 
     /// The same for senders: one whose message needs no room, the first in line if there is room for it, and who is
-    /// the first then, if it would otherwise sleep past the next expiry.
+    /// the first then, if it would otherwise sleep past the instant at which room may be made.
     fn senders_to_wake(&mut self, budget: &Budget) -> [Option<Waker>; 3] {
-        let stored = self.stored();
+        let (stored, now) = (self.stored(), self.state.now());
         let Self { state, senders, .. } = self;
         [
             senders.take_repeated(|(id, group)| state.is_repeated(group, id)),
-            senders.grant_next(budget, stored),
+            senders.grant_next(budget, stored, now),
             senders.notify_of(state.next_expiry()),
         ]
     }

@@ -127,7 +127,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.used {
-            self.queue.inner.release(self.bytes);
+            self.queue.inner.return_permit(self.bytes);
         }
     }
 }
@@ -143,7 +143,7 @@ impl fmt::Debug for Permit {
 
 impl Inner {
     /// Gives the room of a permit to the next in line.
-    fn release(&self, bytes: usize) {
+    fn return_permit(&self, bytes: usize) {
         if let Some(mut core) = self.enter() {
             core.senders.release(bytes);
             self.leave(core);
@@ -206,6 +206,7 @@ impl From<Shortage> for ReserveError {
         Self::QueueFull {
             messages: shortage.taken.messages,
             bytes: shortage.bytes(),
+            size: shortage.size,
             limit: shortage.limit,
         }
     }

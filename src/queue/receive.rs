@@ -43,6 +43,7 @@ struct Request {
     attempt_id: Option<Arc<str>>,
     attribute_names: Option<Vec<String>>,
     reason_attribute: Option<Arc<str>>,
+    max_messages_per_group: usize,
 }
 
 impl Queue {
@@ -73,6 +74,7 @@ impl Queue {
                 attempt_id: None,
                 attribute_names: None,
                 reason_attribute: None,
+                max_messages_per_group: usize::MAX,
             },
         }
     }
@@ -177,10 +179,29 @@ impl<'queue> Receive<'queue> {
         self
     }
 
+    /// FIFO only: takes at most this many messages of one group, so that one group does not fill the receive; as many as
+    /// there are by default (F19). Less than 1 counts as 1. SQS has no such thing.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, SendMessage};
+    /// let orders = Queue::fifo("orders.fifo").content_based_deduplication(true).build()?;
+    /// for (group, body) in [("a", "a1"), ("a", "a2"), ("b", "b1")] {
+    ///     orders.send(SendMessage::new(body).message_group_id(group))?;
+    /// }
+    /// let heads = orders.receive().max_messages(10).max_messages_per_group(1).blocking()?;
+    /// assert!(heads.iter().map(|message| message.body()).eq(["a1", "b1"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_messages_per_group(mut self, max: usize) -> Self {
+        self.request.max_messages_per_group = max.max(1);
+        self
+    }
+
     /// Gives a dead letter the reason that a consumer gave for it as a user attribute of this name as well, of type
     /// `String`; an attribute of the message's own with this name stays as it is. SQS has no such thing.
     ///
-    /// The attribute is for this consumer alone: it is not stored, and [`message_attribute_names`] neither selects it
+    /// Neither name nor reason is checked. The attribute is for this consumer alone: it is not stored, and [`message_attribute_names`] neither selects it
     /// nor leaves it out.
     ///
     /// # Examples
@@ -340,6 +361,7 @@ impl<R: Borrow<Request>> Look<'_, R> {
         let asked = self.request.borrow();
         let request = ReceiveRequest {
             max_messages: asked.max_messages,
+            max_messages_per_group: asked.max_messages_per_group,
             visibility_timeout: asked.visibility_timeout,
             long_poll: self.long_poll,
             chance,

@@ -4,7 +4,7 @@ use {
     super::{
         Core, Inner, Queue,
         batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
-        budget::{Budget, Room},
+        budget::{Amount, Budget},
         senders::{Ids, Place},
         waiting::{Attempt, Step, Waiting, block_on},
     },
@@ -239,7 +239,8 @@ struct Full {
 #[derive(Clone, Copy)]
 pub(super) struct Shortage {
     /// What is stored or promised.
-    pub(super) taken: Room,
+    pub(super) taken: Amount,
+    pub(super) size: usize,
     pub(super) limit: BudgetLimit,
 }
 
@@ -256,6 +257,7 @@ impl Full {
             self.message.set_deduplication_id(None);
         }
         SendError::QueueFull {
+            size: self.shortage.size,
             message: Box::new(self.message),
             messages: self.shortage.taken.messages,
             bytes: self.shortage.bytes(),
@@ -352,7 +354,7 @@ impl Core {
         let (stored, now) = (self.stored(), self.state.now());
         let limit = self.senders.kept_out_by(&inner.budget, stored, size, place, now)?;
         let taken = stored + self.senders.promised();
-        Some(Shortage { taken, limit })
+        Some(Shortage { taken, size, limit })
     }
 
     /// Stores a message, whatever the budget.
@@ -441,7 +443,7 @@ impl<'queue> Standing<'queue> {
     /// Whether it is worth waiting for room: there is time left, and an empty queue would have room.
     pub(super) fn may_wait(&mut self, now: Timestamp, size: usize) -> Option<Timestamp> {
         let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(self.wait));
-        let fits_ever = self.inner.budget.broken_by(Room::default(), size).is_none();
+        let fits_ever = self.inner.budget.broken_by(Amount::default(), size).is_none();
         (now < deadline && fits_ever).then_some(deadline)
     }
 

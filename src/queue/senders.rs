@@ -2,7 +2,7 @@
 
 use {
     super::{
-        budget::{Budget, Room},
+        budget::{Amount, Budget},
         waiters::Ticket,
     },
     crate::{error::BudgetLimit, time::Timestamp},
@@ -10,6 +10,7 @@ use {
         collections::{BTreeMap, BTreeSet, VecDeque},
         sync::Arc,
         task::Waker,
+        time::Duration,
     },
 };
 
@@ -44,12 +45,12 @@ struct Sender {
 pub(super) struct Senders {
     line: BTreeMap<Ticket, Sender>,
     /// What all of `line` ask for.
-    wanted: Room,
+    wanted: Amount,
     issued: Ticket,
     /// Those who were woken for room that is theirs, and the sizes of their messages.
     granted: BTreeMap<Place, usize>,
     /// The room of all in `granted` and of all permits.
-    promised: Room,
+    promised: Amount,
     /// The FIFO messages of `line`.
     by_ids: BTreeSet<(Ids, Ticket)>,
     /// Sends that were accepted while repetitions of them waited in line, which need no room (F11).
@@ -60,10 +61,10 @@ impl Senders {
     pub(super) const fn new() -> Self {
         Self {
             line: BTreeMap::new(),
-            wanted: Room { messages: 0, bytes: 0 },
+            wanted: Amount { messages: 0, bytes: 0 },
             issued: 0,
             granted: BTreeMap::new(),
-            promised: Room { messages: 0, bytes: 0 },
+            promised: Amount { messages: 0, bytes: 0 },
             by_ids: BTreeSet::new(),
             accepted: VecDeque::new(),
         }
@@ -76,7 +77,7 @@ impl Senders {
     }
 
     /// What is not free although it is not stored.
-    pub(super) const fn promised(&self) -> Room {
+    pub(super) const fn promised(&self) -> Amount {
         self.promised
     }
 
@@ -85,7 +86,7 @@ impl Senders {
     pub(super) fn kept_out_by(
         &mut self,
         budget: &Budget,
-        stored: Room,
+        stored: Amount,
         size: usize,
         place: Option<Place>,
         now: Timestamp,
@@ -97,8 +98,8 @@ impl Senders {
         let own = place.and_then(|place| self.line.get_key_value(&place.ticket));
         let is_first = own.is_some_and(|(own, _)| self.line.keys().next() == Some(own));
         let before = match own {
-            _ if is_first => Room::default(),
-            Some((_, own)) => self.wanted - Room::of_one(own.size),
+            _ if is_first => Amount::default(),
+            Some((_, own)) => self.wanted - Amount::of_one(own.size),
             None => self.wanted,
         };
         budget.broken_by(stored + self.promised + before, size)
@@ -107,13 +108,17 @@ impl Senders {
     /// Room that was granted and not taken by the sender's own deadline is free again: a future may be kept and never
     /// polled.
     fn withdraw_late(&mut self, now: Timestamp) {
-        while let Some(first) = self.granted.first_entry().filter(|first| first.key().deadline < now) {
-            self.promised = self.promised - Room::of_one(first.remove());
+        const A_FEW: usize = 64;
+        for _ in 0..A_FEW {
+            let Some(first) = self.granted.first_entry().filter(|first| first.key().deadline < now) else {
+                break;
+            };
+            self.promised = self.promised - Amount::of_one(first.remove());
         }
     }
 
     /// Puts the caller in line, or back in the place it has; answers when it has to look again unasked: at its
-    /// `deadline`, the first in line also when the `next` message expires.
+    /// `deadline`, the first in line also when room may be made by itself.
     ///
     /// The waker it had in line comes back to be dropped with the lock released: that may run code of an executor.
     pub(super) fn park(
@@ -122,8 +127,9 @@ impl Senders {
         waker: Waker,
         (size, ids): (usize, Option<Ids>),
         deadline: Timestamp,
-        next: Option<Timestamp>,
+        expiry: Option<Timestamp>,
     ) -> (Timestamp, Option<Waker>) {
+        let next = self.next_room(expiry);
         let before = place.and_then(|place| self.take(place.ticket));
         let Place { ticket, .. } = *place.get_or_insert_with(|| {
             self.issued += 1;
@@ -132,7 +138,7 @@ impl Senders {
         });
         let is_first = self.line.first_key_value().is_none_or(|(first, _)| ticket < *first);
         let until = next.filter(|_| is_first).map_or(deadline, |next| next.min(deadline));
-        self.wanted = self.wanted + Room::of_one(size);
+        self.wanted = self.wanted + Amount::of_one(size);
         self.by_ids.extend(ids.clone().map(|ids| (ids, ticket)));
         let sender = Sender {
             waker,
@@ -150,14 +156,14 @@ impl Senders {
     pub(super) fn leave(&mut self, place: &mut Option<Place>) -> Option<Waker> {
         let place = place.take()?;
         if let Some(size) = self.granted.remove(&place) {
-            self.promised = self.promised - Room::of_one(size);
+            self.promised = self.promised - Amount::of_one(size);
         }
         self.take(place.ticket).map(|sender| sender.waker)
     }
 
     fn take(&mut self, ticket: Ticket) -> Option<Sender> {
         let sender = self.line.remove(&ticket)?;
-        self.wanted = self.wanted - Room::of_one(sender.size);
+        self.wanted = self.wanted - Amount::of_one(sender.size);
         if let Some(ids) = &sender.ids {
             self.by_ids.remove(&(ids.clone(), ticket));
         }
@@ -169,16 +175,17 @@ impl Senders {
 
     /// Gives room to a permit.
     pub(super) fn promise(&mut self, size: usize) {
-        self.promised = self.promised + Room::of_one(size);
+        self.promised = self.promised + Amount::of_one(size);
     }
 
     /// Takes back what [`promise`](Self::promise) gave.
     pub(super) fn release(&mut self, size: usize) {
-        self.promised = self.promised - Room::of_one(size);
+        self.promised = self.promised - Amount::of_one(size);
     }
 
     /// Grants room to the first in line if there is some; its waker.
-    pub(super) fn grant_next(&mut self, budget: &Budget, stored: Room) -> Option<Waker> {
+    pub(super) fn grant_next(&mut self, budget: &Budget, stored: Amount, now: Timestamp) -> Option<Waker> {
+        self.withdraw_late(now);
         let (&ticket, first) = self.line.first_key_value()?;
         if budget.broken_by(stored + self.promised, first.size).is_some() {
             return None;
@@ -191,9 +198,17 @@ impl Senders {
         Some(waker)
     }
 
-    /// The waker of the first in line, if it would otherwise sleep past the `next` expiry.
-    pub(super) fn notify_of(&mut self, next: Option<Timestamp>) -> Option<Waker> {
-        let next = next?;
+    /// When room may be made although nobody calls: by the next `expiry` of a message, or because the first who was
+    /// granted some has not taken it.
+    fn next_room(&self, expiry: Option<Timestamp>) -> Option<Timestamp> {
+        let granted = self.granted.first_key_value();
+        let withdrawn = granted.map(|(place, _)| place.deadline.saturating_add(Duration::from_millis(1)));
+        expiry.into_iter().chain(withdrawn).min()
+    }
+
+    /// The waker of the first in line, if it would otherwise sleep past the instant at which room may be made.
+    pub(super) fn notify_of(&mut self, expiry: Option<Timestamp>) -> Option<Waker> {
+        let next = self.next_room(expiry)?;
         let first = self.line.values_mut().next().filter(|first| next < first.until)?;
         first.until = next;
         Some(first.waker.clone())

@@ -184,6 +184,32 @@ impl Queue {
         self.change_visibility(receipt_handle, timeout)
     }
 
+    /// Puts a message in flight back as if this receive had not been: visible at once, at its place in the order, with
+    /// the receive count of before. The handle is void.
+    ///
+    /// For a consumer that has not begun the message: the receive counts neither towards the dead-letter queue nor
+    /// towards the time that its group takes. SQS has no such action; [`change_visibility`](Self::change_visibility) to
+    /// zero keeps the count. Only the latest handle does it, and only while its visibility timeout lasts. Facts tell of
+    /// it as [`Fact::Released`](crate::Fact::Released).
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` if the message is gone, visible again, or received again since; `ReceiptHandleIsInvalid`
+    /// for a handle of another queue; `QueueDoesNotExist`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// jobs.release(&handle)?;
+    /// assert_eq!(jobs.receive().blocking()?[0].approximate_receive_count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release(&self, receipt_handle: &ReceiptHandle) -> Result<(), ChangeVisibilityError> {
+        self.inner.release(receipt_handle)
+    }
+
     /// Changes the visibility of up to ten messages, each with a result of its own.
     ///
     /// # Errors
@@ -277,6 +303,20 @@ impl Inner {
     ) -> Result<(), ChangeVisibilityError> {
         let changed = self.step(|state, now, out| self.change_visibility_in(state, now, handle, timeout, out));
         changed.ok_or(ChangeVisibilityError::QueueDoesNotExist)?
+    }
+
+    pub(super) fn release(&self, handle: &ReceiptHandle) -> Result<(), ChangeVisibilityError> {
+        let released = self.step(|state, now, out| {
+            let receipt = self.receipt(state, handle)?;
+            state.release(now, receipt, out).map_err(|refusal| {
+                let reason = match refusal {
+                    Refusal::HandleExpired => InvalidReason::ReceiptHandleExpired,
+                    _ => InvalidReason::NotInFlight,
+                };
+                InvalidParameterValue::of("ReceiptHandle", handle.to_string(), reason).into()
+            })
+        });
+        released.ok_or(ChangeVisibilityError::QueueDoesNotExist)?
     }
 
     fn entries<T>(&self, entries: impl IntoIterator<Item: Into<T>>, kind: &'static str) -> Result<Vec<T>, BatchError> {

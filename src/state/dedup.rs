@@ -58,17 +58,11 @@ impl Deduplication {
     /// Forgets what is due, prepares a change of scope, and lets it act when its time has come; at most `at_once`
     /// entries of each. Answers with when there is more to do.
     pub(crate) fn advance(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
-        for _ in 0..at_once {
-            if self.entries.oldest().is_none_or(|it| it.forgotten_at > now) {
-                break;
-            }
-            let place = self.entries.first();
+        let forgotten_at = self.entries.forget_due(now, at_once, |entries, place| {
             for (number, index) in self.indexes.iter_mut().enumerate() {
-                index.remove(&mut View(&mut self.entries, number), place);
+                index.remove(&mut View(entries, number), place);
             }
-            self.entries.forget_oldest();
-        }
-        let forgotten_at = self.entries.oldest().map_or(Timestamp::MAX, |it| it.forgotten_at);
+        });
         forgotten_at.min(self.advance_change(now, at_once))
     }
 
@@ -189,15 +183,9 @@ impl Attempts {
 
     /// Forgets what is due, at most `at_once` receives. Answers with when there is more to do.
     pub(crate) fn advance(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
-        for _ in 0..at_once {
-            if self.entries.oldest().is_none_or(|it| it.forgotten_at > now) {
-                break;
-            }
-            let place = self.entries.first();
-            self.by_id.remove(&mut View(&mut self.entries, 0), place);
-            self.entries.forget_oldest();
-        }
-        self.entries.oldest().map_or(Timestamp::MAX, |it| it.forgotten_at)
+        self.entries.forget_due(now, at_once, |entries, place| {
+            self.by_id.remove(&mut View(entries, 0), place);
+        })
     }
 
     /// What the receive with this id handed out, as of `now`.

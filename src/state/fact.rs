@@ -56,6 +56,12 @@ pub enum Fact {
         /// The message.
         message_id: MessageId,
     },
+    /// A consumer released a message in flight: it is visible again as if that receive had not been.
+    #[non_exhaustive]
+    Released {
+        /// The message.
+        message_id: MessageId,
+    },
     /// A delayed message became visible.
     #[non_exhaustive]
     DelayEnded {
@@ -98,7 +104,7 @@ pub enum Fact {
     Arrived {
         /// The message; its id is that of its first send.
         message_id: MessageId,
-        /// Body, attributes and ids, the source queue's ARN among them.
+        /// Body, attributes and ids, the source queue's ARN and a consumer's reason among them.
         content: Content,
         /// Receives so far, in all queues.
         receive_count: u32,
@@ -150,6 +156,7 @@ impl Fact {
             | Self::Received { message_id, .. }
             | Self::VisibilityChanged { message_id, .. }
             | Self::Returned { message_id }
+            | Self::Released { message_id }
             | Self::DelayEnded { message_id }
             | Self::Deleted { message_id }
             | Self::Expired { message_id }

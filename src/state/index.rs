@@ -80,7 +80,7 @@ impl Index {
         None
     }
 
-    /// Adds a node whose key is in the index of no other node.
+    /// Adds a node with a key that no node in the index has.
     pub(crate) fn insert(&mut self, nodes: &mut impl Chained, node: Slot, hash: u32) {
         if self.len >= self.buckets {
             self.split(nodes);

@@ -9,11 +9,12 @@
 //!                         +-------------+--> Departing --> held by another queue
 //! ```
 //!
-//! Methods come in four families: *commands* (`send`, `receive`, `delete`, `change_visibility`, `dead_letter`,
+//! Methods come in four families: *commands* (`send`, `receive`, `delete`, `change_visibility`, `release`, `dead_letter`,
 //! `report_failure`, `purge`, `replace_settings`, `end`), *transfers* (`depart_oldest`, `departed`,
 //! `departure_refused`, `arrive_*`), *time* (`advance`, `next_deadline`) and *looks* (`counts`, `snapshot`,
 //! `has_receivable`, `noisy_groups`). Each command fires what is due before it acts, and an earlier `now` is read as
-//! the latest seen.
+//! the latest seen. A step fires a bounded number of messages; while more is due, the queue [is
+//! behind](QueueState::is_behind), and what a command is about to use is brought up to date by itself.
 //!
 //! Invariants:
 //! 1. A record stands in the retention lane, in one lane of its phase (none while departing), and in its group.

@@ -400,7 +400,7 @@ impl QueueState {
         }
         let end = match record.phase {
             Phase::Delayed { from } => self.deadlines.delay_end(from),
-            Phase::InFlight { until } => until,
+            Phase::InFlight { until, .. } => until,
             Phase::Visible { .. } | Phase::Departing { .. } => return,
         };
         if end <= now {

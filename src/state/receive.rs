@@ -24,6 +24,8 @@ pub(crate) struct ReceiveRequest<'request> {
     pub(crate) visibility_timeout: Option<Duration>,
     /// A long poll asks every shard and is never refused (D10, D15).
     pub(crate) long_poll: bool,
+    /// FIFO: at most so many messages of one group.
+    pub(crate) max_messages_per_group: usize,
     /// Draws the shard of a short poll in the sampled profile.
     pub(crate) chance: u64,
     /// FIFO only (F31).
@@ -59,6 +61,7 @@ pub(crate) const DEPARTURES_AT_ONCE: usize = 100;
 /// The messages of one receive under way.
 struct Hand<'hand, F> {
     room: usize,
+    max_per_group: usize,
     now: Timestamp,
     timeout: Duration,
     max_receive_count: Option<u32>,
@@ -107,6 +110,7 @@ impl QueueState {
             } else {
                 request.max_messages.min(free)
             },
+            max_per_group: request.max_messages_per_group,
             now,
             timeout,
             max_receive_count: policy.map(|it| it.max_receive_count),
@@ -209,7 +213,8 @@ impl QueueState {
 
     fn fill_from_group<F: FnMut(Delivery)>(&mut self, group: Slot, hand: &mut Hand<'_, F>, seen: &mut Vec<Slot>) {
         let mut previous = None;
-        while hand.wants_more() {
+        let enough = hand.room.saturating_sub(hand.max_per_group);
+        while hand.wants_more() && hand.room > enough {
             let Discipline::Fifo(fifo) = &mut self.discipline else {
                 return;
             };
@@ -237,7 +242,7 @@ impl QueueState {
     /// Whether the message was received as often as this queue allows (L6, L8).
     fn is_over_limit<F>(&self, slot: Slot, hand: &Hand<'_, F>) -> bool {
         hand.max_receive_count
-            .is_some_and(|max| self.records[slot].queue_receive_count >= max)
+            .is_some_and(|max| self.records[slot].queue_receive_count() >= max)
     }
 
     /// Begins a reception of a message that stands in no order of visible messages; says whether it stays visible,
@@ -246,10 +251,13 @@ impl QueueState {
         let now = hand.now;
         let until = now.saturating_add(hand.timeout);
         let hides = until > now;
-        let phase = if hides {
-            Phase::InFlight { until }
-        } else {
-            self.visible_from_here()
+        let phase = match self.records[slot].phase {
+            Phase::Visible { since } if hides => Phase::InFlight {
+                until,
+                since,
+                changed: false,
+            },
+            _ => self.visible_from_here(),
         };
         let fifo = self.is_fifo();
         let record = &mut self.records[slot];
@@ -259,8 +267,7 @@ impl QueueState {
         record.phase = phase;
         record.received_at = now;
         record.receive_count = record.receive_count.saturating_add(1);
-        record.queue_receive_count = record.queue_receive_count.saturating_add(1);
-        record.visibility_changed = false;
+        record.reception = record.reception.saturating_add(1);
         let (message_id, receive_count) = (record.message_id, record.receive_count);
         let delivery = delivery(slot, record, until, fifo);
         if let Some(receipts) = &mut hand.receipts {
@@ -297,9 +304,8 @@ impl QueueState {
         let intact = receipts.iter().all(|it| {
             self.records.get(it.slot).is_some_and(|record| {
                 record.sequence == it.sequence
-                    && record.is_in_flight()
-                    && record.queue_receive_count == it.reception
-                    && !record.visibility_changed
+                    && record.reception == it.reception
+                    && matches!(record.phase, Phase::InFlight { changed: false, .. })
             })
         });
         if !intact {
@@ -329,7 +335,7 @@ impl QueueState {
             return Ok(());
         };
         let message_id = record.message_id;
-        let latest = record.queue_receive_count == receipt.reception;
+        let latest = record.reception == receipt.reception;
         if self.is_fifo() && !(latest && record.is_in_flight()) {
             return Err(Refusal::HandleExpired);
         }
@@ -363,8 +369,31 @@ impl QueueState {
         if until > record.received_at.saturating_add(self.limits.visibility_timeout) {
             return Err(Refusal::BeyondTotal);
         }
-        self.records[receipt.slot].visibility_changed = true;
+        if let Phase::InFlight { changed, .. } = &mut self.records[receipt.slot].phase {
+            *changed = true;
+        }
         self.hide_until(receipt.slot, until, out);
+        Ok(())
+    }
+
+    /// Makes the message of a reception that goes on visible again as if it had not been received: at its place, and
+    /// with the counts of before.
+    pub(crate) fn release(&mut self, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
+        let now = self.advance(now, out);
+        self.catch_up_on(receipt.slot, out);
+        let record = self.in_hand(receipt)?;
+        let Phase::InFlight { since, .. } = record.phase else {
+            return Err(Refusal::NotAvailable);
+        };
+        let message_id = record.message_id;
+        let record = &mut self.records[receipt.slot];
+        record.receive_count = record.receive_count.saturating_sub(1);
+        // Processing time of nobody (N9).
+        record.received_at = now;
+        self.leave_phase(receipt.slot, now);
+        self.records[receipt.slot].phase = Phase::Visible { since };
+        self.discipline.became_visible(&mut self.records, receipt.slot);
+        out.fact(now, || Fact::Released { message_id });
         Ok(())
     }
 
@@ -379,8 +408,9 @@ impl QueueState {
             return;
         }
         self.deadlines.in_flight.remove(&mut self.records, slot);
-        let record = &mut self.records[slot];
-        record.phase = Phase::InFlight { until };
+        if let Phase::InFlight { until: end, .. } = &mut self.records[slot].phase {
+            *end = until;
+        }
         self.deadlines.in_flight.insert(&mut self.records, slot);
         self.deadlines.expect_at(until);
         out.fact(now, || Fact::VisibilityChanged {
@@ -393,14 +423,13 @@ impl QueueState {
     pub(crate) fn has_issued(&self, receipt: Receipt) -> bool {
         let record = self.records.get(receipt.slot);
         let record = record.filter(|record| record.sequence == receipt.sequence);
-        receipt.sequence < self.next_sequence
-            && record.is_none_or(|record| receipt.reception <= record.queue_receive_count)
+        receipt.sequence < self.next_sequence && record.is_none_or(|record| receipt.reception <= record.reception)
     }
 
     /// The message of a receipt whose reception is the latest and goes on.
     pub(super) fn in_hand(&self, receipt: Receipt) -> Result<&Record, Refusal> {
         let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;
-        if record.queue_receive_count != receipt.reception {
+        if record.reception != receipt.reception {
             return Err(Refusal::HandleExpired);
         }
         if !record.is_in_flight() {
@@ -422,7 +451,7 @@ fn delivery(slot: Slot, record: &Record, invisible_until: Timestamp, fifo: bool)
         receipt: Receipt {
             slot,
             sequence: record.sequence,
-            reception: record.queue_receive_count,
+            reception: record.reception,
         },
         message_id: record.message_id,
         content: record.content.clone(),

@@ -69,7 +69,7 @@ impl<T> Recent<T> {
         self.len
     }
 
-    pub(super) fn oldest(&self) -> Option<&Entry<T>> {
+    fn oldest(&self) -> Option<&Entry<T>> {
         self.chunks.front()?.entries.front()
     }
 
@@ -133,8 +133,26 @@ impl<T> Recent<T> {
         place
     }
 
+    /// Drops what is due at `now`, at most `at_once` entries; `unlink` takes each out of the indexes before. Answers with
+    /// when there is more to drop.
+    pub(super) fn forget_due(
+        &mut self,
+        now: Timestamp,
+        at_once: usize,
+        mut unlink: impl FnMut(&mut Self, Place),
+    ) -> Timestamp {
+        for _ in 0..at_once {
+            if self.oldest().is_none_or(|it| it.forgotten_at > now) {
+                break;
+            }
+            unlink(self, self.first());
+            self.forget_oldest();
+        }
+        self.oldest().map_or(Timestamp::MAX, |it| it.forgotten_at)
+    }
+
     /// Drops the oldest entry; no index may refer to it.
-    pub(super) fn forget_oldest(&mut self) {
+    fn forget_oldest(&mut self) {
         touch();
         let Some(chunk) = self.chunks.front_mut() else {
             return;

@@ -19,7 +19,13 @@ pub(crate) enum Phase {
     /// Waiting to be received; `since` counts the events by which messages of this queue became visible.
     Visible { since: u64 },
     /// Received and hidden until `until`.
-    InFlight { until: Timestamp },
+    InFlight {
+        until: Timestamp,
+        /// Since when it had been visible, for a release.
+        since: u64,
+        /// Whether its visibility was changed (F33).
+        changed: bool,
+    },
     /// On its way to another queue; it stays here until that queue has it. `since` is kept for a return, and
     /// `locks_group` says whether what is behind it in a FIFO group waits until it has left.
     Departing { since: u64, locks_group: bool },
@@ -43,12 +49,12 @@ pub(crate) struct Record {
     pub(crate) received_at: Timestamp,
     /// `ApproximateReceiveCount`: it runs on through a dead-letter move (L8).
     pub(crate) receive_count: u32,
-    /// Receives since arrival in this queue: drives redrive (L8) and numbers the receptions (D18).
-    pub(crate) queue_receive_count: u32,
+    /// The part of it that came with the message from another queue; the rest drives redrive (L8).
+    pub(crate) carried_receive_count: u32,
+    /// Numbers the receptions in this queue (D18). Other than the counts it never goes back.
+    pub(crate) reception: u32,
     /// The group (FIFO) or tenant (standard) in the discipline's own store.
     pub(crate) group: Slot,
-    /// Whether the current reception had its visibility changed (F33).
-    pub(crate) visibility_changed: bool,
     by_retention: Links,
     by_phase: Links,
     in_group: Links,
@@ -69,13 +75,18 @@ impl Record {
             first_received_at: Timestamp::ZERO,
             received_at: Timestamp::ZERO,
             receive_count: 0,
-            queue_receive_count: 0,
+            carried_receive_count: 0,
+            reception: 0,
             group: NO_SLOT,
-            visibility_changed: false,
             by_retention: Links::NONE,
             by_phase: Links::NONE,
             in_group: Links::NONE,
         }
+    }
+
+    /// Receives since arrival in this queue (L8).
+    pub(crate) const fn queue_receive_count(&self) -> u32 {
+        self.receive_count.saturating_sub(self.carried_receive_count)
     }
 
     pub(crate) const fn is_visible(&self) -> bool {
@@ -122,7 +133,7 @@ record_lane!(
     /// Delayed messages and messages in flight, by what the end of their delay counts from or by the end
     /// of their visibility timeout.
     ByEnd, by_phase, (Timestamp, u64), |record| match record.phase {
-        Phase::Delayed { from: at } | Phase::InFlight { until: at } => (at, record.sequence),
+        Phase::Delayed { from: at } | Phase::InFlight { until: at, .. } => (at, record.sequence),
         Phase::Visible { .. } | Phase::Departing { .. } => (Timestamp::MAX, record.sequence),
     }
 );

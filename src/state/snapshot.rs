@@ -118,7 +118,7 @@ impl QueueState {
             Phase::Delayed { from } if self.deadlines.delay_end(from) > at => MessagePhase::Delayed {
                 until: self.deadlines.delay_end(from),
             },
-            Phase::InFlight { until } if until > at => MessagePhase::InFlight { until },
+            Phase::InFlight { until, .. } if until > at => MessagePhase::InFlight { until },
             _ => MessagePhase::Visible,
         }
     }

@@ -18,6 +18,7 @@ enum Step {
     Receive { max: usize, timeout: u8 },
     Delete { nth: usize },
     ChangeVisibility { nth: usize, timeout: u8 },
+    Release { nth: usize },
     DepartOldest,
     Delay { seconds: u8 },
     Purge,
@@ -30,6 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1_usize..5, 0_u8..6).prop_map(|(max, timeout)| Step::Receive { max, timeout }),
         2 => (0_usize..50).prop_map(|nth| Step::Delete { nth }),
         2 => (0_usize..50, 0_u8..6).prop_map(|(nth, timeout)| Step::ChangeVisibility { nth, timeout }),
+        1 => (0_usize..50).prop_map(|nth| Step::Release { nth }),
         1 => Just(Step::DepartOldest),
         1 => (0_u8..4).prop_map(|seconds| Step::Delay { seconds }),
         1 => Just(Step::Purge),
@@ -43,6 +45,7 @@ struct Stored {
     sent_at: u64,
     delayed: bool,
     hidden_until: u64,
+    receptions: u32,
     receives: u32,
 }
 
@@ -125,6 +128,7 @@ impl Pair {
             Step::Receive { max, timeout } => self.receive(max, u64::from(timeout)),
             Step::Delete { nth } => self.delete(nth),
             Step::ChangeVisibility { nth, timeout } => self.change_visibility(nth, u64::from(timeout)),
+            Step::Release { nth } => self.release(nth),
             Step::DepartOldest => self.depart_oldest(),
             Step::Delay { seconds } => self.change_delay(u64::from(seconds)),
             Step::Purge => {
@@ -148,6 +152,7 @@ impl Pair {
             sent_at: self.now,
             delayed: true,
             hidden_until: self.now + delay,
+            receptions: 0,
             receives: 0,
         };
         self.stored.insert(self.sent, stored);
@@ -160,6 +165,7 @@ impl Pair {
         loop {
             let request = ReceiveRequest {
                 max_messages: max,
+                max_messages_per_group: usize::MAX,
                 visibility_timeout: Some(seconds(timeout)),
                 long_poll: false,
                 chance: 0,
@@ -190,16 +196,29 @@ impl Pair {
         for delivery in deliveries {
             let stored = self.stored.get_mut(&delivery.receipt.sequence).unwrap();
             (stored.hidden_until, stored.delayed) = (self.now + timeout, false);
+            stored.receptions += 1;
             stored.receives += 1;
+            assert_eq!(delivery.receive_count, stored.receives);
+            let receptions = stored.receptions;
             self.receipts
-                .push((delivery.receipt.sequence, delivery.receipt, stored.receives));
+                .push((delivery.receipt.sequence, delivery.receipt, receptions));
         }
     }
 
     /// Whether a receipt is that of the latest reception, which goes on.
-    fn holds(&self, (sequence, _, receives): (u64, Receipt, u32)) -> bool {
+    fn holds(&self, (sequence, _, receptions): (u64, Receipt, u32)) -> bool {
         let stored = self.stored.get(&sequence);
-        stored.is_some_and(|it| it.receives == receives && it.hidden_until > self.now)
+        stored.is_some_and(|it| it.receptions == receptions && it.hidden_until > self.now)
+    }
+
+    fn release(&mut self, nth: usize) {
+        let Some(&receipt) = self.receipts.get(nth) else { return };
+        let released = self.state.release(self.at(), receipt.1, &mut self.out);
+        assert_eq!(released.is_ok(), self.holds(receipt));
+        if let (Ok(()), Some(it)) = (released, self.stored.get_mut(&receipt.0)) {
+            it.hidden_until = self.now;
+            it.receives -= 1;
+        }
     }
 
     fn delete(&mut self, nth: usize) {
@@ -220,7 +239,7 @@ impl Pair {
             .change_visibility(self.at(), receipt.1, seconds(timeout), &mut self.out);
         let stored = self.stored.get_mut(&receipt.0);
         if self.state.is_fifo() {
-            let held = stored.is_some_and(|it| it.receives == receipt.2 && it.hidden_until > self.now);
+            let held = stored.is_some_and(|it| it.receptions == receipt.2 && it.hidden_until > self.now);
             assert_eq!(changed.is_ok(), held, "D19");
         } else {
             assert_eq!(changed.is_ok(), self.stored.contains_key(&receipt.0), "D19");

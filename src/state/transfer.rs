@@ -155,6 +155,7 @@ impl QueueState {
         record.retention_base = if self.is_fifo() { now } else { departure.retention_base };
         record.first_received_at = departure.first_received_at;
         record.receive_count = departure.receive_count;
+        record.carried_receive_count = departure.receive_count;
         out.fact(now, || Fact::Arrived {
             message_id,
             content: record.content.clone(),
@@ -255,6 +256,7 @@ mod tests {
     fn receive(state: &mut QueueState, now: Timestamp, max_messages: usize, out: &mut Effects) -> Vec<Delivery> {
         let request = ReceiveRequest {
             max_messages,
+            max_messages_per_group: usize::MAX,
             visibility_timeout: None,
             long_poll: false,
             chance: 0,

@@ -1,4 +1,4 @@
-//! Batches: how large they get, and what a handler answers for one (E17-E20).
+//! Batches: their size and window, and the answer of a batch handler (E17-E20).
 
 use {
     super::failure::Failure,
@@ -8,9 +8,9 @@ use {
     },
 };
 
-/// How messages are gathered for a batch handler.
+/// The size and window of the batches of a batch handler.
 ///
-/// A batch is handed over once it has `size` messages, or its window has passed since its first one, or its bodies
+/// The handler gets a batch once it has `size` messages, or its window has passed since its first one, or its bodies
 /// and attributes come to 6 MB; without a window, with what there is (E17). The window is best effort: a receive
 /// that waits ends by it, to the precision of the queue.
 ///
@@ -25,7 +25,7 @@ use {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BatchSettings {
-    /// At most so many messages: 1 to 10,000, more than 10 only with a window of at least 1 s; on a FIFO queue 1 to 10.
+    /// The largest number of messages: 1 to 10,000, more than 10 only with a window of at least 1 s; on a FIFO queue 1 to 10.
     pub size: usize,
     /// How long to wait for more: 0 s to 300 s; on a FIFO queue 0 s.
     pub window: Duration,
@@ -47,7 +47,7 @@ impl BatchSettings {
         }
     }
 
-    /// Waits so long for more messages, counted from the first.
+    /// Waits this long for more messages, counted from the first.
     ///
     /// # Examples
     /// ```
@@ -172,7 +172,7 @@ impl BatchAnswer {
         self.failures.is_empty() && self.all.is_none()
     }
 
-    /// What it says of each message, in the order of the batch.
+    /// The failure of each message, in the order of the batch.
     pub(super) fn sort_out<'m>(
         self,
         ids: impl ExactSizeIterator<Item = std::borrow::Cow<'m, str>>,

@@ -8,7 +8,7 @@ use {
 const FAILURES: &str = "batchItemFailures";
 const IDENTIFIER: &str = "itemIdentifier";
 
-/// Why a message is not done that an answer in JSON lists: the form has no room for reasons.
+/// The reason of a failure that an answer in JSON lists: the format has no field for reasons.
 const LISTED: &str = "the answer lists the message among its batchItemFailures";
 
 impl BatchAnswer {
@@ -43,7 +43,7 @@ impl BatchAnswer {
         }
     }
 
-    /// Writes it as a partial batch response; the reasons are left out, for which the form has no room.
+    /// Writes it as a partial batch response, without reasons: the format has no field for them.
     ///
     /// That all have failed is written as an empty identifier, which is taken so (E20).
     ///

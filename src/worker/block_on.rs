@@ -1,4 +1,4 @@
-//! What an executor does, and how to let it do other things.
+//! Blocking on a future, and yielding to an executor.
 
 use {
     crate::clock::{Clock, Parker},
@@ -10,7 +10,7 @@ use {
     },
 };
 
-/// Blocks the thread until the future is over; the clock knows that it waits.
+/// Blocks the thread until the future completes, parked at the clock, so that virtual time can wake it.
 pub(super) fn block_on<F: Future>(clock: &dyn Clock, future: F) -> F::Output {
     let mut future = pin!(future);
     let parker = Parker::new();
@@ -24,7 +24,7 @@ pub(super) fn block_on<F: Future>(clock: &dyn Clock, future: F) -> F::Output {
     }
 }
 
-/// Is over at the next poll, before which the executor does what else it has to do.
+/// Completes at its second poll, so that the executor polls other tasks in between.
 pub(super) async fn give_way() {
     let mut given = false;
     poll_fn(|context| {

@@ -1,30 +1,30 @@
-//! How a runner is to work, checked before it begins.
+//! The builder of runners, which validates their settings.
 
 use {
     super::{
+        backlog::Backlog,
         batch::{BatchAnswer, BatchSettings},
-        books::Books,
-        desk::{Desk, DeskPlan},
+        counters::Counters,
+        dispatcher::{Dispatcher, DispatcherConfig},
+        engine::{Control, Engine, EngineConfig, OnEvent},
         event::RunnerEvent,
         failure::{Failure, FailurePolicy},
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
         message_queue::MessageQueue,
-        quotas::{LONGEST_WAIT, MOST_MESSAGES},
+        quotas::{MAX_MESSAGES, MAX_WAIT_TIME},
         runner::{Runner, WrapThread},
         settings::{BuildRunnerError, check_batch},
-        shop::{Control, OnEvent, Plan, Shop},
-        waiting::Waiting,
     },
     crate::clock::Clock,
     std::{fmt, future::Future, sync::Arc, time::Duration},
 };
 
-/// The clock shows no less, and nothing is to be due again at the instant at which it was done.
+/// Clock resolution: the shortest delay before something may fall due again.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
-/// So often within a visibility timeout a message is looked after: two renewals may fail before it is lost.
-const BEATS: u32 = 3;
+/// Renewals in one visibility timeout: two may fail before the lease is lost.
+const RENEWALS: u32 = 3;
 
 /// A runner to be built, begun by [`Runner::builder`]: say what differs, then give it its handler.
 #[must_use = "a builder does nothing until it is given a handler"]
@@ -40,7 +40,7 @@ pub struct RunnerBuilder<Q> {
     pub(super) handler_timeout: Option<Duration>,
     pub(super) policy: FailurePolicy,
     seed: u64,
-    grace: Duration,
+    shutdown_timeout: Duration,
     until_empty: bool,
     clock: Option<Arc<dyn Clock>>,
     on_event: Option<OnEvent>,
@@ -53,14 +53,14 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             queue,
             concurrency: 1,
             prefetch: 0,
-            max_messages: MOST_MESSAGES,
-            wait_time: LONGEST_WAIT,
+            max_messages: MAX_MESSAGES,
+            wait_time: MAX_WAIT_TIME,
             visibility_timeout: None,
             heartbeat: true,
             handler_timeout: None,
             policy: FailurePolicy::default(),
             seed: 0,
-            grace: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(30),
             until_empty: false,
             clock: None,
             on_event: None,
@@ -70,7 +70,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
 
     /// How many handlers run at the same time, at least 1; the default is 1. On threads each has a thread.
     ///
-    /// A receive asks for as many messages as there are free hands, so that a slow message holds back no other.
+    /// A receive asks for as many messages as there are idle workers, so that a slow message holds back no other.
     ///
     /// # Examples
     /// ```
@@ -86,10 +86,10 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// How many messages more than there are free hands a receive asks for; the default is 0.
+    /// Extra messages to request beyond the number of idle workers; the default is 0.
     ///
-    /// They wait here, with their visibility timeouts renewed, and save receives where handlers are quick; other
-    /// consumers do not get them meanwhile.
+    /// They wait in the runner's backlog, with their visibility timeouts renewed, and save receives where handlers are
+    /// quick; other consumers do not get them meanwhile.
     ///
     /// # Examples
     /// ```
@@ -164,8 +164,8 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// Whether the visibility timeouts of the messages in hand are renewed, each time a third of them has passed; on by
-    /// default.
+    /// Whether the visibility timeouts of messages that the runner holds are renewed each time a third of them has
+    /// passed; on by default.
     ///
     /// # Examples
     /// ```
@@ -211,7 +211,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::ReturnAtOnce).until_empty();
+    /// let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow).until_empty();
     /// let runner = runner.each(|job: &Job| match job.approximate_receive_count() {
     ///     1 => Err("not now"),
     ///     _ => Ok(()),
@@ -240,7 +240,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// How long handlers that run may go on after a stop; the default is 30 s.
+    /// How long running handlers may go on after a stop; the default is 30 s.
     ///
     /// # Examples
     /// ```
@@ -249,9 +249,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let (tell, begun) = std::sync::mpsc::channel();
-    /// let runner = Runner::builder(&jobs).grace(Duration::ZERO).each_async(move |_: Job| {
-    ///     tell.send(()).unwrap();
+    /// let (begins, begun) = std::sync::mpsc::channel();
+    /// let runner = Runner::builder(&jobs).shutdown_timeout(Duration::ZERO).each_async(move |_: Job| {
+    ///     begins.send(()).unwrap();
     ///     std::future::pending::<Result<(), String>>()
     /// })?;
     /// let handle = runner.handle();
@@ -261,8 +261,8 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// assert_eq!(running.join().unwrap()?.abandoned, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+    pub const fn shutdown_timeout(mut self, shutdown_timeout: Duration) -> Self {
+        self.shutdown_timeout = shutdown_timeout;
         self
     }
 
@@ -302,9 +302,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// Calls `on_event` for what somebody may want to know: failures, lost messages, calls that failed.
+    /// Calls `on_event` for failures, lost leases and calls that failed.
     ///
-    /// It is called by the thread where that happens and should be quick; a panic in it is contained.
+    /// It runs on the thread where the event happens and should be quick; a panic in it is contained.
     ///
     /// # Examples
     /// ```
@@ -327,8 +327,8 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// Wraps the life of each thread of [`blocking`](Runner::blocking) in a function that has to call what it is given:
-    /// the place to enter the runtime that a client of Amazon SQS needs.
+    /// Wraps the loop of each worker thread of [`blocking`](Runner::blocking) in a function that has to call its argument:
+    /// the place to enter the async runtime that a client of Amazon SQS needs.
     ///
     /// # Examples
     /// ```
@@ -470,10 +470,10 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             check_batch(batch, fifo)?;
             self.check_window(batch.window, visibility_timeout)?;
         }
-        let plan = Plan {
+        let config = EngineConfig {
             visibility_timeout,
-            beat: if self.heartbeat {
-                (visibility_timeout / BEATS).max(TICK)
+            renew_interval: if self.heartbeat {
+                (visibility_timeout / RENEWALS).max(TICK)
             } else {
                 visibility_timeout
             },
@@ -483,24 +483,24 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             seed: self.seed,
             fifo,
             clock_of_queue: self.clock.is_none(),
-            grace: self.grace,
+            shutdown_timeout: self.shutdown_timeout,
             on_event: self.on_event,
         };
-        let desk = DeskPlan {
+        let dispatcher = DispatcherConfig {
             concurrency: self.concurrency,
             prefetch: self.prefetch,
-            unit: batch.map_or(1, |batch| batch.size),
+            batch_size: batch.map_or(1, |batch| batch.size),
             max_messages: self.max_messages,
             wait_time: self.wait_time,
             until_empty: self.until_empty,
             fifo,
-            beat: plan.beat,
+            renew_interval: config.renew_interval,
         };
-        let books = Books::new(self.queue.url());
+        let counters = Counters::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let control = Control::new(Desk::new(desk, Waiting::new(fifo, batch), books), clock);
+        let control = Control::new(Dispatcher::new(dispatcher, Backlog::new(fifo, batch), counters), clock);
         Ok(Runner {
-            shop: Shop::new(self.queue, handler, plan, Arc::new(control)),
+            engine: Engine::new(self.queue, handler, config, Arc::new(control)),
             concurrency: self.concurrency,
             wrap_thread: self.wrap_thread,
         })

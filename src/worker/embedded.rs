@@ -2,7 +2,7 @@
 
 use {
     super::{
-        message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll},
+        message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
         received::ReceivedMessage,
     },
     crate::{
@@ -38,9 +38,12 @@ impl MessageQueue for Queue {
         self.send_async(message).await.map(drop).map_err(Into::into)
     }
 
-    async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let mut receive = self.receive().max_messages(poll.max_messages).wait_time(poll.wait_time);
-        if let Some(timeout) = poll.visibility_timeout {
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let mut receive = self
+            .receive()
+            .max_messages(request.max_messages)
+            .wait_time(request.wait_time);
+        if let Some(timeout) = request.visibility_timeout {
             receive = receive.visibility_timeout(timeout);
         }
         let messages = receive.await?;

@@ -1,12 +1,11 @@
-//! What a runner reports as it happens.
+//! Events that a runner reports.
 
 use {
     super::{job::Job, message_queue::MessageQueueError},
     std::{fmt, time::Duration},
 };
 
-/// Something that somebody may want to know, given to the function that
-/// [`on_event`](super::RunnerBuilder::on_event) sets.
+/// An event of a runner, passed to the function set by [`on_event`](super::RunnerBuilder::on_event).
 ///
 /// As text it is a line for a log.
 #[derive(Clone, Debug)]
@@ -22,9 +21,9 @@ pub enum RunnerEvent {
         /// How.
         cause: FailureCause,
     },
-    /// A message is not held any more, although its handler still works on it or it waits for one.
+    /// The lease of a job ended while its handler was running or before it began.
     #[non_exhaustive]
-    Lost {
+    LeaseLost {
         /// Its job.
         job: Job,
     },
@@ -55,7 +54,7 @@ pub enum RunnerEvent {
         /// When the queue is asked again; `None` if the runner ends.
         retry_after: Option<Duration>,
     },
-    /// An async handler kept the executor's thread for so long between two of its await points.
+    /// An async handler blocked the executor's thread between two await points.
     #[non_exhaustive]
     Blocked {
         /// The job, or the first of the batch.
@@ -91,7 +90,7 @@ impl fmt::Display for RunnerEvent {
                 };
                 write!(f, "message {} {how}: {reason}", job.message_id())
             }
-            Self::Lost { job } => write!(f, "message {} is not held any more", job.message_id()),
+            Self::LeaseLost { job } => write!(f, "message {} is not held any more", job.message_id()),
             Self::NotDeleted {
                 job,
                 error,

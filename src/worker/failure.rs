@@ -1,4 +1,4 @@
-//! What a handler may say of a job it did not do, and what the runner does about it by itself.
+//! Failures that handlers return, and the policy for their messages.
 
 use {
     rand::{Rng, SeedableRng, rngs::Xoshiro256PlusPlus},
@@ -124,7 +124,7 @@ pub enum FailurePolicy {
     #[default]
     LeaveToTimeout,
     /// It is visible again at once.
-    ReturnAtOnce,
+    RetryNow,
     /// It comes back after a time that doubles with each receive.
     Backoff(Backoff),
 }
@@ -188,7 +188,7 @@ impl Backoff {
         self.max
     }
 
-    /// A time for a message received so often: the same for the same seed, message and receive.
+    /// The delay of a message after this many receives; the same for the same seed, message and receive.
     pub(super) fn draw(&self, seed: u64, message_id: &str, receive_count: u32) -> Duration {
         let mut state = seed ^ u64::from(receive_count).rotate_left(32);
         for byte in message_id.bytes() {

@@ -1,4 +1,4 @@
-//! What runs for a job: a function or an async function, of one message or of a batch.
+//! Handlers: functions or async functions, of one message or of a batch.
 
 use {
     super::{batch::BatchAnswer, failure::Failure, job::Job},
@@ -15,13 +15,13 @@ pub trait Handler: sealed::Sealed {
     fn handle(&self, jobs: &[Job]) -> impl Future<Output = Answer>;
 }
 
-/// What keeps handlers from being implemented elsewhere.
+/// Keeps other crates from implementing handlers.
 pub(super) mod sealed {
     #[expect(unnameable_types, reason = "nobody is to name it")]
     pub trait Sealed {}
 }
 
-/// What a handler says of the jobs it was given.
+/// The result of a handler call.
 #[doc(hidden)]
 #[derive(Debug)]
 #[expect(unnameable_types, reason = "not part of the interface")]

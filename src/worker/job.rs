@@ -1,7 +1,7 @@
-//! A job in the hands of a handler, and the lease on its message.
+//! Jobs: messages given to handlers, each with the lease on its message.
 
 use {
-    super::{bell::Bell, received::ReceivedMessage},
+    super::{notify::Notify, received::ReceivedMessage},
     crate::{clock::Clock, queue::Message, time::Timestamp},
     std::{
         fmt,
@@ -18,8 +18,8 @@ use {
 
 /// A message that a handler works on; all clones are the same job.
 ///
-/// It reads as its [`ReceivedMessage`], and knows whether the message is still held: the runner's heartbeat renews the
-/// visibility timeout of every job in hand, and when that fails the message may be in other hands.
+/// It dereferences to its [`ReceivedMessage`], and knows whether the lease is still held: the runner's heartbeat renews
+/// the visibility timeout of every job that it holds, and when that fails another consumer may receive the message.
 ///
 /// # Examples
 /// ```
@@ -40,22 +40,22 @@ pub struct Job {
     inner: Arc<Inner>,
 }
 
-/// The heartbeat has let go of the job.
-const LET_GO: u64 = u64::MAX;
+/// The value of `renew_at` of a job that is not renewed any more.
+const NO_RENEWAL: u64 = u64::MAX;
 
 struct Inner {
     message: ReceivedMessage,
-    /// `None` for that of the message's queue: one count less that all threads share.
+    /// `None` for the clock of the message's queue, which saves a reference count that all threads share.
     clock: Option<Arc<dyn Clock>>,
     received_at: Timestamp,
     /// Milliseconds of the instant until which the message is known to be held.
     until: AtomicU64,
-    /// When the heartbeat is to look again, in milliseconds.
-    beat: AtomicU64,
-    /// Until when the heartbeat may go on, in milliseconds.
+    /// When the lease is next due, in milliseconds.
+    renew_at: AtomicU64,
+    /// Until when the lease may be renewed, in milliseconds.
     renew_until: AtomicU64,
-    lost: Bell,
-    /// Its message is being settled, so that it may be gone by our own doing.
+    lost: Notify,
+    /// Its message is being settled, so that a refused renewal does not mean a lost lease.
     settling: AtomicBool,
 }
 
@@ -65,7 +65,7 @@ impl Job {
         clock: Option<Arc<dyn Clock>>,
         received_at: Timestamp,
         until: Timestamp,
-        beat: Timestamp,
+        renew_at: Timestamp,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -73,9 +73,9 @@ impl Job {
                 clock,
                 received_at,
                 until: AtomicU64::new(until.as_millis()),
-                beat: AtomicU64::new(beat.as_millis()),
+                renew_at: AtomicU64::new(renew_at.as_millis()),
                 renew_until: AtomicU64::new(u64::MAX),
-                lost: Bell::default(),
+                lost: Notify::default(),
                 settling: AtomicBool::new(false),
             }),
         }
@@ -104,8 +104,8 @@ impl Job {
     /// Whether the message is still in flight under this reception, as far as the runner knows.
     ///
     /// False once its visibility timeout has ended unrenewed, or a renewal was refused: somebody else may have it. Where
-    /// the queue does not tell when a timeout ends, it counts from the answer to the receive, and so ends late by the
-    /// answer's way.
+    /// the queue does not report when a timeout ends, it counts from the response to the receive, and so ends late by the
+    /// response's latency.
     ///
     /// # Examples
     /// ```
@@ -135,9 +135,9 @@ impl Job {
         !self.is_lost() && now < self.held_until()
     }
 
-    /// Is over once the message is not held any more: what a handler watches to cancel its work.
+    /// A future that completes when the lease is lost, for handlers that cancel their work then.
     ///
-    /// It stays pending as long as the heartbeat holds the message, so it is for a `select!` beside the work.
+    /// It stays pending while the heartbeat renews the lease, so it is for a `select!` beside the work.
     ///
     /// # Examples
     /// ```
@@ -146,7 +146,7 @@ impl Job {
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
     /// let runner = Runner::builder(&jobs).until_empty().each_async(|job: Job| async move {
-    ///     let (work, lost) = (std::pin::pin!(std::future::ready(())), job.lost());
+    ///     let (work, lost) = (std::pin::pin!(std::future::ready(())), job.lease_lost());
     ///     match futures_util::future::select(work, lost).await {
     ///         futures_util::future::Either::Left(_) => Ok(()),
     ///         futures_util::future::Either::Right(_) => Err("somebody else may do it"),
@@ -155,8 +155,8 @@ impl Job {
     /// assert_eq!(runner.blocking()?.succeeded, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn lost(&self) -> Lost {
-        Lost { job: self.clone() }
+    pub fn lease_lost(&self) -> LeaseLost {
+        LeaseLost { job: self.clone() }
     }
 
     /// Whether both are the same job.
@@ -173,25 +173,28 @@ impl Job {
         self.inner.received_at
     }
 
-    /// When the heartbeat is to look at it again.
-    pub(super) fn beat_at(&self) -> Timestamp {
-        Timestamp::from_millis(self.inner.beat.load(Ordering::Relaxed))
+    /// When the lease is next due for renewal.
+    pub(super) fn renew_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.inner.renew_at.load(Ordering::Relaxed))
     }
 
-    /// Says whether the heartbeat is still to look at it.
-    pub(super) fn set_beat(&self, at: Timestamp) -> bool {
-        let kept = |beat| (beat != LET_GO).then_some(at.as_millis());
-        let set = self.inner.beat.fetch_update(Ordering::AcqRel, Ordering::Acquire, kept);
+    /// Sets when the lease is next due; `false` if it is not renewed any more.
+    pub(super) fn set_renew_at(&self, at: Timestamp) -> bool {
+        let kept = |renew_at| (renew_at != NO_RENEWAL).then_some(at.as_millis());
+        let set = self
+            .inner
+            .renew_at
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, kept);
         set.is_ok()
     }
 
-    /// The heartbeat is not to look at it any more: what becomes of the message is said otherwise.
-    pub(super) fn let_go(&self) {
-        self.inner.beat.store(LET_GO, Ordering::Release);
+    /// Ends the renewal of the lease: the message is about to be settled or given back.
+    pub(super) fn stop_renewal(&self) {
+        self.inner.renew_at.store(NO_RENEWAL, Ordering::Release);
     }
 
-    pub(super) fn is_let_go(&self) -> bool {
-        self.inner.beat.load(Ordering::Acquire) == LET_GO
+    pub(super) fn renewal_stopped(&self) -> bool {
+        self.inner.renew_at.load(Ordering::Acquire) == NO_RENEWAL
     }
 
     /// Until when the lease may be renewed.
@@ -207,7 +210,7 @@ impl Job {
         self.inner.until.store(until.as_millis(), Ordering::Relaxed);
     }
 
-    /// From here on the queue may know the message no more without its being lost.
+    /// Marks the message as being settled: from now on a refused renewal does not mean a lost lease.
     pub(super) fn settle(&self) {
         self.inner.settling.store(true, Ordering::Release);
     }
@@ -216,14 +219,14 @@ impl Job {
         self.inner.settling.load(Ordering::Acquire)
     }
 
-    /// Whether the loss of the message has been noticed.
+    /// Whether the lease is known to be lost.
     pub(super) fn is_lost(&self) -> bool {
-        self.inner.lost.is_rung()
+        self.inner.lost.is_notified()
     }
 
-    /// Notices that the message is not held any more; says whether that is news.
-    pub(super) fn lose(&self) -> bool {
-        self.inner.lost.ring()
+    /// Marks the lease as lost; returns whether it was not yet.
+    pub(super) fn mark_lost(&self) -> bool {
+        self.inner.lost.notify()
     }
 }
 
@@ -244,17 +247,17 @@ impl fmt::Debug for Job {
     }
 }
 
-/// Waits for the loss of a message, by [`Job::lost`].
+/// A future that completes when a job's lease is lost, by [`Job::lease_lost`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct Lost {
+pub struct LeaseLost {
     job: Job,
 }
 
-impl Future for Lost {
+impl Future for LeaseLost {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.job.inner.lost.poll_rung(context)
+        self.job.inner.lost.poll_notified(context)
     }
 }

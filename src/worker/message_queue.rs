@@ -13,13 +13,13 @@ use {
 ///
 /// Implemented by [`Queue`](crate::Queue) and, with the feature `worker-sqs`, by `SqsQueue`, which speaks to Amazon SQS.
 ///
-/// The futures are `Send` and may be dropped at any time: a receive that is dropped may leave messages hidden until
-/// their visibility timeout ends, as a lost answer does, but loses none.
+/// The futures are `Send` and may be dropped at any time. A dropped receive may leave messages hidden until their
+/// visibility timeout ends, as a lost response does, and loses none.
 ///
 /// # Examples
 /// A queue that counts what is sent to it:
 /// ```
-/// use requeue::{Queue, SendMessage, worker::{EntryFailure, MessageQueue, MessageQueueError, Poll, ReceivedMessage}};
+/// use requeue::{Queue, SendMessage, worker::*};
 /// use std::{sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
 ///
 /// #[derive(Clone)]
@@ -39,8 +39,8 @@ use {
 ///         self.1.fetch_add(1, Ordering::Relaxed);
 ///         MessageQueue::send(&self.0, message).await
 ///     }
-///     async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-///         MessageQueue::receive(&self.0, poll).await
+///     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+///         MessageQueue::receive(&self.0, request).await
 ///     }
 ///     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
 ///         MessageQueue::delete(&self.0, messages).await
@@ -80,8 +80,11 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// Sends a message.
     fn send(&self, message: SendMessage) -> impl Future<Output = Result<(), MessageQueueError>> + Send;
 
-    /// Receives messages, at most as many as the poll asks for, and waits for a first one as long as it says.
-    fn receive(&self, poll: Poll) -> impl Future<Output = Result<Vec<ReceivedMessage>, MessageQueueError>> + Send;
+    /// Receives up to `max_messages` messages, and waits up to `wait_time` for the first.
+    fn receive(
+        &self,
+        request: ReceiveRequest,
+    ) -> impl Future<Output = Result<Vec<ReceivedMessage>, MessageQueueError>> + Send;
 
     /// Deletes up to ten messages by the handles they were received with; answers with those that were not deleted.
     fn delete(
@@ -107,7 +110,7 @@ pub trait MessageQueue: Send + Sync + 'static {
         reason: &str,
     ) -> impl Future<Output = Result<(), MessageQueueError>> + Send;
 
-    /// Tells whoever watches the queue why a message was not done. A queue that nobody can watch ignores it.
+    /// Reports to listeners of the queue why a message was not done. A queue without listeners ignores it.
     fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
         let _ = (message, reason);
     }
@@ -119,11 +122,11 @@ pub(super) fn queue_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
-/// What a receive asks for.
+/// The parameters of a receive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Poll {
-    /// At most so many messages, 1 to 10.
+pub struct ReceiveRequest {
+    /// The largest number of messages, 1 to 10.
     pub max_messages: usize,
     /// How long to wait for a first message, 0 s to 20 s.
     pub wait_time: Duration,
@@ -131,16 +134,16 @@ pub struct Poll {
     pub visibility_timeout: Option<Duration>,
 }
 
-impl Poll {
+impl ReceiveRequest {
     /// A short poll for at most `max_messages`, 1 to 10.
     ///
     /// # Examples
     /// ```
-    /// use requeue::{Queue, worker::{MessageQueue, Poll}};
+    /// use requeue::{Queue, worker::{MessageQueue, ReceiveRequest}};
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let messages = pollster::block_on(MessageQueue::receive(&jobs, Poll::new(10)))?;
+    /// let messages = pollster::block_on(MessageQueue::receive(&jobs, ReceiveRequest::new(10)))?;
     /// assert_eq!(messages[0].body(), "resize cat.png");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -157,10 +160,10 @@ impl Poll {
     ///
     /// # Examples
     /// ```
-    /// use requeue::worker::Poll;
+    /// use requeue::worker::ReceiveRequest;
     /// use std::time::Duration;
     ///
-    /// assert_eq!(Poll::new(1).wait_time(Duration::from_secs(20)).wait_time.as_secs(), 20);
+    /// assert_eq!(ReceiveRequest::new(1).wait_time(Duration::from_secs(20)).wait_time.as_secs(), 20);
     /// ```
     #[must_use]
     pub const fn wait_time(mut self, wait_time: Duration) -> Self {
@@ -172,11 +175,11 @@ impl Poll {
     ///
     /// # Examples
     /// ```
-    /// use requeue::worker::Poll;
+    /// use requeue::worker::ReceiveRequest;
     /// use std::time::Duration;
     ///
     /// let minute = Duration::from_secs(60);
-    /// assert_eq!(Poll::new(1).visibility_timeout(minute).visibility_timeout, Some(minute));
+    /// assert_eq!(ReceiveRequest::new(1).visibility_timeout(minute).visibility_timeout, Some(minute));
     /// ```
     #[must_use]
     pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
@@ -196,7 +199,7 @@ pub struct EntryFailure {
 }
 
 impl EntryFailure {
-    /// The message at `index` was left as it was because of `error`.
+    /// The call did nothing for the message at `index` because of `error`.
     ///
     /// # Examples
     /// ```

@@ -1,34 +1,36 @@
 //! Handlers run over a queue: in threads or async, on the embedded queue or on Amazon SQS. Feature `worker`.
 //!
-//! A [`Runner`] calls a handler for every message, settles the message by what the handler says, and keeps hold of it
-//! meanwhile. It works on anything that is a [`MessageQueue`].
+//! A [`Runner`] calls a handler for every message, settles the message by the handler's result, and renews its lease
+//! meanwhile. It works on any [`MessageQueue`].
 //!
 //! ```text
-//!   hands (threads, or futures in one task)          keeper (renews leases, gives back what is not begun)
-//!        \      ask what to do                      /
-//!         +--> desk: waiting jobs, free hands, polls, counts
+//!   workers (threads, or futures in one task)        lease renewer (renews leases, gives back the backlog)
+//!        \      take their next task                /
+//!         +--> dispatcher: backlog, idle workers, receives, counters
 //!        /
 //!   queue <- receive, delete, change visibility      handler <- job
 //! ```
 //!
-//! All hands live the same life, whether a thread or a future lives it, so there is one loop and no second tree.
+//! Threads and futures drive the same async loop.
 
+mod backlog;
 mod batch;
 #[cfg(feature = "serde")]
 mod batch_json;
-mod bell;
 mod block_on;
-mod books;
 mod builder;
 pub mod conformance;
-mod desk;
+mod counters;
+mod dispatcher;
 mod embedded;
+mod engine;
 mod event;
 mod failure;
 mod handler;
 mod job;
-mod keeper;
+mod lease_renewer;
 mod message_queue;
+mod notify;
 mod quotas;
 mod received;
 mod report;
@@ -37,14 +39,12 @@ mod runner;
 #[cfg(feature = "schedule")]
 mod schedule;
 mod settings;
-mod shop;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(feature = "serde")]
 mod typed;
-mod waiting;
 mod work;
 
 #[cfg(feature = "schedule")]
@@ -67,8 +67,8 @@ pub use {
     event::{FailureCause, RunnerEvent},
     failure::{Backoff, Failure, FailurePolicy},
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
-    job::{Job, Lost},
-    message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll},
+    job::{Job, LeaseLost},
+    message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
     received::{MessageParts, ReceivedMessage},
     report::{Distribution, RunnerReport},
     request::{

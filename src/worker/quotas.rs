@@ -1,19 +1,19 @@
-//! The quotas of SQS that a worker has to keep, whatever queue it works on.
+//! The SQS quotas that a runner keeps on any queue.
 
 use std::time::Duration;
 
-/// As many messages as one call to a queue takes, or brings.
-pub(super) const MOST_MESSAGES: usize = 10;
+/// The most messages in one call to a queue, or in its response.
+pub(super) const MAX_MESSAGES: usize = 10;
 
-/// No message has more user attributes (M12).
-pub(super) const MOST_ATTRIBUTES: usize = 10;
+/// The most user attributes of a message (M12).
+pub(super) const MAX_ATTRIBUTES: usize = 10;
 
-/// No receive waits longer.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// The longest wait time of a receive.
+pub(super) const MAX_WAIT_TIME: Duration = Duration::from_secs(20);
 
-/// No message is hidden for longer, counted from its receive (D26).
-pub(super) const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
+/// The longest time that a message is hidden, counted from its receive (D26).
+pub(super) const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// No message is sent with a longer delay.
+/// The longest delay of a message.
 #[cfg(feature = "schedule")]
-pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
+pub(super) const MAX_DELAY: Duration = Duration::from_secs(15 * 60);

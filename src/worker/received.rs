@@ -1,4 +1,4 @@
-//! A message as a runner hands it on, whatever queue it comes from.
+//! Received messages, from an embedded queue or another.
 
 use {
     crate::{message::MessageAttributes, queue::Message, time::Timestamp},
@@ -72,7 +72,7 @@ pub struct MessageParts {
     pub aws_trace_header: Option<String>,
     /// ARN of the queue it was dead-lettered from.
     pub dead_letter_queue_source_arn: Option<String>,
-    /// When its visibility timeout ends, if the queue tells; else it counts from the answer to the receive.
+    /// When its visibility timeout ends, if the queue reports it; otherwise counted from the response to the receive.
     pub invisible_until: Option<Timestamp>,
 }
 
@@ -278,7 +278,7 @@ impl ReceivedMessage {
     }
 
     accessor! {
-        /// When the visibility timeout given by the receive ends, if the queue tells.
+        /// When the visibility timeout given by the receive ends, if the queue reports it.
         ///
         /// # Examples
         /// ```

@@ -1,12 +1,12 @@
-//! What a runner has done, in numbers.
+//! Reports of runners: counters and distributions.
 
 use {
     hdrhistogram::Histogram,
     std::{fmt, time::Duration},
 };
 
-/// Longer than this a message does not stay in a queue, nor a handler at work: 14 days.
-const LONGEST_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
+/// The longest span recorded: 14 days, the longest retention of a message.
+const MAX_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
 
 /// What a runner has done so far, or in its whole life.
 ///
@@ -30,7 +30,7 @@ const LONGEST_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
 pub struct RunnerReport {
     /// Messages received.
     pub received: u64,
-    /// Of those, the ones that had been received before.
+    /// Of those, the messages that had been received before.
     pub retries: u64,
     /// Jobs whose handler succeeded, and whose message was deleted.
     pub succeeded: u64,
@@ -44,7 +44,7 @@ pub struct RunnerReport {
     pub dead_lettered: u64,
     /// Of the failed, those deleted because the handler said so.
     pub discarded: u64,
-    /// Jobs whose message was lost to its visibility timeout, or to somebody else, while in hand.
+    /// Jobs whose lease was lost before they were settled: it expired, or a renewal was refused.
     pub lost: u64,
     /// Jobs whose handler succeeded, and whose message could not be deleted while it was held.
     pub not_deleted: u64,
@@ -54,7 +54,7 @@ pub struct RunnerReport {
     /// Jobs that no handler had begun, and that come back when their visibility timeout ends: they were lost before, or
     /// giving them back failed or has not been answered.
     pub not_given_back: u64,
-    /// Jobs whose handlers still ran when the time to stop was over.
+    /// Jobs whose handlers were running when the shutdown timeout ended.
     pub abandoned: u64,
     /// Renewals of visibility timeouts.
     pub heartbeats: u64,
@@ -92,7 +92,7 @@ impl RunnerReport {
         }
     }
 
-    /// The report as others see it.
+    /// The report with all recorded values in its distributions.
     pub(super) fn settled(&self) -> Self {
         let mut report = self.clone();
         for distribution in [&mut report.queue_wait, &mut report.handling_time, &mut report.receives] {
@@ -106,14 +106,14 @@ impl RunnerReport {
 #[derive(Clone)]
 pub struct Distribution {
     histogram: Histogram<u64>,
-    /// The latest value, and how often it came in a row: those repeats are not in the histogram yet.
+    /// The latest value, and its repeats in a row that are not in the histogram yet.
     latest: u64,
     repeats: u64,
 }
 
 impl Distribution {
     fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST_MILLIS, 2);
+        let histogram = Histogram::new_with_bounds(1, MAX_MILLIS, 2);
         Self {
             histogram: histogram.expect("invariant: the bounds are in order and two digits are allowed"),
             latest: 0,
@@ -121,7 +121,7 @@ impl Distribution {
         }
     }
 
-    /// Handlers that are quick take the same time to the millisecond again and again, so that this is mostly an addition.
+    /// Quick handlers take the same time to the millisecond, so that most calls only count a repeat.
     pub(super) fn record(&mut self, value: u64) {
         if value != self.latest {
             self.settle();

@@ -1,13 +1,13 @@
-//! A runner from outside: started as a future or on threads, watched, stopped.
+//! Runners: started as a future or on threads, observed and stopped by a handle.
 
 use {
     super::{
         block_on::block_on,
         builder::RunnerBuilder,
+        engine::{Control, Engine, WorkerPermit},
         handler::Handler,
         message_queue::{MessageQueue, MessageQueueError},
         report::RunnerReport,
-        shop::{Control, Life, Shop},
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{
@@ -21,18 +21,21 @@ use {
     },
 };
 
-/// What a thread of a runner is wrapped in.
+/// Linux keeps 15 bytes of a thread's name.
+const RENEWER_THREAD: &str = "requeue-renewer";
+
+/// Wraps the loop of a worker thread.
 pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// Runs a handler for every message of a queue, several at a time, and settles the message by what the handler says.
 ///
 /// A message is deleted once its handler succeeded, and not before. If the handler fails, panics or does not end in
 /// time, the [`FailurePolicy`](super::FailurePolicy) or the handler itself says when the message comes back. While a
-/// message is in hand, a heartbeat renews its visibility timeout. On a FIFO queue the messages of a group are worked on
-/// one after the other, and a failure gives back those that follow.
+/// runner holds a message, a heartbeat renews its visibility timeout. On a FIFO queue the messages of a group are worked
+/// on one after the other, and a failure gives back those that follow.
 ///
 /// [`run`](Self::run) is a future for any executor, [`blocking`](Self::blocking) uses threads. Dropping either kind of
-/// running runner is as safe as a crash: what was in hand comes back when its visibility timeout ends.
+/// running runner is as safe as a crash: the messages it held return when their visibility timeout ends.
 ///
 /// # Examples
 /// ```
@@ -50,7 +53,7 @@ pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Runner<Q, H> {
-    pub(super) shop: Shop<Q, H>,
+    pub(super) engine: Engine<Q, H>,
     pub(super) concurrency: usize,
     pub(super) wrap_thread: Option<WrapThread>,
 }
@@ -74,7 +77,7 @@ impl<Q: MessageQueue + Clone> Runner<Q, ()> {
 }
 
 impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
-    /// What stops and watches the runner, from anywhere.
+    /// A handle that stops and observes the runner, from any thread.
     ///
     /// # Examples
     /// ```
@@ -92,7 +95,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     #[must_use]
     pub fn handle(&self) -> RunnerHandle {
         RunnerHandle {
-            control: Arc::clone(&self.shop.control),
+            control: Arc::clone(&self.engine.control),
         }
     }
 
@@ -103,7 +106,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// [`RunnerEvent::Blocked`](super::RunnerEvent::Blocked). Dropping the future is as safe as a crash.
     ///
     /// # Errors
-    /// [`RunnerError`]: the queue is gone, or refuses to be received from. What was in hand has been finished.
+    /// [`RunnerError`]: the queue is gone, or refuses to be received from. Jobs in progress have been finished.
     ///
     /// # Examples
     /// ```
@@ -119,34 +122,35 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn run(self) -> Result<RunnerReport, RunnerError> {
-        let Self { shop, .. } = &self;
-        let mut hands = FuturesUnordered::new();
-        let mut keeper = pin!(shop.keep());
+        let Self { engine, .. } = &self;
+        let mut workers = FuturesUnordered::new();
+        let mut renewer = pin!(engine.renew_leases());
         poll_fn(|context| {
             loop {
-                if let Poll::Ready(Some(())) = hands.poll_next_unpin(context) {
+                if let Poll::Ready(Some(())) = workers.poll_next_unpin(context) {
                     continue;
                 }
-                // Hands that have just been polled may have brought work for more of them.
-                let hired = iter::from_fn(|| Life::hire(&shop.control)).map(|life| hands.push(shop.live(life, true)));
-                if hired.count() == 0 {
+                // Workers that have just been polled may have received jobs for more workers.
+                let added = iter::from_fn(|| WorkerPermit::acquire_if_needed(&engine.control))
+                    .map(|permit| workers.push(engine.run_worker(permit, true)));
+                if added.count() == 0 {
                     break;
                 }
             }
-            keeper.as_mut().poll(context)
+            renewer.as_mut().poll(context)
         })
         .await;
-        shop.control.result()
+        engine.control.result()
     }
 
-    /// Runs on threads, one for each job at a time, and blocks the calling thread, which keeps the leases, until the
-    /// runner is stopped or the queue is gone.
+    /// Runs on one thread per worker, and blocks the calling thread, which renews the leases, until the runner is stopped
+    /// or the queue is gone.
     ///
-    /// Handlers that still run when the [grace](super::RunnerBuilder::grace) after a stop is over are counted as
-    /// abandoned; their threads end when they do.
+    /// Handlers that outlast the [`shutdown_timeout`](super::RunnerBuilder::shutdown_timeout) are counted as abandoned;
+    /// their threads end when they do.
     ///
     /// # Errors
-    /// [`RunnerError`]: the queue is gone, or refuses to be received from, after what was in hand has been finished; or
+    /// [`RunnerError`]: the queue is gone, or refuses to be received from, after jobs in progress have been finished; or
     /// a thread could not be started, or ended before the runner did.
     ///
     /// # Examples
@@ -166,22 +170,22 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     where
         H: Send + Sync + 'static,
     {
-        let shop = Arc::new(self.shop);
+        let engine = Arc::new(self.engine);
         let mut failed = None;
         for number in 1..=self.concurrency {
-            let (own, wrap) = (Arc::clone(&shop), self.wrap_thread.clone());
-            let life = Life::hire_anyway(&shop.control);
-            let thread = thread::Builder::new().name(format!("requeue worker {number}"));
-            if let Err(error) = thread.spawn(move || live_wrapped(&own, life, wrap.as_ref())) {
+            let (own, wrap) = (Arc::clone(&engine), self.wrap_thread.clone());
+            let permit = WorkerPermit::acquire(&engine.control);
+            let thread = thread::Builder::new().name(worker_thread_name(number));
+            if let Err(error) = thread.spawn(move || run_wrapped(&own, permit, wrap.as_ref())) {
                 failed = Some(error);
-                shop.control.stop(None);
+                engine.control.stop(None);
                 break;
             }
         }
-        block_on(&*shop.control.clock, shop.keep());
+        block_on(&*engine.control.clock, engine.renew_leases());
         match failed {
             Some(error) => Err(RunnerError::Thread { error }),
-            None => shop.control.result(),
+            None => engine.control.result(),
         }
     }
 
@@ -206,7 +210,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
         H: Send + Sync + 'static,
     {
         let handle = self.handle();
-        let thread = thread::Builder::new().name("requeue keeper".to_owned());
+        let thread = thread::Builder::new().name(RENEWER_THREAD.to_owned());
         let thread = thread.spawn(move || self.blocking())?;
         Ok(Running {
             handle,
@@ -218,34 +222,38 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
 impl<Q: MessageQueue, H> fmt::Debug for Runner<Q, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runner")
-            .field("queue", &self.shop.queue.url())
+            .field("queue", &self.engine.queue.url())
             .field("concurrency", &self.concurrency)
             .finish_non_exhaustive()
     }
 }
 
-fn live_wrapped<Q: MessageQueue, H: Handler>(shop: &Shop<Q, H>, life: Life, wrap: Option<&WrapThread>) {
-    let mut life = Some(life);
-    let mut live = || {
-        if let Some(life) = life.take() {
-            block_on(&*shop.control.clock, shop.live(life, false));
+fn worker_thread_name(number: usize) -> String {
+    format!("requeue-w{number}")
+}
+
+fn run_wrapped<Q: MessageQueue, H: Handler>(engine: &Engine<Q, H>, permit: WorkerPermit, wrap: Option<&WrapThread>) {
+    let mut permit = Some(permit);
+    let mut run = || {
+        if let Some(permit) = permit.take() {
+            block_on(&*engine.control.clock, engine.run_worker(permit, false));
         }
     };
     match wrap {
-        Some(wrap) => wrap(&mut live),
-        None => live(),
+        Some(wrap) => wrap(&mut run),
+        None => run(),
     }
 }
 
-/// Stops and watches a [`Runner`]; clones do the same.
+/// Stops and observes a [`Runner`]; clones control the same runner.
 #[derive(Clone)]
 pub struct RunnerHandle {
     control: Arc<Control>,
 }
 
 impl RunnerHandle {
-    /// Ends the runner: its long poll at once, its handlers within the [grace](super::RunnerBuilder::grace), and what no
-    /// handler has begun is given back to the queue.
+    /// Ends the runner: its long poll at once, its handlers within the
+    /// [`shutdown_timeout`](super::RunnerBuilder::shutdown_timeout). Jobs that no handler has begun are given back.
     ///
     /// # Examples
     /// ```
@@ -275,7 +283,7 @@ impl RunnerHandle {
     /// ```
     #[must_use]
     pub fn report(&self) -> RunnerReport {
-        self.control.desk.lock().books.report()
+        self.control.dispatcher.lock().counters.report()
     }
 }
 
@@ -296,7 +304,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// What stops and watches it.
+    /// A handle that stops and observes it.
     ///
     /// # Examples
     /// ```
@@ -331,7 +339,7 @@ impl Running {
         let ended = self.thread.take().map(thread::JoinHandle::join);
         match ended {
             Some(Ok(result)) => result,
-            // The keeper's thread runs no code but this crate's and a queue's.
+            // The renewer's thread runs no code but this crate's and a queue's.
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => self.handle.control.result(),
         }
@@ -361,7 +369,7 @@ pub enum RunnerError {
         report: Box<RunnerReport>,
     },
     /// A thread could not be started, or ended before the runner did: what wraps it panicked or did not call it.
-    #[error("a thread of the runner is missing: {error}")]
+    #[error("a worker thread exited early: {error}")]
     #[non_exhaustive]
     Thread {
         /// Why.
@@ -374,6 +382,20 @@ pub enum RunnerError {
 mod tests {
     use super::*;
     use crate::{queue::Queue, worker::Job};
+
+    #[test]
+    fn thread_names_fit_in_15_bytes_with_their_number() {
+        for name in [RENEWER_THREAD, &worker_thread_name(1), &worker_thread_name(999_999)] {
+            assert!(name.len() <= 15, "{name}");
+        }
+        let jobs = Queue::standard("jobs").build().unwrap();
+        jobs.send("resize cat.png").unwrap();
+        let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| {
+            assert_eq!(thread::current().name(), Some("requeue-w1"));
+            Ok::<(), String>(())
+        });
+        assert_eq!(runner.unwrap().blocking().unwrap().succeeded, 1);
+    }
 
     #[test]
     fn a_runner_as_a_future_may_go_to_another_thread_if_its_handlers_may() {

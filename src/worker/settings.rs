@@ -1,39 +1,39 @@
-//! What a runner can be told, and why it cannot work as it was told to.
+//! Limits on a runner's settings, and the error for settings beyond them.
 
 use {
     super::{
         batch::BatchSettings,
         builder::{RunnerBuilder, TICK},
         failure::FailurePolicy,
-        quotas::{LONGEST_VISIBILITY, LONGEST_WAIT, MOST_MESSAGES},
+        quotas::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
     },
     std::time::Duration,
 };
 
-const LARGEST_BATCH: usize = 10_000;
-const LONGEST_WINDOW: Duration = Duration::from_secs(300);
+const MAX_BATCH_SIZE: usize = 10_000;
+const MAX_WINDOW: Duration = Duration::from_secs(300);
 const WINDOW_OF_LARGE_BATCHES: Duration = Duration::from_secs(1);
 
-/// Why a runner cannot work as it was told to.
+/// Why the settings of a runner are invalid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildRunnerError {
     /// No job would ever be done.
     #[error("the concurrency is 0, it has to be at least 1")]
     Concurrency,
-    /// SQS hands out 1 to 10 messages at a time.
+    /// A receive of SQS returns 1 to 10 messages.
     #[error("a receive is to ask for {0} messages, it has to be 1 to 10")]
     MaxMessages(usize),
     /// A runner that does not wait would ask without end.
     #[error("the wait time is {0:?}, it has to be more than 0 s and at most 20 s")]
     WaitTime(Duration),
-    /// SQS hides messages for up to 12 hours; without any time a message would be in other hands at once.
+    /// SQS hides messages for up to 12 hours; with a timeout of 0 another consumer could receive them at once.
     #[error("the visibility timeout is {0:?}, it has to be 1 ms to 12 hours")]
     VisibilityTimeout(Duration),
     /// No handler could end in time, or none can hold its message for so long.
     #[error("the handler timeout is {0:?}, it has to be more than 0 s and at most 12 hours")]
     HandlerTimeout(Duration),
-    /// The message would be in other hands while its handler works on it.
+    /// Another consumer could receive the message while its handler runs.
     #[error(
         "the handler timeout is {handler:?} and heartbeats are off, so that a message would be visible again after its \
          visibility timeout of {visibility:?}, while its handler works on it"
@@ -63,7 +63,7 @@ pub enum BuildRunnerError {
         /// The longest for a queue of this type.
         limit: Duration,
     },
-    /// A batch that waits for more would lose the messages that it has.
+    /// The leases of an incomplete batch would end while it waits for more messages.
     #[error(
         "the batching window is {window:?} and heartbeats are off, so that messages would be visible again after their \
          visibility timeout of {visibility:?}, before a handler has done with them"
@@ -89,17 +89,17 @@ impl<Q> RunnerBuilder<Q> {
         if self.concurrency == 0 {
             return Err(BuildRunnerError::Concurrency);
         }
-        if !(1..=MOST_MESSAGES).contains(&self.max_messages) {
+        if !(1..=MAX_MESSAGES).contains(&self.max_messages) {
             return Err(BuildRunnerError::MaxMessages(self.max_messages));
         }
-        if !within(self.wait_time, LONGEST_WAIT) {
+        if !within(self.wait_time, MAX_WAIT_TIME) {
             return Err(BuildRunnerError::WaitTime(self.wait_time));
         }
-        if !(TICK..=LONGEST_VISIBILITY).contains(&visibility) {
+        if !(TICK..=MAX_VISIBILITY).contains(&visibility) {
             return Err(BuildRunnerError::VisibilityTimeout(visibility));
         }
         if let Some(handler) = self.handler_timeout {
-            if !within(handler, LONGEST_VISIBILITY) {
+            if !within(handler, MAX_VISIBILITY) {
                 return Err(BuildRunnerError::HandlerTimeout(handler));
             }
             if !self.heartbeat && handler > visibility {
@@ -107,7 +107,7 @@ impl<Q> RunnerBuilder<Q> {
             }
         }
         match self.policy {
-            FailurePolicy::Backoff(backoff) if backoff.max() > LONGEST_VISIBILITY => {
+            FailurePolicy::Backoff(backoff) if backoff.max() > MAX_VISIBILITY => {
                 Err(BuildRunnerError::Backoff(backoff.max()))
             }
             _ => Ok(()),
@@ -131,9 +131,9 @@ impl<Q> RunnerBuilder<Q> {
 pub(super) fn check_batch(batch: &BatchSettings, fifo: bool) -> Result<(), BuildRunnerError> {
     let (size, window) = (batch.size, batch.window);
     let (largest, longest) = if fifo {
-        (MOST_MESSAGES, Duration::ZERO)
+        (MAX_MESSAGES, Duration::ZERO)
     } else {
-        (LARGEST_BATCH, LONGEST_WINDOW)
+        (MAX_BATCH_SIZE, MAX_WINDOW)
     };
     if !(1..=largest).contains(&size) {
         return Err(BuildRunnerError::BatchSize { size, limit: largest });
@@ -141,7 +141,7 @@ pub(super) fn check_batch(batch: &BatchSettings, fifo: bool) -> Result<(), Build
     if window > longest {
         return Err(BuildRunnerError::BatchWindow { window, limit: longest });
     }
-    if size > MOST_MESSAGES && window < WINDOW_OF_LARGE_BATCHES {
+    if size > MAX_MESSAGES && window < WINDOW_OF_LARGE_BATCHES {
         return Err(BuildRunnerError::BatchNeedsWindow(size));
     }
     Ok(())

@@ -1,16 +1,16 @@
-//! A handler's call, and what becomes of the messages it was made for.
+//! Handler calls, and the settlement of their messages.
 
 use {
     super::{
-        books::{Count, Outcome},
+        counters::{Count, Outcome},
+        engine::Engine,
         event::{FailureCause, RunnerEvent},
         failure::{Backoff, Failure, FailurePolicy, Verdict},
         handler::{Answer, Handler},
         job::Job,
         message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError},
-        quotas::{LONGEST_VISIBILITY, MOST_MESSAGES},
+        quotas::{MAX_MESSAGES, MAX_VISIBILITY},
         received::ReceivedMessage,
-        shop::Shop,
     },
     crate::{sync::contain, time::Timestamp},
     std::{
@@ -30,30 +30,30 @@ use {
 #[cfg(feature = "tracing")]
 use super::trace::Trace;
 
-/// The queue may have begun to count that much before its answer was here.
+/// Safety margin: the queue may have started a timeout this long before its answer arrived.
 pub(super) const SAFETY: Duration = Duration::from_secs(1);
 
-/// An async handler that keeps its thread for longer between two await points is reported.
+/// An async handler that blocks its thread for longer between two await points is reported.
 const BLOCKED: Duration = Duration::from_millis(250);
 
-/// After a delete that failed, it is tried again after such a time.
+/// The pause between a failed delete and its retry.
 const DELETE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// A job that was not done, and how that came.
+/// A job that was not done, and why.
 struct Undone<'j> {
     job: &'j Job,
     failure: Failure,
     cause: FailureCause,
 }
 
-/// What a guarded call came to.
+/// The result of a handler call.
 enum Call {
     Answered(Answer),
     Panicked(String),
     TimedOut(Duration),
 }
 
-/// A handler's future: what it drops may panic as well, whether it has ended or is cut off.
+/// A handler's future; a panic while it is dropped is contained.
 struct Contained<'p, F>(Pin<&'p mut Option<F>>);
 
 impl<F> Drop for Contained<'_, F> {
@@ -62,12 +62,12 @@ impl<F> Drop for Contained<'_, F> {
     }
 }
 
-impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
-    /// Lets the handler work on what is still held, and does with the messages what it says; no outcome if all that was
-    /// begun is done and deleted.
+impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
+    /// Calls the handler for the jobs whose leases are still held, and settles them; no outcome if all jobs that began
+    /// succeeded and were deleted.
     pub(super) async fn work(
         &self,
-        hand: usize,
+        worker: usize,
         jobs: &[Job],
         began_at: Timestamp,
         watched: bool,
@@ -75,10 +75,10 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         if jobs.iter().all(|job| job.is_held_at(began_at)) {
             return self.handle(jobs, watched).await;
         }
-        let mut held = self.leave_out_lost(hand, jobs).await;
-        // While what follows the lost is given back, more may be lost.
+        let mut held = self.leave_out_lost(worker, jobs).await;
+        // More leases may be lost while messages are given back.
         while !held.iter().all(Job::is_held) {
-            held = self.leave_out_lost(hand, &held).await;
+            held = self.leave_out_lost(worker, &held).await;
         }
         if held.is_empty() {
             return None;
@@ -88,7 +88,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     async fn handle(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
         let call = self.call(jobs, watched).await;
-        if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= MOST_MESSAGES {
+        if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= MAX_MESSAGES {
             return self.delete_once(jobs).await;
         }
         let mut outcome = Box::<Outcome>::default();
@@ -96,24 +96,28 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         Some(outcome)
     }
 
-    /// What was lost while it waited may be in other hands: it is not begun, nor is what follows it in its group (E21).
-    async fn leave_out_lost(&self, hand: usize, jobs: &[Job]) -> Vec<Job> {
+    /// Leaves out jobs whose lease was lost in the backlog, which another consumer may have, and those that follow them
+    /// in their group (E21).
+    async fn leave_out_lost(&self, worker: usize, jobs: &[Job]) -> Vec<Job> {
         let mut lost = HashMap::new();
         let (mut held, mut behind) = (Vec::new(), Vec::new());
         for job in jobs {
-            let group = job.message_group_id().filter(|_| self.plan.fifo);
-            // What was received later has come back since, and does not follow what is lost.
+            let group = job.message_group_id().filter(|_| self.config.fifo);
+            // A job received later has returned to the queue since, and does not follow a lost one.
             let follows = |group| lost.get(group).is_some_and(|at| job.received_at() <= *at);
             if group.is_some_and(follows) {
                 behind.push(job.clone());
             } else if job.is_held() {
                 held.push(job.clone());
             } else {
-                behind.extend(self.lose(job));
+                behind.extend(self.mark_lost(job));
                 lost.extend(group.map(|group| (group, job.received_at())));
             }
         }
-        self.control.desk.lock().not_begun(hand, jobs.len() - held.len());
+        self.control
+            .dispatcher
+            .lock()
+            .not_begun(worker, jobs.len() - held.len());
         self.give_back(&behind).await;
         held
     }
@@ -145,9 +149,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    /// Calls the handler; neither its panic nor its silence goes further.
+    /// Calls the handler; its panic is caught, and its timeout ends the call.
     async fn call(&self, jobs: &[Job], watched: bool) -> Call {
-        let mut timeout = self.plan.handler_timeout.map(|timeout| {
+        let mut timeout = self.config.handler_timeout.map(|timeout| {
             let end = self.now().saturating_add(timeout);
             jobs.iter().for_each(|job| job.set_renew_until(end));
             (timeout, self.until(end))
@@ -167,7 +171,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
             match poll() {
                 Ok(task::Poll::Ready(answer)) => return task::Poll::Ready(Call::Answered(answer)),
                 Ok(task::Poll::Pending) => {}
-                Err(panic) => return task::Poll::Ready(Call::Panicked(told(panic))),
+                Err(panic) => return task::Poll::Ready(Call::Panicked(panic_text(panic))),
             }
             match &mut timeout {
                 Some((timeout, end)) => Pin::new(end).poll(context).map(|()| Call::TimedOut(*timeout)),
@@ -190,17 +194,17 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         let polled = catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
         let span = self.now().saturating_duration_since(began_at);
         if let (true, Some(job)) = (span >= BLOCKED, jobs.first()) {
-            self.tell(|| RunnerEvent::Blocked { job: job.clone(), span });
+            self.report(|| RunnerEvent::Blocked { job: job.clone(), span });
         }
         polled
     }
 
-    /// On a FIFO queue what follows a failure in its group is not done either (E21).
+    /// The jobs that failed, and on a FIFO queue those that follow a failure in their group (E21).
     fn in_order<'j>(&self, jobs: &'j [Job], failures: Vec<Option<Failure>>) -> Vec<Undone<'j>> {
         let mut groups = HashSet::new();
         let mut undone = Vec::new();
         for (job, failure) in jobs.iter().zip(failures) {
-            let group = job.message_group_id().filter(|_| self.plan.fifo);
+            let group = job.message_group_id().filter(|_| self.config.fifo);
             let late = group.is_some_and(|group| groups.contains(group));
             let (failure, cause) = match failure {
                 _ if late => (after_failure(), FailureCause::Order),
@@ -230,7 +234,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     /// Deletes the messages of jobs that were done.
     async fn delete(&self, jobs: &[Job], outcome: &mut Outcome) {
-        for jobs in jobs.chunks(MOST_MESSAGES) {
+        for jobs in jobs.chunks(MAX_MESSAGES) {
             match self.delete_once(jobs).await {
                 None => outcome.add(Count::Succeeded, jobs.len() as u64),
                 Some(more) => outcome.add_all(&more),
@@ -238,7 +242,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    /// Deletes what a call did not, as long as it is held.
+    /// Retries a delete for the jobs that it failed for, while their leases are held.
     async fn delete_again(
         &self,
         jobs: &[Job],
@@ -260,7 +264,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         }
     }
 
-    /// Reports what was not deleted; answers with what may be tried again.
+    /// Reports failed deletes; returns the jobs to retry.
     async fn sort_undeleted(
         &self,
         failed: Vec<(Job, MessageQueueError)>,
@@ -270,7 +274,7 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
         let mut again = Vec::new();
         for (job, error) in failed {
             let retry = error.kind == ErrorKind::Transient && job.is_held();
-            self.tell(|| RunnerEvent::NotDeleted {
+            self.report(|| RunnerEvent::NotDeleted {
                 job: job.clone(),
                 error,
                 retry_after: retry.then(|| DELETE_BACKOFF.limit(tries)),
@@ -287,21 +291,21 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
 
     // Not done.
 
-    /// Does with the messages of failed jobs what their handlers or the policy say.
+    /// Settles the messages of failed jobs as their handlers or the policy say.
     async fn give_up(&self, undone: Vec<Undone<'_>>, outcome: &mut Outcome) {
         for Undone { job, failure, cause } in undone {
             outcome.add(Count::Failed, 1);
-            // The move to the dead-letter queue tells its reason itself.
+            // The move to the dead-letter queue reports its reason itself.
             if failure.verdict() != Verdict::DeadLetter {
                 self.queue.report_failure(job.message(), failure.reason());
             }
-            self.tell(|| RunnerEvent::Failed {
+            self.report(|| RunnerEvent::Failed {
                 job: job.clone(),
                 reason: failure.reason().to_owned(),
                 cause,
             });
-            // Whatever follows in the group is out of the desk's hands before the message can come back.
-            let rest = self.control.desk.lock().abandon_group(job);
+            // The rest of the group leaves the backlog before the message can return.
+            let rest = self.control.dispatcher.lock().abandon_group(job);
             self.carry_out(job, &failure, cause, outcome).await;
             self.give_back(&rest).await;
         }
@@ -310,8 +314,8 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     async fn carry_out(&self, job: &Job, failure: &Failure, cause: FailureCause, outcome: &mut Outcome) {
         let message = job.message();
         job.settle();
-        // The keeper is not to come between.
-        job.let_go();
+        // No renewal may begin after this.
+        job.stop_renewal();
         let delay = match failure.verdict() {
             _ if cause == FailureCause::Order => Some(Duration::ZERO),
             Verdict::Policy => self.delay_by_policy(job),
@@ -345,23 +349,23 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     }
 
     fn delay_by_policy(&self, job: &Job) -> Option<Duration> {
-        match self.plan.policy {
+        match self.config.policy {
             FailurePolicy::LeaveToTimeout => None,
-            FailurePolicy::ReturnAtOnce => Some(Duration::ZERO),
+            FailurePolicy::RetryNow => Some(Duration::ZERO),
             FailurePolicy::Backoff(backoff) => {
-                Some(backoff.draw(self.plan.seed, &job.message_id(), job.approximate_receive_count()))
+                Some(backoff.draw(self.config.seed, &job.message_id(), job.approximate_receive_count()))
             }
         }
     }
 
-    /// Makes a message come back after `delay`, or as late as the queue allows.
+    /// Makes a message visible after `delay`, or at the latest instant that the queue allows.
     ///
-    /// One that is lost comes back by itself, and a standard queue would take it from whoever has it since (D19).
+    /// A lost message returns by itself; on a standard queue the call would shorten the next consumer's lease (D19).
     async fn hide(&self, job: &Job, delay: Duration) {
         if !job.is_held() {
             return self.left_to_timeout(job, not_held());
         }
-        let delay = delay.min(hidden_at_most(job, self.now()));
+        let delay = delay.min(max_hidden_time(job, self.now()));
         let jobs = slice::from_ref(job);
         let changed = self.queue.change_visibility(&messages(jobs), delay).await;
         for (job, error) in failed_jobs(jobs, changed) {
@@ -370,29 +374,29 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     }
 
     fn left_to_timeout(&self, job: &Job, error: MessageQueueError) {
-        self.tell(|| RunnerEvent::LeftToTimeout {
+        self.report(|| RunnerEvent::LeftToTimeout {
             job: job.clone(),
             error,
         });
     }
 
-    /// Gives back what waits behind a job that is not settled.
+    /// Gives back the backlog of the group of a job that is not settled.
     async fn give_back_group(&self, job: &Job) {
-        if self.plan.fifo {
-            let rest = self.control.desk.lock().abandon_group(job);
+        if self.config.fifo {
+            let rest = self.control.dispatcher.lock().abandon_group(job);
             self.give_back(&rest).await;
         }
     }
 
-    /// Gives messages back, in order, that no handler has begun; they are counted as not given back so far.
+    /// Gives back messages that no handler has begun, in order; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
-        jobs.iter().for_each(Job::let_go);
+        jobs.iter().for_each(Job::stop_renewal);
         let (jobs, lost): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(Job::is_held);
         lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
-        for jobs in jobs.chunks(MOST_MESSAGES) {
+        for jobs in jobs.chunks(MAX_MESSAGES) {
             let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
             let failed = failed_jobs(jobs, changed);
-            self.control.desk.lock().given_back(jobs.len() - failed.len());
+            self.control.dispatcher.lock().given_back(jobs.len() - failed.len());
             for (job, error) in failed {
                 self.left_to_timeout(&job, error);
             }
@@ -400,11 +404,9 @@ impl<Q: MessageQueue, H: Handler> Shop<Q, H> {
     }
 }
 
-/// For how long from now a message may still be hidden (D26).
-pub(super) fn hidden_at_most(job: &Job, now: Timestamp) -> Duration {
-    let cap = job
-        .received_at()
-        .saturating_add(LONGEST_VISIBILITY.saturating_sub(SAFETY));
+/// The longest time from now that a message may still be hidden (D26).
+pub(super) fn max_hidden_time(job: &Job, now: Timestamp) -> Duration {
+    let cap = job.received_at().saturating_add(MAX_VISIBILITY.saturating_sub(SAFETY));
     cap.saturating_duration_since(now)
 }
 
@@ -417,7 +419,7 @@ fn all<'j>(jobs: &'j [Job], failure: &Failure, cause: FailureCause) -> Vec<Undon
     jobs.iter().map(undone).collect()
 }
 
-/// The jobs that were done, where `undone` tells the others in the same order.
+/// The jobs that are not in `undone`, which has the same order.
 fn without(jobs: &[Job], undone: &[Undone<'_>]) -> Vec<Job> {
     let mut failed = undone.iter().map(|it| it.job).peekable();
     let is_done = |job: &&Job| failed.next_if(|failed| failed.is(job)).is_none();
@@ -433,7 +435,7 @@ fn after_failure() -> Failure {
     Failure::from("an earlier message of its group failed")
 }
 
-/// The messages of jobs, as calls take them.
+/// The messages of these jobs.
 pub(super) fn messages(jobs: &[Job]) -> Cow<'_, [ReceivedMessage]> {
     match jobs {
         [job] => Cow::Borrowed(slice::from_ref(job.message())),
@@ -441,7 +443,7 @@ pub(super) fn messages(jobs: &[Job]) -> Cow<'_, [ReceivedMessage]> {
     }
 }
 
-/// The jobs for which a call did nothing: all, if the call failed as a whole.
+/// The jobs that a call failed for: all, if the call failed as a whole.
 pub(super) fn failed_jobs(
     jobs: &[Job],
     result: Result<Vec<EntryFailure>, MessageQueueError>,
@@ -455,11 +457,11 @@ pub(super) fn failed_jobs(
     }
 }
 
-/// What a panic said.
-fn told(panic: Box<dyn Any + Send>) -> String {
+/// The message of a panic.
+fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    // Dropping a payload runs code of its author, which could panic again.
+    // Dropping a payload runs user code, which could panic again.
     mem::forget(panic);
     text.map_or_else(
         || "the handler panicked".to_owned(),
@@ -487,11 +489,11 @@ mod tests {
             let runner = Runner::builder(&jobs).until_empty();
             let runner = runner.each(|_: &Job| Err::<(), _>(Failure::dead_letter("no image")));
             assert_eq!(runner.unwrap().blocking().unwrap().failed, 1);
-            let told = facts.try_iter().filter_map(|(_, entry)| match entry.fact {
+            let reasons = facts.try_iter().filter_map(|(_, entry)| match entry.fact {
                 Fact::Failed { reason, .. } => Some(reason.to_string()),
                 _ => None,
             });
-            assert_eq!(told.collect::<Vec<_>>(), ["no image"], "{}", jobs.name());
+            assert_eq!(reasons.collect::<Vec<_>>(), ["no image"], "{}", jobs.name());
         }
     }
 }

@@ -31,6 +31,23 @@ fn room_not_taken_by_the_end_of_a_wait_goes_to_others() {
 }
 
 #[test]
+fn room_not_taken_by_the_end_of_a_wait_goes_to_the_next_in_line() {
+    for face in FACES {
+        let clock = ManualClock::default();
+        let jobs = for_messages(&clock, 1);
+        jobs.send("a").unwrap();
+        let _idle = pending(&jobs, "b");
+        let mut next = Waiter::sending(face, &clock, 2, &jobs, "c", LONG);
+        take(&jobs).delete().unwrap();
+        clock.advance(WAIT);
+        next.waits();
+        clock.advance(millis(1));
+        assert!(next.result().is_ok(), "{face:?}");
+        assert_eq!(stored(&jobs), ["c"]);
+    }
+}
+
+#[test]
 fn senders_are_let_in_longest_first() {
     for face in FACES {
         let clock = ManualClock::default();

@@ -31,6 +31,7 @@ fn a_permit_counts_as_a_message_until_it_is_used_or_dropped() {
     let full = |bytes| ReserveError::QueueFull {
         messages: 2,
         bytes,
+        size: 1,
         limit,
     };
     assert_eq!(at_once(&jobs, 1).unwrap_err(), full(2));
@@ -104,7 +105,7 @@ fn a_wait_for_a_permit_ends_when_its_time_is_up() {
     let Poll::Ready(Err(error)) = wait.poll() else {
         panic!("it waits")
     };
-    let text = "queue holds 1 messages of 3 bytes, its budget is 1 messages";
+    let text = "no room for a message of 1 byte: 1 message of 3 bytes are stored or promised, the budget is 1 message";
     assert_eq!((error.code(), error.to_string().as_str()), ("OverLimit", text));
 }
 
@@ -120,6 +121,16 @@ fn more_than_the_whole_budget_is_refused_at_once() {
         assert_eq!(jobs.reserve_timeout(bytes, WAIT).unwrap_err().code(), "OverLimit");
     }
     assert_eq!(clock.next_deadline(), start, "nobody asked the clock for anything");
+    let jobs = standard(&clock)
+        .budget(Budget::new().messages(1).bytes(4))
+        .build()
+        .unwrap();
+    jobs.send("m").unwrap();
+    let error = jobs.reserve_timeout(5, WAIT).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "message of 5 bytes is larger than the whole budget of 4 bytes"
+    );
 }
 
 #[test]

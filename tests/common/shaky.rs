@@ -1,9 +1,9 @@
-//! An embedded queue whose sends go wrong as told.
+//! An embedded queue whose sends fail by a script.
 
 use {
     requeue::{
         Clock, Queue, SendMessage,
-        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll, ReceivedMessage},
+        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
     },
     std::{
         collections::VecDeque,
@@ -77,8 +77,8 @@ impl MessageQueue for Shaky {
         }
     }
 
-    async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        MessageQueue::receive(&self.queue, poll).await
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        MessageQueue::receive(&self.queue, request).await
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {

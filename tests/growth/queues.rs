@@ -269,7 +269,7 @@ fn noisy(clock: &ManualClock, queue: &Queue, burst: usize) {
         (0..burst).map(|number| in_group(queue, number % burst.div_ceil(10), number)),
     );
     during("tenants are noisy");
-    for second in 0..burst / 20 {
+    for _ in 0..burst / 20 {
         let messages = receive(queue);
         clock.advance(SECOND / 100);
         queue.noisy_groups();

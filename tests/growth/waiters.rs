@@ -27,18 +27,16 @@ pub(crate) fn cases() -> Vec<Case> {
             receivers,
             delete_queue,
         ),
-        // Each one that waits looks at those who wait already.
-        case("senders that wait in vain", budget_of_messages, senders, time_out).part(10),
-        case("senders whose messages do not fit", budget_of_bytes, senders, time_out).part(10),
-        case("senders that give up", budget_of_messages, senders, give_up).part(10),
-        case("senders that are served", budget_of_messages, senders, serve_senders).part(10),
+        case("senders that wait in vain", budget_of_messages, senders, time_out),
+        case("senders whose messages do not fit", budget_of_bytes, senders, time_out),
+        case("senders that give up", budget_of_messages, senders, give_up),
+        case("senders that are served", budget_of_messages, senders, serve_senders),
         case(
             "senders of a queue that is deleted",
             budget_of_messages,
             senders,
             delete_queue,
-        )
-        .part(10),
+        ),
     ]
 }
 

@@ -256,6 +256,16 @@ fn threads_in_blocking_receives_wait_and_work_under_it_too() {
 }
 
 #[test]
+fn a_wait_for_sleepers_that_is_polled_often_keeps_one_waker() {
+    let clock = ManualClock::default();
+    let mut wait = Polled::new(clock.wait_for_sleepers_async(1));
+    for _ in 0..10 {
+        assert!(wait.poll().is_pending());
+    }
+    assert_eq!(Arc::strong_count(&wait.wakes), 2);
+}
+
+#[test]
 fn what_no_clock_knows_is_waited_for_while_nothing_has_a_deadline() {
     let clock = ManualClock::default();
     let (answer, question) = oneshot::channel();

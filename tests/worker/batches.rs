@@ -1,4 +1,4 @@
-//! Batches: when they are handed over, what they hold, and what is answered for them (E17, E19, E20).
+//! Batches: when the handler gets them, what they hold, and what is answered for them (E17, E19, E20).
 
 use {
     super::{
@@ -120,7 +120,7 @@ fn the_largest_batch_there_is() {
     assert_eq!(sizes.take(), ["0 10000", "1000 1"]);
 }
 
-/// When batches of messages of these sizes are handed over within a window of 300 s, and of how many.
+/// When batches of messages of these sizes reach the handler within a window of 300 s, and of how many.
 fn by_bytes(sizes: [usize; 7]) -> Vec<String> {
     let mut world = World::new();
     let jobs = standard(&world.clock).maximum_message_size(MIB).build().unwrap();
@@ -161,7 +161,7 @@ fn of_a_batch_what_is_named_fails_and_the_rest_is_deleted() {
     let jobs = numbered(&world, 5);
     let notes = Notes::new();
     let runner = Runner::builder(&jobs)
-        .failure_policy(FailurePolicy::ReturnAtOnce)
+        .failure_policy(FailurePolicy::RetryNow)
         .until_empty()
         .on_event(notes.events());
     let runner = runner.batch(BatchSettings::default(), |batch: &[Job]| {
@@ -224,7 +224,7 @@ fn a_batch_that_takes_too_long_fails_as_a_whole() {
 fn a_batch_larger_than_a_call_is_deleted_and_returned_in_several() {
     let mut world = World::new();
     let jobs = numbered(&world, 35);
-    let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::ReturnAtOnce);
+    let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow);
     let runner = runner.batch(BatchSettings::new(100).window(secs(1)), |batch: &[Job]| {
         let odd = batch
             .iter()
@@ -242,7 +242,7 @@ fn a_batch_larger_than_a_call_is_deleted_and_returned_in_several() {
 }
 
 #[test]
-fn a_group_that_fills_several_batches_leaves_a_hand_at_the_queue() {
+fn a_group_that_fills_several_batches_leaves_a_worker_at_the_queue() {
     // E21: concurrency is at most the number of active groups, and no less
     let mut world = World::new();
     let jobs = fifo(&world.clock).content_based_deduplication(true).build().unwrap();
@@ -266,7 +266,7 @@ fn a_group_that_fills_several_batches_leaves_a_hand_at_the_queue() {
         jobs.send(in_group(group, &format!("warm {group}"))).unwrap();
     }
     world.advance(secs(1));
-    assert_eq!(begun.take().len(), 3, "three hands have been at work");
+    assert_eq!(begun.take().len(), 3, "three workers have been busy");
     for (group, body) in [
         ("g", "g1"),
         ("g", "g2"),

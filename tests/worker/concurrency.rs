@@ -104,7 +104,7 @@ fn one_slow_message_does_not_hold_back_nine_others() {
 }
 
 #[test]
-fn no_more_is_in_flight_than_hands_and_prefetch_can_hold() {
+fn no_more_is_in_flight_than_workers_and_prefetch_can_hold() {
     for (concurrency, prefetch, size) in [
         (1, 0, 1),
         (2, 0, 1),
@@ -231,7 +231,7 @@ fn a_busy_runner_lets_other_tasks_of_its_executor_run() {
 }
 
 #[test]
-fn an_idle_runner_waits_in_one_receive_for_all_its_hands() {
+fn an_idle_runner_waits_in_one_receive_for_all_its_workers() {
     let mut world = World::new();
     let jobs = standard(&world.clock).build().unwrap();
     let scripted = Scripted::new(&jobs, &world.clock);

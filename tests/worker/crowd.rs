@@ -77,7 +77,7 @@ fn ten_thousand_handlers_are_abandoned_and_lose_nothing() {
     let mut world = World::new();
     let jobs = crowded(&world);
     let signal = Signal::default();
-    let runner = Runner::builder(&jobs).concurrency(CROWD).grace(secs(1));
+    let runner = Runner::builder(&jobs).concurrency(CROWD).shutdown_timeout(secs(1));
     let runner = runner.each_async(move |_: Job| {
         let given = signal.given();
         async move {

@@ -18,7 +18,7 @@ use {
 };
 
 /// More polls than this without time moving on are a loop without end.
-const MOST_POLLS: usize = 200_000;
+const MAX_POLLS: usize = 200_000;
 
 /// Tasks on one thread, and the clock they go by.
 pub(crate) struct World {
@@ -99,7 +99,7 @@ impl World {
         let mut polls = 0;
         while self.step() {
             polls += 1;
-            assert!(polls < MOST_POLLS, "polled without end at {:?}", self.time());
+            assert!(polls < MAX_POLLS, "polled without end at {:?}", self.time());
         }
     }
 

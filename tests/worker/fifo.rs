@@ -140,7 +140,7 @@ const WAYS: [(&str, bool); 8] = [
 fn policy<Q: requeue::worker::MessageQueue>(builder: RunnerBuilder<Q>, way: &str) -> RunnerBuilder<Q> {
     let backoff = Backoff::new(secs(4), secs(4));
     match way {
-        "at once" => builder.failure_policy(FailurePolicy::ReturnAtOnce),
+        "at once" => builder.failure_policy(FailurePolicy::RetryNow),
         "backoff" => builder.failure_policy(FailurePolicy::Backoff(backoff)),
         _ => builder,
     }
@@ -157,7 +157,7 @@ fn failure(way: &str) -> Failure {
 }
 
 #[test]
-fn a_failure_gives_back_the_rest_of_its_group_in_hand_and_order_is_kept() {
+fn a_failure_gives_back_the_rest_of_its_group_held_and_order_is_kept() {
     // E21
     for (way, gone) in WAYS {
         for concurrency in [1, 2, 4] {
@@ -270,7 +270,7 @@ fn in_a_batch_what_follows_a_failure_comes_back_in_order_whatever_was_said_of_it
         },
     ];
     for answer in answers {
-        let (_, jobs, events, numbers) = fail_in_batch(FailurePolicy::ReturnAtOnce, answer);
+        let (_, jobs, events, numbers) = fail_in_batch(FailurePolicy::RetryNow, answer);
         assert_eq!((numbers, events.len()), ([2, 3, 0], 3));
         assert_eq!(bodies(&receive(&jobs, 10)), ["g-1", "g-2", "g-3"]);
     }
@@ -308,7 +308,7 @@ fn an_answer_for_the_whole_batch_or_for_nobody_in_it_fails_all() {
         |_| BatchAnswer::success().fail_id("", "no"),
     ];
     for answer in answers {
-        let (_, jobs, events, numbers) = fail_in_batch(FailurePolicy::ReturnAtOnce, answer);
+        let (_, jobs, events, numbers) = fail_in_batch(FailurePolicy::RetryNow, answer);
         assert_eq!((numbers, events.len()), ([0, 5, 0], 5));
         assert!(
             events

@@ -128,11 +128,11 @@ fn an_error_leaves_the_message_to_its_timeout_unless_told_otherwise() {
 }
 
 #[test]
-fn an_error_with_return_at_once_makes_the_message_visible_at_once() {
+fn an_error_with_retry_now_makes_the_message_visible_at_once() {
     for kind in KINDS {
         let mut world = World::new();
         let jobs = queue_of(&world, ["a"]);
-        let builder = Runner::builder(&jobs).failure_policy(FailurePolicy::ReturnAtOnce);
+        let builder = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow);
         let report = run_kind(&mut world, kind, builder, |job| match job.approximate_receive_count() {
             1 | 2 => Err("no".into()),
             _ => Ok(()),
@@ -189,7 +189,7 @@ fn retry_after_is_kept_whatever_the_policy_says() {
     for kind in KINDS {
         let mut world = World::new();
         let jobs = queue_of(&world, ["a"]);
-        let builder = Runner::builder(&jobs).failure_policy(FailurePolicy::ReturnAtOnce);
+        let builder = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow);
         let report = run_kind(&mut world, kind, builder, |_| {
             Err(Failure::retry_after(secs(1_000), "later"))
         });

@@ -1,4 +1,4 @@
-//! Leases: renewed for all that is in hand, up to 12 hours, and told to the handler when they are lost (D19-D30).
+//! Leases: renewed for all messages that the runner holds, up to 12 hours, and reported to the handler when they are lost (D19-D30).
 
 use {
     super::{
@@ -43,7 +43,7 @@ where
     move |job| {
         let (pause, notes): (After, _) = (after(&clock, span(&job)), notes.clone());
         Box::pin(async move {
-            let (mut pause, mut lost) = (pin!(pause), pin!(job.lost()));
+            let (mut pause, mut lost) = (pin!(pause), pin!(job.lease_lost()));
             let is_lost = poll_fn(|context| {
                 if lost.as_mut().poll(context).is_ready() {
                     return Poll::Ready(true);
@@ -123,7 +123,7 @@ fn the_runners_own_visibility_timeout_is_what_is_renewed() {
 }
 
 #[test]
-fn after_12_hours_a_message_is_lost_and_its_handler_is_told() {
+fn after_12_hours_a_message_is_lost_and_its_handler_is_notified() {
     // D26
     let mut world = World::new();
     let (jobs, scripted) = queue_of(&world, ["a"]);
@@ -139,7 +139,7 @@ fn after_12_hours_a_message_is_lost_and_its_handler_is_told() {
     assert_eq!(
         jobs.snapshot().messages[0].approximate_receive_count,
         2,
-        "it is in hands again"
+        "it has been received again"
     );
     assert!(hides(&scripted).len() <= 43_200 / 10, "none is repeated near the end");
 }
@@ -505,7 +505,7 @@ fn what_was_lost_is_not_taken_from_whoever_has_it_since() {
         let jobs = standard(&world.clock).dead_letter(&dead, 100).build().unwrap();
         jobs.send("a").unwrap();
         let clock = world.clock.clone();
-        let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::ReturnAtOnce);
+        let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow);
         let runner = runner.heartbeat(false).each_async(move |_: Job| {
             let pause = after(&clock, secs(40));
             async move {

@@ -56,7 +56,7 @@ impl Notes {
 fn line(event: &RunnerEvent) -> String {
     match event {
         RunnerEvent::Failed { job, reason, cause, .. } => format!("{} failed by {cause:?}: {reason}", job.body()),
-        RunnerEvent::Lost { job, .. } => format!("{} lost", job.body()),
+        RunnerEvent::LeaseLost { job, .. } => format!("{} lost", job.body()),
         RunnerEvent::NotDeleted {
             job,
             error,

@@ -132,12 +132,9 @@ fn receives_that_fail_are_repeated_after_ever_longer_times_until_one_succeeds() 
     jobs.send("a").unwrap();
     world.settle();
     assert_eq!((handle.report().succeeded, handle.report().receive_errors), (1, 10));
-    let told = notes.take();
-    assert_eq!(told[0], "receive failed, again in Some(200ms)");
-    assert_eq!(
-        (told.len(), told[9].as_str()),
-        (10, "receive failed, again in Some(20s)")
-    );
+    let log = notes.take();
+    assert_eq!(log[0], "receive failed, again in Some(200ms)");
+    assert_eq!((log.len(), log[9].as_str()), (10, "receive failed, again in Some(20s)"));
     scripted.calls.take();
     scripted.script(Verb::Receive, [Reply::Fail(ErrorKind::Transient)]);
     world.advance(secs(20));
@@ -177,10 +174,10 @@ fn deletes_that_fail_are_repeated_while_the_lease_lasts_and_then_succeed() {
         let times = [0, 100, 300, 700, 1_500, 3_100, 6_300, 11_300, 16_300];
         let expected: Vec<_> = times.iter().map(|time| format!("{time} delete a")).collect();
         assert_eq!(calls(&scripted, "delete"), expected, "{reply:?}");
-        let told = notes.take();
-        assert_eq!(told[0], "a not deleted by Transient, again in 100ms");
+        let log = notes.take();
+        assert_eq!(log[0], "a not deleted by Transient, again in 100ms");
         assert_eq!(
-            (told.len(), told[7].as_str()),
+            (log.len(), log[7].as_str()),
             (8, "a not deleted by Transient, again in 5s")
         );
         assert_eq!((report.succeeded, report.not_deleted, report.retries), (1, 0, 0));
@@ -209,12 +206,9 @@ fn a_delete_that_keeps_failing_ends_with_the_lease_and_is_counted() {
         ((2, 1, 1, 1), [0, 0, 0]),
         "it came back and was done"
     );
-    let told = notes.take();
-    assert!(told.contains(&"30000 a lost".to_owned()), "{told:?}");
-    assert!(
-        told.contains(&"31300 a not deleted by Transient".to_owned()),
-        "{told:?}"
-    );
+    let log = notes.take();
+    assert!(log.contains(&"30000 a lost".to_owned()), "{log:?}");
+    assert!(log.contains(&"31300 a not deleted by Transient".to_owned()), "{log:?}");
     world.kill(&run);
 }
 

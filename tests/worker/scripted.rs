@@ -8,7 +8,7 @@ use {
     },
     requeue::{
         Clock, ManualClock, Queue, SendMessage,
-        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll, ReceivedMessage},
+        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
     },
     std::{
         collections::VecDeque,
@@ -141,11 +141,11 @@ impl MessageQueue for Scripted {
         MessageQueue::send(&self.queue, message).await
     }
 
-    async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let (max, wait) = (poll.max_messages, poll.wait_time.as_secs());
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let (max, wait) = (request.max_messages, request.wait_time.as_secs());
         self.calls.write(format!("receive {max} for {wait} s"));
         let reply = self.before(Verb::Receive).await?;
-        let result = MessageQueue::receive(&self.queue, poll).await;
+        let result = MessageQueue::receive(&self.queue, request).await;
         self.answer(reply, result).await
     }
 

@@ -160,7 +160,7 @@ fn what_a_stop_cannot_give_back_is_left_to_its_timeout_and_counted() {
 fn handlers_that_run_past_the_grace_are_abandoned_and_their_messages_come_back() {
     let mut world = World::new();
     let jobs = numbered(&world, 3);
-    let builder = Runner::builder(&jobs).concurrency(3).grace(secs(10));
+    let builder = Runner::builder(&jobs).concurrency(3).shutdown_timeout(secs(10));
     let (handle, run) = start(&mut world, builder, secs(1_000));
     world.advance(secs(55));
     handle.stop();
@@ -179,7 +179,10 @@ fn handlers_that_run_past_the_grace_are_abandoned_and_their_messages_come_back()
 fn without_grace_a_stop_abandons_at_once() {
     let mut world = World::new();
     let jobs = numbered(&world, 3);
-    let builder = Runner::builder(&jobs).concurrency(2).prefetch(1).grace(Duration::ZERO);
+    let builder = Runner::builder(&jobs)
+        .concurrency(2)
+        .prefetch(1)
+        .shutdown_timeout(Duration::ZERO);
     let (handle, run) = start(&mut world, builder, secs(1_000));
     handle.stop();
     let report = world.over(run).unwrap();
@@ -190,7 +193,11 @@ fn without_grace_a_stop_abandons_at_once() {
 fn leases_are_kept_during_the_grace() {
     let mut world = World::new();
     let jobs = numbered(&world, 1);
-    let (handle, run) = start(&mut world, Runner::builder(&jobs).grace(secs(500)), secs(400));
+    let (handle, run) = start(
+        &mut world,
+        Runner::builder(&jobs).shutdown_timeout(secs(500)),
+        secs(400),
+    );
     handle.stop();
     for _ in 0..399 {
         world.advance(secs(1));
@@ -202,12 +209,14 @@ fn leases_are_kept_during_the_grace() {
 #[test]
 fn a_queue_that_does_not_answer_does_not_keep_a_runner_past_its_time() {
     for verb in [Verb::Visibility, Verb::Delete, Verb::Receive] {
-        for (grace, expected) in [(secs(30), secs(30)), (secs(1), secs(5))] {
+        for (shutdown_timeout, expected) in [(secs(30), secs(30)), (secs(1), secs(5))] {
             let mut world = World::new();
             let jobs = numbered(&world, 4);
             let scripted = Scripted::new(&jobs, &world.clock);
             scripted.script(verb, [Reply::Never; 10]);
-            let builder = Runner::builder(&scripted).prefetch(9).grace(grace);
+            let builder = Runner::builder(&scripted)
+                .prefetch(9)
+                .shutdown_timeout(shutdown_timeout);
             let span = if verb == Verb::Visibility {
                 secs(1_000)
             } else {
@@ -219,7 +228,7 @@ fn a_queue_that_does_not_answer_does_not_keep_a_runner_past_its_time() {
             let expected = match verb {
                 // A receive is cancelled, and a delete belongs to the handler's time.
                 Verb::Receive => Duration::ZERO,
-                Verb::Delete => grace,
+                Verb::Delete => shutdown_timeout,
                 _ => expected,
             };
             assert_eq!(world.time(), expected, "{verb:?}");
@@ -234,7 +243,7 @@ fn a_give_back_that_takes_its_time_has_it() {
     let jobs = numbered(&world, 4);
     let scripted = Scripted::new(&jobs, &world.clock);
     scripted.script(Verb::Visibility, [Reply::Slow(secs(3))]);
-    let builder = Runner::builder(&scripted).prefetch(9).grace(secs(1));
+    let builder = Runner::builder(&scripted).prefetch(9).shutdown_timeout(secs(1));
     let (handle, run) = start(&mut world, builder, secs(1_000));
     handle.stop();
     let report = world.finish(run).unwrap();
@@ -271,7 +280,11 @@ fn a_stop_before_the_beginning_receives_nothing() {
 fn a_second_stop_changes_nothing() {
     let mut world = World::new();
     let jobs = numbered(&world, 1);
-    let (handle, run) = start(&mut world, Runner::builder(&jobs).grace(secs(10)), secs(1_000));
+    let (handle, run) = start(
+        &mut world,
+        Runner::builder(&jobs).shutdown_timeout(secs(10)),
+        secs(1_000),
+    );
     handle.stop();
     world.advance(secs(9));
     handle.stop();
@@ -343,7 +356,7 @@ fn until_empty_goes_on_while_failures_come_back() {
     let jobs = numbered(&world, 3);
     let runner = Runner::builder(&jobs)
         .until_empty()
-        .failure_policy(FailurePolicy::ReturnAtOnce);
+        .failure_policy(FailurePolicy::RetryNow);
     let runner = runner
         .concurrency(2)
         .each(|job: &Job| match job.approximate_receive_count() {
@@ -367,7 +380,7 @@ impl Drop for Bomb {
 fn handlers_that_panic_when_they_are_abandoned_do_not_end_the_runner_another_way() {
     let mut world = World::new();
     let jobs = numbered(&world, 3);
-    let runner = Runner::builder(&jobs).concurrency(3).grace(secs(1));
+    let runner = Runner::builder(&jobs).concurrency(3).shutdown_timeout(secs(1));
     let runner = runner.each_async(|_: Job| {
         let bomb = Bomb;
         async move {
@@ -471,7 +484,7 @@ fn cut_off(nth: usize, fifo_queue: bool, stop: bool) -> bool {
         }
     };
     let builder = Runner::builder(&scripted).concurrency(2).prefetch(1).until_empty();
-    let builder = builder.failure_policy(FailurePolicy::ReturnAtOnce);
+    let builder = builder.failure_policy(FailurePolicy::RetryNow);
     let runner = builder
         .batch_async(BatchSettings::new(2), handler(done.clone()))
         .unwrap();
@@ -497,7 +510,7 @@ fn cut_off(nth: usize, fifo_queue: bool, stop: bool) -> bool {
     known.extend(there);
     assert_eq!(known.len(), 5, "after {nth} steps: {known:?}");
     let runner = Runner::builder(&jobs).concurrency(2).until_empty();
-    let runner = runner.failure_policy(FailurePolicy::ReturnAtOnce);
+    let runner = runner.failure_policy(FailurePolicy::RetryNow);
     let runner = runner.batch_async(BatchSettings::new(2), handler(done)).unwrap();
     world.run(runner.run()).unwrap();
     assert_eq!(counts(&jobs), [0, 0, 0], "after {nth} steps");

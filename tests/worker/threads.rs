@@ -35,14 +35,20 @@ fn block(clock: &ManualClock, span: Duration) {
 }
 
 /// Starts a runner on an empty queue, then sends this many messages, and returns once all its threads wait.
-fn busy<F>(clock: &ManualClock, jobs: &Queue, runner: Runner<Queue, Each<F>>, hands: usize, messages: usize) -> Running
+fn busy<F>(
+    clock: &ManualClock,
+    jobs: &Queue,
+    runner: Runner<Queue, Each<F>>,
+    workers: usize,
+    messages: usize,
+) -> Running
 where
     F: Fn(&Job) -> Result<(), String> + Send + Sync + 'static,
 {
     let running = runner.spawn().unwrap();
     jobs.wait_for_waiters(1);
-    // The hands, the keeper, and the alarms of the long poll and of the keeper.
-    clock.wait_for_sleepers(hands + 3);
+    // The workers, the lease renewer, and the alarms of the long poll and of the renewer.
+    clock.wait_for_sleepers(workers + 3);
     for number in 0..messages {
         jobs.send(number.to_string()).unwrap();
     }
@@ -215,11 +221,11 @@ fn a_stop_of_threads_gives_back_what_is_not_begun_and_waits_for_handlers() {
         jobs.send("more").unwrap();
     }
     clock.advance(secs(1));
-    let in_hand = counts(&jobs)[1];
+    let in_flight = counts(&jobs)[1];
     running.handle().stop();
     clock.advance(Duration::ZERO);
     let given_back = running.handle().report().given_back;
-    assert_eq!((counts(&jobs), given_back as usize), ([4, 2, 0], in_hand - 2));
+    assert_eq!((counts(&jobs), given_back as usize), ([4, 2, 0], in_flight - 2));
     clock.advance(secs(20));
     let report = running.join().unwrap();
     assert_eq!(
@@ -233,7 +239,7 @@ fn handlers_of_threads_are_abandoned_after_the_grace_and_count_once() {
     let clock = ManualClock::default();
     let jobs = numbered(&clock, 0);
     let own = clock.clone();
-    let runner = Runner::builder(&jobs).grace(secs(5)).each(move |_: &Job| {
+    let runner = Runner::builder(&jobs).shutdown_timeout(secs(5)).each(move |_: &Job| {
         block(&own, secs(60));
         Ok::<(), String>(())
     });
@@ -286,7 +292,7 @@ fn a_wrapper_that_does_not_call_its_thread_ends_the_runner_with_an_error() {
     for wrapper in wrappers {
         let runner = Runner::builder(&jobs).concurrency(2).wrap_threads(wrapper);
         let result = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().blocking();
-        let text = "a thread of the runner is missing: it ended before the runner did";
+        let text = "a worker thread exited early: it ended before the runner did";
         assert_eq!(result.unwrap_err().to_string(), text);
     }
     assert_eq!(counts(&jobs), [1, 0, 0]);

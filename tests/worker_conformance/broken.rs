@@ -4,7 +4,7 @@ use {
     requeue::{
         Alarm, Clock, Queue, ReceiptHandle, SendMessage, Service, Timestamp,
         worker::{
-            EntryFailure, ErrorKind, MessageParts, MessageQueue, MessageQueueError, Poll, ReceivedMessage,
+            EntryFailure, ErrorKind, MessageParts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
             conformance::{Created, Fixture, InProcess, Wanted, check, requirements},
         },
     },
@@ -97,24 +97,27 @@ const NOTICED: &[(Flaw, &str)] = &[
     (Flaw::GiveBackLate, "a_message_can_be_given_back"),
     (Flaw::ExtensionIgnored, "a_lease_can_be_extended"),
     (Flaw::ExtensionInWholeSeconds, "a_lease_can_be_extended"),
-    (Flaw::IndexZero, "failures_are_told_by_index"),
-    (Flaw::GoneIsDone, "failures_are_told_by_index"),
-    (Flaw::GoneFailsAll, "failures_are_told_by_index"),
+    (Flaw::IndexZero, "failures_are_reported_by_index"),
+    (Flaw::GoneIsDone, "failures_are_reported_by_index"),
+    (Flaw::GoneFailsAll, "failures_are_reported_by_index"),
     (Flaw::LatestFirst, "groups_keep_their_order"),
     (Flaw::GiveBackLateInGroups, "given_back_in_order"),
-    (Flaw::OverIsDone, "a_lease_that_is_over_is_told"),
-    (Flaw::OverIsTransient, "a_lease_that_is_over_is_told"),
+    (Flaw::OverIsDone, "an_expired_lease_is_reported"),
+    (Flaw::OverIsTransient, "an_expired_lease_is_reported"),
     (Flaw::DeadLetterIgnored, "a_dead_letter_moves_at_once"),
     (Flaw::DeadLetterCopied, "a_dead_letter_moves_at_once"),
     (Flaw::DeadLetterStripped, "a_dead_letter_moves_at_once"),
     (Flaw::PickyReason, "a_dead_letter_moves_at_once"),
     (Flaw::DeadLetterLosesGroup, "a_dead_letter_frees_its_group"),
     (Flaw::DeadLetterNowhere, "a_dead_letter_is_never_nowhere"),
-    (Flaw::NoDeadLetterQueueDiscards, "no_dead_letter_queue_is_told"),
+    (
+        Flaw::NoDeadLetterQueueDiscards,
+        "a_missing_dead_letter_queue_is_reported",
+    ),
     (Flaw::ParametersClamped, "bad_parameters_are_refused"),
     (Flaw::TooLongIsNotHeld, "bad_parameters_are_refused"),
-    (Flaw::DeletedIsTransient, "a_deleted_queue_is_told"),
-    (Flaw::DeletedIsEmpty, "a_deleted_queue_is_told"),
+    (Flaw::DeletedIsTransient, "a_deleted_queue_is_reported"),
+    (Flaw::DeletedIsEmpty, "a_deleted_queue_is_reported"),
 ];
 
 /// An embedded queue as if it were elsewhere: its messages come in parts and go by their handles.
@@ -302,21 +305,21 @@ impl MessageQueue for Broken {
             .map_err(|error| self.gone(error.into()))
     }
 
-    async fn receive(&self, mut poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let wait = poll.wait_time;
+    async fn receive(&self, mut request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let wait = request.wait_time;
         match self.flaw {
-            Flaw::Maximum => poll.max_messages = 10,
-            Flaw::ParametersClamped => poll.max_messages = poll.max_messages.clamp(1, 10),
-            Flaw::NoWait | Flaw::DeafWait | Flaw::EndlessWait => poll.wait_time = Duration::ZERO,
-            Flaw::WaitInWholeSeconds => poll.wait_time = whole_seconds(wait),
-            Flaw::Visibility => poll.visibility_timeout = None,
+            Flaw::Maximum => request.max_messages = 10,
+            Flaw::ParametersClamped => request.max_messages = request.max_messages.clamp(1, 10),
+            Flaw::NoWait | Flaw::DeafWait | Flaw::EndlessWait => request.wait_time = Duration::ZERO,
+            Flaw::WaitInWholeSeconds => request.wait_time = whole_seconds(wait),
+            Flaw::Visibility => request.visibility_timeout = None,
             Flaw::VisibilityInWholeSeconds => {
-                poll.visibility_timeout = poll.visibility_timeout.map(whole_seconds);
+                request.visibility_timeout = request.visibility_timeout.map(whole_seconds);
             }
             _ => {}
         }
         let receive = || async {
-            match MessageQueue::receive(&self.queue, poll).await {
+            match MessageQueue::receive(&self.queue, request).await {
                 Err(error) if self.has(Flaw::DeletedIsEmpty) && error.kind == ErrorKind::QueueDoesNotExist => {
                     Ok(vec![])
                 }
@@ -405,7 +408,7 @@ impl MessageQueue for Broken {
     }
 }
 
-/// A fixture that cannot tell what is in a queue.
+/// A fixture that cannot count the messages of a queue.
 struct Blind(InProcess<Broken>);
 
 impl Fixture for Blind {

@@ -11,7 +11,9 @@ use {
     requeue::{
         Limits, ManualClock, QueueAttributes, SendMessage, Service,
         aws::Endpoint,
-        worker::{ErrorKind, Job, MessageParts, MessageQueue, Poll, ReceivedMessage, Runner, RunnerError, SqsQueue},
+        worker::{
+            ErrorKind, Job, MessageParts, MessageQueue, ReceiveRequest, ReceivedMessage, Runner, RunnerError, SqsQueue,
+        },
     },
     std::time::Duration,
 };
@@ -39,7 +41,7 @@ fn error_of_every_call(client: Client) -> (ErrorKind, String) {
     pollster::block_on(async {
         let results = [
             jobs.send(SendMessage::new("m")).await.unwrap_err(),
-            jobs.receive(Poll::new(1)).await.unwrap_err(),
+            jobs.receive(ReceiveRequest::new(1)).await.unwrap_err(),
             jobs.delete(&two[..1]).await.unwrap_err(),
             jobs.delete(&two).await.unwrap_err(),
             jobs.change_visibility(&two[..1], VISIBILITY).await.unwrap_err(),
@@ -166,7 +168,7 @@ fn answers_are_judged_by_code_and_status() {
         let client = client(move |_| Ok((status, body)));
         let jobs = queue(client.clone());
         let connected = pollster::block_on(SqsQueue::connect(client, URL)).unwrap_err();
-        let received = pollster::block_on(jobs.receive(Poll::new(1))).unwrap_err();
+        let received = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap_err();
         for error in [connected, received] {
             assert_eq!(error.kind, kind, "{status} {body}: {error}");
             assert!(error.to_string().starts_with(said), "{error}");
@@ -218,7 +220,7 @@ fn throttling_is_transient() {
         .into_builder()
         .retry_config(RetryConfig::disabled());
     let jobs = pollster::block_on(SqsQueue::connect(Client::new(&config.build()), orders.url())).unwrap();
-    let receive = || pollster::block_on(jobs.receive(Poll::new(1)));
+    let receive = || pollster::block_on(jobs.receive(ReceiveRequest::new(1)));
     assert!(receive().unwrap().is_empty());
     let error = receive().unwrap_err();
     assert_eq!((error.kind, &*error.code), (ErrorKind::Transient, "RequestThrottled"));
@@ -239,8 +241,11 @@ fn more_in_flight_than_allowed_is_transient() {
     for _ in 0..2 {
         pollster::block_on(jobs.send(SendMessage::new("m"))).unwrap();
     }
-    assert_eq!(pollster::block_on(jobs.receive(Poll::new(1))).unwrap().len(), 1);
-    let error = pollster::block_on(jobs.receive(Poll::new(1))).unwrap_err();
+    assert_eq!(
+        pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap().len(),
+        1
+    );
+    let error = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap_err();
     assert_eq!((error.kind, &*error.code), (ErrorKind::Transient, "OverLimit"));
 }
 

@@ -113,7 +113,7 @@ pub(crate) struct RunnerPlan {
     pub(crate) policy: FailurePolicy,
     pub(crate) heartbeat: bool,
     pub(crate) handler_timeout: Option<Duration>,
-    pub(crate) grace: Duration,
+    pub(crate) shutdown_timeout: Duration,
 }
 
 impl RunnerPlan {
@@ -130,14 +130,14 @@ impl RunnerPlan {
             },
             policy: [
                 FailurePolicy::LeaveToTimeout,
-                FailurePolicy::ReturnAtOnce,
+                FailurePolicy::RetryNow,
                 FailurePolicy::Backoff(backoff),
             ][dice.below(3) as usize],
             heartbeat: !dice.once_in(4),
             handler_timeout: dice
                 .once_in(3)
                 .then(|| millis(1 + dice.below(case.visibility.as_millis() as u64))),
-            grace: secs([0, 1, 10, 60][dice.below(4) as usize]),
+            shutdown_timeout: secs([0, 1, 10, 60][dice.below(4) as usize]),
         }
     }
 }

@@ -9,7 +9,7 @@ use {
     requeue::{
         Clock, ManualClock, Message, Queue, SendMessage,
         testing::{CallError, Fault, FaultyQueue},
-        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll, ReceivedMessage},
+        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
     },
     std::{
         sync::{Arc, Mutex, MutexGuard},
@@ -105,12 +105,12 @@ impl MessageQueue for Faulty {
         MessageQueue::send(&self.queue, message).await
     }
 
-    async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let end = self.clock.now().saturating_add(poll.wait_time);
-        assert!((1..=10).contains(&poll.max_messages));
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let end = self.clock.now().saturating_add(request.wait_time);
+        assert!((1..=10).contains(&request.max_messages));
         self.travel().await;
         loop {
-            let received = self.inner().0.receive(poll.max_messages);
+            let received = self.inner().0.receive(request.max_messages);
             let messages = received.map_err(mapped)?;
             if !messages.is_empty() || self.clock.now() >= end {
                 self.travel().await;

@@ -11,7 +11,7 @@ use {
 };
 
 #[derive(Default)]
-struct Books {
+struct Entries {
     /// Handlers under way, by a number of their own.
     running: BTreeMap<u64, Vec<Job>>,
     next: u64,
@@ -27,12 +27,12 @@ struct Books {
     breaches: Vec<String>,
 }
 
-/// The books of one case; clones are the same.
+/// The ledger of one case; clones share its entries.
 #[derive(Clone)]
 pub(crate) struct Ledger {
     case: Rc<Case>,
     jobs: Queue,
-    books: Rc<RefCell<Books>>,
+    entries: Rc<RefCell<Entries>>,
 }
 
 /// A handler under way; dropping it ends it.
@@ -46,7 +46,7 @@ impl Ledger {
         Self {
             case: Rc::new(case.clone()),
             jobs: jobs.clone(),
-            books: Rc::default(),
+            entries: Rc::default(),
         }
     }
 
@@ -56,11 +56,11 @@ impl Ledger {
         if self.case.fifo {
             self.look_for_predecessors(jobs);
         }
-        let mut books = self.books.borrow_mut();
-        books.handled += jobs.len() as u64;
-        books.next += 1;
-        let number = books.next;
-        books.running.insert(number, jobs.to_vec());
+        let mut entries = self.entries.borrow_mut();
+        entries.handled += jobs.len() as u64;
+        entries.next += 1;
+        let number = entries.next;
+        entries.running.insert(number, jobs.to_vec());
         Entry {
             ledger: self.clone(),
             number,
@@ -68,24 +68,24 @@ impl Ledger {
     }
 
     fn look_for_other_holders(&self, jobs: &[Job]) {
-        let mut books = self.books.borrow_mut();
+        let mut entries = self.entries.borrow_mut();
         let mut breaches = Vec::new();
         for job in jobs {
             if !job.is_held() {
                 breaches.push(format!("{} is begun, and not held", job.body()));
             }
-            let others = books.running.values().flatten();
+            let others = entries.running.values().flatten();
             let same = |other: &&Job| other.message_id() == job.message_id() && other.is_held();
             if others.filter(same).count() == 0 {
                 continue;
             }
             if self.case.net.duplicates(self.case.fifo) {
-                books.overlaps += 1;
+                entries.overlaps += 1;
             } else {
                 breaches.push(format!("{} is held twice", job.body()));
             }
         }
-        books.breaches.append(&mut breaches);
+        entries.breaches.append(&mut breaches);
     }
 
     /// Whatever was sent to its group before a message is settled, or comes before it in the same call.
@@ -98,7 +98,7 @@ impl Ledger {
             for other in before {
                 if !jobs[..at].iter().any(|own| own.body() == &*other.body) {
                     let breach = format!("{} is begun before {}", job.body(), other.body);
-                    self.books.borrow_mut().breaches.push(breach);
+                    self.entries.borrow_mut().breaches.push(breach);
                 }
             }
         }
@@ -110,37 +110,37 @@ impl Ledger {
 
     /// A handler did its job. One that went on without its lease has no place in the order.
     pub(crate) fn complete(&self, job: &Job) {
-        let mut books = self.books.borrow_mut();
-        let new = books.completed.insert(job.body().to_owned());
+        let mut entries = self.entries.borrow_mut();
+        let new = entries.completed.insert(job.body().to_owned());
         if new && job.is_held() {
-            books.order.push(job.body().to_owned());
+            entries.order.push(job.body().to_owned());
         }
     }
 
     pub(crate) fn give_up(&self, body: &str) {
-        self.books.borrow_mut().given_up.insert(body.to_owned());
+        self.entries.borrow_mut().given_up.insert(body.to_owned());
     }
 
     pub(crate) fn handled(&self) -> u64 {
-        self.books.borrow().handled
+        self.entries.borrow().handled
     }
 
     pub(crate) fn overlaps(&self) -> u64 {
-        self.books.borrow().overlaps
+        self.entries.borrow().overlaps
     }
 
     /// Every message was completed, given up by a handler, or received as often as is allowed and not more.
     pub(crate) fn assert_accounted_for(&self, sent: &[String], dead: &Queue) {
-        let books = self.books.borrow();
-        assert!(books.breaches.is_empty(), "{:?}: {:?}", books.breaches, self.case);
+        let entries = self.entries.borrow();
+        assert!(entries.breaches.is_empty(), "{:?}: {:?}", entries.breaches, self.case);
         let dead = dead.snapshot().messages;
         let dead: BTreeMap<&str, u32> = dead
             .iter()
             .map(|it| (&*it.body, it.approximate_receive_count))
             .collect();
         for body in sent {
-            let completed = books.completed.contains(body);
-            let given_up = books.given_up.contains(body);
+            let completed = entries.completed.contains(body);
+            let given_up = entries.given_up.contains(body);
             match (dead.get(body.as_str()), self.case.max_receive_count) {
                 _ if completed || given_up => {}
                 (Some(receives), Some(max)) => {
@@ -151,13 +151,13 @@ impl Ledger {
         }
         if self.case.fifo {
             let mut last: BTreeMap<&str, &str> = BTreeMap::new();
-            for body in &books.order {
+            for body in &entries.order {
                 let group = body.split('-').next().unwrap();
                 let before = last.insert(group, body);
                 assert!(
                     before.is_none_or(|before| before < body.as_str()),
                     "{:?}: {:?}",
-                    books.order,
+                    entries.order,
                     self.case
                 );
             }
@@ -167,6 +167,6 @@ impl Ledger {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.ledger.books.borrow_mut().running.remove(&self.number);
+        self.ledger.entries.borrow_mut().running.remove(&self.number);
     }
 }

@@ -178,7 +178,7 @@ fn start<Q: MessageQueue + Clone>(
         .failure_policy(plan.policy)
         // Without it a window that is too long is refused (E23).
         .heartbeat(plan.heartbeat || plan.batch.is_some() && !plan.window.is_zero())
-        .grace(plan.grace);
+        .shutdown_timeout(plan.shutdown_timeout);
     if let Some(timeout) = plan.handler_timeout {
         builder = builder.handler_timeout(timeout);
     }
@@ -203,7 +203,7 @@ fn assert_adds_up(report: &RunnerReport, over: bool, case: &Case) {
     let settled = report.succeeded + report.failed + report.not_deleted;
     let others = report.given_back + report.not_given_back + report.abandoned;
     let known = settled + others;
-    // What is in hand when a runner crashes counts nowhere.
+    // Jobs that a runner holds when it crashes count nowhere.
     assert!(
         known == report.received || (!over && known < report.received),
         "{report:?}: {case:?}"

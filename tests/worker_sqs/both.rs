@@ -32,7 +32,7 @@ struct Stage<Q> {
 
 /// What came of it.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct Observed {
     log: Vec<String>,
     received: u64,
     retries: u64,
@@ -86,7 +86,7 @@ impl<Q: MessageQueue + Clone> Stage<Q> {
     }
 
     fn runner(&self) -> RunnerBuilder<Q> {
-        Runner::builder(&self.queue).failure_policy(FailurePolicy::ReturnAtOnce)
+        Runner::builder(&self.queue).failure_policy(FailurePolicy::RetryNow)
     }
 
     fn note(&self) -> impl Fn(&Job) + Clone + Send + Sync + 'static {
@@ -98,7 +98,7 @@ impl<Q: MessageQueue + Clone> Stage<Q> {
         }
     }
 
-    fn told(&self, start: Timestamp, report: &RunnerReport) -> Told {
+    fn observe(&self, start: Timestamp, report: &RunnerReport) -> Observed {
         let dead = self
             .failed
             .receive()
@@ -106,7 +106,7 @@ impl<Q: MessageQueue + Clone> Stage<Q> {
             .wait_time(Duration::ZERO)
             .blocking()
             .unwrap();
-        Told {
+        Observed {
             log: self.log.lock().unwrap().clone(),
             received: report.received,
             retries: report.retries,
@@ -167,7 +167,7 @@ const BODIES: [&str; 6] = ["works", "fails twice", "panics once", "comes later",
 
 #[test]
 fn each() {
-    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Told {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&BODIES);
         let (start, note) = (stage.now(), stage.note());
         let runner = stage.runner().each(move |job: &Job| {
@@ -181,25 +181,28 @@ fn each() {
             handle.stop();
         };
         let (report, ()) = run(&stage.clock, join(runner.run(), stop));
-        stage.told(start, &report.unwrap())
+        stage.observe(start, &report.unwrap())
     }
-    let told = on_both!(scene, false);
+    let observed = on_both!(scene, false);
     assert_eq!(
-        (told.received, told.retries, told.succeeded, told.failed),
+        (observed.received, observed.retries, observed.succeeded, observed.failed),
         (10, 4, 4, 6),
-        "{told:?}"
+        "{observed:?}"
     );
-    assert_eq!((told.dead_lettered, told.discarded, told.left), (1, 1, [0, 0, 0]));
-    assert_eq!(told.dead_letters, ["is bad"]);
-    assert_eq!(told.took, secs(100));
+    assert_eq!(
+        (observed.dead_lettered, observed.discarded, observed.left),
+        (1, 1, [0, 0, 0])
+    );
+    assert_eq!(observed.dead_letters, ["is bad"]);
+    assert_eq!(observed.took, secs(100));
     for done in ["works 1", "fails twice 3", "panics once 2", "comes later 2"] {
-        assert!(told.log.iter().any(|it| it == done), "{:?}", told.log);
+        assert!(observed.log.iter().any(|it| it == done), "{:?}", observed.log);
     }
 }
 
 #[test]
 fn each_on_threads() {
-    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Told {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&BODIES[..3]);
         let (start, note) = (stage.now(), stage.note());
         let runner = stage.runner().concurrency(2).until_empty().each(move |job: &Job| {
@@ -208,11 +211,11 @@ fn each_on_threads() {
         });
         let report = runner.unwrap().blocking().unwrap();
         stage.log.lock().unwrap().sort();
-        stage.told(start, &report)
+        stage.observe(start, &report)
     }
-    let told = on_both!(scene, false);
+    let observed = on_both!(scene, false);
     assert_eq!(
-        told.log,
+        observed.log,
         [
             "fails twice 1",
             "fails twice 2",
@@ -222,12 +225,12 @@ fn each_on_threads() {
             "works 1"
         ]
     );
-    assert_eq!((told.succeeded, told.failed, told.left), (3, 3, [0, 0, 0]));
+    assert_eq!((observed.succeeded, observed.failed, observed.left), (3, 3, [0, 0, 0]));
 }
 
 #[test]
 fn each_async_with_heartbeats() {
-    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Told {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&["1", "2", "3", "4", "5", "6", "7"]);
         let (start, note, clock) = (stage.now(), stage.note(), stage.clock.clone());
         let runner = stage
@@ -248,16 +251,16 @@ fn each_async_with_heartbeats() {
                 }
             });
         let report = run(&stage.clock, runner.unwrap().run()).unwrap();
-        stage.told(start, &report)
+        stage.observe(start, &report)
     }
-    let told = on_both!(scene, false);
+    let observed = on_both!(scene, false);
     assert_eq!(
-        (told.received, told.retries, told.succeeded, told.lost),
+        (observed.received, observed.retries, observed.succeeded, observed.lost),
         (7, 0, 7, 0),
-        "{told:?}"
+        "{observed:?}"
     );
-    assert!(told.heartbeats >= 7 * 3, "{told:?}");
-    assert_eq!((told.left, told.took), ([0, 0, 0], secs(200)));
+    assert!(observed.heartbeats >= 7 * 3, "{observed:?}");
+    assert_eq!((observed.left, observed.took), ([0, 0, 0], secs(200)));
 }
 
 #[test]
@@ -285,7 +288,7 @@ fn heartbeats_of_a_timeout_that_is_no_whole_second() {
 #[test]
 fn a_lease_ends_after_twelve_hours() {
     // D26
-    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Told {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&["long"]);
         let (start, note, clock) = (stage.now(), stage.note(), stage.clock.clone());
         let runner = stage
@@ -296,7 +299,7 @@ fn a_lease_ends_after_twelve_hours() {
                 note(&job);
                 let clock = clock.clone();
                 async move {
-                    job.lost().await;
+                    job.lease_lost().await;
                     nap(&clock, secs(60)).await;
                     Err::<(), _>("the lease is lost")
                 }
@@ -308,16 +311,20 @@ fn a_lease_ends_after_twelve_hours() {
             handle.stop();
         };
         let (report, ()) = run(&stage.clock, join(runner.run(), stop));
-        stage.told(start, &report.unwrap())
+        stage.observe(start, &report.unwrap())
     }
-    let told = on_both!(scene, false);
-    assert_eq!((told.received, told.lost, told.failed), (1, 1, 1), "{told:?}");
-    assert_eq!(told.left, [1, 0, 0], "it is there for others");
+    let observed = on_both!(scene, false);
+    assert_eq!(
+        (observed.received, observed.lost, observed.failed),
+        (1, 1, 1),
+        "{observed:?}"
+    );
+    assert_eq!(observed.left, [1, 0, 0], "it is there for others");
 }
 
 #[test]
 fn batch() {
-    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Told {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]);
         let (start, note) = (stage.now(), stage.note());
         let runner = stage
@@ -332,20 +339,20 @@ fn batch() {
             });
         let report = run(&stage.clock, runner.unwrap().run()).unwrap();
         stage.log.lock().unwrap().sort();
-        stage.told(start, &report)
+        stage.observe(start, &report)
     }
-    let told = on_both!(scene, false);
+    let observed = on_both!(scene, false);
     assert_eq!(
-        (told.received, told.succeeded, told.failed, told.left),
+        (observed.received, observed.succeeded, observed.failed, observed.left),
         (18, 12, 6, [0, 0, 0]),
-        "{told:?}"
+        "{observed:?}"
     );
-    assert_eq!(told.log.iter().filter(|it| it.ends_with(" 2")).count(), 6);
+    assert_eq!(observed.log.iter().filter(|it| it.ends_with(" 2")).count(), 6);
 }
 
 #[test]
 fn fifo() {
-    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Told {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&["a 1", "b 1", "a 2", "b 2", "a 3", "b bad", "a 4", "b 4"]);
         let (start, note) = (stage.now(), stage.note());
         let runner = stage.runner().concurrency(4).until_empty().each(move |job: &Job| {
@@ -357,19 +364,22 @@ fn fifo() {
             }
         });
         let report = run(&stage.clock, runner.unwrap().run()).unwrap();
-        stage.told(start, &report)
+        stage.observe(start, &report)
     }
-    let told = on_both!(scene, true);
-    let group = |group: &str| -> Vec<_> { told.log.iter().filter(|it| it.starts_with(group)).collect() };
+    let observed = on_both!(scene, true);
+    let group = |group: &str| -> Vec<_> { observed.log.iter().filter(|it| it.starts_with(group)).collect() };
     assert_eq!(group("a"), ["a 1 1", "a 2 1", "a 2 2", "a 3 2", "a 4 2"]);
     assert_eq!(group("b"), ["b 1 1", "b 2 1", "b bad 1", "b 4 2"]);
-    assert_eq!((told.succeeded, told.dead_lettered, told.left), (7, 1, [0, 0, 0]));
-    assert_eq!(told.dead_letters, ["b bad"]);
+    assert_eq!(
+        (observed.succeeded, observed.dead_lettered, observed.left),
+        (7, 1, [0, 0, 0])
+    );
+    assert_eq!(observed.dead_letters, ["b bad"]);
 }
 
 #[test]
 fn a_stop_gives_back_what_is_not_begun() {
-    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Told {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
         let (start, note, clock) = (stage.now(), stage.note(), stage.clock.clone());
         let runner = stage.runner().concurrency(2).prefetch(8).each_async(move |job: Job| {
@@ -387,16 +397,20 @@ fn a_stop_gives_back_what_is_not_begun() {
             handle.stop();
         };
         let (report, ()) = run(&stage.clock, join(runner.run(), stop));
-        stage.told(start, &report.unwrap())
+        stage.observe(start, &report.unwrap())
     }
-    let told = on_both!(scene, false);
-    assert_eq!((told.received, told.succeeded, told.given_back), (10, 2, 8), "{told:?}");
-    assert_eq!((told.left, told.took), ([9, 0, 0], secs(25)));
+    let observed = on_both!(scene, false);
+    assert_eq!(
+        (observed.received, observed.succeeded, observed.given_back),
+        (10, 2, 8),
+        "{observed:?}"
+    );
+    assert_eq!((observed.left, observed.took), ([9, 0, 0], secs(25)));
 }
 
 #[test]
 fn a_stop_ends_the_long_poll_of_a_thread() {
-    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Told {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         let start = stage.now();
         let running = stage
             .runner()
@@ -407,10 +421,10 @@ fn a_stop_ends_the_long_poll_of_a_thread() {
         stage.jobs.wait_for_waiters(1);
         running.handle().stop();
         let report = running.join().unwrap();
-        stage.told(start, &report)
+        stage.observe(start, &report)
     }
-    let told = on_both!(scene, false);
-    assert_eq!((told.received, told.took), (0, Duration::ZERO));
+    let observed = on_both!(scene, false);
+    assert_eq!((observed.received, observed.took), (0, Duration::ZERO));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Dead letters of an SQS queue: a copy that tells why, and then no original.
+//! Dead letters of an SQS queue: a copy that carries the reason, and then no original.
 
 use {
     crate::{
@@ -8,7 +8,7 @@ use {
     aws_sdk_sqs::Client,
     requeue::{
         ManualClock, MessageAttributeValue, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service,
-        worker::{ErrorKind, MessageQueue, Poll, ReceivedMessage, SqsQueue},
+        worker::{ErrorKind, MessageQueue, ReceiveRequest, ReceivedMessage, SqsQueue},
     },
     std::sync::{Arc, Mutex},
 };
@@ -40,7 +40,9 @@ impl Queues {
 }
 
 fn take(queue: &SqsQueue) -> ReceivedMessage {
-    pollster::block_on(queue.receive(Poll::new(1))).unwrap().remove(0)
+    pollster::block_on(queue.receive(ReceiveRequest::new(1)))
+        .unwrap()
+        .remove(0)
 }
 
 fn reason(failed: &Queue) -> Option<String> {

@@ -29,10 +29,10 @@ fn work(cut: Cut, actions: &'static [&'static str], handling: Duration) -> (Runn
     });
     let jobs = SqsQueue::with_visibility_timeout(client, queue.url(), secs(30)).clock(&clock);
     let errors = Arc::new(Mutex::new(Vec::new()));
-    let (told, time) = (Arc::clone(&errors), clock.clone());
+    let (seen, time) = (Arc::clone(&errors), clock.clone());
     let runner = Runner::builder(&jobs).on_event(move |event| {
         if let RunnerEvent::ReceiveFailed { error, .. } | RunnerEvent::NotDeleted { error, .. } = event {
-            told.lock().unwrap().push(error.kind);
+            seen.lock().unwrap().push(error.kind);
         }
     });
     let runner = runner.each_async(move |_: Job| {

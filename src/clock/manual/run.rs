@@ -30,7 +30,8 @@ impl ManualClock {
     ///
     /// **Tasks** that were spawned on an executor of one thread need nothing more. Where an executor has several
     /// threads, spawn them as `clock.run_until(task)` too: a task counts from that call on, whichever thread it is on
-    /// and whatever wakes it. One that is neither polled nor dropped holds time still.
+    /// and whatever wakes it. One that is neither polled nor dropped holds time
+    /// still: await several together, with `join!` or in tasks of their own, not one after the other.
     ///
     /// What no clock knows is not waited for: a thread that works without having parked in this clock, a socket. While
     /// nobody has a deadline, `run_until` is pending as any future is, without using the processor, until it is woken
@@ -89,7 +90,7 @@ impl ManualClock {
             if state.sleepers() >= n {
                 return Poll::Ready(());
             }
-            state.audience.waits_for_sleepers.push((n, context.waker().clone()));
+            state.audience.wait_for_sleepers(n, context.waker());
             Poll::Pending
         })
     }
@@ -108,6 +109,13 @@ impl Audience {
     fn watch(&mut self, waker: &Waker) {
         if !self.watchers.iter().any(|it| it.will_wake(waker)) {
             self.watchers.push(waker.clone());
+        }
+    }
+
+    fn wait_for_sleepers(&mut self, n: usize, waker: &Waker) {
+        let waits = |it: &(usize, Waker)| it.0 == n && it.1.will_wake(waker);
+        if !self.waits_for_sleepers.iter().any(waits) {
+            self.waits_for_sleepers.push((n, waker.clone()));
         }
     }
 }

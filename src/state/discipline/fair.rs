@@ -61,17 +61,20 @@ impl Window {
         self.seconds.front().map(|&(second, _)| second)
     }
 
-    /// A window that has become empty keeps no memory.
-    fn forget_until(&mut self, second: u64) {
+    /// Says how many seconds it dropped. A window that has become empty keeps no memory.
+    fn forget_until(&mut self, second: u64) -> usize {
+        let mut dropped = 0;
         while let Some(&(oldest, sum)) = self.seconds.front() {
             if oldest > second {
-                return;
+                return dropped;
             }
             touch();
+            dropped += 1;
             self.sum = self.sum.saturating_sub(sum);
             self.seconds.pop_front();
         }
         *self = Self::default();
+        dropped
     }
 }
 
@@ -199,16 +202,17 @@ impl Tenants {
         }
     }
 
-    /// Drops what slid out of the windows before `now`, of at most `at_once` tenants; answers with when there is more to
-    /// drop.
+    /// Drops what slid out of the windows before `now`, until `at_once` seconds are dropped or more; answers with when there
+    /// is more to drop.
     pub(super) fn slide(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
         if let Some(past) = now.as_secs().checked_sub(self.interval_seconds) {
             self.total.forget_until(past);
-            for _ in 0..at_once {
-                match self.by_oldest.first() {
-                    Some(&(second, slot)) if second <= past => self.slide_tenant(slot, past),
-                    _ => break,
+            let mut dropped = 0;
+            while let Some(&(_, slot)) = self.by_oldest.first().filter(|&&(second, _)| second <= past) {
+                if dropped >= at_once {
+                    break;
                 }
+                dropped += self.slide_tenant(slot, past);
             }
         }
         let oldest = self.by_oldest.first().map(|&(second, _)| second);
@@ -218,19 +222,20 @@ impl Tenants {
         })
     }
 
-    fn slide_tenant(&mut self, slot: Slot, past: u64) {
+    fn slide_tenant(&mut self, slot: Slot, past: u64) -> usize {
         let window = &mut self.slab[slot].processing;
         if let Some(oldest) = window.oldest() {
             self.by_oldest.remove(&(oldest, slot));
         }
         self.by_processing.remove(&(window.sum, slot));
-        window.forget_until(past);
+        let dropped = window.forget_until(past);
         if let Some(oldest) = window.oldest() {
             self.by_oldest.insert((oldest, slot));
         }
         if window.sum > 0 {
             self.by_processing.insert((window.sum, slot));
         }
+        dropped
     }
 
     /// The noisy tenants with their messages in flight, the one with the fewest first (N3, N5).
@@ -269,18 +274,17 @@ impl Tenants {
     /// before they count, but at most [`FORGOTTEN_AT_ONCE`]: beyond that the tenant counts as quiet until a later step.
     fn noisy_by_processing(&mut self, now: Timestamp, limits: &Limits) -> Vec<Slot> {
         let past = now.as_secs().checked_sub(self.interval_seconds);
-        let (mut noisy, mut below, mut slides) = (Vec::new(), (u64::MAX, NO_SLOT), 0);
+        let (mut noisy, mut below, mut dropped) = (Vec::new(), (u64::MAX, NO_SLOT), 0);
         while let Some(&(own, slot)) = self.by_processing.range(..below).next_back() {
             if !exceeds_share(own, self.total.sum, limits) {
                 break;
             }
             let oldest = self.slab[slot].processing.oldest();
             if let Some(past) = past.filter(|&past| oldest.is_some_and(|oldest| oldest <= past)) {
-                if slides == FORGOTTEN_AT_ONCE {
+                if dropped >= FORGOTTEN_AT_ONCE {
                     break;
                 }
-                slides += 1;
-                self.slide_tenant(slot, past);
+                dropped += self.slide_tenant(slot, past);
             } else {
                 noisy.push(slot);
                 below = (own, slot);

@@ -63,6 +63,7 @@ pub(super) fn lives(record: &[Recorded]) -> Vec<Life> {
             | Fact::ReceivedNothing
             | Fact::VisibilityChanged { .. }
             | Fact::Returned { .. }
+            | Fact::Released { .. }
             | Fact::DelayEnded { .. }
             | Fact::Failed { .. }
             | Fact::DeletedAgain

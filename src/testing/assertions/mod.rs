@@ -504,7 +504,6 @@ impl Life {
         self.end.is_some_and(|(_, by)| by == end)
     }
 
-    /// The same message in another queue.
     /// Another stay of the same message, in another queue or, as the dead letter of a queue that is its own dead-letter
     /// queue (L3d), in the same one.
     fn is_another_of(&self, other: &Self) -> bool {

@@ -187,6 +187,12 @@ impl Names {
                 format!("hidden until {}", self.instant(*invisible_until))
             }
             Fact::Returned { .. } => "visible again".to_owned(),
+            Fact::Released { .. } => {
+                receives
+                    .entry((queue, id))
+                    .and_modify(|receives| *receives = receives.saturating_sub(1));
+                "released, as if not received".to_owned()
+            }
             Fact::DelayEnded { .. } => "visible, its delay ended".to_owned(),
             Fact::Deleted { .. } => "deleted".to_owned(),
             Fact::Expired { .. } => "expired".to_owned(),

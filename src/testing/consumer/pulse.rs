@@ -127,7 +127,9 @@ impl Pulse {
                 let timeout = invisible_until.saturating_duration_since(now);
                 self.change(message, now, timeout, Changed::Done);
             }
-            Fact::Returned { .. } if hold.until > now => self.change(message, now, Duration::ZERO, Changed::Done),
+            Fact::Returned { .. } | Fact::Released { .. } if hold.until > now => {
+                self.change(message, now, Duration::ZERO, Changed::Done);
+            }
             Fact::Deleted { .. } => self.delete(message, now, false),
             Fact::DeadLettered { .. } => drop(self.held.borrow_mut().remove(&message)),
             _ => {}

@@ -26,10 +26,10 @@ pub(super) async fn a_dead_letter_moves_at_once<F: Fixture>(checked: Checked<'_,
             scene.send(SendMessage::new("m").attributes(attributes.clone())).await;
             let message = scene.take_one().await;
             let moved = scene.dead_letter(&message, reason).await;
-            let told: String = reason.chars().take(20).collect();
+            let reported: String = reason.chars().take(20).collect();
             require!(
                 moved.is_ok(),
-                "a message can be dead-lettered for a reason such as {told:?}: {moved:?}"
+                "a message can be dead-lettered for a reason such as {reported:?}: {moved:?}"
             );
             let start = scene.now();
             let dead = scene.take_dead_letter().await;
@@ -80,9 +80,9 @@ pub(super) async fn a_dead_letter_frees_its_group<F: Fixture>(checked: Checked<'
 
 /// A move may be cut short between any two steps, as by a crash.
 pub(super) async fn a_dead_letter_is_never_nowhere<F: Fixture>(checked: Checked<'_, F>) {
-    const MOST_STEPS: usize = 64;
+    const MAX_STEPS: usize = 64;
     for fifo in [false, true] {
-        for steps in 1..=MOST_STEPS {
+        for steps in 1..=MAX_STEPS {
             let scene = Scene::with_dead_letter_queue(checked, fifo).await;
             scene.send_all(&["m"]).await;
             let message = scene.take_one().await;
@@ -132,7 +132,7 @@ fn require_somewhere<F: Fixture>(scene: &Scene<'_, F>) {
     }
 }
 
-pub(super) async fn no_dead_letter_queue_is_told<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_missing_dead_letter_queue_is_reported<F: Fixture>(checked: Checked<'_, F>) {
     let scene = Scene::standard(checked).await;
     scene.send_all(&["m"]).await;
     let message = scene.take_one().await;

@@ -6,7 +6,7 @@ use {
         scene::{Checked, Scene, bodies, require, require_done, secs},
     },
     crate::worker::{
-        message_queue::{EntryFailure, ErrorKind, Poll},
+        message_queue::{EntryFailure, ErrorKind, ReceiveRequest},
         received::ReceivedMessage,
     },
     std::{slice, time::Duration},
@@ -15,13 +15,13 @@ use {
 pub(super) async fn groups_keep_their_order<F: Fixture>(checked: Checked<'_, F>) {
     let scene = Scene::fifo(checked).await;
     scene.send_all(&["1", "2", "3", "4"]).await;
-    let first = scene.receive(Poll::new(2).wait_time(secs(2))).await;
+    let first = scene.receive(ReceiveRequest::new(2).wait_time(secs(2))).await;
     let came = bodies(&first);
     require!(
         !came.is_empty() && came == ["1", "2"][..came.len()],
         "the messages of a group come in order, not {came:?}"
     );
-    scene.require_hidden("a group waits for its messages in hand").await;
+    scene.require_hidden("a group waits for its messages in flight").await;
     scene.send(scene.message("other", "other")).await;
     let came = bodies(&scene.take(1).await);
     require!(came == ["other"], "another group does not wait, but {came:?} came");
@@ -30,7 +30,7 @@ pub(super) async fn groups_keep_their_order<F: Fixture>(checked: Checked<'_, F>)
     let expected = &["1", "2", "3", "4"][first.len()..];
     require!(
         rest == expected,
-        "a group goes on, in order, when its messages in hand are deleted: not {rest:?}"
+        "a group goes on, in order, when its messages in flight are deleted: not {rest:?}"
     );
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn groups_keep_their_order<F: Fixture>(checked: Checked<'_, F>)
 async fn take_group<F: Fixture>(scene: &Scene<'_, F>, count: usize) -> Vec<String> {
     let mut came = Vec::new();
     while came.len() < count {
-        let messages = scene.receive(Poll::new(10).wait_time(secs(2))).await;
+        let messages = scene.receive(ReceiveRequest::new(10).wait_time(secs(2))).await;
         require!(
             !messages.is_empty(),
             "a group that nobody holds can be received: after {came:?} nothing came"
@@ -66,7 +66,7 @@ pub(super) async fn given_back_in_order<F: Fixture>(checked: Checked<'_, F>) {
     require!(took <= secs(2), "messages given back come at once, not {took:?} later");
 }
 
-pub(super) async fn a_lease_that_is_over_is_told<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn an_expired_lease_is_reported<F: Fixture>(checked: Checked<'_, F>) {
     let scene = Scene::fifo(checked).await;
     let [mut over, mut held] = [Vec::new(), Vec::new()];
     for (group, timeout, messages) in [("a", secs(3), &mut over), ("b", secs(60), &mut held)] {
@@ -97,10 +97,10 @@ pub(super) async fn a_lease_that_is_over_is_told<F: Fixture>(checked: Checked<'_
 }
 
 fn require_not_held(failures: &[EntryFailure], index: usize, verb: &str) {
-    let told: Vec<_> = failures.iter().map(|it| (it.index, it.error.kind)).collect();
+    let reported: Vec<_> = failures.iter().map(|it| (it.index, it.error.kind)).collect();
     require!(
-        told == [(index, ErrorKind::NotHeld)],
+        reported == [(index, ErrorKind::NotHeld)],
         "to {verb} a message of a FIFO queue whose visibility timeout is over is NotHeld under its index, {index}, not \
-         {told:?}"
+         {reported:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! What a checked implementation has to lend its checks.
+//! The fixture that a checked implementation provides.
 
 use {
     crate::worker::message_queue::MessageQueue,
@@ -51,16 +51,16 @@ pub trait Fixture {
     /// Makes an empty queue, unlike any made before.
     fn create(&self, wanted: Wanted) -> impl Future<Output = Created<Self::Queue>>;
 
-    /// Deletes a queue; it is gone when this is over.
+    /// Deletes a queue; it does not exist any more when the future completes.
     fn delete_queue(&self, queue: &Self::Queue) -> impl Future<Output = ()>;
 
-    /// Is over when so much time has passed for the queues.
+    /// Completes when this much time has passed for the queues.
     fn pass(&self, span: Duration) -> impl Future<Output = ()>;
 
-    /// Runs a future to its end; while it waits for time alone, time has to pass.
+    /// Runs a future to completion; while it waits only for time, time has to pass.
     fn run<T>(&self, check: impl Future<Output = T>) -> T;
 
-    /// How many messages a queue holds, visible or not, if that can be told exactly.
+    /// How many messages a queue holds, visible or not, if that is known exactly.
     fn messages_in(&self, queue: &Self::Queue) -> Option<usize> {
         let _ = queue;
         None

@@ -43,8 +43,8 @@ type Front<Q> = Box<dyn Fn(&Service, &ManualClock, &Queue) -> Q>;
 /// #     async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
 /// #         MessageQueue::send(&self.0, message).await
 /// #     }
-/// #     async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-/// #         MessageQueue::receive(&self.0, poll).await
+/// #     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+/// #         MessageQueue::receive(&self.0, request).await
 /// #     }
 /// #     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
 /// #         MessageQueue::delete(&self.0, messages).await

@@ -88,7 +88,7 @@ pub(super) async fn a_lease_can_be_extended<F: Fixture>(checked: Checked<'_, F>)
     }
 }
 
-pub(super) async fn failures_are_told_by_index<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn failures_are_reported_by_index<F: Fixture>(checked: Checked<'_, F>) {
     for gone in [0, 1, 2] {
         let scene = Scene::standard(checked).await;
         scene.send_all(&["1", "2", "3"]).await;
@@ -97,10 +97,10 @@ pub(super) async fn failures_are_told_by_index<F: Fixture>(checked: Checked<'_, 
         require_done(&scene.delete(deleted).await, "a message that is held is deleted");
         for (messages, place) in [(deleted, 0), (&messages[..], gone)] {
             let failures = scene.change_visibility(messages, Duration::ZERO).await;
-            let told: Vec<_> = failures.iter().map(|it| (it.index, it.error.kind)).collect();
+            let reported: Vec<_> = failures.iter().map(|it| (it.index, it.error.kind)).collect();
             require!(
-                told == [(place, ErrorKind::NotHeld)],
-                "a message that is gone is NotHeld under its index, {place} of {}, not {told:?}",
+                reported == [(place, ErrorKind::NotHeld)],
+                "a message that is gone is NotHeld under its index, {place} of {}, not {reported:?}",
                 messages.len()
             );
         }

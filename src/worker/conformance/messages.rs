@@ -45,16 +45,16 @@ pub(super) async fn messages_arrive_as_sent<F: Fixture>(checked: Checked<'_, F>)
     let (sent, received) = (message.sent_timestamp(), message.approximate_first_receive_timestamp());
     require!(
         sent.saturating_add(SKEW) >= sent_at && sent <= scene.now().saturating_add(SKEW),
-        "a message tells when it was sent, which was at {sent_at} and not at {sent}"
+        "a message reports when it was sent, which was at {sent_at} and not at {sent}"
     );
     require!(
         sent <= received && received <= scene.now().saturating_add(SKEW),
-        "a message tells when it was first received, which was not at {received}"
+        "a message reports when it was first received, which was not at {received}"
     );
     if let Some(until) = message.invisible_until() {
         require!(
             until > sent,
-            "if a queue tells when a visibility timeout ends, it ends after the receive"
+            "if a queue reports when a visibility timeout ends, it ends after the receive"
         );
     }
 }
@@ -157,7 +157,7 @@ pub(super) async fn a_delete_is_final<F: Fixture>(checked: Checked<'_, F>) {
             let kind = failure.error.kind;
             require!(
                 kind == ErrorKind::NotHeld,
-                "a second delete does nothing, or tells NotHeld, not {kind:?}"
+                "a second delete does nothing, or reports NotHeld, not {kind:?}"
             );
         }
         scene.pass(secs(31)).await;

@@ -5,7 +5,7 @@
 //! `SqsQueue` on a client that a service in process answers.
 //!
 //! Requirements are written for a queue that may lie behind a network: what has to come is waited for, and spans are
-//! seconds. On a clock moved by hand they take milliseconds, in real time a few minutes.
+//! seconds. On a manual clock they take milliseconds, in real time a few minutes.
 
 mod dead_letters;
 mod fifo;
@@ -72,11 +72,11 @@ pub fn requirements<F: Fixture>() -> Vec<Requirement<F>> {
         polls: a_receive_keeps_its_maximum a_long_poll_waits_to_its_end a_long_poll_ends_with_a_message
             a_dropped_receive_loses_nothing;
         leases: a_received_message_is_hidden a_message_can_be_given_back a_lease_can_be_extended
-            failures_are_told_by_index;
-        fifo: groups_keep_their_order given_back_in_order a_lease_that_is_over_is_told;
+            failures_are_reported_by_index;
+        fifo: groups_keep_their_order given_back_in_order an_expired_lease_is_reported;
         dead_letters: a_dead_letter_moves_at_once a_dead_letter_frees_its_group a_dead_letter_is_never_nowhere
-            no_dead_letter_queue_is_told;
-        refusals: bad_parameters_are_refused a_deleted_queue_is_told;
+            a_missing_dead_letter_queue_is_reported;
+        refusals: bad_parameters_are_refused a_deleted_queue_is_reported;
     }
 }
 
@@ -105,7 +105,7 @@ impl<F: Fixture> Requirement<F> {
     /// Panics unless queues of this fixture keep it.
     ///
     /// # Panics
-    /// With a sentence that tells what was broken.
+    /// With a sentence that names what was broken.
     ///
     /// # Examples
     /// ```

@@ -5,7 +5,7 @@ use {
         fixture::Fixture,
         scene::{Checked, Scene, bodies, millis, require, secs, settle},
     },
-    crate::worker::message_queue::{MessageQueue, Poll},
+    crate::worker::message_queue::{MessageQueue, ReceiveRequest},
     futures_util::future::join,
     std::{
         cell::Cell,
@@ -28,7 +28,7 @@ pub(super) async fn a_receive_keeps_its_maximum<F: Fixture>(checked: Checked<'_,
         .await;
     let mut came = Vec::new();
     for maximum in [3, 1, 10, 10, 10, 10, 10, 10, 10, 10] {
-        let messages = scene.receive(Poll::new(maximum).wait_time(secs(1))).await;
+        let messages = scene.receive(ReceiveRequest::new(maximum).wait_time(secs(1))).await;
         let count = messages.len();
         require!(
             count <= maximum,
@@ -48,7 +48,7 @@ pub(super) async fn a_long_poll_waits_to_its_end<F: Fixture>(checked: Checked<'_
     for wait in [millis(300), secs(2)] {
         let (start, over) = (scene.now(), Cell::new(None));
         let receive = async {
-            let messages = scene.receive(Poll::new(1).wait_time(wait)).await;
+            let messages = scene.receive(ReceiveRequest::new(1).wait_time(wait)).await;
             over.set(Some(scene.since(start)));
             messages
         };
@@ -65,7 +65,7 @@ pub(super) async fn a_long_poll_waits_to_its_end<F: Fixture>(checked: Checked<'_
         let took = over.get().unwrap_or_default();
         require!(
             took >= wait && took <= wait + LATE,
-            "a receive from an empty queue waits as long as it was told, {wait:?} and not {took:?}"
+            "a receive from an empty queue waits as long as its wait time, {wait:?} and not {took:?}"
         );
     }
     let start = scene.now();
@@ -73,7 +73,7 @@ pub(super) async fn a_long_poll_waits_to_its_end<F: Fixture>(checked: Checked<'_
     let took = scene.since(start);
     require!(
         took < secs(1),
-        "a receive that is not told to wait does not, not even {took:?}"
+        "a receive without a wait time does not wait, not even {took:?}"
     );
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn a_long_poll_ends_with_a_message<F: Fixture>(checked: Checked
         let scene = Scene::of(checked, fifo, secs(30), false).await;
         let start = Cell::new(scene.now());
         let receive = async {
-            let messages = scene.receive(Poll::new(10).wait_time(secs(20))).await;
+            let messages = scene.receive(ReceiveRequest::new(10).wait_time(secs(20))).await;
             (bodies(&messages), scene.since(start.get()))
         };
         let send = async {
@@ -104,12 +104,12 @@ pub(super) async fn a_long_poll_ends_with_a_message<F: Fixture>(checked: Checked
 
 /// Whatever a dropped receive has taken comes back when its visibility timeout ends.
 pub(super) async fn a_dropped_receive_loses_nothing<F: Fixture>(checked: Checked<'_, F>) {
-    const MOST_POLLS: usize = 64;
+    const MAX_POLLS: usize = 64;
     for fifo in [false, true] {
-        for polls in 1..=MOST_POLLS {
+        for polls in 1..=MAX_POLLS {
             let scene = Scene::of(checked, fifo, secs(5), false).await;
             let over = {
-                let mut receive = pin!(scene.queue.receive(Poll::new(10).wait_time(secs(20))));
+                let mut receive = pin!(scene.queue.receive(ReceiveRequest::new(10).wait_time(secs(20))));
                 let early = poll_times(receive.as_mut(), polls).await;
                 scene.send_all(&["1", "2"]).await;
                 let late = poll_times(receive.as_mut(), if early { 0 } else { polls - 1 }).await;
@@ -129,7 +129,7 @@ pub(super) async fn a_dropped_receive_loses_nothing<F: Fixture>(checked: Checked
     }
 }
 
-/// Polls a future so often at most, as it is woken or the time is given to it; whether it is over.
+/// Polls a future up to this many times, as it is woken or time passes; returns whether it completed.
 async fn poll_times(mut future: std::pin::Pin<&mut impl Future>, polls: usize) -> bool {
     for _ in 0..polls {
         let polled = poll_fn(|context| task::Poll::Ready(future.as_mut().poll(context))).await;

@@ -8,7 +8,7 @@ use {
     crate::{
         message::{MessageAttributeValue, SendMessage},
         worker::{
-            message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll},
+            message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
             received::ReceivedMessage,
         },
     },
@@ -16,7 +16,7 @@ use {
     std::{slice, time::Duration},
 };
 
-const LONGEST: Duration = secs(43_200);
+const MAX_VISIBILITY: Duration = secs(43_200);
 
 pub(super) async fn bad_parameters_are_refused<F: Fixture>(checked: Checked<'_, F>) {
     let scene = Scene::standard(checked).await;
@@ -32,10 +32,10 @@ pub(super) async fn bad_parameters_are_refused<F: Fixture>(checked: Checked<'_, 
     }
     scene.send_all(&["m"]).await;
     for poll in [
-        Poll::new(0),
-        Poll::new(11),
-        Poll::new(1).wait_time(secs(21)),
-        Poll::new(1).visibility_timeout(LONGEST + secs(1)),
+        ReceiveRequest::new(0),
+        ReceiveRequest::new(11),
+        ReceiveRequest::new(1).wait_time(secs(21)),
+        ReceiveRequest::new(1).visibility_timeout(MAX_VISIBILITY + secs(1)),
     ] {
         let refused = scene.queue.receive(poll).await.map(drop);
         require_kind(refused, ErrorKind::Refused, &format!("a receive of {poll:?}"));
@@ -44,7 +44,7 @@ pub(super) async fn bad_parameters_are_refused<F: Fixture>(checked: Checked<'_, 
     let held = slice::from_ref(&message);
     // The second is within the limit on its own, and beyond it with the time that the message is held already.
     scene.pass(secs(2)).await;
-    for timeout in [LONGEST + secs(1), LONGEST] {
+    for timeout in [MAX_VISIBILITY + secs(1), MAX_VISIBILITY] {
         let refused = first(scene.queue.change_visibility(held, timeout).await);
         require_kind(
             refused,
@@ -61,18 +61,18 @@ pub(super) async fn bad_parameters_are_refused<F: Fixture>(checked: Checked<'_, 
     );
 }
 
-/// An error of the only message, told as that or as one of the call.
+/// An error of the only message, reported for the entry or for the call.
 fn first(result: Result<Vec<EntryFailure>, MessageQueueError>) -> Result<(), MessageQueueError> {
     result?.into_iter().next().map_or(Ok(()), |failure| Err(failure.error))
 }
 
-pub(super) async fn a_deleted_queue_is_told<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_deleted_queue_is_reported<F: Fixture>(checked: Checked<'_, F>) {
     for fifo in [false, true] {
         let scene = Scene::with_dead_letter_queue(checked, fifo).await;
         scene.send_all(&["1", "2", "3"]).await;
         let messages = scene.take(3).await;
         let start = scene.now();
-        let receive = scene.queue.receive(Poll::new(1).wait_time(secs(20)));
+        let receive = scene.queue.receive(ReceiveRequest::new(1).wait_time(secs(20)));
         let delete = async {
             scene.pass(secs(1)).await;
             checked.fixture.delete_queue(&scene.queue).await;
@@ -102,7 +102,7 @@ async fn require_gone<Q: MessageQueue>(queue: &Q, messages: &[ReceivedMessage]) 
             &format!("{what} on a deleted queue"),
         );
     };
-    gone(queue.receive(Poll::new(1)).await.map(drop), "a receive");
+    gone(queue.receive(ReceiveRequest::new(1)).await.map(drop), "a receive");
     let message = SendMessage::new("4");
     let message = if queue.is_fifo() {
         message.message_group_id("g").message_deduplication_id("4")

@@ -7,7 +7,7 @@ use {
         message::SendMessage,
         time::Timestamp,
         worker::{
-            message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, Poll},
+            message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
             received::ReceivedMessage,
         },
     },
@@ -30,7 +30,7 @@ pub(super) use require;
 /// The queue's own timeout where a check names none.
 pub(super) const VISIBILITY: Duration = secs(30);
 
-/// What has to come may take so many long polls.
+/// The most long polls for an expected message.
 const PATIENCE: usize = 5;
 const WAIT: Duration = secs(2);
 
@@ -101,12 +101,12 @@ impl<'f, F: Fixture> Scene<'f, F> {
         let queue = created.queue;
         require!(
             queue.is_fifo() == fifo,
-            "is_fifo tells whether it is a FIFO queue, which it is: {fifo}"
+            "is_fifo reports whether it is a FIFO queue, which it is: {fifo}"
         );
-        let told = queue.visibility_timeout();
+        let reported = queue.visibility_timeout();
         require!(
-            told == visibility_timeout,
-            "visibility_timeout tells the queue's own, which is {visibility_timeout:?} and not {told:?}"
+            reported == visibility_timeout,
+            "visibility_timeout reports the queue's own, which is {visibility_timeout:?} and not {reported:?}"
         );
         Self {
             checked,
@@ -158,21 +158,23 @@ impl<'f, F: Fixture> Scene<'f, F> {
         }
     }
 
-    pub(super) async fn receive(&self, poll: Poll) -> Vec<ReceivedMessage> {
-        match sendable(self.queue.receive(poll)).await {
+    pub(super) async fn receive(&self, request: ReceiveRequest) -> Vec<ReceivedMessage> {
+        match sendable(self.queue.receive(request)).await {
             Ok(messages) => messages,
-            Err(error) => panic!("a requirement is broken: a receive of {poll:?} is answered, which failed: {error}"),
+            Err(error) => {
+                panic!("a requirement is broken: a receive of {request:?} is answered, which failed: {error}")
+            }
         }
     }
 
     /// What a short poll brings.
     pub(super) async fn look(&self) -> Vec<ReceivedMessage> {
-        self.receive(Poll::new(10)).await
+        self.receive(ReceiveRequest::new(10)).await
     }
 
     /// Receives as many messages as there have to be.
     pub(super) async fn take(&self, count: usize) -> Vec<ReceivedMessage> {
-        self.take_by(&self.queue, Poll::new(10), count).await
+        self.take_by(&self.queue, ReceiveRequest::new(10), count).await
     }
 
     pub(super) async fn take_one(&self) -> ReceivedMessage {
@@ -180,23 +182,23 @@ impl<'f, F: Fixture> Scene<'f, F> {
     }
 
     pub(super) async fn take_one_for(&self, visibility: Duration) -> ReceivedMessage {
-        let poll = Poll::new(1).visibility_timeout(visibility);
-        self.take_by(&self.queue, poll, 1).await.remove(0)
+        let request = ReceiveRequest::new(1).visibility_timeout(visibility);
+        self.take_by(&self.queue, request, 1).await.remove(0)
     }
 
     pub(super) async fn take_dead_letter(&self) -> ReceivedMessage {
         let dead_letters = self.dead_letter_queue.as_ref().unwrap_or(&self.queue);
-        self.take_by(dead_letters, Poll::new(1), 1).await.remove(0)
+        self.take_by(dead_letters, ReceiveRequest::new(1), 1).await.remove(0)
     }
 
-    async fn take_by(&self, queue: &F::Queue, poll: Poll, count: usize) -> Vec<ReceivedMessage> {
+    async fn take_by(&self, queue: &F::Queue, request: ReceiveRequest, count: usize) -> Vec<ReceivedMessage> {
         let mut taken = Vec::new();
         for _ in 0..PATIENCE {
-            let poll = poll.wait_time(WAIT);
-            match queue.receive(poll).await {
+            let request = request.wait_time(WAIT);
+            match queue.receive(request).await {
                 Ok(messages) => taken.extend(messages),
                 Err(error) => {
-                    panic!("a requirement is broken: a receive of {poll:?} is answered, which failed: {error}")
+                    panic!("a requirement is broken: a receive of {request:?} is answered, which failed: {error}")
                 }
             }
             if taken.len() >= count {
@@ -241,7 +243,7 @@ fn answered(
     match result {
         Ok(failures) => failures,
         Err(error) => panic!(
-            "a requirement is broken: a {verb} tells by index for which messages it failed, but all of it failed for {} \
+            "a requirement is broken: a {verb} reports by index for which messages it failed, but all of it failed for {} \
              of them: {error}",
             messages.len()
         ),

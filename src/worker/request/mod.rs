@@ -6,7 +6,7 @@
 //!        +-- runner <-- host queue <-- answer, QueueName = name ----------------+
 //! ```
 //!
-//! A virtual queue is a slot in a table: one for each request that waits. One runner consumes the host queue for all.
+//! A virtual queue is a slot in a table, one for each pending request. One runner consumes the host queue for all.
 
 mod requester;
 mod responder;
@@ -24,5 +24,5 @@ const RESPONSE_QUEUE_URL: &str = "ResponseQueueUrl";
 /// Names the virtual queue that a message on the host queue is for (E12).
 const QUEUE_NAME: &str = "__AmazonSQSVirtualQueuesClient.QueueName";
 
-/// What stands between the URL of a host queue and the name of a virtual queue (E11).
+/// Separates the URL of a host queue from the name of a virtual queue (E11).
 const OF_HOST: char = '#';

@@ -1,11 +1,11 @@
-//! Who asks.
+//! The requester: sends requests and waits for their answers.
 
 use {
     super::{
         OF_HOST, RESPONSE_QUEUE_URL,
-        slots::{End, MOST_OPEN, RequesterReport, Slots, Ticket},
+        slots::{End, MAX_OPEN, RequesterReport, Slots, Ticket},
     },
-    crate::worker::quotas::MOST_ATTRIBUTES,
+    crate::worker::quotas::MAX_ATTRIBUTES,
     crate::{
         clock::{Clock, Until},
         message::{MessageAttributeValue, SendMessage},
@@ -38,8 +38,8 @@ type OnOrphan = Arc<dyn Fn(&ReceivedMessage) -> Result<(), Failure> + Send + Syn
 /// Sends requests to a queue and waits for their answers, which all come over one host queue; clones share both.
 ///
 /// Each request names a virtual queue of its own in its attribute `ResponseQueueUrl` (E11, E15). The runner made by
-/// [`runner`](Self::runner) has to run: it consumes the host queue and hands the answers on. The host queue is for one
-/// requester alone, for what is on it for others is deleted.
+/// [`runner`](Self::runner) has to run: it consumes the host queue and delivers the answers. The host queue is for one
+/// requester alone: messages on it for others are deleted.
 ///
 /// # Source
 /// [Amazon SQS temporary queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-temporary-queues.html).
@@ -71,18 +71,18 @@ pub struct Requester<R = Queue, H = R> {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// There is no room for the attribute that says where the answer is to go (M12).
-    #[error("the request has {count} attributes, with {RESPONSE_QUEUE_URL} it may have {MOST_ATTRIBUTES}")]
+    /// With the attribute that names the answer queue the request would have too many attributes (M12).
+    #[error("the request has {count} attributes, with {RESPONSE_QUEUE_URL} it may have {MAX_ATTRIBUTES}")]
     #[non_exhaustive]
     TooManyAttributes {
         /// How many it has.
         count: usize,
     },
-    /// It is the requester that says where the answer is to go.
+    /// The requester itself names the answer queue.
     #[error("the request has an attribute {RESPONSE_QUEUE_URL} of its own")]
     ResponseQueueTaken,
     /// Too many requests wait (E13).
-    #[error("{MOST_OPEN} requests wait for an answer, which is the limit")]
+    #[error("{MAX_OPEN} requests wait for an answer, which is the limit")]
     TooManyInFlight,
     /// The request was not sent.
     #[error("the request was not sent: {0}")]
@@ -161,7 +161,7 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
         self
     }
 
-    /// The runner that consumes the host queue and hands the answers on; `configure` says how it is to work.
+    /// The runner that consumes the host queue and delivers the answers; `configure` changes its settings.
     ///
     /// # Errors
     /// [`BuildRunnerError`]: what is wrong with its settings.
@@ -182,10 +182,10 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     ) -> Result<Runner<H, impl Handler + Send + Sync + 'static>, BuildRunnerError> {
         let (slots, on_orphan) = (Arc::clone(&self.slots), self.on_orphan.clone());
         configure(Runner::builder(&self.host)).each(move |job: &Job| match &on_orphan {
-            Some(on_orphan) if !slots.hand_on(job) => on_orphan(job),
+            Some(on_orphan) if !slots.deliver(job) => on_orphan(job),
             Some(_) => Ok(()),
             None => {
-                slots.hand_on(job);
+                slots.deliver(job);
                 Ok::<(), Failure>(())
             }
         })
@@ -326,7 +326,7 @@ fn slots_for(message: &SendMessage, slots: &Arc<Slots>) -> Result<Ticket, Reques
         return Err(RequestError::ResponseQueueTaken);
     }
     let count = attributes.len();
-    if count >= MOST_ATTRIBUTES {
+    if count >= MAX_ATTRIBUTES {
         return Err(RequestError::TooManyAttributes { count });
     }
     slots.open().ok_or(RequestError::TooManyInFlight)

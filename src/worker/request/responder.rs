@@ -1,8 +1,8 @@
-//! Who answers.
+//! The responder: runs a handler for requests and sends its answers.
 
 use {
     super::{OF_HOST, QUEUE_NAME, RESPONSE_QUEUE_URL},
-    crate::worker::quotas::MOST_ATTRIBUTES,
+    crate::worker::quotas::MAX_ATTRIBUTES,
     crate::{
         clock::Until,
         message::{MessageAttributeValue, SendMessage},
@@ -27,11 +27,11 @@ use {
     },
 };
 
-/// After an answer that could not be sent, it is tried again after such a time.
+/// The pause between a failed send of an answer and its retry.
 const ANSWER_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// Answers requests: a runner whose handler gives back a message, which goes where the request says; clones share the
-/// counts.
+/// Answers requests: a runner whose handler returns a message, sent to the queue that the request names; clones share
+/// the counters.
 ///
 /// The answer is sent before the request is deleted. A request that nobody waits for any more, because its answer queue
 /// does not exist, is done all the same (E15), and so is one that names no answer queue: it is a job like any other, and
@@ -116,7 +116,7 @@ where
         }
     }
 
-    /// Begins a runner whose handler answers; `configure` says how it is to work.
+    /// Begins a runner whose handler answers; `configure` changes its settings.
     ///
     /// # Examples
     /// ```
@@ -206,7 +206,7 @@ where
     D: Fn(&str) -> Option<A>,
     A: MessageQueue,
 {
-    /// Sends an answer where its request says.
+    /// Sends an answer to the queue that its request names.
     async fn send(&self, job: &Job, answer: SendMessage) -> Result<(), Failure> {
         let url = job
             .attributes()
@@ -245,13 +245,13 @@ where
     }
 }
 
-/// The answer as its queue takes it.
+/// The answer with the attributes and ids that its queue requires.
 fn address(mut answer: SendMessage, name: Option<&str>, job: &Job, fifo: bool) -> Result<SendMessage, Failure> {
     if let Some(name) = name {
         let attributes = answer.get_attributes();
         let count = attributes.len();
-        if count >= MOST_ATTRIBUTES && attributes.get(QUEUE_NAME).is_none() {
-            let text = format!("the answer has {count} attributes, with {QUEUE_NAME} it may have {MOST_ATTRIBUTES}");
+        if count >= MAX_ATTRIBUTES && attributes.get(QUEUE_NAME).is_none() {
+            let text = format!("the answer has {count} attributes, with {QUEUE_NAME} it may have {MAX_ATTRIBUTES}");
             return Err(text.into());
         }
         answer = answer.attribute(QUEUE_NAME, MessageAttributeValue::string(name));

@@ -1,10 +1,10 @@
-//! The requests that wait for an answer, each by the name of its virtual queue.
+//! Pending requests by the names of their virtual queues.
 
 use {
     super::QUEUE_NAME,
     crate::{
         sync::Mutex,
-        worker::{received::ReceivedMessage, shop::wake},
+        worker::{engine::wake, received::ReceivedMessage},
     },
     std::{
         collections::HashMap,
@@ -14,8 +14,8 @@ use {
     },
 };
 
-/// As many virtual queues as one client may have (E13).
-pub(super) const MOST_OPEN: usize = 1_000_000;
+/// The most virtual queues of one client (E13).
+pub(super) const MAX_OPEN: usize = 1_000_000;
 
 /// What a requester has done so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -78,7 +78,7 @@ impl Slots {
     /// Opens a slot for a request; `None` if there are too many.
     pub(super) fn open(self: &Arc<Self>) -> Option<Ticket> {
         let mut table = self.table.lock();
-        if table.open.len() >= MOST_OPEN {
+        if table.open.len() >= MAX_OPEN {
             return None;
         }
         table.opened += 1;
@@ -93,9 +93,9 @@ impl Slots {
         })
     }
 
-    /// Hands a message of the host queue to the request it answers; says whether it is for somebody here, be it too
-    /// late.
-    pub(super) fn hand_on(&self, message: &ReceivedMessage) -> bool {
+    /// Delivers a message of the host queue to the request that it answers; returns whether it names a request of this
+    /// requester, which may be over.
+    pub(super) fn deliver(&self, message: &ReceivedMessage) -> bool {
         let name = message.attributes().get(QUEUE_NAME).and_then(|it| it.string_value());
         let number = name.and_then(|name| name.strip_prefix(&self.prefix)?.parse().ok());
         let mut table = self.table.lock();
@@ -127,7 +127,7 @@ impl Slots {
     }
 }
 
-/// The right to an answer; dropping it gives it up.
+/// A pending request; dropping it gives up its answer.
 pub(super) struct Ticket {
     slots: Arc<Slots>,
     number: u64,
@@ -210,11 +210,11 @@ mod tests {
         let slots = Arc::new(Slots::new(1));
         let mut ticket = slots.open().unwrap();
         assert_eq!(ticket.name(), "0000000000000001-1");
-        assert!(slots.hand_on(&answer(&ticket.name(), "first")) && slots.hand_on(&answer(&ticket.name(), "second")));
+        assert!(slots.deliver(&answer(&ticket.name(), "first")) && slots.deliver(&answer(&ticket.name(), "second")));
         let context = Context::from_waker(Waker::noop());
         assert!(matches!(ticket.poll_answer(&context), Poll::Ready(it) if it.body() == "first"));
         assert!(ticket.poll_answer(&context).is_pending());
-        assert!(slots.hand_on(&answer(&ticket.name(), "third")));
+        assert!(slots.deliver(&answer(&ticket.name(), "third")));
         drop(ticket);
         let report = slots.report();
         assert_eq!(
@@ -227,7 +227,7 @@ mod tests {
     fn an_answer_that_comes_with_the_end_of_time_counts() {
         let slots = Arc::new(Slots::new(1));
         let mut ticket = slots.open().unwrap();
-        assert!(slots.hand_on(&answer(&ticket.name(), "just in time")));
+        assert!(slots.deliver(&answer(&ticket.name(), "just in time")));
         assert_eq!(ticket.close(End::TimedOut).unwrap().body(), "just in time");
         let mut ticket = slots.open().unwrap();
         assert!(ticket.close(End::TimedOut).is_none());
@@ -249,9 +249,9 @@ mod tests {
             "0000000000000001-2",
             "0000000000000001-x",
         ] {
-            assert!(!slots.hand_on(&answer(name, "x")), "{name}");
+            assert!(!slots.deliver(&answer(name, "x")), "{name}");
         }
-        assert!(!slots.hand_on(&ReceivedMessage::from(MessageParts::default())));
+        assert!(!slots.deliver(&ReceivedMessage::from(MessageParts::default())));
         assert_eq!((slots.report().orphans, slots.report().in_flight), (8, 1));
         drop(ticket);
         assert_eq!((slots.report().dropped, slots.report().in_flight), (1, 0));
@@ -261,7 +261,7 @@ mod tests {
     fn no_more_virtual_queues_are_open_than_a_client_may_have() {
         // E13
         let slots = Arc::new(Slots::new(1));
-        let mut tickets: Vec<_> = (0..MOST_OPEN).map(|_| slots.open().unwrap()).collect();
+        let mut tickets: Vec<_> = (0..MAX_OPEN).map(|_| slots.open().unwrap()).collect();
         assert!(slots.open().is_none());
         tickets.pop();
         assert!(slots.open().is_some());

@@ -12,7 +12,7 @@ use {
         message::SendMessage,
         sync::Mutex,
         time::Timestamp,
-        worker::{message_queue::MessageQueueError, shop::wake},
+        worker::{engine::wake, message_queue::MessageQueueError},
     },
     std::{fmt, sync::Arc, thread},
 };

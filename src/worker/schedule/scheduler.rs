@@ -7,7 +7,7 @@ use {
         handle::{RunningScheduler, SchedulerHandle, Shared},
         spec::Source,
     },
-    crate::worker::quotas::LONGEST_DELAY,
+    crate::worker::quotas::MAX_DELAY,
     crate::{
         clock::{Clock, Until},
         message::SendMessage,
@@ -206,7 +206,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
         let fifo = self.queue.is_fifo();
         let agenda = Agenda::new(Config {
             fifo,
-            lead: if fifo { Duration::ZERO } else { LONGEST_DELAY },
+            lead: if fifo { Duration::ZERO } else { MAX_DELAY },
             tolerance: self.tolerance,
             until_empty: self.until_empty,
         });

@@ -1,4 +1,4 @@
-//! Which messages of a batch a call did nothing for.
+//! The failed entries of a batch call.
 
 use {
     super::error::from_entry,

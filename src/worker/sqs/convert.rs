@@ -1,4 +1,4 @@
-//! Messages and numbers as the SDK has them, and as a runner does.
+//! Conversions between the SDK's types and the runner's.
 
 use {
     super::error::not_built,
@@ -20,7 +20,7 @@ use {
     std::{collections::HashMap, time::Duration},
 };
 
-/// Whole seconds, rounded up. What SQS does not take it refuses, what no `i32` holds included.
+/// Whole seconds, rounded up and capped at `i32::MAX`; SQS refuses what is out of its range.
 pub(super) fn seconds(span: Duration) -> i32 {
     let seconds = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
     i32::try_from(seconds).unwrap_or(i32::MAX)

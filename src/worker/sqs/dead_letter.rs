@@ -1,11 +1,11 @@
-//! Where a queue's dead letters go, and the copy that is sent there.
+//! The dead-letter queue of a queue, and the copies sent to it.
 
 use {
     super::{
         SqsQueue,
         error::{from_sdk, refused},
     },
-    crate::worker::quotas::MOST_ATTRIBUTES,
+    crate::worker::quotas::MAX_ATTRIBUTES,
     crate::{
         attributes::RedrivePolicy,
         message::{MessageAttributeValue, MessageAttributes, SendMessage},
@@ -18,9 +18,9 @@ use {
     std::sync::OnceLock,
 };
 
-const LONGEST_REASON: usize = 1_024;
+const MAX_REASON_CHARS: usize = 1_024;
 
-/// The dead-letter queue as far as it is known.
+/// What is known of the dead-letter queue.
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters {
     /// The ARN that the redrive policy names, if any.
@@ -82,7 +82,7 @@ impl SqsQueue {
         if let Some(url) = self.dead_letters.url.get() {
             return Ok(url);
         }
-        // That there is none may change any time; that there is one is remembered with its URL.
+        // Only a URL that was found is cached: a missing queue may be created at any time.
         let arn = match self.dead_letters.arn.clone() {
             Some(arn) => arn,
             None => {
@@ -115,13 +115,13 @@ impl SqsQueue {
     }
 }
 
-/// The attributes and the reason, unless there is none or no room for it.
+/// The attributes with the reason added, unless it is empty or there are ten attributes already.
 fn with_reason(attributes: &MessageAttributes, reason: &str) -> Option<MessageAttributes> {
     let replaces = attributes.get(SqsQueue::REASON).is_some();
-    if reason.is_empty() || (attributes.len() >= MOST_ATTRIBUTES && !replaces) {
+    if reason.is_empty() || (attributes.len() >= MAX_ATTRIBUTES && !replaces) {
         return None;
     }
-    let reason = reason.chars().take(LONGEST_REASON);
+    let reason = reason.chars().take(MAX_REASON_CHARS);
     let reason: String = reason.map(|it| if is_allowed(it) { it } else { '\u{fffd}' }).collect();
     let mut attributes = attributes.clone();
     attributes.insert(SqsQueue::REASON, MessageAttributeValue::string(reason));
@@ -181,12 +181,12 @@ mod tests {
     #[test]
     fn a_reason_has_no_more_and_no_other_characters_than_sqs_takes() {
         // M2
-        let told = |text: &str| reason(with_reason(&attributes([]), text)).unwrap();
+        let cleaned = |text: &str| reason(with_reason(&attributes([]), text)).unwrap();
         assert_eq!(
-            told("a\0b\u{1f}c\t\r\n\u{ffff}\u{1f600}"),
+            cleaned("a\0b\u{1f}c\t\r\n\u{ffff}\u{1f600}"),
             "a\u{fffd}b\u{fffd}c\t\r\n\u{fffd}\u{1f600}"
         );
-        let long = "\u{e9}".repeat(LONGEST_REASON + 1);
-        assert_eq!(told(&long).chars().count(), LONGEST_REASON);
+        let long = "\u{e9}".repeat(MAX_REASON_CHARS + 1);
+        assert_eq!(cleaned(&long).chars().count(), MAX_REASON_CHARS);
     }
 }

@@ -1,4 +1,4 @@
-//! What SQS, or the SDK on the way to it, has against a call.
+//! Errors of SQS and of the SDK, as errors of the message queue.
 
 use {
     crate::worker::message_queue::{ErrorKind, MessageQueueError},
@@ -25,7 +25,7 @@ pub(super) fn refused(code: &'static str, text: impl Into<String>) -> MessageQue
 }
 
 pub(super) fn not_built(error: BuildError) -> MessageQueueError {
-    refused("ConstructionFailure", told(&error))
+    refused("ConstructionFailure", error_text(&error))
 }
 
 pub(super) fn from_sdk<E>(error: SdkError<E>) -> MessageQueueError
@@ -42,12 +42,12 @@ where
         SdkError::ResponseError(_) => (ErrorKind::Transient, "ResponseError"),
         _ => (ErrorKind::Refused, "ConstructionFailure"),
     };
-    MessageQueueError::new(kind, code, told(&error))
+    MessageQueueError::new(kind, code, error_text(&error))
 }
 
-/// The request came back with an error, or with an answer that nobody can read.
+/// Converts an error response, or a response that cannot be parsed.
 fn from_service<E: ProvideErrorMetadata + Error + 'static>(error: &E, status: u16) -> MessageQueueError {
-    let text = error.message().map_or_else(|| told(error), str::to_owned);
+    let text = error.message().map_or_else(|| error_text(error), str::to_owned);
     let Some(code) = error.code() else {
         let kind = kind_of_status(status);
         return MessageQueueError::new(kind, format!("HTTP {status}"), text);
@@ -67,14 +67,14 @@ pub(super) fn from_entry(entry: &BatchResultErrorEntry) -> MessageQueueError {
     MessageQueueError::new(kind, entry.code().to_owned(), text)
 }
 
-/// Whether an error is about the message of the call, and not about the call.
+/// Whether an error concerns the message of the call rather than the call.
 pub(super) fn concerns_the_message(error: &MessageQueueError) -> bool {
     error.kind == ErrorKind::NotHeld || name(&error.code) == INVALID_PARAMETER_VALUE
 }
 
-/// The request did not come as far as an answer. What the SDK itself holds to be worth another try is transient.
+/// Converts an error without a response. Errors that the SDK itself would retry are transient.
 fn from_connector(error: &ConnectorError) -> MessageQueueError {
-    let text = told(error);
+    let text = error_text(error);
     let credentials = causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>());
     match credentials {
         Some(CredentialsError::ProviderTimedOut(_)) => {
@@ -100,7 +100,7 @@ fn no_credentials(text: &str) -> String {
     format!("the client has no credentials to sign the request with: {text}")
 }
 
-/// The code without what protocols add to it.
+/// The error code without the prefixes and suffixes of the protocols.
 fn name(code: &str) -> &str {
     let code = code.rsplit_once('#').map_or(code, |(_, code)| code);
     let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
@@ -132,7 +132,7 @@ fn kind_of_code(code: &str, text: &str) -> Option<ErrorKind> {
     }
 }
 
-/// An answer of success that cannot be read is a lost answer.
+/// A success response that cannot be parsed counts as a lost response.
 const fn kind_of_status(status: u16) -> ErrorKind {
     match status {
         400..=499 if status != 408 && status != 429 => ErrorKind::Refused,
@@ -144,8 +144,8 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
     iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
 }
 
-/// The error with its causes, each said once.
-fn told(error: &(dyn Error + 'static)) -> String {
+/// The text of an error and its causes, each once.
+fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error).map(ToString::to_string) {
         if !text.ends_with(&cause) {
@@ -239,6 +239,6 @@ mod tests {
     #[test]
     fn a_cause_is_told_once() {
         let inner = std::io::Error::other("no route");
-        assert_eq!(told(&std::io::Error::other(inner)), "no route");
+        assert_eq!(error_text(&std::io::Error::other(inner)), "no route");
     }
 }

@@ -13,7 +13,7 @@ use {
         error::{concerns_the_message, from_sdk, refused},
     },
     super::{
-        message_queue::{EntryFailure, MessageQueue, MessageQueueError, Poll},
+        message_queue::{EntryFailure, MessageQueue, MessageQueueError, ReceiveRequest},
         received::ReceivedMessage,
     },
     crate::{
@@ -34,7 +34,7 @@ use {
 /// Feature `worker-sqs`.
 ///
 /// Region, endpoint, credentials, retries and timeouts are the client's. A `read_timeout` or `operation_timeout` has to
-/// be longer than the runner's wait time, 20 s unless it is told otherwise, or it ends every long poll.
+/// be longer than the runner's wait time, 20 s unless set otherwise, or it ends every long poll.
 ///
 /// SQS counts in whole seconds: visibility timeouts, waits and delays are rounded up, so that no message comes back
 /// sooner than asked and no wait becomes a short poll. Beyond SQS's limits they are refused, as an embedded queue
@@ -43,7 +43,7 @@ use {
 /// # Dead letters
 /// SQS has no action that moves one message. [`dead_letter`](MessageQueue::dead_letter) sends a copy to the dead-letter
 /// queue and then deletes the original: body, user attributes, trace header and group are kept, and the reason is added
-/// as the attribute [`REASON`](Self::REASON) if there is room for one. It is a message of its own: its id and its
+/// as the attribute [`REASON`](Self::REASON) unless the message has ten attributes. It is a message of its own: its id and its
 /// timestamps are new. On a FIFO queue its deduplication id is the id of the original, so that a move which was cut
 /// short and is made again within five minutes leaves one copy.
 ///
@@ -117,7 +117,7 @@ impl SqsQueue {
         let text = |name| attributes.get(&name).map(String::as_str);
         let timeout = text(QueueAttributeName::VisibilityTimeout).and_then(|text| text.parse().ok());
         let timeout = timeout.ok_or_else(|| {
-            let answer = format!("the attributes of queue {url} do not tell its visibility timeout");
+            let answer = format!("the attributes of queue {url} lack its visibility timeout");
             refused("InvalidAttributeValue", answer)
         })?;
         let mut queue = Self::with_visibility_timeout(client, url, Duration::from_secs(timeout));
@@ -183,7 +183,7 @@ impl SqsQueue {
     /// # Examples
     #[cfg_attr(feature = "aws-sdk", doc = "```")]
     #[cfg_attr(not(feature = "aws-sdk"), doc = "```text")]
-    /// use requeue::{QueueAttributes, Service, worker::{MessageQueue, Poll, SqsQueue}};
+    /// use requeue::{QueueAttributes, Service, worker::{MessageQueue, ReceiveRequest, SqsQueue}};
     ///
     /// let service = Service::new();
     /// let [jobs, failed] = ["jobs", "failed"].map(|name| service.create_queue(name, QueueAttributes::new()).unwrap());
@@ -191,7 +191,7 @@ impl SqsQueue {
     /// let queue = pollster::block_on(SqsQueue::connect(client, jobs.url()))?.dead_letter_queue_url(failed.url());
     ///
     /// jobs.send("resize cat.txt")?;
-    /// let message = pollster::block_on(MessageQueue::receive(&queue, Poll::new(1)))?.remove(0);
+    /// let message = pollster::block_on(MessageQueue::receive(&queue, ReceiveRequest::new(1)))?.remove(0);
     /// pollster::block_on(queue.dead_letter(&message, "not an image"))?;
     /// let dead_letter = failed.receive().blocking()?.remove(0);
     /// let reason = dead_letter.attributes().get(SqsQueue::REASON).and_then(|reason| reason.string_value());
@@ -281,12 +281,12 @@ impl MessageQueue for SqsQueue {
         self.send_to(&self.url, &message).await
     }
 
-    async fn receive(&self, poll: Poll) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         let receive = self.client.receive_message().queue_url(&*self.url);
         let receive = receive
-            .max_number_of_messages(count(poll.max_messages))
-            .wait_time_seconds(seconds(poll.wait_time))
-            .set_visibility_timeout(poll.visibility_timeout.map(seconds))
+            .max_number_of_messages(count(request.max_messages))
+            .wait_time_seconds(seconds(request.wait_time))
+            .set_visibility_timeout(request.visibility_timeout.map(seconds))
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All");
         let answer = receive.send().await.map_err(from_sdk)?;

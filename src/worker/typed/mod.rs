@@ -96,7 +96,7 @@ impl ReceivedMessage {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum UnparsedPolicy {
-    /// It comes back until its `maxReceiveCount` sends it to the dead-letter queue; facts tell why each time. In a
+    /// It comes back until its `maxReceiveCount` sends it to the dead-letter queue; facts report why each time. In a
     /// runner its [`FailurePolicy`](super::FailurePolicy) says when, otherwise its visibility timeout.
     #[default]
     Leave,
@@ -235,7 +235,7 @@ impl<T, Q: MessageQueue + Clone> TypedQueue<T, Q> {
         self
     }
 
-    /// Hands each message whose body does not parse to `ask`, which says what becomes of it: a [`Failure`] made of an
+    /// Passes each message whose body does not parse to `ask`, which decides what becomes of it: a [`Failure`] made of an
     /// error leaves it, and the constructors of `Failure` do as they say.
     ///
     /// # Examples
@@ -281,7 +281,7 @@ impl<T, Q: MessageQueue + Clone> TypedQueue<T, Q> {
         TypedReceive::new(self)
     }
 
-    /// Begins a runner whose handler is given the value; `configure` says how the runner is to work.
+    /// Begins a runner whose handler is given the value; `configure` changes its settings.
     ///
     /// # Examples
     /// ```

@@ -1,13 +1,13 @@
-//! A receive of values, and what becomes of the bodies that are none.
+//! Receives of values, and the treatment of bodies that do not parse.
 
 use {
     super::{TypedQueue, block_on},
-    crate::worker::quotas::LONGEST_VISIBILITY,
+    crate::worker::quotas::MAX_VISIBILITY,
     crate::{
         queue::Queue,
         worker::{
             failure::{Failure, Verdict},
-            message_queue::{MessageQueue, MessageQueueError, Poll},
+            message_queue::{MessageQueue, MessageQueueError, ReceiveRequest},
             received::ReceivedMessage,
         },
     },
@@ -19,16 +19,16 @@ use {
 #[must_use = "nothing is received until it is blocked on or awaited"]
 pub struct TypedReceive<'queue, T, Q = Queue> {
     queue: &'queue TypedQueue<T, Q>,
-    poll: Poll,
+    request: ReceiveRequest,
 }
 
 impl<'queue, T, Q> TypedReceive<'queue, T, Q> {
     pub(super) const fn new(queue: &'queue TypedQueue<T, Q>) -> Self {
-        let poll = Poll::new(1);
-        Self { queue, poll }
+        let request = ReceiveRequest::new(1);
+        Self { queue, request }
     }
 
-    /// At most so many messages, 1 to 10; the default is 1.
+    /// The largest number of messages, 1 to 10; the default is 1.
     ///
     /// # Examples
     /// ```
@@ -40,7 +40,7 @@ impl<'queue, T, Q> TypedReceive<'queue, T, Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn max_messages(mut self, max_messages: usize) -> Self {
-        self.poll.max_messages = max_messages;
+        self.request.max_messages = max_messages;
         self
     }
 
@@ -55,7 +55,7 @@ impl<'queue, T, Q> TypedReceive<'queue, T, Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn wait_time(mut self, wait_time: Duration) -> Self {
-        self.poll.wait_time = wait_time;
+        self.request.wait_time = wait_time;
         self
     }
 
@@ -71,7 +71,7 @@ impl<'queue, T, Q> TypedReceive<'queue, T, Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
-        self.poll.visibility_timeout = Some(timeout);
+        self.request.visibility_timeout = Some(timeout);
         self
     }
 }
@@ -99,7 +99,7 @@ impl<T: DeserializeOwned, Q: MessageQueue + Clone> TypedReceive<'_, T, Q> {
     async fn receive(self) -> Result<Vec<TypedMessage<T, Q>>, MessageQueueError> {
         let TypedQueue { queue, unparsed, .. } = self.queue;
         let (mut parsed, mut late, mut stuck) = (Vec::new(), Vec::new(), HashSet::new());
-        for message in queue.receive(self.poll).await? {
+        for message in queue.receive(self.request).await? {
             let group = message.message_group_id().filter(|_| queue.is_fifo());
             if group.is_some_and(|group| stuck.contains(group)) {
                 late.push(message);
@@ -126,17 +126,17 @@ impl<T: DeserializeOwned, Q: MessageQueue + Clone> TypedReceive<'_, T, Q> {
         Ok(parsed)
     }
 
-    /// Does what was chosen with a message that does not parse; says whether it has left the queue.
+    /// Settles a message that does not parse; returns whether it has left the queue.
     async fn gives_up(&self, message: &ReceivedMessage, failure: &Failure) -> bool {
         let queue = &self.queue.queue;
-        // The move to the dead-letter queue tells its reason itself.
+        // The move to the dead-letter queue reports its reason itself.
         if failure.verdict() != Verdict::DeadLetter {
             queue.report_failure(message, failure.reason());
         }
         let one = slice::from_ref(message);
         let done = match failure.verdict() {
             Verdict::Policy => return false,
-            Verdict::RetryAfter(delay) => queue.change_visibility(one, delay.min(LONGEST_VISIBILITY)).await,
+            Verdict::RetryAfter(delay) => queue.change_visibility(one, delay.min(MAX_VISIBILITY)).await,
             Verdict::Discard => queue.delete(one).await,
             Verdict::DeadLetter => match queue.dead_letter(message, failure.reason()).await {
                 Ok(()) => Ok(Vec::new()),
@@ -173,7 +173,7 @@ impl<T, Q: MessageQueue> fmt::Debug for TypedReceive<'_, T, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TypedReceive")
             .field("queue", self.queue)
-            .field("poll", &self.poll)
+            .field("request", &self.request)
             .finish()
     }
 }

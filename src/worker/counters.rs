@@ -1,11 +1,11 @@
-//! Where a runner's numbers are kept: in its report and, with the feature `metrics`, with whoever collects them.
+//! Counters of a runner, for its report and, with the feature `metrics`, for the installed recorder.
 
 use {super::report::RunnerReport, std::time::Duration};
 
-/// Declares what is counted, and the field of the report that it is counted in.
+/// Declares each count with its field of the report.
 macro_rules! counts {
     ($($count:ident $field:ident,)+) => {
-        /// Something that is counted; see the fields of [`RunnerReport`].
+        /// A counter; see the fields of [`RunnerReport`].
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub(super) enum Count {
             $($count,)+
@@ -14,7 +14,7 @@ macro_rules! counts {
         impl Count {
             const ALL: &[Self] = &[$(Self::$count,)+];
 
-            /// As the metric is named.
+            /// The middle part of the metric's name.
             #[cfg(feature = "metrics")]
             const fn name(self) -> &'static str {
                 match self {
@@ -48,7 +48,7 @@ counts! {
     ReceiveErrors receive_errors,
 }
 
-/// What became of the jobs of one handler call.
+/// The counts that one handler call adds.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     counts: [u64; Count::ALL.len()],
@@ -66,16 +66,16 @@ impl Outcome {
     }
 }
 
-/// The numbers of a runner.
+/// All counters of a runner.
 #[derive(Debug)]
-pub(super) struct Books {
+pub(super) struct Counters {
     report: RunnerReport,
     #[cfg(feature = "metrics")]
     meters: Meters,
 }
 
-impl Books {
-    /// Empty books of a runner on the queue with this URL.
+impl Counters {
+    /// Counters at zero, for a runner on the queue with this URL.
     #[cfg_attr(
         not(feature = "metrics"),
         expect(unused_variables, reason = "metrics carry the queue's name")
@@ -100,20 +100,20 @@ impl Books {
         }
     }
 
-    /// So many jobs will not be begun, and are in flight.
+    /// Counts jobs that no handler will begin, and that are still in flight.
     pub(super) const fn not_begun(&mut self, number: usize) {
         self.report.not_given_back += number as u64;
     }
 
-    /// So many of the jobs that will not be begun are in the queue again.
+    /// Counts jobs that no handler will begin as given back to the queue.
     pub(super) fn given_back(&mut self, number: usize) {
-        // What was abandoned counts as that alone.
+        // Abandoned jobs count only as abandoned.
         let number = self.report.not_given_back.min(number as u64);
         self.add(Count::GivenBack, number);
         self.report.not_given_back -= number;
     }
 
-    /// A message came in that has been received so often.
+    /// Counts a received message by its receive count.
     pub(super) fn received(&mut self, receive_count: u32) {
         self.add(Count::Received, 1);
         if receive_count > 1 {
@@ -124,14 +124,14 @@ impl Books {
         self.meters.receives.record(receive_count);
     }
 
-    /// A handler begins with a message sent so long ago.
+    /// Records the time from a message's send to the start of its handler.
     pub(super) fn waited(&mut self, span: Duration) {
         self.report.queue_wait.record_span(span);
         #[cfg(feature = "metrics")]
         self.meters.queue_wait.record(span);
     }
 
-    /// A handler took so long for a message.
+    /// Records how long a handler took for a message.
     pub(super) fn handled(&mut self, span: Duration) {
         self.report.handling_time.record_span(span);
         #[cfg(feature = "metrics")]
@@ -147,7 +147,7 @@ impl Books {
     }
 }
 
-/// The same numbers, as whoever collects metrics gets them.
+/// The same counters in the `metrics` facade.
 #[cfg(feature = "metrics")]
 struct Meters {
     /// In the order of [`Count::ALL`].

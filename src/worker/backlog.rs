@@ -1,4 +1,4 @@
-//! Jobs received and not begun: on a FIFO queue those of one group one after the other, in order.
+//! The backlog: jobs received and not begun; on a FIFO queue those of a group in order, one at a time.
 
 use {
     super::{batch::BatchSettings, job::Job},
@@ -11,17 +11,17 @@ use {
     },
 };
 
-/// A batch is handed over before its bodies and attributes exceed this (E17).
+/// The limit in bytes on the bodies and attributes of a batch (E17).
 const BATCH_BYTES: usize = 6 * 1024 * 1024;
 
-/// What one call of a handler works on.
+/// The jobs of one handler call.
 #[derive(Clone, Debug)]
-pub(super) enum Unit {
+pub(super) enum WorkItem {
     One(Job),
     Batch(Arc<[Job]>),
 }
 
-impl Unit {
+impl WorkItem {
     pub(super) fn jobs(&self) -> &[Job] {
         match self {
             Self::One(job) => slice::from_ref(job),
@@ -30,13 +30,13 @@ impl Unit {
     }
 }
 
-/// Jobs in hand that no handler has begun.
+/// Jobs received that no handler has begun.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Backlog {
     batch: Option<BatchSettings>,
     order: Order,
     count: usize,
-    /// What the jobs count for in a batch; kept for batches alone.
+    /// Size of all jobs by [`bytes`]; maintained only for batches.
     bytes: usize,
 }
 
@@ -46,10 +46,10 @@ enum Order {
     Fifo(Groups),
 }
 
-/// The invariant: a group stands in `ready` exactly if it has jobs and none of them is being worked on.
+/// Invariant: a group is in `ready` exactly if it has jobs and is not busy.
 #[derive(Debug, Default)]
 struct Groups {
-    // In an order that is the same on every run, which shows in the calls for all of them.
+    // Ordered, so that calls for all jobs are the same on every run.
     groups: BTreeMap<Arc<str>, Group>,
     ready: VecDeque<Arc<str>>,
 }
@@ -60,7 +60,7 @@ struct Group {
     busy: bool,
 }
 
-impl Waiting {
+impl Backlog {
     pub(super) fn new(fifo: bool, batch: Option<BatchSettings>) -> Self {
         Self {
             batch,
@@ -89,52 +89,52 @@ impl Waiting {
         self.count
     }
 
-    /// How many units could be begun at once, at most; jobs whose group is being worked on do not count.
+    /// The most work items that could begin now; jobs of busy groups do not count.
     pub(super) fn startable(&self, now: Timestamp) -> usize {
         let free = match (&self.order, &self.batch) {
             (Order::Standard(jobs), None) => jobs.len(),
             (Order::Standard(jobs), Some(batch)) => jobs.len().div_ceil(batch.size),
-            // A group may fill batches of its own.
+            // One group may fill a batch by itself.
             (Order::Fifo(groups), _) => groups.ready.len(),
         };
-        let ripe = self.batch.is_none_or(|batch| self.is_ripe(&batch, now));
-        if ripe { free } else { 0 }
+        let ready = self.batch.is_none_or(|batch| self.is_ready(&batch, now));
+        if ready { free } else { 0 }
     }
 
-    /// When a batch that is not full is handed over all the same.
-    pub(super) fn ripe_at(&self) -> Option<Timestamp> {
+    /// When the window of an incomplete batch ends.
+    pub(super) fn window_end(&self) -> Option<Timestamp> {
         let batch = self.batch.filter(|batch| !batch.window.is_zero())?;
         self.first().map(|job| job.received_at().saturating_add(batch.window))
     }
 
-    /// The next unit, if there is one; its groups are then being worked on.
-    pub(super) fn take(&mut self, now: Timestamp) -> Option<Unit> {
-        let unit = match self.batch {
-            None => Unit::One(match &mut self.order {
+    /// Takes the next work item; its groups are then busy.
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<WorkItem> {
+        let item = match self.batch {
+            None => WorkItem::One(match &mut self.order {
                 Order::Standard(jobs) => jobs.pop_front(),
                 Order::Fifo(groups) => groups.take(),
             }?),
             Some(batch) => {
-                if !self.is_ripe(&batch, now) {
+                if !self.is_ready(&batch, now) {
                     return None;
                 }
-                Unit::Batch(self.take_batch(batch.size)?)
+                WorkItem::Batch(self.take_batch(batch.size)?)
             }
         };
-        self.forget(unit.jobs());
-        Some(unit)
+        self.forget(item.jobs());
+        Some(item)
     }
 
-    /// The group of a job is not being worked on any more.
+    /// Marks the group of a job as not busy.
     pub(super) fn release(&mut self, job: &Job) {
         if let Order::Fifo(groups) = &mut self.order {
             groups.release(job.message_group_id().unwrap_or_default());
         }
     }
 
-    /// Takes out all jobs of this job's group that came after it, in order: they cannot go on without it.
+    /// Removes and returns the jobs behind this one in its group, in order: they cannot begin before it.
     ///
-    /// What was received later than the job has come back since, and does not wait for it.
+    /// Jobs received later than this one have returned to the queue since, and stay.
     pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
         let Order::Fifo(groups) = &mut self.order else {
             return Vec::new();
@@ -144,7 +144,7 @@ impl Waiting {
         jobs
     }
 
-    /// Takes this job out; says whether it was there.
+    /// Removes this job; returns whether it was in the backlog.
     pub(super) fn remove(&mut self, job: &Job) -> bool {
         let removed = match &mut self.order {
             Order::Standard(jobs) => remove(jobs, job),
@@ -156,7 +156,7 @@ impl Waiting {
         removed
     }
 
-    /// Takes out all jobs, those of a group in order.
+    /// Removes and returns all jobs, those of a group in order.
     pub(super) fn take_all(&mut self) -> Vec<Job> {
         (self.count, self.bytes) = (0, 0);
         match &mut self.order {
@@ -165,7 +165,7 @@ impl Waiting {
                 groups.ready.clear();
                 let mut all: Vec<Job> = groups.groups.values_mut().flat_map(|it| it.jobs.drain(..)).collect();
                 groups.groups.retain(|_, group| group.busy);
-                // Whoever looks on sees the same order on every run.
+                // The order of give-backs is the same on every run.
                 all.sort_by_cached_key(|job| {
                     let number = job.sequence_number().map(|number| (number.len(), number.into_owned()));
                     (job.received_at(), number)
@@ -190,7 +190,7 @@ impl Waiting {
         }
     }
 
-    fn is_ripe(&self, batch: &BatchSettings, now: Timestamp) -> bool {
+    fn is_ready(&self, batch: &BatchSettings, now: Timestamp) -> bool {
         let waited = |window: Duration| {
             let first = self.first();
             first.is_some_and(|job| now.saturating_duration_since(job.received_at()) >= window)
@@ -212,10 +212,10 @@ impl Waiting {
             jobs.is_empty() || (jobs.len() < size && total <= BATCH_BYTES)
         };
         match &mut self.order {
-            Order::Standard(waiting) => {
-                while let Some(job) = waiting.pop_front() {
+            Order::Standard(backlog) => {
+                while let Some(job) = backlog.pop_front() {
                     if !fits(&jobs, &job) {
-                        waiting.push_front(job);
+                        backlog.push_front(job);
                         break;
                     }
                     jobs.push(job);
@@ -257,7 +257,7 @@ impl Groups {
         let Some(group) = self.groups.get_mut(id) else {
             return Vec::new();
         };
-        // One that does not wait is being worked on, and comes before all that wait.
+        // A job that is not in the backlog is in progress, and precedes all that are.
         let first = group.jobs.iter().position(|it| it.is(job)).map_or(0, |at| at + 1);
         let later = group.jobs.split_off(first).into_iter();
         let (taken, left): (Vec<Job>, Vec<Job>) = later.partition(|it| it.received_at() <= job.received_at());
@@ -276,7 +276,7 @@ impl Groups {
         removed
     }
 
-    /// Forgets a group that has nothing left and is not being worked on.
+    /// Removes a group that has no jobs and is not busy.
     fn tidy(&mut self, id: &str) {
         if self.groups.get(id).is_some_and(|it| it.jobs.is_empty() && !it.busy) {
             self.groups.remove(id);
@@ -284,7 +284,7 @@ impl Groups {
         }
     }
 
-    /// The next job whose group is free; the group is then busy.
+    /// Takes the next job of a ready group; the group is then busy.
     fn take(&mut self) -> Option<Job> {
         let id = self.ready.pop_front()?;
         let group = self.groups.get_mut(&id)?;
@@ -296,7 +296,7 @@ impl Groups {
         self.groups.get(self.ready.front()?)?.jobs.front()
     }
 
-    /// The next job for a batch, which takes a group's jobs one after the other before it goes to the next.
+    /// Takes the next job for a batch, which empties one group before the next.
     fn take_more(&mut self) -> Option<Job> {
         let id = self.ready.front()?;
         let group = self.groups.get_mut(id)?;
@@ -308,7 +308,7 @@ impl Groups {
         job
     }
 
-    /// What a full batch left of its last group waits for it.
+    /// The rest of a full batch's last group waits for that batch.
     fn end_batch(&mut self, batch: &[Job]) {
         let last = batch.last().and_then(|job| job.message_group_id());
         if last.is_some() && self.ready.front().map(|id| &**id) == last {
@@ -338,7 +338,7 @@ fn remove(jobs: &mut VecDeque<Job>, job: &Job) -> bool {
     at.and_then(|at| jobs.remove(at)).is_some()
 }
 
-/// What a job counts for in a batch.
+/// The size of a job in a batch.
 fn bytes(job: &Job) -> usize {
     job.body().len() + job.attributes().size_bytes()
 }

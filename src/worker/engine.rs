@@ -1,0 +1,347 @@
+//! The engine: the state that all workers of a runner share, and the loop that each worker runs.
+
+use {
+    super::{
+        block_on::give_way,
+        counters::Count,
+        dispatcher::{Dispatcher, ReceiveTask, Task},
+        event::RunnerEvent,
+        failure::{Backoff, FailurePolicy},
+        handler::Handler,
+        job::Job,
+        message_queue::{ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
+        received::ReceivedMessage,
+        report::RunnerReport,
+        runner::RunnerError,
+    },
+    crate::{
+        clock::{Clock, Until},
+        sync::{Mutex, contain},
+        time::Timestamp,
+    },
+    std::{
+        future::{Future, poll_fn},
+        io,
+        pin::{Pin, pin},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, AtomicU32, Ordering},
+        },
+        task::{self, Waker},
+        time::Duration,
+    },
+};
+
+#[cfg(feature = "tracing")]
+use super::message_queue::queue_name;
+
+/// The most handlers that a worker may run in a row before it yields to the other futures of its task.
+const TURN: u32 = 32;
+
+/// The pause between a failed receive and the next.
+const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
+
+pub(super) type OnEvent = Arc<dyn Fn(&RunnerEvent) + Send + Sync>;
+
+/// The validated settings of an engine.
+#[derive(Clone)]
+pub(super) struct EngineConfig {
+    pub(super) visibility_timeout: Duration,
+    /// Time from a receive or a renewal until the lease is next due.
+    pub(super) renew_interval: Duration,
+    pub(super) heartbeat: bool,
+    pub(super) handler_timeout: Option<Duration>,
+    pub(super) policy: FailurePolicy,
+    pub(super) seed: u64,
+    pub(super) fifo: bool,
+    /// Whether the clock is the queue's own, which a message of an embedded queue knows.
+    pub(super) clock_of_queue: bool,
+    /// How long handlers may run on after a stop.
+    pub(super) shutdown_timeout: Duration,
+    pub(super) on_event: Option<OnEvent>,
+}
+
+/// The part of a runner that its handle shares: it has no type parameters.
+pub(super) struct Control {
+    pub(super) dispatcher: Mutex<Dispatcher>,
+    pub(super) clock: Arc<dyn Clock>,
+    stopping: AtomicBool,
+}
+
+impl Control {
+    pub(super) fn new(dispatcher: Dispatcher, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            dispatcher: Mutex::new(dispatcher),
+            clock,
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(super) fn stop(&self, error: Option<MessageQueueError>) {
+        self.stopping.store(true, Ordering::Release);
+        let wakers = self.dispatcher.lock().stop(self.clock.now(), error);
+        wake(wakers);
+    }
+
+    /// Calls the dispatcher's wakers, after its lock is released; `over` are those of a runner that has just ended.
+    fn wake_all(&self, wakers: impl IntoIterator<Item = Waker>, over: Option<Vec<Waker>>) {
+        wake(wakers);
+        if let Some(wakers) = over {
+            self.stopping.store(true, Ordering::Release);
+            wake(wakers);
+        }
+    }
+
+    /// The result of a runner that has ended.
+    pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
+        let dispatcher = self.dispatcher.lock();
+        match dispatcher.error() {
+            None if dispatcher.worker_exited_early() => Err(RunnerError::Thread {
+                error: io::Error::other("it ended before the runner did"),
+            }),
+            None => Ok(dispatcher.counters.report()),
+            Some(error) => Err(RunnerError::Queue {
+                error: error.clone(),
+                report: Box::new(dispatcher.counters.report()),
+            }),
+        }
+    }
+}
+
+/// The queue, the handler and the settings that all workers of a runner share.
+pub(super) struct Engine<Q, H> {
+    pub(super) queue: Q,
+    pub(super) handler: H,
+    pub(super) config: EngineConfig,
+    pub(super) control: Arc<Control>,
+    receive_errors: AtomicU32,
+}
+
+/// The permit to run one handler at a time; dropping it removes the worker, whether it ever ran or not.
+pub(super) struct WorkerPermit {
+    control: Arc<Control>,
+    worker: usize,
+}
+
+impl WorkerPermit {
+    /// Adds a worker if there is a task for one.
+    pub(super) fn acquire_if_needed(control: &Arc<Control>) -> Option<Self> {
+        let worker = control.dispatcher.lock().add_worker_if_needed(control.clock.now())?;
+        let control = Arc::clone(control);
+        Some(Self { control, worker })
+    }
+
+    /// Adds a worker, whether there is a task for one or not.
+    pub(super) fn acquire(control: &Arc<Control>) -> Self {
+        let worker = control.dispatcher.lock().add_worker();
+        let control = Arc::clone(control);
+        Self { control, worker }
+    }
+}
+
+impl Drop for WorkerPermit {
+    fn drop(&mut self) {
+        let wakers = self.control.dispatcher.lock().worker_ended(self.control.clock.now());
+        wake(wakers);
+    }
+}
+
+pub(super) fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        contain(|| waker.wake());
+    }
+}
+
+impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
+    pub(super) fn new(queue: Q, handler: H, config: EngineConfig, control: Arc<Control>) -> Self {
+        Self {
+            queue,
+            handler,
+            config,
+            control,
+            receive_errors: AtomicU32::new(0),
+        }
+    }
+
+    /// Runs a worker until the runner stops. Threads and futures drive the same async loop.
+    ///
+    /// With `watched` the worker shares its thread: handlers that block it are reported, and the worker yields to the
+    /// renewer, the other workers and other tasks.
+    pub(super) async fn run_worker(&self, permit: WorkerPermit, watched: bool) {
+        let worker = permit.worker;
+        let (mut turns, mut since) = (0, self.now());
+        let mut next = self.turn(worker, |_, _| None);
+        loop {
+            let task = match next {
+                Some(task) => task,
+                None => self.wait_for_task(worker).await,
+            };
+            next = match task {
+                Task::Work(item, began_at) => {
+                    // The item outlives the dispatcher's lock: dropping a large message under it would block all workers.
+                    let outcome = self.work(worker, item.jobs(), began_at, watched).await;
+                    turns += 1;
+                    if watched && (turns >= TURN || self.now() != since) {
+                        give_way().await;
+                        (turns, since) = (0, self.now());
+                    }
+                    self.turn(worker, |dispatcher, now| {
+                        dispatcher.finished(worker, outcome, now);
+                        None
+                    })
+                }
+                Task::Receive(receive) => {
+                    let messages = self.poll(worker, receive).await;
+                    self.turn(worker, |dispatcher, now| {
+                        let job = |message| self.job(message, now);
+                        let jobs = messages.map(|messages| messages.into_iter().map(job));
+                        dispatcher.received(worker, receive, jobs)
+                    })
+                }
+                Task::End => return,
+            };
+        }
+    }
+
+    /// Reports a finished task to the dispatcher and takes the next, under one lock.
+    fn turn(&self, worker: usize, update: impl FnOnce(&mut Dispatcher, Timestamp) -> Option<Waker>) -> Option<Task> {
+        let now = self.now();
+        let mut dispatcher = self.control.dispatcher.lock();
+        let renewer = update(&mut dispatcher, now);
+        let over = dispatcher.is_done(now);
+        let task = dispatcher.next(worker, now);
+        let woken = if task.is_some() {
+            dispatcher.wake_parked(now)
+        } else {
+            Vec::new()
+        };
+        drop(dispatcher);
+        self.control.wake_all(woken.into_iter().chain(renewer), over);
+        task
+    }
+
+    /// Waits for the worker's next task.
+    async fn wait_for_task(&self, worker: usize) -> Task {
+        let mut timer = None;
+        poll_fn(|context| {
+            let now = self.now();
+            let mut dispatcher = self.control.dispatcher.lock();
+            let over = dispatcher.is_done(now);
+            let task = dispatcher.next(worker, now);
+            let (woken, window_end) = match &task {
+                Some(_) => (dispatcher.wake_parked(now), None),
+                None => (Vec::new(), dispatcher.park(worker, context.waker())),
+            };
+            drop(dispatcher);
+            self.control.wake_all(woken, over);
+            if let Some(at) = window_end {
+                if Pin::new(timer.insert(self.until(at))).poll(context).is_ready() {
+                    // The clock has moved on since the dispatcher was asked.
+                    context.waker().wake_by_ref();
+                }
+            }
+            task.map_or(task::Poll::Pending, task::Poll::Ready)
+        })
+        .await
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.control.clock.now()
+    }
+
+    pub(super) fn until(&self, at: Timestamp) -> Until {
+        Until::new(&self.control.clock, at)
+    }
+
+    pub(super) fn count(&self, what: Count, number: usize) {
+        self.control.dispatcher.lock().counters.add(what, number as u64);
+    }
+
+    pub(super) fn report(&self, event: impl FnOnce() -> RunnerEvent) {
+        #[cfg(not(feature = "tracing"))]
+        let wanted = self.config.on_event.is_some();
+        #[cfg(feature = "tracing")]
+        let wanted = self.config.on_event.is_some() || tracing::enabled!(tracing::Level::WARN);
+        if !wanted {
+            return;
+        }
+        let event = event();
+        #[cfg(feature = "tracing")]
+        tracing::warn!(queue = queue_name(self.queue.url()), "{event}");
+        if let Some(on_event) = &self.config.on_event {
+            contain(|| on_event(&event));
+        }
+    }
+
+    async fn poll(&self, worker: usize, receive: ReceiveTask) -> Option<Vec<ReceivedMessage>> {
+        let request = ReceiveRequest::new(receive.max_messages)
+            .wait_time(receive.wait_time)
+            .visibility_timeout(self.config.visibility_timeout);
+        match self.unless_stopped(worker, self.queue.receive(request)).await? {
+            Ok(messages) => {
+                self.receive_errors.store(0, Ordering::Relaxed);
+                Some(messages)
+            }
+            Err(error) => {
+                self.receive_failed(worker, error).await;
+                None
+            }
+        }
+    }
+
+    fn job(&self, message: ReceivedMessage, now: Timestamp) -> Job {
+        let visibility = self.config.visibility_timeout;
+        let until = message
+            .invisible_until()
+            .unwrap_or_else(|| now.saturating_add(visibility));
+        let received_at = until.saturating_sub(visibility);
+        let renew_at = received_at.saturating_add(self.config.renew_interval);
+        let known = self.config.clock_of_queue && message.embedded().is_some();
+        let clock = (!known).then(|| Arc::clone(&self.control.clock));
+        Job::new(message, clock, received_at, until, renew_at)
+    }
+
+    /// Backs off before the next receive, or ends the runner if the error is permanent.
+    async fn receive_failed(&self, worker: usize, error: MessageQueueError) {
+        self.count(Count::ReceiveErrors, 1);
+        if error.kind != ErrorKind::Transient {
+            self.report(|| RunnerEvent::ReceiveFailed {
+                error: error.clone(),
+                retry_after: None,
+            });
+            self.control.stop(Some(error));
+            return;
+        }
+        let failed = self.receive_errors.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let after = RECEIVE_BACKOFF.limit(failed);
+        self.report(|| RunnerEvent::ReceiveFailed {
+            error,
+            retry_after: Some(after),
+        });
+        let pause = self.until(self.now().saturating_add(after));
+        self.unless_stopped(worker, pause).await;
+    }
+
+    /// Waits for a call to the queue, or until the runner stops.
+    async fn unless_stopped<T>(&self, worker: usize, wait: impl Future<Output = T>) -> Option<T> {
+        let mut wait = pin!(wait);
+        poll_fn(|context| {
+            if self.control.is_stopping() {
+                return task::Poll::Ready(None);
+            }
+            if let task::Poll::Ready(output) = wait.as_mut().poll(context) {
+                return task::Poll::Ready(Some(output));
+            }
+            if self.control.dispatcher.lock().listen(worker, context.waker()) {
+                task::Poll::Pending
+            } else {
+                task::Poll::Ready(None)
+            }
+        })
+        .await
+    }
+}
