@@ -19,19 +19,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     let schedules = scheduler.handle();
 
     // Once, after an hour and a half: the queue has it from 15 minutes before, and hides it until then.
-    schedules.add(Duration::from_secs(90 * 60), "tea is ready")?;
+    schedules.add("tea", Duration::from_secs(90 * 60), "tea is ready")?;
     // At nine in the morning of New York on working days.
     let opening = Cron::new("0 9 * * MON-FRI")?.time_zone("EST5EDT,M3.2.0,M11.1.0")?;
-    schedules.add(opening, "open the shop")?;
+    schedules.add("opening", opening, "open the shop")?;
     // A message made for each time; of several that were missed, only the latest is made up for.
-    let backup = schedules.add_with(Cron::new("0 */6 * * *")?, |due: Timestamp| {
+    schedules.add_with("backup", Cron::new("0 */6 * * *")?, |due: Timestamp| {
         format!("backup of {}", due.as_secs())
     })?;
     // Too late is too late.
-    schedules.add(Schedule::from(Cron::new("@hourly")?).catch_up(CatchUp::Skip), "chime")?;
+    schedules.add(
+        "chime",
+        Schedule::from(Cron::new("@hourly")?).catch_up(CatchUp::Skip),
+        "chime",
+    )?;
     println!(
         "due next: {:?}",
-        schedules.due(4).iter().map(|job| job.due.as_secs()).collect::<Vec<_>>()
+        schedules
+            .due(4)
+            .iter()
+            .map(|job| job.name.to_string())
+            .collect::<Vec<_>>()
     );
 
     let running = scheduler.spawn()?;
@@ -39,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     clock.advance(2 * HOUR);
     assert_eq!(show(&jobs)?, ["chime", "tea is ready", "chime"]);
 
-    assert_eq!(schedules.cancel(backup), Some(Cancelled::Prevented));
+    assert_eq!(schedules.cancel("backup"), Some(Cancelled::Prevented));
     clock.advance(12 * HOUR);
     let morning = show(&jobs)?;
     assert_eq!(morning.iter().filter(|body| *body == "chime").count(), 12);
@@ -56,14 +64,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build();
     let (slept_since, nightly) = (requeue::Clock::now(&clock), Cron::new("0 3 * * *")?);
     clock.advance(40 * HOUR);
-    let id = restarted
+    restarted
         .handle()
-        .add(Schedule::from(nightly).since(slept_since), "clean up")?;
+        .add("nightly", Schedule::from(nightly).since(slept_since), "clean up")?;
     let handle = restarted.handle();
     let run = std::thread::spawn(move || restarted.blocking());
     clock.wait_for_sleepers(2);
     assert_eq!(show(&jobs)?, ["clean up"], "once for two nights");
-    handle.cancel(id);
+    handle.cancel("nightly");
     assert_eq!(run.join().expect("the scheduler does not panic")?.missed, 1);
     Ok(())
 }

@@ -2,6 +2,10 @@
 
 #[path = "worker_schedule/catch_up.rs"]
 mod catch_up;
+#[path = "worker_schedule/clock_changes.rs"]
+mod clock_changes;
+#[path = "worker_schedule/names.rs"]
+mod names;
 #[path = "common/shaky.rs"]
 mod shaky;
 
@@ -83,8 +87,8 @@ fn a_job_on_a_standard_queue_is_delayed_there_as_soon_as_it_can_be() {
     // D32
     let (jobs, clock) = standard();
     let (_running, schedules) = start(&jobs, &clock);
-    schedules.add(HOUR, "far").unwrap();
-    schedules.add(15 * MINUTE, "near").unwrap();
+    schedules.add("far", HOUR, "far").unwrap();
+    schedules.add("near", 15 * MINUTE, "near").unwrap();
     settle(&clock);
     assert_eq!((delayed(&jobs), schedules.report().held), (1, 1));
     clock.advance(15 * MINUTE - MILLISECOND);
@@ -111,7 +115,7 @@ fn a_job_on_a_fifo_queue_is_held_until_it_is_due() {
     let (jobs, clock) = fifo();
     let (_running, schedules) = start(&jobs, &clock);
     let due = clock.now().saturating_add(10 * MINUTE);
-    schedules.add(due, grouped("tea")).unwrap();
+    schedules.add("tea", due, grouped("tea")).unwrap();
     clock.advance(10 * MINUTE - MILLISECOND);
     assert_eq!((bodies(&jobs), schedules.report().held), (vec![], 1));
     clock.advance(MILLISECOND);
@@ -125,10 +129,12 @@ fn the_delay_of_a_standard_queue_is_not_added() {
     let clock = ManualClock::default();
     let jobs = Queue::standard("jobs").clock(&clock).delay(5 * MINUTE).build().unwrap();
     let (_running, schedules) = start(&jobs, &clock);
-    schedules.add(Duration::ZERO, "now").unwrap();
-    schedules.add(every_minute(), "minute").unwrap();
+    schedules.add("now", Duration::ZERO, "now").unwrap();
+    schedules.add("minute", every_minute(), "minute").unwrap();
     schedules
-        .add_with(clock.now(), |_| SendMessage::new("later").delay(90 * MILLISECOND))
+        .add_with("later", clock.now(), |_| {
+            SendMessage::new("later").delay(90 * MILLISECOND)
+        })
         .unwrap();
     settle(&clock);
     assert_eq!(bodies(&jobs), ["now"]);
@@ -148,7 +154,7 @@ fn a_pattern_sends_at_each_of_its_times_what_is_made_of_it() {
         let (log, clock_of_maker) = (made_at.clone(), clock.clone());
         let cron = Cron::new("*/20 * * * *").unwrap();
         schedules
-            .add_with(cron, move |due| {
+            .add_with("cron", cron, move |due| {
                 log.lock().unwrap().push((due, clock_of_maker.now()));
                 made(due)
             })
@@ -169,11 +175,15 @@ fn jobs_of_the_same_instant_come_in_the_order_of_their_adding() {
     let (jobs, clock) = fifo();
     let (_running, schedules) = start(&jobs, &clock);
     let due = clock.now().saturating_add(HOUR);
-    schedules.add(due, grouped("1")).unwrap();
-    schedules.add(Cron::new("0 * * * *").unwrap(), grouped("2")).unwrap();
-    schedules.add_with(HOUR, |_| grouped("3")).unwrap();
-    schedules.add(due.saturating_sub(MILLISECOND), grouped("0")).unwrap();
-    schedules.add(due, grouped("4")).unwrap();
+    schedules.add("first", due, grouped("1")).unwrap();
+    schedules
+        .add("second", Cron::new("0 * * * *").unwrap(), grouped("2"))
+        .unwrap();
+    schedules.add_with("a-third", HOUR, |_| grouped("3")).unwrap();
+    schedules
+        .add("before", due.saturating_sub(MILLISECOND), grouped("0"))
+        .unwrap();
+    schedules.add("a-fourth", due, grouped("4")).unwrap();
     clock.advance(HOUR);
     assert_eq!(bodies(&jobs), ["0", "1", "2", "3", "4"]);
     clock.advance(HOUR);
@@ -184,16 +194,16 @@ fn jobs_of_the_same_instant_come_in_the_order_of_their_adding() {
 fn a_cancelled_schedule_sends_nothing_more() {
     let (jobs, clock) = standard();
     let (_running, schedules) = start(&jobs, &clock);
-    let far = schedules.add(HOUR, "far").unwrap();
-    let near = schedules.add(MINUTE, "near").unwrap();
-    let cron = schedules.add(every_minute(), "minute").unwrap();
+    schedules.add("far", HOUR, "far").unwrap();
+    schedules.add("near", MINUTE, "near").unwrap();
+    schedules.add("minute", every_minute(), "minute").unwrap();
     settle(&clock);
-    assert_eq!(schedules.cancel(near), None, "the queue has it");
+    assert_eq!(schedules.cancel("near"), None, "the queue has it");
     clock.advance(MINUTE);
     assert_eq!(bodies(&jobs), ["near", "minute"]);
-    assert_eq!(schedules.cancel(far), Some(Cancelled::Prevented));
-    assert_eq!(schedules.cancel(cron), Some(Cancelled::Prevented));
-    assert_eq!((schedules.cancel(far), schedules.cancel(cron)), (None, None));
+    assert_eq!(schedules.cancel("far"), Some(Cancelled::Prevented));
+    assert_eq!(schedules.cancel("minute"), Some(Cancelled::Prevented));
+    assert_eq!((schedules.cancel("far"), schedules.cancel("minute")), (None, None));
     clock.advance(2 * HOUR);
     assert_eq!(bodies(&jobs), [""; 0]);
     let report = schedules.report();
@@ -211,18 +221,18 @@ fn cancelling_while_the_queue_is_asked_says_so_and_no_second_try_follows() {
     let mut poll = || assert!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 
     shaky.break_next([Fault::Fails(ErrorKind::Transient), Fault::Hangs]);
-    let retried = schedules.add(MINUTE, "retried").unwrap();
+    schedules.add("retried", MINUTE, "retried").unwrap();
     poll();
     assert_eq!(schedules.report().retries, 1);
     assert_eq!(
-        schedules.cancel(retried),
+        schedules.cancel("retried"),
         Some(Cancelled::Prevented),
         "between two tries nothing is on its way"
     );
-    let hanging = schedules.add(MINUTE, "hanging").unwrap();
+    schedules.add("hanging", MINUTE, "hanging").unwrap();
     poll();
-    assert_eq!(schedules.cancel(hanging), Some(Cancelled::Sending));
-    assert_eq!(schedules.cancel(hanging), None);
+    assert_eq!(schedules.cancel("hanging"), Some(Cancelled::Sending));
+    assert_eq!(schedules.cancel("hanging"), None);
     clock.advance(HOUR);
     poll();
     assert_eq!(bodies(&jobs), [""; 0]);
@@ -239,8 +249,8 @@ fn a_send_that_fails_for_now_is_tried_again_and_holds_up_the_others() {
     let running = scheduler.build().spawn().unwrap();
     clock.wait_for_sleepers(1);
     let start = clock.now();
-    running.handle().add(start, grouped("first")).unwrap();
-    running.handle().add(start, grouped("second")).unwrap();
+    running.handle().add("1", start, grouped("first")).unwrap();
+    running.handle().add("2", start, grouped("second")).unwrap();
     clock.advance(Duration::from_millis(1_399));
     assert_eq!(bodies(&jobs), [""; 0]);
     clock.advance(MILLISECOND);
@@ -265,13 +275,13 @@ fn what_the_queue_refuses_and_what_cannot_be_made_is_reported_and_the_rest_goes_
     let running = scheduler.build().spawn().unwrap();
     let schedules = running.handle();
     clock.wait_for_sleepers(1);
-    schedules.add(MINUTE, "\u{0}").unwrap();
+    schedules.add("refused", MINUTE, "\u{0}").unwrap();
     let minute = move |due: Timestamp| {
         assert!(due.as_secs() % 120 == 0, "an odd minute");
         "even"
     };
-    schedules.add_with(every_minute(), minute).unwrap();
-    schedules.add(MINUTE, "fine").unwrap();
+    schedules.add_with("even", every_minute(), minute).unwrap();
+    schedules.add("fine", MINUTE, "fine").unwrap();
     clock.advance(2 * MINUTE);
     assert_eq!(bodies(&jobs), ["fine", "even"]);
     assert_eq!(
@@ -284,12 +294,12 @@ fn what_the_queue_refuses_and_what_cannot_be_made_is_reported_and_the_rest_goes_
     );
     let log = log.lock().unwrap();
     assert!(
-        log[0].starts_with("schedule 1 due at 1767225660000 was not sent: InvalidMessageContents"),
+        log[0].starts_with("schedule refused due at 1767225660000 was not sent: InvalidMessageContents"),
         "{log:?}"
     );
     assert_eq!(
         log[1],
-        "schedule 2 due at 1767225660000 was not sent: what makes the message panicked"
+        "schedule even due at 1767225660000 was not sent: the message factory panicked"
     );
 }
 
@@ -297,15 +307,15 @@ fn what_the_queue_refuses_and_what_cannot_be_made_is_reported_and_the_rest_goes_
 fn a_queue_that_is_gone_ends_the_scheduler_and_what_it_holds_stays_listed() {
     let (jobs, clock) = standard();
     let (running, schedules) = start(&jobs, &clock);
-    let lost = schedules.add(HOUR, "lost").unwrap();
+    schedules.add("lost", HOUR, "lost").unwrap();
     jobs.delete_queue().unwrap();
     clock.advance(HOUR);
     let error = running.join().unwrap_err();
     assert_eq!((error.error.kind, error.report.held), (ErrorKind::QueueDoesNotExist, 1));
     assert!(error.to_string().starts_with("the scheduler ended: "));
-    assert_eq!(schedules.due(9).iter().map(|it| it.id).collect::<Vec<_>>(), [lost]);
-    assert_eq!(schedules.add(HOUR, "more"), Err(AddScheduleError::Stopped));
-    assert_eq!(schedules.cancel(lost), Some(Cancelled::Prevented));
+    assert_eq!(&*schedules.due(9)[0].name, "lost");
+    assert_eq!(schedules.add("more", HOUR, "more"), Err(AddScheduleError::Stopped));
+    assert_eq!(schedules.cancel("lost"), Some(Cancelled::Prevented));
 }
 
 #[test]
@@ -317,8 +327,8 @@ fn a_stop_ends_a_sleep_a_retry_and_a_send_at_once() {
         let running = Scheduler::builder(&shaky).build().spawn().unwrap();
         clock.wait_for_sleepers(1);
         let schedules = running.handle();
-        schedules.add(HOUR, "far").unwrap();
-        schedules.add(Duration::ZERO, "now").unwrap();
+        schedules.add("far", HOUR, "far").unwrap();
+        schedules.add("now", Duration::ZERO, "now").unwrap();
         settle(&clock);
         schedules.stop();
         let report = running.join().unwrap();
@@ -333,8 +343,8 @@ fn dropping_a_run_loses_nothing_and_the_next_goes_on() {
     let shaky = Shaky::new(&jobs);
     let mut scheduler = Scheduler::builder(&shaky).until_empty().build();
     let schedules = scheduler.handle();
-    schedules.add(clock.now(), grouped("a")).unwrap();
-    schedules.add(clock.now(), grouped("b")).unwrap();
+    schedules.add("a", clock.now(), grouped("a")).unwrap();
+    schedules.add("b", clock.now(), grouped("b")).unwrap();
     for fault in [Fault::Hangs, Fault::LosesAnswer, Fault::Fails(ErrorKind::Transient)] {
         shaky.break_next([fault]);
         let mut run = pin!(scheduler.run());
@@ -354,10 +364,10 @@ fn equal_messages_at_several_times_are_not_taken_for_repetitions() {
     // F7, F11
     let (jobs, clock) = fifo();
     let (_running, schedules) = start(&jobs, &clock);
-    schedules.add(every_minute(), grouped("tick")).unwrap();
-    schedules.add(every_minute(), grouped("tick")).unwrap();
+    schedules.add("tick", every_minute(), grouped("tick")).unwrap();
+    schedules.add("tock", every_minute(), grouped("tick")).unwrap();
     schedules
-        .add(every_minute(), grouped("own").message_deduplication_id("own"))
+        .add("own", every_minute(), grouped("own").message_deduplication_id("own"))
         .unwrap();
     clock.advance(3 * MINUTE);
     assert_eq!(bodies(&jobs), ["tick", "tick", "own", "tick", "tick", "tick", "tick"]);
@@ -367,32 +377,40 @@ fn equal_messages_at_several_times_are_not_taken_for_repetitions() {
 fn what_makes_no_sense_is_not_added() {
     let ((jobs, _clock), (orders, _other)) = (standard(), fifo());
     let schedules = Scheduler::builder(&jobs).build().handle();
-    let delayed = schedules.add(MINUTE, SendMessage::new("x").delay(MINUTE)).unwrap_err();
+    let delayed = schedules
+        .add("x", MINUTE, SendMessage::new("x").delay(MINUTE))
+        .unwrap_err();
     assert_eq!(
         delayed.to_string(),
         "the message has a delay of 60s of its own, it is the schedule that says when"
     );
     let never = Cron::new("0 0 0 1 1 * 2020").unwrap();
-    let error = schedules.add(never, "x").unwrap_err();
+    let error = schedules.add("x", never, "x").unwrap_err();
     assert_eq!(
         error.to_string(),
         "the cron pattern \"0 0 0 1 1 * 2020\" names no time to come"
     );
-    let groupless = Scheduler::builder(&orders).build().handle().add(MINUTE, "x");
+    schedules.add("x".repeat(100), HOUR, "x").unwrap();
+    for name in ["", "two words", "\u{e9}", &"x".repeat(101)] {
+        let error = schedules.add(name, HOUR, "x").unwrap_err().to_string();
+        let rule = "is not 1 to 100 ASCII letters, digits and punctuation marks";
+        assert_eq!(error, format!("the schedule name {name:?} {rule}"));
+    }
+    let groupless = Scheduler::builder(&orders).build().handle().add("x", MINUTE, "x");
     assert_eq!(groupless, Err(AddScheduleError::MissingGroup));
-    assert_eq!((schedules.report().added, schedules.due(9).len()), (0, 0));
+    assert_eq!((schedules.report().added, schedules.due(9).len()), (1, 1));
 }
 
 #[test]
 fn the_ends_of_time_are_times() {
     let (jobs, clock) = standard();
     let (_running, schedules) = start(&jobs, &clock);
-    schedules.add(Timestamp::MAX, "doomsday").unwrap();
-    schedules.add(Duration::MAX, "doomsday").unwrap();
+    schedules.add("at-doomsday", Timestamp::MAX, "doomsday").unwrap();
+    schedules.add("doomsday", Duration::MAX, "doomsday").unwrap();
     schedules
-        .add(Schedule::from(MINUTE).since(Timestamp::ZERO), "epoch")
+        .add("epoch", Schedule::from(MINUTE).since(Timestamp::ZERO), "epoch")
         .unwrap();
-    schedules.add(Timestamp::ZERO, "epoch").unwrap();
+    schedules.add("at-epoch", Timestamp::ZERO, "epoch").unwrap();
     settle(&clock);
     assert_eq!(bodies(&jobs), ["epoch", "epoch"]);
     assert_eq!(schedules.due(1)[0].due, Timestamp::MAX);
@@ -403,9 +421,9 @@ fn the_clock_of_the_machine_is_a_clock_too() {
     let jobs = Queue::standard("jobs").build().unwrap();
     let running = Scheduler::builder(&jobs).build().spawn().unwrap();
     let schedules = running.handle();
-    schedules.add(Timestamp::MAX, "doomsday").unwrap();
-    schedules.add(every_minute(), "within the minute").unwrap();
-    schedules.add(Duration::ZERO, "now").unwrap();
+    schedules.add("at-doomsday", Timestamp::MAX, "doomsday").unwrap();
+    schedules.add("minute", every_minute(), "within the minute").unwrap();
+    schedules.add("now", Duration::ZERO, "now").unwrap();
     let message = jobs
         .receive()
         .wait_time(Duration::from_secs(20))
@@ -427,7 +445,7 @@ fn ten_thousand_schedules_are_all_sent_when_they_are_due() {
         // Every number below 10,000 once, in no order.
         let due = start_at.saturating_add(Duration::from_millis(number * 7_919 % 10_000));
         let message = SendMessage::new(due.to_string()).message_group_id((number % 7).to_string());
-        schedules.add(due, message).unwrap();
+        schedules.add(number.to_string(), due, message).unwrap();
     }
     clock.advance(Duration::from_secs(10));
     let received = receive(&jobs);
@@ -459,7 +477,7 @@ proptest! {
         let mut expected = Vec::new();
         for (number, span) in spans.into_iter().enumerate() {
             let due = clock.now().saturating_add(Duration::from_millis(span));
-            scheduler.handle().add(due, grouped(&number.to_string())).unwrap();
+            scheduler.handle().add(number.to_string(), due, grouped(&number.to_string())).unwrap();
             expected.push((due, number.to_string()));
         }
         expected.sort_by_key(|(due, _)| *due);
@@ -491,18 +509,18 @@ proptest! {
         let (mut pending, mut expected, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
         for (number, (after, span, cancel, which)) in steps.into_iter().enumerate() {
             let due = clock.now().saturating_add(Duration::from_millis(after * after / 5));
-            let id = schedules.add(due, grouped(&number.to_string())).unwrap();
-            pending.push((id, due, number));
+            schedules.add(number.to_string(), due, grouped(&number.to_string())).unwrap();
+            pending.push((due, number));
             settle(&clock);
             if cancel {
                 let at = which.index(pending.len());
-                if schedules.cancel(pending[at].0).is_some() {
+                if schedules.cancel(&pending[at].1.to_string()).is_some() {
                     pending.remove(at);
                 }
             }
             clock.advance(Duration::from_millis(span));
             arrived.extend(receive(&jobs).iter().map(|it| it.body().parse::<usize>().unwrap()));
-            pending.retain(|(_, due, number)| {
+            pending.retain(|(due, number)| {
                 let come = *due <= clock.now();
                 expected.extend(come.then_some(*number));
                 !come

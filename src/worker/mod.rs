@@ -49,7 +49,7 @@ mod work;
 
 #[cfg(feature = "schedule")]
 pub use schedule::{
-    AddScheduleError, Cancelled, CatchUp, Cron, CronError, DueJob, RunningScheduler, Schedule, ScheduleId, Scheduler,
+    AddScheduleError, Cancelled, CatchUp, Cron, CronError, DueJob, RunningScheduler, Schedule, Scheduler,
     SchedulerBuilder, SchedulerError, SchedulerEvent, SchedulerHandle, SchedulerReport,
 };
 #[cfg(feature = "worker-sqs")]

@@ -58,7 +58,7 @@ fn after_a_time_without_a_run_the_policy_says_what_is_sent() {
         let scheduler = Scheduler::builder(&jobs).on_event(move |it| lines.lock().unwrap().push(it.to_string()));
         let mut scheduler = scheduler.build();
         let schedules = scheduler.handle();
-        schedules.add_with(hourly(catch_up), hour).unwrap();
+        schedules.add_with("hourly", hourly(catch_up), hour).unwrap();
         clock.advance(3 * HOUR + 30 * MINUTE);
         let run = std::thread::spawn(move || scheduler.blocking());
         // The thread, and its alarm for the next hour.
@@ -67,7 +67,7 @@ fn after_a_time_without_a_run_the_policy_says_what_is_sent() {
         assert_eq!((schedules.report().missed, schedules.report().held), (1, 1));
         let (first, latest) = (1_767_229_200_000_u64, 1_767_236_400_000_u64);
         let line = format!(
-            "schedule 1 was missed from {first} to {latest}, jobs sent for that: {}",
+            "schedule hourly was missed from {first} to {latest}, jobs sent for that: {}",
             expected.len()
         );
         assert_eq!(*log.lock().unwrap(), [line]);
@@ -84,9 +84,9 @@ fn a_run_that_was_dropped_is_a_pause_as_well() {
     let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
     let mut scheduler = Scheduler::builder(&jobs).build();
     let schedules = scheduler.handle();
-    schedules.add_with(hourly(SKIP), hour).unwrap();
+    schedules.add_with("skip", hourly(SKIP), hour).unwrap();
     schedules
-        .add_with(hourly(all(10)), |due| format!("all {}", hour(due)))
+        .add_with("all", hourly(all(10)), |due| format!("all {}", hour(due)))
         .unwrap();
     for (pause, expected) in [
         (HOUR, vec!["1", "all 1"]),
@@ -109,10 +109,10 @@ fn a_queue_that_cannot_be_sent_to_is_a_pause_as_well() {
     clock.wait_for_sleepers(1);
     let schedules = running.handle();
     schedules
-        .add_with(hourly(SKIP), |due| format!("skip {}", hour(due)))
+        .add_with("skip", hourly(SKIP), |due| format!("skip {}", hour(due)))
         .unwrap();
     schedules
-        .add_with(hourly(all(2)), |due| format!("all {}", hour(due)))
+        .add_with("all", hourly(all(2)), |due| format!("all {}", hour(due)))
         .unwrap();
     // The sends of the first job fail until 3:30.
     shaky.break_next([Fault::Fails(ErrorKind::Transient); 450]);
@@ -162,7 +162,7 @@ fn a_jump_of_the_clock_is_a_pause_as_well() {
     let schedules = running.handle();
     for (name, catch_up) in [("skip", SKIP), ("once", ONCE), ("all", all(2))] {
         schedules
-            .add_with(hourly(catch_up), move |due| format!("{name} {}", hour(due)))
+            .add_with(name, hourly(catch_up), move |due| format!("{name} {}", hour(due)))
             .unwrap();
     }
     clock.clock.advance(HOUR);
@@ -182,7 +182,7 @@ fn a_clock_that_is_set_back_sends_nothing_twice() {
     let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
     let running = Scheduler::builder(&jobs).build().spawn().unwrap();
     clock.wait_for_sleepers(1);
-    running.handle().add_with(hourly(all(10)), hour).unwrap();
+    running.handle().add_with("hourly", hourly(all(10)), hour).unwrap();
     clock.advance(2 * HOUR);
     assert_eq!(bodies(&jobs), ["1", "2"]);
     clock.set(start);
@@ -203,9 +203,11 @@ fn a_job_sent_once_that_was_missed_is_sent_unless_it_is_to_be_skipped() {
         let message = |body: &str| requeue::SendMessage::new(body).message_group_id("g");
         for (name, catch_up) in [("skip", SKIP), ("once", ONCE), ("all", all(1)), ("none", all(0))] {
             let late = Schedule::from(HOUR).catch_up(catch_up);
-            schedules.add(late, message(name)).unwrap();
+            schedules.add(name, late, message(name)).unwrap();
             let on_time = Schedule::from(HOUR + 4 * MINUTE).catch_up(catch_up);
-            schedules.add(on_time, message(&format!("{name} on time"))).unwrap();
+            schedules
+                .add(format!("{name}-on-time"), on_time, message(&format!("{name} on time")))
+                .unwrap();
         }
         clock.advance(HOUR + 5 * MINUTE);
         let report = scheduler.blocking().unwrap();
@@ -222,7 +224,10 @@ fn a_schedule_may_count_from_before_it_was_added() {
     clock.advance(5 * HOUR + MINUTE);
     let mut scheduler = Scheduler::builder(&jobs).build();
     let since = clock.now().saturating_sub(3 * HOUR);
-    scheduler.handle().add_with(hourly(all(10)).since(since), hour).unwrap();
+    scheduler
+        .handle()
+        .add_with("hourly", hourly(all(10)).since(since), hour)
+        .unwrap();
     let mut run = pin!(scheduler.run());
     assert!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(bodies(&jobs), ["3", "4", "5"]);
@@ -234,7 +239,7 @@ fn no_more_than_a_thousand_jobs_are_sent_for_what_was_missed() {
     let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
     let mut scheduler = Scheduler::builder(&jobs).build();
     let schedules = scheduler.handle();
-    schedules.add_with(hourly(all(usize::MAX)), hour).unwrap();
+    schedules.add_with("hourly", hourly(all(usize::MAX)), hour).unwrap();
     clock.advance(2_000 * HOUR + 30 * MINUTE);
     let run = std::thread::spawn(move || scheduler.blocking());
     // The thread, and its alarm for the next hour.

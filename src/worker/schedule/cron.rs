@@ -3,20 +3,34 @@
 use {
     crate::time::Timestamp,
     croner::parser::{CronParser, Seconds, Year},
-    jiff::{fmt::temporal::DateTimeParser, tz::TimeZone},
-    std::{fmt, str::FromStr, sync::Arc},
+    jiff::{
+        civil::DateTime,
+        fmt::temporal::DateTimeParser,
+        tz::{AmbiguousOffset, Offset, TimeZone},
+    },
+    std::{fmt, str::FromStr, sync::Arc, time::Duration},
 };
 
 /// Points in time by a cron pattern, in UTC unless another time zone is chosen.
 ///
 /// A pattern has five fields, minute, hour, day of month, month and day of week; six with the second in front; seven
 /// with the year behind. `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly` are patterns too. If both days are
-/// restricted, either is enough. A time of day that a change of clocks leaves out comes right after the gap; one that
-/// comes twice counts once, unless the pattern repeats within the hour.
+/// restricted, either is enough.
+///
+/// # When clocks change
+/// A pattern names times of the local clock, and each of them is due once:
+///
+/// * a time that the clock shows twice is due when it is shown first;
+/// * a time that the clock skips, be it by minutes or by a day, is due at the first instant after the gap; several times
+///   that come to be due at one instant are due once.
+///
+/// A pattern that allows every hour of the day, as `*/10 * * * *` and `@hourly` do, instead is due whenever the clock
+/// shows one of its times: again in an hour that is repeated, and not for an hour that is skipped.
 ///
 /// # Source
-/// [crontab(5)](https://man7.org/linux/man-pages/man5/crontab.5.html); what goes beyond it, as `L` and `#`, is
-/// [croner's](https://docs.rs/croner).
+/// [crontab(5)](https://man7.org/linux/man-pages/man5/crontab.5.html), and for clock changes its
+/// [cron(8)](https://manpages.debian.org/stable/cron/cron.8.en.html), which asks for a `*` where this asks for every
+/// hour; what goes beyond it, as `L` and `#`, is [croner's](https://docs.rs/croner).
 ///
 /// # Examples
 /// ```
@@ -34,6 +48,20 @@ pub struct Cron {
     pattern: Arc<str>,
     cron: Arc<croner::Cron>,
     zone: TimeZone,
+    every_hour: bool,
+}
+
+/// The instant at which a local clock is set forward, so that it skips times, or back, so that it shows them twice.
+struct ClockChange {
+    at: jiff::Timestamp,
+    before: Offset,
+    after: Offset,
+}
+
+impl ClockChange {
+    fn is_forward(&self) -> bool {
+        self.after > self.before
+    }
 }
 
 /// Why a text is not a cron pattern, or not a time zone.
@@ -48,6 +76,13 @@ pub enum CronError {
         pattern: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The pattern names no time from 1970 to 4999, as the 30th of February.
+    #[error("{pattern:?} names no time from 1970 to 4999")]
+    #[non_exhaustive]
+    NoTime {
+        /// The pattern.
+        pattern: String,
     },
     /// The time zone is not known.
     #[error("{zone:?} is not a time zone: {reason}")]
@@ -64,7 +99,7 @@ impl Cron {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// [`CronError::Pattern`].
+    /// [`CronError::Pattern`] and [`CronError::NoTime`].
     ///
     /// # Examples
     /// ```
@@ -79,15 +114,21 @@ impl Cron {
             .seconds(Seconds::Optional)
             .year(Year::Optional)
             .build();
-        match parser.parse(pattern) {
-            Ok(cron) => Ok(Self {
-                pattern: pattern.into(),
-                cron: Arc::new(cron),
-                zone: TimeZone::UTC,
-            }),
-            Err(error) => Err(CronError::Pattern {
+        let cron = parser.parse(pattern).map_err(|error| CronError::Pattern {
+            pattern: pattern.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let every_hour = (0..24).all(|hour| cron.pattern.hour_match(hour).unwrap_or(false));
+        let cron = Self {
+            pattern: pattern.into(),
+            cron: Arc::new(cron),
+            zone: TimeZone::UTC,
+            every_hour,
+        };
+        match cron.named_after(DateTime::constant(1969, 12, 31, 23, 59, 59, 0)) {
+            Some(_) => Ok(cron),
+            None => Err(CronError::NoTime {
                 pattern: pattern.to_owned(),
-                reason: error.to_string(),
             }),
         }
     }
@@ -120,8 +161,8 @@ impl Cron {
         }
     }
 
-    /// The first point in time after `at` that the pattern names, to the second; `None` if there is none before the
-    /// year 5000.
+    /// The first point in time after `at` at which the pattern is due, to the second; `None` if it names none before
+    /// the year 5000.
     ///
     /// # Examples
     /// ```
@@ -130,17 +171,72 @@ impl Cron {
     /// let next = |pattern, millis| Cron::new(pattern).unwrap().next_after(Timestamp::from_millis(millis));
     /// assert_eq!(next("* * * * *", 59_999), Some(Timestamp::from_millis(60_000)));
     /// assert_eq!(next("* * * * *", 60_000), Some(Timestamp::from_millis(120_000)));
-    /// assert_eq!(next("0 0 30 2 *", 0), None);
+    /// assert_eq!(next("0 0 0 1 1 * 2020", 1_767_225_600_000), None);
     /// ```
     #[must_use]
     pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
-        let start = i64::try_from(at.as_millis()).ok()?;
-        let start = jiff::Timestamp::from_millisecond(start)
-            .ok()?
-            .to_zoned(self.zone.clone());
+        let at = jiff::Timestamp::from_millisecond(i64::try_from(at.as_millis()).ok()?).ok()?;
+        let mut local = self.zone.to_datetime(at);
+        if let Some(change) = self.change(local).filter(|it| !it.is_forward()) {
+            if self.every_hour && at < change.at {
+                let turn = change.before.to_datetime(change.at);
+                match self.named_after(local).filter(|next| *next < turn) {
+                    Some(next) => return timestamp(change.before.to_timestamp(next).ok()?),
+                    None => local = just_before(change.after.to_datetime(change.at))?,
+                }
+            } else if !self.every_hour && at >= change.at {
+                // All of them were due when they were shown first: as many as 86,400, where a day comes twice.
+                local = just_before(change.before.to_datetime(change.at))?;
+            }
+        }
+        loop {
+            local = self.named_after(local)?;
+            let due = match self.change(local) {
+                None => self.zone.to_timestamp(local).ok()?,
+                Some(change) if change.is_forward() => {
+                    if self.every_hour {
+                        local = just_before(change.after.to_datetime(change.at))?;
+                        continue;
+                    }
+                    change.at
+                }
+                Some(change) => {
+                    let first = change.before.to_timestamp(local).ok()?;
+                    match self.every_hour && first <= at {
+                        true => change.after.to_timestamp(local).ok()?,
+                        false => first,
+                    }
+                }
+            };
+            if due > at {
+                return timestamp(due);
+            }
+        }
+    }
+
+    /// The first local time after `local` that the pattern names, whether the clock of the zone shows it or not.
+    fn named_after(&self, local: DateTime) -> Option<DateTime> {
+        // In UTC no time is skipped or repeated, so that croner reads the calendar and nothing else.
+        let start = local.to_zoned(TimeZone::UTC).ok()?;
         let next = self.cron.find_next_occurrence(&start, false).ok()?;
-        let next = Timestamp::from_millis(u64::try_from(next.timestamp().as_millisecond()).ok()?);
-        (next > at).then_some(next)
+        Some(next.datetime())
+    }
+
+    /// The clock change that skips `local`, or shows it twice.
+    fn change(&self, local: DateTime) -> Option<ClockChange> {
+        let (AmbiguousOffset::Gap { before, after } | AmbiguousOffset::Fold { before, after }) =
+            self.zone.to_ambiguous_timestamp(local).offset()
+        else {
+            return None;
+        };
+        // The larger offset makes the earlier instant, which lies before the change either way.
+        let earlier = before.max(after).to_timestamp(local).ok()?;
+        let at = self.zone.following(earlier).find(|it| it.offset() == after)?;
+        Some(ClockChange {
+            at: at.timestamp(),
+            before,
+            after,
+        })
     }
 
     /// The pattern, as it was given.
@@ -155,6 +251,14 @@ impl Cron {
     pub fn pattern(&self) -> &str {
         &self.pattern
     }
+}
+
+fn just_before(local: DateTime) -> Option<DateTime> {
+    local.checked_sub(Duration::from_secs(1)).ok()
+}
+
+fn timestamp(at: jiff::Timestamp) -> Option<Timestamp> {
+    u64::try_from(at.as_millisecond()).ok().map(Timestamp::from_millis)
 }
 
 impl FromStr for Cron {
@@ -207,19 +311,6 @@ mod tests {
         assert_eq!(times("30 6 * * *", BERLIN, from, 1), ["2026-01-01T05:30:00Z"]);
         let july = "2026-07-01T00:00:00Z";
         assert_eq!(times("30 6 * * *", BERLIN, july, 1), ["2026-07-01T04:30:00Z"]);
-    }
-
-    #[test]
-    fn a_time_left_out_comes_after_the_gap_and_one_that_comes_twice_counts_once() {
-        let spring = times("30 2 * * *", BERLIN, "2026-03-28T00:00:00Z", 3);
-        assert_eq!(
-            spring,
-            ["2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]
-        );
-        let autumn = times("30 2 * * *", BERLIN, "2026-10-24T12:00:00Z", 2);
-        assert_eq!(autumn, ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
-        let hourly = times("0 * * * *", BERLIN, "2026-10-25T00:30:00Z", 2);
-        assert_eq!(hourly, ["2026-10-25T01:00:00Z", "2026-10-25T02:00:00Z"]);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! What a scheduler reports as it happens, and in numbers.
 
 use {
-    super::plan::ScheduleId,
     crate::{time::Timestamp, worker::message_queue::MessageQueueError},
-    std::{fmt, time::Duration},
+    std::{fmt, sync::Arc, time::Duration},
 };
 
 /// Something that somebody may want to know, given to the function that
@@ -17,7 +16,7 @@ pub enum SchedulerEvent {
     #[non_exhaustive]
     Missed {
         /// The schedule.
-        id: ScheduleId,
+        name: Arc<str>,
         /// The first time that had come.
         first: Timestamp,
         /// The latest time that had come.
@@ -29,7 +28,7 @@ pub enum SchedulerEvent {
     #[non_exhaustive]
     Retry {
         /// Its schedule.
-        id: ScheduleId,
+        name: Arc<str>,
         /// When it was due.
         due: Timestamp,
         /// What the queue answered.
@@ -41,11 +40,19 @@ pub enum SchedulerEvent {
     #[non_exhaustive]
     NotSent {
         /// Its schedule.
-        id: ScheduleId,
+        name: Arc<str>,
         /// When it was due.
         due: Timestamp,
         /// Why.
         reason: String,
+    },
+    /// A pattern names no further time, and its schedule is gone.
+    #[non_exhaustive]
+    Ended {
+        /// The schedule.
+        name: Arc<str>,
+        /// The latest time that was dealt with.
+        latest: Timestamp,
     },
 }
 
@@ -53,23 +60,29 @@ impl fmt::Display for SchedulerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missed {
-                id,
+                name,
                 first,
                 latest,
                 jobs,
             } => {
                 write!(
                     f,
-                    "schedule {id} was missed from {first} to {latest}, jobs sent for that: {jobs}"
+                    "schedule {name} was missed from {first} to {latest}, jobs sent for that: {jobs}"
                 )
             }
-            Self::Retry { id, due, error, after } => {
+            Self::Retry {
+                name,
+                due,
+                error,
+                after,
+            } => {
                 write!(
                     f,
-                    "schedule {id} due at {due} cannot be sent yet: {error}, again in {after:?}"
+                    "schedule {name} due at {due} cannot be sent yet: {error}, again in {after:?}"
                 )
             }
-            Self::NotSent { id, due, reason } => write!(f, "schedule {id} due at {due} was not sent: {reason}"),
+            Self::Ended { name, latest } => write!(f, "schedule {name} ended, it names no time after {latest}"),
+            Self::NotSent { name, due, reason } => write!(f, "schedule {name} due at {due} was not sent: {reason}"),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use {
     super::{
-        book::Book,
+        agenda::Agenda,
         event::SchedulerReport,
-        plan::{AddScheduleError, Schedule, ScheduleId, Source},
         scheduler::SchedulerError,
+        spec::{AddScheduleError, Schedule, Source},
     },
     crate::{
         clock::Clock,
@@ -19,20 +19,20 @@ use {
 
 /// What is known of a scheduler from outside, whatever its queue.
 pub(super) struct Shared {
-    pub(super) book: Mutex<Book>,
+    pub(super) agenda: Mutex<Agenda>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Shared {
     pub(super) fn stop(&self, error: Option<MessageQueueError>) {
-        let waker = self.book.lock().stop(error);
+        let waker = self.agenda.lock().stop(error);
         wake(waker);
     }
 
     pub(super) fn result(&self) -> Result<SchedulerReport, SchedulerError> {
-        let book = self.book.lock();
-        let report = book.report();
-        match book.error() {
+        let agenda = self.agenda.lock();
+        let report = agenda.report();
+        match agenda.error() {
             None => Ok(report),
             Some(error) => Err(SchedulerError {
                 error: error.clone(),
@@ -59,11 +59,11 @@ pub enum Cancelled {
 }
 
 /// The next job of a schedule.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DueJob {
-    /// The schedule.
-    pub id: ScheduleId,
+    /// The name of the schedule.
+    pub name: Arc<str>,
     /// When the job is due.
     pub due: Timestamp,
 }
@@ -71,8 +71,10 @@ pub struct DueJob {
 impl SchedulerHandle {
     /// Adds a schedule of a message that is the same each time.
     ///
-    /// On a FIFO queue a message without deduplication id is given one for each due time, so that a repeated send is
-    /// the same message and the next due time is not.
+    /// `name` is 1 to 100 ASCII letters, digits and punctuation marks, and no other schedule that still has jobs to be
+    /// sent has it. On a FIFO queue a message without deduplication id gets `name@due`, with the due time in
+    /// milliseconds: a job that is sent again within five minutes, by this process or by another one with a schedule of
+    /// that name, is the same message, whatever its body is (F11). On a standard queue each process sends its own.
     ///
     /// # Errors
     /// [`AddScheduleError`]; nothing is added.
@@ -85,18 +87,20 @@ impl SchedulerHandle {
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// let schedules = Scheduler::builder(&jobs).build().handle();
-    /// schedules.add(Cron::new("0 3 * * *")?, "clean up")?;
-    /// schedules.add(clock.now().saturating_add(Duration::from_secs(60)), "tea is ready")?;
-    /// assert!(schedules.add(Cron::new("0 0 30 2 *")?, "never").is_err());
+    /// schedules.add("nightly", Cron::new("0 3 * * *")?, "clean up")?;
+    /// schedules.add("tea", clock.now().saturating_add(Duration::from_secs(60)), "tea is ready")?;
+    /// let error = schedules.add("nightly", Cron::new("0 4 * * *")?, "clean up").unwrap_err();
+    /// assert_eq!(error.to_string(), "there is a schedule named \"nightly\" already");
     /// assert_eq!(schedules.report().added, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn add(
         &self,
+        name: impl Into<Arc<str>>,
         schedule: impl Into<Schedule>,
         message: impl Into<SendMessage>,
-    ) -> Result<ScheduleId, AddScheduleError> {
-        self.add_source(schedule.into(), Source::Fixed(message.into()))
+    ) -> Result<(), AddScheduleError> {
+        self.add_source(name.into(), schedule.into(), Source::Fixed(message.into()))
     }
 
     /// Adds a schedule whose messages `make` makes of their due times, when they are due.
@@ -113,27 +117,32 @@ impl SchedulerHandle {
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
-    /// scheduler.handle().add_with(clock.now(), |due| format!("report of {due}"))?;
+    /// scheduler.handle().add_with("report", clock.now(), |due| format!("report of {due}"))?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// assert_eq!(jobs.receive().blocking()?[0].body(), "report of 1767225600000");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn add_with<M: Into<SendMessage>>(
         &self,
+        name: impl Into<Arc<str>>,
         schedule: impl Into<Schedule>,
         make: impl Fn(Timestamp) -> M + Send + Sync + 'static,
-    ) -> Result<ScheduleId, AddScheduleError> {
-        self.add_source(schedule.into(), Source::Made(Arc::new(move |due| make(due).into())))
+    ) -> Result<(), AddScheduleError> {
+        self.add_source(
+            name.into(),
+            schedule.into(),
+            Source::Made(Arc::new(move |due| make(due).into())),
+        )
     }
 
-    fn add_source(&self, schedule: Schedule, source: Source) -> Result<ScheduleId, AddScheduleError> {
+    fn add_source(&self, name: Arc<str>, schedule: Schedule, source: Source) -> Result<(), AddScheduleError> {
         let now = self.shared.clock.now();
-        let mut book = self.shared.book.lock();
-        let id = book.add(schedule, source, now)?;
-        let waker = book.take_waker();
-        drop(book);
+        let mut agenda = self.shared.agenda.lock();
+        agenda.add(name, schedule, source, now)?;
+        let waker = agenda.take_waker();
+        drop(agenda);
         wake(waker);
-        Ok(id)
+        Ok(())
     }
 
     /// Cancels a schedule; `None` if it has no job to be sent, because it is cancelled already or the queue has all.
@@ -146,16 +155,16 @@ impl SchedulerHandle {
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let schedules = Scheduler::builder(&jobs).build().handle();
-    /// let nightly = schedules.add(Cron::new("0 3 * * *")?, "clean up")?;
-    /// assert_eq!(schedules.cancel(nightly), Some(Cancelled::Prevented));
-    /// assert_eq!(schedules.cancel(nightly), None);
+    /// schedules.add("nightly", Cron::new("0 3 * * *")?, "clean up")?;
+    /// assert_eq!(schedules.cancel("nightly"), Some(Cancelled::Prevented));
+    /// assert_eq!(schedules.cancel("nightly"), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn cancel(&self, id: ScheduleId) -> Option<Cancelled> {
-        let mut book = self.shared.book.lock();
-        let sending = book.cancel(id)?;
-        let waker = book.take_waker();
-        drop(book);
+    pub fn cancel(&self, name: &str) -> Option<Cancelled> {
+        let mut agenda = self.shared.agenda.lock();
+        let sending = agenda.cancel(name)?;
+        let waker = agenda.take_waker();
+        drop(agenda);
         wake(waker);
         Some(if sending {
             Cancelled::Sending
@@ -173,15 +182,21 @@ impl SchedulerHandle {
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let schedules = Scheduler::builder(&jobs).build().handle();
-    /// let [_, tea] = [7_200, 3_600].map(|seconds| schedules.add(Duration::from_secs(seconds), "tea").unwrap());
-    /// assert_eq!(schedules.due(1)[0].id, tea);
+    /// schedules.add("lunch", Duration::from_secs(7_200), "soup")?;
+    /// schedules.add("tea", Duration::from_secs(3_600), "tea")?;
+    /// assert_eq!(&*schedules.due(1)[0].name, "tea");
     /// assert_eq!(schedules.due(10).len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn due(&self, limit: usize) -> Vec<DueJob> {
-        let book = self.shared.book.lock();
-        book.due().take(limit).map(|(due, id)| DueJob { id, due }).collect()
+        let agenda = self.shared.agenda.lock();
+        let jobs = agenda.due().take(limit);
+        jobs.map(|(due, name)| DueJob {
+            name: Arc::clone(name),
+            due,
+        })
+        .collect()
     }
 
     /// What the scheduler has done so far.
@@ -196,7 +211,7 @@ impl SchedulerHandle {
     /// ```
     #[must_use]
     pub fn report(&self) -> SchedulerReport {
-        self.shared.book.lock().report()
+        self.shared.agenda.lock().report()
     }
 
     /// Ends the scheduler for good. What it holds is not sent and stays listed.
@@ -210,10 +225,10 @@ impl SchedulerHandle {
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).build();
-    /// scheduler.handle().add(Duration::from_secs(5), "tea")?;
+    /// scheduler.handle().add("tea", Duration::from_secs(5), "tea")?;
     /// scheduler.handle().stop();
     /// assert_eq!(scheduler.blocking()?.held, 1);
-    /// let late = scheduler.handle().add(Duration::from_secs(5), "tea");
+    /// let late = scheduler.handle().add("tea", Duration::from_secs(5), "tea");
     /// assert_eq!(late, Err(AddScheduleError::Stopped));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

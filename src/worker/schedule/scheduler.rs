@@ -1,11 +1,11 @@
-//! A scheduler at work: sends what the book says, in its order.
+//! A scheduler at work: sends what the agenda says, in its order.
 
 use {
     super::{
-        book::{Book, BookPlan, Dispatch, Next},
+        agenda::{Agenda, Config, Dispatch, Next},
         event::{SchedulerEvent, SchedulerReport},
         handle::{RunningScheduler, SchedulerHandle, Shared},
-        plan::{ScheduleId, Source},
+        spec::Source,
     },
     crate::worker::quotas::MAX_DELAY,
     crate::{
@@ -19,7 +19,6 @@ use {
             message_queue::{ErrorKind, MessageQueue, MessageQueueError},
         },
     },
-    sha2::{Digest, Sha256},
     std::{
         fmt,
         future::{Future, poll_fn},
@@ -43,7 +42,9 @@ type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
 /// Sends jobs into a queue when they are due: once at a time or after a while, or again and again by a cron pattern.
 ///
 /// A job is visible when it is due, not before, under the queue's clock. That of the machine follows the wall clock: if
-/// somebody sets it forward, what has become due is sent within 10 seconds. On a standard queue, one that is sent once
+/// somebody sets it forward, what has become due is sent within 10 seconds, and it is never set back. Once a scheduler
+/// sees that another clock was set back, patterns go on from the time it shows, and times that come again are sent again,
+/// if it was by more than three hours; by less, nothing is sent twice. On a standard queue, one that is sent once
 /// is given to the queue, which delays it, 15 minutes before; until then it is held in memory, and on a FIFO queue, which
 /// delays no single message (D34), until it is due, as are the jobs of a cron pattern. Jobs of the same instant are sent
 /// in the order of their adding. What was missed is caught up with as the [`CatchUp`](super::CatchUp) of the schedule
@@ -60,7 +61,7 @@ type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
 /// let clock = ManualClock::default(); // shows midnight
 /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
 /// let running = Scheduler::builder(&jobs).build().spawn()?;
-/// running.handle().add(Cron::new("0 3 * * *")?, "clean up")?;
+/// running.handle().add("nightly", Cron::new("0 3 * * *")?, "clean up")?;
 /// clock.wait_for_sleepers(1);
 /// clock.advance(Duration::from_secs(3 * 3600));
 /// assert_eq!(jobs.receive().blocking()?[0].body(), "clean up");
@@ -120,7 +121,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).tolerance(Duration::ZERO).until_empty().build();
-    /// scheduler.handle().add(Schedule::from(Duration::ZERO).catch_up(CatchUp::Skip), "now or never")?;
+    /// scheduler.handle().add("call", Schedule::from(Duration::ZERO).catch_up(CatchUp::Skip), "now or never")?;
     /// clock.advance(Duration::from_millis(1));
     /// assert_eq!(scheduler.blocking()?.sent, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -139,7 +140,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
-    /// scheduler.handle().add(Duration::from_secs(60), "tea")?;
+    /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// assert_eq!(jobs.counts().approximate_number_of_messages_delayed, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -158,7 +159,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// let scheduler = Scheduler::builder(&jobs).clock(&ManualClock::at(Timestamp::ZERO)).build();
-    /// scheduler.handle().add(Duration::from_secs(5), "tea")?;
+    /// scheduler.handle().add("tea", Duration::from_secs(5), "tea")?;
     /// assert_eq!(scheduler.handle().due(1)[0].due, Timestamp::from_millis(5_000));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -181,9 +182,9 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// let lines = log.clone();
     /// let builder = Scheduler::builder(&jobs).until_empty();
     /// let mut scheduler = builder.on_event(move |event| lines.lock().unwrap().push(event.to_string())).build();
-    /// scheduler.handle().add(Duration::ZERO, "")?;
+    /// scheduler.handle().add("empty", Duration::ZERO, "")?;
     /// assert_eq!(scheduler.blocking()?.not_sent, 1);
-    /// assert!(log.lock().unwrap()[0].starts_with("schedule 1 due at 1767225600000 was not sent: MissingParameter"));
+    /// assert!(log.lock().unwrap()[0].starts_with("schedule empty due at 1767225600000 was not sent: MissingParameter"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_event(mut self, on_event: impl Fn(&SchedulerEvent) + Send + Sync + 'static) -> Self {
@@ -203,18 +204,18 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// ```
     pub fn build(self) -> Scheduler<Q> {
         let fifo = self.queue.is_fifo();
-        let book = Book::new(BookPlan {
+        let agenda = Agenda::new(Config {
             fifo,
             lead: if fifo { Duration::ZERO } else { MAX_DELAY },
             tolerance: self.tolerance,
             until_empty: self.until_empty,
         });
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let book = Mutex::new(book);
+        let agenda = Mutex::new(agenda);
         Scheduler {
             queue: self.queue,
             fifo,
-            shared: Arc::new(Shared { book, clock }),
+            shared: Arc::new(Shared { agenda, clock }),
             on_event: self.on_event,
         }
     }
@@ -229,8 +230,8 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use std::time::Duration;
     ///
     /// let scheduler = Scheduler::builder(&Queue::standard("jobs").build()?).build();
-    /// let id = scheduler.handle().add(Duration::from_secs(60), "tea")?;
-    /// assert_eq!(scheduler.handle().due(10)[0].id, id);
+    /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
+    /// assert_eq!(scheduler.handle().due(10).len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -255,7 +256,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
-    /// scheduler.handle().add(Duration::ZERO, "tea")?;
+    /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(pollster::block_on(scheduler.run())?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -283,7 +284,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
-    /// scheduler.handle().add(Duration::ZERO, "tea")?;
+    /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -304,7 +305,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let scheduler = Scheduler::builder(&jobs).until_empty().build();
-    /// scheduler.handle().add(Duration::ZERO, "tea")?;
+    /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.spawn()?.join()?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -330,10 +331,10 @@ impl<Q: MessageQueue> Scheduler<Q> {
         let mut alarm = None;
         poll_fn(|context| {
             loop {
-                let mut book = self.shared.book.lock();
-                let before = book.listen(context.waker());
-                let next = book.next(self.now());
-                drop(book);
+                let mut agenda = self.shared.agenda.lock();
+                let before = agenda.listen(context.waker());
+                let next = agenda.next(self.now());
+                drop(agenda);
                 drop(before);
                 match next {
                     Next::Send(dispatch) => return Poll::Ready(Some(dispatch)),
@@ -358,25 +359,33 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// Sends a job, as often as it takes.
     async fn deliver(&self, job: Dispatch) {
         let Dispatch { id, due, .. } = job;
+        let name = || Arc::clone(&job.name);
         let _held = Held(&self.shared);
         let Some(message) = make(&job) else {
-            self.shared.book.lock().not_sent(id);
-            let reason = "what makes the message panicked".to_owned();
-            self.tell(&SchedulerEvent::NotSent { id, due, reason });
+            self.shared.agenda.lock().not_sent(id);
+            let reason = "the message factory panicked".to_owned();
+            self.tell(&SchedulerEvent::NotSent {
+                name: name(),
+                due,
+                reason,
+            });
             return;
         };
         let mut tries = 0;
         loop {
             let now = self.now();
-            if !self.shared.book.lock().begin_call(id, due, now) {
+            if !self.shared.agenda.lock().begin_call(id, due, now) {
                 return;
             }
-            let message = self.complete(message.clone(), id, due, now);
-            let Some(answer) = self.unless(|book| book.is_stopped(), self.queue.send(message)).await else {
+            let message = self.complete(message.clone(), &job, now);
+            let Some(answer) = self
+                .unless(|agenda| agenda.is_stopped(), self.queue.send(message))
+                .await
+            else {
                 return;
             };
             let Err(error) = answer else {
-                self.shared.book.lock().sent(id);
+                self.shared.agenda.lock().sent(id);
                 return;
             };
             match error.kind {
@@ -386,28 +395,37 @@ impl<Q: MessageQueue> Scheduler<Q> {
                     return;
                 }
                 _ => {
-                    self.shared.book.lock().not_sent(id);
+                    self.shared.agenda.lock().not_sent(id);
                     let reason = error.to_string();
-                    self.tell(&SchedulerEvent::NotSent { id, due, reason });
+                    self.tell(&SchedulerEvent::NotSent {
+                        name: name(),
+                        due,
+                        reason,
+                    });
                     return;
                 }
             }
-            self.shared.book.lock().retry(id);
+            self.shared.agenda.lock().retry(id);
             let after = SEND_BACKOFF.limit(tries);
-            self.tell(&SchedulerEvent::Retry { id, due, error, after });
+            self.tell(&SchedulerEvent::Retry {
+                name: name(),
+                due,
+                error,
+                after,
+            });
             let pause = Until::new(&self.shared.clock, self.now().saturating_add(after));
-            let _ = self.unless(|book| book.is_off(id), pause).await;
+            let _ = self.unless(|agenda| agenda.is_off(id), pause).await;
         }
     }
 
-    /// What is waited for, unless the book says meanwhile that there is no use in it.
-    async fn unless<T>(&self, off: impl Fn(&Book) -> bool, wait: impl Future<Output = T>) -> Option<T> {
+    /// What is waited for, unless the agenda says meanwhile that there is no use in it.
+    async fn unless<T>(&self, off: impl Fn(&Agenda) -> bool, wait: impl Future<Output = T>) -> Option<T> {
         let mut wait = pin!(wait);
         poll_fn(|context: &mut Context<'_>| {
-            let mut book = self.shared.book.lock();
-            let before = book.listen(context.waker());
-            let off = off(&book);
-            drop(book);
+            let mut agenda = self.shared.agenda.lock();
+            let before = agenda.listen(context.waker());
+            let off = off(&agenda);
+            drop(agenda);
             drop(before);
             if off {
                 return Poll::Ready(None);
@@ -418,15 +436,15 @@ impl<Q: MessageQueue> Scheduler<Q> {
     }
 
     /// The message as this queue is to be given it now.
-    fn complete(&self, message: SendMessage, id: ScheduleId, due: Timestamp, now: Timestamp) -> SendMessage {
+    fn complete(&self, message: SendMessage, job: &Dispatch, now: Timestamp) -> SendMessage {
         if self.fifo && message.get_message_deduplication_id().is_none() {
-            let deduplication = deduplication_id(&message, id, due);
-            message.message_deduplication_id(deduplication)
+            // The same for each try to send the job, in whatever process, and another for each job.
+            message.message_deduplication_id(format!("{}@{}", job.name, job.due))
         } else if self.fifo || message.get_delay().is_some() {
             message
         } else {
             // Zero as well: the delay of the queue is not to be added.
-            message.delay(due.saturating_duration_since(now))
+            message.delay(job.due.saturating_duration_since(now))
         }
     }
 }
@@ -435,7 +453,7 @@ impl<Q: MessageQueue> fmt::Debug for Scheduler<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scheduler")
             .field("queue", &self.queue.url())
-            .field("report", &self.shared.book.lock().report())
+            .field("report", &self.shared.agenda.lock().report())
             .finish_non_exhaustive()
     }
 }
@@ -449,12 +467,12 @@ impl<Q: MessageQueue> fmt::Debug for SchedulerBuilder<Q> {
     }
 }
 
-/// A job in the sender's hand; dropped, it is there no more, sent or not.
+/// A job that is being sent; dropped, it is not being sent any more.
 struct Held<'s>(&'s Shared);
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.book.lock().put_down();
+        self.0.agenda.lock().release();
     }
 }
 
@@ -468,17 +486,6 @@ fn make(job: &Dispatch) -> Option<SendMessage> {
             made
         }
     }
-}
-
-/// The same for each try to send a job, and another for each job.
-fn deduplication_id(message: &SendMessage, id: ScheduleId, due: Timestamp) -> String {
-    let mut digest = Sha256::new();
-    for part in [message.get_message_group_id().unwrap_or_default(), message.body()] {
-        digest.update(part.len().to_le_bytes());
-        digest.update(part);
-    }
-    let digest = data_encoding::HEXLOWER.encode(&digest.finalize()[..16]);
-    format!("{id}-{due}-{digest}")
 }
 
 /// Why a scheduler ended by itself: the queue is gone. What it held is still listed by its handle.

@@ -3,12 +3,13 @@
 use {
     super::cron::Cron,
     crate::{message::SendMessage, time::Timestamp},
-    std::{fmt, sync::Arc, time::Duration},
+    std::{sync::Arc, time::Duration},
 };
 
 /// When a job is due, and what becomes of times that were missed.
 ///
-/// A [`Timestamp`], a [`Duration`] and a [`Cron`] are schedules too.
+/// A [`Timestamp`], a [`Duration`] and a [`Cron`] are schedules too. A duration stands for the instant that it ends at,
+/// counted from the adding: if the clock is set, the job is still due at that instant.
 ///
 /// # Examples
 /// ```
@@ -18,8 +19,8 @@ use {
 /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
 /// let scheduler = Scheduler::builder(&jobs).build();
 /// let schedules = scheduler.handle();
-/// schedules.add(Duration::from_secs(90), "tea is ready")?;
-/// schedules.add(Schedule::from(Cron::new("0 3 * * *")?).catch_up(CatchUp::Skip), "clean up")?;
+/// schedules.add("tea", Duration::from_secs(90), "tea is ready")?;
+/// schedules.add("nightly", Schedule::from(Cron::new("0 3 * * *")?).catch_up(CatchUp::Skip), "clean up")?;
 /// assert_eq!(schedules.report().held, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -56,16 +57,16 @@ pub enum CatchUp {
     },
 }
 
-/// Their times are found while the book is held, so that there has to be an end.
-const MOST_CAUGHT_UP: usize = 1_000;
+/// Their times are found while the agenda is held, so that there has to be an end.
+const MAX_CAUGHT_UP: usize = 1_000;
 
 impl CatchUp {
     /// For how many missed times a job is sent.
-    pub(super) fn most(self) -> usize {
+    pub(super) fn max_jobs(self) -> usize {
         match self {
             Self::Skip => 0,
             Self::Once => 1,
-            Self::All { at_most } => at_most.min(MOST_CAUGHT_UP),
+            Self::All { at_most } => at_most.min(MAX_CAUGHT_UP),
         }
     }
 }
@@ -106,7 +107,7 @@ impl Schedule {
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
     /// let two_days_ago = clock.now().saturating_sub(Duration::from_secs(2 * 86_400));
-    /// let id = scheduler.handle().add(Schedule::from(Cron::new("0 3 * * *")?).since(two_days_ago), "clean up")?;
+    /// scheduler.handle().add("nightly", Schedule::from(Cron::new("0 3 * * *")?).since(two_days_ago), "clean up")?;
     /// assert!(scheduler.handle().due(1)[0].due < clock.now());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -138,15 +139,8 @@ impl From<Cron> for Schedule {
     }
 }
 
-/// A schedule of a [`Scheduler`](super::Scheduler); ids count up in the order of the adding.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ScheduleId(pub(super) u64);
-
-impl fmt::Display for ScheduleId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
+/// The most bytes of a name: with `@` and a time of up to 20 digits it is a deduplication id, which has 128 at most.
+pub(super) const MAX_NAME: usize = 100;
 
 /// Why a schedule was not added.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -158,6 +152,12 @@ pub enum AddScheduleError {
     /// A FIFO queue takes no message without one (F2).
     #[error("the message names no message group, which a FIFO queue requires")]
     MissingGroup,
+    /// The name cannot be part of a deduplication id.
+    #[error("the schedule name {0:?} is not 1 to {MAX_NAME} ASCII letters, digits and punctuation marks")]
+    Name(String),
+    /// Another schedule of the scheduler has that name, and has jobs to be sent.
+    #[error("there is a schedule named {0:?} already")]
+    NameInUse(String),
     /// The pattern names no time to come.
     #[error("the cron pattern {0:?} names no time to come")]
     Never(String),
