@@ -144,9 +144,10 @@ impl fmt::Debug for Permit {
 impl Inner {
     /// Gives the room of a permit to the next in line.
     fn return_permit(&self, bytes: usize) {
+        let now = self.clock.now();
         if let Some(mut core) = self.enter() {
             core.senders.release(bytes);
-            self.leave(core);
+            self.leave(core, now);
         }
     }
 }
@@ -182,14 +183,14 @@ impl Attempt for Reservation<'_> {
             return Step::Done(Err(ReserveError::QueueDoesNotExist));
         };
         let may_wait = standing.may_wait(now, self.bytes);
-        let shortage = core.shortage(inner, self.bytes, standing.place);
+        let shortage = core.shortage(inner, now, self.bytes, standing.place);
         if let (Some(_), Some(deadline)) = (shortage, may_wait) {
-            return Step::Wait(standing.park(core, waker(), (self.bytes, None), deadline));
+            return Step::Wait(standing.park(core, now, waker(), (self.bytes, None), deadline));
         }
         if shortage.is_none() {
             core.senders.promise(self.bytes);
         }
-        standing.leave(core);
+        standing.leave(core, now);
         Step::Done(match shortage {
             None => Ok(Permit {
                 queue: self.queue.clone(),

@@ -67,7 +67,7 @@ impl Queue {
         let id_computed = self.inner.prepare(&mut message)?;
         let (now, mut core) = self.inner.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
         let sent = core.admit(&self.inner, now, message, None);
-        self.inner.leave(core);
+        self.inner.leave(core, now);
         sent.map_err(|full| full.into_error(id_computed))
     }
 
@@ -204,7 +204,7 @@ impl Queue {
                 (error.code(), error.to_string())
             })
         });
-        inner.leave(core);
+        inner.leave(core, now);
         Ok(result)
     }
 
@@ -340,7 +340,7 @@ impl Core {
         place: Option<Place>,
     ) -> Result<Sent, Full> {
         if inner.budget != Budget::new() {
-            if let Some(shortage) = self.shortage(inner, message.size_bytes(), place) {
+            if let Some(shortage) = self.shortage(inner, now, message.size_bytes(), place) {
                 if !ids(&message).is_some_and(|(id, group)| self.state.is_repeated(&group, &id)) {
                     return Err(Full { message, shortage });
                 }
@@ -350,8 +350,14 @@ impl Core {
     }
 
     /// Why there is no room for a message of this size from the sender at this place.
-    pub(super) fn shortage(&mut self, inner: &Inner, size: usize, place: Option<Place>) -> Option<Shortage> {
-        let (stored, now) = (self.stored(), self.state.now());
+    pub(super) fn shortage(
+        &mut self,
+        inner: &Inner,
+        now: Timestamp,
+        size: usize,
+        place: Option<Place>,
+    ) -> Option<Shortage> {
+        let stored = self.stored();
         let limit = self.senders.kept_out_by(&inner.budget, stored, size, place, now)?;
         let taken = stored + self.senders.promised();
         Some(Shortage { taken, size, limit })
@@ -399,7 +405,7 @@ impl Inner {
             if !state.is_behind() {
                 return Some((now, core));
             }
-            self.leave(core);
+            self.leave(core, now);
         }
     }
 
@@ -417,7 +423,7 @@ impl Inner {
             let sent = core.admit(self, now, message, None);
             sent.map_err(|full| full.into_error(id_computed))
         });
-        self.leave(core);
+        self.leave(core, now);
         sent
     }
 }
@@ -451,21 +457,22 @@ impl<'queue> Standing<'queue> {
     pub(super) fn park(
         &mut self,
         mut core: MutexGuard<'_, Core>,
+        now: Timestamp,
         waker: Waker,
         wanted: (usize, Option<Ids>),
         deadline: Timestamp,
     ) -> Timestamp {
         let Core { state, senders, .. } = &mut *core;
         let (until, before) = senders.park(&mut self.place, waker, wanted, deadline, state.next_expiry());
-        self.inner.leave(core);
+        self.inner.leave(core, now);
         drop(before);
         until
     }
 
     /// Ends the last attempt.
-    pub(super) fn leave(&mut self, mut core: MutexGuard<'_, Core>) {
+    pub(super) fn leave(&mut self, mut core: MutexGuard<'_, Core>, now: Timestamp) {
         let waker = core.senders.leave(&mut self.place);
-        self.inner.leave(core);
+        self.inner.leave(core, now);
         drop(waker);
     }
 }
@@ -474,7 +481,8 @@ impl Drop for Standing<'_> {
     /// A sender that gives up lets the next one in.
     fn drop(&mut self) {
         if self.place.is_some() {
-            self.leave(self.inner.core.lock());
+            let now = self.inner.clock.now();
+            self.leave(self.inner.core.lock(), now);
         }
     }
 }
@@ -522,10 +530,10 @@ impl Attempt for Admission<'_> {
             (Err(full), Some(deadline)) => {
                 let wanted = (full.message.size_bytes(), ids(&full.message).filter(|_| inner.fifo));
                 self.message = Some(Ok(full.message));
-                Step::Wait(standing.park(core, waker(), wanted, deadline))
+                Step::Wait(standing.park(core, now, waker(), wanted, deadline))
             }
             (result, _) => {
-                standing.leave(core);
+                standing.leave(core, now);
                 Step::Done(result.map_err(|full| full.into_error(self.id_computed)))
             }
         }

@@ -8,7 +8,7 @@ use {
         waiter::{FACES, Face, Waiter, within_patience},
         waiting,
     },
-    requeue::{Budget, BudgetLimit, ManualClock, Queue, QueueAttributes, SendError},
+    requeue::{Budget, BudgetLimit, Clock as _, ManualClock, Queue, QueueAttributes, SendError},
     std::{collections::VecDeque, task::Poll, time::Duration},
 };
 
@@ -183,6 +183,22 @@ fn room_for_several_lets_in_several() {
         last.waits();
         assert_eq!(stored(&jobs), ["abc", "def", "ghi"]);
     }
+}
+
+#[test]
+fn room_is_kept_for_the_first_in_line_after_the_clock_was_set_back() {
+    let clock = ManualClock::default();
+    let jobs = for_messages(&clock, 1);
+    let start = clock.now();
+    clock.advance(secs(3_600));
+    jobs.send("a").unwrap();
+    let message = take(&jobs);
+    clock.set(start);
+    let mut first = pending(&jobs, "b");
+    message.delete().unwrap();
+    assert_eq!(jobs.send("c").unwrap_err().code(), "OverLimit", "the room is promised");
+    assert!(first.poll().is_ready());
+    assert_eq!(stored(&jobs), ["b"]);
 }
 
 #[test]
