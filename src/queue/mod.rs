@@ -156,16 +156,16 @@ impl Core {
         self.receivers.notify_of(self.state.next_deadline(), now)
     }
 
-    /// The same for senders: one whose message needs no room, the first in line if there is room for it, and who is
-    /// the first then, if it would otherwise sleep past the instant at which room may be made.
-    fn senders_to_wake(&mut self, budget: &Budget, now: Timestamp) -> [Option<Waker>; 3] {
+    /// The same for senders: one whose message needs no room, those in line for whom there is room, and who is the
+    /// first then, if it would otherwise sleep past the instant at which room may be made.
+    fn senders_to_wake(&mut self, budget: &Budget, now: Timestamp) -> Vec<Waker> {
         let stored = self.stored();
         let Self { state, senders, .. } = self;
-        [
-            senders.take_repeated(|(id, group)| state.is_repeated(group, id)),
-            senders.grant_next(budget, stored, now),
-            senders.notify_of(state.next_expiry()),
-        ]
+        let repeated = senders.take_repeated(|(id, group)| state.is_repeated(group, id));
+        let mut wakers = Vec::from_iter(repeated);
+        senders.grant(budget, stored, now, &mut wakers);
+        wakers.extend(senders.notify_of(state.next_expiry()));
+        wakers
     }
 }
 
@@ -197,13 +197,13 @@ impl Inner {
             core.receiver_to_wake(now)
         };
         let senders = if core.senders.is_empty() {
-            [const { None }; 3]
+            Vec::new()
         } else {
             core.senders_to_wake(&self.budget, now)
         };
         let facts = core.has_facts();
         drop(core);
-        for waker in receiver.into_iter().chain(senders.into_iter().flatten()) {
+        for waker in receiver.into_iter().chain(senders) {
             contain(|| waker.wake());
         }
         if facts {

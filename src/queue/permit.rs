@@ -4,6 +4,7 @@ use {
     super::{
         Inner, Queue, Sent,
         send::{Shortage, Standing},
+        senders::Caller,
         waiting::{Attempt, Step, Waiting, block_on},
     },
     crate::{
@@ -44,7 +45,7 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reserve_timeout(&self, bytes: usize, wait: Duration) -> Result<Permit, ReserveError> {
-        block_on(&mut Reservation::new(self, bytes, wait))
+        block_on(&mut Reservation::new(self, bytes, wait, Caller::Thread))
     }
 
     /// [`reserve_timeout`](Self::reserve_timeout) as a future; dropping it gives up the place in line and nothing else.
@@ -68,7 +69,7 @@ impl Queue {
     /// ```
     pub fn reserve_timeout_async(&self, bytes: usize, wait: Duration) -> ReserveTimeoutFuture<'_> {
         ReserveTimeoutFuture {
-            waiting: Waiting::new(Reservation::new(self, bytes, wait)),
+            waiting: Waiting::new(Reservation::new(self, bytes, wait, Caller::Future)),
         }
     }
 }
@@ -160,10 +161,10 @@ struct Reservation<'queue> {
 }
 
 impl<'queue> Reservation<'queue> {
-    const fn new(queue: &'queue Queue, bytes: usize, wait: Duration) -> Self {
+    const fn new(queue: &'queue Queue, bytes: usize, wait: Duration, caller: Caller) -> Self {
         Self {
             queue,
-            standing: Standing::new(&queue.inner, wait),
+            standing: Standing::new(&queue.inner, wait, caller),
             bytes,
         }
     }

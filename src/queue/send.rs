@@ -5,7 +5,7 @@ use {
         Core, Inner, Queue,
         batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
         budget::{Amount, Budget},
-        senders::{Ids, Place},
+        senders::{Caller, Ids, Place},
         waiting::{Attempt, Step, Waiting, block_on},
     },
     crate::{
@@ -108,14 +108,15 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send_timeout(&self, message: impl Into<SendMessage>, wait: Duration) -> Result<Sent, SendError> {
-        block_on(&mut Admission::new(&self.inner, message.into(), wait))
+        block_on(&mut Admission::new(&self.inner, message.into(), wait, Caller::Thread))
     }
 
     /// [`send_timeout`](Self::send_timeout) as a future; dropping it sends nothing, and drops the message with it.
     ///
     /// To keep the message when the wait is given up, wait for room first:
     /// [`reserve_timeout_async`](Self::reserve_timeout_async). A future that waits has to be polled when it is woken, or
-    /// dropped: the room made for it is kept for it until `wait` is over.
+    /// dropped: the room made for it is kept for it until `wait` is over. Futures that have room at the same time store
+    /// their messages in the order in which they are polled.
     ///
     /// # Errors
     /// As [`send_timeout`](Self::send_timeout).
@@ -136,7 +137,7 @@ impl Queue {
     /// ```
     pub fn send_timeout_async(&self, message: impl Into<SendMessage>, wait: Duration) -> SendTimeoutFuture<'_> {
         SendTimeoutFuture {
-            waiting: Waiting::new(Admission::new(&self.inner, message.into(), wait)),
+            waiting: Waiting::new(Admission::new(&self.inner, message.into(), wait, Caller::Future)),
         }
     }
 
@@ -432,15 +433,17 @@ impl Inner {
 pub(super) struct Standing<'queue> {
     pub(super) inner: &'queue Arc<Inner>,
     wait: Duration,
+    caller: Caller,
     deadline: Option<Timestamp>,
     pub(super) place: Option<Place>,
 }
 
 impl<'queue> Standing<'queue> {
-    pub(super) const fn new(inner: &'queue Arc<Inner>, wait: Duration) -> Self {
+    pub(super) const fn new(inner: &'queue Arc<Inner>, wait: Duration, caller: Caller) -> Self {
         Self {
             inner,
             wait,
+            caller,
             deadline: None,
             place: None,
         }
@@ -463,7 +466,13 @@ impl<'queue> Standing<'queue> {
         deadline: Timestamp,
     ) -> Timestamp {
         let Core { state, senders, .. } = &mut *core;
-        let (until, before) = senders.park(&mut self.place, waker, wanted, deadline, state.next_expiry());
+        let (until, before) = senders.park(
+            &mut self.place,
+            (waker, self.caller),
+            wanted,
+            deadline,
+            state.next_expiry(),
+        );
         self.inner.leave(core, now);
         drop(before);
         until
@@ -496,10 +505,10 @@ struct Admission<'queue> {
 }
 
 impl<'queue> Admission<'queue> {
-    fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration) -> Self {
+    fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration, caller: Caller) -> Self {
         let prepared = inner.prepare(&mut message);
         Self {
-            standing: Standing::new(inner, wait),
+            standing: Standing::new(inner, wait, caller),
             id_computed: prepared == Ok(true),
             message: Some(prepared.map(|_| message)),
         }
