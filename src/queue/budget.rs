@@ -14,7 +14,8 @@ use {
 /// Senders that wait for room are served strictly in the order in which they came, whatever their size, so that small
 /// messages do not keep a large one out for ever; a send that would go ahead of them is refused or waits too. Room
 /// belongs to the next in line from the moment it is made. A future that is woken and not polled keeps that room until
-/// its wait is over.
+/// its wait is over; others behind it are let in as far as there is more. Room for several wakes up to 32 futures a
+/// step, which store their messages in the order in which they are polled.
 ///
 /// # Examples
 /// ```

@@ -162,7 +162,7 @@ impl Inner {
         let Core { state, effects, .. } = &mut *core;
         let outcome = state.dead_letter(now, receipt, reason, effects);
         let (route, departures) = (core.route.clone(), mem::take(&mut core.effects.departures));
-        self.leave(core);
+        self.leave(core, now);
         outcome.map_err(|refusal| {
             let reason = match refusal {
                 Refusal::HandleExpired => InvalidReason::ReceiptHandleExpired,
@@ -216,7 +216,7 @@ impl Inner {
         core_ref
             .state
             .arrive_dead_letter(now, departure, source_arn, &mut core_ref.effects);
-        self.leave(core);
+        self.leave(core, now);
         true
     }
 
@@ -225,7 +225,7 @@ impl Inner {
         if let Some(mut core) = self.enter() {
             let core_ref = &mut *core;
             core_ref.state.departed(now, departure, &mut core_ref.effects);
-            self.leave(core);
+            self.leave(core, now);
         }
     }
 
@@ -234,7 +234,7 @@ impl Inner {
         if let Some(mut core) = self.enter() {
             let core_ref = &mut *core;
             core_ref.state.departure_refused(now, departure, &mut core_ref.effects);
-            self.leave(core);
+            self.leave(core, now);
         }
     }
 }

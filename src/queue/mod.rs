@@ -144,26 +144,28 @@ impl Core {
         }
     }
 
-    /// Whom to wake after a step: the receiver next in line if there is something to receive, or the first that sleeps
-    /// if it would otherwise sleep past the next deadline (D11, D12).
-    fn receiver_to_wake(&mut self) -> Option<Waker> {
-        let now = self.state.now();
+    /// Whom to wake after a step at `now`: the receiver next in line if there is something to receive, or the first
+    /// that sleeps if it would otherwise sleep past the next deadline (D11, D12).
+    ///
+    /// Who waits sleeps by the clock, so `now` is the clock's own reading. The time of the state stays at the latest
+    /// reading while a clock that was set back catches up.
+    fn receiver_to_wake(&mut self, now: Timestamp) -> Option<Waker> {
         if self.state.has_receivable() {
             return self.receivers.notify_next(now);
         }
         self.receivers.notify_of(self.state.next_deadline(), now)
     }
 
-    /// The same for senders: one whose message needs no room, the first in line if there is room for it, and who is
-    /// the first then, if it would otherwise sleep past the instant at which room may be made.
-    fn senders_to_wake(&mut self, budget: &Budget) -> [Option<Waker>; 3] {
-        let (stored, now) = (self.stored(), self.state.now());
+    /// The same for senders: one whose message needs no room, those in line for whom there is room, and who is the
+    /// first then, if it would otherwise sleep past the instant at which room may be made.
+    fn senders_to_wake(&mut self, budget: &Budget, now: Timestamp) -> Vec<Waker> {
+        let stored = self.stored();
         let Self { state, senders, .. } = self;
-        [
-            senders.take_repeated(|(id, group)| state.is_repeated(group, id)),
-            senders.grant_next(budget, stored, now),
-            senders.notify_of(state.next_expiry()),
-        ]
+        let repeated = senders.take_repeated(|(id, group)| state.is_repeated(group, id));
+        let mut wakers = Vec::from_iter(repeated);
+        senders.grant(budget, stored, now, &mut wakers);
+        wakers.extend(senders.notify_of(state.next_expiry()));
+        wakers
     }
 }
 
@@ -178,29 +180,30 @@ impl Inner {
         (!self.is_gone()).then_some(core)
     }
 
-    /// Ends a step: releases the lock, wakes who has something to do, and hands on the facts of the step.
+    /// Ends a step for which the clock showed `now`: releases the lock, wakes who has something to do, and hands on the
+    /// facts of the step.
     #[inline]
-    fn leave(&self, core: MutexGuard<'_, Core>) {
+    fn leave(&self, core: MutexGuard<'_, Core>, now: Timestamp) {
         if !core.receivers.is_empty() || !core.senders.is_empty() || core.has_facts() {
-            self.leave_and_tell(core);
+            self.leave_and_tell(core, now);
         }
     }
 
     #[inline(never)]
-    fn leave_and_tell(&self, mut core: MutexGuard<'_, Core>) {
+    fn leave_and_tell(&self, mut core: MutexGuard<'_, Core>, now: Timestamp) {
         let receiver = if core.receivers.is_empty() {
             None
         } else {
-            core.receiver_to_wake()
+            core.receiver_to_wake(now)
         };
         let senders = if core.senders.is_empty() {
-            [const { None }; 3]
+            Vec::new()
         } else {
-            core.senders_to_wake(&self.budget)
+            core.senders_to_wake(&self.budget, now)
         };
         let facts = core.has_facts();
         drop(core);
-        for waker in receiver.into_iter().chain(senders.into_iter().flatten()) {
+        for waker in receiver.into_iter().chain(senders) {
             contain(|| waker.wake());
         }
         if facts {
@@ -214,7 +217,7 @@ impl Inner {
         let mut core = self.enter()?;
         let Core { state, effects, .. } = &mut *core;
         let result = step(state, now, effects);
-        self.leave(core);
+        self.leave(core, now);
         Some(result)
     }
 

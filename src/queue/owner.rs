@@ -55,7 +55,7 @@ impl Inner {
             route.and_then(|route| held.replace(route))
         };
         state.replace_settings(now, settings, effects);
-        self.leave(core);
+        self.leave(core, now);
         // Only with the lock released: it may be the last handle of another queue.
         drop(before);
         Some(Ok(()))
@@ -109,7 +109,7 @@ impl Queue {
             let Core { state, effects, .. } = &mut *core;
             state.depart_oldest(now, effects);
             let (departure, behind) = (effects.departures.pop(), state.is_behind());
-            self.inner.leave(core);
+            self.inner.leave(core, now);
             if departure.is_some() || !behind {
                 return departure;
             }
@@ -125,7 +125,7 @@ impl Queue {
         let message_id = core.draw_message_id();
         let Core { state, effects, .. } = &mut *core;
         state.arrive_by_move(now, departure, message_id, effects);
-        self.inner.leave(core);
+        self.inner.leave(core, now);
         true
     }
 

@@ -4,6 +4,7 @@ use {
     super::{
         Inner, Queue, Sent,
         send::{Shortage, Standing},
+        senders::Caller,
         waiting::{Attempt, Step, Waiting, block_on},
     },
     crate::{
@@ -44,7 +45,7 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reserve_timeout(&self, bytes: usize, wait: Duration) -> Result<Permit, ReserveError> {
-        block_on(&mut Reservation::new(self, bytes, wait))
+        block_on(&mut Reservation::new(self, bytes, wait, Caller::Thread))
     }
 
     /// [`reserve_timeout`](Self::reserve_timeout) as a future; dropping it gives up the place in line and nothing else.
@@ -68,7 +69,7 @@ impl Queue {
     /// ```
     pub fn reserve_timeout_async(&self, bytes: usize, wait: Duration) -> ReserveTimeoutFuture<'_> {
         ReserveTimeoutFuture {
-            waiting: Waiting::new(Reservation::new(self, bytes, wait)),
+            waiting: Waiting::new(Reservation::new(self, bytes, wait, Caller::Future)),
         }
     }
 }
@@ -144,9 +145,10 @@ impl fmt::Debug for Permit {
 impl Inner {
     /// Gives the room of a permit to the next in line.
     fn return_permit(&self, bytes: usize) {
+        let now = self.clock.now();
         if let Some(mut core) = self.enter() {
             core.senders.release(bytes);
-            self.leave(core);
+            self.leave(core, now);
         }
     }
 }
@@ -159,10 +161,10 @@ struct Reservation<'queue> {
 }
 
 impl<'queue> Reservation<'queue> {
-    const fn new(queue: &'queue Queue, bytes: usize, wait: Duration) -> Self {
+    const fn new(queue: &'queue Queue, bytes: usize, wait: Duration, caller: Caller) -> Self {
         Self {
             queue,
-            standing: Standing::new(&queue.inner, wait),
+            standing: Standing::new(&queue.inner, wait, caller),
             bytes,
         }
     }
@@ -182,14 +184,14 @@ impl Attempt for Reservation<'_> {
             return Step::Done(Err(ReserveError::QueueDoesNotExist));
         };
         let may_wait = standing.may_wait(now, self.bytes);
-        let shortage = core.shortage(inner, self.bytes, standing.place);
+        let shortage = core.shortage(inner, now, self.bytes, standing.place);
         if let (Some(_), Some(deadline)) = (shortage, may_wait) {
-            return Step::Wait(standing.park(core, waker(), (self.bytes, None), deadline));
+            return Step::Wait(standing.park(core, now, waker(), (self.bytes, None), deadline));
         }
         if shortage.is_none() {
             core.senders.promise(self.bytes);
         }
-        standing.leave(core);
+        standing.leave(core, now);
         Step::Done(match shortage {
             None => Ok(Permit {
                 queue: self.queue.clone(),

@@ -316,7 +316,7 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
             let (departing, behind) = (core.effects.departures.len(), core.state.is_behind());
             let empty = received.as_ref().is_ok_and(Vec::is_empty);
             if empty && departing == 0 && !behind && now < deadline {
-                return Step::Wait(self.wait_in_line(core, deadline, waker()));
+                return Step::Wait(self.wait_in_line(core, now, deadline, waker()));
             }
             // A long poll goes on waiting, and no poll ends on a full load of departures or of what falls due: selection
             // goes on (L7).
@@ -332,7 +332,7 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
                     waker = core.receivers.leave(&mut self.ticket);
                 }
             }
-            self.inner.leave(core);
+            self.inner.leave(core, now);
             drop(waker);
             if let Some((route, departures)) = transfer {
                 self.inner.transfer(route.as_ref(), &departures);
@@ -388,12 +388,13 @@ impl<R: Borrow<Request>> Look<'_, R> {
     fn wait_in_line(
         &mut self,
         mut core: crate::sync::MutexGuard<'_, Core>,
+        now: Timestamp,
         deadline: Timestamp,
         waker: Waker,
     ) -> Timestamp {
         let Core { state, receivers, .. } = &mut *core;
         let (until, before) = receivers.park(&mut self.ticket, waker, deadline, state.next_deadline());
-        self.inner.leave(core);
+        self.inner.leave(core, now);
         self.inner.lined_up.notify_all();
         drop(before);
         until
@@ -404,9 +405,10 @@ impl<R: Borrow<Request>> Drop for Look<'_, R> {
     /// A receiver that gives up passes its wake on: nothing it would have received stays hidden from the others.
     fn drop(&mut self) {
         if self.ticket.is_some() {
+            let now = self.inner.clock.now();
             let mut core = self.inner.core.lock();
             let waker = core.receivers.leave(&mut self.ticket);
-            self.inner.leave(core);
+            self.inner.leave(core, now);
             drop(waker);
         }
     }

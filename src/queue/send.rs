@@ -5,7 +5,7 @@ use {
         Core, Inner, Queue,
         batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
         budget::{Amount, Budget},
-        senders::{Ids, Place},
+        senders::{Caller, Ids, Place},
         waiting::{Attempt, Step, Waiting, block_on},
     },
     crate::{
@@ -67,7 +67,7 @@ impl Queue {
         let id_computed = self.inner.prepare(&mut message)?;
         let (now, mut core) = self.inner.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
         let sent = core.admit(&self.inner, now, message, None);
-        self.inner.leave(core);
+        self.inner.leave(core, now);
         sent.map_err(|full| full.into_error(id_computed))
     }
 
@@ -108,14 +108,15 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send_timeout(&self, message: impl Into<SendMessage>, wait: Duration) -> Result<Sent, SendError> {
-        block_on(&mut Admission::new(&self.inner, message.into(), wait))
+        block_on(&mut Admission::new(&self.inner, message.into(), wait, Caller::Thread))
     }
 
     /// [`send_timeout`](Self::send_timeout) as a future; dropping it sends nothing, and drops the message with it.
     ///
     /// To keep the message when the wait is given up, wait for room first:
     /// [`reserve_timeout_async`](Self::reserve_timeout_async). A future that waits has to be polled when it is woken, or
-    /// dropped: the room made for it is kept for it until `wait` is over.
+    /// dropped: the room made for it is kept for it until `wait` is over. Futures that have room at the same time store
+    /// their messages in the order in which they are polled.
     ///
     /// # Errors
     /// As [`send_timeout`](Self::send_timeout).
@@ -136,7 +137,7 @@ impl Queue {
     /// ```
     pub fn send_timeout_async(&self, message: impl Into<SendMessage>, wait: Duration) -> SendTimeoutFuture<'_> {
         SendTimeoutFuture {
-            waiting: Waiting::new(Admission::new(&self.inner, message.into(), wait)),
+            waiting: Waiting::new(Admission::new(&self.inner, message.into(), wait, Caller::Future)),
         }
     }
 
@@ -204,7 +205,7 @@ impl Queue {
                 (error.code(), error.to_string())
             })
         });
-        inner.leave(core);
+        inner.leave(core, now);
         Ok(result)
     }
 
@@ -340,7 +341,7 @@ impl Core {
         place: Option<Place>,
     ) -> Result<Sent, Full> {
         if inner.budget != Budget::new() {
-            if let Some(shortage) = self.shortage(inner, message.size_bytes(), place) {
+            if let Some(shortage) = self.shortage(inner, now, message.size_bytes(), place) {
                 if !ids(&message).is_some_and(|(id, group)| self.state.is_repeated(&group, &id)) {
                     return Err(Full { message, shortage });
                 }
@@ -350,8 +351,14 @@ impl Core {
     }
 
     /// Why there is no room for a message of this size from the sender at this place.
-    pub(super) fn shortage(&mut self, inner: &Inner, size: usize, place: Option<Place>) -> Option<Shortage> {
-        let (stored, now) = (self.stored(), self.state.now());
+    pub(super) fn shortage(
+        &mut self,
+        inner: &Inner,
+        now: Timestamp,
+        size: usize,
+        place: Option<Place>,
+    ) -> Option<Shortage> {
+        let stored = self.stored();
         let limit = self.senders.kept_out_by(&inner.budget, stored, size, place, now)?;
         let taken = stored + self.senders.promised();
         Some(Shortage { taken, size, limit })
@@ -399,7 +406,7 @@ impl Inner {
             if !state.is_behind() {
                 return Some((now, core));
             }
-            self.leave(core);
+            self.leave(core, now);
         }
     }
 
@@ -417,7 +424,7 @@ impl Inner {
             let sent = core.admit(self, now, message, None);
             sent.map_err(|full| full.into_error(id_computed))
         });
-        self.leave(core);
+        self.leave(core, now);
         sent
     }
 }
@@ -426,15 +433,17 @@ impl Inner {
 pub(super) struct Standing<'queue> {
     pub(super) inner: &'queue Arc<Inner>,
     wait: Duration,
+    caller: Caller,
     deadline: Option<Timestamp>,
     pub(super) place: Option<Place>,
 }
 
 impl<'queue> Standing<'queue> {
-    pub(super) const fn new(inner: &'queue Arc<Inner>, wait: Duration) -> Self {
+    pub(super) const fn new(inner: &'queue Arc<Inner>, wait: Duration, caller: Caller) -> Self {
         Self {
             inner,
             wait,
+            caller,
             deadline: None,
             place: None,
         }
@@ -451,21 +460,28 @@ impl<'queue> Standing<'queue> {
     pub(super) fn park(
         &mut self,
         mut core: MutexGuard<'_, Core>,
+        now: Timestamp,
         waker: Waker,
         wanted: (usize, Option<Ids>),
         deadline: Timestamp,
     ) -> Timestamp {
         let Core { state, senders, .. } = &mut *core;
-        let (until, before) = senders.park(&mut self.place, waker, wanted, deadline, state.next_expiry());
-        self.inner.leave(core);
+        let (until, before) = senders.park(
+            &mut self.place,
+            (waker, self.caller),
+            wanted,
+            deadline,
+            state.next_expiry(),
+        );
+        self.inner.leave(core, now);
         drop(before);
         until
     }
 
     /// Ends the last attempt.
-    pub(super) fn leave(&mut self, mut core: MutexGuard<'_, Core>) {
+    pub(super) fn leave(&mut self, mut core: MutexGuard<'_, Core>, now: Timestamp) {
         let waker = core.senders.leave(&mut self.place);
-        self.inner.leave(core);
+        self.inner.leave(core, now);
         drop(waker);
     }
 }
@@ -474,7 +490,8 @@ impl Drop for Standing<'_> {
     /// A sender that gives up lets the next one in.
     fn drop(&mut self) {
         if self.place.is_some() {
-            self.leave(self.inner.core.lock());
+            let now = self.inner.clock.now();
+            self.leave(self.inner.core.lock(), now);
         }
     }
 }
@@ -488,10 +505,10 @@ struct Admission<'queue> {
 }
 
 impl<'queue> Admission<'queue> {
-    fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration) -> Self {
+    fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration, caller: Caller) -> Self {
         let prepared = inner.prepare(&mut message);
         Self {
-            standing: Standing::new(inner, wait),
+            standing: Standing::new(inner, wait, caller),
             id_computed: prepared == Ok(true),
             message: Some(prepared.map(|_| message)),
         }
@@ -522,10 +539,10 @@ impl Attempt for Admission<'_> {
             (Err(full), Some(deadline)) => {
                 let wanted = (full.message.size_bytes(), ids(&full.message).filter(|_| inner.fifo));
                 self.message = Some(Ok(full.message));
-                Step::Wait(standing.park(core, waker(), wanted, deadline))
+                Step::Wait(standing.park(core, now, waker(), wanted, deadline))
             }
             (result, _) => {
-                standing.leave(core);
+                standing.leave(core, now);
                 Step::Done(result.map_err(|full| full.into_error(self.id_computed)))
             }
         }

@@ -14,6 +14,9 @@ use {
     },
 };
 
+/// How many senders one step grants room to.
+const GRANTS_AT_ONCE: usize = 32;
+
 /// A sender's place in line, kept when it looks in vain.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Place {
@@ -24,10 +27,20 @@ pub(super) struct Place {
 /// Deduplication id and group of a FIFO message.
 pub(super) type Ids = (Arc<str>, Arc<str>);
 
+/// How a sender waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Caller {
+    /// Blocked: it takes its room as soon as it is woken.
+    Thread,
+    /// May be kept and never polled.
+    Future,
+}
+
 /// Someone in line.
 #[derive(Debug)]
 struct Sender {
     waker: Waker,
+    caller: Caller,
     deadline: Timestamp,
     /// When it will look unasked.
     until: Timestamp,
@@ -39,8 +52,9 @@ struct Sender {
 ///
 /// Strictly first come, first served, so that a large message is not passed over for ever by small ones. Room made is
 /// granted to the first in line by whichever step made it, and no other sender takes it before the deadline of that
-/// one. A step grants room to one sender, whose own step does so to the next: messages are stored in the order of the line,
-/// and the cost of a step grows with no more than the logarithm of its length.
+/// one. A step grants room to futures at the front of the line up to the first thread, whose own step grants to the
+/// next: threads store their messages in the order of the line, and a future that is never polled holds up nobody for
+/// whom there is room as well. The cost of a step grows with no more than the logarithm of the line's length.
 #[derive(Debug)]
 pub(super) struct Senders {
     line: BTreeMap<Ticket, Sender>,
@@ -124,7 +138,7 @@ impl Senders {
     pub(super) fn park(
         &mut self,
         place: &mut Option<Place>,
-        waker: Waker,
+        (waker, caller): (Waker, Caller),
         (size, ids): (usize, Option<Ids>),
         deadline: Timestamp,
         expiry: Option<Timestamp>,
@@ -142,6 +156,7 @@ impl Senders {
         self.by_ids.extend(ids.clone().map(|ids| (ids, ticket)));
         let sender = Sender {
             waker,
+            caller,
             deadline,
             until,
             size,
@@ -183,19 +198,33 @@ impl Senders {
         self.promised = self.promised - Amount::of_one(size);
     }
 
-    /// Grants room to the first in line if there is some; its waker.
-    pub(super) fn grant_next(&mut self, budget: &Budget, stored: Amount, now: Timestamp) -> Option<Waker> {
+    /// Grants room to the first in line while there is some, up to the first thread and to at most `GRANTS_AT_ONCE`;
+    /// their wakers, in the order of the line.
+    pub(super) fn grant(&mut self, budget: &Budget, stored: Amount, now: Timestamp, wakers: &mut Vec<Waker>) {
         self.withdraw_late(now);
-        let (&ticket, first) = self.line.first_key_value()?;
-        if budget.broken_by(stored + self.promised, first.size).is_some() {
-            return None;
+        for _ in 0..GRANTS_AT_ONCE {
+            let fits = |first: &Sender| budget.broken_by(stored + self.promised, first.size).is_none();
+            let first = self.line.first_key_value().filter(|(_, first)| fits(first));
+            let Some(ticket) = first.map(|(ticket, _)| *ticket) else {
+                break;
+            };
+            let Some(Sender {
+                waker,
+                caller,
+                deadline,
+                size,
+                ..
+            }) = self.take(ticket)
+            else {
+                break;
+            };
+            self.granted.insert(Place { deadline, ticket }, size);
+            self.promise(size);
+            wakers.push(waker);
+            if caller == Caller::Thread {
+                break;
+            }
         }
-        let Sender {
-            waker, deadline, size, ..
-        } = self.take(ticket)?;
-        self.granted.insert(Place { deadline, ticket }, size);
-        self.promise(size);
-        Some(waker)
     }
 
     /// When room may be made although nobody calls: by the next `expiry` of a message, or because the first who was

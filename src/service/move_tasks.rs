@@ -199,8 +199,9 @@ pub struct MessageMoveTask {
 impl Service {
     /// Begins to move the visible messages of a dead-letter queue, the oldest first.
     ///
-    /// Without a rate all is moved before this returns. With one, the first message is moved now and the others at
-    /// even intervals of the service's clock: a machine's clock moves them from its timer thread, a
+    /// Without a rate all that is there now is moved before this returns; if others send to the queue meanwhile, the
+    /// rest follows a thousand messages at a time, each millisecond of the service's clock. With a rate, the first
+    /// message is moved now and the others at even intervals. A machine's clock moves messages from its timer thread, a
     /// [`ManualClock`](crate::ManualClock) while it is advanced. Each arrives as a new message, with a new id and a
     /// receive count of zero (L30). Messages in flight are left, unless they become visible while the task runs (L31).
     /// The task is over when no visible message is left, when it is cancelled, or when a message cannot be moved;

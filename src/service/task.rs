@@ -1,7 +1,7 @@
 //! A move task under way: carries out what the machine in `state` asks for.
 //!
-//! A task with a rate has an alarm at the clock for its next message, whose waker moves it; no thread is ours. A look
-//! at the task from outside moves what is due as well. One thread moves at a time, with no lock held.
+//! A task that is not done at once has an alarm at the clock for its next message, whose waker moves it; no thread is
+//! ours. A look at the task from outside moves what is due as well. One thread moves at a time, with no lock held.
 
 use {
     super::Shared,
@@ -18,8 +18,15 @@ use {
         num::NonZeroU32,
         sync::{Arc, Weak},
         task::{Wake, Waker},
+        time::Duration,
     },
 };
+
+/// How many messages a look at a task moves of those that came after its start.
+const PORTION: u64 = 1_000;
+
+/// The difference between two instants that follow one another.
+const RESOLUTION: Duration = Duration::from_millis(1);
 
 pub(super) struct Task {
     pub(super) id: MessageId,
@@ -106,6 +113,9 @@ impl Task {
     }
 
     /// Moves what is due, unless another thread is at it, and sees to it that what comes next is moved in time.
+    ///
+    /// A call moves what was there at the start and a portion of what came later, so that it returns although others
+    /// send as fast as it moves; the rest follows by alarms.
     pub(super) fn tick(self: &Arc<Self>) {
         let Some(service) = self.service.upgrade() else {
             return;
@@ -113,10 +123,20 @@ impl Task {
         let Some(mut turn) = Turn::begin(self) else {
             return;
         };
+        let mut portion = None;
         loop {
             let now = service.clock.now();
-            let next = self.progress.lock().machine.next(now);
+            let mut progress = self.progress.lock();
+            let moved = progress.machine.moved();
+            let end = *portion.get_or_insert_with(|| self.to_move.max(moved.saturating_add(PORTION)));
+            let next = progress.machine.next(now);
+            drop(progress);
             let alarm = match next {
+                // Not at `now`: an alarm that is due when it is set goes off before the turn ends.
+                Next::Move if moved >= end => {
+                    let at = now.saturating_add(RESOLUTION);
+                    Some(service.clock.wake_at(at, self.ticker()))
+                }
                 Next::Move => {
                     let outcome = self.move_one(&service);
                     self.progress.lock().machine.settle(outcome);

@@ -246,11 +246,6 @@ impl QueueState {
         self.is_fifo() && self.deduplication.original(self.now, group, id).is_some()
     }
 
-    /// The latest time seen.
-    pub(crate) const fn now(&self) -> Timestamp {
-        self.now
-    }
-
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
     fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Accepted> {
         if !self.is_fifo() {

@@ -5,10 +5,10 @@ use {
         LONG, WAIT,
         common::{bodies, fifo, in_group, millis, receive, receive_for, secs, standard, take},
         for_bytes, for_messages, pending, stored,
-        waiter::{FACES, Face, Waiter, within_patience},
+        waiter::{FACES, Face, Polled, Waiter, within_patience},
         waiting,
     },
-    requeue::{Budget, BudgetLimit, ManualClock, Queue, QueueAttributes, SendError},
+    requeue::{Budget, BudgetLimit, Clock as _, ManualClock, Queue, QueueAttributes, SendError},
     std::{collections::VecDeque, task::Poll, time::Duration},
 };
 
@@ -183,6 +183,57 @@ fn room_for_several_lets_in_several() {
         last.waits();
         assert_eq!(stored(&jobs), ["abc", "def", "ghi"]);
     }
+}
+
+#[test]
+fn a_future_that_is_never_polled_keeps_room_from_nobody_for_whom_there_is_room_as_well() {
+    for face in FACES {
+        let clock = ManualClock::default();
+        let jobs = for_messages(&clock, 10);
+        for n in 0..10 {
+            jobs.send(n.to_string()).unwrap();
+        }
+        let taken = receive(&jobs, 10);
+        let _idle = Waiter::sending(Face::Future, &clock, 1, &jobs, "a", LONG);
+        let next = Waiter::sending(face, &clock, 2, &jobs, "b", WAIT);
+        assert_eq!(jobs.delete_batch(&taken).unwrap().failed, []);
+        assert!(next.result().is_ok(), "{face:?}");
+        assert_eq!(stored(&jobs), ["b"]);
+    }
+}
+
+#[test]
+fn room_for_a_hundred_wakes_32_futures_a_step() {
+    let clock = ManualClock::default();
+    let jobs = for_messages(&clock, 100);
+    for n in 0..100 {
+        jobs.send(n.to_string()).unwrap();
+    }
+    let mut line: Vec<_> = (0..100).map(|n| pending(&jobs, n.to_string())).collect();
+    let woken = |line: &[Polled<_>]| line.iter().map(|sender| sender.wakes.count()).collect::<Vec<_>>();
+    let first = |n| [vec![1; n], vec![0; 100 - n]].concat();
+    jobs.purge().unwrap();
+    assert_eq!(woken(&line), first(32));
+    assert!(line[0].poll().is_ready());
+    assert_eq!(woken(&line), first(64));
+    assert!(line[1].poll().is_ready() && line[2].poll().is_ready());
+    assert_eq!(woken(&line), first(100));
+}
+
+#[test]
+fn room_is_kept_for_the_first_in_line_after_the_clock_was_set_back() {
+    let clock = ManualClock::default();
+    let jobs = for_messages(&clock, 1);
+    let start = clock.now();
+    clock.advance(secs(3_600));
+    jobs.send("a").unwrap();
+    let message = take(&jobs);
+    clock.set(start);
+    let mut first = pending(&jobs, "b");
+    message.delete().unwrap();
+    assert_eq!(jobs.send("c").unwrap_err().code(), "OverLimit", "the room is promised");
+    assert!(first.poll().is_ready());
+    assert_eq!(stored(&jobs), ["b"]);
 }
 
 #[test]

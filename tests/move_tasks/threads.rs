@@ -99,6 +99,60 @@ fn a_task_without_rate_can_be_cancelled_while_it_moves() {
     assert_eq!(house.progress(), (MoveTaskStatus::Cancelled, 4));
 }
 
+/// Sends a message to the queue `dead` for each one that is moved out of it, up to 10,000.
+#[derive(Clone, Default)]
+struct Feed(Arc<OnceLock<Queue>>);
+
+impl FactListener for Feed {
+    fn on_fact(&self, _queue: &Arc<str>, entry: &Entry) {
+        if let (Some(dead), Fact::MovedOut { .. }) = (self.0.get(), &entry.fact) {
+            if entry.number < 20_000 {
+                dead.send("more").unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_start_returns_although_its_source_is_fed_as_fast_as_it_is_emptied() {
+    // L29: what was there at the start is moved at once, the rest in portions.
+    for (messages, at_once) in [(10, 1_000), (1_500, 1_500)] {
+        let feed = Feed::default();
+        let house = House::of(Service::builder().listener(feed.clone())).fill(messages);
+        assert!(feed.0.set(house.dead.clone()).is_ok());
+        let request = house.request().destination_arn(house.jobs.arn());
+        house.service.start_message_move_task(&request).unwrap();
+        assert_eq!(counts(&house.jobs)[0], at_once);
+        house.clock.advance(millis(1));
+        assert_eq!(counts(&house.jobs)[0], at_once + 1_000, "by its alarm");
+        assert_eq!(
+            house.progress(),
+            (MoveTaskStatus::Running, at_once as u64 + 2_000),
+            "by a look"
+        );
+        let handle = house.newest().task_handle.unwrap();
+        house.service.cancel_message_move_task(handle).unwrap();
+        let moved = counts(&house.jobs)[0];
+        house.clock.advance(secs(1));
+        assert_eq!(house.progress(), (MoveTaskStatus::Cancelled, moved as u64 + 1));
+    }
+}
+
+#[test]
+fn a_task_without_rate_goes_on_until_nothing_is_left() {
+    // L30
+    let feed = Feed::default();
+    let house = House::of(Service::builder().listener(feed.clone())).fill(10);
+    assert!(feed.0.set(house.dead.clone()).is_ok());
+    let request = house.request().destination_arn(house.jobs.arn());
+    house.service.start_message_move_task(&request).unwrap();
+    house.clock.advance(secs(1));
+    let moved = counts(&house.jobs)[0];
+    assert!(moved > 5_000, "{moved}");
+    assert_eq!(house.progress(), (MoveTaskStatus::Completed, moved as u64));
+    assert_eq!(house.clock.next_deadline(), None);
+}
+
 #[test]
 fn the_machines_clock_moves_messages_from_its_timer_thread() {
     // L24

@@ -5,7 +5,7 @@ use {
         common::{bodies, counts, fifo, in_group, millis, receive, secs, standard, take_for},
         waiter::{FACES, Face, Polled, Received, Receiver, Waiter, long_poll},
     },
-    requeue::{ManualClock, Queue, SendMessage},
+    requeue::{Clock as _, ManualClock, Queue, SendMessage},
     std::{task::Poll, time::Duration},
 };
 
@@ -42,6 +42,23 @@ fn messages_go_to_whoever_has_waited_longest() {
             assert_eq!(waiter.over(), one(body), "{face:?}");
         }
         assert_eq!((jobs.waiting(), counts(&jobs)), (0, [0, 3, 0]));
+    }
+}
+
+#[test]
+fn each_message_wakes_one_receiver_after_the_clock_was_set_back() {
+    // D11: by a clock that was an hour ahead, both waits would be over.
+    let clock = ManualClock::default();
+    let jobs = standard(&clock).build().unwrap();
+    let start = clock.now();
+    clock.advance(secs(3_600));
+    assert_eq!(counts(&jobs), [0, 0, 0]);
+    clock.set(start);
+    let mut line = futures(&jobs, 2);
+    for (nth, body) in ["a", "b"].into_iter().enumerate() {
+        jobs.send(body).unwrap();
+        assert_eq!(line[nth].wakes.take(), 1, "{body}");
+        assert_eq!(line[nth].poll(), Poll::Ready(one(body)));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    collections::BTreeMap,
     future::{Future, IntoFuture, poll_fn},
     pin::{Pin, pin},
     sync::{
@@ -84,38 +85,74 @@ impl ManualClock {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_for_sleepers_async(&self, n: usize) -> impl Future<Output = ()> + use<> {
-        let shared = Arc::clone(&self.shared);
-        poll_fn(move |context| {
-            let mut state = shared.state.lock();
-            if state.sleepers() >= n {
-                return Poll::Ready(());
-            }
-            state.audience.wait_for_sleepers(n, context.waker());
-            Poll::Pending
-        })
+        WaitForSleepers {
+            shared: Arc::clone(&self.shared),
+            n,
+            id: None,
+        }
     }
 }
 
-/// Tasks that wait for a change of the clock's state.
+/// Tasks that wait for a change of the clock's state: at most one entry per future, none after its end.
 #[derive(Default)]
 pub(super) struct Audience {
     /// Woken to look again, whatever has changed.
-    watchers: Vec<Waker>,
-    /// Woken when there are so many sleepers.
-    waits_for_sleepers: Vec<(usize, Waker)>,
+    watchers: Vec<Arc<RunWaker>>,
+    /// Woken when there are so many sleepers, by the id of the future.
+    waits_for_sleepers: BTreeMap<u64, (usize, Waker)>,
+    /// The last id given to a future.
+    issued: u64,
 }
 
 impl Audience {
-    fn watch(&mut self, waker: &Waker) {
-        if !self.watchers.iter().any(|it| it.will_wake(waker)) {
-            self.watchers.push(waker.clone());
+    fn watch(&mut self, run: &Arc<RunWaker>) {
+        if !self.watchers.iter().any(|it| Arc::ptr_eq(it, run)) {
+            self.watchers.push(Arc::clone(run));
         }
     }
 
-    fn wait_for_sleepers(&mut self, n: usize, waker: &Waker) {
-        let waits = |it: &(usize, Waker)| it.0 == n && it.1.will_wake(waker);
-        if !self.waits_for_sleepers.iter().any(waits) {
-            self.waits_for_sleepers.push((n, waker.clone()));
+    /// The waker that the future left before comes back to be dropped with the lock released: that may run code of an
+    /// executor.
+    fn wait_for_sleepers(&mut self, id: &mut Option<u64>, n: usize, waker: Waker) -> Option<Waker> {
+        let id = *id.get_or_insert_with(|| {
+            self.issued += 1;
+            self.issued
+        });
+        let before = self.waits_for_sleepers.insert(id, (n, waker));
+        before.map(|(_, waker)| waker)
+    }
+}
+
+/// See [`ManualClock::wait_for_sleepers_async`].
+struct WaitForSleepers {
+    shared: Arc<Shared>,
+    n: usize,
+    /// Given at the first poll that waits.
+    id: Option<u64>,
+}
+
+impl Future for WaitForSleepers {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let waker = context.waker().clone();
+        let mut state = this.shared.state.lock();
+        if state.sleepers() >= this.n {
+            return Poll::Ready(());
+        }
+        let before = state.audience.wait_for_sleepers(&mut this.id, this.n, waker);
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+}
+
+impl Drop for WaitForSleepers {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            let left = self.shared.state.lock().audience.waits_for_sleepers.remove(&id);
+            drop(left);
         }
     }
 }
@@ -177,6 +214,12 @@ struct RunWaker {
 }
 
 impl RunWaker {
+    /// Has the task poll to look at the clock.
+    fn look(&self) {
+        let executor = self.executor.lock().clone();
+        wake_to_look(&executor);
+    }
+
     fn is_busy(&self) -> bool {
         self.woken.load(Ordering::Acquire) == RUN
     }
@@ -249,7 +292,7 @@ impl Run {
             self.turns = 0;
         }
         if state.due.is_empty() || state.others_move(me) || state.runs.others_run(me) {
-            return state.audience.watch(executor);
+            return state.audience.watch(&self.waker);
         }
         self.turns += 1;
         if self.turns > QUIET_TURNS {
@@ -286,6 +329,7 @@ impl Drop for Run {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.runs.0.retain(|it| !Arc::ptr_eq(&it.0, &self.waker));
+        state.audience.watchers.retain(|it| !Arc::ptr_eq(it, &self.waker));
         self.shared.announce(state);
     }
 }
@@ -295,18 +339,18 @@ impl Shared {
     pub(super) fn announce(&self, mut state: MutexGuard<'_, State>) {
         let watchers = std::mem::take(&mut state.audience.watchers);
         self.announce_sleepers(state);
-        watchers.iter().for_each(wake_to_look);
+        watchers.iter().for_each(|run| run.look());
     }
 
     /// [`announce`](Self::announce), but not to the futures of `run_until`.
     fn announce_sleepers(&self, mut state: MutexGuard<'_, State>) {
         let waiting = std::mem::take(&mut state.audience.waits_for_sleepers);
         let sleepers = if waiting.is_empty() { 0 } else { state.sleepers() };
-        let (over, waiting): (Vec<_>, _) = waiting.into_iter().partition(|(n, _)| *n <= sleepers);
+        let (over, waiting): (BTreeMap<_, _>, _) = waiting.into_iter().partition(|(_, (n, _))| *n <= sleepers);
         state.audience.waits_for_sleepers = waiting;
         drop(state);
         self.changed.notify_all();
-        over.into_iter().for_each(|(_, waker)| waker.wake());
+        over.into_values().for_each(|(_, waker)| waker.wake());
     }
 
     /// Tells of a deadline that was set.

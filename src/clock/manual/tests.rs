@@ -1,11 +1,15 @@
 //! Every test here runs in virtual time; a failure may also be a test that never ends.
 
 use std::{
+    future::Future,
     panic::{self, AssertUnwindSafe},
+    pin::Pin,
     sync::{
+        Weak,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
+    task::Context,
 };
 
 use super::*;
@@ -504,4 +508,47 @@ fn a_woken_thread_that_parks_by_another_parker_is_not_waited_for() {
     assert_eq!(clock.next_deadline(), Some(second(2)));
     clock.advance(Duration::from_secs(5));
     assert_eq!(thread.join().unwrap(), second(3));
+}
+
+/// Polls with a new waker, which lives as long as what is returned has an owner.
+fn poll_with_new_waker<F: Future<Output = ()> + ?Sized>(future: Pin<&mut F>) -> Weak<()> {
+    let owned = Arc::new(());
+    let alive = Arc::downgrade(&owned);
+    let waker = waker_fn(move || drop(Arc::clone(&owned)));
+    assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
+    alive
+}
+
+fn alive(wakers: &[Weak<()>]) -> usize {
+    wakers.iter().filter(|waker| waker.strong_count() > 0).count()
+}
+
+#[test]
+fn a_future_keeps_only_its_last_waker_and_none_once_it_is_dropped() {
+    let clock = clock_at_zero();
+    let futures: [Pin<Box<dyn Future<Output = ()>>>; 2] = [
+        Box::pin(clock.wait_for_sleepers_async(1)),
+        Box::pin(clock.run_until(std::future::pending())),
+    ];
+    for mut future in futures {
+        let wakers: Vec<_> = (0..10).map(|_| poll_with_new_waker(future.as_mut())).collect();
+        assert_eq!((alive(&wakers), alive(&wakers[9..])), (1, 1));
+        drop(future);
+        assert_eq!(alive(&wakers), 0);
+    }
+}
+
+#[test]
+fn a_future_that_waits_for_sleepers_is_woken_although_another_of_its_task_was_dropped() {
+    let (clock, log) = (clock_at_zero(), Log::default());
+    let waker = log.waker(&clock, "enough");
+    let mut futures = [(); 2].map(|()| Box::pin(clock.wait_for_sleepers_async(1)));
+    for future in &mut futures {
+        assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let [dropped, mut waiting] = futures;
+    drop(dropped);
+    let _alarm = clock.wake_at(ms(1), Waker::noop().clone());
+    assert_eq!(log.take(), noted(&[(0, "enough")]));
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
 }
