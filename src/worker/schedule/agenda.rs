@@ -406,7 +406,7 @@ mod tests {
                 Source::Fixed(SendMessage::new("x")),
                 at(0),
             )
-            .unwrap()
+            .unwrap();
     }
 
     /// The ids and due times of what is sent at `now`, in seconds.
