@@ -4,6 +4,7 @@ use {
     super::{
         common::{counts, millis, receive, secs, standard},
         driver::{World, after},
+        notes::Notes,
         scripted::{Reply, Scripted, Verb},
     },
     requeue::{
@@ -265,5 +266,44 @@ fn a_lease_is_renewed_between_two_deletes_and_not_while_one_is_under_way() {
         let calls = scripted.calls.take();
         let called = calls.iter().any(|call| call == "10000 hide a for 30s");
         assert_eq!(called, renewed, "{calls:?}");
+    }
+}
+
+#[test]
+fn no_renewal_is_called_that_could_arrive_after_the_lease() {
+    // D19
+    let mut world = World::new();
+    let jobs = standard(&world.clock).build().unwrap();
+    jobs.send("a").unwrap();
+    let scripted = Scripted::new(&jobs, &world.clock);
+    scripted.script(Verb::Visibility, [Reply::Fail(ErrorKind::Transient); 100]);
+    let runner = Runner::builder(&scripted).visibility_timeout(secs(10));
+    let runner = runner.each_async(fails_after(&world.clock, secs(100), |_| "no".into()));
+    let run = world.start(runner.unwrap().run());
+    world.advance(secs(10) - millis(1));
+    let calls = scripted.calls.take();
+    let last = calls.iter().rfind(|call| call.contains("hide")).expect("a renewal");
+    assert_eq!(last, "8661 hide a for 10s", "not within the last second");
+    world.kill(&run);
+}
+
+#[test]
+fn no_message_is_hidden_by_a_call_that_could_arrive_after_the_lease() {
+    // D19
+    for (span, left) in [(millis(28_999), false), (secs(29), true), (millis(29_500), true)] {
+        let mut world = World::new();
+        let jobs = standard(&world.clock).build().unwrap();
+        jobs.send("a").unwrap();
+        let scripted = Scripted::new(&jobs, &world.clock);
+        let notes = Notes::new();
+        let runner = Runner::builder(&scripted).heartbeat(false).on_event(notes.events());
+        let handler = fails_after(&world.clock, span, |_| Failure::retry_after(secs(3_600), "later"));
+        let runner = runner.each_async(handler).unwrap();
+        let run = world.start(runner.run());
+        world.advance(span);
+        let reported = notes.take().iter().any(|line| line.starts_with("a left by"));
+        let called = scripted.calls.take().iter().any(|call| call.contains("hide"));
+        assert_eq!((reported, called), (left, !left), "{span:?}");
+        world.kill(&run);
     }
 }
