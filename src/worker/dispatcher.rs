@@ -174,8 +174,8 @@ impl Dispatcher {
     pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
         if let Some(item) = self.workers[worker].abandoned.take() {
-            // Those that are being settled or were given back before are not touched by another call.
-            let untouched = |job: &&Job| !job.is_settling() && !job.renewal_stopped();
+            // What was decided stands, as does an earlier give-back.
+            let untouched = |job: &&Job| !job.is_decided() && !job.renewal_stopped();
             self.cut_off.extend(item.jobs().iter().filter(untouched).cloned());
         }
         if self.stopped_at.is_none() {

@@ -54,6 +54,8 @@ const SETTLING: u8 = 2;
 const RENEWAL_STOPPED: u8 = 4;
 /// A delete may have reached the queue, so that a refused renewal does not mean a lost lease.
 const DELETE_CALLED: u8 = 8;
+/// The handler has answered, and what becomes of the message is decided.
+const DECIDED: u8 = 16;
 
 struct Inner {
     message: ReceivedMessage,
@@ -261,8 +263,14 @@ impl Job {
         self.inner.calls.fetch_or(SETTLING, Ordering::AcqRel) & RENEWING != 0
     }
 
-    pub(super) fn is_settling(&self) -> bool {
-        self.inner.calls.load(Ordering::Acquire) & (SETTLING | DELETE_CALLED) != 0
+    /// Marks what becomes of the message as decided, though other messages of its batch may be settled first.
+    pub(super) fn decide(&self) {
+        self.inner.calls.fetch_or(DECIDED, Ordering::AcqRel);
+    }
+
+    /// Whether what becomes of the message is decided.
+    pub(super) fn is_decided(&self) -> bool {
+        self.inner.calls.load(Ordering::Acquire) & (SETTLING | DELETE_CALLED | DECIDED) != 0
     }
 
     /// Marks a delete as called: it may have reached the queue, whatever it answers.

@@ -123,6 +123,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     async fn settle(&self, jobs: &[Job], call: Call, outcome: &mut Outcome) {
+        jobs.iter().for_each(Job::decide);
         let undone = match call {
             Call::Answered(Answer::Done) => Vec::new(),
             Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),

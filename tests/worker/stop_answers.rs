@@ -9,7 +9,10 @@ use {
     },
     requeue::{
         Queue,
-        worker::{ErrorKind, Job, Runner, RunnerBuilder, RunnerError, RunnerHandle, RunnerReport},
+        worker::{
+            BatchAnswer, BatchSettings, ErrorKind, Failure, Job, Runner, RunnerBuilder, RunnerError, RunnerHandle,
+            RunnerReport,
+        },
     },
     std::time::Duration,
 };
@@ -131,4 +134,25 @@ fn a_message_that_is_being_deleted_is_not_given_back_by_a_stop() {
     handle.stop();
     assert_eq!(world.finish(run).unwrap().abandoned, 1);
     assert_eq!((hides(&scripted), counts(&jobs)), (Vec::new(), [0, 1, 0]));
+}
+
+#[test]
+fn what_was_decided_for_a_batch_is_not_given_back_by_a_stop_that_cuts_its_settlement_off() {
+    let mut world = World::new();
+    let (jobs, scripted) = queue_of(&world, 2);
+    scripted.script(Verb::Visibility, [Reply::Never]);
+    let builder = Runner::builder(&scripted).shutdown_timeout(secs(3));
+    let runner = builder.batch_async(BatchSettings::new(2), |batch: Vec<Job>| async move {
+        let put_off = |job| Failure::retry_after(secs(3_600), format!("not yet: {job}"));
+        (0..2).fold(BatchAnswer::success(), |answer, at| {
+            answer.fail(&batch[at], put_off(at))
+        })
+    });
+    let runner = runner.unwrap();
+    let handle = runner.handle();
+    let run = world.start(runner.run());
+    world.advance(secs(2));
+    handle.stop();
+    assert_eq!(world.finish(run).unwrap().abandoned, 2);
+    assert_eq!((hides(&scripted).len(), counts(&jobs)), (1, [0, 2, 0]));
 }
