@@ -19,12 +19,16 @@ mod handlers;
 mod leases;
 #[path = "worker/notes.rs"]
 mod notes;
+#[path = "worker/one_call.rs"]
+mod one_call;
 #[path = "worker/queues.rs"]
 mod queues;
 #[path = "worker/scripted.rs"]
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/stop_answers.rs"]
+mod stop_answers;
 #[path = "worker/stopping.rs"]
 mod stopping;
 #[path = "worker/system_clock.rs"]

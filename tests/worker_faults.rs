@@ -10,6 +10,8 @@ mod common;
 mod driver;
 #[path = "worker_faults/faulty.rs"]
 mod faulty;
+#[path = "worker_faults/latency.rs"]
+mod latency;
 #[path = "worker_faults/ledger.rs"]
 mod ledger;
 #[path = "worker_faults/schedule.rs"]
@@ -88,4 +90,18 @@ fn a_standard_queue_without_faults_hands_out_nothing_twice_within_a_lease() {
 #[test]
 fn a_fifo_queue_without_faults_keeps_its_order() {
     run(true, Net::None);
+}
+
+#[test]
+fn with_latency_and_lost_answers_messages_come_back_when_last_asked_and_no_lease_is_changed_by_another() {
+    let (mut kept, mut excused) = (0, 0);
+    for seed in 0..cases() {
+        let (kept_here, excused_here) = latency::run(seed);
+        kept += kept_here;
+        excused += excused_here;
+    }
+    assert!(
+        kept > 5 * cases() as usize && kept > 2 * excused,
+        "{kept} kept, {excused} not"
+    );
 }

@@ -11,6 +11,7 @@ use {
         failure::{Failure, FailurePolicy},
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
+        lease_renewer::latency_margin,
         message_queue::MessageQueue,
         quotas::{MAX_MESSAGES, MAX_WAIT_TIME},
         runner::{Runner, WrapThread},
@@ -240,7 +241,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// How long running handlers may go on after a stop; the default is 30 s.
+    /// How long running handlers and receives may go on after a stop; the default is 30 s.
+    ///
+    /// [`Runner::run`] cuts off handlers that outlast it, and takes up to 1 s more to give their messages back.
     ///
     /// # Examples
     /// ```
@@ -470,6 +473,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             check_batch(batch, fifo)?;
             self.check_window(batch.window, visibility_timeout)?;
         }
+        let in_process = self.queue.is_in_process();
         let config = EngineConfig {
             visibility_timeout,
             renew_interval: if self.heartbeat {
@@ -482,6 +486,12 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             policy: self.policy,
             seed: self.seed,
             fifo,
+            in_process,
+            latency_margin: if in_process {
+                Duration::ZERO
+            } else {
+                latency_margin(visibility_timeout)
+            },
             clock_of_queue: self.clock.is_none(),
             shutdown_timeout: self.shutdown_timeout,
             on_event: self.on_event,

@@ -61,6 +61,8 @@ pub(super) enum RenewerTask {
     Due(Vec<Job>),
     /// The runner stops, and no handler will begin these jobs.
     GiveBack(Vec<Job>),
+    /// The handlers of these jobs were cut off.
+    GiveBackAbandoned(Vec<Job>),
     /// Nothing is due before this instant, unless the waker is called.
     Sleep(Timestamp),
     Over,
@@ -72,6 +74,8 @@ struct Worker {
     item: Option<(WorkItem, Timestamp)>,
     /// Jobs of the work item that were counted as not begun.
     not_begun: usize,
+    /// The work item, once it is counted as abandoned.
+    abandoned: Option<WorkItem>,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It will ask for a task: it was started or woken, or is between two tasks.
@@ -103,6 +107,10 @@ pub(super) struct Dispatcher {
     returns: u64,
     stopped_at: Option<Timestamp>,
     error: Option<MessageQueueError>,
+    /// The shutdown timeout is over.
+    timed_out: bool,
+    /// Jobs whose handlers were cut off.
+    cut_off: Vec<Job>,
     /// A worker ended before the runner was stopped.
     worker_exited_early: bool,
     renewer: Option<Waker>,
@@ -131,6 +139,8 @@ impl Dispatcher {
             returns: 0,
             stopped_at: None,
             error: None,
+            timed_out: false,
+            cut_off: Vec::new(),
             worker_exited_early: false,
             renewer: None,
             renewer_wakes_at: Timestamp::ZERO,
@@ -161,8 +171,13 @@ impl Dispatcher {
     ///
     /// A worker that ends before the runner was torn down by a panic, or by a thread wrapper that did not call it. No
     /// other worker can resume its task, so the runner stops.
-    pub(super) fn worker_ended(&mut self, now: Timestamp) -> Vec<Waker> {
+    pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
+        if let Some(item) = self.workers[worker].abandoned.take() {
+            // What was decided stands, as does an earlier give-back.
+            let untouched = |job: &&Job| !job.is_decided() && !job.renewal_stopped();
+            self.cut_off.extend(item.jobs().iter().filter(untouched).cloned());
+        }
         if self.stopped_at.is_none() {
             self.worker_exited_early = true;
             return self.stop(now, None);
@@ -209,13 +224,12 @@ impl Dispatcher {
         done.then(|| self.stop(now, None))
     }
 
-    /// Stores the waker of a worker that waits for the queue; `false` if the runner is stopped.
-    pub(super) fn listen(&mut self, worker: usize, waker: &Waker) -> bool {
+    /// Stores the waker of a worker that waits for the queue, which a stop calls.
+    pub(super) fn listen(&mut self, worker: usize, waker: &Waker) {
         let held = &mut self.workers[worker].waker;
         if !held.as_ref().is_some_and(|held| held.will_wake(waker)) {
             *held = Some(waker.clone());
         }
-        self.stopped_at.is_none()
     }
 
     fn begin(&mut self, worker: usize, item: &WorkItem, now: Timestamp) {
@@ -306,6 +320,7 @@ impl Dispatcher {
     /// Ends a work item whose messages are settled; without an outcome all jobs succeeded and were deleted.
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
+        self.workers[worker].abandoned = None;
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {
             self.working -= 1;
@@ -375,19 +390,26 @@ impl Dispatcher {
         self.stopped_at
     }
 
-    /// Counts all jobs in progress as abandoned; they count as nothing else later.
+    /// Counts all jobs in progress as abandoned, as the shutdown timeout is over; they count as nothing else later.
     pub(super) fn abandon(&mut self) {
+        self.timed_out = true;
         for worker in &mut self.workers {
             if let Some((item, _)) = worker.item.take() {
                 let begun = item.jobs().len() - worker.not_begun;
                 self.counters.add(Count::Abandoned, begun as u64);
+                worker.abandoned = Some(item);
             }
         }
     }
 
+    /// Whether the shutdown timeout is over, at which handlers are cut off where that is possible.
+    pub(super) const fn is_timed_out(&self) -> bool {
+        self.timed_out
+    }
+
     /// Whether a receive is under way, whose messages have to be given back.
     pub(super) const fn is_polling(&self) -> bool {
-        self.polls > 0
+        self.polls > 0 && self.alive > 0
     }
 
     pub(super) const fn worker_exited_early(&self) -> bool {
@@ -408,6 +430,9 @@ impl Dispatcher {
                 self.counters.not_begun(jobs.len());
                 return RenewerTask::GiveBack(jobs);
             }
+            if !self.cut_off.is_empty() {
+                return RenewerTask::GiveBackAbandoned(mem::take(&mut self.cut_off));
+            }
             if self.alive == 0 {
                 return RenewerTask::Over;
             }
@@ -420,7 +445,8 @@ impl Dispatcher {
         let (mut due, mut next) = (Vec::new(), None);
         let working = self.workers.iter().filter_map(|worker| worker.item.as_ref());
         let working = working.flat_map(|(item, _)| item.jobs());
-        for job in working.chain(self.backlog.iter()).filter(|job| !job.is_lost()) {
+        let renewable = |job: &&Job| !job.is_lost() && !job.renewal_stopped();
+        for job in working.chain(self.backlog.iter()).filter(renewable) {
             let renew_at = job.renew_at();
             if renew_at <= now {
                 due.push(job.clone());
@@ -481,8 +507,8 @@ mod tests {
         for worker in workers {
             assert!(matches!(dispatcher.next(worker, now), Some(Task::End)));
         }
-        assert!(dispatcher.worker_ended(now).is_empty(), "there is one more");
-        assert_eq!(dispatcher.worker_ended(now).len(), 1);
+        assert!(dispatcher.worker_ended(0, now).is_empty(), "there is one more");
+        assert_eq!(dispatcher.worker_ended(1, now).len(), 1);
         assert!(matches!(
             dispatcher.next_renewer_task(now, Waker::noop()),
             RenewerTask::Over

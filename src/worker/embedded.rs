@@ -34,6 +34,10 @@ impl MessageQueue for Queue {
         self.clock()
     }
 
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
     async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
         self.send_async(message).await.map(drop).map_err(Into::into)
     }

@@ -54,6 +54,10 @@ pub(super) struct EngineConfig {
     pub(super) policy: FailurePolicy,
     pub(super) seed: u64,
     pub(super) fifo: bool,
+    /// Whether the queue lives in this process: its calls take effect at once, and receives can be dropped.
+    pub(super) in_process: bool,
+    /// How long before the end of a lease no message is hidden or given back any more.
+    pub(super) latency_margin: Duration,
     /// Whether the clock is the queue's own, which a message of an embedded queue knows.
     pub(super) clock_of_queue: bool,
     /// How long handlers may run on after a stop.
@@ -112,6 +116,14 @@ impl Control {
     }
 }
 
+/// When a stop ends what a worker waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stop {
+    Now,
+    /// Once the shutdown timeout is over.
+    AfterTimeout,
+}
+
 /// The queue, the handler and the settings that all workers of a runner share.
 pub(super) struct Engine<Q, H> {
     pub(super) queue: Q,
@@ -145,7 +157,8 @@ impl WorkerPermit {
 
 impl Drop for WorkerPermit {
     fn drop(&mut self) {
-        let wakers = self.control.dispatcher.lock().worker_ended(self.control.clock.now());
+        let now = self.control.clock.now();
+        let wakers = self.control.dispatcher.lock().worker_ended(self.worker, now);
         wake(wakers);
     }
 }
@@ -281,10 +294,21 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         let request = ReceiveRequest::new(receive.max_messages)
             .wait_time(receive.wait_time)
             .visibility_timeout(self.config.visibility_timeout);
-        match self.unless_stopped(worker, self.queue.receive(request)).await? {
+        let receive = self.queue.receive(request);
+        // What a stop would drop, the queue may have answered: the messages stay hidden, and nobody knows of them.
+        let until = if self.config.in_process {
+            Stop::Now
+        } else {
+            Stop::AfterTimeout
+        };
+        match self.unless_stopped(worker, until, receive).await? {
             Ok(messages) => {
                 self.receive_errors.store(0, Ordering::Relaxed);
                 Some(messages)
+            }
+            Err(_) if self.control.is_stopping() => {
+                self.count(Count::ReceiveErrors, 1);
+                None
             }
             Err(error) => {
                 self.receive_failed(worker, error).await;
@@ -323,23 +347,33 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             retry_after: Some(after),
         });
         let pause = self.until(self.now().saturating_add(after));
-        self.unless_stopped(worker, pause).await;
+        self.unless_stopped(worker, Stop::Now, pause).await;
     }
 
     /// Waits for a call to the queue, or until the runner stops.
-    async fn unless_stopped<T>(&self, worker: usize, wait: impl Future<Output = T>) -> Option<T> {
+    async fn unless_stopped<T>(&self, worker: usize, stop: Stop, wait: impl Future<Output = T>) -> Option<T> {
         let mut wait = pin!(wait);
+        let mut timeout = None;
         poll_fn(|context| {
-            if self.control.is_stopping() {
+            if stop == Stop::Now && self.control.is_stopping() {
                 return task::Poll::Ready(None);
             }
             if let task::Poll::Ready(output) = wait.as_mut().poll(context) {
                 return task::Poll::Ready(Some(output));
             }
-            if self.control.dispatcher.lock().listen(worker, context.waker()) {
-                task::Poll::Pending
-            } else {
-                task::Poll::Ready(None)
+            let stopped_at = {
+                let mut dispatcher = self.control.dispatcher.lock();
+                dispatcher.listen(worker, context.waker());
+                dispatcher.stopped_at()
+            };
+            match (stopped_at, stop) {
+                (None, _) => task::Poll::Pending,
+                (Some(_), Stop::Now) => task::Poll::Ready(None),
+                (Some(stopped_at), Stop::AfterTimeout) => {
+                    let end = stopped_at.saturating_add(self.config.shutdown_timeout);
+                    let timeout = timeout.get_or_insert_with(|| self.until(end));
+                    Pin::new(timeout).poll(context).map(|()| None)
+                }
             }
         })
         .await

@@ -2,17 +2,23 @@
 
 use {
     super::{notify::Notify, received::ReceivedMessage},
-    crate::{clock::Clock, queue::Message, time::Timestamp},
+    crate::{
+        clock::Clock,
+        queue::Message,
+        sync::{Mutex, contain},
+        time::Timestamp,
+    },
     std::{
         fmt,
         future::Future,
+        mem,
         ops::Deref,
         pin::Pin,
         sync::{
             Arc,
-            atomic::{AtomicBool, AtomicU64, Ordering},
+            atomic::{AtomicU8, AtomicU64, Ordering},
         },
-        task::{Context, Poll},
+        task::{Context, Poll, Waker},
     },
 };
 
@@ -40,8 +46,16 @@ pub struct Job {
     inner: Arc<Inner>,
 }
 
-/// The value of `renew_at` of a job that is not renewed any more.
-const NO_RENEWAL: u64 = u64::MAX;
+/// A renewal has been called and not answered.
+const RENEWING: u8 = 1;
+/// The message is being settled: no renewal may be called meanwhile.
+const SETTLING: u8 = 2;
+/// No renewal may be called any more.
+const RENEWAL_STOPPED: u8 = 4;
+/// A delete may have reached the queue, so that a refused renewal does not mean a lost lease.
+const DELETE_CALLED: u8 = 8;
+/// The handler has answered, and what becomes of the message is decided.
+const DECIDED: u8 = 16;
 
 struct Inner {
     message: ReceivedMessage,
@@ -55,8 +69,13 @@ struct Inner {
     /// Until when the lease may be renewed, in milliseconds.
     renew_until: AtomicU64,
     lost: Notify,
-    /// Its message is being settled, so that a refused renewal does not mean a lost lease.
-    settling: AtomicBool,
+    /// Which calls for the message are under way or allowed.
+    ///
+    /// Invariant: a renewal is called only while neither `SETTLING` nor `RENEWAL_STOPPED` is set, and whoever sets one of
+    /// them waits until `RENEWING` is cleared or the lease ends.
+    calls: AtomicU8,
+    /// Who waits for the answer to the renewal.
+    renewal_waiters: Mutex<Vec<Waker>>,
 }
 
 impl Job {
@@ -76,7 +95,8 @@ impl Job {
                 renew_at: AtomicU64::new(renew_at.as_millis()),
                 renew_until: AtomicU64::new(u64::MAX),
                 lost: Notify::default(),
-                settling: AtomicBool::new(false),
+                calls: AtomicU8::new(0),
+                renewal_waiters: Mutex::default(),
             }),
         }
     }
@@ -178,23 +198,51 @@ impl Job {
         Timestamp::from_millis(self.inner.renew_at.load(Ordering::Relaxed))
     }
 
-    /// Sets when the lease is next due; `false` if it is not renewed any more.
-    pub(super) fn set_renew_at(&self, at: Timestamp) -> bool {
-        let kept = |renew_at| (renew_at != NO_RENEWAL).then_some(at.as_millis());
-        let set = self
-            .inner
-            .renew_at
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, kept);
-        set.is_ok()
+    pub(super) fn set_renew_at(&self, at: Timestamp) {
+        self.inner.renew_at.store(at.as_millis(), Ordering::Relaxed);
     }
 
-    /// Ends the renewal of the lease: the message is about to be settled or given back.
+    /// Ends the renewal of the lease for good: the message is about to be hidden, moved or given back.
     pub(super) fn stop_renewal(&self) {
-        self.inner.renew_at.store(NO_RENEWAL, Ordering::Release);
+        self.inner.calls.fetch_or(RENEWAL_STOPPED, Ordering::AcqRel);
     }
 
     pub(super) fn renewal_stopped(&self) -> bool {
-        self.inner.renew_at.load(Ordering::Acquire) == NO_RENEWAL
+        self.inner.calls.load(Ordering::Acquire) & RENEWAL_STOPPED != 0
+    }
+
+    /// Marks a renewal as called; `false` if none may be called now.
+    pub(super) fn begin_renewal(&self) -> bool {
+        let calls = &self.inner.calls;
+        let allowed = |calls| (calls & (RENEWING | SETTLING | RENEWAL_STOPPED) == 0).then_some(calls | RENEWING);
+        calls.fetch_update(Ordering::AcqRel, Ordering::Acquire, allowed).is_ok()
+    }
+
+    /// Marks the renewal as answered, after its answer has been applied.
+    pub(super) fn end_renewal(&self) {
+        self.inner.calls.fetch_and(!RENEWING, Ordering::AcqRel);
+        let waiters = mem::take(&mut *self.inner.renewal_waiters.lock());
+        for waiter in waiters {
+            contain(|| waiter.wake());
+        }
+    }
+
+    /// Whether a renewal has been called and not answered.
+    pub(super) fn is_renewing(&self) -> bool {
+        self.inner.calls.load(Ordering::Acquire) & RENEWING != 0
+    }
+
+    /// Completes when no renewal is under way.
+    pub(super) fn poll_renewed(&self, context: &Context<'_>) -> Poll<()> {
+        let mut waiters = self.inner.renewal_waiters.lock();
+        // Checked under the lock: `end_renewal` clears the mark before it takes the waiters.
+        if !self.is_renewing() {
+            return Poll::Ready(());
+        }
+        if !waiters.iter().any(|waiter| waiter.will_wake(context.waker())) {
+            waiters.push(context.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// Until when the lease may be renewed.
@@ -210,13 +258,33 @@ impl Job {
         self.inner.until.store(until.as_millis(), Ordering::Relaxed);
     }
 
-    /// Marks the message as being settled: from now on a refused renewal does not mean a lost lease.
-    pub(super) fn settle(&self) {
-        self.inner.settling.store(true, Ordering::Release);
+    /// Marks the message as being settled, so that no renewal is called; returns whether one is under way.
+    pub(super) fn settle(&self) -> bool {
+        self.inner.calls.fetch_or(SETTLING, Ordering::AcqRel) & RENEWING != 0
     }
 
-    pub(super) fn is_settling(&self) -> bool {
-        self.inner.settling.load(Ordering::Acquire)
+    /// Marks what becomes of the message as decided, though other messages of its batch may be settled first.
+    pub(super) fn decide(&self) {
+        self.inner.calls.fetch_or(DECIDED, Ordering::AcqRel);
+    }
+
+    /// Whether what becomes of the message is decided.
+    pub(super) fn is_decided(&self) -> bool {
+        self.inner.calls.load(Ordering::Acquire) & (SETTLING | DELETE_CALLED | DECIDED) != 0
+    }
+
+    /// Marks a delete as called: it may have reached the queue, whatever it answers.
+    pub(super) fn delete_called(&self) {
+        self.inner.calls.fetch_or(DELETE_CALLED, Ordering::AcqRel);
+    }
+
+    pub(super) fn is_delete_called(&self) -> bool {
+        self.inner.calls.load(Ordering::Acquire) & DELETE_CALLED != 0
+    }
+
+    /// Allows renewals between a failed delete and the next.
+    pub(super) fn pause_settling(&self) {
+        self.inner.calls.fetch_and(!SETTLING, Ordering::AcqRel);
     }
 
     /// Whether the lease is known to be lost.

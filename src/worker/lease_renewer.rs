@@ -10,7 +10,7 @@ use {
         job::Job,
         message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError},
         quotas::MAX_MESSAGES,
-        work::{failed_jobs, max_hidden_time, messages},
+        work::{SAFETY, failed_jobs, max_hidden_time, messages},
     },
     crate::{clock::Until, time::Timestamp},
     futures_util::stream::{FuturesUnordered, StreamExt},
@@ -25,13 +25,21 @@ use {
 /// A failed renewal is retried after this fraction of the renewal interval.
 const RETRY: u32 = 5;
 
+/// The part of a lease, at its end, in which a call that changes visibility may arrive after the lease.
+const MARGIN: u32 = 10;
+
 /// The least time after a stop for the queue to answer the calls that give messages back, even if handlers get less.
 const GIVE_BACK: Duration = Duration::from_secs(5);
+
+/// The least time after the shutdown timeout for the queue to answer the calls that give messages back.
+const GIVE_BACK_ABANDONED: Duration = Duration::from_secs(1);
 
 /// A call to the queue; several may be under way at once.
 enum LeaseCall {
     Renew(Vec<Job>, Duration),
     GiveBack(Vec<Job>),
+    /// The jobs are counted as abandoned.
+    GiveBackAbandoned(Vec<Job>),
 }
 
 /// The result of a [`LeaseCall`].
@@ -43,7 +51,12 @@ enum Done {
 
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// Renews leases until the runner has ended, or its shutdown timeout is over.
-    pub(super) async fn renew_leases(&self) {
+    ///
+    /// With `cuts_off` the caller drops the workers as soon as [`Dispatcher::is_timed_out`] says so, and the messages of
+    /// their handlers are given back.
+    ///
+    /// [`Dispatcher::is_timed_out`]: super::dispatcher::Dispatcher::is_timed_out
+    pub(super) async fn renew_leases(&self, cuts_off: bool) {
         let mut calls = FuturesUnordered::new();
         let mut giving_back = 0;
         let mut alarm = None;
@@ -57,14 +70,14 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                     }
                 }
                 if due.is_empty() {
-                    match self.next_calls(context, &mut alarm, giving_back > 0) {
+                    match self.next_calls(context, &mut alarm, giving_back > 0, cuts_off) {
                         Poll::Ready(Some(calls)) => due = calls,
                         Poll::Ready(None) => return Poll::Ready(()),
                         Poll::Pending => return Poll::Pending,
                     }
                 }
                 for call in due {
-                    giving_back += usize::from(matches!(call, LeaseCall::GiveBack(_)));
+                    giving_back += usize::from(!matches!(call, LeaseCall::Renew(..)));
                     calls.push(self.run_call(call));
                 }
             }
@@ -78,6 +91,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         context: &mut Context<'_>,
         alarm: &mut Option<Until>,
         giving_back: bool,
+        cuts_off: bool,
     ) -> Poll<Option<Vec<LeaseCall>>> {
         loop {
             let now = self.now();
@@ -88,16 +102,25 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                     return Poll::Ready(Some(self.plan_renewals(jobs)));
                 }
                 RenewerTask::GiveBack(jobs) => return Poll::Ready(Some(vec![LeaseCall::GiveBack(jobs)])),
+                RenewerTask::GiveBackAbandoned(jobs) => {
+                    return Poll::Ready(Some(vec![LeaseCall::GiveBackAbandoned(jobs)]));
+                }
                 RenewerTask::Sleep(until) => (false, until),
                 RenewerTask::Over => (true, Timestamp::MAX),
             };
             if let Some(stopped_at) = dispatcher.stopped_at() {
                 let handlers_end = stopped_at.saturating_add(self.config.shutdown_timeout);
-                let last = stopped_at.saturating_add(self.config.shutdown_timeout.max(GIVE_BACK));
+                let last = self.config.shutdown_timeout.saturating_add(GIVE_BACK_ABANDONED);
+                let last = stopped_at.saturating_add(last.max(GIVE_BACK));
                 let done = idle || handlers_end <= now;
+                if done && !idle {
+                    dispatcher.abandon();
+                    if cuts_off {
+                        return Poll::Pending;
+                    }
+                }
                 let busy = giving_back || dispatcher.is_polling();
                 if done && (!busy || last <= now) {
-                    dispatcher.abandon();
                     return Poll::Ready(None);
                 }
                 until = until.min(if done { last } else { handlers_end });
@@ -119,12 +142,16 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         for job in jobs {
             let left = max_hidden_time(&job, now);
             let gains = now.saturating_add(left) > job.held_until();
+            if job.renewal_stopped() {
+                continue;
+            }
             if job.held_until() <= now {
                 calls.extend(give_back(self.mark_lost(&job)));
                 continue;
             }
             // Until the renewal is answered, only the end of the lease is due.
-            if !job.set_renew_at(job.held_until()) || !self.config.heartbeat || now >= job.renew_until() || !gains {
+            job.set_renew_at(job.held_until());
+            if !self.config.heartbeat || now >= job.renew_until() || !gains {
                 continue;
             }
             if left < self.config.visibility_timeout {
@@ -142,14 +169,44 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         match call {
             LeaseCall::Renew(jobs, timeout) => {
                 let now = self.now();
+                let jobs = self.still_to_renew(jobs, now);
+                if jobs.is_empty() {
+                    return Done::Renewed(Vec::new());
+                }
                 let changed = self.queue.change_visibility(&messages(&jobs), timeout).await;
-                Done::Renewed(self.renewed(&jobs, changed, now, timeout))
+                let behind = self.renewed(&jobs, changed, now, timeout);
+                jobs.iter().for_each(Job::end_renewal);
+                Done::Renewed(behind)
             }
             LeaseCall::GiveBack(jobs) => {
                 self.give_back(&jobs).await;
                 Done::GaveBack
             }
+            LeaseCall::GiveBackAbandoned(jobs) => {
+                self.return_to_queue(&jobs).await;
+                Done::GaveBack
+            }
         }
+    }
+
+    /// Marks renewals as called, right before they are; leaves out jobs that are being settled, or whose lease could end
+    /// before the call arrives: on a standard queue it would change the next consumer's lease (D19).
+    fn still_to_renew(&self, mut jobs: Vec<Job>, now: Timestamp) -> Vec<Job> {
+        let margin = latency_margin(self.config.visibility_timeout);
+        jobs.retain(|job| {
+            let renew = job.is_held_at(now.saturating_add(margin)) && job.begin_renewal();
+            if !renew {
+                job.set_renew_at(self.retry_at(job));
+            }
+            renew
+        });
+        jobs
+    }
+
+    /// When a renewal that failed or could not be called is tried again.
+    fn retry_at(&self, job: &Job) -> Timestamp {
+        let pause = (self.config.renew_interval / RETRY).max(TICK);
+        self.now().saturating_add(pause).min(job.held_until())
     }
 
     /// Applies the answer to a renewal; returns the jobs that left the backlog because of lost leases.
@@ -164,7 +221,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         self.control.dispatcher.lock().renewed(jobs.len() - failed.len());
         let until = called_at.saturating_add(timeout);
         let mut behind = Vec::new();
-        for job in jobs.iter().filter(|job| !job.renewal_stopped()) {
+        for job in jobs {
             let failure = failed.iter().find(|(failed, _)| failed.is(job));
             match failure.map(|(_, error)| error.kind) {
                 None => {
@@ -174,15 +231,10 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                     let renew_at = called_at.saturating_add(self.config.renew_interval);
                     job.set_renew_at(if last { until } else { renew_at.min(until) });
                 }
-                Some(ErrorKind::NotHeld | ErrorKind::QueueDoesNotExist) if !job.is_settling() => {
+                Some(ErrorKind::NotHeld | ErrorKind::QueueDoesNotExist) if !job.is_delete_called() => {
                     behind.extend(self.mark_lost(job));
                 }
-                Some(_) => {
-                    let retry = self
-                        .now()
-                        .saturating_add((self.config.renew_interval / RETRY).max(TICK));
-                    job.set_renew_at(retry.min(job.held_until()));
-                }
+                Some(_) => job.set_renew_at(self.retry_at(job)),
             }
         }
         behind
@@ -197,6 +249,67 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         self.report(|| RunnerEvent::LeaseLost { job: job.clone() });
         behind
     }
+
+    /// Keeps renewals from being called, and waits for those that are under way.
+    ///
+    /// One that is not answered is waited for half of what is left of its lease, so that there is time to delete or move
+    /// the message while it is held: whether it is renewed then makes no difference.
+    pub(super) async fn before_removal(&self, jobs: &[Job]) {
+        let mut renewing = false;
+        for job in jobs {
+            renewing |= job.settle();
+        }
+        if !renewing {
+            return;
+        }
+        let now = self.now();
+        for job in jobs {
+            let left = job.held_until().saturating_duration_since(now);
+            if !self.renewal_answered(job, now.saturating_add(left / 2)).await {
+                job.delete_called();
+            }
+        }
+    }
+
+    /// Waits for the answer to the renewal that is under way, if there is one; `false` if there is none before `end`.
+    pub(super) async fn renewal_answered(&self, job: &Job, end: Timestamp) -> bool {
+        if !job.is_renewing() {
+            return true;
+        }
+        let mut end = self.until(end);
+        poll_fn(|context| match job.poll_renewed(context) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => Pin::new(&mut end).poll(context).map(|()| false),
+        })
+        .await
+    }
+
+    /// Whether a call that changes visibility arrives while the message is held and changes nobody else's lease.
+    pub(super) fn may_change(&self, job: &Job) -> bool {
+        job.is_held_at(self.now().saturating_add(self.config.latency_margin))
+    }
+
+    /// Waits until a renewal of one of these jobs is answered, or the first of their leases ends.
+    pub(super) async fn any_renewal_answered(&self, jobs: &[Job]) {
+        let Some(end) = jobs.iter().map(Job::held_until).min() else {
+            return;
+        };
+        let mut end = self.until(end);
+        poll_fn(|context| {
+            // Every one is polled, so that each answer wakes this task.
+            let answered = jobs.iter().filter(|job| job.poll_renewed(context).is_ready()).count();
+            if answered > 0 {
+                return Poll::Ready(());
+            }
+            Pin::new(&mut end).poll(context)
+        })
+        .await;
+    }
+}
+
+/// How long before the end of a lease no call that changes visibility is made any more to a queue whose calls take time.
+pub(super) fn latency_margin(visibility_timeout: Duration) -> Duration {
+    SAFETY.min(visibility_timeout / MARGIN)
 }
 
 fn give_back(jobs: Vec<Job>) -> Option<LeaseCall> {

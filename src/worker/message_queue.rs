@@ -14,7 +14,7 @@ use {
 /// Implemented by [`Queue`](crate::Queue) and, with the feature `worker-sqs`, by `SqsQueue`, which speaks to Amazon SQS.
 ///
 /// The futures are `Send` and may be dropped at any time. A dropped receive may leave messages hidden until their
-/// visibility timeout ends, as a lost response does, and loses none.
+/// visibility timeout ends, as a lost response does, and loses none; see [`is_in_process`](Self::is_in_process).
 ///
 /// # Examples
 /// A queue that counts what is sent to it:
@@ -75,6 +75,17 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// The time by which the queue's visibility timeouts end; the machine's unless an implementation says otherwise.
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(SystemClock::new())
+    }
+
+    /// Whether the queue lives in this process: a call takes effect at once, and a receive that is dropped before it has
+    /// answered leaves no message hidden. `false` unless an implementation says otherwise.
+    ///
+    /// A stop drops the receives of such a queue. From any other it waits for their answers, within the
+    /// [`shutdown_timeout`](super::RunnerBuilder::shutdown_timeout), and gives the messages back; and it leaves a message
+    /// to its timeout rather than change its visibility in the last tenth of its lease, at most 1 s, when the call could
+    /// arrive after the lease.
+    fn is_in_process(&self) -> bool {
+        false
     }
 
     /// Sends a message.

@@ -54,7 +54,8 @@ pub struct RunnerReport {
     /// Jobs that no handler had begun, and that come back when their visibility timeout ends: they were lost before, or
     /// giving them back failed or has not been answered.
     pub not_given_back: u64,
-    /// Jobs whose handlers were running when the shutdown timeout ended.
+    /// Jobs whose handlers were running when the shutdown timeout ended. [`Runner::run`](super::Runner::run) cuts these
+    /// off and gives their messages back; on threads they run on.
     pub abandoned: u64,
     /// Renewals of visibility timeouts.
     pub heartbeats: u64,

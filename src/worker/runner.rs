@@ -124,20 +124,25 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     pub async fn run(self) -> Result<RunnerReport, RunnerError> {
         let Self { engine, .. } = &self;
         let mut workers = FuturesUnordered::new();
-        let mut renewer = pin!(engine.renew_leases());
+        let mut renewer = pin!(engine.renew_leases(true));
         poll_fn(|context| {
             loop {
-                if let Poll::Ready(Some(())) = workers.poll_next_unpin(context) {
-                    continue;
-                }
+                while let Poll::Ready(Some(())) = workers.poll_next_unpin(context) {}
                 // Workers that have just been polled may have received jobs for more workers.
                 let added = iter::from_fn(|| WorkerPermit::acquire_if_needed(&engine.control))
                     .map(|permit| workers.push(engine.run_worker(permit, true)));
-                if added.count() == 0 {
-                    break;
+                if added.count() > 0 {
+                    continue;
                 }
+                let renewed = renewer.as_mut().poll(context);
+                let control = &engine.control;
+                let cut_off = control.is_stopping() && control.dispatcher.lock().is_timed_out();
+                if renewed.is_ready() || workers.is_empty() || !cut_off {
+                    return renewed;
+                }
+                // Handlers that outlast the shutdown timeout are cut off; the renewer gives their messages back.
+                workers.clear();
             }
-            renewer.as_mut().poll(context)
         })
         .await;
         engine.control.result()
@@ -182,7 +187,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
                 break;
             }
         }
-        block_on(&*engine.control.clock, engine.renew_leases());
+        block_on(&*engine.control.clock, engine.renew_leases(false));
         match failed {
             Some(error) => Err(RunnerError::Thread { error }),
             None => engine.control.result(),
@@ -252,8 +257,11 @@ pub struct RunnerHandle {
 }
 
 impl RunnerHandle {
-    /// Ends the runner: its long poll at once, its handlers within the
-    /// [`shutdown_timeout`](super::RunnerBuilder::shutdown_timeout). Jobs that no handler has begun are given back.
+    /// Ends the runner: its handlers within the [`shutdown_timeout`](super::RunnerBuilder::shutdown_timeout), its long
+    /// poll at once on an embedded queue.
+    ///
+    /// On a queue that is not [in process](MessageQueue::is_in_process) the long poll is answered first, within the
+    /// shutdown timeout, as its messages could be on their way. Jobs that no handler has begun are given back.
     ///
     /// # Examples
     /// ```

@@ -123,6 +123,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     async fn settle(&self, jobs: &[Job], call: Call, outcome: &mut Outcome) {
+        jobs.iter().for_each(Job::decide);
         let undone = match call {
             Call::Answered(Answer::Done) => Vec::new(),
             Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),
@@ -221,7 +222,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Deletes the messages of jobs that were done, as many as one call takes; no outcome if all were deleted at once.
     async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
-        jobs.iter().for_each(Job::settle);
+        self.before_removal(jobs).await;
         match self.queue.delete(&messages(jobs)).await {
             Ok(failed) if failed.is_empty() => None,
             result => {
@@ -258,7 +259,11 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 return;
             }
             let pause = DELETE_BACKOFF.limit(tries);
+            // The lease is renewed between two deletes.
+            left.iter().for_each(Job::delete_called);
+            left.iter().for_each(Job::pause_settling);
             self.until(self.now().saturating_add(pause)).await;
+            self.before_removal(&left).await;
             result = self.queue.delete(&messages(&left)).await;
             jobs = Cow::Owned(left);
         }
@@ -314,13 +319,15 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     async fn carry_out(&self, job: &Job, failure: &Failure, cause: FailureCause, outcome: &mut Outcome) {
         let message = job.message();
         job.settle();
-        // No renewal may begin after this.
         job.stop_renewal();
+        if matches!(failure.verdict(), Verdict::DeadLetter | Verdict::Discard) && cause != FailureCause::Order {
+            self.before_removal(slice::from_ref(job)).await;
+        }
         let delay = match failure.verdict() {
             _ if cause == FailureCause::Order => Some(Duration::ZERO),
             Verdict::Policy => self.delay_by_policy(job),
             Verdict::RetryAfter(delay) => Some(delay),
-            Verdict::DeadLetter if !job.is_held() => {
+            Verdict::DeadLetter if !self.may_change(job) => {
                 self.queue.report_failure(message, failure.reason());
                 return self.left_to_timeout(job, not_held());
             }
@@ -358,14 +365,18 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
-    /// Makes a message visible after `delay`, or at the latest instant that the queue allows.
+    /// Makes a message visible `delay` from now, or at the latest instant that the queue allows.
     ///
     /// A lost message returns by itself; on a standard queue the call would shorten the next consumer's lease (D19).
     async fn hide(&self, job: &Job, delay: Duration) {
-        if !job.is_held() {
+        let visible_at = self.now().saturating_add(delay);
+        // The lease that a renewal has extended meanwhile ends later, and is waited for no longer than it was known to be.
+        self.renewal_answered(job, job.held_until()).await;
+        if !self.may_change(job) {
             return self.left_to_timeout(job, not_held());
         }
-        let delay = delay.min(max_hidden_time(job, self.now()));
+        let now = self.now();
+        let delay = visible_at.saturating_duration_since(now).min(max_hidden_time(job, now));
         let jobs = slice::from_ref(job);
         let changed = self.queue.change_visibility(&messages(jobs), delay).await;
         for (job, error) in failed_jobs(jobs, changed) {
@@ -390,16 +401,37 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Gives back messages that no handler has begun, in order; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
+        self.return_with(jobs, |count| self.control.dispatcher.lock().given_back(count))
+            .await;
+    }
+
+    /// Gives back messages whose handlers were cut off.
+    pub(super) async fn return_to_queue(&self, jobs: &[Job]) {
+        self.return_with(jobs, |_| {}).await;
+    }
+
+    /// Makes messages visible, and reports how many each call returned.
+    ///
+    /// Those whose renewal is under way follow once it is answered, and keep no other waiting.
+    async fn return_with(&self, jobs: &[Job], returned: impl Fn(usize)) {
         jobs.iter().for_each(Job::stop_renewal);
-        let (jobs, lost): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(Job::is_held);
-        lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
-        for jobs in jobs.chunks(MAX_MESSAGES) {
-            let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
-            let failed = failed_jobs(jobs, changed);
-            self.control.dispatcher.lock().given_back(jobs.len() - failed.len());
-            for (job, error) in failed {
-                self.left_to_timeout(&job, error);
+        let mut left = jobs.to_vec();
+        while !left.is_empty() {
+            let now = self.now();
+            let waits = |job: &Job| job.is_renewing() && job.is_held_at(now);
+            let (renewing, settled) = left.into_iter().partition::<Vec<_>, _>(waits);
+            let (held, lost): (Vec<Job>, Vec<Job>) = settled.into_iter().partition(|job| self.may_change(job));
+            lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
+            for jobs in held.chunks(MAX_MESSAGES) {
+                let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
+                let failed = failed_jobs(jobs, changed);
+                returned(jobs.len() - failed.len());
+                for (job, error) in failed {
+                    self.left_to_timeout(&job, error);
+                }
             }
+            self.any_renewal_answered(&renewing).await;
+            left = renewing;
         }
     }
 }

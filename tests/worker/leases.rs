@@ -297,7 +297,7 @@ fn a_renewal_that_is_never_answered_keeps_no_other_from_being_made() {
 }
 
 #[test]
-fn a_renewal_that_comes_after_the_delete_is_no_loss() {
+fn a_renewal_that_answers_after_the_handler_is_no_loss() {
     let mut world = World::new();
     let (jobs, scripted) = queue_of(&world, ["a"]);
     let notes = Notes::timed(&world.clock);

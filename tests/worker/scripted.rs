@@ -25,6 +25,8 @@ pub(crate) enum Reply {
     Pass,
     /// It does nothing and fails.
     Fail(ErrorKind),
+    /// It does nothing and fails so much later.
+    SlowFail(Duration, ErrorKind),
     /// It does what it is to do, and its answer is lost.
     Lost,
     /// It does what it is to do so much later.
@@ -74,6 +76,10 @@ impl Scripted {
         let reply = reply.unwrap_or(Reply::Pass);
         match reply {
             Reply::Fail(kind) => return Err(error(kind)),
+            Reply::SlowFail(span, kind) => {
+                after(&self.clock, span).await;
+                return Err(error(kind));
+            }
             Reply::Slow(span) => after(&self.clock, span).await,
             Reply::Never => pending().await,
             _ => {}

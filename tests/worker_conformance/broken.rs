@@ -12,7 +12,10 @@ use {
         collections::BTreeSet,
         future::poll_fn,
         panic::{AssertUnwindSafe, catch_unwind},
-        sync::Arc,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
         task,
         time::Duration,
     },
@@ -22,6 +25,8 @@ use {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Flaw {
     None,
+    /// As a server does: a receive that was dropped takes a message all the same, which comes again.
+    NoneAnswersAfterDrop,
     Body,
     Attributes,
     TraceHeader,
@@ -43,6 +48,7 @@ enum Flaw {
     EndlessWait,
     DeafWait,
     ReceiveDeletes,
+    DroppedReceiveHides,
     Visibility,
     VisibilityInWholeSeconds,
     GiveBackIgnored,
@@ -91,6 +97,7 @@ const NOTICED: &[(Flaw, &str)] = &[
     (Flaw::EndlessWait, "a_long_poll_waits_to_its_end"),
     (Flaw::DeafWait, "a_long_poll_ends_with_a_message"),
     (Flaw::ReceiveDeletes, "a_dropped_receive_loses_nothing"),
+    (Flaw::DroppedReceiveHides, "a_dropped_receive_loses_nothing"),
     (Flaw::Visibility, "a_received_message_is_hidden"),
     (Flaw::VisibilityInWholeSeconds, "a_received_message_is_hidden"),
     (Flaw::GiveBackIgnored, "a_message_can_be_given_back"),
@@ -125,6 +132,8 @@ struct Broken {
     queue: Queue,
     service: Service,
     flaw: Flaw,
+    /// Receives that were dropped, and that the server has not answered.
+    dropped: AtomicUsize,
 }
 
 fn fixture(flaw: Flaw) -> InProcess<Broken> {
@@ -132,6 +141,7 @@ fn fixture(flaw: Flaw) -> InProcess<Broken> {
         queue: queue.clone(),
         service: service.clone(),
         flaw,
+        dropped: AtomicUsize::new(0),
     })
 }
 
@@ -276,36 +286,17 @@ fn whole_seconds(span: Duration) -> Duration {
     Duration::from_secs(span.as_secs())
 }
 
-impl MessageQueue for Broken {
-    fn url(&self) -> &str {
-        self.queue.url()
-    }
+/// Counts a receive that is dropped before it has answered.
+struct Dropped<'c>(&'c AtomicUsize);
 
-    fn is_fifo(&self) -> bool {
-        self.queue.is_fifo()
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
 
-    fn visibility_timeout(&self) -> Duration {
-        self.queue.settings().visibility_timeout
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.queue.clock()
-    }
-
-    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-        let message = match (self.flaw, message.get_delay()) {
-            (Flaw::Delay, Some(_)) => message.delay(Duration::ZERO),
-            (Flaw::DelayInWholeSeconds, Some(delay)) => message.delay(whole_seconds(delay)),
-            _ => message,
-        };
-        self.queue
-            .send(message)
-            .map(drop)
-            .map_err(|error| self.gone(error.into()))
-    }
-
-    async fn receive(&self, mut request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+impl Broken {
+    async fn answer(&self, mut request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         let wait = request.wait_time;
         match self.flaw {
             Flaw::Maximum => request.max_messages = 10,
@@ -336,6 +327,9 @@ impl MessageQueue for Broken {
             }
             messages = receive().await?;
         }
+        if self.has(Flaw::DroppedReceiveHides) {
+            self.wait(Some(Duration::from_millis(1))).await;
+        }
         if self.has(Flaw::ReceiveDeletes) {
             for message in &messages {
                 self.queue
@@ -347,6 +341,53 @@ impl MessageQueue for Broken {
             messages.reverse();
         }
         Ok(messages.iter().map(|message| self.parts(message).into()).collect())
+    }
+}
+
+impl MessageQueue for Broken {
+    fn url(&self) -> &str {
+        self.queue.url()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.queue.is_fifo()
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        self.queue.settings().visibility_timeout
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.queue.clock()
+    }
+
+    fn is_in_process(&self) -> bool {
+        self.has(Flaw::DroppedReceiveHides)
+    }
+
+    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
+        let message = match (self.flaw, message.get_delay()) {
+            (Flaw::Delay, Some(_)) => message.delay(Duration::ZERO),
+            (Flaw::DelayInWholeSeconds, Some(delay)) => message.delay(whole_seconds(delay)),
+            _ => message,
+        };
+        self.queue
+            .send(message)
+            .map(drop)
+            .map_err(|error| self.gone(error.into()))
+    }
+
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        if self.flaw != Flaw::NoneAnswersAfterDrop {
+            return self.answer(request).await;
+        }
+        for _ in 0..self.dropped.swap(0, Ordering::Relaxed) {
+            drop(self.queue.receive().max_messages(1).await);
+        }
+        let dropped = Dropped(&self.dropped);
+        let answer = self.answer(request).await;
+        std::mem::forget(dropped);
+        answer
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
@@ -444,6 +485,11 @@ fn sentence<F: Fixture>(fixture: &F, requirement: &str) -> Option<String> {
 fn a_queue_without_a_flaw_conforms() {
     check(&fixture(Flaw::None));
     check(&Blind(fixture(Flaw::None)));
+}
+
+#[test]
+fn a_server_that_answers_into_a_closed_connection_conforms() {
+    check(&fixture(Flaw::NoneAnswersAfterDrop));
 }
 
 #[test]

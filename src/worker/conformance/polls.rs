@@ -9,7 +9,7 @@ use {
     futures_util::future::join,
     std::{
         cell::Cell,
-        collections::HashSet,
+        collections::{BTreeSet, HashSet},
         future::{Future, poll_fn},
         pin::pin,
         task,
@@ -102,7 +102,12 @@ pub(super) async fn a_long_poll_ends_with_a_message<F: Fixture>(checked: Checked
     }
 }
 
-/// Whatever a dropped receive has taken comes back when its visibility timeout ends.
+/// The most long polls, of 2 s each, for what a dropped receive has taken: a server may go on with it for its whole wait
+/// time, and the visibility timeout follows.
+const MAX_RECEIVES: usize = 20;
+
+/// Whatever a dropped receive has taken comes back when its visibility timeout ends, or at once if the queue is in
+/// process; that it comes more than once is no loss.
 pub(super) async fn a_dropped_receive_loses_nothing<F: Fixture>(checked: Checked<'_, F>) {
     const MAX_POLLS: usize = 64;
     for fifo in [false, true] {
@@ -115,13 +120,29 @@ pub(super) async fn a_dropped_receive_loses_nothing<F: Fixture>(checked: Checked
                 let late = poll_times(receive.as_mut(), if early { 0 } else { polls - 1 }).await;
                 early || late
             };
-            scene.pass(secs(6)).await;
-            let mut came = bodies(&scene.take(2).await);
-            came.sort();
-            require!(
-                came == ["1", "2"],
-                "a receive that is dropped loses no message, but there came {came:?}"
-            );
+            let hides_nothing = scene.queue.is_in_process() && !over;
+            let (receives, wait) = if hides_nothing {
+                (1, Duration::ZERO)
+            } else {
+                scene.pass(secs(6)).await;
+                (MAX_RECEIVES, secs(2))
+            };
+            let mut came = BTreeSet::new();
+            for _ in 0..receives {
+                let messages = scene.receive(ReceiveRequest::new(10).wait_time(wait)).await;
+                came.extend(bodies(&messages));
+                // Only so does the next of the group follow.
+                scene.delete(&messages).await;
+                if came.len() == 2 {
+                    break;
+                }
+            }
+            let told = if hides_nothing {
+                "a receive that is dropped hides no message of a queue in process"
+            } else {
+                "a receive that is dropped loses no message"
+            };
+            require!(came.iter().eq(["1", "2"]), "{told}, but there came {came:?}");
             if over {
                 break;
             }
