@@ -4,8 +4,8 @@ use {
     requeue::{
         Entry, Fact, FactListener, ManualClock, Queue, SendMessage,
         worker::{
-            BatchAnswer, BatchSettings, EntryFailure, ErrorKind, Failure, Job, MessageParts, MessageQueue,
-            MessageQueueError, ReceiveRequest, ReceivedMessage, SendJobError, TypedQueue, UnparsedPolicy,
+            BatchAnswer, BatchSettings, EntryFailure, ErrorKind, Failure, Job, MessageCounts, MessageParts,
+            MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage, SendJobError, TypedQueue, UnparsedPolicy,
         },
     },
     serde::{Deserialize, Serialize},
@@ -340,6 +340,14 @@ impl MessageQueue for Elsewhere {
         _: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
         Ok(Vec::new())
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        let visible = self.messages.lock().unwrap().len() as u64;
+        Ok(MessageCounts {
+            visible,
+            ..MessageCounts::default()
+        })
     }
 
     async fn dead_letter(&self, _: &ReceivedMessage, _: &str) -> Result<(), MessageQueueError> {

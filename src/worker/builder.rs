@@ -11,8 +11,9 @@ use {
         failure::{Failure, FailurePolicy},
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
+        lease_renewer::GIVE_BACK,
         message_queue::MessageQueue,
-        quotas::{MAX_MESSAGES, MAX_WAIT_TIME},
+        quotas::MAX_WAIT_TIME,
         runner::{Runner, WrapThread},
         settings::{BuildRunnerError, check_batch},
     },
@@ -33,7 +34,7 @@ pub struct RunnerBuilder<Q> {
     queue: Q,
     pub(super) concurrency: usize,
     prefetch: usize,
-    pub(super) max_messages: usize,
+    pub(super) max_messages: Option<usize>,
     pub(super) wait_time: Duration,
     visibility_timeout: Option<Duration>,
     pub(super) heartbeat: bool,
@@ -53,7 +54,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             queue,
             concurrency: 1,
             prefetch: 0,
-            max_messages: MAX_MESSAGES,
+            max_messages: None,
             wait_time: MAX_WAIT_TIME,
             visibility_timeout: None,
             heartbeat: true,
@@ -89,7 +90,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// Extra messages to request beyond the number of idle workers; the default is 0.
     ///
     /// They wait in the runner's backlog, with their visibility timeouts renewed, and save receives where handlers are
-    /// quick; other consumers do not get them meanwhile.
+    /// quick; other consumers do not get them meanwhile. What a stop gives back has cost nothing on an embedded queue. On
+    /// Amazon SQS each receive counts, so that a message may go to the dead-letter queue without ever having been begun
+    /// when runners stop as often as its redrive policy allows receives: prefetch little there, and allow more receives.
     ///
     /// # Examples
     /// ```
@@ -111,7 +114,12 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// How many messages a receive asks for at most, 1 to 10; the default is 10.
+    /// How many messages a receive asks for at most, 1 to 10, and never more than the queue allows; the default is 10.
+    ///
+    /// On a FIFO queue of Amazon SQS the default is 1, or the size of a batch. There a receive may bring several messages
+    /// of one group; those behind a failure are given back, and each time counts as a receive, so that more than 1 may
+    /// send messages to the dead-letter queue that no handler has seen. An embedded queue is asked for one message of a
+    /// group at a time, or for a batch, and counts nothing that is given back.
     ///
     /// # Examples
     /// ```
@@ -123,7 +131,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn max_messages(mut self, max_messages: usize) -> Self {
-        self.max_messages = max_messages;
+        self.max_messages = Some(max_messages);
         self
     }
 
@@ -466,6 +474,14 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             .unwrap_or_else(|| self.queue.visibility_timeout());
         self.check(visibility_timeout)?;
         let fifo = self.queue.is_fifo();
+        let limits = self.queue.limits().within_sqs();
+        let batch_size = batch.map_or(1, |batch| batch.size);
+        let restores = self.queue.restores_receive_count();
+        let max_messages = match self.max_messages {
+            // What is behind a failure in its group is given back, which costs it a receive.
+            None if fifo && !restores => batch_size,
+            chosen => chosen.unwrap_or(limits.max_messages),
+        };
         if let Some(batch) = &batch {
             check_batch(batch, fifo)?;
             self.check_window(batch.window, visibility_timeout)?;
@@ -482,6 +498,8 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             policy: self.policy,
             seed: self.seed,
             fifo,
+            limits,
+            max_messages_per_group: batch_size,
             clock_of_queue: self.clock.is_none(),
             shutdown_timeout: self.shutdown_timeout,
             on_event: self.on_event,
@@ -489,11 +507,16 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         let dispatcher = DispatcherConfig {
             concurrency: self.concurrency,
             prefetch: self.prefetch,
-            batch_size: batch.map_or(1, |batch| batch.size),
-            max_messages: self.max_messages,
-            wait_time: self.wait_time,
+            batch_size,
+            max_messages: max_messages.min(limits.max_messages),
+            wait_time: self.wait_time.min(limits.max_wait_time),
             until_empty: self.until_empty,
             fifo,
+            give_back_after: if restores {
+                Duration::ZERO
+            } else {
+                self.shutdown_timeout.saturating_sub(GIVE_BACK)
+            },
             renew_interval: config.renew_interval,
         };
         let counters = Counters::new(self.queue.url());

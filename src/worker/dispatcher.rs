@@ -32,6 +32,8 @@ pub(super) struct DispatcherConfig {
     pub(super) wait_time: Duration,
     pub(super) until_empty: bool,
     pub(super) fifo: bool,
+    /// How long after a stop the backlog waits for handlers, where giving it back costs a receive.
+    pub(super) give_back_after: Duration,
     /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
     pub(super) renew_interval: Duration,
 }
@@ -402,8 +404,14 @@ impl Dispatcher {
 
     /// The renewer's next task; `waker` ends a sleep early.
     pub(super) fn next_renewer_task(&mut self, now: Timestamp, waker: &Waker) -> RenewerTask {
-        if self.stopped_at.is_some() {
-            let jobs = self.backlog.take_all();
+        let mut give_back_at = Timestamp::MAX;
+        if let Some(stopped_at) = self.stopped_at {
+            give_back_at = stopped_at.saturating_add(self.config.give_back_after);
+            let jobs = if self.working > 0 && now < give_back_at {
+                Vec::new()
+            } else {
+                self.backlog.take_all()
+            };
             if !jobs.is_empty() {
                 self.counters.not_begun(jobs.len());
                 return RenewerTask::GiveBack(jobs);
@@ -431,7 +439,10 @@ impl Dispatcher {
         if !due.is_empty() {
             return RenewerTask::Due(due);
         }
-        let until = next.unwrap_or_else(|| self.idle_until(now));
+        let mut until = next.unwrap_or_else(|| self.idle_until(now));
+        if self.backlog.len() > 0 {
+            until = until.min(give_back_at);
+        }
         self.renewer = Some(waker.clone());
         self.renewer_wakes_at = until;
         RenewerTask::Sleep(until)
@@ -468,6 +479,7 @@ mod tests {
             wait_time: Duration::from_secs(20),
             until_empty: false,
             fifo: false,
+            give_back_after: Duration::ZERO,
             renew_interval: Duration::from_secs(10),
         };
         let mut dispatcher = Dispatcher::new(config, Backlog::new(false, None), Counters::new("jobs"));

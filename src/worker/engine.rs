@@ -10,6 +10,7 @@ use {
         handler::Handler,
         job::Job,
         message_queue::{ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
+        quotas::QueueLimits,
         received::ReceivedMessage,
         report::RunnerReport,
         runner::RunnerError,
@@ -54,6 +55,9 @@ pub(super) struct EngineConfig {
     pub(super) policy: FailurePolicy,
     pub(super) seed: u64,
     pub(super) fifo: bool,
+    pub(super) limits: QueueLimits,
+    /// FIFO: the most messages of a group in one receive, so that one group does not fill all workers.
+    pub(super) max_messages_per_group: usize,
     /// Whether the clock is the queue's own, which a message of an embedded queue knows.
     pub(super) clock_of_queue: bool,
     /// How long handlers may run on after a stop.
@@ -280,7 +284,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     async fn poll(&self, worker: usize, receive: ReceiveTask) -> Option<Vec<ReceivedMessage>> {
         let request = ReceiveRequest::new(receive.max_messages)
             .wait_time(receive.wait_time)
-            .visibility_timeout(self.config.visibility_timeout);
+            .visibility_timeout(self.config.visibility_timeout)
+            .max_messages_per_group(self.config.max_messages_per_group);
         match self.unless_stopped(worker, self.queue.receive(request)).await? {
             Ok(messages) => {
                 self.receive_errors.store(0, Ordering::Relaxed);

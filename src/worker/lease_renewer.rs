@@ -26,7 +26,7 @@ use {
 const RETRY: u32 = 5;
 
 /// The least time after a stop for the queue to answer the calls that give messages back, even if handlers get less.
-const GIVE_BACK: Duration = Duration::from_secs(5);
+pub(super) const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// A call to the queue; several may be under way at once.
 enum LeaseCall {
@@ -117,7 +117,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         let now = self.now();
         let (mut calls, mut whole) = (Vec::new(), Vec::new());
         for job in jobs {
-            let left = max_hidden_time(&job, now);
+            let left = max_hidden_time(&job, now, self.config.limits);
             let gains = now.saturating_add(left) > job.held_until();
             if job.held_until() <= now {
                 calls.extend(give_back(self.mark_lost(&job)));

@@ -9,7 +9,7 @@ use {
         handler::{Answer, Handler},
         job::Job,
         message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError},
-        quotas::{MAX_MESSAGES, MAX_VISIBILITY},
+        quotas::{MAX_MESSAGES, QueueLimits},
         received::ReceivedMessage,
     },
     crate::{sync::contain, time::Timestamp},
@@ -317,9 +317,10 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         // No renewal may begin after this.
         job.stop_renewal();
         let delay = match failure.verdict() {
-            _ if cause == FailureCause::Order => Some(Duration::ZERO),
+            // Nothing of these two is a failure of the message's own.
+            _ if cause == FailureCause::Order => return self.postpone(job, Duration::ZERO).await,
+            Verdict::RetryAfter(delay) => return self.postpone(job, delay).await,
             Verdict::Policy => self.delay_by_policy(job),
-            Verdict::RetryAfter(delay) => Some(delay),
             Verdict::DeadLetter if !job.is_held() => {
                 self.queue.report_failure(message, failure.reason());
                 return self.left_to_timeout(job, not_held());
@@ -365,10 +366,27 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         if !job.is_held() {
             return self.left_to_timeout(job, not_held());
         }
-        let delay = delay.min(max_hidden_time(job, self.now()));
+        let delay = delay.min(max_hidden_time(job, self.now(), self.config.limits));
         let jobs = slice::from_ref(job);
         let changed = self.queue.change_visibility(&messages(jobs), delay).await;
         for (job, error) in failed_jobs(jobs, changed) {
+            self.left_to_timeout(&job, error);
+        }
+    }
+
+    /// Like [`hide`](Self::hide), for a receive that is not to count.
+    async fn postpone(&self, job: &Job, delay: Duration) {
+        if !job.is_held() {
+            return self.left_to_timeout(job, not_held());
+        }
+        let delay = delay.min(max_hidden_time(job, self.now(), self.config.limits));
+        let jobs = slice::from_ref(job);
+        let postponed = if delay.is_zero() {
+            self.queue.release(&messages(jobs)).await
+        } else {
+            self.queue.postpone(&messages(jobs), delay).await
+        };
+        for (job, error) in failed_jobs(jobs, postponed) {
             self.left_to_timeout(&job, error);
         }
     }
@@ -394,8 +412,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         let (jobs, lost): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(Job::is_held);
         lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
         for jobs in jobs.chunks(MAX_MESSAGES) {
-            let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
-            let failed = failed_jobs(jobs, changed);
+            let released = self.queue.release(&messages(jobs)).await;
+            let failed = failed_jobs(jobs, released);
             self.control.dispatcher.lock().given_back(jobs.len() - failed.len());
             for (job, error) in failed {
                 self.left_to_timeout(&job, error);
@@ -405,8 +423,9 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 }
 
 /// The longest time from now that a message may still be hidden (D26).
-pub(super) fn max_hidden_time(job: &Job, now: Timestamp) -> Duration {
-    let cap = job.received_at().saturating_add(MAX_VISIBILITY.saturating_sub(SAFETY));
+pub(super) fn max_hidden_time(job: &Job, now: Timestamp, limits: QueueLimits) -> Duration {
+    let longest = limits.max_visibility_timeout.saturating_sub(SAFETY);
+    let cap = job.received_at().saturating_add(longest);
     cap.saturating_duration_since(now)
 }
 

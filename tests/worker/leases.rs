@@ -67,7 +67,7 @@ fn hides(scripted: &Scripted) -> Vec<String> {
 }
 
 fn with_prefetch<Q: MessageQueue + Clone>(queue: &Q) -> RunnerBuilder<Q> {
-    Runner::builder(queue).prefetch(9).until_empty()
+    Runner::builder(queue).max_messages(10).prefetch(9).until_empty()
 }
 
 #[test]

@@ -257,10 +257,13 @@ fn in_a_group_a_message_that_cannot_be_deleted_gives_back_those_behind_it() {
     scripted.script(Verb::Delete, [Reply::Fail(ErrorKind::Refused)]);
     let begun = Notes::timed(&world.clock);
     let lines = begun.clone();
-    let runner = Runner::builder(&scripted).concurrency(3).each(move |job: &Job| {
-        lines.write(job.body());
-        Ok::<(), String>(())
-    });
+    let runner = Runner::builder(&scripted)
+        .max_messages(10)
+        .concurrency(3)
+        .each(move |job: &Job| {
+            lines.write(job.body());
+            Ok::<(), String>(())
+        });
     let runner = runner.unwrap();
     let handle = runner.handle();
     let run = world.start(runner.run());

@@ -8,7 +8,10 @@ use {
     },
     requeue::{
         Clock, ManualClock, Queue, SendMessage,
-        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
+        worker::{
+            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest,
+            ReceivedMessage,
+        },
     },
     std::{
         collections::VecDeque,
@@ -50,6 +53,8 @@ pub(crate) struct Scripted {
     queue: Queue,
     clock: ManualClock,
     replies: Arc<Mutex<[VecDeque<Reply>; 4]>>,
+    /// What is given back does not count, as on an embedded queue; otherwise it is as on Amazon SQS.
+    restores: bool,
     pub(crate) calls: Notes,
 }
 
@@ -59,7 +64,16 @@ impl Scripted {
             queue: queue.clone(),
             clock: clock.clone(),
             replies: Arc::default(),
+            restores: false,
             calls: Notes::timed(clock),
+        }
+    }
+
+    /// One on which what is given back does not count.
+    pub(crate) fn restoring(queue: &Queue, clock: &ManualClock) -> Self {
+        Self {
+            restores: true,
+            ..Self::new(queue, clock)
         }
     }
 
@@ -141,7 +155,10 @@ impl MessageQueue for Scripted {
         MessageQueue::send(&self.queue, message).await
     }
 
-    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+    async fn receive(&self, mut request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        if !self.restores {
+            request.max_messages_per_group = None;
+        }
         let (max, wait) = (request.max_messages, request.wait_time.as_secs());
         self.calls.write(format!("receive {max} for {wait} s"));
         let reply = self.before(Verb::Receive).await?;
@@ -167,6 +184,44 @@ impl MessageQueue for Scripted {
         let (messages, spared) = spare(reply, messages);
         let result = MessageQueue::change_visibility(&self.queue, &messages, timeout).await;
         self.answer(reply, result.map(|others| merge(spared, others))).await
+    }
+
+    fn limits(&self) -> QueueLimits {
+        MessageQueue::limits(&self.queue)
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        self.restores
+    }
+
+    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if !self.restores {
+            return self.change_visibility(messages, Duration::ZERO).await;
+        }
+        self.calls.write(format!("release {}", bodies(messages)));
+        let reply = self.before(Verb::Visibility).await?;
+        let (messages, spared) = spare(reply, messages);
+        let result = MessageQueue::release(&self.queue, &messages).await;
+        self.answer(reply, result.map(|others| merge(spared, others))).await
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if !self.restores {
+            return self.change_visibility(messages, delay).await;
+        }
+        self.calls.write(format!("postpone {} for {delay:?}", bodies(messages)));
+        let reply = self.before(Verb::Visibility).await?;
+        let (messages, spared) = spare(reply, messages);
+        let result = MessageQueue::postpone(&self.queue, &messages, delay).await;
+        self.answer(reply, result.map(|others| merge(spared, others))).await
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        MessageQueue::counts(&self.queue).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

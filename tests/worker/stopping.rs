@@ -90,7 +90,7 @@ fn a_stop_lets_handlers_finish_and_begins_no_more() {
 fn a_stop_gives_back_what_is_not_begun_at_once() {
     let mut world = World::new();
     let jobs = numbered(&world, 8);
-    let scripted = Scripted::new(&jobs, &world.clock);
+    let scripted = Scripted::restoring(&jobs, &world.clock);
     let builder = Runner::builder(&scripted).concurrency(2).prefetch(6);
     let (handle, run) = start(&mut world, builder, secs(20));
     assert_eq!(counts(&jobs), [0, 8, 0]);
@@ -99,7 +99,7 @@ fn a_stop_gives_back_what_is_not_begun_at_once() {
     world.settle();
     assert_eq!((counts(&jobs), handle.report().given_back), ([6, 2, 0], 6));
     let calls = scripted.calls.take();
-    assert_eq!(calls.last().unwrap(), "5000 hide 2 3 4 5 6 7 for 0ns");
+    assert_eq!(calls.last().unwrap(), "5000 release 2 3 4 5 6 7");
     let report = world.finish(run).unwrap();
     assert_eq!((report.succeeded, report.given_back, report.not_given_back), (2, 6, 0));
     assert_eq!(
@@ -108,6 +108,27 @@ fn a_stop_gives_back_what_is_not_begun_at_once() {
         "in their order"
     );
     assert_adds_up(&report);
+}
+
+#[test]
+fn where_a_give_back_costs_a_receive_a_stop_waits_for_what_is_begun_first() {
+    // By the ends of the handlers, or early enough before the end of the grace.
+    for (span, expected) in [(20, 20), (1_000, 5 + 25)] {
+        let mut world = World::new();
+        let jobs = numbered(&world, 8);
+        let scripted = Scripted::new(&jobs, &world.clock);
+        let builder = Runner::builder(&scripted).concurrency(2).prefetch(6);
+        let (handle, run) = start(&mut world, builder, secs(span));
+        world.advance(secs(5));
+        handle.stop();
+        world.advance(secs(expected - 5) - MILLISECOND);
+        assert_eq!((counts(&jobs)[0], handle.report().given_back), (0, 0), "{span}");
+        world.advance(MILLISECOND);
+        assert_eq!((counts(&jobs)[0], handle.report().given_back), (6, 6), "{span}");
+        let report = world.finish(run).unwrap();
+        assert_eq!(report.succeeded + report.abandoned, 2);
+        assert_adds_up(&report);
+    }
 }
 
 #[test]
@@ -133,7 +154,9 @@ fn on_a_fifo_queue_a_stop_gives_back_groups_in_order() {
     let mut world = World::new();
     let jobs = fifo(&world.clock).build().unwrap();
     send_grouped(&jobs, ["g-1", "h-1", "g-2", "h-2", "g-3", "h-3"]);
-    let (handle, run) = start(&mut world, Runner::builder(&jobs).prefetch(9), secs(20));
+    let scripted = Scripted::new(&jobs, &world.clock);
+    let builder = Runner::builder(&scripted).max_messages(10).prefetch(9);
+    let (handle, run) = start(&mut world, builder, secs(20));
     handle.stop();
     let report = world.finish(run).unwrap();
     assert_eq!((report.succeeded, report.given_back), (1, 5));

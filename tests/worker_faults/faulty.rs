@@ -9,7 +9,9 @@ use {
     requeue::{
         Clock, ManualClock, Message, Queue, SendMessage,
         testing::{CallError, Fault, FaultyQueue},
-        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
+        worker::{
+            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
+        },
     },
     std::{
         sync::{Arc, Mutex, MutexGuard},
@@ -139,6 +141,10 @@ impl MessageQueue for Faulty {
         let failures = each(messages, |message| self.inner().0.change_visibility(message, timeout));
         self.travel().await;
         Ok(failures)
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        MessageQueue::counts(&self.queue).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

@@ -128,7 +128,7 @@ impl Pulse {
                 self.change(message, now, timeout, Changed::Done);
             }
             Fact::Returned { .. } | Fact::Released { .. } if hold.until > now => {
-                self.change(message, now, Duration::ZERO, Changed::Done)
+                self.change(message, now, Duration::ZERO, Changed::Done);
             }
             Fact::Deleted { .. } => self.delete(message, now, false),
             Fact::DeadLettered { .. } => drop(self.held.borrow_mut().remove(&message)),
