@@ -42,6 +42,7 @@ pub struct RunnerBuilder<Q> {
     pub(super) policy: FailurePolicy,
     seed: u64,
     shutdown_timeout: Duration,
+    outage_timeout: Duration,
     until_empty: bool,
     clock: Option<Arc<dyn Clock>>,
     on_event: Option<OnEvent>,
@@ -62,6 +63,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             policy: FailurePolicy::default(),
             seed: 0,
             shutdown_timeout: Duration::from_secs(30),
+            outage_timeout: Duration::from_secs(60 * 60),
             until_empty: false,
             clock: None,
             on_event: None,
@@ -271,6 +273,28 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// ```
     pub const fn shutdown_timeout(mut self, shutdown_timeout: Duration) -> Self {
         self.shutdown_timeout = shutdown_timeout;
+        self
+    }
+
+    /// How long receives may fail in a row before the runner ends with the error; the default is 1 h.
+    ///
+    /// This is for errors that [may pass](super::ErrorKind::may_pass): throttling, a network or a service that is down,
+    /// credentials that have expired. Each is reported, and the pauses between receives grow to 20 s. A queue that is gone
+    /// or a request that is wrong ends the runner at once. Zero ends it at the first error, [`Duration::MAX`] never.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).outage_timeout(Duration::MAX).each(|_: &Job| Ok::<(), String>(()))?;
+    /// runner.handle().stop();
+    /// assert!(runner.blocking().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn outage_timeout(mut self, timeout: Duration) -> Self {
+        self.outage_timeout = timeout;
         self
     }
 
@@ -502,6 +526,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             max_messages_per_group: batch_size,
             clock_of_queue: self.clock.is_none(),
             shutdown_timeout: self.shutdown_timeout,
+            outage_timeout: self.outage_timeout,
             on_event: self.on_event,
         };
         let dispatcher = DispatcherConfig {

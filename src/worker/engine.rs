@@ -9,7 +9,7 @@ use {
         failure::{Backoff, FailurePolicy},
         handler::Handler,
         job::Job,
-        message_queue::{ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
+        message_queue::{MessageQueue, MessageQueueError, ReceiveRequest},
         quotas::QueueLimits,
         received::ReceivedMessage,
         report::RunnerReport,
@@ -26,7 +26,7 @@ use {
         pin::{Pin, pin},
         sync::{
             Arc,
-            atomic::{AtomicBool, AtomicU32, Ordering},
+            atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
         },
         task::{self, Waker},
         time::Duration,
@@ -62,6 +62,8 @@ pub(super) struct EngineConfig {
     pub(super) clock_of_queue: bool,
     /// How long handlers may run on after a stop.
     pub(super) shutdown_timeout: Duration,
+    /// How long receives may fail by errors that may pass.
+    pub(super) outage_timeout: Duration,
     pub(super) on_event: Option<OnEvent>,
 }
 
@@ -123,6 +125,8 @@ pub(super) struct Engine<Q, H> {
     pub(super) config: EngineConfig,
     pub(super) control: Arc<Control>,
     receive_errors: AtomicU32,
+    /// Since when calls to the queue have failed, in milliseconds; not meaningful without `receive_errors`.
+    failing_since: AtomicU64,
 }
 
 /// The permit to run one handler at a time; dropping it removes the worker, whether it ever ran or not.
@@ -168,6 +172,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             config,
             control,
             receive_errors: AtomicU32::new(0),
+            failing_since: AtomicU64::new(0),
         }
     }
 
@@ -310,10 +315,20 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         Job::new(message, clock, received_at, until, renew_at)
     }
 
-    /// Backs off before the next receive, or ends the runner if the error is permanent.
+    /// Backs off before the next receive, or ends the runner if the error is permanent or has lasted for too long.
     async fn receive_failed(&self, worker: usize, error: MessageQueueError) {
         self.count(Count::ReceiveErrors, 1);
-        if error.kind != ErrorKind::Transient {
+        let now = self.now();
+        let failed = self.receive_errors.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if failed == 1 {
+            self.failing_since.store(now.as_millis(), Ordering::Relaxed);
+        }
+        let since = Timestamp::from_millis(self.failing_since.load(Ordering::Relaxed));
+        let left = self
+            .config
+            .outage_timeout
+            .saturating_sub(now.saturating_duration_since(since));
+        if !error.kind.may_pass() || left.is_zero() {
             self.report(|| RunnerEvent::ReceiveFailed {
                 error: error.clone(),
                 retry_after: None,
@@ -321,13 +336,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             self.control.stop(Some(error));
             return;
         }
-        let failed = self.receive_errors.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let after = RECEIVE_BACKOFF.limit(failed);
+        let after = RECEIVE_BACKOFF.limit(failed).min(left);
         self.report(|| RunnerEvent::ReceiveFailed {
             error,
             retry_after: Some(after),
         });
-        let pause = self.until(self.now().saturating_add(after));
+        let pause = self.until(now.saturating_add(after));
         self.unless_stopped(worker, pause).await;
     }
 

@@ -338,8 +338,27 @@ pub enum ErrorKind {
     NotHeld,
     /// The same call may succeed later: throttling, a lost answer, a service that is down.
     Transient,
-    /// The same call will fail again: a bad parameter, missing permissions, no credentials.
+    /// The caller is not let in: credentials are missing, expired or wrong, or lack a permission. The same call may succeed
+    /// once somebody has mended that.
+    Denied,
+    /// The same call will fail again: a bad parameter, or something that the queue cannot do.
     Refused,
+}
+
+impl ErrorKind {
+    /// Whether the same call may succeed later.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::worker::ErrorKind;
+    ///
+    /// assert!(ErrorKind::Transient.may_pass() && ErrorKind::Denied.may_pass());
+    /// assert!(!ErrorKind::Refused.may_pass());
+    /// ```
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Transient | Self::Denied)
+    }
 }
 
 /// Why a call to a [`MessageQueue`] failed.

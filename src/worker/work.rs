@@ -273,7 +273,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     ) -> Vec<Job> {
         let mut again = Vec::new();
         for (job, error) in failed {
-            let retry = error.kind == ErrorKind::Transient && job.is_held();
+            let retry = error.kind.may_pass() && job.is_held();
             self.report(|| RunnerEvent::NotDeleted {
                 job: job.clone(),
                 error,

@@ -115,6 +115,60 @@ fn a_queue_that_refuses_ends_the_runner_and_one_that_fails_does_not() {
 }
 
 #[test]
+fn errors_that_may_pass_end_a_runner_after_the_outage_timeout_and_not_before() {
+    for kind in [ErrorKind::Denied, ErrorKind::Transient] {
+        for (timeout, receives) in [(0, 1), (1, 4), (60, 10), (3_600, 187)] {
+            let mut world = World::new();
+            let (_, scripted) = scripted(&world);
+            scripted.script(Verb::Receive, [Reply::Fail(kind); 1_000]);
+            let notes = Notes::new();
+            let builder = Runner::builder(&scripted).on_event(notes.events());
+            let builder = match timeout {
+                3_600 => builder,
+                seconds => builder.outage_timeout(secs(seconds)),
+            };
+            let RunnerError::Queue { error, report, .. } = world.run(builder.each(succeed).unwrap().run()).unwrap_err()
+            else {
+                panic!("the outage lasts")
+            };
+            assert_eq!((error.kind, world.time()), (kind, secs(timeout)));
+            assert_eq!(
+                (report.receive_errors, notes.take().len()),
+                (receives, receives as usize)
+            );
+        }
+    }
+}
+
+#[test]
+fn an_outage_is_counted_from_the_last_success() {
+    let mut world = World::new();
+    let (jobs, scripted) = scripted(&world);
+    for _ in 0..5 {
+        scripted.script(Verb::Receive, [Reply::Fail(ErrorKind::Denied); 8]);
+        scripted.script(Verb::Receive, [Reply::Pass]);
+    }
+    let runner = Runner::builder(&scripted).outage_timeout(secs(60));
+    let run = world.start(runner.each(succeed).unwrap().run());
+    world.advance(secs(300));
+    assert!(!world.is_over(&run), "no outage lasted for a minute");
+    jobs.send("a").unwrap();
+    world.advance(secs(60));
+    assert_eq!(counts(&jobs), [0, 0, 0]);
+    world.kill(&run);
+}
+
+#[test]
+fn deletes_that_are_denied_are_repeated_while_the_lease_lasts() {
+    let mut world = World::new();
+    let (jobs, scripted) = scripted(&world);
+    jobs.send("a").unwrap();
+    scripted.script(Verb::Delete, [Reply::Fail(ErrorKind::Denied); 5]);
+    let report = world.run(Runner::builder(&scripted).until_empty().each(succeed).unwrap().run());
+    assert_eq!((report.unwrap().succeeded, counts(&jobs)), (1, [0, 0, 0]));
+}
+
+#[test]
 fn receives_that_fail_are_repeated_after_ever_longer_times_until_one_succeeds() {
     let mut world = World::new();
     let (jobs, scripted) = scripted(&world);

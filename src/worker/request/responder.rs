@@ -236,7 +236,7 @@ where
                     self.gone.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
-                ErrorKind::Transient if job.is_held() => tries += 1,
+                kind if kind.may_pass() && job.is_held() => tries += 1,
                 _ => return Err(Failure::from(format!("the answer was not sent: {error}"))),
             }
             let clock = queue.clock();

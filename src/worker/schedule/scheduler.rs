@@ -380,7 +380,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
                 return;
             };
             match error.kind {
-                ErrorKind::Transient => tries += 1,
+                kind if kind.may_pass() => tries += 1,
                 ErrorKind::QueueDoesNotExist => {
                     self.shared.stop(Some(error));
                     return;

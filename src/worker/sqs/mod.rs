@@ -89,8 +89,8 @@ impl SqsQueue {
     ///
     /// # Errors
     /// [`QueueDoesNotExist`](super::ErrorKind::QueueDoesNotExist); [`Transient`](super::ErrorKind::Transient) if SQS
-    /// was not reached or could not answer; [`Refused`](super::ErrorKind::Refused) for want of credentials or
-    /// permissions, or if the client lacks a region.
+    /// was not reached or could not answer; [`Denied`](super::ErrorKind::Denied) for want of credentials or permissions;
+    /// [`Refused`](super::ErrorKind::Refused) if the client lacks a region.
     ///
     /// # Examples
     #[cfg_attr(feature = "aws-sdk", doc = "```")]
