@@ -264,14 +264,16 @@ fn runners_of_either_kind_are_given_values_and_fail_what_does_not_parse() {
                 }
             };
             let report = if asynchronous {
-                let runner = typed.runner(|it| it.until_empty()).each_async(move |job: Job, resize| {
-                    let answer = see(&job, resize);
-                    async move { answer }
-                });
+                let runner = typed
+                    .runner(|it| it.until_none_visible())
+                    .each_async(move |job: Job, resize| {
+                        let answer = see(&job, resize);
+                        async move { answer }
+                    });
                 pollster::block_on(runner.unwrap().run()).unwrap()
             } else {
                 typed
-                    .runner(|it| it.until_empty())
+                    .runner(|it| it.until_none_visible())
                     .each(see)
                     .unwrap()
                     .blocking()
@@ -371,10 +373,12 @@ fn a_queue_from_elsewhere_is_typed_as_well() {
     received[0].delete().unwrap();
     assert_eq!(*queue.deleted.lock().unwrap(), ["m1", "m0"]);
     pollster::block_on(typed.send_with_async(&8, |it| it.delay(VISIBILITY))).unwrap();
-    let runner = typed.runner(|it| it.until_empty()).each(|_: &Job, value| match value {
-        8 => Ok(()),
-        _ => Err("what is this"),
-    });
+    let runner = typed
+        .runner(|it| it.until_none_visible())
+        .each(|_: &Job, value| match value {
+            8 => Ok(()),
+            _ => Err("what is this"),
+        });
     assert_eq!(runner.unwrap().blocking().unwrap().succeeded, 1);
 }
 
@@ -389,7 +393,7 @@ fn an_answer_in_json_settles_a_batch() {
     ] {
         let (jobs, ..) = jobs();
         let _ = jobs.send_batch(["1", "2"]).unwrap();
-        let builder = requeue::worker::Runner::builder(&jobs).until_empty();
+        let builder = requeue::worker::Runner::builder(&jobs).until_none_visible();
         let runner = builder.batch(BatchSettings::default(), move |batch: &[Job]| {
             BatchAnswer::from_json(&answer.replace("ID", &batch[0].message_id()))
         });

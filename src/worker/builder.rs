@@ -43,7 +43,7 @@ pub struct RunnerBuilder<Q> {
     seed: u64,
     shutdown_timeout: Duration,
     outage_timeout: Duration,
-    until_empty: bool,
+    until_none_visible: bool,
     clock: Option<Arc<dyn Clock>>,
     on_event: Option<OnEvent>,
     wrap_thread: Option<WrapThread>,
@@ -64,7 +64,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             seed: 0,
             shutdown_timeout: Duration::from_secs(30),
             outage_timeout: Duration::from_secs(60 * 60),
-            until_empty: false,
+            until_none_visible: false,
             clock: None,
             on_event: None,
             wrap_thread: None,
@@ -103,7 +103,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["1", "2", "3"])?;
     /// let held = jobs.clone();
-    /// let runner = Runner::builder(&jobs).prefetch(9).until_empty().each(move |job: &Job| {
+    /// let runner = Runner::builder(&jobs).prefetch(9).until_none_visible().each(move |job: &Job| {
     ///     let left = 3 - job.body().parse::<usize>()?;
     ///     assert_eq!(held.counts().approximate_number_of_messages_not_visible, left + 1);
     ///     Ok::<(), std::num::ParseIntError>(())
@@ -221,7 +221,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow).until_empty();
+    /// let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow).until_none_visible();
     /// let runner = runner.each(|job: &Job| match job.approximate_receive_count() {
     ///     1 => Err("not now"),
     ///     _ => Ok(()),
@@ -308,12 +308,12 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// use requeue::{Queue, worker::{Job, Runner}};
     ///
     /// let jobs = Queue::standard("jobs").build()?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn until_empty(mut self) -> Self {
-        self.until_empty = true;
+    pub const fn until_none_visible(mut self) -> Self {
+        self.until_none_visible = true;
         self
     }
 
@@ -325,7 +325,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let runner = Runner::builder(&jobs).clock(&clock).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let runner = Runner::builder(&jobs).clock(&clock).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -347,7 +347,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// jobs.send("six")?;
     /// let log = Arc::new(Mutex::new(Vec::new()));
     /// let lines = log.clone();
-    /// let runner = Runner::builder(&jobs).until_empty().on_event(move |event| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().on_event(move |event| {
     ///     lines.lock().unwrap().push(event.to_string());
     /// });
     /// runner.each(|job: &Job| job.body().parse::<u32>().map(drop))?.blocking()?;
@@ -370,7 +370,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// let tokio = runtime.handle().clone();
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).until_empty().wrap_threads(move |work| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().wrap_threads(move |work| {
     ///     let _entered = tokio.enter();
     ///     work();
     /// });
@@ -394,7 +394,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("640")?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
     /// assert_eq!(runner.blocking()?.succeeded, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -417,7 +417,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("640")?;
-    /// let runner = Runner::builder(&jobs).until_empty().each_async(|job: Job| async move {
+    /// let runner = Runner::builder(&jobs).until_none_visible().each_async(|job: Job| async move {
     ///     job.body().parse::<u32>().map(drop)
     /// })?;
     /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
@@ -443,7 +443,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["1", "2", "3"])?;
-    /// let runner = Runner::builder(&jobs).until_empty().batch(BatchSettings::new(2), |batch: &[Job]| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().batch(BatchSettings::new(2), |batch: &[Job]| {
     ///     assert!(batch.len() <= 2);
     ///     BatchAnswer::success()
     /// })?;
@@ -469,7 +469,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["1", "2", "3"])?;
     /// let settings = BatchSettings::default();
-    /// let runner = Runner::builder(&jobs).until_empty().batch_async(settings, |batch: Vec<Job>| async move {
+    /// let runner = Runner::builder(&jobs).until_none_visible().batch_async(settings, |batch: Vec<Job>| async move {
     ///     assert_eq!(batch.len(), 3);
     ///     BatchAnswer::success()
     /// })?;
@@ -535,7 +535,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             batch_size,
             max_messages: max_messages.min(limits.max_messages),
             wait_time: self.wait_time.min(limits.max_wait_time),
-            until_empty: self.until_empty,
+            until_none_visible: self.until_none_visible,
             fifo,
             give_back_after: if restores {
                 Duration::ZERO

@@ -30,7 +30,7 @@ pub(super) struct DispatcherConfig {
     pub(super) batch_size: usize,
     pub(super) max_messages: usize,
     pub(super) wait_time: Duration,
-    pub(super) until_empty: bool,
+    pub(super) until_none_visible: bool,
     pub(super) fifo: bool,
     /// How long after a stop the backlog waits for handlers, where giving it back costs a receive.
     pub(super) give_back_after: Duration,
@@ -207,7 +207,7 @@ impl Dispatcher {
     /// Stops a runner that ends with its queue and is idle; returns the wakers to call if it did.
     pub(super) fn is_done(&mut self, now: Timestamp) -> Option<Vec<Waker>> {
         let idle = self.working == 0 && self.polls == 0 && self.backlog.len() == 0;
-        let done = self.config.until_empty && self.seen_empty && idle && self.stopped_at.is_none();
+        let done = self.config.until_none_visible && self.seen_empty && idle && self.stopped_at.is_none();
         done.then(|| self.stop(now, None))
     }
 
@@ -236,12 +236,12 @@ impl Dispatcher {
         let waiting = if self.config.fifo { 0 } else { self.backlog.len() };
         let wanted_messages = (idle.saturating_add(self.config.prefetch)).saturating_sub(waiting + self.requested);
         let may_receive = self.polls == 0 || self.last_receive_nonempty;
-        let settled = self.config.until_empty && self.seen_empty;
+        let settled = self.config.until_none_visible && self.seen_empty;
         if wanted_messages == 0 || !may_receive || settled {
             return None;
         }
         let window = self.backlog.window_end().map(|at| at.saturating_duration_since(now));
-        let wait_time = if self.long_poll || self.config.until_empty {
+        let wait_time = if self.long_poll || self.config.until_none_visible {
             Duration::ZERO
         } else {
             self.config.wait_time.min(window.unwrap_or(Duration::MAX))
@@ -477,7 +477,7 @@ mod tests {
             batch_size: 1,
             max_messages: 10,
             wait_time: Duration::from_secs(20),
-            until_empty: false,
+            until_none_visible: false,
             fifo: false,
             give_back_after: Duration::ZERO,
             renew_interval: Duration::from_secs(10),

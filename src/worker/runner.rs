@@ -47,7 +47,7 @@ pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 ///
 /// let jobs = Queue::standard("jobs").build()?;
 /// jobs.send("640")?;
-/// let runner = Runner::builder(&jobs).concurrency(4).until_empty().each(resize)?;
+/// let runner = Runner::builder(&jobs).concurrency(4).until_none_visible().each(resize)?;
 /// let report = runner.blocking()?;
 /// assert_eq!((report.succeeded, report.failed), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -114,7 +114,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).concurrency(1_000).until_empty().each_async(|job: Job| async move {
+    /// let runner = Runner::builder(&jobs).concurrency(1_000).until_none_visible().each_async(|job: Job| async move {
     ///     assert_eq!(job.body(), "resize cat.png");
     ///     Ok::<(), String>(())
     /// })?;
@@ -159,7 +159,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).concurrency(2).until_empty().each(|job: &Job| {
+    /// let runner = Runner::builder(&jobs).concurrency(2).until_none_visible().each(|job: &Job| {
     ///     assert_eq!(job.body(), "resize cat.png");
     ///     Ok::<(), String>(())
     /// })?;
@@ -331,7 +331,7 @@ impl Running {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let running = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
+    /// let running = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
     /// assert_eq!(running.join()?.succeeded, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -390,7 +390,7 @@ mod tests {
         }
         let jobs = Queue::standard("jobs").build().unwrap();
         jobs.send("resize cat.png").unwrap();
-        let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| {
+        let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| {
             assert_eq!(thread::current().name(), Some("requeue-w1"));
             Ok::<(), String>(())
         });

@@ -505,7 +505,7 @@ mod tests {
         for builder in [with_target, Queue::standard("lonely")] {
             let jobs = builder.listener(channel.clone()).build().unwrap();
             jobs.send("resize cat.txt").unwrap();
-            let runner = Runner::builder(&jobs).until_empty();
+            let runner = Runner::builder(&jobs).until_none_visible();
             let runner = runner.each(|_: &Job| Err::<(), _>(Failure::dead_letter("no image")));
             assert_eq!(runner.unwrap().blocking().unwrap().failed, 1);
             let reasons = facts.try_iter().filter_map(|(_, entry)| match entry.fact {

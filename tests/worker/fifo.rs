@@ -65,7 +65,7 @@ fn a_group_is_worked_on_in_order_and_groups_side_by_side() {
         let groups: [Gauge; 5] = Default::default();
         let (inside, by_group) = (gauge.clone(), groups.clone());
         let runner = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
-        let runner = runner.until_empty().each_async(move |job: Job| {
+        let runner = runner.until_none_visible().each_async(move |job: Job| {
             let number: usize = group(job.body())[1..].parse().unwrap();
             let inside = (inside.enter(), by_group[number].enter());
             let span = millis(500 + job.body().bytes().map(u64::from).product::<u64>() % 2_000);
@@ -98,7 +98,7 @@ fn batches_hold_messages_of_a_group_in_order_and_of_one_call_at_a_time() {
         let by_group = groups.clone();
         let runner = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
         let runner = runner
-            .until_empty()
+            .until_none_visible()
             .batch_async(BatchSettings::new(size), move |batch: Vec<Job>| {
                 assert!(batch.len() <= size);
                 let mut named: Vec<usize> = batch
@@ -398,7 +398,10 @@ fn of_a_batch_that_is_about_to_begin_what_follows_a_lost_message_is_left_out_too
     }
     let (clock, begun) = (world.clock.clone(), Notes::timed(&world.clock));
     let lines = begun.clone();
-    let runner = Runner::builder(&scripted).max_messages(10).prefetch(9).until_empty();
+    let runner = Runner::builder(&scripted)
+        .max_messages(10)
+        .prefetch(9)
+        .until_none_visible();
     let runner = runner.batch_async(BatchSettings::new(2), move |batch: Vec<Job>| {
         let bodies: Vec<_> = batch.iter().map(|job| job.body()).collect();
         lines.write(bodies.join(" "));

@@ -164,7 +164,13 @@ fn deletes_that_are_denied_are_repeated_while_the_lease_lasts() {
     let (jobs, scripted) = scripted(&world);
     jobs.send("a").unwrap();
     scripted.script(Verb::Delete, [Reply::Fail(ErrorKind::Denied); 5]);
-    let report = world.run(Runner::builder(&scripted).until_empty().each(succeed).unwrap().run());
+    let report = world.run(
+        Runner::builder(&scripted)
+            .until_none_visible()
+            .each(succeed)
+            .unwrap()
+            .run(),
+    );
     assert_eq!((report.unwrap().succeeded, counts(&jobs)), (1, [0, 0, 0]));
 }
 
@@ -206,7 +212,7 @@ fn a_failed_receive_is_no_sign_of_an_empty_queue() {
     let (jobs, scripted) = scripted(&world);
     jobs.send("a").unwrap();
     scripted.script(Verb::Receive, [Reply::Fail(ErrorKind::Transient); 3]);
-    let runner = Runner::builder(&scripted).concurrency(2).until_empty();
+    let runner = Runner::builder(&scripted).concurrency(2).until_none_visible();
     let report = world.run(runner.each(succeed).unwrap().run()).unwrap();
     assert_eq!((report.succeeded, report.receive_errors), (1, 3));
 }
@@ -223,7 +229,7 @@ fn deletes_that_fail_are_repeated_while_the_lease_lasts_and_then_succeed() {
         jobs.send("a").unwrap();
         scripted.script(Verb::Delete, [reply; 8]);
         let notes = Notes::new();
-        let runner = Runner::builder(&scripted).until_empty().on_event(notes.events());
+        let runner = Runner::builder(&scripted).until_none_visible().on_event(notes.events());
         let report = world.run(runner.each(succeed).unwrap().run()).unwrap();
         let times = [0, 100, 300, 700, 1_500, 3_100, 6_300, 11_300, 16_300];
         let expected: Vec<_> = times.iter().map(|time| format!("{time} delete a")).collect();
@@ -274,7 +280,7 @@ fn a_refused_delete_is_not_repeated() {
         jobs.send("a").unwrap();
         scripted.script(Verb::Delete, [Reply::Fail(kind)]);
         let notes = Notes::new();
-        let runner = Runner::builder(&scripted).until_empty().on_event(notes.events());
+        let runner = Runner::builder(&scripted).until_none_visible().on_event(notes.events());
         let report = world.run(runner.each(succeed).unwrap().run()).unwrap();
         assert_eq!((report.not_deleted, report.succeeded, counts(&jobs)), (1, 0, [0, 1, 0]));
         assert_eq!(notes.take(), [format!("a not deleted by {kind:?}")]);
@@ -291,7 +297,7 @@ fn in_a_group_the_next_message_waits_until_the_one_before_is_deleted() {
     scripted.script(Verb::Delete, [Reply::Fail(ErrorKind::Transient); 2]);
     let begun = Notes::timed(&world.clock);
     let lines = begun.clone();
-    let runner = Runner::builder(&scripted).concurrency(3).until_empty();
+    let runner = Runner::builder(&scripted).concurrency(3).until_none_visible();
     let runner = runner.each(move |job: &Job| {
         lines.write(job.body());
         Ok::<(), String>(())
@@ -342,7 +348,7 @@ fn a_handler_that_blocks_the_executor_is_reported() {
         let (jobs, _) = scripted(&world);
         jobs.send("a").unwrap();
         let (clock, notes) = (world.clock.clone(), Notes::new());
-        let runner = Runner::builder(&jobs).until_empty().on_event(notes.events());
+        let runner = Runner::builder(&jobs).until_none_visible().on_event(notes.events());
         let runner = runner.each_async(move |_: Job| {
             let clock = clock.clone();
             async move {
@@ -365,7 +371,7 @@ fn a_handler_that_waits_does_not_block() {
     let (jobs, _) = scripted(&world);
     jobs.send("a").unwrap();
     let (clock, notes) = (world.clock.clone(), Notes::new());
-    let runner = Runner::builder(&jobs).until_empty().on_event(notes.events());
+    let runner = Runner::builder(&jobs).until_none_visible().on_event(notes.events());
     let runner = runner.each_async(move |_: Job| {
         let pause = after(&clock, secs(5));
         async move {

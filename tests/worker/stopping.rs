@@ -339,12 +339,12 @@ fn a_handler_may_stop_its_own_runner() {
 }
 
 #[test]
-fn until_empty_ends_once_nothing_is_left_and_no_handler_runs() {
+fn until_none_visible_ends_once_nothing_is_left_and_no_handler_runs() {
     let mut world = World::new();
     let jobs = numbered(&world, 3);
     let sender = jobs.clone();
     let clock = world.clock.clone();
-    let runner = Runner::builder(&jobs).concurrency(5).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(5).until_none_visible();
     let runner = runner.each_async(move |job: Job| {
         let (pause, sender) = (after(&clock, secs(5)), sender.clone());
         async move {
@@ -363,22 +363,22 @@ fn until_empty_ends_once_nothing_is_left_and_no_handler_runs() {
 }
 
 #[test]
-fn until_empty_waits_neither_for_delayed_messages_nor_for_those_in_flight_elsewhere() {
+fn until_none_visible_waits_neither_for_delayed_messages_nor_for_those_in_flight_elsewhere() {
     let mut world = World::new();
     let jobs = numbered(&world, 1);
     let elsewhere = receive(&jobs, 1);
     jobs.send(requeue::SendMessage::new("later").delay(secs(5))).unwrap();
-    let (_, run) = start(&mut world, Runner::builder(&jobs).until_empty(), secs(1));
+    let (_, run) = start(&mut world, Runner::builder(&jobs).until_none_visible(), secs(1));
     assert_eq!(world.over(run).unwrap().received, 0);
     assert_eq!((counts(&jobs), elsewhere.len()), ([0, 1, 1], 1));
 }
 
 #[test]
-fn until_empty_goes_on_while_failures_come_back() {
+fn until_none_visible_goes_on_while_failures_come_back() {
     let mut world = World::new();
     let jobs = numbered(&world, 3);
     let runner = Runner::builder(&jobs)
-        .until_empty()
+        .until_none_visible()
         .failure_policy(FailurePolicy::RetryNow);
     let runner = runner
         .concurrency(2)
@@ -506,7 +506,10 @@ fn cut_off(nth: usize, fifo_queue: bool, stop: bool) -> bool {
             }
         }
     };
-    let builder = Runner::builder(&scripted).concurrency(2).prefetch(1).until_empty();
+    let builder = Runner::builder(&scripted)
+        .concurrency(2)
+        .prefetch(1)
+        .until_none_visible();
     let builder = builder.failure_policy(FailurePolicy::RetryNow);
     let runner = builder
         .batch_async(BatchSettings::new(2), handler(done.clone()))
@@ -532,7 +535,7 @@ fn cut_off(nth: usize, fifo_queue: bool, stop: bool) -> bool {
     let mut known: BTreeSet<String> = done.take().into_iter().collect();
     known.extend(there);
     assert_eq!(known.len(), 5, "after {nth} steps: {known:?}");
-    let runner = Runner::builder(&jobs).concurrency(2).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
     let runner = runner.failure_policy(FailurePolicy::RetryNow);
     let runner = runner.batch_async(BatchSettings::new(2), handler(done)).unwrap();
     world.run(runner.run()).unwrap();

@@ -170,7 +170,7 @@ fn start<Q: MessageQueue + Clone>(
     queue: &Q,
     plan: &RunnerPlan,
     handler: Handler,
-    until_empty: bool,
+    until_none_visible: bool,
 ) -> (RunnerHandle, Ends) {
     let mut builder = Runner::builder(queue)
         .concurrency(plan.concurrency)
@@ -182,8 +182,8 @@ fn start<Q: MessageQueue + Clone>(
     if let Some(timeout) = plan.handler_timeout {
         builder = builder.handler_timeout(timeout);
     }
-    if until_empty {
-        builder = builder.until_empty();
+    if until_none_visible {
+        builder = builder.until_none_visible();
     }
     match plan.batch {
         None => {

@@ -22,7 +22,7 @@ pub(super) struct BookPlan {
     /// How long before it is due a job may be given to the queue.
     pub(super) lead: Duration,
     pub(super) tolerance: Duration,
-    pub(super) until_empty: bool,
+    pub(super) until_none_visible: bool,
 }
 
 pub(super) struct Book {
@@ -160,7 +160,7 @@ impl Book {
                 return Next::Tell(event);
             }
         }
-        if self.plan.until_empty {
+        if self.plan.until_none_visible {
             self.stopped = true;
             return Next::Over;
         }
@@ -330,7 +330,7 @@ mod tests {
         fifo: false,
         lead: Duration::from_secs(900),
         tolerance: Duration::from_secs(60),
-        until_empty: true,
+        until_none_visible: true,
     };
 
     fn at(seconds: u64) -> Timestamp {

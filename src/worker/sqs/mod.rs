@@ -59,7 +59,7 @@ use {
 ///
 /// let jobs = pollster::block_on(SqsQueue::connect(client.clone(), url.as_str()))?;
 /// pollster::block_on(client.send_message().queue_url(url).message_body("resize cat.png").send())?;
-/// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| {
+/// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
 ///     assert_eq!(job.body(), "resize cat.png");
 ///     Ok::<(), String>(())
 /// })?;
