@@ -11,6 +11,8 @@ mod concurrency;
 mod crowd;
 #[path = "worker/driver.rs"]
 mod driver;
+#[path = "worker/ends.rs"]
+mod ends;
 #[path = "worker/failures.rs"]
 mod failures;
 #[path = "worker/fifo.rs"]

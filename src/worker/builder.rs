@@ -5,7 +5,7 @@ use {
         backlog::Backlog,
         batch::{BatchAnswer, BatchSettings},
         counters::Counters,
-        dispatcher::{Dispatcher, DispatcherConfig},
+        dispatcher::{Dispatcher, DispatcherConfig, End},
         engine::{Control, Engine, EngineConfig, OnEvent},
         event::RunnerEvent,
         failure::{Failure, FailurePolicy},
@@ -43,7 +43,7 @@ pub struct RunnerBuilder<Q> {
     seed: u64,
     shutdown_timeout: Duration,
     outage_timeout: Duration,
-    until_none_visible: bool,
+    end: End,
     clock: Option<Arc<dyn Clock>>,
     on_event: Option<OnEvent>,
     wrap_thread: Option<WrapThread>,
@@ -64,7 +64,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             seed: 0,
             shutdown_timeout: Duration::from_secs(30),
             outage_timeout: Duration::from_secs(60 * 60),
-            until_none_visible: false,
+            end: End::Never,
             clock: None,
             on_event: None,
             wrap_thread: None,
@@ -298,10 +298,11 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// Ends the runner by itself once a receive brings nothing while no handler runs.
+    /// Ends the runner by itself once a receive brings nothing while no handler runs: nothing can be received now.
     ///
-    /// Messages that are delayed, or in flight elsewhere, are not waited for. The receives do not wait either, so that on
-    /// Amazon SQS, where such a receive asks only some of the servers (D9), it may end with messages left.
+    /// Messages that are delayed, wait for a retry, or are in flight elsewhere are not waited for; see
+    /// [`until_none_left`](Self::until_none_left). The receives do not wait either, so that on Amazon SQS, where such a
+    /// receive asks only some of the servers (D9), the runner may end with visible messages left.
     ///
     /// # Examples
     /// ```
@@ -313,7 +314,36 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn until_none_visible(mut self) -> Self {
-        self.until_none_visible = true;
+        self.end = End::NoneVisible;
+        self
+    }
+
+    /// Ends the runner by itself once the queue holds no message at all: none visible, none in flight here or elsewhere,
+    /// none delayed or waiting for a retry.
+    ///
+    /// When a receive brings nothing, the queue is asked for its counts, and again each second while it holds messages. On
+    /// Amazon SQS the counts lag behind by up to a minute: it is asked again after each wait time, and has to say twice
+    /// that there are none, so that the runner may end late, or with messages left that were sent or retried just before.
+    /// A runner that gives a message back without end does not end either.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Failure, Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let once = std::sync::Once::new();
+    /// let runner = Runner::builder(&jobs).until_none_left().each(move |_: &Job| {
+    ///     let mut ready = true;
+    ///     once.call_once(|| ready = false);
+    ///     if ready { Ok(()) } else { Err(Failure::retry_after(Duration::from_millis(5), "not yet")) }
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn until_none_left(mut self) -> Self {
+        self.end = End::NoneLeft;
         self
     }
 
@@ -535,7 +565,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             batch_size,
             max_messages: max_messages.min(limits.max_messages),
             wait_time: self.wait_time.min(limits.max_wait_time),
-            until_none_visible: self.until_none_visible,
+            end: self.end,
             fifo,
             give_back_after: if restores {
                 Duration::ZERO

@@ -9,7 +9,7 @@ use {
         failure::{Backoff, FailurePolicy},
         handler::Handler,
         job::Job,
-        message_queue::{MessageQueue, MessageQueueError, ReceiveRequest},
+        message_queue::{MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest},
         quotas::QueueLimits,
         received::ReceivedMessage,
         report::RunnerReport,
@@ -211,6 +211,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                         dispatcher.received(worker, receive, jobs)
                     })
                 }
+                Task::Count(changes) => {
+                    let counts = self.count_messages(worker).await;
+                    self.turn(worker, |dispatcher, _| {
+                        dispatcher.counted(worker, changes, counts);
+                        None
+                    })
+                }
                 Task::End => return,
             };
         }
@@ -296,6 +303,16 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 self.receive_errors.store(0, Ordering::Relaxed);
                 Some(messages)
             }
+            Err(error) => {
+                self.receive_failed(worker, error).await;
+                None
+            }
+        }
+    }
+
+    async fn count_messages(&self, worker: usize) -> Option<MessageCounts> {
+        match self.unless_stopped(worker, self.queue.counts()).await? {
+            Ok(counts) => Some(counts),
             Err(error) => {
                 self.receive_failed(worker, error).await;
                 None

@@ -55,6 +55,7 @@ pub(crate) struct Scripted {
     replies: Arc<Mutex<[VecDeque<Reply>; 4]>>,
     /// What is given back does not count, as on an embedded queue; otherwise it is as on Amazon SQS.
     restores: bool,
+    counts: Arc<Mutex<VecDeque<Result<MessageCounts, ErrorKind>>>>,
     pub(crate) calls: Notes,
 }
 
@@ -65,6 +66,7 @@ impl Scripted {
             clock: clock.clone(),
             replies: Arc::default(),
             restores: false,
+            counts: Arc::default(),
             calls: Notes::timed(clock),
         }
     }
@@ -80,6 +82,11 @@ impl Scripted {
     /// The next calls of this verb are answered so; those after them pass.
     pub(crate) fn script(&self, verb: Verb, replies: impl IntoIterator<Item = Reply>) {
         self.replies.lock().unwrap()[verb as usize].extend(replies);
+    }
+
+    /// The next counts are answered so; those after them as it is.
+    pub(crate) fn script_counts(&self, counts: impl IntoIterator<Item = Result<MessageCounts, ErrorKind>>) {
+        self.counts.lock().unwrap().extend(counts);
     }
 
     /// What a script says of this call; after `before`, the call is to be made.
@@ -221,7 +228,12 @@ impl MessageQueue for Scripted {
     }
 
     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        MessageQueue::counts(&self.queue).await
+        self.calls.write("count");
+        let scripted = self.counts.lock().unwrap().pop_front();
+        match scripted {
+            Some(counts) => counts.map_err(error),
+            None => MessageQueue::counts(&self.queue).await,
+        }
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
