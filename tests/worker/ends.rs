@@ -109,7 +109,7 @@ fn until_none_left_ends_an_empty_queue_with_one_count_and_a_full_one_with_its_la
         let clock = world.clock.clone();
         let runner = Runner::builder(&scripted).concurrency(concurrency).until_none_left();
         let runner = runner.each_async(move |_: Job| {
-            let pause = after(&clock, secs(30));
+            let pause = after(&clock, secs(10));
             async move {
                 pause.await;
                 Ok::<(), String>(())
@@ -118,7 +118,7 @@ fn until_none_left_ends_an_empty_queue_with_one_count_and_a_full_one_with_its_la
         let report = world.run(runner.unwrap().run()).unwrap();
         assert_eq!(report.succeeded, jobs_sent);
         let rounds = jobs_sent.div_ceil(concurrency as u64);
-        assert_eq!(world.time(), secs(30 * rounds), "no wait at the end");
+        assert_eq!(world.time(), secs(10 * rounds), "no wait at the end");
         let counted = calls(&scripted, "count");
         assert_eq!(counted, if jobs_sent == 0 { 1 } else { 2 }, "{concurrency}");
     }
