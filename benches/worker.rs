@@ -124,7 +124,7 @@ fn many_at_once(handlers: usize) -> (usize, Duration) {
     let (counted, opened) = (Arc::clone(&at_work), Arc::clone(&all_here));
     let runner = Runner::builder(&jobs)
         .concurrency(handlers)
-        .until_empty()
+        .until_none_visible()
         .each_async(move |_: Job| {
             if counted.fetch_add(1, Ordering::Relaxed) + 1 == handlers {
                 opened.add_permits(handlers);
@@ -193,7 +193,7 @@ fn runner(jobs: &Queue, threads: usize, messages: usize) {
     let runner = Runner::builder(jobs)
         .concurrency(threads)
         .prefetch(messages - 1)
-        .until_empty();
+        .until_none_visible();
     let runner = runner.each(|job: &Job| {
         handle(job.body());
         Ok::<(), String>(())
@@ -204,7 +204,7 @@ fn runner(jobs: &Queue, threads: usize, messages: usize) {
 fn runner_as_future(jobs: &Queue) {
     let runner = Runner::builder(jobs)
         .concurrency(10)
-        .until_empty()
+        .until_none_visible()
         .each_async(|job: Job| async move {
             handle(job.body());
             Ok::<(), String>(())

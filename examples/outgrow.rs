@@ -31,7 +31,7 @@ async fn work(jobs: &impl Jobs) -> Outcome<BTreeSet<String>> {
     let runner = Runner::builder(jobs)
         .concurrency(3)
         .failure_policy(FailurePolicy::RetryNow)
-        .until_empty()
+        .until_none_visible()
         .each(|job: &Job| {
             let result = resize(job);
             let said = match &result {

@@ -1,10 +1,11 @@
-//! A consumer puts a message back as if it had not received it, and takes few messages of a group. Both are ours.
+//! A consumer puts a message back as if it had not received it, at once or later, and takes few messages of a group. All
+//! are ours.
 
 mod common;
 
 use {
-    common::{bodies, counts, fifo, in_group, receive, receive_for, secs, standard, take},
-    requeue::{Fact, FactChannel, ManualClock, Message, Queue, QueueBuilder},
+    common::{MILLISECOND, bodies, counts, fifo, in_group, receive, receive_for, secs, standard, take},
+    requeue::{Clock, Fact, FactChannel, ManualClock, Message, Queue, QueueBuilder},
     std::{thread, time::Duration},
 };
 
@@ -142,6 +143,88 @@ fn an_attempt_whose_message_was_released_cannot_be_replayed() {
     attempt().unwrap()[0].release().unwrap();
     assert_eq!(attempt().unwrap_err().code(), "InvalidParameterValue");
     assert_eq!(receive(&jobs, 1).len(), 1);
+}
+
+#[test]
+fn a_postponed_message_comes_back_after_its_delay_with_the_count_of_before() {
+    let clock = ManualClock::default();
+    for builder in each_type(&clock) {
+        let jobs = builder.build().unwrap();
+        jobs.send(in_group("g", "a")).unwrap();
+        jobs.send(in_group("g", "b")).unwrap();
+        take(&jobs).postpone(secs(3_600)).unwrap();
+        assert_eq!(counts(&jobs), [1, 1, 0], "it is in flight");
+        assert_eq!(
+            receive(&jobs, 10).len(),
+            usize::from(!jobs.is_fifo()),
+            "its group waits"
+        );
+        clock.advance(secs(3_600) - MILLISECOND);
+        assert!(bodies(&receive(&jobs, 10)).iter().all(|body| *body == "b"));
+        clock.advance(MILLISECOND);
+        let back = receive(&jobs, 1);
+        assert_eq!((bodies(&back), back[0].approximate_receive_count()), (vec!["a"], 1));
+    }
+}
+
+#[test]
+fn postponements_do_not_lead_to_the_dead_letter_queue() {
+    // L6 L8
+    let clock = ManualClock::default();
+    let dead = [Queue::standard("dead"), Queue::fifo("dead.fifo")];
+    for (builder, dead) in each_type(&clock).into_iter().zip(dead) {
+        let dead = dead.clock(&clock).build().unwrap();
+        let jobs = builder.dead_letter(&dead, 1).build().unwrap();
+        jobs.send(in_group("g", "m")).unwrap();
+        for _ in 0..10 {
+            take(&jobs).postpone(secs(60)).unwrap();
+            clock.advance(secs(60));
+        }
+        assert_eq!((receive(&jobs, 1).len(), counts(&dead)), (1, [0, 0, 0]));
+    }
+}
+
+#[test]
+fn a_message_is_postponed_once_by_the_latest_reception_while_that_goes_on() {
+    // D19 D25
+    let clock = ManualClock::default();
+    for builder in each_type(&clock) {
+        let jobs = builder.build().unwrap();
+        jobs.send(in_group("g", "m")).unwrap();
+        receive_for(&jobs, 1, Duration::ZERO);
+        let message = take(&jobs);
+        let text = message.postpone(secs(43_200) + MILLISECOND).unwrap_err().to_string();
+        assert!(text.contains("43200"), "{text}");
+        message.postpone(secs(43_200)).unwrap();
+        for again in [
+            message.postpone(secs(1)),
+            message.release(),
+            message.change_visibility(secs(50_000)),
+        ] {
+            assert_eq!(again.unwrap_err().code(), "InvalidParameterValue");
+        }
+        let stored = &jobs.snapshot().messages[0];
+        assert_eq!(stored.approximate_receive_count, 1, "its count went back once");
+        clock.advance(secs(43_200));
+        let late = take(&jobs);
+        clock.advance(secs(30));
+        assert!(late.postpone(secs(1)).is_err(), "its time is over");
+    }
+}
+
+#[test]
+fn facts_tell_of_a_postponement_and_a_delay_of_zero_is_a_release() {
+    let (channel, facts) = FactChannel::unbounded();
+    let clock = ManualClock::default();
+    let jobs = standard(&clock).listener(channel).build().unwrap();
+    jobs.send("m").unwrap();
+    take(&jobs).postpone(secs(5)).unwrap();
+    let end = clock.now().saturating_add(secs(5));
+    let last = || facts.try_iter().last().map(|(_, entry)| entry.fact);
+    assert!(matches!(last(), Some(Fact::Postponed { invisible_until, .. }) if invisible_until == end));
+    clock.advance(secs(5));
+    take(&jobs).postpone(Duration::ZERO).unwrap();
+    assert!(matches!(last(), Some(Fact::Released { .. })));
 }
 
 #[test]

@@ -11,6 +11,10 @@ mod concurrency;
 mod crowd;
 #[path = "worker/driver.rs"]
 mod driver;
+#[path = "worker/ends.rs"]
+mod ends;
+#[path = "worker/failures.rs"]
+mod failures;
 #[path = "worker/fifo.rs"]
 mod fifo;
 #[path = "worker/handlers.rs"]

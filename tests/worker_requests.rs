@@ -48,7 +48,7 @@ fn is(body: &str) -> Poll<Result<String, RequestError>> {
 
 /// Answers what is there, in upper case.
 fn respond(requests: &Queue, host: &Queue) -> RunnerReport {
-    let runner = Responder::to(requests, host).runner(|it| it.until_empty());
+    let runner = Responder::to(requests, host).runner(|it| it.until_none_visible());
     runner.each(upper).unwrap().blocking().unwrap()
 }
 
@@ -58,7 +58,11 @@ fn upper(job: &Job) -> Result<String, Failure> {
 
 /// Delivers the answers that are there.
 fn listen(requester: &Requester) -> RunnerReport {
-    requester.runner(|it| it.until_empty()).unwrap().blocking().unwrap()
+    requester
+        .runner(|it| it.until_none_visible())
+        .unwrap()
+        .blocking()
+        .unwrap()
 }
 
 fn is_empty(queue: &Queue) -> bool {
@@ -270,7 +274,7 @@ fn an_answer_to_a_queue_that_is_gone_or_unknown_is_dropped() {
     let responder = Responder::to(&requests, &host);
     let run = || {
         responder
-            .runner(|it| it.until_empty())
+            .runner(|it| it.until_none_visible())
             .each(upper)
             .unwrap()
             .blocking()
@@ -306,10 +310,12 @@ fn a_request_that_names_no_queue_is_a_job_like_any_other() {
         .unwrap();
     let handled = Arc::new(AtomicU64::new(0));
     let count = handled.clone();
-    let runner = responder.runner(|it| it.until_empty()).each_async(move |job: Job| {
-        count.fetch_add(1, Ordering::Relaxed);
-        async move { upper(&job) }
-    });
+    let runner = responder
+        .runner(|it| it.until_none_visible())
+        .each_async(move |job: Job| {
+            count.fetch_add(1, Ordering::Relaxed);
+            async move { upper(&job) }
+        });
     let report = pollster::block_on(runner.unwrap().run()).unwrap();
     assert_eq!((report.succeeded, handled.load(Ordering::Relaxed)), (2, 2));
     assert_eq!((responder.report().unrequested, responder.report().answered), (2, 0));
@@ -326,7 +332,7 @@ fn an_answer_to_a_queue_of_its_own_carries_no_name() {
         .send(SendMessage::new("hello").attribute("ResponseQueueUrl", url))
         .unwrap();
     let responder = Responder::new(&requests, move |url: &str| service.queue(url).ok());
-    let runner = responder.runner(|it| it.until_empty()).each(upper).unwrap();
+    let runner = responder.runner(|it| it.until_none_visible()).each(upper).unwrap();
     assert_eq!(runner.blocking().unwrap().succeeded, 1);
     let answer = own.receive().blocking().unwrap().remove(0);
     assert_eq!((answer.body(), answer.attributes().len()), ("HELLO", 0));
@@ -363,7 +369,7 @@ fn a_message_without_room_for_the_attribute_is_refused() {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = log.clone();
         let responder = Responder::to(&requests, &host).runner(|it| {
-            it.until_empty()
+            it.until_none_visible()
                 .on_event(move |event| lines.lock().unwrap().push(event.to_string()))
         });
         let runner = responder
@@ -397,7 +403,11 @@ fn a_request_that_cannot_be_sent_fails_at_once_and_one_whose_send_never_ends_tim
     let mut unsure = requester.request("hello").into_future();
     assert!(poll(&mut unsure).is_pending());
     respond(&requests, &host);
-    requester.runner(|it| it.until_empty()).unwrap().blocking().unwrap();
+    requester
+        .runner(|it| it.until_none_visible())
+        .unwrap()
+        .blocking()
+        .unwrap();
     assert_eq!(
         poll(&mut unsure),
         is("HELLO"),
@@ -424,7 +434,7 @@ fn an_answer_that_cannot_be_sent_is_tried_again_or_fails_its_request() {
         let mut asked = requester.request("hello").into_future();
         assert!(poll(&mut asked).is_pending());
         let responder = Responder::to(&requests, &shaky);
-        let runner = responder.runner(|it| it.until_empty().failure_policy(FailurePolicy::RetryNow));
+        let runner = responder.runner(|it| it.until_none_visible().failure_policy(FailurePolicy::RetryNow));
         let runner = runner.each(upper).unwrap();
         let mut run = pin!(runner.run());
         let report = loop {
@@ -447,7 +457,7 @@ fn a_handler_that_fails_or_panics_answers_nothing_and_its_request_comes_back() {
     let mut asked = requester.request("hello").into_future();
     assert!(poll(&mut asked).is_pending());
     let responder = Responder::to(&requests, &host);
-    let runner = responder.runner(|it| it.until_empty().failure_policy(FailurePolicy::RetryNow));
+    let runner = responder.runner(|it| it.until_none_visible().failure_policy(FailurePolicy::RetryNow));
     let runner = runner.each(|job: &Job| match job.approximate_receive_count() {
         1 => Err("not now"),
         2 => panic!("not now either"),
@@ -484,14 +494,14 @@ fn five_thousand_requests_wait_at_the_same_time() {
     assert!(asked.iter_mut().all(|it| poll(it).is_pending()));
     assert_eq!(requester.report().in_flight, 5_000);
     let responder = Responder::to(&requests, &host);
-    let runner = responder.runner(|it| it.concurrency(2).until_empty());
+    let runner = responder.runner(|it| it.concurrency(2).until_none_visible());
     runner
         .each(|job: &Job| Ok::<_, Failure>(format!("re: {}", job.body())))
         .unwrap()
         .blocking()
         .unwrap();
     let listening = requester
-        .runner(|it| it.concurrency(2).prefetch(8).until_empty())
+        .runner(|it| it.concurrency(2).prefetch(8).until_none_visible())
         .unwrap();
     assert_eq!(listening.blocking().unwrap().succeeded, 5_000);
     for (number, asked) in asked.iter_mut().enumerate() {

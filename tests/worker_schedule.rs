@@ -341,7 +341,7 @@ fn a_stop_ends_a_sleep_a_retry_and_a_send_at_once() {
 fn dropping_a_run_loses_nothing_and_the_next_goes_on() {
     let (jobs, clock) = fifo();
     let shaky = Shaky::new(&jobs);
-    let mut scheduler = Scheduler::builder(&shaky).until_empty().build();
+    let mut scheduler = Scheduler::builder(&shaky).until_none_visible().build();
     let schedules = scheduler.handle();
     schedules.add("a", clock.now(), grouped("a")).unwrap();
     schedules.add("b", clock.now(), grouped("b")).unwrap();
@@ -473,7 +473,7 @@ proptest! {
         let (jobs, clock) = fifo();
         let shaky = Shaky::new(&jobs);
         shaky.break_next(faults);
-        let mut scheduler = Scheduler::builder(&shaky).until_empty().build();
+        let mut scheduler = Scheduler::builder(&shaky).until_none_visible().build();
         let mut expected = Vec::new();
         for (number, span) in spans.into_iter().enumerate() {
             let due = clock.now().saturating_add(Duration::from_millis(span));

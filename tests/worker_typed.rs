@@ -4,8 +4,8 @@ use {
     requeue::{
         Entry, Fact, FactListener, ManualClock, Queue, SendMessage,
         worker::{
-            BatchAnswer, BatchSettings, EntryFailure, ErrorKind, Failure, Job, MessageParts, MessageQueue,
-            MessageQueueError, ReceiveRequest, ReceivedMessage, SendJobError, TypedQueue, UnparsedPolicy,
+            BatchAnswer, BatchSettings, EntryFailure, ErrorKind, Failure, Job, MessageCounts, MessageParts,
+            MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage, SendJobError, TypedQueue, UnparsedPolicy,
         },
     },
     serde::{Deserialize, Serialize},
@@ -264,14 +264,16 @@ fn runners_of_either_kind_are_given_values_and_fail_what_does_not_parse() {
                 }
             };
             let report = if asynchronous {
-                let runner = typed.runner(|it| it.until_empty()).each_async(move |job: Job, resize| {
-                    let answer = see(&job, resize);
-                    async move { answer }
-                });
+                let runner = typed
+                    .runner(|it| it.until_none_visible())
+                    .each_async(move |job: Job, resize| {
+                        let answer = see(&job, resize);
+                        async move { answer }
+                    });
                 pollster::block_on(runner.unwrap().run()).unwrap()
             } else {
                 typed
-                    .runner(|it| it.until_empty())
+                    .runner(|it| it.until_none_visible())
                     .each(see)
                     .unwrap()
                     .blocking()
@@ -342,6 +344,14 @@ impl MessageQueue for Elsewhere {
         Ok(Vec::new())
     }
 
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        let visible = self.messages.lock().unwrap().len() as u64;
+        Ok(MessageCounts {
+            visible,
+            ..MessageCounts::default()
+        })
+    }
+
     async fn dead_letter(&self, _: &ReceivedMessage, _: &str) -> Result<(), MessageQueueError> {
         Err(MessageQueueError::new(
             ErrorKind::Refused,
@@ -363,10 +373,12 @@ fn a_queue_from_elsewhere_is_typed_as_well() {
     received[0].delete().unwrap();
     assert_eq!(*queue.deleted.lock().unwrap(), ["m1", "m0"]);
     pollster::block_on(typed.send_with_async(&8, |it| it.delay(VISIBILITY))).unwrap();
-    let runner = typed.runner(|it| it.until_empty()).each(|_: &Job, value| match value {
-        8 => Ok(()),
-        _ => Err("what is this"),
-    });
+    let runner = typed
+        .runner(|it| it.until_none_visible())
+        .each(|_: &Job, value| match value {
+            8 => Ok(()),
+            _ => Err("what is this"),
+        });
     assert_eq!(runner.unwrap().blocking().unwrap().succeeded, 1);
 }
 
@@ -381,7 +393,7 @@ fn an_answer_in_json_settles_a_batch() {
     ] {
         let (jobs, ..) = jobs();
         let _ = jobs.send_batch(["1", "2"]).unwrap();
-        let builder = requeue::worker::Runner::builder(&jobs).until_empty();
+        let builder = requeue::worker::Runner::builder(&jobs).until_none_visible();
         let runner = builder.batch(BatchSettings::default(), move |batch: &[Job]| {
             BatchAnswer::from_json(&answer.replace("ID", &batch[0].message_id()))
         });

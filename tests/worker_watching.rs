@@ -99,7 +99,7 @@ fn metrics_say_what_the_report_says() {
     clock.advance(Duration::from_secs(2));
     let collected = Collected::default();
     let runner = with_local_recorder(&collected, || {
-        let runner = Runner::builder(&jobs).until_empty();
+        let runner = Runner::builder(&jobs).until_none_visible();
         runner.each(move |job: &Job| {
             clock.set(clock.now().saturating_add(Duration::from_millis(500)));
             job.body().parse::<u32>().map(drop)
@@ -180,7 +180,7 @@ fn a_job_has_a_span_in_its_trace_and_what_it_sends_is_a_child_of_it() {
     let lines = Lines::default();
     let sends = next.clone();
     let runner = Runner::builder(&jobs)
-        .until_empty()
+        .until_none_visible()
         .each(move |_: &Job| sends.send(TraceHeader::carry(SendMessage::new("b"))).map(drop));
     with_default(lines.clone(), || pollster::block_on(runner.unwrap().run())).unwrap();
     let span = format!(
@@ -202,7 +202,7 @@ fn a_message_without_a_header_begins_a_trace_and_one_with_a_header_keeps_it() {
     );
     jobs.send("a").unwrap();
     let sends = next.clone();
-    let runner = Runner::builder(&jobs).until_empty().each_async(move |job: Job| {
+    let runner = Runner::builder(&jobs).until_none_visible().each_async(move |job: Job| {
         let sends = sends.clone();
         async move {
             let own = TraceHeader::carry(SendMessage::new("own").aws_trace_header(HEADER));
@@ -233,7 +233,7 @@ fn a_failure_is_a_warning_and_a_batch_has_one_span() {
     let _ = jobs.send_batch(["a", "b"]).unwrap();
     let lines = Lines::default();
     let runner = Runner::builder(&jobs)
-        .until_empty()
+        .until_none_visible()
         .batch(BatchSettings::default(), |batch: &[Job]| {
             assert_eq!(TraceHeader::current(), None, "a batch may hold many traces");
             BatchAnswer::success().fail(&batch[0], "broken")

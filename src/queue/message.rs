@@ -374,6 +374,25 @@ impl Message {
         self.inner.release(&self.receipt_handle())
     }
 
+    /// Hides the message for `delay` as if this receive had not been, as [`Queue::postpone`] does.
+    ///
+    /// # Errors
+    /// As [`Queue::postpone`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// jobs.receive().blocking()?[0].postpone(Duration::from_secs(60))?;
+    /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn postpone(&self, delay: Duration) -> Result<(), ChangeVisibilityError> {
+        self.inner.postpone(&self.receipt_handle(), delay)
+    }
+
     /// Changes how long the message stays hidden, as [`Queue::change_visibility`] does.
     ///
     /// # Errors

@@ -318,6 +318,11 @@ impl Queue {
         self.inner.look(|state| state.counts()).unwrap_or_default()
     }
 
+    #[cfg(feature = "worker")]
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
     /// Every message, its phase, deadline and receive count, without changing anything: what is due counts as done.
     ///
     /// Takes time and memory in proportion to the messages stored; bodies are shared, not copied.

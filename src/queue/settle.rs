@@ -210,6 +210,35 @@ impl Queue {
         self.inner.release(receipt_handle)
     }
 
+    /// Hides a message in flight for `delay` from this call, as if this receive had not been: it comes back with the
+    /// receive count of before. The handle is void. The delay is 0 s to 12 h; without one it is a [`release`](Self::release).
+    ///
+    /// For a consumer that finds that the message cannot be worked on yet: the receive does not count towards the
+    /// dead-letter queue. SQS has no such action; [`change_visibility`](Self::change_visibility) keeps the count. Only the
+    /// latest handle does it, and only while its visibility timeout lasts. Until it comes back the message counts as in
+    /// flight, and on a FIFO queue its group waits. Facts tell of it as [`Fact::Postponed`](crate::Fact::Postponed).
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for a delay out of range, or if the message is gone, visible again, or received again
+    /// since; `ReceiptHandleIsInvalid` for a handle of another queue; `QueueDoesNotExist`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue};
+    /// # use std::time::Duration;
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// jobs.postpone(&handle, Duration::from_secs(3_600))?;
+    /// clock.advance(Duration::from_secs(3_600));
+    /// assert_eq!(jobs.receive().blocking()?[0].approximate_receive_count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn postpone(&self, receipt_handle: &ReceiptHandle, delay: Duration) -> Result<(), ChangeVisibilityError> {
+        self.inner.postpone(receipt_handle, delay)
+    }
+
     /// Changes the visibility of up to ten messages, each with a result of its own.
     ///
     /// # Errors
@@ -306,9 +335,14 @@ impl Inner {
     }
 
     pub(super) fn release(&self, handle: &ReceiptHandle) -> Result<(), ChangeVisibilityError> {
-        let released = self.step(|state, now, out| {
+        self.postpone(handle, Duration::ZERO)
+    }
+
+    pub(super) fn postpone(&self, handle: &ReceiptHandle, delay: Duration) -> Result<(), ChangeVisibilityError> {
+        let postponed = self.step(|state, now, out| {
+            let delay = check::visibility_timeout(delay, &self.limits)?;
             let receipt = self.receipt(state, handle)?;
-            state.release(now, receipt, out).map_err(|refusal| {
+            state.postpone(now, receipt, delay, out).map_err(|refusal| {
                 let reason = match refusal {
                     Refusal::HandleExpired => InvalidReason::ReceiptHandleExpired,
                     _ => InvalidReason::NotInFlight,
@@ -316,7 +350,7 @@ impl Inner {
                 InvalidParameterValue::of("ReceiptHandle", handle.to_string(), reason).into()
             })
         });
-        released.ok_or(ChangeVisibilityError::QueueDoesNotExist)?
+        postponed.ok_or(ChangeVisibilityError::QueueDoesNotExist)?
     }
 
     fn entries<T>(&self, entries: impl IntoIterator<Item: Into<T>>, kind: &'static str) -> Result<Vec<T>, BatchError> {

@@ -62,6 +62,14 @@ pub enum Fact {
         /// The message.
         message_id: MessageId,
     },
+    /// A consumer postponed a message in flight: it comes back as if that receive had not been.
+    #[non_exhaustive]
+    Postponed {
+        /// The message.
+        message_id: MessageId,
+        /// When it becomes visible again.
+        invisible_until: Timestamp,
+    },
     /// A delayed message became visible.
     #[non_exhaustive]
     DelayEnded {
@@ -157,6 +165,7 @@ impl Fact {
             | Self::VisibilityChanged { message_id, .. }
             | Self::Returned { message_id }
             | Self::Released { message_id }
+            | Self::Postponed { message_id, .. }
             | Self::DelayEnded { message_id }
             | Self::Deleted { message_id }
             | Self::Expired { message_id }

@@ -397,6 +397,34 @@ impl QueueState {
         Ok(())
     }
 
+    /// Hides the message of a reception that goes on for `delay` from `now` as if it had not been received: it comes back
+    /// with the counts of before. The receipt is void. Without a delay it is a release.
+    pub(crate) fn postpone(
+        &mut self,
+        now: Timestamp,
+        receipt: Receipt,
+        delay: Duration,
+        out: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let until = now.saturating_add(delay);
+        let now = self.advance(now, out);
+        if until <= now {
+            return self.release(now, receipt, out);
+        }
+        self.catch_up_on(receipt.slot, out);
+        let message_id = self.in_hand(receipt)?.message_id;
+        let record = &mut self.records[receipt.slot];
+        record.receive_count = record.receive_count.saturating_sub(1);
+        // A second call with the same receipt would take the count back twice.
+        record.reception = record.reception.saturating_add(1);
+        self.set_end(receipt.slot, until);
+        out.fact(now, || Fact::Postponed {
+            message_id,
+            invisible_until: until,
+        });
+        Ok(())
+    }
+
     /// Gives a message in flight another end; one that is not after the present makes it visible.
     fn hide_until(&mut self, slot: Slot, until: Timestamp, out: &mut Effects) {
         let now = self.now;
@@ -407,16 +435,20 @@ impl QueueState {
             out.fact(now, || Fact::Returned { message_id });
             return;
         }
+        self.set_end(slot, until);
+        out.fact(now, || Fact::VisibilityChanged {
+            message_id,
+            invisible_until: until,
+        });
+    }
+
+    fn set_end(&mut self, slot: Slot, until: Timestamp) {
         self.deadlines.in_flight.remove(&mut self.records, slot);
         if let Phase::InFlight { until: end, .. } = &mut self.records[slot].phase {
             *end = until;
         }
         self.deadlines.in_flight.insert(&mut self.records, slot);
         self.deadlines.expect_at(until);
-        out.fact(now, || Fact::VisibilityChanged {
-            message_id,
-            invisible_until: until,
-        });
     }
 
     /// Whether a message of this queue has had this reception, as far as what is stored can tell.

@@ -18,7 +18,7 @@ enum Step {
     Receive { max: usize, timeout: u8 },
     Delete { nth: usize },
     ChangeVisibility { nth: usize, timeout: u8 },
-    Release { nth: usize },
+    Postpone { nth: usize, delay: u8 },
     DepartOldest,
     Delay { seconds: u8 },
     Purge,
@@ -31,7 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1_usize..5, 0_u8..6).prop_map(|(max, timeout)| Step::Receive { max, timeout }),
         2 => (0_usize..50).prop_map(|nth| Step::Delete { nth }),
         2 => (0_usize..50, 0_u8..6).prop_map(|(nth, timeout)| Step::ChangeVisibility { nth, timeout }),
-        1 => (0_usize..50).prop_map(|nth| Step::Release { nth }),
+        2 => (0_usize..50, 0_u8..6).prop_map(|(nth, delay)| Step::Postpone { nth, delay }),
         1 => Just(Step::DepartOldest),
         1 => (0_u8..4).prop_map(|seconds| Step::Delay { seconds }),
         1 => Just(Step::Purge),
@@ -128,7 +128,7 @@ impl Pair {
             Step::Receive { max, timeout } => self.receive(max, u64::from(timeout)),
             Step::Delete { nth } => self.delete(nth),
             Step::ChangeVisibility { nth, timeout } => self.change_visibility(nth, u64::from(timeout)),
-            Step::Release { nth } => self.release(nth),
+            Step::Postpone { nth, delay } => self.postpone(nth, u64::from(delay)),
             Step::DepartOldest => self.depart_oldest(),
             Step::Delay { seconds } => self.change_delay(u64::from(seconds)),
             Step::Purge => {
@@ -211,12 +211,14 @@ impl Pair {
         stored.is_some_and(|it| it.receptions == receptions && it.hidden_until > self.now)
     }
 
-    fn release(&mut self, nth: usize) {
+    /// Without a delay it is a release.
+    fn postpone(&mut self, nth: usize, delay: u64) {
         let Some(&receipt) = self.receipts.get(nth) else { return };
-        let released = self.state.release(self.at(), receipt.1, &mut self.out);
-        assert_eq!(released.is_ok(), self.holds(receipt));
-        if let (Ok(()), Some(it)) = (released, self.stored.get_mut(&receipt.0)) {
-            it.hidden_until = self.now;
+        let postponed = self.state.postpone(self.at(), receipt.1, seconds(delay), &mut self.out);
+        assert_eq!(postponed.is_ok(), self.holds(receipt));
+        if let (Ok(()), Some(it)) = (postponed, self.stored.get_mut(&receipt.0)) {
+            it.hidden_until = self.now + delay;
+            it.receptions += u32::from(delay > 0);
             it.receives -= 1;
         }
     }

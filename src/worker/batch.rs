@@ -84,7 +84,7 @@ impl Default for BatchSettings {
 ///
 /// let jobs = Queue::standard("jobs").build()?;
 /// let _ = jobs.send_batch(["1", "two", "3"])?;
-/// let runner = Runner::builder(&jobs).until_empty().batch(BatchSettings::default(), |batch: &[Job]| {
+/// let runner = Runner::builder(&jobs).until_none_visible().batch(BatchSettings::default(), |batch: &[Job]| {
 ///     let mut answer = BatchAnswer::success();
 ///     for job in batch {
 ///         if let Err(error) = job.body().parse::<u32>() {

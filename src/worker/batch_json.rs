@@ -28,7 +28,7 @@ impl BatchAnswer {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["1", "two", "3"])?;
-    /// let runner = Runner::builder(&jobs).until_empty().batch(BatchSettings::default(), |batch: &[Job]| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().batch(BatchSettings::default(), |batch: &[Job]| {
     ///     let second = batch[1].message_id();
     ///     BatchAnswer::from_json(&format!(r#"{{"batchItemFailures":[{{"itemIdentifier":"{second}"}}]}}"#))
     /// })?;

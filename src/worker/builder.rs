@@ -5,15 +5,15 @@ use {
         backlog::Backlog,
         batch::{BatchAnswer, BatchSettings},
         counters::Counters,
-        dispatcher::{Dispatcher, DispatcherConfig},
+        dispatcher::{Dispatcher, DispatcherConfig, End},
         engine::{Control, Engine, EngineConfig, OnEvent},
         event::RunnerEvent,
         failure::{Failure, FailurePolicy},
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
-        lease_renewer::latency_margin,
+        lease_renewer::{GIVE_BACK, latency_margin},
         message_queue::MessageQueue,
-        quotas::{MAX_MESSAGES, MAX_WAIT_TIME},
+        quotas::MAX_WAIT_TIME,
         runner::{Runner, WrapThread},
         settings::{BuildRunnerError, check_batch},
     },
@@ -34,7 +34,7 @@ pub struct RunnerBuilder<Q> {
     queue: Q,
     pub(super) concurrency: usize,
     prefetch: usize,
-    pub(super) max_messages: usize,
+    pub(super) max_messages: Option<usize>,
     pub(super) wait_time: Duration,
     visibility_timeout: Option<Duration>,
     pub(super) heartbeat: bool,
@@ -42,7 +42,8 @@ pub struct RunnerBuilder<Q> {
     pub(super) policy: FailurePolicy,
     seed: u64,
     shutdown_timeout: Duration,
-    until_empty: bool,
+    outage_timeout: Duration,
+    end: End,
     clock: Option<Arc<dyn Clock>>,
     on_event: Option<OnEvent>,
     wrap_thread: Option<WrapThread>,
@@ -54,7 +55,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             queue,
             concurrency: 1,
             prefetch: 0,
-            max_messages: MAX_MESSAGES,
+            max_messages: None,
             wait_time: MAX_WAIT_TIME,
             visibility_timeout: None,
             heartbeat: true,
@@ -62,7 +63,8 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             policy: FailurePolicy::default(),
             seed: 0,
             shutdown_timeout: Duration::from_secs(30),
-            until_empty: false,
+            outage_timeout: Duration::from_secs(60 * 60),
+            end: End::Never,
             clock: None,
             on_event: None,
             wrap_thread: None,
@@ -90,7 +92,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// Extra messages to request beyond the number of idle workers; the default is 0.
     ///
     /// They wait in the runner's backlog, with their visibility timeouts renewed, and save receives where handlers are
-    /// quick; other consumers do not get them meanwhile.
+    /// quick; other consumers do not get them meanwhile. What a stop gives back has cost nothing on an embedded queue. On
+    /// Amazon SQS each receive counts, so that a message may go to the dead-letter queue without ever having been begun
+    /// when runners stop as often as its redrive policy allows receives: prefetch little there, and allow more receives.
     ///
     /// # Examples
     /// ```
@@ -99,7 +103,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["1", "2", "3"])?;
     /// let held = jobs.clone();
-    /// let runner = Runner::builder(&jobs).prefetch(9).until_empty().each(move |job: &Job| {
+    /// let runner = Runner::builder(&jobs).prefetch(9).until_none_visible().each(move |job: &Job| {
     ///     let left = 3 - job.body().parse::<usize>()?;
     ///     assert_eq!(held.counts().approximate_number_of_messages_not_visible, left + 1);
     ///     Ok::<(), std::num::ParseIntError>(())
@@ -112,7 +116,12 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// How many messages a receive asks for at most, 1 to 10; the default is 10.
+    /// How many messages a receive asks for at most, 1 to 10, and never more than the queue allows; the default is 10.
+    ///
+    /// On a FIFO queue of Amazon SQS the default is 1, or the size of a batch. There a receive may bring several messages
+    /// of one group; those behind a failure are given back, and each time counts as a receive, so that more than 1 may
+    /// send messages to the dead-letter queue that no handler has seen. An embedded queue is asked for one message of a
+    /// group at a time, or for a batch, and counts nothing that is given back.
     ///
     /// # Examples
     /// ```
@@ -124,7 +133,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn max_messages(mut self, max_messages: usize) -> Self {
-        self.max_messages = max_messages;
+        self.max_messages = Some(max_messages);
         self
     }
 
@@ -212,7 +221,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow).until_empty();
+    /// let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow).until_none_visible();
     /// let runner = runner.each(|job: &Job| match job.approximate_receive_count() {
     ///     1 => Err("not now"),
     ///     _ => Ok(()),
@@ -269,22 +278,74 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// Ends the runner by itself once a receive brings nothing while no handler runs.
+    /// How long receives may fail in a row before the runner ends with the error; the default is 1 h.
     ///
-    /// Messages that are delayed, or in flight elsewhere, are not waited for. The receives do not wait either, so that on
-    /// Amazon SQS, where such a receive asks only some of the servers (D9), it may end with messages left.
+    /// This is for errors that [may pass](super::ErrorKind::may_pass): throttling, a network or a service that is down,
+    /// credentials that have expired. Each is reported, and the pauses between receives grow to 20 s. A queue that is gone
+    /// or a request that is wrong ends the runner at once. Zero ends it at the first error, [`Duration::MAX`] never.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).outage_timeout(Duration::MAX).each(|_: &Job| Ok::<(), String>(()))?;
+    /// runner.handle().stop();
+    /// assert!(runner.blocking().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn outage_timeout(mut self, timeout: Duration) -> Self {
+        self.outage_timeout = timeout;
+        self
+    }
+
+    /// Ends the runner by itself once a receive brings nothing while no handler runs: nothing can be received now.
+    ///
+    /// Messages that are delayed, wait for a retry, or are in flight elsewhere are not waited for; see
+    /// [`until_none_left`](Self::until_none_left). The receives do not wait either, so that on Amazon SQS, where such a
+    /// receive asks only some of the servers (D9), the runner may end with visible messages left.
     ///
     /// # Examples
     /// ```
     /// use requeue::{Queue, worker::{Job, Runner}};
     ///
     /// let jobs = Queue::standard("jobs").build()?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn until_empty(mut self) -> Self {
-        self.until_empty = true;
+    pub const fn until_none_visible(mut self) -> Self {
+        self.end = End::NoneVisible;
+        self
+    }
+
+    /// Ends the runner by itself once the queue holds no message at all: none visible, none in flight here or elsewhere,
+    /// none delayed or waiting for a retry.
+    ///
+    /// When a receive brings nothing, the queue is asked for its counts, and again each second while it holds messages. On
+    /// Amazon SQS the counts lag behind by up to a minute: it is asked again after each wait time, and has to say twice
+    /// that there are none, so that the runner may end late, or with messages left that were sent or retried just before.
+    /// A runner that gives a message back without end does not end either.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Failure, Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let once = std::sync::Once::new();
+    /// let runner = Runner::builder(&jobs).until_none_left().each(move |_: &Job| {
+    ///     let mut ready = true;
+    ///     once.call_once(|| ready = false);
+    ///     if ready { Ok(()) } else { Err(Failure::retry_after(Duration::from_millis(5), "not yet")) }
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn until_none_left(mut self) -> Self {
+        self.end = End::NoneLeft;
         self
     }
 
@@ -296,7 +357,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let runner = Runner::builder(&jobs).clock(&clock).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let runner = Runner::builder(&jobs).clock(&clock).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -318,7 +379,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// jobs.send("six")?;
     /// let log = Arc::new(Mutex::new(Vec::new()));
     /// let lines = log.clone();
-    /// let runner = Runner::builder(&jobs).until_empty().on_event(move |event| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().on_event(move |event| {
     ///     lines.lock().unwrap().push(event.to_string());
     /// });
     /// runner.each(|job: &Job| job.body().parse::<u32>().map(drop))?.blocking()?;
@@ -341,7 +402,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// let tokio = runtime.handle().clone();
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).until_empty().wrap_threads(move |work| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().wrap_threads(move |work| {
     ///     let _entered = tokio.enter();
     ///     work();
     /// });
@@ -365,7 +426,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("640")?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
     /// assert_eq!(runner.blocking()?.succeeded, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -388,7 +449,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("640")?;
-    /// let runner = Runner::builder(&jobs).until_empty().each_async(|job: Job| async move {
+    /// let runner = Runner::builder(&jobs).until_none_visible().each_async(|job: Job| async move {
     ///     job.body().parse::<u32>().map(drop)
     /// })?;
     /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
@@ -414,7 +475,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["1", "2", "3"])?;
-    /// let runner = Runner::builder(&jobs).until_empty().batch(BatchSettings::new(2), |batch: &[Job]| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().batch(BatchSettings::new(2), |batch: &[Job]| {
     ///     assert!(batch.len() <= 2);
     ///     BatchAnswer::success()
     /// })?;
@@ -440,7 +501,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["1", "2", "3"])?;
     /// let settings = BatchSettings::default();
-    /// let runner = Runner::builder(&jobs).until_empty().batch_async(settings, |batch: Vec<Job>| async move {
+    /// let runner = Runner::builder(&jobs).until_none_visible().batch_async(settings, |batch: Vec<Job>| async move {
     ///     assert_eq!(batch.len(), 3);
     ///     BatchAnswer::success()
     /// })?;
@@ -469,6 +530,14 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             .unwrap_or_else(|| self.queue.visibility_timeout());
         self.check(visibility_timeout)?;
         let fifo = self.queue.is_fifo();
+        let limits = self.queue.limits().within_sqs();
+        let batch_size = batch.map_or(1, |batch| batch.size);
+        let restores = self.queue.restores_receive_count();
+        let max_messages = match self.max_messages {
+            // What is behind a failure in its group is given back, which costs it a receive.
+            None if fifo && !restores => batch_size,
+            chosen => chosen.unwrap_or(limits.max_messages),
+        };
         if let Some(batch) = &batch {
             check_batch(batch, fifo)?;
             self.check_window(batch.window, visibility_timeout)?;
@@ -492,18 +561,26 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             } else {
                 latency_margin(visibility_timeout)
             },
+            limits,
+            max_messages_per_group: batch_size,
             clock_of_queue: self.clock.is_none(),
             shutdown_timeout: self.shutdown_timeout,
+            outage_timeout: self.outage_timeout,
             on_event: self.on_event,
         };
         let dispatcher = DispatcherConfig {
             concurrency: self.concurrency,
             prefetch: self.prefetch,
-            batch_size: batch.map_or(1, |batch| batch.size),
-            max_messages: self.max_messages,
-            wait_time: self.wait_time,
-            until_empty: self.until_empty,
+            batch_size,
+            max_messages: max_messages.min(limits.max_messages),
+            wait_time: self.wait_time.min(limits.max_wait_time),
+            end: self.end,
             fifo,
+            give_back_after: if restores {
+                Duration::ZERO
+            } else {
+                self.shutdown_timeout.saturating_sub(GIVE_BACK)
+            },
             renew_interval: config.renew_interval,
         };
         let counters = Counters::new(self.queue.url());

@@ -14,11 +14,24 @@ use {
         backlog::{Backlog, WorkItem},
         counters::{Count, Counters, Outcome},
         job::Job,
-        message_queue::MessageQueueError,
+        message_queue::{MessageCounts, MessageQueueError},
     },
     crate::time::Timestamp,
     std::{mem, task::Waker, time::Duration},
 };
+
+/// How often a runner that waits for the messages of others counts them, where counts are exact.
+const RECOUNT: Duration = Duration::from_secs(1);
+
+/// When a runner ends by itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    Never,
+    /// A receive returned nothing, and nothing is in progress.
+    NoneVisible,
+    /// The queue has counted no message at all, and nothing is in progress.
+    NoneLeft,
+}
 
 /// The settings of a dispatcher.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +43,10 @@ pub(super) struct DispatcherConfig {
     pub(super) batch_size: usize,
     pub(super) max_messages: usize,
     pub(super) wait_time: Duration,
-    pub(super) until_empty: bool,
+    pub(super) end: End,
     pub(super) fifo: bool,
+    /// How long after a stop the backlog waits for handlers, where giving it back costs a receive.
+    pub(super) give_back_after: Duration,
     /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
     pub(super) renew_interval: Duration,
 }
@@ -42,6 +57,8 @@ pub(super) enum Task {
     /// Run the handler; the timestamp is the instant at which it begins.
     Work(WorkItem, Timestamp),
     Receive(ReceiveTask),
+    /// Ask the queue how many messages it holds; the number is that of changes so far.
+    Count(u64),
     End,
 }
 
@@ -105,6 +122,18 @@ pub(super) struct Dispatcher {
     seen_empty: bool,
     /// Bumped whenever a message may have returned; an empty receive that began earlier does not prove the queue empty.
     returns: u64,
+    /// A count is due once nothing is in progress: the queue may hold no message any more.
+    count_due: bool,
+    counting: bool,
+    /// Bumped by what may make a count out of date.
+    changes: u64,
+    /// The last count found messages that cannot be received yet, and is up to date.
+    left: bool,
+    /// Counts in a row of nothing, if they are approximate.
+    zeros: u32,
+    none_left: bool,
+    /// The longest wait for a message before the queue is counted again.
+    recount: Duration,
     stopped_at: Option<Timestamp>,
     error: Option<MessageQueueError>,
     /// The shutdown timeout is over.
@@ -137,6 +166,13 @@ impl Dispatcher {
             last_receive_nonempty: false,
             seen_empty: false,
             returns: 0,
+            count_due: config.end == End::NoneLeft,
+            counting: false,
+            changes: 0,
+            left: false,
+            zeros: 0,
+            none_left: false,
+            recount: config.wait_time,
             stopped_at: None,
             error: None,
             timed_out: false,
@@ -203,6 +239,10 @@ impl Dispatcher {
             self.begin(worker, &item, now);
             return Some(Task::Work(item, now));
         }
+        if self.count_due && !self.counting && self.working == 0 && self.backlog.len() == 0 {
+            (self.count_due, self.counting) = (false, true);
+            return Some(Task::Count(self.changes));
+        }
         let receive = self.receive_task(now)?;
         self.polls += 1;
         self.requested += receive.max_messages;
@@ -219,8 +259,14 @@ impl Dispatcher {
 
     /// Stops a runner that ends with its queue and is idle; returns the wakers to call if it did.
     pub(super) fn is_done(&mut self, now: Timestamp) -> Option<Vec<Waker>> {
-        let idle = self.working == 0 && self.polls == 0 && self.backlog.len() == 0;
-        let done = self.config.until_empty && self.seen_empty && idle && self.stopped_at.is_none();
+        let idle = self.working == 0 && self.backlog.len() == 0;
+        let none = match self.config.end {
+            End::Never => false,
+            End::NoneVisible => self.seen_empty && self.polls == 0,
+            // What a receive under way has got would have been counted.
+            End::NoneLeft => self.none_left,
+        };
+        let done = idle && none && self.stopped_at.is_none();
         done.then(|| self.stop(now, None))
     }
 
@@ -247,16 +293,22 @@ impl Dispatcher {
         // The backlog of a FIFO queue waits for its groups, and not for a worker.
         let waiting = if self.config.fifo { 0 } else { self.backlog.len() };
         let wanted_messages = (idle.saturating_add(self.config.prefetch)).saturating_sub(waiting + self.requested);
-        let may_receive = self.polls == 0 || self.last_receive_nonempty;
-        let settled = self.config.until_empty && self.seen_empty;
+        let may_receive = !self.counting && (self.polls == 0 || self.last_receive_nonempty);
+        let settled = self.config.end == End::NoneVisible && self.seen_empty;
         if wanted_messages == 0 || !may_receive || settled {
             return None;
         }
         let window = self.backlog.window_end().map(|at| at.saturating_duration_since(now));
-        let wait_time = if self.long_poll || self.config.until_empty {
+        let long_poll = match self.config.end {
+            End::Never => true,
+            End::NoneVisible => false,
+            // Without a count that says so there may be nothing to wait for.
+            End::NoneLeft => self.left || self.working > 0,
+        };
+        let wait_time = if self.long_poll || !long_poll {
             Duration::ZERO
         } else {
-            self.config.wait_time.min(window.unwrap_or(Duration::MAX))
+            self.recount.min(window.unwrap_or(Duration::MAX))
         };
         Some(ReceiveTask {
             max_messages: self.config.max_messages.min(wanted_messages),
@@ -266,7 +318,7 @@ impl Dispatcher {
     }
 
     fn needs_workers(&self, now: Timestamp) -> bool {
-        let pollers = usize::from(self.polls == 0 || self.last_receive_nonempty);
+        let pollers = usize::from(!self.counting && (self.polls == 0 || self.last_receive_nonempty));
         self.backlog.startable(now) + pollers > self.runnable
     }
 
@@ -312,15 +364,50 @@ impl Dispatcher {
         }
         self.last_receive_nonempty = renew_at.is_some();
         self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;
+        if renew_at.is_some() {
+            self.changed();
+            self.count_due = false;
+        } else if answered {
+            self.count_due = self.config.end == End::NoneLeft;
+        }
         self.stay_runnable(worker);
         let renewer = self.stopped_at.is_some() || renew_at.is_some_and(|renew_at| renew_at < self.renewer_wakes_at);
         renewer.then(|| self.renewer.take()).flatten()
+    }
+
+    /// Ends a count of the queue's messages that was begun after so many changes; `None` if it failed.
+    pub(super) fn counted(&mut self, worker: usize, changes: u64, counts: Option<MessageCounts>) {
+        self.counting = false;
+        self.stay_runnable(worker);
+        let Some(counts) = counts.filter(|_| changes == self.changes) else {
+            self.count_due = true;
+            return;
+        };
+        let none = counts.total() == 0;
+        self.zeros = if none { self.zeros + 1 } else { 0 };
+        // What is approximate may miss messages, so that it has to find none after a pause as well.
+        self.none_left = none && (!counts.approximate || self.zeros > 1);
+        self.left = !self.none_left;
+        self.recount = if counts.approximate {
+            self.config.wait_time
+        } else {
+            self.config.wait_time.min(RECOUNT)
+        };
+    }
+
+    /// A count of the queue is out of date.
+    const fn changed(&mut self) {
+        self.changes += 1;
+        (self.left, self.zeros, self.none_left) = (false, 0, false);
     }
 
     /// Ends a work item whose messages are settled; without an outcome all jobs succeeded and were deleted.
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
         self.workers[worker].abandoned = None;
+        self.changed();
+        // The receive under way has found nothing so far.
+        self.count_due |= self.config.end == End::NoneLeft && self.polls > 0;
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {
             self.working -= 1;
@@ -424,8 +511,14 @@ impl Dispatcher {
 
     /// The renewer's next task; `waker` ends a sleep early.
     pub(super) fn next_renewer_task(&mut self, now: Timestamp, waker: &Waker) -> RenewerTask {
-        if self.stopped_at.is_some() {
-            let jobs = self.backlog.take_all();
+        let mut give_back_at = Timestamp::MAX;
+        if let Some(stopped_at) = self.stopped_at {
+            give_back_at = stopped_at.saturating_add(self.config.give_back_after);
+            let jobs = if self.working > 0 && now < give_back_at {
+                Vec::new()
+            } else {
+                self.backlog.take_all()
+            };
             if !jobs.is_empty() {
                 self.counters.not_begun(jobs.len());
                 return RenewerTask::GiveBack(jobs);
@@ -457,7 +550,10 @@ impl Dispatcher {
         if !due.is_empty() {
             return RenewerTask::Due(due);
         }
-        let until = next.unwrap_or_else(|| self.idle_until(now));
+        let mut until = next.unwrap_or_else(|| self.idle_until(now));
+        if self.backlog.len() > 0 {
+            until = until.min(give_back_at);
+        }
         self.renewer = Some(waker.clone());
         self.renewer_wakes_at = until;
         RenewerTask::Sleep(until)
@@ -492,8 +588,9 @@ mod tests {
             batch_size: 1,
             max_messages: 10,
             wait_time: Duration::from_secs(20),
-            until_empty: false,
+            end: End::Never,
             fifo: false,
+            give_back_after: Duration::ZERO,
             renew_interval: Duration::from_secs(10),
         };
         let mut dispatcher = Dispatcher::new(config, Backlog::new(false, None), Counters::new("jobs"));

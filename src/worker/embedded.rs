@@ -2,7 +2,8 @@
 
 use {
     super::{
-        message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
+        message_queue::{EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest},
+        quotas::QueueLimits,
         received::ReceivedMessage,
     },
     crate::{
@@ -38,6 +39,19 @@ impl MessageQueue for Queue {
         true
     }
 
+    fn limits(&self) -> QueueLimits {
+        let limits = self.limits();
+        QueueLimits {
+            max_messages: limits.receive_messages,
+            max_wait_time: limits.receive_wait_time,
+            max_visibility_timeout: limits.visibility_timeout,
+        }
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        true
+    }
+
     async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
         self.send_async(message).await.map(drop).map_err(Into::into)
     }
@@ -49,6 +63,9 @@ impl MessageQueue for Queue {
             .wait_time(request.wait_time);
         if let Some(timeout) = request.visibility_timeout {
             receive = receive.visibility_timeout(timeout);
+        }
+        if let Some(max) = request.max_messages_per_group {
+            receive = receive.max_messages_per_group(max);
         }
         let messages = receive.await?;
         Ok(messages.into_iter().map(ReceivedMessage::from).collect())
@@ -65,6 +82,31 @@ impl MessageQueue for Queue {
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
         each(messages, |message| {
             message.change_visibility(timeout).map_err(Into::into)
+        })
+    }
+
+    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        each(messages, |message| message.release().map_err(Into::into))
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        each(messages, |message| message.postpone(delay).map_err(Into::into))
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        if self.is_gone() {
+            return Err(ReceiveError::QueueDoesNotExist.into());
+        }
+        let counts = self.counts();
+        Ok(MessageCounts {
+            visible: counts.approximate_number_of_messages as u64,
+            in_flight: counts.approximate_number_of_messages_not_visible as u64,
+            delayed: counts.approximate_number_of_messages_delayed as u64,
+            approximate: false,
         })
     }
 

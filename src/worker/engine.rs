@@ -9,7 +9,8 @@ use {
         failure::{Backoff, FailurePolicy},
         handler::Handler,
         job::Job,
-        message_queue::{ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
+        message_queue::{MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest},
+        quotas::QueueLimits,
         received::ReceivedMessage,
         report::RunnerReport,
         runner::RunnerError,
@@ -25,7 +26,7 @@ use {
         pin::{Pin, pin},
         sync::{
             Arc,
-            atomic::{AtomicBool, AtomicU32, Ordering},
+            atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
         },
         task::{self, Waker},
         time::Duration,
@@ -58,10 +59,15 @@ pub(super) struct EngineConfig {
     pub(super) in_process: bool,
     /// How long before the end of a lease no message is hidden or given back any more.
     pub(super) latency_margin: Duration,
+    pub(super) limits: QueueLimits,
+    /// FIFO: the most messages of a group in one receive, so that one group does not fill all workers.
+    pub(super) max_messages_per_group: usize,
     /// Whether the clock is the queue's own, which a message of an embedded queue knows.
     pub(super) clock_of_queue: bool,
     /// How long handlers may run on after a stop.
     pub(super) shutdown_timeout: Duration,
+    /// How long receives may fail by errors that may pass.
+    pub(super) outage_timeout: Duration,
     pub(super) on_event: Option<OnEvent>,
 }
 
@@ -131,6 +137,8 @@ pub(super) struct Engine<Q, H> {
     pub(super) config: EngineConfig,
     pub(super) control: Arc<Control>,
     receive_errors: AtomicU32,
+    /// Since when calls to the queue have failed, in milliseconds; not meaningful without `receive_errors`.
+    failing_since: AtomicU64,
 }
 
 /// The permit to run one handler at a time; dropping it removes the worker, whether it ever ran or not.
@@ -177,6 +185,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             config,
             control,
             receive_errors: AtomicU32::new(0),
+            failing_since: AtomicU64::new(0),
         }
     }
 
@@ -213,6 +222,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                         let job = |message| self.job(message, now);
                         let jobs = messages.map(|messages| messages.into_iter().map(job));
                         dispatcher.received(worker, receive, jobs)
+                    })
+                }
+                Task::Count(changes) => {
+                    let counts = self.count_messages(worker).await;
+                    self.turn(worker, |dispatcher, _| {
+                        dispatcher.counted(worker, changes, counts);
+                        None
                     })
                 }
                 Task::End => return,
@@ -293,7 +309,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     async fn poll(&self, worker: usize, receive: ReceiveTask) -> Option<Vec<ReceivedMessage>> {
         let request = ReceiveRequest::new(receive.max_messages)
             .wait_time(receive.wait_time)
-            .visibility_timeout(self.config.visibility_timeout);
+            .visibility_timeout(self.config.visibility_timeout)
+            .max_messages_per_group(self.config.max_messages_per_group);
         let receive = self.queue.receive(request);
         // What a stop would drop, the queue may have answered: the messages stay hidden, and nobody knows of them.
         let until = if self.config.in_process {
@@ -317,6 +334,16 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
+    async fn count_messages(&self, worker: usize) -> Option<MessageCounts> {
+        match self.unless_stopped(worker, Stop::Now, self.queue.counts()).await? {
+            Ok(counts) => Some(counts),
+            Err(error) => {
+                self.receive_failed(worker, error).await;
+                None
+            }
+        }
+    }
+
     fn job(&self, message: ReceivedMessage, now: Timestamp) -> Job {
         let visibility = self.config.visibility_timeout;
         let until = message
@@ -329,10 +356,20 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         Job::new(message, clock, received_at, until, renew_at)
     }
 
-    /// Backs off before the next receive, or ends the runner if the error is permanent.
+    /// Backs off before the next receive, or ends the runner if the error is permanent or has lasted for too long.
     async fn receive_failed(&self, worker: usize, error: MessageQueueError) {
         self.count(Count::ReceiveErrors, 1);
-        if error.kind != ErrorKind::Transient {
+        let now = self.now();
+        let failed = self.receive_errors.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if failed == 1 {
+            self.failing_since.store(now.as_millis(), Ordering::Relaxed);
+        }
+        let since = Timestamp::from_millis(self.failing_since.load(Ordering::Relaxed));
+        let left = self
+            .config
+            .outage_timeout
+            .saturating_sub(now.saturating_duration_since(since));
+        if !error.kind.may_pass() || left.is_zero() {
             self.report(|| RunnerEvent::ReceiveFailed {
                 error: error.clone(),
                 retry_after: None,
@@ -340,13 +377,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             self.control.stop(Some(error));
             return;
         }
-        let failed = self.receive_errors.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let after = RECEIVE_BACKOFF.limit(failed);
+        let after = RECEIVE_BACKOFF.limit(failed).min(left);
         self.report(|| RunnerEvent::ReceiveFailed {
             error,
             retry_after: Some(after),
         });
-        let pause = self.until(self.now().saturating_add(after));
+        let pause = self.until(now.saturating_add(after));
         self.unless_stopped(worker, Stop::Now, pause).await;
     }
 

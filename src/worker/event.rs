@@ -46,7 +46,7 @@ pub enum RunnerEvent {
         /// Why.
         error: MessageQueueError,
     },
-    /// A receive failed.
+    /// A receive failed, or a count of the queue's messages.
     #[non_exhaustive]
     ReceiveFailed {
         /// Why.

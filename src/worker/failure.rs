@@ -45,7 +45,11 @@ pub(super) enum Verdict {
 }
 
 impl Failure {
-    /// The message is to come back after `delay`, 0 s to 12 h counted from its receive, whatever the policy says.
+    /// The message cannot be worked on yet: it is to come back after `delay`, 0 s to 12 h counted from its receive, whatever
+    /// the policy says.
+    ///
+    /// A postponement spends no attempt: the message comes back with the receive count of before, as often as it is
+    /// postponed. On Amazon SQS every receive counts, this one too.
     ///
     /// # Examples
     /// ```
@@ -125,12 +129,15 @@ pub enum FailurePolicy {
     LeaveToTimeout,
     /// It is visible again at once.
     RetryNow,
-    /// It comes back after a time that doubles with each receive.
+    /// It comes back after a time that doubles with each failure.
     Backoff(Backoff),
 }
 
-/// Exponential backoff with full jitter: after `n` receives a time drawn evenly from 0 to `base` times 2 to the power of
+/// Exponential backoff with full jitter: after `n` failures a time drawn evenly from 0 to `base` times 2 to the power of
 /// `n` - 1, but no more than `max`.
+///
+/// The failures are the receives that the queue counts. An embedded queue does not count those that were given back or
+/// postponed; Amazon SQS counts all.
 ///
 /// # Source
 /// [Exponential backoff and jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).

@@ -33,7 +33,7 @@ use {
 ///
 /// let jobs = Queue::standard("jobs").build()?;
 /// jobs.send("resize cat.png")?;
-/// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| {
+/// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
 ///     assert_eq!(job.body(), "resize cat.png");
 ///     assert!(job.is_held());
 ///     Ok::<(), String>(())
@@ -109,7 +109,7 @@ impl Job {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
     ///     assert_eq!(job.message().body(), job.body());
     ///     Ok::<(), String>(())
     /// })?;
@@ -136,7 +136,7 @@ impl Job {
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
     /// jobs.send("resize cat.png")?;
     /// let clock = clock.clone();
-    /// let runner = Runner::builder(&jobs).heartbeat(false).until_empty().each(move |job: &Job| {
+    /// let runner = Runner::builder(&jobs).heartbeat(false).until_none_visible().each(move |job: &Job| {
     ///     clock.set(job.sent_timestamp().saturating_add(Duration::from_secs(30)));
     ///     assert!(!job.is_held());
     ///     Ok::<(), String>(())
@@ -165,7 +165,7 @@ impl Job {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).until_empty().each_async(|job: Job| async move {
+    /// let runner = Runner::builder(&jobs).until_none_visible().each_async(|job: Job| async move {
     ///     let (work, lost) = (std::pin::pin!(std::future::ready(())), job.lease_lost());
     ///     match futures_util::future::select(work, lost).await {
     ///         futures_util::future::Either::Left(_) => Ok(()),

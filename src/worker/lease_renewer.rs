@@ -29,7 +29,7 @@ const RETRY: u32 = 5;
 const MARGIN: u32 = 10;
 
 /// The least time after a stop for the queue to answer the calls that give messages back, even if handlers get less.
-const GIVE_BACK: Duration = Duration::from_secs(5);
+pub(super) const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// The least time after the shutdown timeout for the queue to answer the calls that give messages back.
 const GIVE_BACK_ABANDONED: Duration = Duration::from_secs(1);
@@ -140,7 +140,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         let now = self.now();
         let (mut calls, mut whole) = (Vec::new(), Vec::new());
         for job in jobs {
-            let left = max_hidden_time(&job, now);
+            let left = max_hidden_time(&job, now, self.config.limits);
             let gains = now.saturating_add(left) > job.held_until();
             if job.renewal_stopped() {
                 continue;

@@ -1,7 +1,7 @@
 //! What a runner asks of a queue, embedded or real.
 
 use {
-    super::received::ReceivedMessage,
+    super::{quotas::QueueLimits, received::ReceivedMessage},
     crate::{
         clock::{Clock, SystemClock},
         message::SendMessage,
@@ -9,12 +9,15 @@ use {
     std::{borrow::Cow, future::Future, sync::Arc, time::Duration},
 };
 
-/// A queue that a [`Runner`](super::Runner) can work on: the five verbs it needs, and what it has to know beforehand.
+/// A queue that a [`Runner`](super::Runner) can work on: the verbs it needs, and what it has to know beforehand.
 ///
 /// Implemented by [`Queue`](crate::Queue) and, with the feature `worker-sqs`, by `SqsQueue`, which speaks to Amazon SQS.
 ///
 /// The futures are `Send` and may be dropped at any time. A dropped receive may leave messages hidden until their
 /// visibility timeout ends, as a lost response does, and loses none; see [`is_in_process`](Self::is_in_process).
+///
+/// What has a default is as on Amazon SQS. An implementation around another queue passes all of it on, or a runner takes
+/// that queue for one of SQS.
 ///
 /// # Examples
 /// A queue that counts what is sent to it:
@@ -55,6 +58,25 @@ use {
 ///     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
 ///         MessageQueue::dead_letter(&self.0, message, reason).await
 ///     }
+///     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+///         MessageQueue::counts(&self.0).await
+///     }
+///     fn limits(&self) -> QueueLimits {
+///         MessageQueue::limits(&self.0)
+///     }
+///     fn restores_receive_count(&self) -> bool {
+///         true
+///     }
+///     async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+///         MessageQueue::release(&self.0, messages).await
+///     }
+///     async fn postpone(
+///         &self,
+///         messages: &[ReceivedMessage],
+///         delay: Duration,
+///     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+///         MessageQueue::postpone(&self.0, messages, delay).await
+///     }
 /// }
 ///
 /// let jobs = Counted(Queue::standard("jobs").build()?, Arc::default());
@@ -88,6 +110,20 @@ pub trait MessageQueue: Send + Sync + 'static {
         false
     }
 
+    /// What its calls take; the limits of Amazon SQS unless an implementation says otherwise.
+    fn limits(&self) -> QueueLimits {
+        QueueLimits::default()
+    }
+
+    /// Whether a message that is [released](Self::release) or [postponed](Self::postpone) has the receive count of before,
+    /// and a receive heeds [`max_messages_per_group`](ReceiveRequest::max_messages_per_group).
+    ///
+    /// False on Amazon SQS and by default: there each receive counts towards the dead-letter queue, so a runner receives
+    /// as little ahead as it can.
+    fn restores_receive_count(&self) -> bool {
+        false
+    }
+
     /// Sends a message.
     fn send(&self, message: SendMessage) -> impl Future<Output = Result<(), MessageQueueError>> + Send;
 
@@ -112,6 +148,33 @@ pub trait MessageQueue: Send + Sync + 'static {
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<EntryFailure>, MessageQueueError>> + Send;
 
+    /// Puts back up to ten messages that nobody has begun, in the order given; answers with those for which that failed.
+    ///
+    /// By default it sets their visibility timeouts to zero, as on Amazon SQS, where that receive counts. A queue that can
+    /// leaves the receive count as it was before.
+    fn release(
+        &self,
+        messages: &[ReceivedMessage],
+    ) -> impl Future<Output = Result<Vec<EntryFailure>, MessageQueueError>> + Send {
+        self.change_visibility(messages, Duration::ZERO)
+    }
+
+    /// Hides up to ten messages that cannot be worked on yet for `delay` from now, 0 s to 12 h; answers with those for
+    /// which that failed.
+    ///
+    /// By default it changes their visibility timeouts, as on Amazon SQS, where that receive counts. A queue that can
+    /// leaves the receive count as it was before.
+    fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> impl Future<Output = Result<Vec<EntryFailure>, MessageQueueError>> + Send {
+        self.change_visibility(messages, delay)
+    }
+
+    /// How many messages the queue holds.
+    fn counts(&self) -> impl Future<Output = Result<MessageCounts, MessageQueueError>> + Send;
+
     /// Moves a message to the queue's dead-letter queue at once, for this reason.
     ///
     /// At no instant is it in neither queue; if the move is cut short, it may be in both.
@@ -133,6 +196,39 @@ pub(super) fn queue_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
+/// How many messages a queue holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct MessageCounts {
+    /// Messages that may be received.
+    pub visible: u64,
+    /// Messages in flight, whoever received them.
+    pub in_flight: u64,
+    /// Messages whose delay has not ended.
+    pub delayed: u64,
+    /// The numbers may lag behind, as those of Amazon SQS do, for about a minute after the last change.
+    pub approximate: bool,
+}
+
+impl MessageCounts {
+    /// All of them.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::MessageQueue};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
+    /// let _held = jobs.receive().blocking()?;
+    /// let counts = pollster::block_on(MessageQueue::counts(&jobs))?;
+    /// assert_eq!((counts.visible, counts.in_flight, counts.total()), (1, 1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.visible.saturating_add(self.in_flight).saturating_add(self.delayed)
+    }
+}
+
 /// The parameters of a receive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -143,6 +239,9 @@ pub struct ReceiveRequest {
     pub wait_time: Duration,
     /// How long the messages stay hidden; the queue's own timeout if absent.
     pub visibility_timeout: Option<Duration>,
+    /// FIFO: the largest number of messages of one group, at least 1; without limit if absent. Amazon SQS has no such
+    /// parameter, and ignores it.
+    pub max_messages_per_group: Option<usize>,
 }
 
 impl ReceiveRequest {
@@ -164,6 +263,7 @@ impl ReceiveRequest {
             max_messages,
             wait_time: Duration::ZERO,
             visibility_timeout: None,
+            max_messages_per_group: None,
         }
     }
 
@@ -195,6 +295,20 @@ impl ReceiveRequest {
     #[must_use]
     pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
         self.visibility_timeout = Some(timeout);
+        self
+    }
+
+    /// FIFO: asks for at most so many messages of one group, at least 1.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::worker::ReceiveRequest;
+    ///
+    /// assert_eq!(ReceiveRequest::new(10).max_messages_per_group(1).max_messages_per_group, Some(1));
+    /// ```
+    #[must_use]
+    pub const fn max_messages_per_group(mut self, max_messages: usize) -> Self {
+        self.max_messages_per_group = Some(max_messages);
         self
     }
 }
@@ -235,8 +349,27 @@ pub enum ErrorKind {
     NotHeld,
     /// The same call may succeed later: throttling, a lost answer, a service that is down.
     Transient,
-    /// The same call will fail again: a bad parameter, missing permissions, no credentials.
+    /// The caller is not let in: credentials are missing, expired or wrong, or lack a permission. The same call may succeed
+    /// once somebody has mended that.
+    Denied,
+    /// The same call will fail again: a bad parameter, or something that the queue cannot do.
     Refused,
+}
+
+impl ErrorKind {
+    /// Whether the same call may succeed later.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::worker::ErrorKind;
+    ///
+    /// assert!(ErrorKind::Transient.may_pass() && ErrorKind::Denied.may_pass());
+    /// assert!(!ErrorKind::Refused.may_pass());
+    /// ```
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Transient | Self::Denied)
+    }
 }
 
 /// Why a call to a [`MessageQueue`] failed.

@@ -68,7 +68,8 @@ pub use {
     failure::{Backoff, Failure, FailurePolicy},
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost},
-    message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
+    message_queue::{EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest},
+    quotas::QueueLimits,
     received::{MessageParts, ReceivedMessage},
     report::{Distribution, RunnerReport},
     request::{

@@ -19,7 +19,7 @@ const MAX_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
 ///
 /// let jobs = Queue::standard("jobs").build()?;
 /// let _ = jobs.send_batch(["1", "two", "3"])?;
-/// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
+/// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
 /// let report = runner.blocking()?;
 /// assert_eq!((report.received, report.succeeded, report.failed), (3, 2, 1));
 /// assert_eq!(report.handling_time.count(), 3);
@@ -148,7 +148,7 @@ impl Distribution {
     /// ```
     /// # use requeue::{Queue, worker::{Job, Runner}};
     /// # let jobs = Queue::standard("jobs").build()?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.queue_wait.count(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -164,7 +164,7 @@ impl Distribution {
     /// # use requeue::{Queue, worker::{Job, Runner}};
     /// # let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.receives.mean(), 1.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -180,7 +180,7 @@ impl Distribution {
     /// # use requeue::{Queue, worker::{Job, Runner}};
     /// # let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.receives.quantile(0.99), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -195,7 +195,7 @@ impl Distribution {
     /// ```
     /// # use requeue::{Queue, worker::{Job, Runner}};
     /// # let jobs = Queue::standard("jobs").build()?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.handling_time.max(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -47,7 +47,7 @@ pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 ///
 /// let jobs = Queue::standard("jobs").build()?;
 /// jobs.send("640")?;
-/// let runner = Runner::builder(&jobs).concurrency(4).until_empty().each(resize)?;
+/// let runner = Runner::builder(&jobs).concurrency(4).until_none_visible().each(resize)?;
 /// let report = runner.blocking()?;
 /// assert_eq!((report.succeeded, report.failed), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -106,7 +106,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// [`RunnerEvent::Blocked`](super::RunnerEvent::Blocked). Dropping the future is as safe as a crash.
     ///
     /// # Errors
-    /// [`RunnerError`]: the queue is gone, or refuses to be received from. Jobs in progress have been finished.
+    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout. Jobs in progress have been finished.
     ///
     /// # Examples
     /// ```
@@ -114,7 +114,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).concurrency(1_000).until_empty().each_async(|job: Job| async move {
+    /// let runner = Runner::builder(&jobs).concurrency(1_000).until_none_visible().each_async(|job: Job| async move {
     ///     assert_eq!(job.body(), "resize cat.png");
     ///     Ok::<(), String>(())
     /// })?;
@@ -155,7 +155,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// their threads end when they do.
     ///
     /// # Errors
-    /// [`RunnerError`]: the queue is gone, or refuses to be received from, after jobs in progress have been finished; or
+    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout, after jobs in progress have been finished; or
     /// a thread could not be started, or ended before the runner did.
     ///
     /// # Examples
@@ -164,7 +164,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).concurrency(2).until_empty().each(|job: &Job| {
+    /// let runner = Runner::builder(&jobs).concurrency(2).until_none_visible().each(|job: &Job| {
     ///     assert_eq!(job.body(), "resize cat.png");
     ///     Ok::<(), String>(())
     /// })?;
@@ -339,7 +339,7 @@ impl Running {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// let running = Runner::builder(&jobs).until_empty().each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
+    /// let running = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
     /// assert_eq!(running.join()?.succeeded, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -398,7 +398,7 @@ mod tests {
         }
         let jobs = Queue::standard("jobs").build().unwrap();
         jobs.send("resize cat.png").unwrap();
-        let runner = Runner::builder(&jobs).until_empty().each(|_: &Job| {
+        let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| {
             assert_eq!(thread::current().name(), Some("requeue-w1"));
             Ok::<(), String>(())
         });

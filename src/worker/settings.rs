@@ -89,8 +89,8 @@ impl<Q> RunnerBuilder<Q> {
         if self.concurrency == 0 {
             return Err(BuildRunnerError::Concurrency);
         }
-        if !(1..=MAX_MESSAGES).contains(&self.max_messages) {
-            return Err(BuildRunnerError::MaxMessages(self.max_messages));
+        if let Some(count) = self.max_messages.filter(|count| !(1..=MAX_MESSAGES).contains(count)) {
+            return Err(BuildRunnerError::MaxMessages(count));
         }
         if !within(self.wait_time, MAX_WAIT_TIME) {
             return Err(BuildRunnerError::WaitTime(self.wait_time));

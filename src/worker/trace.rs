@@ -129,7 +129,7 @@ impl TraceHeader {
     /// let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     /// jobs.send(SendMessage::new("resize cat.png").aws_trace_header(header))?;
     /// let next = done.clone();
-    /// let runner = Runner::builder(&jobs).until_empty().each(move |_: &Job| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(move |_: &Job| {
     ///     next.send(TraceHeader::carry(SendMessage::new("cat.png is resized"))).map(drop)
     /// })?;
     /// runner.blocking()?;

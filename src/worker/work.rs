@@ -9,7 +9,7 @@ use {
         handler::{Answer, Handler},
         job::Job,
         message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError},
-        quotas::{MAX_MESSAGES, MAX_VISIBILITY},
+        quotas::{MAX_MESSAGES, QueueLimits},
         received::ReceivedMessage,
     },
     crate::{sync::contain, time::Timestamp},
@@ -278,7 +278,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     ) -> Vec<Job> {
         let mut again = Vec::new();
         for (job, error) in failed {
-            let retry = error.kind == ErrorKind::Transient && job.is_held();
+            let retry = error.kind.may_pass() && job.is_held();
             self.report(|| RunnerEvent::NotDeleted {
                 job: job.clone(),
                 error,
@@ -324,9 +324,10 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             self.before_removal(slice::from_ref(job)).await;
         }
         let delay = match failure.verdict() {
-            _ if cause == FailureCause::Order => Some(Duration::ZERO),
+            // Nothing of these two is a failure of the message's own.
+            _ if cause == FailureCause::Order => return self.postpone(job, Duration::ZERO).await,
+            Verdict::RetryAfter(delay) => return self.postpone(job, delay).await,
             Verdict::Policy => self.delay_by_policy(job),
-            Verdict::RetryAfter(delay) => Some(delay),
             Verdict::DeadLetter if !self.may_change(job) => {
                 self.queue.report_failure(message, failure.reason());
                 return self.left_to_timeout(job, not_held());
@@ -366,22 +367,46 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     /// Makes a message visible `delay` from now, or at the latest instant that the queue allows.
-    ///
-    /// A lost message returns by itself; on a standard queue the call would shorten the next consumer's lease (D19).
     async fn hide(&self, job: &Job, delay: Duration) {
+        if let Some(delay) = self.delay_once_settled(job, delay).await {
+            let jobs = slice::from_ref(job);
+            let changed = self.queue.change_visibility(&messages(jobs), delay).await;
+            for (job, error) in failed_jobs(jobs, changed) {
+                self.left_to_timeout(&job, error);
+            }
+        }
+    }
+
+    /// Like [`hide`](Self::hide), for a receive that is not to count.
+    async fn postpone(&self, job: &Job, delay: Duration) {
+        let Some(delay) = self.delay_once_settled(job, delay).await else {
+            return;
+        };
+        let jobs = slice::from_ref(job);
+        let postponed = if delay.is_zero() {
+            self.queue.release(&messages(jobs)).await
+        } else {
+            self.queue.postpone(&messages(jobs), delay).await
+        };
+        for (job, error) in failed_jobs(jobs, postponed) {
+            self.left_to_timeout(&job, error);
+        }
+    }
+
+    /// Waits until no renewal of the message is under way; answers with what is left of `delay` then.
+    ///
+    /// A lost message returns by itself; on a standard queue a call would shorten the next consumer's lease (D19).
+    async fn delay_once_settled(&self, job: &Job, delay: Duration) -> Option<Duration> {
         let visible_at = self.now().saturating_add(delay);
         // The lease that a renewal has extended meanwhile ends later, and is waited for no longer than it was known to be.
         self.renewal_answered(job, job.held_until()).await;
         if !self.may_change(job) {
-            return self.left_to_timeout(job, not_held());
+            self.left_to_timeout(job, not_held());
+            return None;
         }
         let now = self.now();
-        let delay = visible_at.saturating_duration_since(now).min(max_hidden_time(job, now));
-        let jobs = slice::from_ref(job);
-        let changed = self.queue.change_visibility(&messages(jobs), delay).await;
-        for (job, error) in failed_jobs(jobs, changed) {
-            self.left_to_timeout(&job, error);
-        }
+        let longest = max_hidden_time(job, now, self.config.limits);
+        Some(visible_at.saturating_duration_since(now).min(longest))
     }
 
     fn left_to_timeout(&self, job: &Job, error: MessageQueueError) {
@@ -423,8 +448,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             let (held, lost): (Vec<Job>, Vec<Job>) = settled.into_iter().partition(|job| self.may_change(job));
             lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
             for jobs in held.chunks(MAX_MESSAGES) {
-                let changed = self.queue.change_visibility(&messages(jobs), Duration::ZERO).await;
-                let failed = failed_jobs(jobs, changed);
+                let released = self.queue.release(&messages(jobs)).await;
+                let failed = failed_jobs(jobs, released);
                 returned(jobs.len() - failed.len());
                 for (job, error) in failed {
                     self.left_to_timeout(&job, error);
@@ -437,8 +462,9 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 }
 
 /// The longest time from now that a message may still be hidden (D26).
-pub(super) fn max_hidden_time(job: &Job, now: Timestamp) -> Duration {
-    let cap = job.received_at().saturating_add(MAX_VISIBILITY.saturating_sub(SAFETY));
+pub(super) fn max_hidden_time(job: &Job, now: Timestamp, limits: QueueLimits) -> Duration {
+    let longest = limits.max_visibility_timeout.saturating_sub(SAFETY);
+    let cap = job.received_at().saturating_add(longest);
     cap.saturating_duration_since(now)
 }
 
@@ -518,7 +544,7 @@ mod tests {
         for builder in [with_target, Queue::standard("lonely")] {
             let jobs = builder.listener(channel.clone()).build().unwrap();
             jobs.send("resize cat.txt").unwrap();
-            let runner = Runner::builder(&jobs).until_empty();
+            let runner = Runner::builder(&jobs).until_none_visible();
             let runner = runner.each(|_: &Job| Err::<(), _>(Failure::dead_letter("no image")));
             assert_eq!(runner.unwrap().blocking().unwrap().failed, 1);
             let reasons = facts.try_iter().filter_map(|(_, entry)| match entry.fact {

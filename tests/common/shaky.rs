@@ -3,7 +3,10 @@
 use {
     requeue::{
         Clock, Queue, SendMessage,
-        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
+        worker::{
+            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest,
+            ReceivedMessage,
+        },
     },
     std::{
         collections::VecDeque,
@@ -91,6 +94,30 @@ impl MessageQueue for Shaky {
         timeout: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
         MessageQueue::change_visibility(&self.queue, messages, timeout).await
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        MessageQueue::counts(&self.queue).await
+    }
+
+    fn limits(&self) -> QueueLimits {
+        MessageQueue::limits(&self.queue)
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        true
+    }
+
+    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        MessageQueue::release(&self.queue, messages).await
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        MessageQueue::postpone(&self.queue, messages, delay).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

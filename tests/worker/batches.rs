@@ -47,7 +47,7 @@ fn without_a_window_a_batch_is_what_there_is() {
     ] {
         let mut world = World::new();
         let jobs = numbered(&world, 25);
-        let builder = Runner::builder(&jobs).until_empty();
+        let builder = Runner::builder(&jobs).until_none_visible();
         let (sizes, run) = watch(&mut world, builder, BatchSettings::new(size));
         world.finish(run);
         let expected: Vec<_> = expected.iter().map(|size| format!("0 {size}")).collect();
@@ -114,7 +114,7 @@ fn the_largest_batch_there_is() {
     // E17
     let mut world = World::new();
     let jobs = numbered(&world, 10_001);
-    let builder = Runner::builder(&jobs).until_empty();
+    let builder = Runner::builder(&jobs).until_none_visible();
     let (sizes, run) = watch(&mut world, builder, BatchSettings::new(10_000).window(secs(1)));
     world.finish(run);
     assert_eq!(sizes.take(), ["0 10000", "1000 1"]);
@@ -127,7 +127,7 @@ fn by_bytes(sizes: [usize; 7]) -> Vec<String> {
     for size in sizes {
         jobs.send("x".repeat(size)).unwrap();
     }
-    let builder = Runner::builder(&jobs).until_empty();
+    let builder = Runner::builder(&jobs).until_none_visible();
     let (sizes, run) = watch(&mut world, builder, BatchSettings::new(100).window(secs(300)));
     world.finish(run);
     sizes.take()
@@ -162,7 +162,7 @@ fn of_a_batch_what_is_named_fails_and_the_rest_is_deleted() {
     let notes = Notes::new();
     let runner = Runner::builder(&jobs)
         .failure_policy(FailurePolicy::RetryNow)
-        .until_empty()
+        .until_none_visible()
         .on_event(notes.events());
     let runner = runner.batch(BatchSettings::default(), |batch: &[Job]| {
         if batch.iter().all(|job| job.approximate_receive_count() > 1) {
@@ -193,7 +193,7 @@ fn on_a_standard_queue_a_failure_fails_nobody_else() {
     for body in ["g-1", "g-2"] {
         jobs.send(in_group("g", body)).unwrap();
     }
-    let runner = Runner::builder(&jobs).until_empty();
+    let runner = Runner::builder(&jobs).until_none_visible();
     let runner = runner.batch_async(BatchSettings::default(), |batch: Vec<Job>| async move {
         give_way().await;
         BatchAnswer::success().fail(&batch[0], "no")
@@ -208,7 +208,7 @@ fn a_batch_that_takes_too_long_fails_as_a_whole() {
     let mut world = World::new();
     let jobs = numbered(&world, 3);
     let clock = world.clock.clone();
-    let runner = Runner::builder(&jobs).until_empty().handler_timeout(secs(5));
+    let runner = Runner::builder(&jobs).until_none_visible().handler_timeout(secs(5));
     let runner = runner.batch_async(BatchSettings::default(), move |_: Vec<Job>| {
         let pause = after(&clock, secs(50));
         async move {

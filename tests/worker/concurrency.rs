@@ -40,7 +40,7 @@ fn as_many_handlers_run_as_the_concurrency_says_and_never_more() {
         let (gauge, clock) = (Gauge::default(), world.clock.clone());
         let inside = gauge.clone();
         let runner = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
-        let runner = runner.until_empty().each_async(move |job: Job| {
+        let runner = runner.until_none_visible().each_async(move |job: Job| {
             let (inside, pause) = (inside.enter(), after(&clock, span(&job)));
             async move {
                 let _inside = inside;
@@ -60,7 +60,7 @@ fn as_many_batches_run_as_the_concurrency_says_and_never_more() {
     let jobs = numbered(&world, 60);
     let (gauge, clock) = (Gauge::default(), world.clock.clone());
     let inside = gauge.clone();
-    let runner = Runner::builder(&jobs).concurrency(3).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(3).until_none_visible();
     let runner = runner.batch_async(BatchSettings::new(4), move |batch: Vec<Job>| {
         assert!(batch.len() <= 4);
         let (inside, pause) = (inside.enter(), after(&clock, span(&batch[0])));
@@ -81,7 +81,10 @@ fn one_slow_message_does_not_hold_back_nine_others() {
         let jobs = numbered(&world, 10);
         let (done, end, clock) = (Notes::timed(&world.clock), Signal::default(), world.clock.clone());
         let (lines, ended) = (done.clone(), end.clone());
-        let runner = Runner::builder(&jobs).concurrency(2).prefetch(prefetch).until_empty();
+        let runner = Runner::builder(&jobs)
+            .concurrency(2)
+            .prefetch(prefetch)
+            .until_none_visible();
         let runner = runner.each_async(move |job: Job| {
             let (lines, end, pause) = (lines.clone(), ended.given(), after(&clock, secs(1)));
             async move {
@@ -124,7 +127,7 @@ fn no_more_is_in_flight_than_workers_and_prefetch_can_hold() {
         let window = secs(if size > 1 { 60 } else { 0 });
         let runner =
             runner
-                .until_empty()
+                .until_none_visible()
                 .batch_async(BatchSettings::new(size).window(window), move |batch: Vec<Job>| {
                     let (most, seen, pause) = (Rc::clone(&highest), seen.clone(), after(&clock, span(&batch[0])));
                     async move {
@@ -194,7 +197,7 @@ fn handlers_that_are_done_at_once_starve_neither_leases_nor_other_handlers() {
     };
     let start = world.clock.now();
     let runner = Runner::builder(&jobs).concurrency(2).on_event(events.events());
-    let runner = runner.until_empty().each_async(handler).unwrap();
+    let runner = runner.until_none_visible().each_async(handler).unwrap();
     let report = world.run(runner.run()).unwrap();
     let lost = events.take().iter().filter(|it| it.ends_with("lost")).count();
     let (held, ended) = slow.get().unwrap();
@@ -213,7 +216,7 @@ fn a_busy_runner_lets_other_tasks_of_its_executor_run() {
     let jobs = numbered(&world, 2_000);
     let left = jobs.clone();
     let runner = Runner::builder(&jobs)
-        .until_empty()
+        .until_none_visible()
         .each(|_: &Job| Ok::<(), String>(()));
     let other = async move {
         let mut turns = 0;

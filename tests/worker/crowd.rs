@@ -27,7 +27,7 @@ fn ten_thousand_handlers_wait_for_a_signal_at_the_same_time() {
     let jobs = crowded(&world);
     let (gauge, signal) = (Gauge::default(), Signal::default());
     let (inside, given) = (gauge.clone(), signal.clone());
-    let runner = Runner::builder(&jobs).concurrency(CROWD).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(CROWD).until_none_visible();
     let runner = runner.each_async(move |_: Job| {
         let (inside, given) = (inside.enter(), given.given());
         async move {
@@ -55,7 +55,7 @@ fn ten_thousand_handlers_wait_for_the_clock_at_the_same_time() {
     let jobs = crowded(&world);
     let (gauge, clock) = (Gauge::default(), world.clock.clone());
     let inside = gauge.clone();
-    let runner = Runner::builder(&jobs).concurrency(CROWD).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(CROWD).until_none_visible();
     let runner = runner.each_async(move |job: Job| {
         let number: u64 = job.body().parse().unwrap();
         let (inside, pause) = (inside.enter(), after(&clock, secs(1 + number % 7)));

@@ -65,7 +65,7 @@ fn a_group_is_worked_on_in_order_and_groups_side_by_side() {
         let groups: [Gauge; 5] = Default::default();
         let (inside, by_group) = (gauge.clone(), groups.clone());
         let runner = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
-        let runner = runner.until_empty().each_async(move |job: Job| {
+        let runner = runner.until_none_visible().each_async(move |job: Job| {
             let number: usize = group(job.body())[1..].parse().unwrap();
             let inside = (inside.enter(), by_group[number].enter());
             let span = millis(500 + job.body().bytes().map(u64::from).product::<u64>() % 2_000);
@@ -98,7 +98,7 @@ fn batches_hold_messages_of_a_group_in_order_and_of_one_call_at_a_time() {
         let by_group = groups.clone();
         let runner = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
         let runner = runner
-            .until_empty()
+            .until_none_visible()
             .batch_async(BatchSettings::new(size), move |batch: Vec<Job>| {
                 assert!(batch.len() <= size);
                 let mut named: Vec<usize> = batch
@@ -165,7 +165,10 @@ fn a_failure_gives_back_the_rest_of_its_group_held_and_order_is_kept() {
             let (jobs, scripted) = queue_of(&world, ["g-1", "g-2", "g-3", "g-4", "h-1", "h-2"]);
             let (clock, done) = (world.clock.clone(), Notes::timed(&world.clock));
             let lines = done.clone();
-            let runner = Runner::builder(&scripted).concurrency(concurrency).prefetch(9);
+            let runner = Runner::builder(&scripted)
+                .max_messages(10)
+                .concurrency(concurrency)
+                .prefetch(9);
             let runner = policy(runner, way).handler_timeout(secs(20));
             let runner = runner.each_async(move |job: Job| {
                 let (pause, long) = (after(&clock, secs(1)), after(&clock, secs(1_000)));
@@ -326,19 +329,21 @@ fn a_failure_in_a_batch_gives_back_what_of_its_group_waits_outside_of_it() {
     let (jobs, scripted) = queue_of(&world, ["g-1", "g-2", "g-3", "g-4", "g-5"]);
     let done = Notes::timed(&world.clock);
     let lines = done.clone();
-    let runner = Runner::builder(&scripted)
-        .prefetch(9)
-        .batch(BatchSettings::new(2), move |batch: &[Job]| {
-            let mut answer = BatchAnswer::success();
-            for job in batch {
-                if job.body() == "g-2" && job.approximate_receive_count() == 1 {
-                    answer = answer.fail(job, "no");
-                } else {
-                    lines.write(job.body());
+    let runner =
+        Runner::builder(&scripted)
+            .max_messages(10)
+            .prefetch(9)
+            .batch(BatchSettings::new(2), move |batch: &[Job]| {
+                let mut answer = BatchAnswer::success();
+                for job in batch {
+                    if job.body() == "g-2" && job.approximate_receive_count() == 1 {
+                        answer = answer.fail(job, "no");
+                    } else {
+                        lines.write(job.body());
+                    }
                 }
-            }
-            answer
-        });
+                answer
+            });
     let run = world.start(runner.unwrap().run());
     world.settle();
     let calls = scripted.calls.take();
@@ -393,7 +398,10 @@ fn of_a_batch_that_is_about_to_begin_what_follows_a_lost_message_is_left_out_too
     }
     let (clock, begun) = (world.clock.clone(), Notes::timed(&world.clock));
     let lines = begun.clone();
-    let runner = Runner::builder(&scripted).prefetch(9).until_empty();
+    let runner = Runner::builder(&scripted)
+        .max_messages(10)
+        .prefetch(9)
+        .until_none_visible();
     let runner = runner.batch_async(BatchSettings::new(2), move |batch: Vec<Job>| {
         let bodies: Vec<_> = batch.iter().map(|job| job.body()).collect();
         lines.write(bodies.join(" "));
@@ -418,10 +426,14 @@ fn of_a_batch_that_is_about_to_begin_what_follows_a_lost_message_is_left_out_too
 fn a_group_that_came_back_while_a_handler_goes_on_without_its_lease_waits_for_it_and_is_not_given_back() {
     for succeeds in [true, false] {
         let mut world = World::new();
-        let (jobs, _) = queue_of(&world, ["g-1", "g-2"]);
+        let (jobs, scripted) = queue_of(&world, ["g-1", "g-2"]);
         let (clock, done) = (world.clock.clone(), Notes::timed(&world.clock));
         let lines = done.clone();
-        let runner = Runner::builder(&jobs).concurrency(2).prefetch(2).heartbeat(false);
+        let runner = Runner::builder(&scripted)
+            .max_messages(10)
+            .concurrency(2)
+            .prefetch(2)
+            .heartbeat(false);
         let runner = runner.each_async(move |job: Job| {
             let receives = job.approximate_receive_count();
             let long = job.body() == "g-1" && receives == 1;

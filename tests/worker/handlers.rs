@@ -40,7 +40,7 @@ fn run_kind(
     builder: RunnerBuilder<Queue>,
     handler: impl Fn(&Job) -> Result<(), Failure> + Clone + 'static,
 ) -> RunnerReport {
-    let builder = builder.until_empty();
+    let builder = builder.until_none_visible();
     let all = {
         let handler = handler.clone();
         move |batch: &[Job]| {
@@ -342,7 +342,7 @@ fn a_panic_of_a_batch_handler_fails_every_message_of_the_batch() {
     // E20
     let mut world = World::new();
     let jobs = queue_of(&world, ["a", "b", "c"]);
-    let runner = Runner::builder(&jobs).until_empty();
+    let runner = Runner::builder(&jobs).until_none_visible();
     let handler = |_: &[Job]| -> BatchAnswer { resume_unwind(Box::new("no")) };
     let report = world.run(runner.batch(BatchSettings::new(3), handler).unwrap().run());
     let report = report.unwrap();
@@ -354,7 +354,7 @@ fn a_panic_at_the_first_poll_a_later_one_or_in_the_call_itself_is_the_same() {
     for at in 0..4 {
         let mut world = World::new();
         let jobs = queue_of(&world, ["bad", "good"]);
-        let runner = Runner::builder(&jobs).concurrency(2).until_empty();
+        let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
         let runner = runner.each_async(move |job: Job| {
             let bad = job.body() == "bad";
             if bad && at == 0 {
@@ -382,7 +382,7 @@ fn a_handler_whose_future_panics_when_dropped_ends_nothing() {
     let jobs = queue_of(&world, ["answers", "fails", "never"]);
     let runner = Runner::builder(&jobs)
         .concurrency(3)
-        .until_empty()
+        .until_none_visible()
         .handler_timeout(secs(5));
     let runner = runner.each_async(|job: Job| {
         let bomb = Bomb;
@@ -421,7 +421,7 @@ fn an_async_handler_that_takes_too_long_is_dropped_and_has_failed() {
     let jobs = queue_of(&world, ["slow"]);
     let notes = Notes::timed(&world.clock);
     let runner = Runner::builder(&jobs)
-        .until_empty()
+        .until_none_visible()
         .handler_timeout(secs(100))
         .failure_policy(FailurePolicy::Backoff(Backoff::new(Duration::ZERO, Duration::ZERO)))
         .on_event(notes.events());
@@ -454,7 +454,7 @@ fn a_handler_that_answers_at_its_last_instant_is_in_time() {
     let mut world = World::new();
     let jobs = queue_of(&world, ["slow"]);
     let clock = world.clock.clone();
-    let runner = Runner::builder(&jobs).until_empty().handler_timeout(secs(10));
+    let runner = Runner::builder(&jobs).until_none_visible().handler_timeout(secs(10));
     let runner = runner.each_async(move |_: Job| {
         let pause = after(&clock, secs(10));
         async move {
@@ -471,7 +471,7 @@ fn a_handler_is_told_what_it_handles() {
     let mut world = World::new();
     let jobs = fifo(&world.clock).build().unwrap();
     jobs.send(in_group("g", "body").message_deduplication_id("d")).unwrap();
-    let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| {
+    let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
         let ids = (job.message_group_id(), job.message_deduplication_id());
         assert_eq!((job.body(), ids), ("body", (Some("g"), Some("d"))));
         assert_eq!(job.approximate_receive_count(), 1);
@@ -488,7 +488,7 @@ fn what_a_runner_did_is_measured_in_its_own_time() {
     let jobs = queue_of(&world, ["a", "b"]);
     world.advance(secs(60));
     let clock: ManualClock = world.clock.clone();
-    let runner = Runner::builder(&jobs).until_empty().each_async(move |_: Job| {
+    let runner = Runner::builder(&jobs).until_none_visible().each_async(move |_: Job| {
         let clock = clock.clone();
         async move {
             after(&clock, secs(10)).await;

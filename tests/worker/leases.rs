@@ -67,7 +67,7 @@ fn hides(scripted: &Scripted) -> Vec<String> {
 }
 
 fn with_prefetch<Q: MessageQueue + Clone>(queue: &Q) -> RunnerBuilder<Q> {
-    Runner::builder(queue).prefetch(9).until_empty()
+    Runner::builder(queue).max_messages(10).prefetch(9).until_none_visible()
 }
 
 #[test]
@@ -539,7 +539,7 @@ fn leases_of_a_few_milliseconds_are_renewed_no_more_often_than_the_clock_can_tel
         let clock = world.clock.clone();
         let builder = Runner::builder(&jobs)
             .visibility_timeout(MILLISECOND * visibility)
-            .until_empty();
+            .until_none_visible();
         let runner = builder.each_async(move |_: Job| {
             let pause = after(&clock, secs(1));
             async move {

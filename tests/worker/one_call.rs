@@ -10,8 +10,8 @@ use {
     requeue::{
         Clock, ManualClock, Queue, SendMessage,
         worker::{
-            EntryFailure, ErrorKind, Failure, FailurePolicy, Job, MessageQueue, MessageQueueError, ReceiveRequest,
-            ReceivedMessage, Runner,
+            EntryFailure, ErrorKind, Failure, FailurePolicy, Job, MessageCounts, MessageQueue, MessageQueueError,
+            ReceiveRequest, ReceivedMessage, Runner,
         },
     },
     std::{sync::Arc, time::Duration},
@@ -147,6 +147,10 @@ impl MessageQueue for OneByOne {
         Ok(Vec::new())
     }
 
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        MessageQueue::counts(&self.0).await
+    }
+
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
         MessageQueue::dead_letter(&self.0, message, reason).await
     }
@@ -200,13 +204,15 @@ fn a_renewal_that_is_never_answered_leaves_time_to_delete_what_is_done() {
     let scripted = Scripted::new(&jobs, &world.clock);
     scripted.script(Verb::Visibility, [Reply::Never]);
     let clock = world.clock.clone();
-    let runner = Runner::builder(&scripted).until_empty().each_async(move |_: Job| {
-        let pause = after(&clock, secs(12));
-        async move {
-            pause.await;
-            Ok::<(), String>(())
-        }
-    });
+    let runner = Runner::builder(&scripted)
+        .until_none_visible()
+        .each_async(move |_: Job| {
+            let pause = after(&clock, secs(12));
+            async move {
+                pause.await;
+                Ok::<(), String>(())
+            }
+        });
     let run = world.start(runner.unwrap().run());
     world.advance(secs(21));
     assert_eq!((world.over(run).unwrap().succeeded, counts(&jobs)), (1, [0, 0, 0]));
@@ -255,13 +261,15 @@ fn a_lease_is_renewed_between_two_deletes_and_not_while_one_is_under_way() {
         let scripted = Scripted::new(&jobs, &world.clock);
         scripted.script(Verb::Delete, [reply]);
         let clock = world.clock.clone();
-        let runner = Runner::builder(&scripted).until_empty().each_async(move |_: Job| {
-            let pause = after(&clock, span);
-            async move {
-                pause.await;
-                Ok::<(), String>(())
-            }
-        });
+        let runner = Runner::builder(&scripted)
+            .until_none_visible()
+            .each_async(move |_: Job| {
+                let pause = after(&clock, span);
+                async move {
+                    pause.await;
+                    Ok::<(), String>(())
+                }
+            });
         assert_eq!(world.run(runner.unwrap().run()).unwrap().succeeded, 1);
         let calls = scripted.calls.take();
         let called = calls.iter().any(|call| call == "10000 hide a for 30s");

@@ -115,6 +115,66 @@ fn a_queue_that_refuses_ends_the_runner_and_one_that_fails_does_not() {
 }
 
 #[test]
+fn errors_that_may_pass_end_a_runner_after_the_outage_timeout_and_not_before() {
+    for kind in [ErrorKind::Denied, ErrorKind::Transient] {
+        for (timeout, receives) in [(0, 1), (1, 4), (60, 10), (3_600, 187)] {
+            let mut world = World::new();
+            let (_, scripted) = scripted(&world);
+            scripted.script(Verb::Receive, [Reply::Fail(kind); 1_000]);
+            let notes = Notes::new();
+            let builder = Runner::builder(&scripted).on_event(notes.events());
+            let builder = match timeout {
+                3_600 => builder,
+                seconds => builder.outage_timeout(secs(seconds)),
+            };
+            let RunnerError::Queue { error, report, .. } = world.run(builder.each(succeed).unwrap().run()).unwrap_err()
+            else {
+                panic!("the outage lasts")
+            };
+            assert_eq!((error.kind, world.time()), (kind, secs(timeout)));
+            assert_eq!(
+                (report.receive_errors, notes.take().len()),
+                (receives, receives as usize)
+            );
+        }
+    }
+}
+
+#[test]
+fn an_outage_is_counted_from_the_last_success() {
+    let mut world = World::new();
+    let (jobs, scripted) = scripted(&world);
+    for _ in 0..5 {
+        scripted.script(Verb::Receive, [Reply::Fail(ErrorKind::Denied); 8]);
+        scripted.script(Verb::Receive, [Reply::Pass]);
+    }
+    let runner = Runner::builder(&scripted).outage_timeout(secs(60));
+    let run = world.start(runner.each(succeed).unwrap().run());
+    world.advance(secs(300));
+    assert!(!world.is_over(&run), "no outage lasted for a minute");
+    jobs.send("a").unwrap();
+    world.advance(secs(60));
+    assert_eq!(counts(&jobs), [0, 0, 0]);
+    world.kill(&run);
+}
+
+#[test]
+fn deletes_that_are_denied_are_repeated_while_the_lease_lasts() {
+    let mut world = World::new();
+    let (jobs, scripted) = scripted(&world);
+    jobs.send("a").unwrap();
+    scripted.script(Verb::Delete, [Reply::Fail(ErrorKind::Denied); 5]);
+    let report = world.run(
+        Runner::builder(&scripted)
+            .until_none_visible()
+            .each(succeed)
+            .unwrap()
+            .run(),
+    );
+    assert_eq!((report.unwrap().succeeded, counts(&jobs)), (1, [0, 0, 0]));
+}
+
+#[test]
 fn receives_that_fail_are_repeated_after_ever_longer_times_until_one_succeeds() {
     let mut world = World::new();
     let (jobs, scripted) = scripted(&world);
@@ -152,7 +212,7 @@ fn a_failed_receive_is_no_sign_of_an_empty_queue() {
     let (jobs, scripted) = scripted(&world);
     jobs.send("a").unwrap();
     scripted.script(Verb::Receive, [Reply::Fail(ErrorKind::Transient); 3]);
-    let runner = Runner::builder(&scripted).concurrency(2).until_empty();
+    let runner = Runner::builder(&scripted).concurrency(2).until_none_visible();
     let report = world.run(runner.each(succeed).unwrap().run()).unwrap();
     assert_eq!((report.succeeded, report.receive_errors), (1, 3));
 }
@@ -169,7 +229,7 @@ fn deletes_that_fail_are_repeated_while_the_lease_lasts_and_then_succeed() {
         jobs.send("a").unwrap();
         scripted.script(Verb::Delete, [reply; 8]);
         let notes = Notes::new();
-        let runner = Runner::builder(&scripted).until_empty().on_event(notes.events());
+        let runner = Runner::builder(&scripted).until_none_visible().on_event(notes.events());
         let report = world.run(runner.each(succeed).unwrap().run()).unwrap();
         let times = [0, 100, 300, 700, 1_500, 3_100, 6_300, 11_300, 16_300];
         let expected: Vec<_> = times.iter().map(|time| format!("{time} delete a")).collect();
@@ -220,7 +280,7 @@ fn a_refused_delete_is_not_repeated() {
         jobs.send("a").unwrap();
         scripted.script(Verb::Delete, [Reply::Fail(kind)]);
         let notes = Notes::new();
-        let runner = Runner::builder(&scripted).until_empty().on_event(notes.events());
+        let runner = Runner::builder(&scripted).until_none_visible().on_event(notes.events());
         let report = world.run(runner.each(succeed).unwrap().run()).unwrap();
         assert_eq!((report.not_deleted, report.succeeded, counts(&jobs)), (1, 0, [0, 1, 0]));
         assert_eq!(notes.take(), [format!("a not deleted by {kind:?}")]);
@@ -237,7 +297,7 @@ fn in_a_group_the_next_message_waits_until_the_one_before_is_deleted() {
     scripted.script(Verb::Delete, [Reply::Fail(ErrorKind::Transient); 2]);
     let begun = Notes::timed(&world.clock);
     let lines = begun.clone();
-    let runner = Runner::builder(&scripted).concurrency(3).until_empty();
+    let runner = Runner::builder(&scripted).concurrency(3).until_none_visible();
     let runner = runner.each(move |job: &Job| {
         lines.write(job.body());
         Ok::<(), String>(())
@@ -257,10 +317,13 @@ fn in_a_group_a_message_that_cannot_be_deleted_gives_back_those_behind_it() {
     scripted.script(Verb::Delete, [Reply::Fail(ErrorKind::Refused)]);
     let begun = Notes::timed(&world.clock);
     let lines = begun.clone();
-    let runner = Runner::builder(&scripted).concurrency(3).each(move |job: &Job| {
-        lines.write(job.body());
-        Ok::<(), String>(())
-    });
+    let runner = Runner::builder(&scripted)
+        .max_messages(10)
+        .concurrency(3)
+        .each(move |job: &Job| {
+            lines.write(job.body());
+            Ok::<(), String>(())
+        });
     let runner = runner.unwrap();
     let handle = runner.handle();
     let run = world.start(runner.run());
@@ -285,7 +348,7 @@ fn a_handler_that_blocks_the_executor_is_reported() {
         let (jobs, _) = scripted(&world);
         jobs.send("a").unwrap();
         let (clock, notes) = (world.clock.clone(), Notes::new());
-        let runner = Runner::builder(&jobs).until_empty().on_event(notes.events());
+        let runner = Runner::builder(&jobs).until_none_visible().on_event(notes.events());
         let runner = runner.each_async(move |_: Job| {
             let clock = clock.clone();
             async move {
@@ -308,7 +371,7 @@ fn a_handler_that_waits_does_not_block() {
     let (jobs, _) = scripted(&world);
     jobs.send("a").unwrap();
     let (clock, notes) = (world.clock.clone(), Notes::new());
-    let runner = Runner::builder(&jobs).until_empty().on_event(notes.events());
+    let runner = Runner::builder(&jobs).until_none_visible().on_event(notes.events());
     let runner = runner.each_async(move |_: Job| {
         let pause = after(&clock, secs(5));
         async move {

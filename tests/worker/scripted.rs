@@ -8,7 +8,10 @@ use {
     },
     requeue::{
         Clock, ManualClock, Queue, SendMessage,
-        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
+        worker::{
+            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest,
+            ReceivedMessage,
+        },
     },
     std::{
         collections::VecDeque,
@@ -52,6 +55,9 @@ pub(crate) struct Scripted {
     queue: Queue,
     clock: ManualClock,
     replies: Arc<Mutex<[VecDeque<Reply>; 4]>>,
+    /// What is given back does not count, as on an embedded queue; otherwise it is as on Amazon SQS.
+    restores: bool,
+    counts: Arc<Mutex<VecDeque<Result<MessageCounts, ErrorKind>>>>,
     pub(crate) calls: Notes,
 }
 
@@ -61,13 +67,28 @@ impl Scripted {
             queue: queue.clone(),
             clock: clock.clone(),
             replies: Arc::default(),
+            restores: false,
+            counts: Arc::default(),
             calls: Notes::timed(clock),
+        }
+    }
+
+    /// One on which what is given back does not count.
+    pub(crate) fn restoring(queue: &Queue, clock: &ManualClock) -> Self {
+        Self {
+            restores: true,
+            ..Self::new(queue, clock)
         }
     }
 
     /// The next calls of this verb are answered so; those after them pass.
     pub(crate) fn script(&self, verb: Verb, replies: impl IntoIterator<Item = Reply>) {
         self.replies.lock().unwrap()[verb as usize].extend(replies);
+    }
+
+    /// The next counts are answered so; those after them as it is.
+    pub(crate) fn script_counts(&self, counts: impl IntoIterator<Item = Result<MessageCounts, ErrorKind>>) {
+        self.counts.lock().unwrap().extend(counts);
     }
 
     /// What a script says of this call; after `before`, the call is to be made.
@@ -147,7 +168,10 @@ impl MessageQueue for Scripted {
         MessageQueue::send(&self.queue, message).await
     }
 
-    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+    async fn receive(&self, mut request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        if !self.restores {
+            request.max_messages_per_group = None;
+        }
         let (max, wait) = (request.max_messages, request.wait_time.as_secs());
         self.calls.write(format!("receive {max} for {wait} s"));
         let reply = self.before(Verb::Receive).await?;
@@ -173,6 +197,49 @@ impl MessageQueue for Scripted {
         let (messages, spared) = spare(reply, messages);
         let result = MessageQueue::change_visibility(&self.queue, &messages, timeout).await;
         self.answer(reply, result.map(|others| merge(spared, others))).await
+    }
+
+    fn limits(&self) -> QueueLimits {
+        MessageQueue::limits(&self.queue)
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        self.restores
+    }
+
+    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if !self.restores {
+            return self.change_visibility(messages, Duration::ZERO).await;
+        }
+        self.calls.write(format!("release {}", bodies(messages)));
+        let reply = self.before(Verb::Visibility).await?;
+        let (messages, spared) = spare(reply, messages);
+        let result = MessageQueue::release(&self.queue, &messages).await;
+        self.answer(reply, result.map(|others| merge(spared, others))).await
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if !self.restores {
+            return self.change_visibility(messages, delay).await;
+        }
+        self.calls.write(format!("postpone {} for {delay:?}", bodies(messages)));
+        let reply = self.before(Verb::Visibility).await?;
+        let (messages, spared) = spare(reply, messages);
+        let result = MessageQueue::postpone(&self.queue, &messages, delay).await;
+        self.answer(reply, result.map(|others| merge(spared, others))).await
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        self.calls.write("count");
+        let scripted = self.counts.lock().unwrap().pop_front();
+        match scripted {
+            Some(counts) => counts.map_err(error),
+            None => MessageQueue::counts(&self.queue).await,
+        }
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

@@ -90,7 +90,7 @@ fn a_stop_lets_handlers_finish_and_begins_no_more() {
 fn a_stop_gives_back_what_is_not_begun_at_once() {
     let mut world = World::new();
     let jobs = numbered(&world, 8);
-    let scripted = Scripted::new(&jobs, &world.clock);
+    let scripted = Scripted::restoring(&jobs, &world.clock);
     let builder = Runner::builder(&scripted).concurrency(2).prefetch(6);
     let (handle, run) = start(&mut world, builder, secs(20));
     assert_eq!(counts(&jobs), [0, 8, 0]);
@@ -99,7 +99,7 @@ fn a_stop_gives_back_what_is_not_begun_at_once() {
     world.settle();
     assert_eq!((counts(&jobs), handle.report().given_back), ([6, 2, 0], 6));
     let calls = scripted.calls.take();
-    assert_eq!(calls.last().unwrap(), "5000 hide 2 3 4 5 6 7 for 0ns");
+    assert_eq!(calls.last().unwrap(), "5000 release 2 3 4 5 6 7");
     let report = world.finish(run).unwrap();
     assert_eq!((report.succeeded, report.given_back, report.not_given_back), (2, 6, 0));
     assert_eq!(
@@ -108,6 +108,27 @@ fn a_stop_gives_back_what_is_not_begun_at_once() {
         "in their order"
     );
     assert_adds_up(&report);
+}
+
+#[test]
+fn where_a_give_back_costs_a_receive_a_stop_waits_for_what_is_begun_first() {
+    // By the ends of the handlers, or early enough before the end of the grace.
+    for (span, expected) in [(20, 20), (1_000, 5 + 25)] {
+        let mut world = World::new();
+        let jobs = numbered(&world, 8);
+        let scripted = Scripted::new(&jobs, &world.clock);
+        let builder = Runner::builder(&scripted).concurrency(2).prefetch(6);
+        let (handle, run) = start(&mut world, builder, secs(span));
+        world.advance(secs(5));
+        handle.stop();
+        world.advance(secs(expected - 5) - MILLISECOND);
+        assert_eq!((counts(&jobs)[0], handle.report().given_back), (0, 0), "{span}");
+        world.advance(MILLISECOND);
+        assert_eq!((counts(&jobs)[0], handle.report().given_back), (6, 6), "{span}");
+        let report = world.finish(run).unwrap();
+        assert_eq!(report.succeeded + report.abandoned, 2);
+        assert_adds_up(&report);
+    }
 }
 
 #[test]
@@ -133,7 +154,9 @@ fn on_a_fifo_queue_a_stop_gives_back_groups_in_order() {
     let mut world = World::new();
     let jobs = fifo(&world.clock).build().unwrap();
     send_grouped(&jobs, ["g-1", "h-1", "g-2", "h-2", "g-3", "h-3"]);
-    let (handle, run) = start(&mut world, Runner::builder(&jobs).prefetch(9), secs(20));
+    let scripted = Scripted::new(&jobs, &world.clock);
+    let builder = Runner::builder(&scripted).max_messages(10).prefetch(9);
+    let (handle, run) = start(&mut world, builder, secs(20));
     handle.stop();
     let report = world.finish(run).unwrap();
     assert_eq!((report.succeeded, report.given_back), (1, 5));
@@ -313,12 +336,12 @@ fn a_handler_may_stop_its_own_runner() {
 }
 
 #[test]
-fn until_empty_ends_once_nothing_is_left_and_no_handler_runs() {
+fn until_none_visible_ends_once_nothing_is_left_and_no_handler_runs() {
     let mut world = World::new();
     let jobs = numbered(&world, 3);
     let sender = jobs.clone();
     let clock = world.clock.clone();
-    let runner = Runner::builder(&jobs).concurrency(5).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(5).until_none_visible();
     let runner = runner.each_async(move |job: Job| {
         let (pause, sender) = (after(&clock, secs(5)), sender.clone());
         async move {
@@ -337,22 +360,22 @@ fn until_empty_ends_once_nothing_is_left_and_no_handler_runs() {
 }
 
 #[test]
-fn until_empty_waits_neither_for_delayed_messages_nor_for_those_in_flight_elsewhere() {
+fn until_none_visible_waits_neither_for_delayed_messages_nor_for_those_in_flight_elsewhere() {
     let mut world = World::new();
     let jobs = numbered(&world, 1);
     let elsewhere = receive(&jobs, 1);
     jobs.send(requeue::SendMessage::new("later").delay(secs(5))).unwrap();
-    let (_, run) = start(&mut world, Runner::builder(&jobs).until_empty(), secs(1));
+    let (_, run) = start(&mut world, Runner::builder(&jobs).until_none_visible(), secs(1));
     assert_eq!(world.over(run).unwrap().received, 0);
     assert_eq!((counts(&jobs), elsewhere.len()), ([0, 1, 1], 1));
 }
 
 #[test]
-fn until_empty_goes_on_while_failures_come_back() {
+fn until_none_visible_goes_on_while_failures_come_back() {
     let mut world = World::new();
     let jobs = numbered(&world, 3);
     let runner = Runner::builder(&jobs)
-        .until_empty()
+        .until_none_visible()
         .failure_policy(FailurePolicy::RetryNow);
     let runner = runner
         .concurrency(2)
@@ -480,7 +503,10 @@ fn cut_off(nth: usize, fifo_queue: bool, stop: bool) -> bool {
             }
         }
     };
-    let builder = Runner::builder(&scripted).concurrency(2).prefetch(1).until_empty();
+    let builder = Runner::builder(&scripted)
+        .concurrency(2)
+        .prefetch(1)
+        .until_none_visible();
     let builder = builder.failure_policy(FailurePolicy::RetryNow);
     let runner = builder
         .batch_async(BatchSettings::new(2), handler(done.clone()))
@@ -506,7 +532,7 @@ fn cut_off(nth: usize, fifo_queue: bool, stop: bool) -> bool {
     let mut known: BTreeSet<String> = done.take().into_iter().collect();
     known.extend(there);
     assert_eq!(known.len(), 5, "after {nth} steps: {known:?}");
-    let runner = Runner::builder(&jobs).concurrency(2).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
     let runner = runner.failure_policy(FailurePolicy::RetryNow);
     let runner = runner.batch_async(BatchSettings::new(2), handler(done)).unwrap();
     world.run(runner.run()).unwrap();

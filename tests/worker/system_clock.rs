@@ -27,7 +27,7 @@ fn threads_empty_a_queue_and_each_message_is_handled_once() {
     let jobs = numbered(5_000);
     let handled = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&handled);
-    let runner = Runner::builder(&jobs).concurrency(4).prefetch(10).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(4).prefetch(10).until_none_visible();
     let runner = runner.each(move |_: &Job| {
         count.fetch_add(1, Ordering::Relaxed);
         Ok::<(), String>(())
@@ -39,7 +39,7 @@ fn threads_empty_a_queue_and_each_message_is_handled_once() {
 #[test]
 fn a_future_empties_a_queue() {
     let jobs = numbered(5_000);
-    let runner = Runner::builder(&jobs).concurrency(100).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(100).until_none_visible();
     let runner = runner.each_async(|_: Job| async { Ok::<(), String>(()) }).unwrap();
     assert_eq!(pollster::block_on(runner.run()).unwrap().succeeded, 5_000);
 }
@@ -64,7 +64,7 @@ fn an_idle_runner_on_threads_stops_long_before_its_long_poll_would_end() {
 fn leases_are_renewed_in_real_time() {
     let jobs = numbered(1);
     let runner = Runner::builder(&jobs).visibility_timeout(Duration::from_millis(300));
-    let runner = runner.until_empty().each(|job: &Job| {
+    let runner = runner.until_none_visible().each(|job: &Job| {
         let clock = requeue::SystemClock::new();
         let begun = requeue::Clock::now(&clock);
         let parker = requeue::Parker::new();

@@ -61,7 +61,7 @@ fn blocking_handles_all_kinds_of_handlers_and_returns_what_was_done() {
     let clock = ManualClock::default();
     for kind in 0..4 {
         let jobs = numbered(&clock, 25);
-        let builder = Runner::builder(&jobs).concurrency(3).prefetch(2).until_empty();
+        let builder = Runner::builder(&jobs).concurrency(3).prefetch(2).until_none_visible();
         let settings = BatchSettings::new(4);
         let report = match kind {
             0 => builder.each(|_: &Job| Ok::<(), String>(())).unwrap().blocking(),
@@ -114,7 +114,7 @@ fn a_group_is_worked_on_in_order_by_threads() {
     send_grouped(&jobs, bodies.iter().map(String::as_str));
     let done = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&done);
-    let runner = Runner::builder(&jobs).concurrency(4).prefetch(5).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(4).prefetch(5).until_none_visible();
     let runner = runner.each(move |job: &Job| {
         lines.lock().unwrap().push(job.body().to_owned());
         Ok::<(), String>(())
@@ -195,7 +195,7 @@ fn the_heartbeat_of_threads_holds_what_is_worked_on_and_what_waits() {
 fn a_panic_in_a_thread_is_a_failure_of_its_message() {
     let clock = ManualClock::default();
     let jobs = numbered(&clock, 20);
-    let runner = Runner::builder(&jobs).concurrency(2).until_empty();
+    let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
     let runner = runner.each(|job: &Job| -> Result<(), String> {
         if job.body().len() == 1 {
             resume_unwind(Box::new("no"));
@@ -303,7 +303,7 @@ fn a_wrapper_may_call_its_thread_twice_to_no_effect() {
     let clock = ManualClock::default();
     let jobs = fifo(&clock).build().unwrap();
     jobs.send(in_group("g", "a")).unwrap();
-    let runner = Runner::builder(&jobs).until_empty().wrap_threads(|work| {
+    let runner = Runner::builder(&jobs).until_none_visible().wrap_threads(|work| {
         work();
         work();
     });

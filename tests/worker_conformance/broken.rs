@@ -4,7 +4,8 @@ use {
     requeue::{
         Alarm, Clock, Queue, ReceiptHandle, SendMessage, Service, Timestamp,
         worker::{
-            EntryFailure, ErrorKind, MessageParts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
+            EntryFailure, ErrorKind, MessageCounts, MessageParts, MessageQueue, MessageQueueError, ReceiveRequest,
+            ReceivedMessage,
             conformance::{Created, Fixture, InProcess, Wanted, check, requirements},
         },
     },
@@ -420,6 +421,10 @@ impl MessageQueue for Broken {
             _ => timeout,
         };
         self.each(messages, |handle| Ok(self.queue.change_visibility(handle, timeout)?))
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        MessageQueue::counts(&self.queue).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

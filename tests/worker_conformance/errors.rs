@@ -68,21 +68,21 @@ impl ProvideCredentials for Provider {
 }
 
 #[test]
-fn missing_credentials_are_refused_and_told() {
+fn missing_credentials_are_told() {
     let unreachable = |_: &str| -> Answer { panic!("no request is made") };
     for (provider, kind) in [
-        (None, ErrorKind::Refused),
+        (None, ErrorKind::Denied),
         (
             Some(Provider(CredentialsError::not_loaded_no_source)),
-            ErrorKind::Refused,
+            ErrorKind::Denied,
         ),
         (
             Some(Provider(|| CredentialsError::invalid_configuration("no such profile"))),
-            ErrorKind::Refused,
+            ErrorKind::Denied,
         ),
         (
             Some(Provider(|| CredentialsError::provider_error("no metadata service"))),
-            ErrorKind::Refused,
+            ErrorKind::Denied,
         ),
         (
             Some(Provider(|| {
@@ -100,13 +100,14 @@ fn missing_credentials_are_refused_and_told() {
 }
 
 #[test]
-fn a_runner_without_credentials_ends_at_once_and_says_so() {
+fn a_runner_without_credentials_ends_after_the_outage_timeout_and_says_so() {
     let jobs = queue(client_with(None, |_| panic!("no request is made")));
-    let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(())).unwrap();
+    let runner = Runner::builder(&jobs).outage_timeout(Duration::ZERO);
+    let runner = runner.each(|_: &Job| Ok::<(), String>(())).unwrap();
     let Err(RunnerError::Queue { error, report, .. }) = runner.blocking() else {
         panic!("it ended well");
     };
-    assert_eq!((error.kind, report.receive_errors), (ErrorKind::Refused, 1));
+    assert_eq!((error.kind, report.receive_errors), (ErrorKind::Denied, 1));
     assert!(error.to_string().contains("no credentials"), "{error}");
 }
 
@@ -149,7 +150,7 @@ fn answers_are_judged_by_code_and_status() {
     const TOKEN: &str = r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"it has expired"}"#;
     const UNKNOWN: &str = r#"{"__type":"com.amazon.coral.service#InternalFailure"}"#;
     for (status, body, kind, said) in [
-        (403, DENIED, ErrorKind::Refused, "AccessDeniedException: not for you"),
+        (403, DENIED, ErrorKind::Denied, "AccessDeniedException: not for you"),
         (
             400,
             GONE,
@@ -157,10 +158,11 @@ fn answers_are_judged_by_code_and_status() {
             "QueueDoesNotExist: it is not there",
         ),
         (400, THROTTLED, ErrorKind::Transient, "RequestThrottled: slower"),
-        (403, TOKEN, ErrorKind::Refused, "ExpiredTokenException: it has expired"),
+        (403, TOKEN, ErrorKind::Denied, "ExpiredTokenException: it has expired"),
         (500, UNKNOWN, ErrorKind::Transient, "InternalFailure: "),
         (200, "<html>", ErrorKind::Transient, "HTTP 200: "),
         (400, "<html>", ErrorKind::Refused, "HTTP 400: "),
+        (403, "{}", ErrorKind::Denied, "HTTP 403: "),
         (429, "{}", ErrorKind::Transient, "HTTP 429: "),
         (503, "<html>", ErrorKind::Transient, "HTTP 503: "),
         (500, "", ErrorKind::Transient, "HTTP 500: "),

@@ -83,6 +83,8 @@ pub(crate) struct Case {
     pub(crate) runners: usize,
     /// Runners that are dropped or stopped.
     pub(crate) ends: u64,
+    /// What is given back does not count, as on an embedded queue; otherwise it is as on Amazon SQS.
+    pub(crate) restores: bool,
 }
 
 impl Case {
@@ -98,6 +100,7 @@ impl Case {
             max_receive_count: dice.once_in(2).then(|| 2 + dice.below(5) as u32),
             runners: 1 + dice.below(3) as usize,
             ends: 1 + dice.below(6),
+            restores: dice.once_in(2),
         }
     }
 }

@@ -2,16 +2,19 @@
 
 use {
     super::{
-        case::{Case, Dice},
+        case::{Case, Dice, Net},
         common::{millis, secs},
         driver::{after, give_way},
     },
     requeue::{
         Clock, ManualClock, Message, Queue, SendMessage,
         testing::{CallError, Fault, FaultyQueue},
-        worker::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
+        worker::{
+            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
+        },
     },
     std::{
+        collections::BTreeMap,
         sync::{Arc, Mutex, MutexGuard},
         time::Duration,
     },
@@ -26,15 +29,49 @@ pub(crate) struct Faulty {
     /// A change of visibility is there at once. Where it takes its time, a lease may end meanwhile, and on a standard
     /// queue it then works on the reception of somebody else (D19), which no consumer can prevent.
     prompt: bool,
+    restores: bool,
+    faults: bool,
+    excuses: Excuses,
+}
+
+/// How often a message was received although no handler begins it, for a reason that no runner can help.
+#[derive(Clone, Default)]
+pub(crate) struct Excuses(Arc<Mutex<BTreeMap<String, u32>>>);
+
+impl Excuses {
+    pub(crate) fn add(&self, body: &str) {
+        *self.0.lock().unwrap().entry(body.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn of(&self, body: &str) -> u32 {
+        self.0.lock().unwrap().get(body).copied().unwrap_or(0)
+    }
+}
+
+/// Messages on their way to a runner, which dropped its receive if they do not arrive.
+struct Underway<'m> {
+    messages: &'m [Message],
+    excuses: Option<&'m Excuses>,
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        if let Some(excuses) = self.excuses {
+            self.messages.iter().for_each(|it| excuses.add(it.body()));
+        }
+    }
 }
 
 impl Faulty {
-    pub(crate) fn new(queue: &Queue, clock: &ManualClock, case: &Case) -> Self {
+    pub(crate) fn new(queue: &Queue, clock: &ManualClock, case: &Case, excuses: &Excuses) -> Self {
         let faulty = FaultyQueue::new(queue, clock, case.net.faults(), case.seed).unwrap();
         Self {
             queue: queue.clone(),
             clock: clock.clone(),
             prompt: !case.fifo && !case.net.duplicates(case.fifo),
+            restores: case.restores,
+            faults: case.net != Net::None,
+            excuses: excuses.clone(),
             inner: Arc::new(Mutex::new((faulty, Dice::new(case.seed ^ 0x9a11)))),
         }
     }
@@ -110,10 +147,20 @@ impl MessageQueue for Faulty {
         assert!((1..=10).contains(&request.max_messages));
         self.travel().await;
         loop {
-            let received = self.inner().0.receive(request.max_messages);
+            let per_group = request.max_messages_per_group.filter(|_| self.restores);
+            let received = self.inner().0.receive_with(|poll| {
+                let poll = poll.max_messages(request.max_messages).wait_time(Duration::ZERO);
+                poll.max_messages_per_group(per_group.unwrap_or(usize::MAX))
+            });
             let messages = received.map_err(mapped)?;
             if !messages.is_empty() || self.clock.now() >= end {
+                let mut underway = Underway {
+                    messages: &messages,
+                    excuses: Some(&self.excuses),
+                };
                 self.travel().await;
+                underway.excuses = None;
+                drop(underway);
                 return Ok(messages.into_iter().map(ReceivedMessage::from).collect());
             }
             let left = end.saturating_duration_since(self.clock.now());
@@ -139,6 +186,46 @@ impl MessageQueue for Faulty {
         let failures = each(messages, |message| self.inner().0.change_visibility(message, timeout));
         self.travel().await;
         Ok(failures)
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        self.restores
+    }
+
+    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.postpone(messages, Duration::ZERO).await
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if !self.restores {
+            return self.change_visibility(messages, delay).await;
+        }
+        if !self.prompt {
+            self.travel().await;
+        }
+        let fault = self.faults && self.inner().1.once_in(8);
+        let does = !fault || self.inner().1.once_in(2);
+        let call = |message: &Message| match message.postpone(delay) {
+            Ok(()) if fault => Err(CallError::ResponseLost),
+            result => result.map_err(CallError::Refused),
+        };
+        let failures = each(messages, |message| {
+            if does {
+                call(message)
+            } else {
+                Err(CallError::ResponseLost)
+            }
+        });
+        self.travel().await;
+        Ok(failures)
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        MessageQueue::counts(&self.queue).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

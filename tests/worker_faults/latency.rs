@@ -10,8 +10,8 @@ use {
     requeue::{
         Clock, ManualClock, Message, MessagePhase, Queue, SendMessage, Timestamp,
         worker::{
-            EntryFailure, ErrorKind, Failure, FailurePolicy, Job, MessageQueue, MessageQueueError, ReceiveRequest,
-            ReceivedMessage, Runner, RunnerEvent,
+            EntryFailure, ErrorKind, Failure, FailurePolicy, Job, MessageCounts, MessageQueue, MessageQueueError,
+            ReceiveRequest, ReceivedMessage, Runner, RunnerEvent,
         },
     },
     std::{
@@ -172,6 +172,10 @@ impl MessageQueue for Distant {
         }
         after(&self.clock, back).await;
         Ok(failures)
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        MessageQueue::counts(&self.queue).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

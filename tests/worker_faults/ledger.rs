@@ -1,8 +1,11 @@
 //! What handlers did, and what must never be seen while they do it.
 
 use {
-    super::case::Case,
-    requeue::{Queue, worker::Job},
+    super::{
+        case::{Case, Net},
+        faulty::Excuses,
+    },
+    requeue::{MessagePhase, Queue, worker::Job},
     std::{
         cell::RefCell,
         collections::{BTreeMap, BTreeSet},
@@ -23,6 +26,8 @@ struct Entries {
     /// Two held a message at a time, which a fault allowed.
     overlaps: u64,
     handled: u64,
+    /// How often handlers began a message, less the times that they put it off.
+    attempts: BTreeMap<String, u32>,
     /// What must not be; a panic would be taken for one of a handler.
     breaches: Vec<String>,
 }
@@ -32,6 +37,7 @@ struct Entries {
 pub(crate) struct Ledger {
     case: Rc<Case>,
     jobs: Queue,
+    pub(crate) excuses: Excuses,
     entries: Rc<RefCell<Entries>>,
 }
 
@@ -46,6 +52,7 @@ impl Ledger {
         Self {
             case: Rc::new(case.clone()),
             jobs: jobs.clone(),
+            excuses: Excuses::default(),
             entries: Rc::default(),
         }
     }
@@ -58,6 +65,9 @@ impl Ledger {
         }
         let mut entries = self.entries.borrow_mut();
         entries.handled += jobs.len() as u64;
+        for job in jobs {
+            *entries.attempts.entry(job.body().to_owned()).or_default() += 1;
+        }
         entries.next += 1;
         let number = entries.next;
         entries.running.insert(number, jobs.to_vec());
@@ -121,6 +131,28 @@ impl Ledger {
         self.entries.borrow_mut().given_up.insert(body.to_owned());
     }
 
+    /// A handler has begun a message and answers that it is put off, or left alone behind a failure.
+    pub(crate) fn put_off(&self, body: &str) {
+        let mut entries = self.entries.borrow_mut();
+        let attempts = entries.attempts.entry(body.to_owned()).or_default();
+        *attempts = attempts.saturating_sub(1);
+    }
+
+    /// Messages in flight are held by nobody, or by somebody who cannot give them back.
+    pub(crate) fn excuse_all_in_flight(&self) {
+        for message in self.jobs.snapshot().messages {
+            if matches!(message.phase, MessagePhase::InFlight { .. }) {
+                self.excuses.add(&message.body);
+            }
+        }
+    }
+
+    /// Whether every dead letter can be accounted for by failures of its own: where no call is lost, and what is given
+    /// back does not count.
+    fn knows_every_attempt(&self) -> bool {
+        self.case.net == Net::None && self.case.restores
+    }
+
     pub(crate) fn handled(&self) -> u64 {
         self.entries.borrow().handled
     }
@@ -145,6 +177,12 @@ impl Ledger {
                 _ if completed || given_up => {}
                 (Some(receives), Some(max)) => {
                     assert!(*receives >= max, "{body} is dead after {receives}: {:?}", self.case);
+                    let own = entries.attempts.get(body).copied().unwrap_or(0);
+                    assert!(
+                        own + self.excuses.of(body) >= max || !self.knows_every_attempt(),
+                        "{body} is dead after {own} failures of its own: {:?}",
+                        self.case
+                    );
                 }
                 _ => panic!("{body} is lost: {:?}", self.case),
             }

@@ -11,7 +11,8 @@ use {
     requeue::{
         ManualClock, Queue,
         worker::{
-            BatchAnswer, BatchSettings, Failure, Job, MessageQueue, Runner, RunnerError, RunnerHandle, RunnerReport,
+            BatchAnswer, BatchSettings, Failure, Job, MessageQueue, Runner, RunnerError, RunnerEvent, RunnerHandle,
+            RunnerReport,
         },
     },
     std::{cell::RefCell, future::pending, ops::AddAssign, panic::resume_unwind, rc::Rc, time::Duration},
@@ -114,7 +115,11 @@ impl Handler {
         async move {
             let _entry = entry;
             after(&clock, span).await;
-            carry_out(act, &job, &ledger).await
+            let result = carry_out(act, &job, &ledger).await;
+            if matches!(act, Act::RetryAfter) {
+                ledger.put_off(job.body());
+            }
+            result
         }
     }
 
@@ -125,19 +130,22 @@ impl Handler {
         async move {
             let _entry = entry;
             let mut answer = BatchAnswer::success();
-            let mut stopped: Vec<&str> = Vec::new();
+            let (mut stopped, mut put_off): (Vec<&str>, Vec<&Job>) = (Vec::new(), Vec::new());
             for (job, (act, span)) in batch.iter().zip(acts) {
                 // As E21 has it: after a failure its group is left alone.
                 let group = job.message_group_id().unwrap_or_default();
                 if ledger.is_fifo() && stopped.contains(&group) {
+                    put_off.push(job);
                     continue;
                 }
                 after(&clock, span / 4).await;
                 if let Err(failure) = carry_out(act, job, &ledger).await {
+                    put_off.extend(matches!(act, Act::RetryAfter).then_some(job));
                     answer = answer.fail(job, failure);
                     stopped.push(group);
                 }
             }
+            put_off.iter().for_each(|job| ledger.put_off(job.body()));
             answer
         }
     }
@@ -170,7 +178,7 @@ fn start<Q: MessageQueue + Clone>(
     queue: &Q,
     plan: &RunnerPlan,
     handler: Handler,
-    until_empty: bool,
+    until_none_visible: bool,
 ) -> (RunnerHandle, Ends) {
     let mut builder = Runner::builder(queue)
         .concurrency(plan.concurrency)
@@ -179,11 +187,16 @@ fn start<Q: MessageQueue + Clone>(
         // Without it a window that is too long is refused (E23).
         .heartbeat(plan.heartbeat || plan.batch.is_some() && !plan.window.is_zero())
         .shutdown_timeout(plan.shutdown_timeout);
+    let excuses = handler.ledger.excuses.clone();
+    builder = builder.on_event(move |event| match event {
+        RunnerEvent::LeaseLost { job, .. } | RunnerEvent::LeftToTimeout { job, .. } => excuses.add(job.body()),
+        _ => {}
+    });
     if let Some(timeout) = plan.handler_timeout {
         builder = builder.handler_timeout(timeout);
     }
-    if until_empty {
-        builder = builder.until_empty();
+    if until_none_visible {
+        builder = builder.until_none_visible();
     }
     match plan.batch {
         None => {
@@ -241,10 +254,11 @@ impl Stage {
         let max_receive_count = case.max_receive_count.unwrap_or(1_000);
         let jobs = jobs.clock(clock).seed(case.seed).visibility_timeout(case.visibility);
         let jobs = jobs.dead_letter(&dead, max_receive_count).build().unwrap();
+        let ledger = Ledger::new(case, &jobs);
         Self {
             case: case.clone(),
-            faulty: Faulty::new(&jobs, clock, case),
-            ledger: Ledger::new(case, &jobs),
+            faulty: Faulty::new(&jobs, clock, case, &ledger.excuses),
+            ledger,
             dice: Rc::new(RefCell::new(Dice::new(case.seed ^ 0xd1ce))),
             live: Vec::new(),
             stopping: Vec::new(),
@@ -297,6 +311,7 @@ impl Stage {
         let at = self.below(self.live.len() as u64) as usize;
         let (handle, run) = self.live.swap_remove(at);
         if self.below(2) == 0 {
+            self.ledger.excuse_all_in_flight();
             self.world.kill(&run);
             self.seen.crashes += 1;
             let report = handle.report();
@@ -314,6 +329,9 @@ impl Stage {
             if all || run.is_done() {
                 let report = self.world.finish(run).unwrap();
                 assert_adds_up(&report, true, &self.case);
+                if report.not_given_back > 0 {
+                    self.ledger.excuse_all_in_flight();
+                }
                 self.seen.add(&report);
             } else {
                 self.stopping.push((handle, run));

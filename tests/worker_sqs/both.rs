@@ -205,10 +205,14 @@ fn each_on_threads() {
     fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&BODIES[..3]);
         let (start, note) = (stage.now(), stage.note());
-        let runner = stage.runner().concurrency(2).until_empty().each(move |job: &Job| {
-            note(job);
-            handle(job)
-        });
+        let runner = stage
+            .runner()
+            .concurrency(2)
+            .until_none_visible()
+            .each(move |job: &Job| {
+                note(job);
+                handle(job)
+            });
         let report = runner.unwrap().blocking().unwrap();
         stage.log.lock().unwrap().sort();
         stage.observe(start, &report)
@@ -237,7 +241,7 @@ fn each_async_with_heartbeats() {
             .runner()
             .concurrency(5)
             .prefetch(5)
-            .until_empty()
+            .until_none_visible()
             .each_async(move |job: Job| {
                 note(&job);
                 let clock = clock.clone();
@@ -271,7 +275,7 @@ fn heartbeats_of_a_timeout_that_is_no_whole_second() {
         let runner = stage
             .runner()
             .visibility_timeout(Duration::from_millis(1_500))
-            .until_empty();
+            .until_none_visible();
         let runner = runner.each_async(move |_: Job| {
             let clock = clock.clone();
             async move {
@@ -294,7 +298,7 @@ fn a_lease_ends_after_twelve_hours() {
         let runner = stage
             .runner()
             .visibility_timeout(secs(HOUR))
-            .until_empty()
+            .until_none_visible()
             .each_async(move |job: Job| {
                 note(&job);
                 let clock = clock.clone();
@@ -329,7 +333,7 @@ fn batch() {
         let (start, note) = (stage.now(), stage.note());
         let runner = stage
             .runner()
-            .until_empty()
+            .until_none_visible()
             .batch(BatchSettings::new(5), move |jobs: &[Job]| {
                 jobs.iter().for_each(&note);
                 let odd =
@@ -355,14 +359,18 @@ fn fifo() {
     fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
         stage.send(&["a 1", "b 1", "a 2", "b 2", "a 3", "b bad", "a 4", "b 4"]);
         let (start, note) = (stage.now(), stage.note());
-        let runner = stage.runner().concurrency(4).until_empty().each(move |job: &Job| {
-            note(job);
-            match (job.body(), job.approximate_receive_count()) {
-                ("a 2", 1) => Err("not yet".into()),
-                ("b bad", _) => Err(Failure::dead_letter("it is bad")),
-                _ => Ok(()),
-            }
-        });
+        let runner = stage
+            .runner()
+            .concurrency(4)
+            .until_none_visible()
+            .each(move |job: &Job| {
+                note(job);
+                match (job.body(), job.approximate_receive_count()) {
+                    ("a 2", 1) => Err("not yet".into()),
+                    ("b bad", _) => Err(Failure::dead_letter("it is bad")),
+                    _ => Ok(()),
+                }
+            });
         let report = run(&stage.clock, runner.unwrap().run()).unwrap();
         stage.observe(start, &report)
     }

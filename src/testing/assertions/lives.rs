@@ -64,6 +64,7 @@ pub(super) fn lives(record: &[Recorded]) -> Vec<Life> {
             | Fact::VisibilityChanged { .. }
             | Fact::Returned { .. }
             | Fact::Released { .. }
+            | Fact::Postponed { .. }
             | Fact::DelayEnded { .. }
             | Fact::Failed { .. }
             | Fact::DeletedAgain

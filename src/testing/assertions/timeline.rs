@@ -193,6 +193,13 @@ impl Names {
                     .and_modify(|receives| *receives = receives.saturating_sub(1));
                 "released, as if not received".to_owned()
             }
+            Fact::Postponed { invisible_until, .. } => {
+                receives
+                    .entry((queue, id))
+                    .and_modify(|receives| *receives = receives.saturating_sub(1));
+                let until = self.instant(*invisible_until);
+                format!("postponed until {until}, as if not received")
+            }
             Fact::DelayEnded { .. } => "visible, its delay ended".to_owned(),
             Fact::Deleted { .. } => "deleted".to_owned(),
             Fact::Expired { .. } => "expired".to_owned(),

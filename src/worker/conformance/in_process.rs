@@ -57,6 +57,7 @@ type Front<Q> = Box<dyn Fn(&Service, &ManualClock, &Queue) -> Q>;
 /// #     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
 /// #         MessageQueue::dead_letter(&self.0, message, reason).await
 /// #     }
+/// #     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> { MessageQueue::counts(&self.0).await }
 /// # }
 /// use requeue::worker::conformance::{InProcess, check};
 ///

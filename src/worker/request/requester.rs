@@ -148,7 +148,7 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     ///     assert_eq!(message.body(), "lost and found");
     ///     Ok(())
     /// });
-    /// assert_eq!(requester.runner(|it| it.until_empty())?.blocking()?.succeeded, 1);
+    /// assert_eq!(requester.runner(|it| it.until_none_visible())?.blocking()?.succeeded, 1);
     /// assert_eq!(requester.report().orphans, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

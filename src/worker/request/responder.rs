@@ -124,7 +124,7 @@ where
     /// # let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let responder = Responder::to(&requests, &answers);
     /// requests.send("a job like any other")?;
-    /// let runner = responder.runner(|it| it.until_empty()).each(|_: &Job| Ok::<_, String>("done"))?;
+    /// let runner = responder.runner(|it| it.until_none_visible()).each(|_: &Job| Ok::<_, String>("done"))?;
     /// assert_eq!(runner.blocking()?.succeeded, 1);
     /// assert_eq!(responder.report().unrequested, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -236,7 +236,7 @@ where
                     self.gone.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
-                ErrorKind::Transient if job.is_held() => tries += 1,
+                kind if kind.may_pass() && job.is_held() => tries += 1,
                 _ => return Err(Failure::from(format!("the answer was not sent: {error}"))),
             }
             let clock = queue.clock();
@@ -288,7 +288,7 @@ where
     /// ```
     /// # use requeue::{Queue, worker::{Job, Responder}};
     /// # let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
-    /// let echo = Responder::to(&requests, &answers).runner(|it| it.until_empty());
+    /// let echo = Responder::to(&requests, &answers).runner(|it| it.until_none_visible());
     /// let runner = echo.each(|job: &Job| Ok::<_, String>(job.body().to_owned()))?;
     /// assert_eq!(runner.blocking()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -312,7 +312,7 @@ where
     /// ```
     /// # use requeue::{Queue, worker::{Job, Responder}};
     /// # let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
-    /// let echo = Responder::to(&requests, &answers).runner(|it| it.until_empty());
+    /// let echo = Responder::to(&requests, &answers).runner(|it| it.until_none_visible());
     /// let runner = echo.each_async(|job: Job| async move { Ok::<_, String>(job.body().to_owned()) })?;
     /// assert_eq!(pollster::block_on(runner.run())?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

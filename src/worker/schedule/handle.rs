@@ -116,7 +116,7 @@ impl SchedulerHandle {
     ///
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
     /// scheduler.handle().add_with("report", clock.now(), |due| format!("report of {due}"))?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// assert_eq!(jobs.receive().blocking()?[0].body(), "report of 1767225600000");

@@ -82,7 +82,7 @@ pub struct Scheduler<Q> {
 pub struct SchedulerBuilder<Q> {
     queue: Q,
     tolerance: Duration,
-    until_empty: bool,
+    until_none_visible: bool,
     clock: Option<Arc<dyn Clock>>,
     on_event: Option<OnEvent>,
 }
@@ -95,7 +95,7 @@ impl<Q: MessageQueue + Clone> Scheduler<Q> {
     /// use requeue::{Queue, worker::Scheduler};
     ///
     /// let jobs = Queue::standard("jobs").build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
     /// assert_eq!(scheduler.blocking()?.sent, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -103,7 +103,7 @@ impl<Q: MessageQueue + Clone> Scheduler<Q> {
         SchedulerBuilder {
             queue: queue.clone(),
             tolerance: Duration::from_secs(60),
-            until_empty: false,
+            until_none_visible: false,
             clock: None,
             on_event: None,
         }
@@ -120,7 +120,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     ///
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).tolerance(Duration::ZERO).until_empty().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).tolerance(Duration::ZERO).until_none_visible().build();
     /// scheduler.handle().add("call", Schedule::from(Duration::ZERO).catch_up(CatchUp::Skip), "now or never")?;
     /// clock.advance(Duration::from_millis(1));
     /// assert_eq!(scheduler.blocking()?.sent, 0);
@@ -139,14 +139,14 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
     /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// assert_eq!(jobs.counts().approximate_number_of_messages_delayed, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn until_empty(mut self) -> Self {
-        self.until_empty = true;
+    pub const fn until_none_visible(mut self) -> Self {
+        self.until_none_visible = true;
         self
     }
 
@@ -180,7 +180,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let log = Arc::new(Mutex::new(Vec::new()));
     /// let lines = log.clone();
-    /// let builder = Scheduler::builder(&jobs).until_empty();
+    /// let builder = Scheduler::builder(&jobs).until_none_visible();
     /// let mut scheduler = builder.on_event(move |event| lines.lock().unwrap().push(event.to_string())).build();
     /// scheduler.handle().add("empty", Duration::ZERO, "")?;
     /// assert_eq!(scheduler.blocking()?.not_sent, 1);
@@ -208,7 +208,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
             fifo,
             lead: if fifo { Duration::ZERO } else { MAX_DELAY },
             tolerance: self.tolerance,
-            until_empty: self.until_empty,
+            until_none_visible: self.until_none_visible,
         });
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
         let agenda = Mutex::new(agenda);
@@ -255,7 +255,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(pollster::block_on(scheduler.run())?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -283,7 +283,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_empty().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -304,7 +304,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let scheduler = Scheduler::builder(&jobs).until_empty().build();
+    /// let scheduler = Scheduler::builder(&jobs).until_none_visible().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.spawn()?.join()?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -389,7 +389,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
                 return;
             };
             match error.kind {
-                ErrorKind::Transient => tries += 1,
+                kind if kind.may_pass() => tries += 1,
                 ErrorKind::QueueDoesNotExist => {
                     self.shared.stop(Some(error));
                     return;

@@ -80,10 +80,10 @@ fn from_connector(error: &ConnectorError) -> MessageQueueError {
         Some(CredentialsError::ProviderTimedOut(_)) => {
             return MessageQueueError::new(ErrorKind::Transient, "NoCredentials", no_credentials(&text));
         }
-        Some(_) => return refused("NoCredentials", no_credentials(&text)),
+        Some(_) => return denied(&text),
         // The type of an error for want of any provider is private to the SDK.
         None if text.contains("auth scheme") || text.contains("identity resolver") => {
-            return refused("NoCredentials", no_credentials(&text));
+            return denied(&text);
         }
         None => {}
     }
@@ -94,6 +94,10 @@ fn from_connector(error: &ConnectorError) -> MessageQueueError {
         ErrorKind::Refused
     };
     MessageQueueError::new(kind, "DispatchFailure", text)
+}
+
+fn denied(text: &str) -> MessageQueueError {
+    MessageQueueError::new(ErrorKind::Denied, "NoCredentials", no_credentials(text))
 }
 
 fn no_credentials(text: &str) -> String {
@@ -128,6 +132,19 @@ fn kind_of_code(code: &str, text: &str) -> Option<ErrorKind> {
         | "InternalError"
         | "InternalFailure"
         | "ServiceUnavailable" => Some(ErrorKind::Transient),
+        // With status 403, or in the query protocol with 400.
+        "AccessDenied"
+        | "ExpiredToken"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSecurity"
+        | "MissingAuthenticationToken"
+        | "NotAuthorized"
+        | "OptInRequired"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClient" => Some(ErrorKind::Denied),
         _ => None,
     }
 }
@@ -135,6 +152,7 @@ fn kind_of_code(code: &str, text: &str) -> Option<ErrorKind> {
 /// A success response that cannot be parsed counts as a lost response.
 const fn kind_of_status(status: u16) -> ErrorKind {
     match status {
+        401 | 403 => ErrorKind::Denied,
         400..=499 if status != 408 && status != 429 => ErrorKind::Refused,
         _ => ErrorKind::Transient,
     }
@@ -182,7 +200,16 @@ mod tests {
             assert_eq!(kind(code, ""), Some(ErrorKind::Transient), "{code}");
         }
         assert_eq!(kind("ReceiptHandleIsInvalid", ""), Some(ErrorKind::NotHeld));
-        assert_eq!(kind("AccessDeniedException", ""), None);
+        for code in [
+            "AccessDeniedException",
+            "com.amazon.coral.service#ExpiredTokenException",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ] {
+            assert_eq!(kind(code, ""), Some(ErrorKind::Denied), "{code}");
+        }
+        assert_eq!(kind("SomethingElse", ""), None);
     }
 
     #[test]
@@ -215,7 +242,8 @@ mod tests {
         for (status, expected) in [
             (200, ErrorKind::Transient),
             (400, ErrorKind::Refused),
-            (403, ErrorKind::Refused),
+            (401, ErrorKind::Denied),
+            (403, ErrorKind::Denied),
             (408, ErrorKind::Transient),
             (429, ErrorKind::Transient),
             (500, ErrorKind::Transient),

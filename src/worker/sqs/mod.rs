@@ -13,7 +13,7 @@ use {
         error::{concerns_the_message, from_sdk, refused},
     },
     super::{
-        message_queue::{EntryFailure, MessageQueue, MessageQueueError, ReceiveRequest},
+        message_queue::{EntryFailure, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest},
         received::ReceivedMessage,
     },
     crate::{
@@ -59,7 +59,7 @@ use {
 ///
 /// let jobs = pollster::block_on(SqsQueue::connect(client.clone(), url.as_str()))?;
 /// pollster::block_on(client.send_message().queue_url(url).message_body("resize cat.png").send())?;
-/// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| {
+/// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
 ///     assert_eq!(job.body(), "resize cat.png");
 ///     Ok::<(), String>(())
 /// })?;
@@ -89,8 +89,8 @@ impl SqsQueue {
     ///
     /// # Errors
     /// [`QueueDoesNotExist`](super::ErrorKind::QueueDoesNotExist); [`Transient`](super::ErrorKind::Transient) if SQS
-    /// was not reached or could not answer; [`Refused`](super::ErrorKind::Refused) for want of credentials or
-    /// permissions, or if the client lacks a region.
+    /// was not reached or could not answer; [`Denied`](super::ErrorKind::Denied) for want of credentials or permissions;
+    /// [`Refused`](super::ErrorKind::Refused) if the client lacks a region.
     ///
     /// # Examples
     #[cfg_attr(feature = "aws-sdk", doc = "```")]
@@ -312,6 +312,30 @@ impl MessageQueue for SqsQueue {
             [message] => alone(self.hide_one(message, seconds).await),
             messages => self.hide_batch(messages, seconds).await,
         }
+    }
+
+    /// GetQueueAttributes, whose numbers lag behind by up to a minute.
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let ask = self.client.get_queue_attributes().queue_url(&*self.url);
+        let answer = ask.set_attribute_names(Some(names.to_vec())).send().await;
+        let attributes = answer.map_err(from_sdk)?.attributes.unwrap_or_default();
+        let number = |name| {
+            let text = attributes.get(name).map(String::as_str).unwrap_or_default();
+            let lacks = format!("the attributes of queue {} lack {name}: {text:?}", self.url);
+            text.parse().map_err(|_| refused("InvalidAttributeValue", lacks))
+        };
+        let [visible, in_flight, delayed] = names.each_ref().map(number);
+        Ok(MessageCounts {
+            visible: visible?,
+            in_flight: in_flight?,
+            delayed: delayed?,
+            approximate: true,
+        })
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

@@ -75,7 +75,7 @@ impl ReceivedMessage {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["[640, 480]", "wide"])?;
-    /// let runner = Runner::builder(&jobs).until_empty().each(|job: &Job| {
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
     ///     let [width, height]: [u32; 2] = job.parse()?;
     ///     assert_eq!((width, height), (640, 480));
     ///     Ok::<(), Failure>(())
@@ -151,7 +151,7 @@ impl fmt::Debug for Unparsed {
 ///
 /// let jobs = Queue::standard("jobs").build()?.typed::<Resize>();
 /// jobs.send(&Resize { file: "cat.png".to_owned(), width: 640 })?;
-/// let runner = jobs.runner(|it| it.concurrency(2).until_empty()).each(|_: &Job, resize: Resize| {
+/// let runner = jobs.runner(|it| it.concurrency(2).until_none_visible()).each(|_: &Job, resize: Resize| {
 ///     assert_eq!(resize.width, 640);
 ///     Ok::<(), String>(())
 /// })?;
@@ -288,7 +288,7 @@ impl<T, Q: MessageQueue + Clone> TypedQueue<T, Q> {
     /// # use requeue::{Queue, worker::Job};
     /// let sizes = Queue::standard("sizes").build()?.typed::<u32>();
     /// sizes.send(&640)?;
-    /// let runner = sizes.runner(|it| it.until_empty()).each(|job: &Job, size| {
+    /// let runner = sizes.runner(|it| it.until_none_visible()).each(|job: &Job, size| {
     ///     assert_eq!((job.body(), size), ("640", 640));
     ///     Ok::<(), String>(())
     /// })?;

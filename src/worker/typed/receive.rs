@@ -121,7 +121,7 @@ impl<T: DeserializeOwned, Q: MessageQueue + Clone> TypedReceive<'_, T, Q> {
         }
         if !late.is_empty() {
             // What is not given back is left to its visibility timeout: late as well, and in order.
-            let _ = queue.change_visibility(&late, Duration::ZERO).await;
+            let _ = queue.release(&late).await;
         }
         Ok(parsed)
     }
@@ -136,7 +136,7 @@ impl<T: DeserializeOwned, Q: MessageQueue + Clone> TypedReceive<'_, T, Q> {
         let one = slice::from_ref(message);
         let done = match failure.verdict() {
             Verdict::Policy => return false,
-            Verdict::RetryAfter(delay) => queue.change_visibility(one, delay.min(MAX_VISIBILITY)).await,
+            Verdict::RetryAfter(delay) => queue.postpone(one, delay.min(MAX_VISIBILITY)).await,
             Verdict::Discard => queue.delete(one).await,
             Verdict::DeadLetter => match queue.dead_letter(message, failure.reason()).await {
                 Ok(()) => Ok(Vec::new()),

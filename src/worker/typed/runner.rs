@@ -44,7 +44,7 @@ impl<T: DeserializeOwned, Q: MessageQueue> TypedRunnerBuilder<T, Q> {
     /// # use requeue::{Queue, worker::Job};
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["640", "wide"])?;
-    /// let runner = jobs.typed::<u32>().runner(|it| it.until_empty()).each(|_: &Job, size| match size {
+    /// let runner = jobs.typed::<u32>().runner(|it| it.until_none_visible()).each(|_: &Job, size| match size {
     ///     640 => Ok(()),
     ///     _ => Err("an odd size"),
     /// })?;
@@ -82,7 +82,7 @@ impl<T: DeserializeOwned, Q: MessageQueue> TypedRunnerBuilder<T, Q> {
     /// # use requeue::{Queue, worker::Job};
     /// let sizes = Queue::standard("sizes").build()?.typed::<u32>();
     /// sizes.send(&640)?;
-    /// let runner = sizes.runner(|it| it.until_empty()).each_async(|_: Job, size| async move {
+    /// let runner = sizes.runner(|it| it.until_none_visible()).each_async(|_: Job, size| async move {
     ///     assert_eq!(size, 640);
     ///     Ok::<(), String>(())
     /// })?;
