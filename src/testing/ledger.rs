@@ -38,7 +38,8 @@ pub enum Property {
     DeletedByWhoFinished,
     /// No message disappears without having been deleted, dead-lettered or expired.
     NoneDisappears,
-    /// A message is dead-lettered after exactly its allowed receives, unless a consumer gave it up.
+    /// A message is dead-lettered after exactly its allowed receives, unless a consumer gave it up. Receives that were
+    /// released or postponed do not count.
     DeadLetteredAfterAllowedReceives,
     /// FIFO: no two handlers work on a group at once.
     OneHandlerPerGroup,
@@ -135,6 +136,8 @@ pub(super) enum Actor {
 struct Track {
     message_id: MessageId,
     last: FinalMessage,
+    /// Its receives that count: those that were neither released nor postponed.
+    counted: u32,
     /// The last that was heard of it is that a consumer reported it as failed: if it is dead-lettered next, the
     /// consumer gave it up.
     failed: bool,
@@ -204,6 +207,7 @@ impl Ledger {
                         received: 0,
                         fate: None,
                     },
+                    counted: 0,
                     failed: false,
                     finished: false,
                 });
@@ -211,6 +215,12 @@ impl Ledger {
             Fact::Received { message_id, .. } => {
                 if let Some(track) = self.track(*message_id) {
                     track.last.received += 1;
+                    track.counted += 1;
+                }
+            }
+            Fact::Released { message_id } | Fact::Postponed { message_id, .. } => {
+                if let Some(track) = self.track(*message_id) {
+                    track.counted = track.counted.saturating_sub(1);
                 }
             }
             Fact::Deleted { message_id } => {
@@ -239,7 +249,7 @@ impl Ledger {
             return Ok(());
         };
         track.last.fate = Some(Fate::DeadLettered);
-        let received = track.last.received;
+        let received = track.counted;
         if given_up || Some(received) == allowed {
             return Ok(());
         }
@@ -414,6 +424,31 @@ mod tests {
         let heard = [sent, reported, received, dead_lettered];
         let results = heard.map(|entry| ledger.fact(&entry, Actor::Kit).is_ok());
         assert_eq!(results, [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_receive_that_was_released_or_postponed_is_none_that_a_dead_letter_needs() {
+        for takes_back in [false, true] {
+            let (listener, facts) = FactChannel::unbounded();
+            let clock = ManualClock::default();
+            let failed = Queue::standard("failed").clock(&clock).build().unwrap();
+            let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, 1);
+            let jobs = jobs.listener(listener).build().unwrap();
+            jobs.send("poison").unwrap();
+            jobs.receive().blocking().unwrap()[0].release().unwrap();
+            jobs.receive().blocking().unwrap()[0]
+                .postpone(Duration::from_secs(5))
+                .unwrap();
+            clock.advance(Duration::from_secs(5));
+            jobs.receive().visibility_timeout(Duration::ZERO).blocking().unwrap();
+            jobs.receive().blocking().unwrap();
+            let mut ledger = Ledger::new(false, Some(1));
+            let heard = facts.try_iter().map(|(_, entry)| entry);
+            let taken_back = |entry: &Entry| matches!(entry.fact, Fact::Released { .. } | Fact::Postponed { .. });
+            let heard = heard.filter(|entry| takes_back || !taken_back(entry));
+            let result: Result<Vec<()>, _> = heard.map(|entry| ledger.fact(&entry, Actor::Kit)).collect();
+            assert_eq!(result.is_ok(), takes_back);
+        }
     }
 
     #[test]

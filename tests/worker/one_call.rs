@@ -223,7 +223,7 @@ fn a_stop_gives_back_what_is_being_renewed_once_the_renewal_has_answered() {
     let mut world = World::new();
     let jobs = standard(&world.clock).build().unwrap();
     (0..4).for_each(|number| _ = jobs.send(number.to_string()).unwrap());
-    let scripted = Scripted::new(&jobs, &world.clock);
+    let scripted = Scripted::restoring(&jobs, &world.clock);
     scripted.script(Verb::Visibility, [Reply::Slow(secs(3))]);
     let clock = world.clock.clone();
     let runner = Runner::builder(&scripted).prefetch(3).each_async(move |_: Job| {

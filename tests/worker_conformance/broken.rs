@@ -59,6 +59,9 @@ enum Flaw {
     IndexZero,
     GoneIsDone,
     GoneFailsAll,
+    ReleaseCounts,
+    PostponeIgnored,
+    CountsLackDelayed,
     LatestFirst,
     GiveBackLateInGroups,
     OverIsDone,
@@ -108,6 +111,9 @@ const NOTICED: &[(Flaw, &str)] = &[
     (Flaw::IndexZero, "failures_are_reported_by_index"),
     (Flaw::GoneIsDone, "failures_are_reported_by_index"),
     (Flaw::GoneFailsAll, "failures_are_reported_by_index"),
+    (Flaw::ReleaseCounts, "what_is_released_or_postponed_comes_back"),
+    (Flaw::PostponeIgnored, "what_is_released_or_postponed_comes_back"),
+    (Flaw::CountsLackDelayed, "counts_tell_what_is_left"),
     (Flaw::LatestFirst, "groups_keep_their_order"),
     (Flaw::GiveBackLateInGroups, "given_back_in_order"),
     (Flaw::OverIsDone, "an_expired_lease_is_reported"),
@@ -424,7 +430,26 @@ impl MessageQueue for Broken {
     }
 
     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        MessageQueue::counts(&self.queue).await
+        let mut counts = MessageQueue::counts(&self.queue).await?;
+        if self.has(Flaw::CountsLackDelayed) {
+            counts.delayed = 0;
+        }
+        Ok(counts)
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        self.has(Flaw::ReleaseCounts)
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if self.has(Flaw::PostponeIgnored) {
+            return Ok(Vec::new());
+        }
+        self.change_visibility(messages, delay).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

@@ -5,7 +5,10 @@ use {
         fixture::Fixture,
         scene::{Checked, Scene, bodies, millis, require, require_done, secs},
     },
-    crate::worker::message_queue::{ErrorKind, MessageQueue},
+    crate::{
+        message::SendMessage,
+        worker::message_queue::{ErrorKind, MessageQueue},
+    },
     std::{slice, time::Duration},
 };
 
@@ -121,4 +124,53 @@ pub(super) async fn failures_are_reported_by_index<F: Fixture>(checked: Checked<
 fn require_about(span: Duration, expected: Duration, what: &str) {
     let latest = expected + secs(2);
     require!(span <= latest, "{what}, after {expected:?} and not {span:?}");
+}
+
+pub(super) async fn what_is_released_or_postponed_comes_back<F: Fixture>(checked: Checked<'_, F>) {
+    let scene = Scene::standard(checked).await;
+    scene.send_all(&["m"]).await;
+    let restores = scene.queue.restores_receive_count();
+    let start = scene.now();
+    let released = scene.queue.release(&scene.take(1).await).await;
+    require!(
+        released.as_ref().is_ok_and(Vec::is_empty),
+        "a message that is held can be released, not {released:?}"
+    );
+    let again = scene.take(1).await;
+    require_about(scene.since(start), Duration::ZERO, "what is released comes at once");
+    require_count(again[0].approximate_receive_count(), 2, restores, "released");
+    let start = scene.now();
+    let postponed = scene.queue.postpone(&again, secs(4)).await;
+    require!(
+        postponed.as_ref().is_ok_and(Vec::is_empty),
+        "a message that is held can be postponed, not {postponed:?}"
+    );
+    scene.pass(secs(4) - millis(300)).await;
+    scene.require_hidden("what is postponed is hidden for its delay").await;
+    let last = scene.take(1).await;
+    require_about(scene.since(start), secs(4), "what is postponed comes after its delay");
+    require_count(last[0].approximate_receive_count(), 3, restores, "postponed");
+}
+
+fn require_count(count: u32, receives: u32, restores: bool, how: &str) {
+    let expected = if restores { 1 } else { receives };
+    require!(
+        count == expected,
+        "with `restores_receive_count` {restores}, what was {how} has receive count {expected}, not {count}"
+    );
+}
+
+pub(super) async fn counts_tell_what_is_left<F: Fixture>(checked: Checked<'_, F>) {
+    let scene = Scene::standard(checked).await;
+    scene.send_all(&["1", "2"]).await;
+    scene.send(SendMessage::new("3").delay(secs(600))).await;
+    let held = [scene.take_one().await];
+    let counts = scene.queue.counts().await;
+    let found = counts.map(|it| (it.approximate, [it.visible, it.in_flight, it.delayed]));
+    // What is approximate may lag behind.
+    require!(
+        matches!(found, Ok((true, _) | (false, [1, 1, 1]))),
+        "of three messages one is visible, one in flight and one delayed, not {found:?}"
+    );
+    require_done(&scene.delete(&held).await, "a message that is held can be deleted");
 }

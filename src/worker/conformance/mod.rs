@@ -72,7 +72,7 @@ pub fn requirements<F: Fixture>() -> Vec<Requirement<F>> {
         polls: a_receive_keeps_its_maximum a_long_poll_waits_to_its_end a_long_poll_ends_with_a_message
             a_dropped_receive_loses_nothing;
         leases: a_received_message_is_hidden a_message_can_be_given_back a_lease_can_be_extended
-            failures_are_reported_by_index;
+            failures_are_reported_by_index what_is_released_or_postponed_comes_back counts_tell_what_is_left;
         fifo: groups_keep_their_order given_back_in_order an_expired_lease_is_reported;
         dead_letters: a_dead_letter_moves_at_once a_dead_letter_frees_its_group a_dead_letter_is_never_nowhere
             a_missing_dead_letter_queue_is_reported;

@@ -9,14 +9,13 @@ use {
         message::{MessageAttributeValue, SendMessage},
         worker::{
             message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
+            quotas::MAX_VISIBILITY,
             received::ReceivedMessage,
         },
     },
     futures_util::future::join,
-    std::{slice, time::Duration},
+    std::slice,
 };
-
-const MAX_VISIBILITY: Duration = secs(43_200);
 
 pub(super) async fn bad_parameters_are_refused<F: Fixture>(checked: Checked<'_, F>) {
     let scene = Scene::standard(checked).await;
