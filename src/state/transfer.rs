@@ -27,7 +27,7 @@ impl QueueState {
         };
         record.phase = Phase::Departing {
             since,
-            locks_group: cause == Cause::GivenUp,
+            locks_group: cause != Cause::MoveTask,
         };
         self.departing += 1;
         out.departures.push(Departure {

@@ -6,10 +6,16 @@ use {
         crew::{CONSUMERS, PRODUCERS},
         waiter::within_patience,
     },
-    requeue::{ManualClock, Message, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service},
+    requeue::{
+        Entry, Fact, FactListener, Limits, ManualClock, Message, Queue, QueueAttributes, RedrivePolicy, SendMessage,
+        Service,
+    },
     std::{
         collections::BTreeSet,
-        sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+        sync::{
+            Arc, OnceLock,
+            atomic::{AtomicBool, AtomicUsize, Ordering},
+        },
         thread,
         time::Duration,
     },
@@ -196,4 +202,51 @@ fn a_target_deleted_under_load_loses_only_what_had_arrived() {
             );
         });
     }
+}
+
+/// Receives from a queue whenever a dead letter arrives in another.
+#[derive(Clone, Default)]
+struct Greedy(Arc<OnceLock<Queue>>);
+
+impl FactListener for Greedy {
+    fn on_fact(&self, _queue: &Arc<str>, entry: &Entry) {
+        if let (Some(jobs), Fact::Arrived { .. }) = (self.0.get(), &entry.fact) {
+            jobs.receive().max_messages(10).blocking().unwrap();
+        }
+    }
+}
+
+#[test]
+fn fifo_dead_letters_of_a_group_arrive_in_order_although_others_receive_meanwhile() {
+    // F18: what is behind a message in its group waits until that has left.
+    const MESSAGES: usize = 250;
+    let (clock, greedy) = (ManualClock::default(), Greedy::default());
+    let mut limits = Limits::default();
+    limits.receive_messages = MESSAGES;
+    let dead = Queue::fifo("dead.fifo")
+        .clock(&clock)
+        .listener(greedy.clone())
+        .build()
+        .unwrap();
+    let jobs = Queue::fifo("jobs.fifo")
+        .clock(&clock)
+        .limits(limits)
+        .dead_letter(&dead, 1);
+    let jobs = jobs.content_based_deduplication(true).build().unwrap();
+    for number in 0..MESSAGES {
+        let message = SendMessage::new(format!("{number:03}")).message_group_id("g");
+        jobs.send(message).unwrap();
+    }
+    let failed = jobs.receive().max_messages(MESSAGES).visibility_timeout(Duration::ZERO);
+    assert_eq!(failed.blocking().unwrap().len(), MESSAGES);
+    assert!(greedy.0.set(jobs.clone()).is_ok());
+    assert!(jobs.receive().blocking().unwrap().is_empty());
+    let bodies: Vec<_> = dead
+        .snapshot()
+        .messages
+        .into_iter()
+        .map(|message| message.body)
+        .collect();
+    assert_eq!(bodies.len(), MESSAGES);
+    assert!(bodies.is_sorted(), "{bodies:?}");
 }
