@@ -391,8 +391,6 @@ impl Dispatcher {
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
         self.changed();
-        // The receive under way has found nothing so far.
-        self.count_due |= self.config.end == End::NoneLeft && self.polls > 0;
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {
             self.working -= 1;
