@@ -406,8 +406,6 @@ impl Dispatcher {
         self.may_have_returned();
         self.workers[worker].abandoned = None;
         self.changed();
-        // The receive under way has found nothing so far.
-        self.count_due |= self.config.end == End::NoneLeft && self.polls > 0;
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {
             self.working -= 1;
