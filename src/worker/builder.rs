@@ -11,7 +11,7 @@ use {
         failure::{Failure, FailurePolicy},
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
-        lease_renewer::{GIVE_BACK, latency_margin},
+        lease_renewer::{GIVE_BACK, change_margin},
         message_queue::MessageQueue,
         quotas::MAX_WAIT_TIME,
         runner::{Runner, WrapThread},
@@ -556,11 +556,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             seed: self.seed,
             fifo,
             in_process,
-            latency_margin: if in_process {
-                Duration::ZERO
-            } else {
-                latency_margin(visibility_timeout)
-            },
+            latency_margin: change_margin(in_process, visibility_timeout),
             limits,
             max_messages_per_group: batch_size,
             clock_of_queue: self.clock.is_none(),

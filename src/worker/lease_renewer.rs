@@ -307,8 +307,17 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 }
 
+/// How long before the end of a lease no message is hidden or given back any more.
+pub(super) fn change_margin(in_process: bool, visibility_timeout: Duration) -> Duration {
+    if in_process {
+        Duration::ZERO
+    } else {
+        latency_margin(visibility_timeout)
+    }
+}
+
 /// How long before the end of a lease no call that changes visibility is made any more to a queue whose calls take time.
-pub(super) fn latency_margin(visibility_timeout: Duration) -> Duration {
+fn latency_margin(visibility_timeout: Duration) -> Duration {
     SAFETY.min(visibility_timeout / MARGIN)
 }
 
