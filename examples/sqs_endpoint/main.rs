@@ -51,7 +51,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         say("sqs_endpoint is a development tool: it checks no signature and keeps nothing when it ends");
         say(format_args!("listening on http://{address}"));
         for name in &options.queues {
-            say(regions.create_queue(name)?);
+            let created = regions.create_queue(name);
+            say(created.map_err(|error| format!("--queue {name}: {error}"))?);
         }
         server.run_until(stop, regions).await?;
         say("stopped");

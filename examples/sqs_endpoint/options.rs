@@ -21,7 +21,7 @@ Usage: sqs_endpoint [OPTIONS]
                    that a request is sent to
   --no-cooldowns [purge|recreate|both]
                    do not wait 60 seconds before a queue is purged again, before a deleted queue is created
-                   again, or either; by default both
+                   again, or either; without a word behind it: either
   --throttling     answer RequestThrottled beyond SQS's quotas of calls per second
   --log            print status, action, queue, error code and time of each request
   -h, --help       this text

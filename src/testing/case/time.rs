@@ -145,7 +145,11 @@ impl<W> Case<'_, W> {
         }
         if let Some(slot) = self.slots.iter().find(|slot| slot.run.is_some()) {
             let messages = slot.run.iter().flat_map(|run| run.messages.clone()).collect::<Vec<_>>();
-            let sentence = format!("{} never finished {}", slot.name, self.names(&messages));
+            let sentence = format!(
+                "{} never finished {}: nothing wakes it any more",
+                slot.name,
+                self.names(&messages)
+            );
             return Err(Violation::new(Property::EveryHandlerFinishes, sentence));
         }
         if self.ledger.is_open() {
