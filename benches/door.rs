@@ -144,7 +144,10 @@ fn query_cycle(body: &str) -> impl FnMut() {
             "Action=SendMessage&Version=2012-11-05&QueueUrl=bench&MessageBody={body}"
         )),
         form("Action=ReceiveMessage&Version=2012-11-05&QueueUrl=bench".to_owned()),
-        move |handle| form(format!("Action=DeleteMessage&QueueUrl=bench&ReceiptHandle={handle}")),
+        move |handle| {
+            let handle = handle.replace('+', "%2B");
+            form(format!("Action=DeleteMessage&QueueUrl=bench&ReceiptHandle={handle}"))
+        },
         "<",
     )
 }
