@@ -461,8 +461,7 @@ impl QueueBuilder {
     /// # use requeue::{Budget, Queue};
     /// let jobs = Queue::standard("jobs").budget(Budget::new().messages(1)).build()?;
     /// jobs.send("resize cat.png")?;
-    /// let error = jobs.send("resize dog.png").unwrap_err();
-    /// assert_eq!(error.to_string(), "queue holds 1 messages of 14 bytes, its budget is 1 messages");
+    /// assert_eq!(jobs.send("resize dog.png").unwrap_err().code(), "OverLimit");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn budget(mut self, budget: Budget) -> Self {
