@@ -36,6 +36,7 @@ pub mod request;
 mod runner;
 mod settings;
 mod settlement;
+mod spawned;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(feature = "serde")]
@@ -59,4 +60,5 @@ pub use {
     report::{Distribution, RunnerReport, RunnerState},
     runner::{Runner, RunnerError, Running},
     settings::BuildRunnerError,
+    spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},
 };
