@@ -1,7 +1,14 @@
 //! The builder of runners, which validates their settings.
 
 use {
-    super::{dispatcher::End, engine::OnEvent, event::RunnerEvent, failure::FailurePolicy, runner::WrapThread},
+    super::{
+        dispatcher::End,
+        engine::OnEvent,
+        event::RunnerEvent,
+        failure::FailurePolicy,
+        handle::{HandleOfBuilder, RunnerHandle},
+        runner::WrapThread,
+    },
     crate::{
         backend::{MessageQueue, limits::MAX_WAIT_TIME},
         clock::Clock,
@@ -35,6 +42,7 @@ pub struct RunnerBuilder<Q> {
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) on_event: Option<OnEvent>,
     pub(super) wrap_thread: Option<WrapThread>,
+    pub(super) handle: HandleOfBuilder,
 }
 
 impl<Q: MessageQueue> RunnerBuilder<Q> {
@@ -56,10 +64,36 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             clock: None,
             on_event: None,
             wrap_thread: None,
+            handle: HandleOfBuilder::new(),
         }
     }
 
+    /// The handle of the runner to be built, for its own handlers; a clone of the builder has another.
+    ///
+    /// What it is told before the runner is built holds from the beginning.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let builder = Runner::builder(&jobs);
+    /// let handle = builder.handle();
+    /// let runner = builder.each(move |_: &Job| {
+    ///     handle.stop();
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> RunnerHandle {
+        self.handle.get()
+    }
+
     /// How many handlers run at the same time, at least 1; the default is 1. On threads each has a thread.
+    /// [`RunnerHandle::set_concurrency`] changes it later.
     ///
     /// A receive asks for as many messages as there are idle workers, so that a slow message holds back no other.
     ///

@@ -25,6 +25,7 @@ mod dispatcher;
 mod engine;
 mod event;
 mod failure;
+mod handle;
 mod handler;
 mod job;
 mod lease;
@@ -35,6 +36,7 @@ pub mod request;
 mod runner;
 mod settings;
 mod settlement;
+mod spawned;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(feature = "serde")]
@@ -52,9 +54,11 @@ pub use {
     builder::RunnerBuilder,
     event::{FailureCause, RunnerEvent},
     failure::{Failure, FailurePolicy},
+    handle::RunnerHandle,
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost},
-    report::{Distribution, RunnerReport},
-    runner::{Runner, RunnerError, RunnerHandle, Running},
+    report::{Distribution, RunnerReport, RunnerState},
+    runner::{Runner, RunnerError, Running},
     settings::BuildRunnerError,
+    spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},
 };

@@ -12,7 +12,7 @@ impl Dispatcher {
             // What a receive under way has got would have been counted.
             End::NoneLeft => self.none_left,
         };
-        let done = idle && none && self.stopped_at.is_none();
+        let done = idle && none && !self.paused && self.stopped_at.is_none();
         done.then(|| self.stop(now, None))
     }
 
@@ -48,9 +48,18 @@ impl Dispatcher {
             self.error = error;
         }
         self.stopped_at.get_or_insert(now);
-        self.parked.clear();
-        let workers = self.workers.iter_mut().filter_map(|worker| worker.waker.take());
-        workers.chain(self.renewer.take()).collect()
+        let mut wakers = Vec::new();
+        while !self.parked.is_empty() {
+            wakers.extend(self.unpark());
+        }
+        wakers.extend(self.waiting_for_queue());
+        wakers.extend(self.renewer.take());
+        wakers
+    }
+
+    /// Marks the runner as over.
+    pub(in crate::worker) const fn end(&mut self) {
+        self.over = true;
     }
 
     pub(in crate::worker) const fn stopped_at(&self) -> Option<Timestamp> {
