@@ -39,3 +39,5 @@ mod stopping;
 mod system_clock;
 #[path = "worker/threads.rs"]
 mod threads;
+#[path = "worker/watch.rs"]
+mod watch;

@@ -27,9 +27,9 @@ mod event;
 mod failure;
 mod handler;
 mod job;
+mod job_status;
 mod lease;
 mod lease_renewer;
-mod notify;
 mod report;
 pub mod request;
 mod runner;
@@ -53,7 +53,8 @@ pub use {
     event::{FailureCause, RunnerEvent},
     failure::{Failure, FailurePolicy},
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
-    job::{Job, LeaseLost},
+    job::{Job, LeaseLost, Stopping},
+    job_status::JobStatus,
     report::{Distribution, RunnerReport},
     runner::{Runner, RunnerError, RunnerHandle, Running},
     settings::BuildRunnerError,

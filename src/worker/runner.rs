@@ -255,7 +255,7 @@ fn run_wrapped<Q: MessageQueue, H: Handler>(engine: &Engine<Q, H>, permit: Worke
 /// Stops and observes a [`Runner`]; clones control the same runner.
 #[derive(Clone)]
 pub struct RunnerHandle {
-    control: Arc<Control>,
+    pub(super) control: Arc<Control>,
 }
 
 impl RunnerHandle {

@@ -49,8 +49,13 @@ impl Dispatcher {
         }
         self.stopped_at.get_or_insert(now);
         self.parked.clear();
-        let workers = self.workers.iter_mut().filter_map(|worker| worker.waker.take());
-        workers.chain(self.renewer.take()).collect()
+        let mut wakers: Vec<Waker> = self.renewer.take().into_iter().collect();
+        for worker in &mut self.workers {
+            wakers.extend(worker.waker.take());
+            let jobs = worker.item.iter().flat_map(|(item, _)| item.jobs());
+            jobs.for_each(|job| wakers.extend(job.lease().mark_stopping()));
+        }
+        wakers
     }
 
     pub(in crate::worker) const fn stopped_at(&self) -> Option<Timestamp> {
@@ -61,10 +66,10 @@ impl Dispatcher {
     pub(in crate::worker) fn abandon(&mut self) {
         self.timed_out = true;
         for worker in &mut self.workers {
-            if let Some((item, _)) = worker.item.take() {
+            if let Some((item, began_at)) = worker.item.take() {
                 let begun = item.jobs().len() - worker.not_begun;
                 self.counters.add(Count::Abandoned, begun as u64);
-                worker.abandoned = Some(item);
+                worker.abandoned = Some((item, began_at));
             }
         }
     }
