@@ -23,7 +23,9 @@ use {
 
 fn queue_of(world: &World, count: usize) -> Queue {
     let jobs = standard(&world.clock).build().unwrap();
-    (0..count).for_each(|number| drop(jobs.send(number.to_string()).unwrap()));
+    for number in 0..count {
+        jobs.send(number.to_string()).unwrap();
+    }
     jobs
 }
 
