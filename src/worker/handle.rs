@@ -3,6 +3,7 @@
 use {
     super::{
         engine::Control,
+        job_status::{self, JobStatus},
         report::{RunnerReport, RunnerState},
         settings::BuildRunnerError,
     },
@@ -215,6 +216,28 @@ impl RunnerHandle {
         };
         let report = control.dispatcher.lock().report();
         report
+    }
+
+    /// The jobs whose handlers run now, at most as many as the concurrency, times the batch size.
+    ///
+    /// Those whose handlers outlast the shutdown timeout on threads are among them, until they end.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert!(runner.handle().jobs().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobStatus> {
+        let control = match &*self.link.lock() {
+            Link::Runner(control) => Arc::clone(control),
+            Link::Builder(_) => return Vec::new(),
+        };
+        job_status::of_runner(&control)
     }
 }
 

@@ -28,9 +28,9 @@ mod failure;
 mod handle;
 mod handler;
 mod job;
+mod job_status;
 mod lease;
 mod lease_renewer;
-mod notify;
 mod report;
 pub mod request;
 mod runner;
@@ -56,7 +56,8 @@ pub use {
     failure::{Failure, FailurePolicy},
     handle::RunnerHandle,
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
-    job::{Job, LeaseLost},
+    job::{Job, LeaseLost, Stopping},
+    job_status::JobStatus,
     report::{Distribution, RunnerReport, RunnerState},
     runner::{Runner, RunnerError, Running},
     settings::BuildRunnerError,
