@@ -139,6 +139,8 @@ impl fmt::Display for RunnerReport {
             self.received, self.retries, self.succeeded, self.failed
         )?;
         let rare = [
+            ("postponed", self.postponed),
+            ("out of order", self.out_of_order),
             ("panicked", self.panicked),
             ("timed out", self.timed_out),
             ("dead-lettered", self.dead_lettered),
