@@ -8,7 +8,7 @@ use {
         counters::Counters,
         dispatcher::{Dispatcher, DispatcherConfig},
         engine::{Control, Engine, EngineConfig},
-        failure::Failure,
+        failure::IntoFailure,
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
         lease_renewer::{GIVE_BACK, change_margin},
@@ -38,7 +38,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     pub fn each<F, E>(self, handler: F) -> Result<Runner<Q, Each<F>>, BuildRunnerError>
     where
         F: Fn(&Job) -> Result<(), E>,
-        E: Into<Failure>,
+        E: IntoFailure,
     {
         self.settings.build(None, Each(handler))
     }
@@ -64,7 +64,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     where
         F: Fn(Job) -> R,
         R: Future<Output = Result<(), E>>,
-        E: Into<Failure>,
+        E: IntoFailure,
     {
         self.settings.build(None, EachAsync(handler))
     }
@@ -151,7 +151,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, (S,)> {
     pub fn each<F, E>(self, handler: F) -> Result<Runner<Q, Each<impl Fn(&Job) -> Result<(), E>>>, BuildRunnerError>
     where
         F: Fn(&Job, &S) -> Result<(), E>,
-        E: Into<Failure>,
+        E: IntoFailure,
     {
         let (state,) = self.state;
         let handler = move |job: &Job| handler(job, &state);
@@ -180,7 +180,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, (S,)> {
         S: Clone,
         F: Fn(Job, S) -> R,
         R: Future<Output = Result<(), E>>,
-        E: Into<Failure>,
+        E: IntoFailure,
     {
         let (state,) = self.state;
         let handler = move |job: Job| handler(job, state.clone());

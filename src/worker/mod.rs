@@ -51,7 +51,7 @@ pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
     event::{FailureCause, RunnerEvent},
-    failure::{Failure, FailurePolicy},
+    failure::{Failure, FailurePolicy, IntoFailure},
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost},
     report::{Distribution, RunnerReport},
