@@ -53,7 +53,7 @@ pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
     event::{FailureCause, RunnerEvent},
-    failure::{Failure, FailurePolicy},
+    failure::{Failure, FailurePolicy, IntoFailure},
     handle::RunnerHandle,
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost, Stopping},

@@ -299,7 +299,7 @@ where
         E: Into<Failure>,
     {
         let Self { builder, answers } = self;
-        builder.build(None, Respond { handler, answers })
+        builder.settings.build(None, Respond { handler, answers })
     }
 
     /// A runner that sends what an async `handler` answers to each request.
@@ -324,7 +324,7 @@ where
         E: Into<Failure>,
     {
         let Self { builder, answers } = self;
-        builder.build(None, RespondAsync { handler, answers })
+        builder.settings.build(None, RespondAsync { handler, answers })
     }
 }
 

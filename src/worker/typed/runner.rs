@@ -64,7 +64,7 @@ impl<T: DeserializeOwned, Q: MessageQueue> TypedRunnerBuilder<T, Q> {
             unparsed,
             values,
         } = self;
-        builder.build(
+        builder.settings.build(
             None,
             EachTyped {
                 handler,
@@ -102,7 +102,7 @@ impl<T: DeserializeOwned, Q: MessageQueue> TypedRunnerBuilder<T, Q> {
             unparsed,
             values,
         } = self;
-        builder.build(
+        builder.settings.build(
             None,
             EachTypedAsync {
                 handler,
