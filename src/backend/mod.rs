@@ -9,6 +9,8 @@ mod error;
 pub(crate) mod limits;
 mod message_queue;
 mod received;
+mod retries;
+mod running;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
 
@@ -22,4 +24,6 @@ pub use {
     limits::QueueLimits,
     message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
     received::{MessageParts, ReceivedMessage},
+    running::{Handle, Running},
 };
+pub(crate) use {retries::Retries, running::sealed};

@@ -55,6 +55,6 @@ pub use {
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost},
     report::{Distribution, RunnerReport},
-    runner::{Runner, RunnerError, RunnerHandle, Running},
+    runner::{Runner, RunnerError, RunnerHandle},
     settings::BuildRunnerError,
 };
