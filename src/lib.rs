@@ -50,6 +50,8 @@ pub use error::{
     PurgeError, QueueError, ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError,
     SetQueueAttributesError, TagError,
 };
+#[cfg(feature = "serde")]
+pub use error::{ParseJsonError, WriteJsonError};
 pub use limits::Limits;
 pub use message::{
     AttributeContent, Content, MessageAttributeValue, MessageAttributes, MessageId, ReceiptHandle, SendMessage,

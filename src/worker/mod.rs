@@ -37,16 +37,9 @@ mod settings;
 mod settlement;
 #[cfg(feature = "tracing")]
 mod trace;
-#[cfg(feature = "serde")]
-mod typed;
 
 #[cfg(feature = "tracing")]
 pub use trace::{ParseTraceHeaderError, TraceHeader};
-#[cfg(feature = "serde")]
-pub use typed::{
-    EachTyped, EachTypedAsync, ParseJobError, SendJobError, TypedMessage, TypedQueue, TypedReceive, TypedRunnerBuilder,
-    UnparsedPolicy,
-};
 pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
