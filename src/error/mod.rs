@@ -25,7 +25,7 @@ pub use queue::{
 pub use service::{
     CreateQueueError, ListError, MoveTaskError, PermissionError, ResourceNotFound, SetQueueAttributesError, TagError,
 };
-#[cfg(feature = "serde")]
+#[cfg(any(feature = "serde", feature = "worker"))]
 pub(crate) use text::excerpt;
 
 /// Gives an error enum its `code()`: the name of the variant, unless another one is given for it. Begins with the

@@ -55,7 +55,7 @@ impl fmt::Display for Seconds {
 
 /// A text that others wrote, as one line of an error: control characters escaped, and of more than 243 characters the
 /// first 160 and the last 80.
-#[cfg(feature = "serde")]
+#[cfg(any(feature = "serde", feature = "worker"))]
 pub(crate) fn excerpt(text: &str) -> String {
     const FIRST: usize = 160;
     const LAST: usize = 80;
@@ -82,7 +82,7 @@ pub(crate) fn excerpt(text: &str) -> String {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "serde")]
+    #[cfg(any(feature = "serde", feature = "worker"))]
     #[test]
     fn an_excerpt_is_one_line_with_both_ends_of_the_text() {
         let text = |length: usize| "x".repeat(length);

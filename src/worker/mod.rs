@@ -31,7 +31,6 @@ mod lease;
 mod lease_renewer;
 mod notify;
 mod report;
-pub mod request;
 mod runner;
 mod settings;
 mod settlement;
