@@ -8,6 +8,7 @@ mod embedded;
 mod error;
 pub(crate) mod limits;
 mod message_queue;
+mod queue_set;
 mod received;
 mod retries;
 mod running;
@@ -15,7 +16,7 @@ mod running;
 mod sqs;
 
 #[cfg(any(feature = "metrics", feature = "tracing"))]
-pub(crate) use message_queue::queue_name;
+pub(crate) use queue_set::queue_name;
 #[cfg(feature = "worker-sqs")]
 pub use sqs::SqsQueue;
 pub use {
@@ -23,6 +24,7 @@ pub use {
     error::{EntryFailure, ErrorKind, MessageQueueError},
     limits::QueueLimits,
     message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
+    queue_set::{QueueSet, QueueSetError},
     received::{MessageParts, ReceivedMessage},
     running::{Handle, Running},
 };
