@@ -5,9 +5,10 @@ use {
         engine::Control,
         job_status::{self, JobStatus},
         report::{RunnerReport, RunnerState},
+        runner::RunnerError,
         settings::BuildRunnerError,
     },
-    crate::sync::Mutex,
+    crate::{backend, sync::Mutex},
     std::{fmt, sync::Arc},
 };
 
@@ -238,6 +239,16 @@ impl RunnerHandle {
             Link::Builder(_) => return Vec::new(),
         };
         job_status::of_runner(&control)
+    }
+}
+
+impl backend::sealed::Sealed for RunnerHandle {}
+
+impl backend::Handle for RunnerHandle {
+    type Output = Result<RunnerReport, RunnerError>;
+
+    fn stop(&self) {
+        Self::stop(self);
     }
 }
 

@@ -32,23 +32,15 @@ mod job_status;
 mod lease;
 mod lease_renewer;
 mod report;
-pub mod request;
 mod runner;
 mod settings;
 mod settlement;
 mod spawned;
 #[cfg(feature = "tracing")]
 mod trace;
-#[cfg(feature = "serde")]
-mod typed;
 
 #[cfg(feature = "tracing")]
 pub use trace::{ParseTraceHeaderError, TraceHeader};
-#[cfg(feature = "serde")]
-pub use typed::{
-    EachTyped, EachTypedAsync, ParseJobError, SendJobError, TypedMessage, TypedQueue, TypedReceive, TypedRunnerBuilder,
-    UnparsedPolicy,
-};
 pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
@@ -59,7 +51,7 @@ pub use {
     job::{Job, LeaseLost, Stopping},
     job_status::JobStatus,
     report::{Distribution, RunnerReport, RunnerState},
-    runner::{Runner, RunnerError, Running},
+    runner::{Runner, RunnerError},
     settings::BuildRunnerError,
     spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},
 };

@@ -10,7 +10,7 @@ use {
         report::RunnerReport,
     },
     crate::{
-        backend::{MessageQueue, MessageQueueError},
+        backend::{MessageQueue, MessageQueueError, Running},
         clock::block_on,
         sync::Mutex,
     },
@@ -243,17 +243,12 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// assert_eq!(running.join()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn spawn(self) -> io::Result<Running>
+    pub fn spawn(self) -> io::Result<Running<RunnerHandle>>
     where
         H: Send + Sync + 'static,
     {
         let handle = self.handle();
-        let thread = thread::Builder::new().name(RENEWER_THREAD.to_owned());
-        let thread = thread.spawn(move || self.blocking())?;
-        Ok(Running {
-            handle,
-            thread: Some(thread),
-        })
+        Running::spawn(RENEWER_THREAD, handle, move || self.blocking())
     }
 }
 
@@ -325,65 +320,6 @@ fn run_wrapped<Q: MessageQueue, H: Handler>(
     match wrap {
         Some(wrap) => wrap(&mut run),
         None => run(),
-    }
-}
-
-/// A runner on threads of its own, by [`Runner::spawn`]. Dropping it stops the runner without waiting for its end.
-#[derive(Debug)]
-#[must_use = "dropping it stops the runner"]
-pub struct Running {
-    handle: RunnerHandle,
-    thread: Option<thread::JoinHandle<Result<RunnerReport, RunnerError>>>,
-}
-
-impl Running {
-    /// A handle that stops and observes it.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// let running = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
-    /// assert_eq!(running.handle().report().failed, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn handle(&self) -> RunnerHandle {
-        self.handle.clone()
-    }
-
-    /// Waits until it has ended; it does not stop it.
-    ///
-    /// # Errors
-    /// As [`Runner::blocking`].
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// jobs.send("resize cat.png")?;
-    /// let running = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
-    /// assert_eq!(running.join()?.succeeded, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn join(mut self) -> Result<RunnerReport, RunnerError> {
-        let ended = self.thread.take().map(thread::JoinHandle::join);
-        match ended {
-            Some(Ok(result)) => result,
-            // The renewer's thread runs no code but this crate's and a queue's.
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Ok(self.handle.report()),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.handle.stop();
-        }
     }
 }
 

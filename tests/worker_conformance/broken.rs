@@ -172,6 +172,7 @@ impl Broken {
             aws_trace_header: message.aws_trace_header().map(str::to_owned),
             dead_letter_queue_source_arn: message.dead_letter_queue_source_arn().map(str::to_owned),
             invisible_until: message.invisible_until(),
+            queue_url: message.queue_url().into(),
         };
         match self.flaw {
             Flaw::Body => parts.body = parts.body.trim().replace('\t', " "),
