@@ -4,7 +4,8 @@
 use {
     requeue::{
         Queue, QueueAttributes, RedrivePolicy, SendMessage, Service,
-        worker::{Failure, FailurePolicy, Job, MessageQueue, Runner, SqsQueue},
+        backend::{MessageQueue, SqsQueue},
+        worker::{Failure, FailurePolicy, Job, Runner},
     },
     std::{collections::BTreeSet, error::Error, sync::Mutex},
 };

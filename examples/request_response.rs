@@ -4,7 +4,8 @@ use {
     futures_util::future::join_all,
     requeue::{
         Queue,
-        worker::{Failure, Job, RequestError, Requester, Responder},
+        request::{RequestError, Requester, Responder},
+        worker::{Failure, Job},
     },
     std::{error::Error, time::Duration},
 };

@@ -3,7 +3,7 @@
 use {
     requeue::{
         ManualClock, Queue, Timestamp,
-        worker::{Cancelled, CatchUp, Cron, Schedule, Scheduler},
+        schedule::{Cancelled, CatchUp, Cron, Schedule, Scheduler},
     },
     std::{error::Error, time::Duration},
 };

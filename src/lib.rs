@@ -19,12 +19,16 @@
 mod attributes;
 #[cfg(feature = "aws-protocol")]
 pub mod aws;
+#[cfg(feature = "worker")]
+pub mod backend;
 mod clock;
 mod error;
 pub mod guide;
 mod limits;
 mod message;
 mod queue;
+#[cfg(feature = "schedule")]
+pub mod schedule;
 mod service;
 mod state;
 mod sync;
@@ -63,3 +67,5 @@ pub use state::{
     Counts, Entry, Fact, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, StaleDelete,
 };
 pub use time::Timestamp;
+#[cfg(feature = "worker")]
+pub use worker::request;

@@ -19,6 +19,14 @@ pub(crate) fn contain(foreign: impl FnOnce()) {
     }
 }
 
+/// Calls wakers, with no lock held.
+#[cfg(feature = "worker")]
+pub(crate) fn wake(wakers: impl IntoIterator<Item = std::task::Waker>) {
+    for waker in wakers {
+        contain(|| waker.wake());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! The laws of the house that the compiler does not know, read off the text of the crate.
+//! The laws of the crate that the compiler does not know, read off the text of the crate.
 //!
 //! Each law takes one source file and names every line that breaks it. `made_up.rs` shows made-up sources to every
 //! law, so that a law that has gone blind fails too.
@@ -15,8 +15,8 @@ mod made_up;
 #[path = "layering/rust.rs"]
 mod rust;
 
-/// The stairs, lowest step first: a room names the rooms of its own step and of the steps below.
-const STAIRS: &[&[&str]] = &[
+/// The layers, lowest first: a module names those of its own layer and of the layers below.
+const LAYERS: &[&[&str]] = &[
     &["time", "limits"],
     &["error", "message", "attributes"],
     &["state"],
@@ -24,16 +24,15 @@ const STAIRS: &[&[&str]] = &[
     &["clock"],
     &["queue"],
     &["service"],
-    &["aws"],
-    &["testing"],
-    &["worker"],
+    &["backend"],
+    &["aws", "testing", "worker", "schedule"],
 ];
 
-/// What stands on top of the stairs for somebody outside.
-const DOORS: &[&str] = &["aws", "testing", "worker"];
+/// The top modules, each for somebody outside.
+const ADAPTERS: &[&str] = &["aws", "testing", "worker", "schedule"];
 
 /// Documentation only; it may point anywhere.
-const OFF_THE_STAIRS: &str = "guide";
+const OUTSIDE_LAYERS: &str = "guide";
 
 /// What would let the state machine see a clock, a lock, a thread or chance.
 const IMPURE: &[&str] = &[
@@ -119,7 +118,7 @@ impl Source {
         module
     }
 
-    fn room(&self) -> Option<&str> {
+    fn top_module(&self) -> Option<&str> {
         self.module().first().copied()
     }
 
@@ -146,35 +145,35 @@ impl Source {
 
 // The laws.
 
-fn imports_go_down_the_stairs(source: &Source) -> Vec<Breach> {
-    const LAW: &str = "a room names only its own step of the stairs and those below";
-    let step = |room: &str| STAIRS.iter().position(|step| step.contains(&room));
-    let Some(room) = source.room().filter(|room| *room != OFF_THE_STAIRS) else {
+fn imports_go_down_the_layers(source: &Source) -> Vec<Breach> {
+    const LAW: &str = "a module names only its own layer and those below";
+    let layer = |module: &str| LAYERS.iter().position(|layer| layer.contains(&module));
+    let Some(top) = source.top_module().filter(|top| *top != OUTSIDE_LAYERS) else {
         return Vec::new();
     };
-    let Some(own) = step(room) else {
-        let found = format!("`{room}` stands on no step: add it to STAIRS");
+    let Some(own) = layer(top) else {
+        let found = format!("`{top}` is in no layer: add it to LAYERS");
         return vec![source.breach(LAW, 1, found)];
     };
     let mut breaches = Vec::new();
     for (path, line) in paths_into_the_crate(source) {
         let whole = path.join("::");
-        let found = match step(&path[0]) {
+        let found = match layer(&path[0]) {
             Some(other) if other <= own => continue,
-            Some(_) => format!("`{room}` names `crate::{whole}`"),
-            None => format!("`crate::{whole}` hides its room: name `crate::<room>::..` instead"),
+            Some(_) => format!("`{top}` names `crate::{whole}`"),
+            None => format!("`crate::{whole}` hides its module: name `crate::<module>::..` instead"),
         };
         breaches.push(source.breach(LAW, line, found));
     }
     breaches
 }
 
-fn doors_do_not_know_each_other(source: &Source) -> Vec<Breach> {
-    const LAW: &str = "a door names no other door";
-    let Some(room) = source.room().filter(|room| DOORS.contains(room)) else {
+fn adapters_do_not_know_each_other(source: &Source) -> Vec<Breach> {
+    const LAW: &str = "an adapter names no other adapter";
+    let Some(top) = source.top_module().filter(|top| ADAPTERS.contains(top)) else {
         return Vec::new();
     };
-    let other = |(path, _): &(Vec<String>, usize)| path[0] != room && DOORS.contains(&path[0].as_str());
+    let other = |(path, _): &(Vec<String>, usize)| path[0] != top && ADAPTERS.contains(&path[0].as_str());
     let found = paths_into_the_crate(source).into_iter().filter(other);
     found
         .map(|(path, line)| source.breach(LAW, line, format!("`crate::{}`", path.join("::"))))
@@ -183,7 +182,7 @@ fn doors_do_not_know_each_other(source: &Source) -> Vec<Breach> {
 
 fn the_state_machine_is_pure(source: &Source) -> Vec<Breach> {
     const LAW: &str = "`state` is given time and chance and knows no clock, lock, thread or random source";
-    if source.room() != Some("state") {
+    if source.top_module() != Some("state") {
         return Vec::new();
     }
     source.named(LAW, &source.code, IMPURE)
@@ -191,7 +190,7 @@ fn the_state_machine_is_pure(source: &Source) -> Vec<Breach> {
 
 fn only_sync_names_the_lock_library(source: &Source) -> Vec<Breach> {
     const LAW: &str = "only src/sync.rs names a lock library";
-    if !source.is_in("src/") || source.room() == Some("sync") {
+    if !source.is_in("src/") || source.top_module() == Some("sync") {
         return Vec::new();
     }
     let mut breaches = source.named(LAW, &source.code, &["parking_lot"]);
@@ -207,7 +206,7 @@ fn only_sync_names_the_lock_library(source: &Source) -> Vec<Breach> {
 
 fn only_the_clock_reads_time_or_sleeps(source: &Source) -> Vec<Breach> {
     const LAW: &str = "only src/clock reads the machine's time or waits for it";
-    if !source.is_in("src/") || source.room() == Some("clock") {
+    if !source.is_in("src/") || source.top_module() == Some("clock") {
         return Vec::new();
     }
     source.named(LAW, &source.code, MACHINE_TIME)
@@ -215,13 +214,13 @@ fn only_the_clock_reads_time_or_sleeps(source: &Source) -> Vec<Breach> {
 
 fn the_reference_model_stands_alone(source: &Source) -> Vec<Breach> {
     const LAW: &str = "the reference model names nothing of the crate that it is a model of";
-    const ROOM: [&str; 2] = ["testing", "model"];
-    if !source.module().starts_with(&ROOM) {
+    const MODULE: [&str; 2] = ["testing", "model"];
+    if !source.module().starts_with(&MODULE) {
         return Vec::new();
     }
     let mut breaches = source.named(LAW, &source.code, &["requeue"]);
     for (path, line) in paths_into_the_crate(source) {
-        if !path.iter().zip(ROOM).all(|(named, own)| named == own) || path.len() < 2 {
+        if !path.iter().zip(MODULE).all(|(named, own)| named == own) || path.len() < 2 {
             breaches.push(source.breach(LAW, line, format!("`crate::{}`", path.join("::"))));
         }
     }
@@ -230,7 +229,7 @@ fn the_reference_model_stands_alone(source: &Source) -> Vec<Breach> {
 
 fn tests_do_not_sleep(source: &Source) -> Vec<Breach> {
     const LAW: &str = "no test sleeps, except those of the system clock";
-    let of_the_system_clock = source.room() == Some("clock") || source.path.contains("system_clock");
+    let of_the_system_clock = source.top_module() == Some("clock") || source.path.contains("system_clock");
     if of_the_system_clock || !(source.is_in("src/") || source.is_in("tests/")) {
         return Vec::new();
     }
@@ -369,8 +368,8 @@ macro_rules! the_crate_keeps {
 }
 
 the_crate_keeps! {
-    imports_go_down_the_stairs
-    doors_do_not_know_each_other
+    imports_go_down_the_layers
+    adapters_do_not_know_each_other
     the_state_machine_is_pure
     only_sync_names_the_lock_library
     only_the_clock_reads_time_or_sleeps

@@ -12,7 +12,7 @@ mod http;
 #[path = "worker_conformance/sqs.rs"]
 mod sqs;
 
-use requeue::worker::conformance::{InProcess, check};
+use requeue::testing::conformance::{InProcess, check};
 
 #[test]
 fn the_embedded_queue_conforms() {

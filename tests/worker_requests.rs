@@ -7,9 +7,9 @@ use {
     proptest::prelude::*,
     requeue::{
         ManualClock, MessageAttributeValue, Queue, SendMessage, Service,
-        worker::{
-            ErrorKind, Failure, FailurePolicy, Job, ReceivedMessage, RequestError, Requester, Responder, RunnerReport,
-        },
+        backend::{ErrorKind, ReceivedMessage},
+        request::{RequestError, Requester, Responder},
+        worker::{Failure, FailurePolicy, Job, RunnerReport},
     },
     shaky::{Fault, Shaky, error},
     std::{

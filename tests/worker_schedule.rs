@@ -13,9 +13,8 @@ use {
     proptest::prelude::*,
     requeue::{
         Clock, ManualClock, Message, Queue, SendMessage, Timestamp,
-        worker::{
-            AddScheduleError, Cancelled, Cron, ErrorKind, RunningScheduler, Schedule, Scheduler, SchedulerHandle,
-        },
+        backend::ErrorKind,
+        schedule::{AddScheduleError, Cancelled, Cron, RunningScheduler, Schedule, Scheduler, SchedulerHandle},
     },
     shaky::{Fault, Shaky},
     std::{

@@ -3,10 +3,11 @@
 use {
     requeue::{
         Entry, Fact, FactListener, ManualClock, Queue, SendMessage,
-        worker::{
-            BatchAnswer, BatchSettings, EntryFailure, ErrorKind, Failure, Job, MessageCounts, MessageParts,
-            MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage, SendJobError, TypedQueue, UnparsedPolicy,
+        backend::{
+            EntryFailure, ErrorKind, MessageCounts, MessageParts, MessageQueue, MessageQueueError, ReceiveRequest,
+            ReceivedMessage,
         },
+        worker::{BatchAnswer, BatchSettings, Failure, Job, SendJobError, TypedQueue, UnparsedPolicy},
     },
     serde::{Deserialize, Serialize},
     std::{

@@ -17,6 +17,8 @@ mod fresh {
         millis
     }
 }
+#[cfg(feature = "worker")]
+mod block_on;
 mod manual;
 mod parker;
 #[cfg(feature = "aws-sdk")]
@@ -27,6 +29,8 @@ mod timer;
 mod until;
 mod wall;
 
+#[cfg(feature = "worker")]
+pub(crate) use block_on::{block_on, give_way};
 pub use manual::ManualClock;
 pub use parker::Parker;
 #[cfg(feature = "aws-sdk")]

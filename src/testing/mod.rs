@@ -9,6 +9,8 @@
 pub mod assertions;
 mod case;
 mod check;
+#[cfg(feature = "worker")]
+pub mod conformance;
 mod consumer;
 mod faults;
 mod faulty;

@@ -2,6 +2,7 @@
 
 use {
     super::failure::Failure,
+    crate::backend::ReceivedMessage,
     std::{
         collections::{BTreeMap, BTreeSet},
         time::Duration,
@@ -137,12 +138,12 @@ impl BatchAnswer {
     ///
     /// # Examples
     /// ```
-    /// use requeue::worker::{BatchAnswer, MessageParts, ReceivedMessage};
+    /// use requeue::{worker::BatchAnswer, backend::{MessageParts, ReceivedMessage}};
     ///
     /// let message = ReceivedMessage::from(MessageParts { message_id: "m1".to_owned(), ..MessageParts::default() });
     /// assert!(!BatchAnswer::success().fail(&message, "too wide").is_success());
     /// ```
-    pub fn fail(self, message: &super::ReceivedMessage, failure: impl Into<Failure>) -> Self {
+    pub fn fail(self, message: &ReceivedMessage, failure: impl Into<Failure>) -> Self {
         self.fail_id(message.message_id(), failure)
     }
 

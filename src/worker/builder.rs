@@ -1,52 +1,40 @@
 //! The builder of runners, which validates their settings.
 
 use {
-    super::{
-        backlog::Backlog,
-        batch::{BatchAnswer, BatchSettings},
-        counters::Counters,
-        dispatcher::{Dispatcher, DispatcherConfig, End},
-        engine::{Control, Engine, EngineConfig, OnEvent},
-        event::RunnerEvent,
-        failure::{Failure, FailurePolicy},
-        handler::{Batch, BatchAsync, Each, EachAsync, Handler},
-        job::Job,
-        lease_renewer::{GIVE_BACK, change_margin},
-        message_queue::MessageQueue,
-        quotas::MAX_WAIT_TIME,
-        runner::{Runner, WrapThread},
-        settings::{BuildRunnerError, check_batch},
+    super::{dispatcher::End, engine::OnEvent, event::RunnerEvent, failure::FailurePolicy, runner::WrapThread},
+    crate::{
+        backend::{MessageQueue, limits::MAX_WAIT_TIME},
+        clock::Clock,
     },
-    crate::clock::Clock,
-    std::{fmt, future::Future, sync::Arc, time::Duration},
+    std::{fmt, sync::Arc, time::Duration},
 };
 
 /// Clock resolution: the shortest delay before something may fall due again.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// Renewals in one visibility timeout: two may fail before the lease is lost.
-const RENEWALS: u32 = 3;
+pub(super) const RENEWALS: u32 = 3;
 
-/// A runner to be built, begun by [`Runner::builder`]: say what differs, then give it its handler.
+/// A runner to be built, begun by [`Runner::builder`](super::Runner::builder): say what differs, then give it its handler.
 #[must_use = "a builder does nothing until it is given a handler"]
 #[derive(Clone)]
 pub struct RunnerBuilder<Q> {
-    queue: Q,
+    pub(super) queue: Q,
     pub(super) concurrency: usize,
-    prefetch: usize,
+    pub(super) prefetch: usize,
     pub(super) max_messages: Option<usize>,
     pub(super) wait_time: Duration,
-    visibility_timeout: Option<Duration>,
+    pub(super) visibility_timeout: Option<Duration>,
     pub(super) heartbeat: bool,
     pub(super) handler_timeout: Option<Duration>,
     pub(super) policy: FailurePolicy,
-    seed: u64,
-    shutdown_timeout: Duration,
-    outage_timeout: Duration,
-    end: End,
-    clock: Option<Arc<dyn Clock>>,
-    on_event: Option<OnEvent>,
-    wrap_thread: Option<WrapThread>,
+    pub(super) seed: u64,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) outage_timeout: Duration,
+    pub(super) end: End,
+    pub(super) clock: Option<Arc<dyn Clock>>,
+    pub(super) on_event: Option<OnEvent>,
+    pub(super) wrap_thread: Option<WrapThread>,
 }
 
 impl<Q: MessageQueue> RunnerBuilder<Q> {
@@ -252,7 +240,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
 
     /// How long running handlers and receives may go on after a stop; the default is 30 s.
     ///
-    /// [`Runner::run`] cuts off handlers that outlast it, and takes up to 1 s more to give their messages back.
+    /// [`Runner::run`](super::Runner::run) cuts off handlers that outlast it, and takes up to 1 s more to give their messages back.
     ///
     /// # Examples
     /// ```
@@ -280,7 +268,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
 
     /// How long receives may fail in a row before the runner ends with the error; the default is 1 h.
     ///
-    /// This is for errors that [may pass](super::ErrorKind::may_pass): throttling, a network or a service that is down,
+    /// This is for errors that [may pass](crate::backend::ErrorKind::may_pass): throttling, a network or a service that is down,
     /// credentials that have expired. Each is reported, and the pauses between receives grow to 20 s. A queue that is gone
     /// or a request that is wrong ends the runner at once. Zero ends it at the first error, [`Duration::MAX`] never.
     ///
@@ -391,7 +379,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         self
     }
 
-    /// Wraps the loop of each worker thread of [`blocking`](Runner::blocking) in a function that has to call its argument:
+    /// Wraps the loop of each worker thread of [`blocking`](super::Runner::blocking) in a function that has to call its argument:
     /// the place to enter the async runtime that a client of Amazon SQS needs.
     ///
     /// # Examples
@@ -413,180 +401,6 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     pub fn wrap_threads(mut self, wrap: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) -> Self {
         self.wrap_thread = Some(Arc::new(wrap));
         self
-    }
-
-    /// A runner that calls `handler` for each message.
-    ///
-    /// # Errors
-    /// [`BuildRunnerError`]: what is wrong with its settings.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// jobs.send("640")?;
-    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
-    /// assert_eq!(runner.blocking()?.succeeded, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn each<F, E>(self, handler: F) -> Result<Runner<Q, Each<F>>, BuildRunnerError>
-    where
-        F: Fn(&Job) -> Result<(), E>,
-        E: Into<Failure>,
-    {
-        self.build(None, Each(handler))
-    }
-
-    /// A runner that calls an async `handler` for each message.
-    ///
-    /// # Errors
-    /// [`BuildRunnerError`]: what is wrong with its settings.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// jobs.send("640")?;
-    /// let runner = Runner::builder(&jobs).until_none_visible().each_async(|job: Job| async move {
-    ///     job.body().parse::<u32>().map(drop)
-    /// })?;
-    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn each_async<F, R, E>(self, handler: F) -> Result<Runner<Q, EachAsync<F>>, BuildRunnerError>
-    where
-        F: Fn(Job) -> R,
-        R: Future<Output = Result<(), E>>,
-        E: Into<Failure>,
-    {
-        self.build(None, EachAsync(handler))
-    }
-
-    /// A runner that calls `handler` for batches of messages.
-    ///
-    /// # Errors
-    /// [`BuildRunnerError`]: what is wrong with its settings.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{BatchAnswer, BatchSettings, Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// let _ = jobs.send_batch(["1", "2", "3"])?;
-    /// let runner = Runner::builder(&jobs).until_none_visible().batch(BatchSettings::new(2), |batch: &[Job]| {
-    ///     assert!(batch.len() <= 2);
-    ///     BatchAnswer::success()
-    /// })?;
-    /// assert_eq!(runner.blocking()?.succeeded, 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn batch<F>(self, settings: BatchSettings, handler: F) -> Result<Runner<Q, Batch<F>>, BuildRunnerError>
-    where
-        F: Fn(&[Job]) -> BatchAnswer,
-    {
-        self.build(Some(settings), Batch(handler))
-    }
-
-    /// A runner that calls an async `handler` for batches of messages.
-    ///
-    /// # Errors
-    /// [`BuildRunnerError`]: what is wrong with its settings.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{BatchAnswer, BatchSettings, Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// let _ = jobs.send_batch(["1", "2", "3"])?;
-    /// let settings = BatchSettings::default();
-    /// let runner = Runner::builder(&jobs).until_none_visible().batch_async(settings, |batch: Vec<Job>| async move {
-    ///     assert_eq!(batch.len(), 3);
-    ///     BatchAnswer::success()
-    /// })?;
-    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn batch_async<F, R>(
-        self,
-        settings: BatchSettings,
-        handler: F,
-    ) -> Result<Runner<Q, BatchAsync<F>>, BuildRunnerError>
-    where
-        F: Fn(Vec<Job>) -> R,
-        R: Future<Output = BatchAnswer>,
-    {
-        self.build(Some(settings), BatchAsync(handler))
-    }
-
-    pub(super) fn build<H: Handler>(
-        self,
-        batch: Option<BatchSettings>,
-        handler: H,
-    ) -> Result<Runner<Q, H>, BuildRunnerError> {
-        let visibility_timeout = self
-            .visibility_timeout
-            .unwrap_or_else(|| self.queue.visibility_timeout());
-        self.check(visibility_timeout)?;
-        let fifo = self.queue.is_fifo();
-        let limits = self.queue.limits().within_sqs();
-        let batch_size = batch.map_or(1, |batch| batch.size);
-        let restores = self.queue.restores_receive_count();
-        let max_messages = match self.max_messages {
-            // What is behind a failure in its group is given back, which costs it a receive.
-            None if fifo && !restores => batch_size,
-            chosen => chosen.unwrap_or(limits.max_messages),
-        };
-        if let Some(batch) = &batch {
-            check_batch(batch, fifo)?;
-            self.check_window(batch.window, visibility_timeout)?;
-        }
-        let in_process = self.queue.is_in_process();
-        let config = EngineConfig {
-            visibility_timeout,
-            renew_interval: if self.heartbeat {
-                (visibility_timeout / RENEWALS).max(TICK)
-            } else {
-                visibility_timeout
-            },
-            heartbeat: self.heartbeat,
-            handler_timeout: self.handler_timeout,
-            policy: self.policy,
-            seed: self.seed,
-            fifo,
-            in_process,
-            latency_margin: change_margin(in_process, visibility_timeout),
-            limits,
-            max_messages_per_group: batch_size,
-            clock_of_queue: self.clock.is_none(),
-            shutdown_timeout: self.shutdown_timeout,
-            outage_timeout: self.outage_timeout,
-            on_event: self.on_event,
-        };
-        let dispatcher = DispatcherConfig {
-            concurrency: self.concurrency,
-            prefetch: self.prefetch,
-            batch_size,
-            max_messages: max_messages.min(limits.max_messages),
-            wait_time: self.wait_time.min(limits.max_wait_time),
-            end: self.end,
-            fifo,
-            give_back_after: if restores {
-                Duration::ZERO
-            } else {
-                self.shutdown_timeout.saturating_sub(GIVE_BACK)
-            },
-            renew_interval: config.renew_interval,
-        };
-        let counters = Counters::new(self.queue.url());
-        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let control = Control::new(Dispatcher::new(dispatcher, Backlog::new(fifo, batch), counters), clock);
-        Ok(Runner {
-            engine: Engine::new(self.queue, handler, config, Arc::new(control)),
-            concurrency: self.concurrency,
-            wrap_thread: self.wrap_thread,
-        })
     }
 }
 

@@ -2,22 +2,21 @@
 
 use {
     super::{
-        block_on::give_way,
         counters::Count,
         dispatcher::{Dispatcher, ReceiveTask, Task},
         event::RunnerEvent,
-        failure::{Backoff, FailurePolicy},
+        failure::FailurePolicy,
         handler::Handler,
         job::Job,
-        message_queue::{MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest},
-        quotas::QueueLimits,
-        received::ReceivedMessage,
         report::RunnerReport,
         runner::RunnerError,
     },
     crate::{
-        clock::{Clock, Until},
-        sync::{Mutex, contain},
+        backend::{
+            Backoff, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest, ReceivedMessage,
+        },
+        clock::{Clock, Until, give_way},
+        sync::{Mutex, contain, wake},
         time::Timestamp,
     },
     std::{
@@ -34,7 +33,7 @@ use {
 };
 
 #[cfg(feature = "tracing")]
-use super::message_queue::queue_name;
+use crate::backend::queue_name;
 
 /// The most handlers that a worker may run in a row before it yields to the other futures of its task.
 const TURN: u32 = 32;
@@ -168,12 +167,6 @@ impl Drop for WorkerPermit {
         let now = self.control.clock.now();
         let wakers = self.control.dispatcher.lock().worker_ended(self.worker, now);
         wake(wakers);
-    }
-}
-
-pub(super) fn wake(wakers: impl IntoIterator<Item = Waker>) {
-    for waker in wakers {
-        contain(|| waker.wake());
     }
 }
 

@@ -1,7 +1,8 @@
 //! Events that a runner reports.
 
 use {
-    super::{job::Job, message_queue::MessageQueueError},
+    super::job::Job,
+    crate::backend::MessageQueueError,
     std::{fmt, time::Duration},
 };
 

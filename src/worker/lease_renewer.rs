@@ -8,11 +8,13 @@ use {
         event::RunnerEvent,
         handler::Handler,
         job::Job,
-        message_queue::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError},
-        quotas::MAX_MESSAGES,
-        work::{SAFETY, failed_jobs, max_hidden_time, messages},
+        settlement::{SAFETY, failed_jobs, max_hidden_time, messages},
     },
-    crate::{clock::Until, time::Timestamp},
+    crate::{
+        backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_MESSAGES},
+        clock::Until,
+        time::Timestamp,
+    },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{
         future::{Future, poll_fn},
@@ -141,17 +143,17 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         let (mut calls, mut whole) = (Vec::new(), Vec::new());
         for job in jobs {
             let left = max_hidden_time(&job, now, self.config.limits);
-            let gains = now.saturating_add(left) > job.held_until();
-            if job.renewal_stopped() {
+            let gains = now.saturating_add(left) > job.lease().held_until();
+            if job.lease().renewal_stopped() {
                 continue;
             }
-            if job.held_until() <= now {
+            if job.lease().held_until() <= now {
                 calls.extend(give_back(self.mark_lost(&job)));
                 continue;
             }
             // Until the renewal is answered, only the end of the lease is due.
-            job.set_renew_at(job.held_until());
-            if !self.config.heartbeat || now >= job.renew_until() || !gains {
+            job.lease().set_renew_at(job.lease().held_until());
+            if !self.config.heartbeat || now >= job.lease().renew_until() || !gains {
                 continue;
             }
             if left < self.config.visibility_timeout {
@@ -175,7 +177,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 }
                 let changed = self.queue.change_visibility(&messages(&jobs), timeout).await;
                 let behind = self.renewed(&jobs, changed, now, timeout);
-                jobs.iter().for_each(Job::end_renewal);
+                jobs.iter().for_each(|job| job.lease().end_renewal());
                 Done::Renewed(behind)
             }
             LeaseCall::GiveBack(jobs) => {
@@ -194,9 +196,9 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     fn still_to_renew(&self, mut jobs: Vec<Job>, now: Timestamp) -> Vec<Job> {
         let margin = latency_margin(self.config.visibility_timeout);
         jobs.retain(|job| {
-            let renew = job.is_held_at(now.saturating_add(margin)) && job.begin_renewal();
+            let renew = job.lease().is_held_at(now.saturating_add(margin)) && job.lease().begin_renewal();
             if !renew {
-                job.set_renew_at(self.retry_at(job));
+                job.lease().set_renew_at(self.retry_at(job));
             }
             renew
         });
@@ -206,7 +208,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// When a renewal that failed or could not be called is tried again.
     fn retry_at(&self, job: &Job) -> Timestamp {
         let pause = (self.config.renew_interval / RETRY).max(TICK);
-        self.now().saturating_add(pause).min(job.held_until())
+        self.now().saturating_add(pause).min(job.lease().held_until())
     }
 
     /// Applies the answer to a renewal; returns the jobs that left the backlog because of lost leases.
@@ -225,16 +227,16 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             let failure = failed.iter().find(|(failed, _)| failed.is(job));
             match failure.map(|(_, error)| error.kind) {
                 None => {
-                    job.hold_until(until);
+                    job.lease().hold_until(until);
                     // A shorter renewal reaches the 12 hours, and is the last.
                     let last = timeout < self.config.visibility_timeout;
                     let renew_at = called_at.saturating_add(self.config.renew_interval);
-                    job.set_renew_at(if last { until } else { renew_at.min(until) });
+                    job.lease().set_renew_at(if last { until } else { renew_at.min(until) });
                 }
-                Some(ErrorKind::NotHeld | ErrorKind::QueueDoesNotExist) if !job.is_delete_called() => {
+                Some(ErrorKind::NotHeld | ErrorKind::QueueDoesNotExist) if !job.lease().is_delete_called() => {
                     behind.extend(self.mark_lost(job));
                 }
-                Some(_) => job.set_renew_at(self.retry_at(job)),
+                Some(_) => job.lease().set_renew_at(self.retry_at(job)),
             }
         }
         behind
@@ -242,7 +244,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Marks a job's lease as lost; returns the jobs behind it in its FIFO group, which leave the backlog.
     pub(super) fn mark_lost(&self, job: &Job) -> Vec<Job> {
-        if !job.mark_lost() {
+        if !job.lease().mark_lost() {
             return Vec::new();
         }
         let behind = self.control.dispatcher.lock().lease_lost(job);
@@ -257,27 +259,27 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     pub(super) async fn before_removal(&self, jobs: &[Job]) {
         let mut renewing = false;
         for job in jobs {
-            renewing |= job.settle();
+            renewing |= job.lease().settle();
         }
         if !renewing {
             return;
         }
         let now = self.now();
         for job in jobs {
-            let left = job.held_until().saturating_duration_since(now);
+            let left = job.lease().held_until().saturating_duration_since(now);
             if !self.renewal_answered(job, now.saturating_add(left / 2)).await {
-                job.delete_called();
+                job.lease().delete_called();
             }
         }
     }
 
     /// Waits for the answer to the renewal that is under way, if there is one; `false` if there is none before `end`.
     pub(super) async fn renewal_answered(&self, job: &Job, end: Timestamp) -> bool {
-        if !job.is_renewing() {
+        if !job.lease().is_renewing() {
             return true;
         }
         let mut end = self.until(end);
-        poll_fn(|context| match job.poll_renewed(context) {
+        poll_fn(|context| match job.lease().poll_renewed(context) {
             Poll::Ready(()) => Poll::Ready(true),
             Poll::Pending => Pin::new(&mut end).poll(context).map(|()| false),
         })
@@ -286,18 +288,22 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Whether a call that changes visibility arrives while the message is held and changes nobody else's lease.
     pub(super) fn may_change(&self, job: &Job) -> bool {
-        job.is_held_at(self.now().saturating_add(self.config.latency_margin))
+        job.lease()
+            .is_held_at(self.now().saturating_add(self.config.latency_margin))
     }
 
     /// Waits until a renewal of one of these jobs is answered, or the first of their leases ends.
     pub(super) async fn any_renewal_answered(&self, jobs: &[Job]) {
-        let Some(end) = jobs.iter().map(Job::held_until).min() else {
+        let Some(end) = jobs.iter().map(|job| job.lease().held_until()).min() else {
             return;
         };
         let mut end = self.until(end);
         poll_fn(|context| {
             // Every one is polled, so that each answer wakes this task.
-            let answered = jobs.iter().filter(|job| job.poll_renewed(context).is_ready()).count();
+            let answered = jobs
+                .iter()
+                .filter(|job| job.lease().poll_renewed(context).is_ready())
+                .count();
             if answered > 0 {
                 return Poll::Ready(());
             }

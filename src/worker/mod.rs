@@ -1,7 +1,7 @@
 //! Handlers run over a queue: in threads or async, on the embedded queue or on Amazon SQS. Feature `worker`.
 //!
 //! A [`Runner`] calls a handler for every message, settles the message by the handler's result, and renews its lease
-//! meanwhile. It works on any [`MessageQueue`].
+//! meanwhile. It works on any [`MessageQueue`](crate::backend::MessageQueue).
 //!
 //! ```text
 //!   workers (threads, or futures in one task)        lease renewer (renews leases, gives back the backlog)
@@ -17,43 +17,29 @@ mod backlog;
 mod batch;
 #[cfg(feature = "serde")]
 mod batch_json;
-mod block_on;
+mod build;
 mod builder;
-pub mod conformance;
+mod call;
 mod counters;
 mod dispatcher;
-mod embedded;
 mod engine;
 mod event;
 mod failure;
 mod handler;
 mod job;
+mod lease;
 mod lease_renewer;
-mod message_queue;
 mod notify;
-mod quotas;
-mod received;
 mod report;
-mod request;
+pub mod request;
 mod runner;
-#[cfg(feature = "schedule")]
-mod schedule;
 mod settings;
-#[cfg(feature = "worker-sqs")]
-mod sqs;
+mod settlement;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(feature = "serde")]
 mod typed;
-mod work;
 
-#[cfg(feature = "schedule")]
-pub use schedule::{
-    AddScheduleError, Cancelled, CatchUp, Cron, CronError, DueJob, RunningScheduler, Schedule, Scheduler,
-    SchedulerBuilder, SchedulerError, SchedulerEvent, SchedulerHandle, SchedulerReport,
-};
-#[cfg(feature = "worker-sqs")]
-pub use sqs::SqsQueue;
 #[cfg(feature = "tracing")]
 pub use trace::{ParseTraceHeaderError, TraceHeader};
 #[cfg(feature = "serde")]
@@ -65,17 +51,10 @@ pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
     event::{FailureCause, RunnerEvent},
-    failure::{Backoff, Failure, FailurePolicy},
+    failure::{Failure, FailurePolicy},
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost},
-    message_queue::{EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest},
-    quotas::QueueLimits,
-    received::{MessageParts, ReceivedMessage},
     report::{Distribution, RunnerReport},
-    request::{
-        Request, RequestError, Requester, RequesterReport, Respond, RespondAsync, RespondRunnerBuilder, Responder,
-        ResponderReport,
-    },
     runner::{Runner, RunnerError, RunnerHandle, Running},
     settings::BuildRunnerError,
 };

@@ -2,12 +2,14 @@
 
 use {
     super::{
-        block_on::block_on,
         builder::RunnerBuilder,
         engine::{Control, Engine, WorkerPermit},
         handler::Handler,
-        message_queue::{MessageQueue, MessageQueueError},
         report::RunnerReport,
+    },
+    crate::{
+        backend::{MessageQueue, MessageQueueError},
+        clock::block_on,
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{

@@ -5,8 +5,8 @@ use {
         batch::BatchSettings,
         builder::{RunnerBuilder, TICK},
         failure::FailurePolicy,
-        quotas::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
     },
+    crate::backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
     std::time::Duration,
 };
 

@@ -1,8 +1,8 @@
 //! Traces: a span for each job, and the trace context that `AWSTraceHeader` carries from job to job.
 
 use {
-    super::{job::Job, message_queue::queue_name},
-    crate::message::SendMessage,
+    super::job::Job,
+    crate::{backend::queue_name, message::SendMessage},
     std::{cell::RefCell, fmt, str::FromStr},
 };
 

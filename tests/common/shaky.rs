@@ -3,7 +3,7 @@
 use {
     requeue::{
         Clock, Queue, SendMessage,
-        worker::{
+        backend::{
             EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest,
             ReceivedMessage,
         },

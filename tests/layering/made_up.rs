@@ -12,8 +12,8 @@ fn broken(law: Law, path: &str, text: &str) -> Vec<usize> {
 }
 
 #[test]
-fn a_path_up_the_stairs_is_noticed_however_it_is_written() {
-    let broken = |path, text| broken(imports_go_down_the_stairs, path, text);
+fn a_path_up_the_layers_is_noticed_however_it_is_written() {
+    let broken = |path, text| broken(imports_go_down_the_layers, path, text);
     for text in [
         "use crate::queue::Queue;",
         "pub(crate) use crate::{time::Timestamp, queue::{self, Queue}};",
@@ -31,8 +31,8 @@ fn a_path_up_the_stairs_is_noticed_however_it_is_written() {
 }
 
 #[test]
-fn a_path_along_or_down_the_stairs_is_allowed() {
-    let broken = |path, text| broken(imports_go_down_the_stairs, path, text);
+fn a_path_along_or_down_the_layers_is_allowed() {
+    let broken = |path, text| broken(imports_go_down_the_layers, path, text);
     let text = "use crate::{error::SendError, limits::Limits, time::*};
         use super::record::Record;
         use self::clock::A;
@@ -47,16 +47,16 @@ fn a_path_along_or_down_the_stairs_is_allowed() {
 }
 
 #[test]
-fn a_re_export_and_a_room_off_the_stairs_are_noticed() {
-    let broken = |path, text| broken(imports_go_down_the_stairs, path, text);
+fn a_re_export_and_a_module_in_no_layer_are_noticed() {
+    let broken = |path, text| broken(imports_go_down_the_layers, path, text);
     assert_eq!(broken("src/state/mod.rs", "use crate::Queue;"), [1]);
     assert_eq!(broken("src/state/mod.rs", "use crate::*;"), [1]);
     assert_eq!(broken("src/cellar.rs", ""), [1]);
 }
 
 #[test]
-fn a_door_that_leads_to_another_door_is_noticed() {
-    let broken = |path, text| broken(doors_do_not_know_each_other, path, text);
+fn an_adapter_that_names_another_is_noticed() {
+    let broken = |path, text| broken(adapters_do_not_know_each_other, path, text);
     for (path, text) in [
         ("src/testing/story.rs", "use crate::aws::Endpoint;"),
         ("src/testing/mod.rs", "use super::aws;"),
@@ -84,7 +84,7 @@ fn f<'a>(it: &'a str) -> char { '\'' } fn g() -> u8 { b'"' }
 use crate::queue::A;
 use crate::queue::B;
 "##;
-    let law = imports_go_down_the_stairs;
+    let law = imports_go_down_the_layers;
     assert_eq!(broken(law, "src/state/mod.rs", text), [11, 12]);
 }
 
@@ -97,7 +97,7 @@ fn the_file_of_a_test_module_is_exempt_and_its_neighbour_is_not() {
         ("src/state/tests/fifo.rs", "use crate::queue::Queue;"),
     ];
     let sources = without_test_files(texts.map(|(path, text)| Source::new(path, text)).into());
-    let breaches = sources.iter().flat_map(imports_go_down_the_stairs);
+    let breaches = sources.iter().flat_map(imports_go_down_the_layers);
     let paths: Vec<_> = breaches.map(|it| it.path).collect();
     assert_eq!(paths, ["src/state/queue.rs"]);
 }

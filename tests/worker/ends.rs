@@ -8,7 +8,8 @@ use {
     },
     requeue::{
         Queue, SendMessage,
-        worker::{Backoff, ErrorKind, Failure, FailurePolicy, Job, MessageCounts, Runner, RunnerError},
+        backend::{Backoff, ErrorKind, MessageCounts},
+        worker::{Failure, FailurePolicy, Job, Runner, RunnerError},
     },
     std::{cell::RefCell, collections::BTreeMap, rc::Rc},
 };

@@ -8,10 +8,8 @@ use {
     },
     requeue::{
         Clock, Limits, MessagePhase, Queue,
-        worker::{
-            Backoff, BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, MessageQueue, Runner, RunnerBuilder,
-            RunnerReport,
-        },
+        backend::{Backoff, MessageQueue},
+        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder, RunnerReport},
     },
     std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration},
 };

@@ -9,10 +9,8 @@ use {
     },
     requeue::{
         Queue,
-        worker::{
-            Backoff, BatchAnswer, BatchSettings, ErrorKind, Failure, FailurePolicy, Job, Runner, RunnerBuilder,
-            RunnerHandle,
-        },
+        backend::{Backoff, ErrorKind},
+        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder, RunnerHandle},
     },
     std::{cell::OnceCell, collections::BTreeMap, panic::resume_unwind, rc::Rc, time::Duration},
 };
@@ -137,7 +135,7 @@ const WAYS: [(&str, bool); 8] = [
     ("discard", true),
 ];
 
-fn policy<Q: requeue::worker::MessageQueue>(builder: RunnerBuilder<Q>, way: &str) -> RunnerBuilder<Q> {
+fn policy<Q: requeue::backend::MessageQueue>(builder: RunnerBuilder<Q>, way: &str) -> RunnerBuilder<Q> {
     let backoff = Backoff::new(secs(4), secs(4));
     match way {
         "at once" => builder.failure_policy(FailurePolicy::RetryNow),

@@ -8,9 +8,8 @@ use {
     },
     requeue::{
         Fact, FactChannel, ManualClock, Queue,
-        worker::{
-            Backoff, BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder, RunnerReport,
-        },
+        backend::Backoff,
+        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder, RunnerReport},
     },
     std::{
         collections::BTreeSet,

@@ -9,7 +9,8 @@ use {
     },
     requeue::{
         Entry, Fact, FactChannel, ManualClock, Queue,
-        worker::{ErrorKind, Failure, FailurePolicy, Job, MessageQueue, Runner, RunnerBuilder},
+        backend::{ErrorKind, MessageQueue},
+        worker::{Failure, FailurePolicy, Job, Runner, RunnerBuilder},
     },
     std::{
         future::{Future, poll_fn},

@@ -4,7 +4,8 @@
 use {
     requeue::{
         Clock, ManualClock, Timestamp,
-        worker::{ErrorKind, MessageQueueError, RunnerEvent},
+        backend::{ErrorKind, MessageQueueError},
+        worker::RunnerEvent,
     },
     std::sync::{Arc, Mutex},
 };

@@ -9,10 +9,10 @@ use {
     },
     requeue::{
         Clock, ManualClock, Queue, SendMessage,
-        worker::{
-            EntryFailure, ErrorKind, Failure, FailurePolicy, Job, MessageCounts, MessageQueue, MessageQueueError,
-            ReceiveRequest, ReceivedMessage, Runner,
+        backend::{
+            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
         },
+        worker::{Failure, FailurePolicy, Job, Runner},
     },
     std::{sync::Arc, time::Duration},
 };

@@ -9,7 +9,8 @@ use {
     },
     requeue::{
         Queue,
-        worker::{ErrorKind, Job, Runner, RunnerError},
+        backend::ErrorKind,
+        worker::{Job, Runner, RunnerError},
     },
     std::time::Duration,
 };

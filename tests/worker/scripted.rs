@@ -8,7 +8,7 @@ use {
     },
     requeue::{
         Clock, ManualClock, Queue, SendMessage,
-        worker::{
+        backend::{
             EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest,
             ReceivedMessage,
         },

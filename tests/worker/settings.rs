@@ -4,7 +4,8 @@ use {
     super::common::{MILLISECOND, fifo, secs, standard},
     requeue::{
         ManualClock, Queue,
-        worker::{Backoff, BatchAnswer, BatchSettings, BuildRunnerError, FailurePolicy, Job, Runner, RunnerBuilder},
+        backend::Backoff,
+        worker::{BatchAnswer, BatchSettings, BuildRunnerError, FailurePolicy, Job, Runner, RunnerBuilder},
     },
     std::time::Duration,
 };

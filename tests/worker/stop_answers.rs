@@ -9,9 +9,9 @@ use {
     },
     requeue::{
         Queue,
+        backend::ErrorKind,
         worker::{
-            BatchAnswer, BatchSettings, ErrorKind, Failure, Job, Runner, RunnerBuilder, RunnerError, RunnerHandle,
-            RunnerReport,
+            BatchAnswer, BatchSettings, Failure, Job, Runner, RunnerBuilder, RunnerError, RunnerHandle, RunnerReport,
         },
     },
     std::time::Duration,

@@ -9,9 +9,10 @@ use {
     },
     requeue::{
         Queue,
+        backend::{ErrorKind, MessageQueue},
         worker::{
-            BatchAnswer, BatchSettings, ErrorKind, FailurePolicy, Job, MessageQueue, Runner, RunnerBuilder,
-            RunnerError, RunnerHandle, RunnerReport,
+            BatchAnswer, BatchSettings, FailurePolicy, Job, Runner, RunnerBuilder, RunnerError, RunnerHandle,
+            RunnerReport,
         },
     },
     std::{

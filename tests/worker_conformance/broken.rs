@@ -3,11 +3,11 @@
 use {
     requeue::{
         Alarm, Clock, Queue, ReceiptHandle, SendMessage, Service, Timestamp,
-        worker::{
+        backend::{
             EntryFailure, ErrorKind, MessageCounts, MessageParts, MessageQueue, MessageQueueError, ReceiveRequest,
             ReceivedMessage,
-            conformance::{Created, Fixture, InProcess, Wanted, check, requirements},
         },
+        testing::conformance::{Created, Fixture, InProcess, Wanted, check, requirements},
     },
     std::{
         collections::BTreeSet,

@@ -11,9 +11,8 @@ use {
     requeue::{
         Limits, ManualClock, QueueAttributes, SendMessage, Service,
         aws::Endpoint,
-        worker::{
-            ErrorKind, Job, MessageParts, MessageQueue, ReceiveRequest, ReceivedMessage, Runner, RunnerError, SqsQueue,
-        },
+        backend::{ErrorKind, MessageParts, MessageQueue, ReceiveRequest, ReceivedMessage, SqsQueue},
+        worker::{Job, Runner, RunnerError},
     },
     std::time::Duration,
 };

@@ -4,10 +4,8 @@ use {
     crate::http::slow_client,
     requeue::{
         Queue,
-        worker::{
-            SqsQueue,
-            conformance::{InProcess, check},
-        },
+        backend::SqsQueue,
+        testing::conformance::{InProcess, check},
     },
 };
 

@@ -3,8 +3,9 @@
 use {
     super::common::{millis, secs},
     requeue::{
+        backend::Backoff,
         testing::{Fault, Faults},
-        worker::{Backoff, FailurePolicy},
+        worker::FailurePolicy,
     },
     std::time::Duration,
 };

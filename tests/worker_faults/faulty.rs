@@ -8,10 +8,10 @@ use {
     },
     requeue::{
         Clock, ManualClock, Message, Queue, SendMessage,
-        testing::{CallError, Fault, FaultyQueue},
-        worker::{
+        backend::{
             EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
         },
+        testing::{CallError, Fault, FaultyQueue},
     },
     std::{
         collections::BTreeMap,

@@ -9,10 +9,10 @@ use {
     },
     requeue::{
         Clock, ManualClock, Message, MessagePhase, Queue, SendMessage, Timestamp,
-        worker::{
-            EntryFailure, ErrorKind, Failure, FailurePolicy, Job, MessageCounts, MessageQueue, MessageQueueError,
-            ReceiveRequest, ReceivedMessage, Runner, RunnerEvent,
+        backend::{
+            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
         },
+        worker::{Failure, FailurePolicy, Job, Runner, RunnerEvent},
     },
     std::{
         collections::BTreeMap,

@@ -10,9 +10,9 @@ use {
     },
     requeue::{
         ManualClock, Queue,
+        backend::MessageQueue,
         worker::{
-            BatchAnswer, BatchSettings, Failure, Job, MessageQueue, Runner, RunnerError, RunnerEvent, RunnerHandle,
-            RunnerReport,
+            BatchAnswer, BatchSettings, Failure, Job, Runner, RunnerError, RunnerEvent, RunnerHandle, RunnerReport,
         },
     },
     std::{cell::RefCell, future::pending, ops::AddAssign, panic::resume_unwind, rc::Rc, time::Duration},

@@ -4,7 +4,8 @@ use {
     crate::shaky::{Fault, Shaky},
     requeue::{
         Alarm, Clock, ManualClock, Parker, Queue, Timestamp,
-        worker::{CatchUp, Cron, ErrorKind, Schedule, Scheduler},
+        backend::ErrorKind,
+        schedule::{CatchUp, Cron, Schedule, Scheduler},
     },
     std::{
         future::Future,

@@ -5,7 +5,7 @@ use {
     jiff::tz::TimeZone,
     requeue::{
         Timestamp,
-        worker::{Cron, CronError},
+        schedule::{Cron, CronError},
     },
     std::ops::Range,
 };

@@ -5,7 +5,7 @@ use {
     proptest::prelude::*,
     requeue::{
         Clock, ManualClock, Queue, SendMessage, Timestamp,
-        worker::{AddScheduleError, CatchUp, Cron, Schedule, Scheduler, SchedulerHandle},
+        schedule::{AddScheduleError, CatchUp, Cron, Schedule, Scheduler, SchedulerHandle},
     },
     std::{
         future::Future,

@@ -6,9 +6,9 @@ use {
     futures_util::future::join,
     requeue::{
         Clock, ManualClock, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service, Timestamp,
+        backend::{ErrorKind, MessageQueue, SqsQueue},
         worker::{
-            BatchAnswer, BatchSettings, ErrorKind, Failure, FailurePolicy, Job, MessageQueue, Runner, RunnerBuilder,
-            RunnerError, RunnerReport, SqsQueue,
+            BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder, RunnerError, RunnerReport,
         },
     },
     std::{

@@ -8,7 +8,7 @@ use {
     aws_sdk_sqs::Client,
     requeue::{
         ManualClock, MessageAttributeValue, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service,
-        worker::{ErrorKind, MessageQueue, ReceiveRequest, ReceivedMessage, SqsQueue},
+        backend::{ErrorKind, MessageQueue, ReceiveRequest, ReceivedMessage, SqsQueue},
     },
     std::sync::{Arc, Mutex},
 };

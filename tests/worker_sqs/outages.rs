@@ -8,7 +8,8 @@ use {
     futures_util::future::join,
     requeue::{
         Clock, ManualClock, Queue, QueueAttributes, Service,
-        worker::{ErrorKind, Job, Runner, RunnerEvent, RunnerReport, SqsQueue},
+        backend::{ErrorKind, SqsQueue},
+        worker::{Job, Runner, RunnerEvent, RunnerReport},
     },
     std::{
         sync::{Arc, Mutex},

@@ -5,20 +5,13 @@ use {
         OF_HOST, RESPONSE_QUEUE_URL,
         slots::{End, MAX_OPEN, RequesterReport, Slots, Ticket},
     },
-    crate::worker::quotas::MAX_ATTRIBUTES,
     crate::{
-        clock::{Clock, Until},
+        backend::{MessageQueue, MessageQueueError, ReceivedMessage, limits::MAX_ATTRIBUTES},
+        clock::{Clock, Until, block_on},
         message::{MessageAttributeValue, SendMessage},
         queue::Queue,
         worker::{
-            block_on::block_on,
-            builder::RunnerBuilder,
-            failure::Failure,
-            handler::Handler,
-            job::Job,
-            message_queue::{MessageQueue, MessageQueueError},
-            received::ReceivedMessage,
-            runner::Runner,
+            builder::RunnerBuilder, failure::Failure, handler::Handler, job::Job, runner::Runner,
             settings::BuildRunnerError,
         },
     },
@@ -46,7 +39,7 @@ type OnOrphan = Arc<dyn Fn(&ReceivedMessage) -> Result<(), Failure> + Send + Syn
 ///
 /// # Examples
 /// ```
-/// use requeue::{Queue, worker::{Job, Requester, Responder}};
+/// use requeue::{Queue, worker::Job, request::{Requester, Responder}};
 ///
 /// let requests = Queue::standard("requests").build()?;
 /// let answers = Queue::standard("answers").build()?;
@@ -97,7 +90,7 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     ///
     /// # Examples
     /// ```
-    /// use requeue::{Queue, worker::Requester};
+    /// use requeue::{Queue, request::Requester};
     ///
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// assert_eq!(Requester::new(&requests, &answers).report().requests, 0);
@@ -119,7 +112,7 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     ///
     /// # Examples
     /// ```
-    /// # use {requeue::{Queue, worker::Requester}, std::time::Duration};
+    /// # use {requeue::{Queue, request::Requester}, std::time::Duration};
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let requester = Requester::new(&requests, &answers).seed(7);
     /// assert!(requester.request("hello").timeout(Duration::ZERO).blocking().is_err());
@@ -141,7 +134,7 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Queue, worker::{Failure, ReceivedMessage, Requester}};
+    /// # use requeue::{Queue, worker::Failure, backend::ReceivedMessage, request::Requester};
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// answers.send("lost and found")?;
     /// let requester = Requester::new(&requests, &answers).on_orphan(|message: &ReceivedMessage| {
@@ -168,7 +161,7 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Queue, worker::Requester};
+    /// # use requeue::{Queue, request::Requester};
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let requester = Requester::new(&requests, &answers);
     /// let listening = requester.runner(|it| it.prefetch(9))?.spawn()?;
@@ -195,7 +188,7 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     ///
     /// # Examples
     /// ```
-    /// # use {requeue::{Queue, worker::{RequestError, Requester}}, std::time::Duration};
+    /// # use {requeue::{Queue, request::{RequestError, Requester}}, std::time::Duration};
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let requester = Requester::new(&requests, &answers);
     /// let moment = Duration::from_millis(1);
@@ -217,7 +210,7 @@ impl<R, H> Requester<R, H> {
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Queue, worker::Requester};
+    /// # use requeue::{Queue, request::Requester};
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// assert_eq!(Requester::new(&requests, &answers).report().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -253,7 +246,7 @@ impl<R, H> Request<'_, R, H> {
     ///
     /// # Examples
     /// ```
-    /// # use {requeue::{Queue, worker::Requester}, std::time::Duration};
+    /// # use {requeue::{Queue, request::Requester}, std::time::Duration};
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let requester = Requester::new(&requests, &answers);
     /// let error = requester.request("hello").timeout(Duration::ZERO).blocking().unwrap_err();
@@ -274,7 +267,7 @@ impl<R: MessageQueue, H: MessageQueue> Request<'_, R, H> {
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{MessageAttributeValue, Queue, SendMessage, worker::Requester};
+    /// # use requeue::{MessageAttributeValue, Queue, SendMessage, request::Requester};
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let number = |message: SendMessage, n: u8| message.attribute(n.to_string(), MessageAttributeValue::number("1"));
     /// let full = (0..10).fold(SendMessage::new("hello"), number);

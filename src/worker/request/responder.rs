@@ -2,16 +2,15 @@
 
 use {
     super::{OF_HOST, QUEUE_NAME, RESPONSE_QUEUE_URL},
-    crate::worker::quotas::MAX_ATTRIBUTES,
     crate::{
+        backend::{Backoff, ErrorKind, MessageQueue, limits::MAX_ATTRIBUTES},
         clock::Until,
         message::{MessageAttributeValue, SendMessage},
         worker::{
             builder::RunnerBuilder,
-            failure::{Backoff, Failure},
+            failure::Failure,
             handler::{Answer, Handler, sealed},
             job::Job,
-            message_queue::{ErrorKind, MessageQueue},
             runner::Runner,
             settings::BuildRunnerError,
         },
@@ -41,7 +40,7 @@ const ANSWER_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duratio
 ///
 /// # Examples
 /// ```
-/// use requeue::{Queue, Service, worker::{Job, Requester, Responder}};
+/// use requeue::{Queue, Service, worker::Job, request::{Requester, Responder}};
 ///
 /// let service = Service::new();
 /// let [requests, answers] = ["requests", "answers"].map(|name| service.create_queue(name, Default::default()));
@@ -95,7 +94,7 @@ where
     ///
     /// # Examples
     /// ```
-    /// use requeue::{Queue, worker::Responder};
+    /// use requeue::{Queue, request::Responder};
     ///
     /// let requests = Queue::standard("requests").build()?;
     /// let responder = Responder::new(&requests, |_: &str| None::<Queue>);
@@ -120,7 +119,7 @@ where
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Queue, worker::{Job, Responder}};
+    /// # use requeue::{Queue, worker::Job, request::Responder};
     /// # let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let responder = Responder::to(&requests, &answers);
     /// requests.send("a job like any other")?;
@@ -142,7 +141,7 @@ impl<Q: MessageQueue + Clone> Responder<Q, ()> {
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Queue, worker::Responder};
+    /// # use requeue::{Queue, request::Responder};
     /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// assert_eq!(Responder::to(&requests, &answers).report().gone, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -161,7 +160,7 @@ impl<Q, D> Responder<Q, D> {
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Queue, worker::Responder};
+    /// # use requeue::{Queue, request::Responder};
     /// # let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// assert_eq!(Responder::to(&requests, &answers).report().answered, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -286,7 +285,7 @@ where
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Queue, worker::{Job, Responder}};
+    /// # use requeue::{Queue, worker::Job, request::Responder};
     /// # let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let echo = Responder::to(&requests, &answers).runner(|it| it.until_none_visible());
     /// let runner = echo.each(|job: &Job| Ok::<_, String>(job.body().to_owned()))?;
@@ -310,7 +309,7 @@ where
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Queue, worker::{Job, Responder}};
+    /// # use requeue::{Queue, worker::Job, request::Responder};
     /// # let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
     /// let echo = Responder::to(&requests, &answers).runner(|it| it.until_none_visible());
     /// let runner = echo.each_async(|job: Job| async move { Ok::<_, String>(job.body().to_owned()) })?;

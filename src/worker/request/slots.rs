@@ -3,8 +3,8 @@
 use {
     super::QUEUE_NAME,
     crate::{
-        sync::Mutex,
-        worker::{engine::wake, received::ReceivedMessage},
+        backend::ReceivedMessage,
+        sync::{Mutex, wake},
     },
     std::{
         collections::HashMap,
@@ -189,8 +189,8 @@ impl Drop for Ticket {
 mod tests {
     use super::*;
     use crate::{
+        backend::MessageParts,
         message::{MessageAttributeValue, MessageAttributes},
-        worker::received::MessageParts,
     };
 
     fn answer(name: &str, body: &str) -> ReceivedMessage {

@@ -9,15 +9,10 @@ pub use {
 };
 
 use {
-    super::{
-        block_on::block_on,
-        builder::RunnerBuilder,
-        failure::Failure,
-        message_queue::{MessageQueue, MessageQueueError},
-        received::ReceivedMessage,
-        runner::Runner,
-    },
+    super::{builder::RunnerBuilder, failure::Failure, runner::Runner},
     crate::{
+        backend::{MessageQueue, MessageQueueError, ReceivedMessage},
+        clock::block_on,
         error::{SendBatchError, SendError},
         message::SendMessage,
         queue::{BatchResult, Queue, Sent},
@@ -240,7 +235,7 @@ impl<T, Q: MessageQueue + Clone> TypedQueue<T, Q> {
     ///
     /// # Examples
     /// ```
-    /// use requeue::{Queue, worker::{Failure, ParseJobError, ReceivedMessage}};
+    /// use requeue::{Queue, worker::{Failure, ParseJobError}, backend::ReceivedMessage};
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// let _ = jobs.send_batch(["640", ""])?;

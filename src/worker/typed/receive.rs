@@ -2,14 +2,10 @@
 
 use {
     super::{TypedQueue, block_on},
-    crate::worker::quotas::MAX_VISIBILITY,
     crate::{
+        backend::{MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage, limits::MAX_VISIBILITY},
         queue::Queue,
-        worker::{
-            failure::{Failure, Verdict},
-            message_queue::{MessageQueue, MessageQueueError, ReceiveRequest},
-            received::ReceivedMessage,
-        },
+        worker::failure::{Failure, Verdict},
     },
     serde::de::DeserializeOwned,
     std::{collections::HashSet, fmt, future::Future, pin::Pin, slice, time::Duration},

@@ -2,14 +2,16 @@
 
 use {
     super::Unparsed,
-    crate::worker::{
-        builder::RunnerBuilder,
-        failure::Failure,
-        handler::{Answer, Handler, sealed},
-        job::Job,
-        message_queue::MessageQueue,
-        runner::Runner,
-        settings::BuildRunnerError,
+    crate::{
+        backend::MessageQueue,
+        worker::{
+            builder::RunnerBuilder,
+            failure::Failure,
+            handler::{Answer, Handler, sealed},
+            job::Job,
+            runner::Runner,
+            settings::BuildRunnerError,
+        },
     },
     serde::de::DeserializeOwned,
     std::{fmt, future::Future, marker::PhantomData},

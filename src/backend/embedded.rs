@@ -1,0 +1,210 @@
+//! The embedded queue as a runner sees it.
+
+use {
+    super::{
+        error::{EntryFailure, ErrorKind, MessageQueueError},
+        limits::QueueLimits,
+        message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
+        received::ReceivedMessage,
+    },
+    crate::{
+        clock::Clock,
+        error::{
+            ChangeVisibilityError, DeadLetterError, DeleteError, InvalidParameterValue, InvalidReason, ReceiveError,
+            SendBatchError, SendError,
+        },
+        message::SendMessage,
+        queue::{Message, Queue},
+    },
+    std::{sync::Arc, time::Duration},
+};
+
+impl MessageQueue for Queue {
+    fn url(&self) -> &str {
+        self.url()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.is_fifo()
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        self.settings().visibility_timeout
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clock()
+    }
+
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
+    fn limits(&self) -> QueueLimits {
+        let limits = self.limits();
+        QueueLimits {
+            max_messages: limits.receive_messages,
+            max_wait_time: limits.receive_wait_time,
+            max_visibility_timeout: limits.visibility_timeout,
+        }
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
+        self.send_async(message).await.map(drop).map_err(Into::into)
+    }
+
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let mut receive = self
+            .receive()
+            .max_messages(request.max_messages)
+            .wait_time(request.wait_time);
+        if let Some(timeout) = request.visibility_timeout {
+            receive = receive.visibility_timeout(timeout);
+        }
+        if let Some(max) = request.max_messages_per_group {
+            receive = receive.max_messages_per_group(max);
+        }
+        let messages = receive.await?;
+        Ok(messages.into_iter().map(ReceivedMessage::from).collect())
+    }
+
+    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        each(messages, |message| message.delete().map_err(Into::into))
+    }
+
+    async fn change_visibility(
+        &self,
+        messages: &[ReceivedMessage],
+        timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        each(messages, |message| {
+            message.change_visibility(timeout).map_err(Into::into)
+        })
+    }
+
+    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        each(messages, |message| message.release().map_err(Into::into))
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        each(messages, |message| message.postpone(delay).map_err(Into::into))
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        if self.is_gone() {
+            return Err(ReceiveError::QueueDoesNotExist.into());
+        }
+        let counts = self.counts();
+        Ok(MessageCounts {
+            visible: counts.approximate_number_of_messages as u64,
+            in_flight: counts.approximate_number_of_messages_not_visible as u64,
+            delayed: counts.approximate_number_of_messages_delayed as u64,
+            approximate: false,
+        })
+    }
+
+    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+        own(message)?.dead_letter(reason).map_err(Into::into)
+    }
+
+    fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
+        if let Some(message) = message.embedded() {
+            message.report_failure(reason);
+        }
+    }
+}
+
+/// Makes a call for each message; a queue that is gone ends it.
+fn each(
+    messages: &[ReceivedMessage],
+    call: impl Fn(&Message) -> Result<(), MessageQueueError>,
+) -> Result<Vec<EntryFailure>, MessageQueueError> {
+    let mut failed = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        match own(message).and_then(&call) {
+            Ok(()) => {}
+            Err(error) if error.kind == ErrorKind::QueueDoesNotExist => return Err(error),
+            Err(error) => failed.push(EntryFailure { index, error }),
+        }
+    }
+    Ok(failed)
+}
+
+/// A message of an embedded queue goes by its own queue, whichever handle is asked.
+fn own(message: &ReceivedMessage) -> Result<&Message, MessageQueueError> {
+    message.embedded().ok_or_else(|| {
+        let text = format!(
+            "message {} was not received from an embedded queue",
+            message.message_id()
+        );
+        MessageQueueError::new(ErrorKind::Refused, "ReceiptHandleIsInvalid", text)
+    })
+}
+
+/// Whether a message is not in flight under its handle (D19), rather than a parameter out of range (D25, D26).
+fn is_not_held(error: &InvalidParameterValue) -> bool {
+    let InvalidParameterValue::Value { reason, .. } = error else {
+        return false;
+    };
+    use InvalidReason::{NotAvailable, NotInFlight, ReceiptHandleExpired};
+    matches!(reason, NotAvailable | NotInFlight | ReceiptHandleExpired)
+}
+
+/// Sorts what an operation answers into kinds; what is not named is refused for good.
+macro_rules! kinds {
+    ($($error:ident { $($pattern:pat $(if $guard:expr)? => $kind:ident),+ })+) => {$(
+        impl From<$error> for MessageQueueError {
+            fn from(error: $error) -> Self {
+                use $error::*;
+                let kind = match &error {
+                    $($pattern $(if $guard)? => ErrorKind::$kind,)+
+                    _ => ErrorKind::Refused,
+                };
+                Self::new(kind, error.code(), error.to_string())
+            }
+        }
+    )+};
+}
+
+kinds! {
+    SendError { QueueDoesNotExist => QueueDoesNotExist, QueueFull { .. } => Transient }
+    SendBatchError { QueueDoesNotExist => QueueDoesNotExist }
+    ReceiveError { QueueDoesNotExist => QueueDoesNotExist, OverLimit => Transient }
+    DeleteError { QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue(it) if is_not_held(it) => NotHeld }
+    ChangeVisibilityError {
+        QueueDoesNotExist => QueueDoesNotExist,
+        InvalidParameterValue(it) if is_not_held(it) => NotHeld
+    }
+    DeadLetterError { QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue(it) if is_not_held(it) => NotHeld }
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, crate::clock::ManualClock};
+
+    #[test]
+    fn a_timeout_that_is_too_long_does_not_cost_the_lease() {
+        // D25 D26
+        let clock = ManualClock::default();
+        let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+        jobs.send("resize cat.png").unwrap();
+        let message = jobs.receive().blocking().unwrap().remove(0);
+        clock.advance(Duration::from_secs(1));
+        let kind = |timeout| {
+            let error = message.change_visibility(Duration::from_secs(timeout)).unwrap_err();
+            MessageQueueError::from(error).kind
+        };
+        let (day, total) = (kind(86_400), kind(43_200));
+        assert_eq!((day, total), (ErrorKind::Refused, ErrorKind::Refused));
+        message.delete().unwrap();
+        assert_eq!(kind(30), ErrorKind::NotHeld);
+    }
+}

@@ -1,0 +1,25 @@
+//! What a worker asks of a queue: the embedded queue and Amazon SQS behind one trait. Feature `worker`.
+//!
+//! [`MessageQueue`] is implemented by [`Queue`](crate::Queue) and, with the feature `worker-sqs`, by [`SqsQueue`]. The
+//! modules [`worker`](crate::worker), [`schedule`](crate::schedule) and [`request`](crate::request) work on any of them.
+
+mod backoff;
+mod embedded;
+mod error;
+pub(crate) mod limits;
+mod message_queue;
+mod received;
+#[cfg(feature = "worker-sqs")]
+mod sqs;
+
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+pub(crate) use message_queue::queue_name;
+#[cfg(feature = "worker-sqs")]
+pub use sqs::SqsQueue;
+pub use {
+    backoff::Backoff,
+    error::{EntryFailure, ErrorKind, MessageQueueError},
+    limits::QueueLimits,
+    message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
+    received::{MessageParts, ReceivedMessage},
+};

@@ -1,0 +1,332 @@
+//! Received messages, from an embedded queue or another.
+
+use {
+    crate::{message::MessageAttributes, queue::Message, time::Timestamp},
+    std::{borrow::Cow, fmt},
+};
+
+/// A message received from a [`MessageQueue`](super::MessageQueue).
+///
+/// # Source
+/// [`Message`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Message.html).
+///
+/// # Examples
+/// ```
+/// use requeue::{Queue, backend::ReceivedMessage};
+///
+/// let jobs = Queue::standard("jobs").build()?;
+/// let sent = jobs.send("resize cat.png")?;
+/// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+/// assert_eq!(message.message_id(), sent.message_id.to_string());
+/// assert_eq!(message.body(), "resize cat.png");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ReceivedMessage(Origin);
+
+#[derive(Clone)]
+enum Origin {
+    Embedded(Message),
+    /// Boxed because what comes over a network can afford it, and the other should not carry its size.
+    Elsewhere(Box<MessageParts>),
+}
+
+/// What a message from elsewhere consists of, for implementations of [`MessageQueue`](super::MessageQueue).
+///
+/// # Examples
+/// ```
+/// use requeue::backend::{MessageParts, ReceivedMessage};
+///
+/// let message = ReceivedMessage::from(MessageParts {
+///     message_id: "5fea7756-0ea4-451a-a703-a558b933e274".to_owned(),
+///     receipt_handle: "MbZj6wDWli+JvwwJaBV+3dcjk2YW2vA3".to_owned(),
+///     body: "resize cat.png".to_owned(),
+///     approximate_receive_count: 2,
+///     ..MessageParts::default()
+/// });
+/// assert_eq!(message.approximate_receive_count(), 2);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MessageParts {
+    /// The id that the queue gave it.
+    pub message_id: String,
+    /// The handle of this reception.
+    pub receipt_handle: String,
+    /// The body.
+    pub body: String,
+    /// The user attributes.
+    pub attributes: MessageAttributes,
+    /// When it was sent.
+    pub sent_timestamp: Timestamp,
+    /// How often it has been received, this time included.
+    pub approximate_receive_count: u32,
+    /// When it was received for the first time.
+    pub approximate_first_receive_timestamp: Timestamp,
+    /// Its message group.
+    pub message_group_id: Option<String>,
+    /// FIFO only: its deduplication id.
+    pub message_deduplication_id: Option<String>,
+    /// FIFO only: its place in the queue.
+    pub sequence_number: Option<String>,
+    /// The X-Ray trace header it was sent with.
+    pub aws_trace_header: Option<String>,
+    /// ARN of the queue it was dead-lettered from.
+    pub dead_letter_queue_source_arn: Option<String>,
+    /// When its visibility timeout ends, if the queue reports it; otherwise counted from the response to the receive.
+    pub invisible_until: Option<Timestamp>,
+}
+
+/// Writes an accessor that reads the same of both origins.
+macro_rules! accessor {
+    ($(#[doc = $doc:literal])+ $name:ident -> $type:ty, $embedded:expr, $elsewhere:expr) => {
+        $(#[doc = $doc])+
+        #[must_use]
+        pub fn $name(&self) -> $type {
+            match &self.0 {
+                Origin::Embedded(message) => {
+                    let read: fn(&Message) -> $type = $embedded;
+                    read(message)
+                }
+                Origin::Elsewhere(parts) => {
+                    let read: fn(&MessageParts) -> $type = $elsewhere;
+                    read(parts)
+                }
+            }
+        }
+    };
+}
+
+impl ReceivedMessage {
+    accessor! {
+        /// The body, as sent (M4).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.body(), "resize cat.png");
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        body -> &str, Message::body, |it| &it.body
+    }
+
+    accessor! {
+        /// The id that the send gave it.
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// let sent = jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.message_id(), sent.message_id.to_string());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        message_id -> Cow<'_, str>, |it| Cow::Owned(it.message_id().to_string()), |it| Cow::Borrowed(&it.message_id)
+    }
+
+    accessor! {
+        /// The handle of this reception (D18).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// jobs.delete(&message.receipt_handle().parse()?)?;
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        receipt_handle -> Cow<'_, str>, |it| Cow::Owned(it.receipt_handle().to_string()), |it| Cow::Borrowed(&it.receipt_handle)
+    }
+
+    accessor! {
+        /// The user attributes.
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert!(message.attributes().is_empty());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        attributes -> &MessageAttributes, Message::attributes, |it| &it.attributes
+    }
+
+    accessor! {
+        /// When it was sent; a delay does not count (D3).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert!(message.sent_timestamp() <= message.approximate_first_receive_timestamp());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        sent_timestamp -> Timestamp, Message::sent_timestamp, |it| it.sent_timestamp
+    }
+
+    accessor! {
+        /// How often it has been received, this time included (L8).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.approximate_receive_count(), 1);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        approximate_receive_count -> u32, Message::approximate_receive_count, |it| it.approximate_receive_count
+    }
+
+    accessor! {
+        /// When it was received for the first time (D3).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert!(message.approximate_first_receive_timestamp() >= message.sent_timestamp());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        approximate_first_receive_timestamp -> Timestamp, Message::approximate_first_receive_timestamp, |it| it.approximate_first_receive_timestamp
+    }
+
+    accessor! {
+        /// The message group: always there on a FIFO queue, on a standard queue if sent with one (N1).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, SendMessage, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send(SendMessage::new("resize cat.png").message_group_id("customer-3"))?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.message_group_id(), Some("customer-3"));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        message_group_id -> Option<&str>, Message::message_group_id, |it| it.message_group_id.as_deref()
+    }
+
+    accessor! {
+        /// FIFO only: its deduplication id (F7).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.message_deduplication_id(), None);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        message_deduplication_id -> Option<&str>, Message::message_deduplication_id, |it| it.message_deduplication_id.as_deref()
+    }
+
+    accessor! {
+        /// FIFO only: its place in the queue (F37).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.sequence_number(), None);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        sequence_number -> Option<Cow<'_, str>>, |it| it.sequence_number().map(|number| Cow::Owned(number.to_string())), |it| it.sequence_number.as_deref().map(Cow::Borrowed)
+    }
+
+    accessor! {
+        /// The X-Ray trace header, if sent with one (M22).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, SendMessage, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send(SendMessage::new("resize cat.png").aws_trace_header("Root=1-2-3"))?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.aws_trace_header(), Some("Root=1-2-3"));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        aws_trace_header -> Option<&str>, Message::aws_trace_header, |it| it.aws_trace_header.as_deref()
+    }
+
+    accessor! {
+        /// ARN of the queue it was dead-lettered from (L11).
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.dead_letter_queue_source_arn(), None);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        dead_letter_queue_source_arn -> Option<&str>, Message::dead_letter_queue_source_arn, |it| it.dead_letter_queue_source_arn.as_deref()
+    }
+
+    accessor! {
+        /// When the visibility timeout given by the receive ends, if the queue reports it.
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert!(message.invisible_until() > Some(message.sent_timestamp()));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        invisible_until -> Option<Timestamp>, |it| Some(it.invisible_until()), |it| it.invisible_until
+    }
+
+    /// The message of an embedded queue, which knows its queue; `None` if it comes from elsewhere.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::backend::{MessageParts, ReceivedMessage};
+    ///
+    /// assert!(ReceivedMessage::from(MessageParts::default()).embedded().is_none());
+    /// ```
+    #[must_use]
+    pub const fn embedded(&self) -> Option<&Message> {
+        match &self.0 {
+            Origin::Embedded(message) => Some(message),
+            Origin::Elsewhere(_) => None,
+        }
+    }
+}
+
+impl From<Message> for ReceivedMessage {
+    fn from(message: Message) -> Self {
+        Self(Origin::Embedded(message))
+    }
+}
+
+impl From<MessageParts> for ReceivedMessage {
+    fn from(parts: MessageParts) -> Self {
+        Self(Origin::Elsewhere(Box::new(parts)))
+    }
+}
+
+impl fmt::Debug for ReceivedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedMessage")
+            .field("message_id", &self.message_id())
+            .field("body", &self.body())
+            .field("approximate_receive_count", &self.approximate_receive_count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,496 @@
+//! A scheduler at work: sends what the agenda says, in its order.
+
+use {
+    super::{
+        agenda::{Agenda, Config, Dispatch, Next},
+        event::{SchedulerEvent, SchedulerReport},
+        handle::{RunningScheduler, SchedulerHandle, Shared},
+        spec::Source,
+    },
+    crate::{
+        backend::{Backoff, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_DELAY},
+        clock::{Clock, Until, block_on, give_way},
+        message::SendMessage,
+        sync::{Mutex, contain},
+        time::Timestamp,
+    },
+    std::{
+        fmt,
+        future::{Future, poll_fn},
+        io,
+        pin::{Pin, pin},
+        sync::Arc,
+        task::{Context, Poll},
+        thread,
+        time::Duration,
+    },
+};
+
+/// After a send that failed, the queue is asked again after such a time.
+const SEND_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
+
+/// After so many jobs the executor has a turn.
+const TURNS: u32 = 64;
+
+type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
+
+/// Sends jobs into a queue when they are due: once at a time or after a while, or again and again by a cron pattern.
+///
+/// A job is visible when it is due, not before, under the queue's clock. That of the machine follows the wall clock: if
+/// somebody sets it forward, what has become due is sent within 10 seconds, and it is never set back. Once a scheduler
+/// sees that another clock was set back, patterns go on from the time it shows, and times that come again are sent again,
+/// if it was by more than three hours; by less, nothing is sent twice. On a standard queue, one that is sent once
+/// is given to the queue, which delays it, 15 minutes before; until then it is held in memory, and on a FIFO queue, which
+/// delays no single message (D34), until it is due, as are the jobs of a cron pattern. Jobs of the same instant are sent
+/// in the order of their adding. What was missed is caught up with as the [`CatchUp`](super::CatchUp) of the schedule
+/// says. A send that fails for now is tried again until it succeeds, and holds up those behind it.
+///
+/// [`run`](Self::run) is a future for any executor, [`spawn`](Self::spawn) uses a thread. If the future is dropped, the
+/// schedules stay, and the next run goes on with them.
+///
+/// # Examples
+/// ```
+/// use requeue::{Clock, ManualClock, Queue, schedule::{Cron, Scheduler}};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::default(); // shows midnight
+/// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+/// let running = Scheduler::builder(&jobs).build().spawn()?;
+/// running.handle().add("nightly", Cron::new("0 3 * * *")?, "clean up")?;
+/// clock.wait_for_sleepers(1);
+/// clock.advance(Duration::from_secs(3 * 3600));
+/// assert_eq!(jobs.receive().blocking()?[0].body(), "clean up");
+/// running.handle().stop();
+/// assert_eq!(running.join()?.sent, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Scheduler<Q> {
+    queue: Q,
+    fifo: bool,
+    shared: Arc<Shared>,
+    on_event: Option<OnEvent>,
+}
+
+/// A scheduler to be built, begun by [`Scheduler::builder`].
+#[must_use = "a builder does nothing until it is built"]
+#[derive(Clone)]
+pub struct SchedulerBuilder<Q> {
+    queue: Q,
+    tolerance: Duration,
+    until_none_visible: bool,
+    clock: Option<Arc<dyn Clock>>,
+    on_event: Option<OnEvent>,
+}
+
+impl<Q: MessageQueue + Clone> Scheduler<Q> {
+    /// Begins a scheduler that sends to this queue.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, schedule::Scheduler};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// assert_eq!(scheduler.blocking()?.sent, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(queue: &Q) -> SchedulerBuilder<Q> {
+        SchedulerBuilder {
+            queue: queue.clone(),
+            tolerance: Duration::from_secs(60),
+            until_none_visible: false,
+            clock: None,
+            on_event: None,
+        }
+    }
+}
+
+impl<Q: MessageQueue> SchedulerBuilder<Q> {
+    /// How late a job may be found to be due and still not count as missed; the default is 60 s.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, schedule::{CatchUp, Schedule, Scheduler}};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let mut scheduler = Scheduler::builder(&jobs).tolerance(Duration::ZERO).until_none_visible().build();
+    /// scheduler.handle().add("call", Schedule::from(Duration::ZERO).catch_up(CatchUp::Skip), "now or never")?;
+    /// clock.advance(Duration::from_millis(1));
+    /// assert_eq!(scheduler.blocking()?.sent, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn tolerance(mut self, tolerance: Duration) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Ends the scheduler by itself once it holds no schedule.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, schedule::Scheduler};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
+    /// assert_eq!(scheduler.blocking()?.sent, 1);
+    /// assert_eq!(jobs.counts().approximate_number_of_messages_delayed, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn until_none_visible(mut self) -> Self {
+        self.until_none_visible = true;
+        self
+    }
+
+    /// The clock to go by; by default that of the queue.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, Timestamp, schedule::Scheduler};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let scheduler = Scheduler::builder(&jobs).clock(&ManualClock::at(Timestamp::ZERO)).build();
+    /// scheduler.handle().add("tea", Duration::from_secs(5), "tea")?;
+    /// assert_eq!(scheduler.handle().due(1)[0].due, Timestamp::from_millis(5_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
+        self.clock = Some(Arc::new(clock.clone()));
+        self
+    }
+
+    /// Calls `on_event` for what somebody may want to know: times that were missed, sends that failed.
+    ///
+    /// It is called by the thread that runs the scheduler and should be quick; a panic in it is contained.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, schedule::Scheduler};
+    /// use std::{sync::{Arc, Mutex}, time::Duration};
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = log.clone();
+    /// let builder = Scheduler::builder(&jobs).until_none_visible();
+    /// let mut scheduler = builder.on_event(move |event| lines.lock().unwrap().push(event.to_string())).build();
+    /// scheduler.handle().add("empty", Duration::ZERO, "")?;
+    /// assert_eq!(scheduler.blocking()?.not_sent, 1);
+    /// assert!(log.lock().unwrap()[0].starts_with("schedule empty due at 1767225600000 was not sent: MissingParameter"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_event(mut self, on_event: impl Fn(&SchedulerEvent) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Arc::new(on_event));
+        self
+    }
+
+    /// The scheduler, which does nothing until it runs.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, schedule::Scheduler};
+    ///
+    /// let scheduler = Scheduler::builder(&Queue::standard("jobs").build()?).build();
+    /// assert_eq!(scheduler.handle().report().held, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn build(self) -> Scheduler<Q> {
+        let fifo = self.queue.is_fifo();
+        let agenda = Agenda::new(Config {
+            fifo,
+            lead: if fifo { Duration::ZERO } else { MAX_DELAY },
+            tolerance: self.tolerance,
+            until_none_visible: self.until_none_visible,
+        });
+        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
+        let agenda = Mutex::new(agenda);
+        Scheduler {
+            queue: self.queue,
+            fifo,
+            shared: Arc::new(Shared { agenda, clock }),
+            on_event: self.on_event,
+        }
+    }
+}
+
+impl<Q: MessageQueue> Scheduler<Q> {
+    /// What adds schedules, cancels and lists them, and stops the scheduler.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, schedule::Scheduler};
+    /// use std::time::Duration;
+    ///
+    /// let scheduler = Scheduler::builder(&Queue::standard("jobs").build()?).build();
+    /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
+    /// assert_eq!(scheduler.handle().due(10).len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> SchedulerHandle {
+        SchedulerHandle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Runs as a future on any executor, until it is stopped or the queue is gone.
+    ///
+    /// Dropping it is safe: schedules stay as they are. A job that the queue was being asked to take then is sent again
+    /// by the next run, on a FIFO queue as the same message.
+    ///
+    /// # Errors
+    /// [`SchedulerError`]: the queue is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, schedule::Scheduler};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
+    /// assert_eq!(pollster::block_on(scheduler.run())?.sent, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn run(&mut self) -> Result<SchedulerReport, SchedulerError> {
+        let mut turns = 0_u32;
+        while let Some(dispatch) = self.next().await {
+            self.deliver(dispatch).await;
+            turns = turns.wrapping_add(1);
+            if turns % TURNS == 0 {
+                give_way().await;
+            }
+        }
+        self.shared.result()
+    }
+
+    /// Runs on the calling thread, until it is stopped or the queue is gone.
+    ///
+    /// # Errors
+    /// [`SchedulerError`]: the queue is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, schedule::Scheduler};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
+    /// assert_eq!(scheduler.blocking()?.sent, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn blocking(&mut self) -> Result<SchedulerReport, SchedulerError> {
+        let clock = Arc::clone(&self.shared.clock);
+        block_on(&*clock, self.run())
+    }
+
+    /// [`blocking`](Self::blocking) on a thread of its own.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, schedule::Scheduler};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
+    /// assert_eq!(scheduler.spawn()?.join()?.sent, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn(mut self) -> io::Result<RunningScheduler> {
+        let handle = self.handle();
+        let thread = thread::Builder::new().name("requeue scheduler".to_owned());
+        let thread = Some(thread.spawn(move || self.blocking())?);
+        Ok(RunningScheduler { handle, thread })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    fn tell(&self, event: &SchedulerEvent) {
+        if let Some(on_event) = &self.on_event {
+            contain(|| on_event(event));
+        }
+    }
+
+    /// The next job to be sent, once its time has come; `None` if the scheduler is over.
+    async fn next(&self) -> Option<Dispatch> {
+        let mut alarm = None;
+        poll_fn(|context| {
+            loop {
+                let mut agenda = self.shared.agenda.lock();
+                let before = agenda.listen(context.waker());
+                let next = agenda.next(self.now());
+                drop(agenda);
+                drop(before);
+                match next {
+                    Next::Send(dispatch) => return Poll::Ready(Some(dispatch)),
+                    Next::Tell(event) => self.tell(&event),
+                    Next::Over => return Poll::Ready(None),
+                    Next::Sleep(None) => {
+                        alarm = None;
+                        return Poll::Pending;
+                    }
+                    Next::Sleep(Some(at)) => {
+                        let alarm = alarm.insert(Until::new(&self.shared.clock, at));
+                        if Pin::new(alarm).poll(context).is_pending() {
+                            return Poll::Pending;
+                        }
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends a job, as often as it takes.
+    async fn deliver(&self, job: Dispatch) {
+        let Dispatch { id, due, .. } = job;
+        let name = || Arc::clone(&job.name);
+        let _held = Held(&self.shared);
+        let Some(message) = make(&job) else {
+            self.shared.agenda.lock().not_sent(id);
+            let reason = "the message factory panicked".to_owned();
+            self.tell(&SchedulerEvent::NotSent {
+                name: name(),
+                due,
+                reason,
+            });
+            return;
+        };
+        let mut tries = 0;
+        loop {
+            let now = self.now();
+            if !self.shared.agenda.lock().begin_call(id, due, now) {
+                return;
+            }
+            let message = self.complete(message.clone(), &job, now);
+            let Some(answer) = self
+                .unless(|agenda| agenda.is_stopped(), self.queue.send(message))
+                .await
+            else {
+                return;
+            };
+            let Err(error) = answer else {
+                self.shared.agenda.lock().sent(id);
+                return;
+            };
+            match error.kind {
+                kind if kind.may_pass() => tries += 1,
+                ErrorKind::QueueDoesNotExist => {
+                    self.shared.stop(Some(error));
+                    return;
+                }
+                _ => {
+                    self.shared.agenda.lock().not_sent(id);
+                    let reason = error.to_string();
+                    self.tell(&SchedulerEvent::NotSent {
+                        name: name(),
+                        due,
+                        reason,
+                    });
+                    return;
+                }
+            }
+            self.shared.agenda.lock().retry(id);
+            let after = SEND_BACKOFF.limit(tries);
+            self.tell(&SchedulerEvent::Retry {
+                name: name(),
+                due,
+                error,
+                after,
+            });
+            let pause = Until::new(&self.shared.clock, self.now().saturating_add(after));
+            let _ = self.unless(|agenda| agenda.is_off(id), pause).await;
+        }
+    }
+
+    /// What is waited for, unless the agenda says meanwhile that there is no use in it.
+    async fn unless<T>(&self, off: impl Fn(&Agenda) -> bool, wait: impl Future<Output = T>) -> Option<T> {
+        let mut wait = pin!(wait);
+        poll_fn(|context: &mut Context<'_>| {
+            let mut agenda = self.shared.agenda.lock();
+            let before = agenda.listen(context.waker());
+            let off = off(&agenda);
+            drop(agenda);
+            drop(before);
+            if off {
+                return Poll::Ready(None);
+            }
+            wait.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    /// The message as this queue is to be given it now.
+    fn complete(&self, message: SendMessage, job: &Dispatch, now: Timestamp) -> SendMessage {
+        if self.fifo && message.get_message_deduplication_id().is_none() {
+            // The same for each try to send the job, in whatever process, and another for each job.
+            message.message_deduplication_id(format!("{}@{}", job.name, job.due))
+        } else if self.fifo || message.get_delay().is_some() {
+            message
+        } else {
+            // Zero as well: the delay of the queue is not to be added.
+            message.delay(job.due.saturating_duration_since(now))
+        }
+    }
+}
+
+impl<Q: MessageQueue> fmt::Debug for Scheduler<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("queue", &self.queue.url())
+            .field("report", &self.shared.agenda.lock().report())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<Q: MessageQueue> fmt::Debug for SchedulerBuilder<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchedulerBuilder")
+            .field("queue", &self.queue.url())
+            .field("tolerance", &self.tolerance)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A job that is being sent; dropped, it is not being sent any more.
+struct Held<'s>(&'s Shared);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.agenda.lock().release();
+    }
+}
+
+/// The message of a job; `None` if what makes it panicked.
+fn make(job: &Dispatch) -> Option<SendMessage> {
+    match &job.source {
+        Source::Fixed(message) => Some(message.clone()),
+        Source::Made(make) => {
+            let mut made = None;
+            contain(|| made = Some(make(job.due)));
+            made
+        }
+    }
+}
+
+/// Why a scheduler ended by itself: the queue is gone. What it held is still listed by its handle.
+#[derive(Debug, thiserror::Error)]
+#[error("the scheduler ended: {error}")]
+#[non_exhaustive]
+pub struct SchedulerError {
+    /// What the queue answered.
+    #[source]
+    pub error: MessageQueueError,
+    /// What the scheduler has done.
+    pub report: SchedulerReport,
+}

@@ -1,0 +1,196 @@
+//! Runners made of their settings and a handler.
+
+use {
+    super::{
+        backlog::Backlog,
+        batch::{BatchAnswer, BatchSettings},
+        builder::{RENEWALS, RunnerBuilder, TICK},
+        counters::Counters,
+        dispatcher::{Dispatcher, DispatcherConfig},
+        engine::{Control, Engine, EngineConfig},
+        failure::Failure,
+        handler::{Batch, BatchAsync, Each, EachAsync, Handler},
+        job::Job,
+        lease_renewer::{GIVE_BACK, change_margin},
+        runner::Runner,
+        settings::{BuildRunnerError, check_batch},
+    },
+    crate::backend::MessageQueue,
+    std::{future::Future, sync::Arc, time::Duration},
+};
+
+impl<Q: MessageQueue> RunnerBuilder<Q> {
+    /// A runner that calls `handler` for each message.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("640")?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| job.body().parse::<u32>().map(drop))?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each<F, E>(self, handler: F) -> Result<Runner<Q, Each<F>>, BuildRunnerError>
+    where
+        F: Fn(&Job) -> Result<(), E>,
+        E: Into<Failure>,
+    {
+        self.build(None, Each(handler))
+    }
+
+    /// A runner that calls an async `handler` for each message.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("640")?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each_async(|job: Job| async move {
+    ///     job.body().parse::<u32>().map(drop)
+    /// })?;
+    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_async<F, R, E>(self, handler: F) -> Result<Runner<Q, EachAsync<F>>, BuildRunnerError>
+    where
+        F: Fn(Job) -> R,
+        R: Future<Output = Result<(), E>>,
+        E: Into<Failure>,
+    {
+        self.build(None, EachAsync(handler))
+    }
+
+    /// A runner that calls `handler` for batches of messages.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BatchAnswer, BatchSettings, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().batch(BatchSettings::new(2), |batch: &[Job]| {
+    ///     assert!(batch.len() <= 2);
+    ///     BatchAnswer::success()
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch<F>(self, settings: BatchSettings, handler: F) -> Result<Runner<Q, Batch<F>>, BuildRunnerError>
+    where
+        F: Fn(&[Job]) -> BatchAnswer,
+    {
+        self.build(Some(settings), Batch(handler))
+    }
+
+    /// A runner that calls an async `handler` for batches of messages.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BatchAnswer, BatchSettings, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let settings = BatchSettings::default();
+    /// let runner = Runner::builder(&jobs).until_none_visible().batch_async(settings, |batch: Vec<Job>| async move {
+    ///     assert_eq!(batch.len(), 3);
+    ///     BatchAnswer::success()
+    /// })?;
+    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch_async<F, R>(
+        self,
+        settings: BatchSettings,
+        handler: F,
+    ) -> Result<Runner<Q, BatchAsync<F>>, BuildRunnerError>
+    where
+        F: Fn(Vec<Job>) -> R,
+        R: Future<Output = BatchAnswer>,
+    {
+        self.build(Some(settings), BatchAsync(handler))
+    }
+
+    pub(super) fn build<H: Handler>(
+        self,
+        batch: Option<BatchSettings>,
+        handler: H,
+    ) -> Result<Runner<Q, H>, BuildRunnerError> {
+        let visibility_timeout = self
+            .visibility_timeout
+            .unwrap_or_else(|| self.queue.visibility_timeout());
+        self.check(visibility_timeout)?;
+        let fifo = self.queue.is_fifo();
+        let limits = self.queue.limits().within_sqs();
+        let batch_size = batch.map_or(1, |batch| batch.size);
+        let restores = self.queue.restores_receive_count();
+        let max_messages = match self.max_messages {
+            // What is behind a failure in its group is given back, which costs it a receive.
+            None if fifo && !restores => batch_size,
+            chosen => chosen.unwrap_or(limits.max_messages),
+        };
+        if let Some(batch) = &batch {
+            check_batch(batch, fifo)?;
+            self.check_window(batch.window, visibility_timeout)?;
+        }
+        let in_process = self.queue.is_in_process();
+        let config = EngineConfig {
+            visibility_timeout,
+            renew_interval: if self.heartbeat {
+                (visibility_timeout / RENEWALS).max(TICK)
+            } else {
+                visibility_timeout
+            },
+            heartbeat: self.heartbeat,
+            handler_timeout: self.handler_timeout,
+            policy: self.policy,
+            seed: self.seed,
+            fifo,
+            in_process,
+            latency_margin: change_margin(in_process, visibility_timeout),
+            limits,
+            max_messages_per_group: batch_size,
+            clock_of_queue: self.clock.is_none(),
+            shutdown_timeout: self.shutdown_timeout,
+            outage_timeout: self.outage_timeout,
+            on_event: self.on_event,
+        };
+        let dispatcher = DispatcherConfig {
+            concurrency: self.concurrency,
+            prefetch: self.prefetch,
+            batch_size,
+            max_messages: max_messages.min(limits.max_messages),
+            wait_time: self.wait_time.min(limits.max_wait_time),
+            end: self.end,
+            fifo,
+            give_back_after: if restores {
+                Duration::ZERO
+            } else {
+                self.shutdown_timeout.saturating_sub(GIVE_BACK)
+            },
+            renew_interval: config.renew_interval,
+        };
+        let counters = Counters::new(self.queue.url());
+        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
+        let control = Control::new(Dispatcher::new(dispatcher, Backlog::new(fifo, batch), counters), clock);
+        Ok(Runner {
+            engine: Engine::new(self.queue, handler, config, Arc::new(control)),
+            concurrency: self.concurrency,
+            wrap_thread: self.wrap_thread,
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! Calls of the handler, for the jobs whose leases are held.
+
+use {
+    super::{
+        counters::Outcome,
+        engine::Engine,
+        event::RunnerEvent,
+        handler::{Answer, Handler},
+        job::Job,
+    },
+    crate::{
+        backend::{MessageQueue, limits::MAX_MESSAGES},
+        sync::contain,
+        time::Timestamp,
+    },
+    std::{
+        any::Any,
+        collections::HashMap,
+        future::{Future, poll_fn},
+        mem,
+        panic::{AssertUnwindSafe, catch_unwind},
+        pin::{Pin, pin},
+        task::{self, Context},
+        time::Duration,
+    },
+};
+
+#[cfg(feature = "tracing")]
+use super::trace::Trace;
+
+/// An async handler that blocks its thread for longer between two await points is reported.
+const BLOCKED: Duration = Duration::from_millis(250);
+
+/// The result of a handler call.
+pub(super) enum Call {
+    Answered(Answer),
+    Panicked(String),
+    TimedOut(Duration),
+}
+
+/// A handler's future; a panic while it is dropped is contained.
+struct Contained<'p, F>(Pin<&'p mut Option<F>>);
+
+impl<F> Drop for Contained<'_, F> {
+    fn drop(&mut self) {
+        contain(|| self.0.set(None));
+    }
+}
+
+impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
+    /// Calls the handler for the jobs whose leases are still held, and settles them; no outcome if all jobs that began
+    /// succeeded and were deleted.
+    pub(super) async fn work(
+        &self,
+        worker: usize,
+        jobs: &[Job],
+        began_at: Timestamp,
+        watched: bool,
+    ) -> Option<Box<Outcome>> {
+        if jobs.iter().all(|job| job.lease().is_held_at(began_at)) {
+            return self.handle(jobs, watched).await;
+        }
+        let mut held = self.leave_out_lost(worker, jobs).await;
+        // More leases may be lost while messages are given back.
+        while !held.iter().all(Job::is_held) {
+            held = self.leave_out_lost(worker, &held).await;
+        }
+        if held.is_empty() {
+            return None;
+        }
+        self.handle(&held, watched).await
+    }
+
+    async fn handle(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
+        let call = self.call(jobs, watched).await;
+        if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= MAX_MESSAGES {
+            return self.delete_once(jobs).await;
+        }
+        let mut outcome = Box::<Outcome>::default();
+        self.settle(jobs, call, &mut outcome).await;
+        Some(outcome)
+    }
+
+    /// Leaves out jobs whose lease was lost in the backlog, which another consumer may have, and those that follow them
+    /// in their group (E21).
+    async fn leave_out_lost(&self, worker: usize, jobs: &[Job]) -> Vec<Job> {
+        let mut lost = HashMap::new();
+        let (mut held, mut behind) = (Vec::new(), Vec::new());
+        for job in jobs {
+            let group = job.message_group_id().filter(|_| self.config.fifo);
+            // A job received later has returned to the queue since, and does not follow a lost one.
+            let follows = |group| lost.get(group).is_some_and(|at| job.received_at() <= *at);
+            if group.is_some_and(follows) {
+                behind.push(job.clone());
+            } else if job.is_held() {
+                held.push(job.clone());
+            } else {
+                behind.extend(self.mark_lost(job));
+                lost.extend(group.map(|group| (group, job.received_at())));
+            }
+        }
+        self.control
+            .dispatcher
+            .lock()
+            .not_begun(worker, jobs.len() - held.len());
+        self.give_back(&behind).await;
+        held
+    }
+
+    /// Calls the handler; its panic is caught, and its timeout ends the call.
+    async fn call(&self, jobs: &[Job], watched: bool) -> Call {
+        let mut timeout = self.config.handler_timeout.map(|timeout| {
+            let end = self.now().saturating_add(timeout);
+            jobs.iter().for_each(|job| job.lease().set_renew_until(end));
+            (timeout, self.until(end))
+        });
+        #[cfg(feature = "tracing")]
+        let trace = Trace::open(self.queue.url(), jobs);
+        // A `let` of its own: compilers before 1.89 free what `pin!` makes as an argument at the end of the statement.
+        let handling = pin!(Some(self.handler.handle(jobs)));
+        let mut handling = Contained(handling);
+        poll_fn(|context| {
+            let Some(running) = handling.0.as_mut().as_pin_mut() else {
+                return task::Poll::Pending;
+            };
+            let poll = || self.poll_handler(running, context, watched.then_some(jobs));
+            #[cfg(feature = "tracing")]
+            let poll = || trace.within(poll);
+            match poll() {
+                Ok(task::Poll::Ready(answer)) => return task::Poll::Ready(Call::Answered(answer)),
+                Ok(task::Poll::Pending) => {}
+                Err(panic) => return task::Poll::Ready(Call::Panicked(panic_text(panic))),
+            }
+            match &mut timeout {
+                Some((timeout, end)) => Pin::new(end).poll(context).map(|()| Call::TimedOut(*timeout)),
+                None => task::Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn poll_handler<F: Future>(
+        &self,
+        handling: Pin<&mut F>,
+        context: &mut Context<'_>,
+        watched: Option<&[Job]>,
+    ) -> Result<task::Poll<F::Output>, Box<dyn Any + Send>> {
+        let Some(jobs) = watched else {
+            return catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
+        };
+        let began_at = self.now();
+        let polled = catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
+        let span = self.now().saturating_duration_since(began_at);
+        if let (true, Some(job)) = (span >= BLOCKED, jobs.first()) {
+            self.report(|| RunnerEvent::Blocked { job: job.clone(), span });
+        }
+        polled
+    }
+}
+
+/// The message of a panic.
+fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    // Dropping a payload runs user code, which could panic again.
+    mem::forget(panic);
+    text.map_or_else(
+        || "the handler panicked".to_owned(),
+        |text| format!("the handler panicked: {text}"),
+    )
+}

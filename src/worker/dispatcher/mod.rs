@@ -1,0 +1,428 @@
+//! The dispatcher: assigns jobs, receives and lease renewals to the workers of a runner.
+//!
+//! A *worker* is a permit to run one handler. The thread or future that drives it asks the dispatcher for its next task.
+//! One worker at a time makes a long poll, for as many messages as there are idle workers. While receives bring messages,
+//! other idle workers make short polls. A worker without a task is *parked* until its waker is called.
+//!
+//! Invariants:
+//! * at most one long poll is under way;
+//! * on a FIFO queue at most one work item at a time has jobs of a group;
+//! * the dispatcher calls no queue, handler or waker: time is an argument, and wakers are returned to the caller.
+
+mod end;
+mod leases;
+#[cfg(test)]
+mod tests;
+
+use {
+    super::{
+        backlog::{Backlog, WorkItem},
+        counters::{Count, Counters, Outcome},
+        job::Job,
+    },
+    crate::{
+        backend::{MessageCounts, MessageQueueError},
+        time::Timestamp,
+    },
+    std::{mem, task::Waker, time::Duration},
+};
+
+/// How often a runner that waits for the messages of others counts them, where counts are exact.
+const RECOUNT: Duration = Duration::from_secs(1);
+
+/// When a runner ends by itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    Never,
+    /// A receive returned nothing, and nothing is in progress.
+    NoneVisible,
+    /// The queue has counted no message at all, and nothing is in progress.
+    NoneLeft,
+}
+
+/// The settings of a dispatcher.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DispatcherConfig {
+    pub(super) concurrency: usize,
+    /// Extra messages to request beyond the number of idle workers.
+    pub(super) prefetch: usize,
+    /// The largest number of messages in one handler call.
+    pub(super) batch_size: usize,
+    pub(super) max_messages: usize,
+    pub(super) wait_time: Duration,
+    pub(super) end: End,
+    pub(super) fifo: bool,
+    /// How long after a stop the backlog waits for handlers, where giving it back costs a receive.
+    pub(super) give_back_after: Duration,
+    /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
+    pub(super) renew_interval: Duration,
+}
+
+/// A worker's next task.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Run the handler; the timestamp is the instant at which it begins.
+    Work(WorkItem, Timestamp),
+    Receive(ReceiveTask),
+    /// Ask the queue how many messages it holds; the number is that of changes so far.
+    Count(u64),
+    End,
+}
+
+/// A receive to make.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReceiveTask {
+    pub(super) max_messages: usize,
+    pub(super) wait_time: Duration,
+    /// [`Dispatcher::returns`] when the receive began.
+    returns: u64,
+}
+
+/// The lease renewer's next task.
+#[derive(Debug)]
+pub(super) enum RenewerTask {
+    /// The leases of these jobs are due for renewal, or have ended.
+    Due(Vec<Job>),
+    /// The runner stops, and no handler will begin these jobs.
+    GiveBack(Vec<Job>),
+    /// The handlers of these jobs were cut off.
+    GiveBackAbandoned(Vec<Job>),
+    /// Nothing is due before this instant, unless the waker is called.
+    Sleep(Timestamp),
+    Over,
+}
+
+#[derive(Debug, Default)]
+struct Worker {
+    /// The work item in progress, and when it began.
+    item: Option<(WorkItem, Timestamp)>,
+    /// Jobs of the work item that were counted as not begun.
+    not_begun: usize,
+    /// The work item, once it is counted as abandoned.
+    abandoned: Option<WorkItem>,
+    /// The waker, while the worker is parked or waits for the queue.
+    waker: Option<Waker>,
+    /// It will ask for a task: it was started or woken, or is between two tasks.
+    runnable: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Dispatcher {
+    config: DispatcherConfig,
+    backlog: Backlog,
+    workers: Vec<Worker>,
+    /// Workers without a task, woken in last-in, first-out order.
+    parked: Vec<usize>,
+    /// Number of runnable workers.
+    runnable: usize,
+    working: usize,
+    /// Number of workers that have not ended.
+    alive: usize,
+    /// Receives under way, and the messages they request.
+    polls: usize,
+    requested: usize,
+    /// One of the receives is a long poll.
+    long_poll: bool,
+    /// The last receive to end returned messages.
+    last_receive_nonempty: bool,
+    /// A receive returned nothing, and no message may have returned to the queue since it began.
+    seen_empty: bool,
+    /// Bumped whenever a message may have returned; an empty receive that began earlier does not prove the queue empty.
+    returns: u64,
+    /// A count is due once nothing is in progress: the queue may hold no message any more.
+    count_due: bool,
+    counting: bool,
+    /// Bumped by what may make a count out of date.
+    changes: u64,
+    /// The last count found messages that cannot be received yet, and is up to date.
+    left: bool,
+    /// Counts in a row of nothing, if they are approximate.
+    zeros: u32,
+    none_left: bool,
+    /// The longest wait for a message before the queue is counted again.
+    recount: Duration,
+    stopped_at: Option<Timestamp>,
+    error: Option<MessageQueueError>,
+    /// The shutdown timeout is over.
+    timed_out: bool,
+    /// Jobs whose handlers were cut off.
+    cut_off: Vec<Job>,
+    /// A worker ended before the runner was stopped.
+    worker_exited_early: bool,
+    renewer: Option<Waker>,
+    /// When the renewer's timer fires, if it sleeps.
+    renewer_wakes_at: Timestamp,
+    /// The count of received messages when the renewer last found no lease.
+    idle_at_received: Option<u64>,
+    pub(super) counters: Counters,
+}
+
+impl Dispatcher {
+    pub(super) fn new(config: DispatcherConfig, backlog: Backlog, counters: Counters) -> Self {
+        Self {
+            config,
+            backlog,
+            workers: Vec::new(),
+            parked: Vec::new(),
+            runnable: 0,
+            working: 0,
+            alive: 0,
+            polls: 0,
+            requested: 0,
+            long_poll: false,
+            last_receive_nonempty: false,
+            seen_empty: false,
+            returns: 0,
+            count_due: config.end == End::NoneLeft,
+            counting: false,
+            changes: 0,
+            left: false,
+            zeros: 0,
+            none_left: false,
+            recount: config.wait_time,
+            stopped_at: None,
+            error: None,
+            timed_out: false,
+            cut_off: Vec::new(),
+            worker_exited_early: false,
+            renewer: None,
+            renewer_wakes_at: Timestamp::ZERO,
+            idle_at_received: None,
+            counters,
+        }
+    }
+
+    // Workers.
+
+    /// Adds a worker if there is a task for one and the concurrency allows it.
+    pub(super) fn add_worker_if_needed(&mut self, now: Timestamp) -> Option<usize> {
+        let may = self.workers.len() < self.config.concurrency && self.stopped_at.is_none();
+        (may && self.parked.is_empty() && self.needs_workers(now)).then(|| self.add_worker())
+    }
+
+    pub(super) fn add_worker(&mut self) -> usize {
+        self.workers.push(Worker {
+            runnable: true,
+            ..Worker::default()
+        });
+        self.runnable += 1;
+        self.alive += 1;
+        self.workers.len() - 1
+    }
+
+    /// Removes a worker that ended; returns the wakers to call.
+    ///
+    /// A worker that ends before the runner was torn down by a panic, or by a thread wrapper that did not call it. No
+    /// other worker can resume its task, so the runner stops.
+    pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
+        self.alive -= 1;
+        if let Some(item) = self.workers[worker].abandoned.take() {
+            // What was decided stands, as does an earlier give-back.
+            let untouched = |job: &&Job| !job.lease().is_decided() && !job.lease().renewal_stopped();
+            self.cut_off.extend(item.jobs().iter().filter(untouched).cloned());
+        }
+        if self.stopped_at.is_none() {
+            self.worker_exited_early = true;
+            return self.stop(now, None);
+        }
+        match self.alive {
+            0 => self.renewer.take().into_iter().collect(),
+            // The renewer waits for the last worker.
+            _ => Vec::new(),
+        }
+    }
+
+    /// This worker's next task, if there is one.
+    pub(super) fn next(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
+        if mem::take(&mut self.workers[worker].runnable) {
+            self.runnable -= 1;
+        } else if self.workers[worker].waker.take().is_some() {
+            self.parked.retain(|parked| *parked != worker);
+        }
+        if self.stopped_at.is_some() {
+            return Some(Task::End);
+        }
+        if let Some(item) = self.backlog.take(now) {
+            self.begin(worker, &item, now);
+            return Some(Task::Work(item, now));
+        }
+        if self.count_due && !self.counting && self.working == 0 && self.backlog.len() == 0 {
+            (self.count_due, self.counting) = (false, true);
+            return Some(Task::Count(self.changes));
+        }
+        let receive = self.receive_task(now)?;
+        self.polls += 1;
+        self.requested += receive.max_messages;
+        self.long_poll |= !receive.wait_time.is_zero();
+        Some(Task::Receive(receive))
+    }
+
+    /// Parks this worker until its waker is called; returns when it has to ask again by itself.
+    pub(super) fn park(&mut self, worker: usize, waker: &Waker) -> Option<Timestamp> {
+        self.workers[worker].waker = Some(waker.clone());
+        self.parked.push(worker);
+        self.backlog.window_end()
+    }
+
+    /// Stores the waker of a worker that waits for the queue, which a stop calls.
+    pub(super) fn listen(&mut self, worker: usize, waker: &Waker) {
+        let held = &mut self.workers[worker].waker;
+        if !held.as_ref().is_some_and(|held| held.will_wake(waker)) {
+            *held = Some(waker.clone());
+        }
+    }
+
+    fn begin(&mut self, worker: usize, item: &WorkItem, now: Timestamp) {
+        for job in item.jobs() {
+            self.counters
+                .waited(now.saturating_duration_since(job.sent_timestamp()));
+        }
+        self.workers[worker].item = Some((item.clone(), now));
+        self.working += 1;
+    }
+
+    /// The receive that an idle worker may make.
+    fn receive_task(&self, now: Timestamp) -> Option<ReceiveTask> {
+        let idle = (self.config.concurrency - self.working).saturating_mul(self.config.batch_size);
+        // The backlog of a FIFO queue waits for its groups, and not for a worker.
+        let waiting = if self.config.fifo { 0 } else { self.backlog.len() };
+        let wanted_messages = (idle.saturating_add(self.config.prefetch)).saturating_sub(waiting + self.requested);
+        let may_receive = !self.counting && (self.polls == 0 || self.last_receive_nonempty);
+        let settled = self.config.end == End::NoneVisible && self.seen_empty;
+        if wanted_messages == 0 || !may_receive || settled {
+            return None;
+        }
+        let window = self.backlog.window_end().map(|at| at.saturating_duration_since(now));
+        let long_poll = match self.config.end {
+            End::Never => true,
+            End::NoneVisible => false,
+            // Without a count that says so there may be nothing to wait for.
+            End::NoneLeft => self.left || self.working > 0,
+        };
+        let wait_time = if self.long_poll || !long_poll {
+            Duration::ZERO
+        } else {
+            self.recount.min(window.unwrap_or(Duration::MAX))
+        };
+        Some(ReceiveTask {
+            max_messages: self.config.max_messages.min(wanted_messages),
+            wait_time,
+            returns: self.returns,
+        })
+    }
+
+    fn needs_workers(&self, now: Timestamp) -> bool {
+        let pollers = usize::from(!self.counting && (self.polls == 0 || self.last_receive_nonempty));
+        self.backlog.startable(now) + pollers > self.runnable
+    }
+
+    /// The worker asks for its next task without being woken.
+    fn stay_runnable(&mut self, worker: usize) {
+        self.workers[worker].waker = None;
+        if !mem::replace(&mut self.workers[worker].runnable, true) {
+            self.runnable += 1;
+        }
+    }
+
+    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers.
+    pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        while !self.parked.is_empty() && self.needs_workers(now) {
+            let worker = self.parked.pop().map(|at| &mut self.workers[at]);
+            if let Some(worker) = worker {
+                worker.runnable = true;
+                self.runnable += 1;
+                wakers.extend(worker.waker.take());
+            }
+        }
+        wakers
+    }
+
+    // Messages.
+
+    /// Ends a receive, with these jobs or without an answer; returns the renewer's waker if it has to wake.
+    pub(super) fn received(
+        &mut self,
+        worker: usize,
+        receive: ReceiveTask,
+        jobs: Option<impl Iterator<Item = Job>>,
+    ) -> Option<Waker> {
+        self.polls -= 1;
+        self.requested -= receive.max_messages;
+        self.long_poll &= receive.wait_time.is_zero();
+        let (answered, mut renew_at) = (jobs.is_some(), None);
+        for job in jobs.into_iter().flatten() {
+            self.counters.received(job.approximate_receive_count());
+            renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
+            self.backlog.push(job);
+        }
+        self.last_receive_nonempty = renew_at.is_some();
+        self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;
+        if renew_at.is_some() {
+            self.changed();
+            self.count_due = false;
+        } else if answered {
+            self.count_due = self.config.end == End::NoneLeft;
+        }
+        self.stay_runnable(worker);
+        let renewer = self.stopped_at.is_some() || renew_at.is_some_and(|renew_at| renew_at < self.renewer_wakes_at);
+        renewer.then(|| self.renewer.take()).flatten()
+    }
+
+    /// Ends a work item whose messages are settled; without an outcome all jobs succeeded and were deleted.
+    pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
+        self.may_have_returned();
+        self.workers[worker].abandoned = None;
+        self.changed();
+        let not_begun = mem::take(&mut self.workers[worker].not_begun);
+        if let Some((item, began_at)) = self.workers[worker].item.take() {
+            self.working -= 1;
+            item.jobs().iter().for_each(|job| self.backlog.release(job));
+            let span = now.saturating_duration_since(began_at);
+            let begun = item.jobs().len() - not_begun;
+            (0..begun).for_each(|_| self.counters.handled(span));
+            match outcome {
+                None => self.counters.add(Count::Succeeded, begun as u64),
+                Some(outcome) => self.counters.add_all(&outcome),
+            }
+        }
+        self.stay_runnable(worker);
+    }
+
+    /// Removes and returns the backlog of the group of a FIFO job that failed.
+    pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
+        let behind = self.backlog.abandon_group(job);
+        self.counters.not_begun(behind.len());
+        behind
+    }
+
+    /// Counts a lost lease and removes the job from the backlog; returns the jobs behind it in its FIFO group.
+    pub(super) fn lease_lost(&mut self, job: &Job) -> Vec<Job> {
+        let behind = self.abandon_group(job);
+        self.counters.add(Count::Lost, 1);
+        let waited = self.backlog.remove(job);
+        self.counters.not_begun(usize::from(waited));
+        behind
+    }
+
+    /// Counts this many jobs of a worker's work item as not begun.
+    pub(super) fn not_begun(&mut self, worker: usize, count: usize) {
+        // Abandoned jobs are already counted.
+        if self.workers[worker].item.is_some() {
+            self.workers[worker].not_begun += count;
+            self.counters.not_begun(count);
+        }
+    }
+
+    /// Counts this many jobs that were not begun as given back.
+    pub(super) fn given_back(&mut self, count: usize) {
+        self.counters.given_back(count);
+        self.may_have_returned();
+    }
+
+    /// A message may be in the queue again, whatever an earlier receive returns.
+    const fn may_have_returned(&mut self) {
+        self.returns += 1;
+        self.seen_empty = false;
+    }
+}

@@ -1,0 +1,407 @@
+//! Settlement: what becomes of the messages of a handler call.
+
+use {
+    super::{
+        call::Call,
+        counters::{Count, Outcome},
+        engine::Engine,
+        event::{FailureCause, RunnerEvent},
+        failure::{Failure, FailurePolicy, Verdict},
+        handler::{Answer, Handler},
+        job::Job,
+    },
+    crate::{
+        backend::{
+            Backoff, EntryFailure, ErrorKind, MessageQueue, MessageQueueError, QueueLimits, ReceivedMessage,
+            limits::MAX_MESSAGES,
+        },
+        time::Timestamp,
+    },
+    std::{borrow::Cow, collections::HashSet, slice, time::Duration},
+};
+
+/// Safety margin: the queue may have started a timeout this long before its answer arrived.
+pub(super) const SAFETY: Duration = Duration::from_secs(1);
+
+/// The pause between a failed delete and its retry.
+const DELETE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// A job that was not done, and why.
+struct Undone<'j> {
+    job: &'j Job,
+    failure: Failure,
+    cause: FailureCause,
+}
+
+impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
+    pub(super) async fn settle(&self, jobs: &[Job], call: Call, outcome: &mut Outcome) {
+        jobs.iter().for_each(|job| job.lease().decide());
+        let undone = match call {
+            Call::Answered(Answer::Done) => Vec::new(),
+            Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),
+            Call::Answered(Answer::Batch(answer)) => {
+                let failures = answer.sort_out(jobs.iter().map(|job| job.message_id()));
+                self.in_order(jobs, failures)
+            }
+            Call::Panicked(reason) => {
+                outcome.add(Count::Panicked, jobs.len() as u64);
+                all(jobs, &Failure::from(reason), FailureCause::Panic)
+            }
+            Call::TimedOut(timeout) => {
+                outcome.add(Count::TimedOut, jobs.len() as u64);
+                let reason = format!("the handler did not end within {timeout:?}");
+                all(jobs, &Failure::from(reason), FailureCause::Timeout)
+            }
+        };
+        if undone.is_empty() {
+            self.delete(jobs, outcome).await;
+        } else {
+            let done = without(jobs, &undone);
+            self.delete(&done, outcome).await;
+            self.give_up(undone, outcome).await;
+        }
+    }
+
+    /// The jobs that failed, and on a FIFO queue those that follow a failure in their group (E21).
+    fn in_order<'j>(&self, jobs: &'j [Job], failures: Vec<Option<Failure>>) -> Vec<Undone<'j>> {
+        let mut groups = HashSet::new();
+        let mut undone = Vec::new();
+        for (job, failure) in jobs.iter().zip(failures) {
+            let group = job.message_group_id().filter(|_| self.config.fifo);
+            let late = group.is_some_and(|group| groups.contains(group));
+            let (failure, cause) = match failure {
+                _ if late => (after_failure(), FailureCause::Order),
+                Some(failure) => (failure, FailureCause::Answer),
+                None => continue,
+            };
+            groups.extend(group);
+            undone.push(Undone { job, failure, cause });
+        }
+        undone
+    }
+
+    // Done.
+
+    /// Deletes the messages of jobs that were done, as many as one call takes; no outcome if all were deleted at once.
+    pub(super) async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
+        self.before_removal(jobs).await;
+        match self.queue.delete(&messages(jobs)).await {
+            Ok(failed) if failed.is_empty() => None,
+            result => {
+                let mut outcome = Box::<Outcome>::default();
+                self.delete_again(jobs, result, &mut outcome).await;
+                Some(outcome)
+            }
+        }
+    }
+
+    /// Deletes the messages of jobs that were done.
+    async fn delete(&self, jobs: &[Job], outcome: &mut Outcome) {
+        for jobs in jobs.chunks(MAX_MESSAGES) {
+            match self.delete_once(jobs).await {
+                None => outcome.add(Count::Succeeded, jobs.len() as u64),
+                Some(more) => outcome.add_all(&more),
+            }
+        }
+    }
+
+    /// Retries a delete for the jobs that it failed for, while their leases are held.
+    async fn delete_again(
+        &self,
+        jobs: &[Job],
+        mut result: Result<Vec<EntryFailure>, MessageQueueError>,
+        outcome: &mut Outcome,
+    ) {
+        let mut jobs = Cow::Borrowed(jobs);
+        for tries in 1.. {
+            let failed = failed_jobs(&jobs, result);
+            outcome.add(Count::Succeeded, (jobs.len() - failed.len()) as u64);
+            let left = self.sort_undeleted(failed, outcome, tries).await;
+            if left.is_empty() {
+                return;
+            }
+            let pause = DELETE_BACKOFF.limit(tries);
+            // The lease is renewed between two deletes.
+            left.iter().for_each(|job| job.lease().delete_called());
+            left.iter().for_each(|job| job.lease().pause_settling());
+            self.until(self.now().saturating_add(pause)).await;
+            self.before_removal(&left).await;
+            result = self.queue.delete(&messages(&left)).await;
+            jobs = Cow::Owned(left);
+        }
+    }
+
+    /// Reports failed deletes; returns the jobs to retry.
+    async fn sort_undeleted(
+        &self,
+        failed: Vec<(Job, MessageQueueError)>,
+        outcome: &mut Outcome,
+        tries: u32,
+    ) -> Vec<Job> {
+        let mut again = Vec::new();
+        for (job, error) in failed {
+            let retry = error.kind.may_pass() && job.is_held();
+            self.report(|| RunnerEvent::NotDeleted {
+                job: job.clone(),
+                error,
+                retry_after: retry.then(|| DELETE_BACKOFF.limit(tries)),
+            });
+            if retry {
+                again.push(job);
+            } else {
+                outcome.add(Count::NotDeleted, 1);
+                self.give_back_group(&job).await;
+            }
+        }
+        again
+    }
+
+    // Not done.
+
+    /// Settles the messages of failed jobs as their handlers or the policy say.
+    async fn give_up(&self, undone: Vec<Undone<'_>>, outcome: &mut Outcome) {
+        for Undone { job, failure, cause } in undone {
+            outcome.add(Count::Failed, 1);
+            // The move to the dead-letter queue reports its reason itself.
+            if failure.verdict() != Verdict::DeadLetter {
+                self.queue.report_failure(job.message(), failure.reason());
+            }
+            self.report(|| RunnerEvent::Failed {
+                job: job.clone(),
+                reason: failure.reason().to_owned(),
+                cause,
+            });
+            // The rest of the group leaves the backlog before the message can return.
+            let rest = self.control.dispatcher.lock().abandon_group(job);
+            self.carry_out(job, &failure, cause, outcome).await;
+            self.give_back(&rest).await;
+        }
+    }
+
+    async fn carry_out(&self, job: &Job, failure: &Failure, cause: FailureCause, outcome: &mut Outcome) {
+        let message = job.message();
+        job.lease().settle();
+        job.lease().stop_renewal();
+        if matches!(failure.verdict(), Verdict::DeadLetter | Verdict::Discard) && cause != FailureCause::Order {
+            self.before_removal(slice::from_ref(job)).await;
+        }
+        let delay = match failure.verdict() {
+            // Nothing of these two is a failure of the message's own.
+            _ if cause == FailureCause::Order => return self.postpone(job, Duration::ZERO).await,
+            Verdict::RetryAfter(delay) => return self.postpone(job, delay).await,
+            Verdict::Policy => self.delay_by_policy(job),
+            Verdict::DeadLetter if !self.may_change(job) => {
+                self.queue.report_failure(message, failure.reason());
+                return self.left_to_timeout(job, not_held());
+            }
+            Verdict::DeadLetter => {
+                match self.queue.dead_letter(message, failure.reason()).await {
+                    Ok(()) => outcome.add(Count::DeadLettered, 1),
+                    Err(error) => {
+                        self.queue.report_failure(message, failure.reason());
+                        self.left_to_timeout(job, error);
+                    }
+                }
+                return;
+            }
+            Verdict::Discard => {
+                let failed = failed_jobs(slice::from_ref(job), self.queue.delete(slice::from_ref(message)).await);
+                match failed.into_iter().next() {
+                    None => outcome.add(Count::Discarded, 1),
+                    Some((_, error)) => self.left_to_timeout(job, error),
+                }
+                return;
+            }
+        };
+        if let Some(delay) = delay {
+            self.hide(job, delay).await;
+        }
+    }
+
+    fn delay_by_policy(&self, job: &Job) -> Option<Duration> {
+        match self.config.policy {
+            FailurePolicy::LeaveToTimeout => None,
+            FailurePolicy::RetryNow => Some(Duration::ZERO),
+            FailurePolicy::Backoff(backoff) => {
+                Some(backoff.draw(self.config.seed, &job.message_id(), job.approximate_receive_count()))
+            }
+        }
+    }
+
+    /// Makes a message visible `delay` from now, or at the latest instant that the queue allows.
+    async fn hide(&self, job: &Job, delay: Duration) {
+        if let Some(delay) = self.delay_once_settled(job, delay).await {
+            let jobs = slice::from_ref(job);
+            let changed = self.queue.change_visibility(&messages(jobs), delay).await;
+            for (job, error) in failed_jobs(jobs, changed) {
+                self.left_to_timeout(&job, error);
+            }
+        }
+    }
+
+    /// Like [`hide`](Self::hide), for a receive that is not to count.
+    async fn postpone(&self, job: &Job, delay: Duration) {
+        let Some(delay) = self.delay_once_settled(job, delay).await else {
+            return;
+        };
+        let jobs = slice::from_ref(job);
+        let postponed = if delay.is_zero() {
+            self.queue.release(&messages(jobs)).await
+        } else {
+            self.queue.postpone(&messages(jobs), delay).await
+        };
+        for (job, error) in failed_jobs(jobs, postponed) {
+            self.left_to_timeout(&job, error);
+        }
+    }
+
+    /// Waits until no renewal of the message is under way; answers with what is left of `delay` then.
+    ///
+    /// A lost message returns by itself; on a standard queue a call would shorten the next consumer's lease (D19).
+    async fn delay_once_settled(&self, job: &Job, delay: Duration) -> Option<Duration> {
+        let visible_at = self.now().saturating_add(delay);
+        // The lease that a renewal has extended meanwhile ends later, and is waited for no longer than it was known to be.
+        self.renewal_answered(job, job.lease().held_until()).await;
+        if !self.may_change(job) {
+            self.left_to_timeout(job, not_held());
+            return None;
+        }
+        let now = self.now();
+        let longest = max_hidden_time(job, now, self.config.limits);
+        Some(visible_at.saturating_duration_since(now).min(longest))
+    }
+
+    fn left_to_timeout(&self, job: &Job, error: MessageQueueError) {
+        self.report(|| RunnerEvent::LeftToTimeout {
+            job: job.clone(),
+            error,
+        });
+    }
+
+    /// Gives back the backlog of the group of a job that is not settled.
+    async fn give_back_group(&self, job: &Job) {
+        if self.config.fifo {
+            let rest = self.control.dispatcher.lock().abandon_group(job);
+            self.give_back(&rest).await;
+        }
+    }
+
+    /// Gives back messages that no handler has begun, in order; they are counted as not given back so far.
+    pub(super) async fn give_back(&self, jobs: &[Job]) {
+        self.return_with(jobs, |count| self.control.dispatcher.lock().given_back(count))
+            .await;
+    }
+
+    /// Gives back messages whose handlers were cut off.
+    pub(super) async fn return_to_queue(&self, jobs: &[Job]) {
+        self.return_with(jobs, |_| {}).await;
+    }
+
+    /// Makes messages visible, and reports how many each call returned.
+    ///
+    /// Those whose renewal is under way follow once it is answered, and keep no other waiting.
+    async fn return_with(&self, jobs: &[Job], returned: impl Fn(usize)) {
+        jobs.iter().for_each(|job| job.lease().stop_renewal());
+        let mut left = jobs.to_vec();
+        while !left.is_empty() {
+            let now = self.now();
+            let waits = |job: &Job| job.lease().is_renewing() && job.lease().is_held_at(now);
+            let (renewing, settled) = left.into_iter().partition::<Vec<_>, _>(waits);
+            let (held, lost): (Vec<Job>, Vec<Job>) = settled.into_iter().partition(|job| self.may_change(job));
+            lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
+            for jobs in held.chunks(MAX_MESSAGES) {
+                let released = self.queue.release(&messages(jobs)).await;
+                let failed = failed_jobs(jobs, released);
+                returned(jobs.len() - failed.len());
+                for (job, error) in failed {
+                    self.left_to_timeout(&job, error);
+                }
+            }
+            self.any_renewal_answered(&renewing).await;
+            left = renewing;
+        }
+    }
+}
+
+/// The longest time from now that a message may still be hidden (D26).
+pub(super) fn max_hidden_time(job: &Job, now: Timestamp, limits: QueueLimits) -> Duration {
+    let longest = limits.max_visibility_timeout.saturating_sub(SAFETY);
+    let cap = job.received_at().saturating_add(longest);
+    cap.saturating_duration_since(now)
+}
+
+fn all<'j>(jobs: &'j [Job], failure: &Failure, cause: FailureCause) -> Vec<Undone<'j>> {
+    let undone = |job| Undone {
+        job,
+        failure: failure.clone(),
+        cause,
+    };
+    jobs.iter().map(undone).collect()
+}
+
+/// The jobs that are not in `undone`, which has the same order.
+fn without(jobs: &[Job], undone: &[Undone<'_>]) -> Vec<Job> {
+    let mut failed = undone.iter().map(|it| it.job).peekable();
+    let is_done = |job: &&Job| failed.next_if(|failed| failed.is(job)).is_none();
+    jobs.iter().filter(is_done).cloned().collect()
+}
+
+fn not_held() -> MessageQueueError {
+    let text = "the message is not held any more, it comes back by itself";
+    MessageQueueError::new(ErrorKind::NotHeld, "ReceiptHandleIsInvalid", text)
+}
+
+fn after_failure() -> Failure {
+    Failure::from("an earlier message of its group failed")
+}
+
+/// The messages of these jobs.
+pub(super) fn messages(jobs: &[Job]) -> Cow<'_, [ReceivedMessage]> {
+    match jobs {
+        [job] => Cow::Borrowed(slice::from_ref(job.message())),
+        jobs => jobs.iter().map(|job| job.message().clone()).collect(),
+    }
+}
+
+/// The jobs that a call failed for: all, if the call failed as a whole.
+pub(super) fn failed_jobs(
+    jobs: &[Job],
+    result: Result<Vec<EntryFailure>, MessageQueueError>,
+) -> Vec<(Job, MessageQueueError)> {
+    match result {
+        Ok(failed) => failed
+            .into_iter()
+            .filter_map(|failure| Some((jobs.get(failure.index)?.clone(), failure.error)))
+            .collect(),
+        Err(error) => jobs.iter().map(|job| (job.clone(), error.clone())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        queue::{FactChannel, Queue},
+        state::Fact,
+        worker::runner::Runner,
+    };
+
+    #[test]
+    fn facts_tell_once_why_a_message_is_given_up() {
+        let (channel, facts) = FactChannel::bounded(100);
+        let failed = Queue::standard("failed").build().unwrap();
+        let with_target = Queue::standard("jobs").dead_letter(&failed, 5);
+        for builder in [with_target, Queue::standard("lonely")] {
+            let jobs = builder.listener(channel.clone()).build().unwrap();
+            jobs.send("resize cat.txt").unwrap();
+            let runner = Runner::builder(&jobs).until_none_visible();
+            let runner = runner.each(|_: &Job| Err::<(), _>(Failure::dead_letter("no image")));
+            assert_eq!(runner.unwrap().blocking().unwrap().failed, 1);
+            let reasons = facts.try_iter().filter_map(|(_, entry)| match entry.fact {
+                Fact::Failed { reason, .. } => Some(reason.to_string()),
+                _ => None,
+            });
+            assert_eq!(reasons.collect::<Vec<_>>(), ["no image"], "{}", jobs.name());
+        }
+    }
+}
