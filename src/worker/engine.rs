@@ -9,7 +9,7 @@ use {
         handler::Handler,
         job::Job,
         report::RunnerReport,
-        runner::RunnerError,
+        runner::{RunnerError, exited_early},
     },
     crate::{
         backend::{
@@ -21,7 +21,6 @@ use {
     },
     std::{
         future::{Future, poll_fn},
-        io,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -109,9 +108,7 @@ impl Control {
     pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
         let dispatcher = self.dispatcher.lock();
         match dispatcher.error() {
-            None if dispatcher.worker_exited_early() => Err(RunnerError::Thread {
-                error: io::Error::other("it ended before the runner did"),
-            }),
+            None if dispatcher.worker_exited_early() => Err(RunnerError::Thread { error: exited_early() }),
             None => Ok(dispatcher.counters.report()),
             Some(error) => Err(RunnerError::Queue {
                 error: error.clone(),

@@ -10,12 +10,14 @@ use {
     crate::{
         backend::{MessageQueue, MessageQueueError},
         clock::block_on,
+        sync::contain,
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{
         fmt,
         future::{Future, poll_fn},
         io, iter,
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
         pin::pin,
         sync::Arc,
         task::Poll,
@@ -26,7 +28,7 @@ use {
 /// Linux keeps 15 bytes of a thread's name.
 const RENEWER_THREAD: &str = "requeue-renewer";
 
-/// Wraps the loop of a worker thread.
+/// Wraps the loop of a thread.
 pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// Runs a handler for every message of a queue, several at a time, and settles the message by what the handler says.
@@ -183,13 +185,29 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
             let (own, wrap) = (Arc::clone(&engine), self.wrap_thread.clone());
             let permit = WorkerPermit::acquire(&engine.control);
             let thread = thread::Builder::new().name(worker_thread_name(number));
-            if let Err(error) = thread.spawn(move || run_wrapped(&own, permit, wrap.as_ref())) {
+            let work = move || block_on(&*own.control.clock, own.run_worker(permit, false));
+            if let Err(error) = thread.spawn(move || run_wrapped(wrap.as_ref(), work)) {
                 failed = Some(error);
                 engine.control.stop(None);
                 break;
             }
         }
-        block_on(&*engine.control.clock, engine.renew_leases(false));
+        let renew = || block_on(&*engine.control.clock, engine.renew_leases(false));
+        let mut renewed = None;
+        contain(|| {
+            run_wrapped(self.wrap_thread.as_ref(), || {
+                renewed = Some(catch_unwind(AssertUnwindSafe(renew)));
+            });
+        });
+        match renewed {
+            Some(Ok(())) => {}
+            Some(Err(panic)) => resume_unwind(panic),
+            None => {
+                engine.control.stop(None);
+                renew();
+                failed.get_or_insert_with(exited_early);
+            }
+        }
         match failed {
             Some(error) => Err(RunnerError::Thread { error }),
             None => engine.control.result(),
@@ -239,11 +257,17 @@ fn worker_thread_name(number: usize) -> String {
     format!("requeue-w{number}")
 }
 
-fn run_wrapped<Q: MessageQueue, H: Handler>(engine: &Engine<Q, H>, permit: WorkerPermit, wrap: Option<&WrapThread>) {
-    let mut permit = Some(permit);
+/// Why a runner ended when a wrapper has panicked or has not called its thread.
+pub(super) fn exited_early() -> io::Error {
+    io::Error::other("it ended before the runner did")
+}
+
+/// Calls `run` once, within the wrapper if there is one, which has to call its argument.
+fn run_wrapped(wrap: Option<&WrapThread>, run: impl FnOnce()) {
+    let mut run = Some(run);
     let mut run = || {
-        if let Some(permit) = permit.take() {
-            block_on(&*engine.control.clock, engine.run_worker(permit, false));
+        if let Some(run) = run.take() {
+            run();
         }
     };
     match wrap {
@@ -350,7 +374,7 @@ impl Running {
         match ended {
             Some(Ok(result)) => result,
             // The renewer's thread runs no code but this crate's and a queue's.
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            Some(Err(panic)) => resume_unwind(panic),
             None => self.handle.control.result(),
         }
     }
