@@ -11,7 +11,7 @@ use {
         message::{MessageAttributeValue, SendMessage},
         queue::Queue,
         worker::{
-            builder::RunnerBuilder, failure::Failure, handler::Handler, job::Job, runner::Runner,
+            builder::RunnerBuilder, failure::Failure, handler::Each, job::Job, runner::Runner,
             settings::BuildRunnerError,
         },
     },
@@ -25,6 +25,9 @@ use {
         time::Duration,
     },
 };
+
+/// A handler that delivers answers; unlike an `impl Handler`, it lets [`Runner::run`] be `Send`.
+type Deliver = Box<dyn Fn(&Job) -> Result<(), Failure> + Send + Sync>;
 
 type OnOrphan = Arc<dyn Fn(&ReceivedMessage) -> Result<(), Failure> + Send + Sync>;
 
@@ -172,16 +175,17 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     pub fn runner(
         &self,
         configure: impl FnOnce(RunnerBuilder<H>) -> RunnerBuilder<H>,
-    ) -> Result<Runner<H, impl Handler + Send + Sync + 'static>, BuildRunnerError> {
+    ) -> Result<Runner<H, Each<Deliver>>, BuildRunnerError> {
         let (slots, on_orphan) = (Arc::clone(&self.slots), self.on_orphan.clone());
-        configure(Runner::builder(&self.host)).each(move |job: &Job| match &on_orphan {
+        let deliver = move |job: &Job| match &on_orphan {
             Some(on_orphan) if !slots.deliver(job) => on_orphan(job),
             Some(_) => Ok(()),
             None => {
                 slots.deliver(job);
-                Ok::<(), Failure>(())
+                Ok(())
             }
-        })
+        };
+        configure(Runner::builder(&self.host)).each(Box::new(deliver))
     }
 
     /// Begins a request: send it and wait, 30 s at most unless [`timeout`](Request::timeout) says otherwise.
