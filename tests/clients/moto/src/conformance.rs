@@ -2,9 +2,9 @@
 
 use {
     crate::server::{self, Server},
-    requeue::worker::{
-        SqsQueue,
-        conformance::{Created, Fixture, Wanted, requirements},
+    requeue::{
+        backend::SqsQueue,
+        testing::conformance::{Created, Fixture, Wanted, requirements},
     },
     std::{
         panic::{AssertUnwindSafe, catch_unwind},
@@ -64,7 +64,9 @@ pub fn check(runtime: &Handle, server: &Server, chosen: impl Fn(&str) -> bool) -
             (requirement.name(), checked)
         });
         let checks: Vec<_> = checks.collect();
-        let results = checks.into_iter().map(|(name, it)| (name, it.join().expect("no panic gets out")));
+        let results = checks
+            .into_iter()
+            .map(|(name, it)| (name, it.join().expect("no panic gets out")));
         results.collect()
     });
     let mut unexpected = 0;

@@ -17,7 +17,7 @@ struct Groups {
     running: HashSet<String>,
 }
 
-pub async fn groups_keep_their_order(server: Server) -> Outcome<String> {
+pub async fn groups_are_worked_on_in_order(server: Server) -> Outcome<String> {
     const GROUPS: usize = 8;
     const JOBS: usize = 10;
     const MAX_RECEIVES: usize = 3;
@@ -32,7 +32,12 @@ pub async fn groups_keep_their_order(server: Server) -> Outcome<String> {
     // A poisoned message heads each group.
     for group in 0..GROUPS {
         let good = (0..JOBS).map(|it| format!("{group}-{it}"));
-        send(&queue, &group.to_string(), [format!("{group}-poison")].into_iter().chain(good)).await?;
+        send(
+            &queue,
+            &group.to_string(),
+            [format!("{group}-poison")].into_iter().chain(good),
+        )
+        .await?;
     }
     let (log, groups) = (Log::default(), Arc::new(Mutex::new(Groups::default())));
     let (handlers, shared) = (log.clone(), Arc::clone(&groups));
@@ -63,7 +68,11 @@ pub async fn groups_keep_their_order(server: Server) -> Outcome<String> {
     let report = runner.run().await?;
     for group in 0..GROUPS {
         let expected: Vec<String> = (0..JOBS).map(|it| format!("{group}-{it}")).collect();
-        assert_eq!(groups.lock().unwrap().done[&group.to_string()], expected, "group {group}");
+        assert_eq!(
+            groups.lock().unwrap().done[&group.to_string()],
+            expected,
+            "group {group}"
+        );
     }
     let poisoned: Vec<String> = (0..GROUPS).map(|it| format!("{it}-poison")).collect();
     assert_eq!(log.with(MAX_RECEIVES, 0), poisoned, "each fails as often as it may");

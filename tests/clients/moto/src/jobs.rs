@@ -4,7 +4,8 @@ use {
     crate::server::{Log, Outcome, Server, Wanted, drain, left, secs, send, settings},
     requeue::{
         Clock, Parker, SystemClock,
-        worker::{Failure, FailurePolicy, Job, MessageQueue, ReceiveRequest, Runner},
+        backend::{MessageQueue, ReceiveRequest},
+        worker::{Failure, FailurePolicy, Job, Runner},
     },
     std::{collections::BTreeSet, time::Duration},
     tokio::{task::spawn_blocking, time},
@@ -51,7 +52,10 @@ pub async fn every_job_is_done_once(server: Server) -> Outcome<String> {
     let dead_letters = drain(&failed).await?;
     assert_eq!(dead_letters.len(), POISONED + REFUSED, "{dead_letters:?}");
     assert_eq!(BTreeSet::from_iter(dead_letters), &poisoned | &refused);
-    assert_eq!((report.lost, report.not_deleted, report.dead_lettered), (0, 0, REFUSED as u64));
+    assert_eq!(
+        (report.lost, report.not_deleted, report.dead_lettered),
+        (0, 0, REFUSED as u64)
+    );
     assert_eq!(left(&queue).await?, 0);
     Ok(format!(
         "{} of {} jobs done once, {POISONED} dead-lettered after {MAX_RECEIVES} failures each, {REFUSED} at once; \
@@ -83,13 +87,20 @@ pub async fn long_handlers_keep_their_leases(server: Server) -> Outcome<String> 
                 log.begin(job.body());
                 time::sleep(SPAN).await;
                 log.done(job.body());
-                if job.is_held() { Ok(()) } else { Err("the lease is lost") }
+                if job.is_held() {
+                    Ok(())
+                } else {
+                    Err("the lease is lost")
+                }
             }
         })?;
     let (report, came) = tokio::join!(runner.run(), another_consumer(&queue, &log));
     let report = report?;
     assert_eq!(came?, Vec::<String>::new(), "the other consumer gets nothing");
-    assert_eq!((log.with(1, 1).len(), report.lost, report.succeeded), (JOBS, 0, JOBS as u64));
+    assert_eq!(
+        (log.with(1, 1).len(), report.lost, report.succeeded),
+        (JOBS, 0, JOBS as u64)
+    );
     Ok(told(report.heartbeats))
 }
 
@@ -109,13 +120,20 @@ pub async fn threads_keep_their_leases(server: Server) -> Outcome<String> {
                 clock.park_until(&Parker::new(), Some(end));
             }
             handlers.done(job.body());
-            if job.is_held() { Ok(()) } else { Err("the lease is lost") }
+            if job.is_held() {
+                Ok(())
+            } else {
+                Err("the lease is lost")
+            }
         })?;
     let running = runner.spawn()?;
     let came = another_consumer(&queue, &log).await?;
     let report = spawn_blocking(|| running.join()).await??;
     assert_eq!(came, Vec::<String>::new(), "the other consumer gets nothing");
-    assert_eq!((log.with(1, 1).len(), report.lost, report.succeeded), (JOBS, 0, JOBS as u64));
+    assert_eq!(
+        (log.with(1, 1).len(), report.lost, report.succeeded),
+        (JOBS, 0, JOBS as u64)
+    );
     Ok(told(report.heartbeats))
 }
 

@@ -6,6 +6,7 @@
 mod conformance;
 mod fifo;
 mod jobs;
+mod requests;
 mod schedules;
 mod server;
 mod stops;
@@ -27,10 +28,11 @@ macro_rules! stories {
 
 type Story = (&'static str, fn(Server) -> tokio::task::JoinHandle<Outcome<String>>);
 
-const STORIES: [Story; 7] = stories! {
+const STORIES: [Story; 8] = stories! {
     jobs: every_job_is_done_once long_handlers_keep_their_leases threads_keep_their_leases;
-    fifo: groups_keep_their_order;
+    fifo: groups_are_worked_on_in_order;
     stops: a_stop_gives_messages_back a_stop_waits_for_the_answer_to_a_long_poll;
+    requests: requests_get_their_answers;
     schedules: jobs_come_when_they_are_due;
 };
 

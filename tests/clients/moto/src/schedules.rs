@@ -4,7 +4,9 @@ use {
     crate::server::{Outcome, Server, Wanted, secs, settings},
     requeue::{
         Clock, Timestamp,
-        worker::{Cron, Job, MessageQueue, Runner, Scheduler, SqsQueue},
+        backend::{MessageQueue, SqsQueue},
+        schedule::{Cron, Scheduler},
+        worker::{Job, Runner},
     },
     std::{
         collections::BTreeMap,
@@ -57,7 +59,9 @@ async fn each_second(orders: &SqsQueue) -> Outcome<usize> {
     for _ in 0..2 {
         let scheduler = Scheduler::builder(orders).build();
         let message = |due: Timestamp| requeue::SendMessage::new(body(due)).message_group_id("ticks");
-        scheduler.handle().add_with("tick", Cron::new("* * * * * *")?, message)?;
+        scheduler
+            .handle()
+            .add_with("tick", Cron::new("* * * * * *")?, message)?;
         schedulers.push(scheduler);
     }
     let [first, second] = &mut schedulers[..] else {
@@ -77,7 +81,10 @@ async fn each_second(orders: &SqsQueue) -> Outcome<usize> {
     let (sent, came) = tokio::try_join!(schedule, collect(orders, secs(9)))?;
     require_in_time(&came);
     let times = came.lock().unwrap().len();
-    assert!(times >= 5 && sent.iter().all(|it| *it >= 5), "{times} times, {sent:?} sends");
+    assert!(
+        times >= 5 && sent.iter().all(|it| *it >= 5),
+        "{times} times, {sent:?} sends"
+    );
     Ok(times)
 }
 

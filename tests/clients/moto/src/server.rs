@@ -8,7 +8,8 @@ use {
     },
     requeue::{
         SendMessage,
-        worker::{MessageQueue, ReceiveRequest, RunnerBuilder, RunnerEvent, SqsQueue},
+        backend::{MessageQueue, ReceiveRequest, SqsQueue},
+        worker::{RunnerBuilder, RunnerEvent},
     },
     std::{
         collections::{BTreeMap, HashMap},

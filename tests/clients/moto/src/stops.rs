@@ -2,7 +2,10 @@
 
 use {
     crate::server::{Log, Outcome, Server, Wanted, left, secs, send, settings},
-    requeue::worker::{Job, MessageQueue, ReceiveRequest, Runner},
+    requeue::{
+        backend::{MessageQueue, ReceiveRequest},
+        worker::{Job, Runner},
+    },
     std::time::{Duration, Instant},
     tokio::time,
 };
@@ -103,7 +106,11 @@ pub async fn a_stop_waits_for_the_answer_to_a_long_poll(server: Server) -> Outco
     let (report, sent) = tokio::join!(runner.run(), stop);
     let report = report?;
     sent?;
-    assert_eq!((report.received, report.given_back), (1, 1), "the poll brings it, and it goes back");
+    assert_eq!(
+        (report.received, report.given_back),
+        (1, 1),
+        "the poll brings it, and it goes back"
+    );
     let again = queue.receive(ReceiveRequest::new(1).wait_time(secs(2))).await?;
     assert_eq!(again.len(), 1, "it is visible at once, under a timeout of 600 s");
     queue.delete(&again).await?;
