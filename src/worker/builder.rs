@@ -402,8 +402,10 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
         self
     }
 
-    /// Wraps the loop of each worker thread of [`blocking`](super::Runner::blocking) in a function that has to call its argument:
+    /// Wraps the loop of each thread of [`blocking`](super::Runner::blocking) in a function that has to call its argument:
     /// the place to enter the async runtime that a client of Amazon SQS needs.
+    ///
+    /// The calling thread, which renews the leases, is wrapped too, and so is that of [`spawn`](super::Runner::spawn).
     ///
     /// # Examples
     /// ```

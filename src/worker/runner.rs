@@ -12,13 +12,14 @@ use {
     crate::{
         backend::{MessageQueue, MessageQueueError, Running},
         clock::block_on,
-        sync::Mutex,
+        sync::{Mutex, contain},
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{
         fmt,
         future::{Future, poll_fn},
         io, iter,
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
         pin::pin,
         sync::Arc,
         task::Poll,
@@ -29,7 +30,7 @@ use {
 /// Linux keeps 15 bytes of a thread's name.
 const RENEWER_THREAD: &str = "requeue-renewer";
 
-/// Wraps the loop of a worker thread.
+/// Wraps the loop of a thread.
 pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// Runs a handler for every message of a queue, several at a time, and settles the message by what the handler says.
@@ -214,14 +215,18 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
         H: Send + Sync + 'static,
     {
         let (engine, wrap) = (Arc::new(self.engine), self.wrap_thread);
-        run_threads(&engine, |permit| {
+        run_threads(&engine, wrap.as_ref(), |permit| {
             let (own, wrap) = (Arc::clone(&engine), wrap.clone());
             let thread = thread::Builder::new().name(worker_thread_name(permit.number()));
             let permit = Arc::new(Mutex::new(Some(permit)));
             let slot = Arc::clone(&permit);
             let started = thread.spawn(move || {
                 let permit = slot.lock().take();
-                run_wrapped(&own, permit, wrap.as_ref());
+                if let Some(permit) = permit {
+                    run_wrapped(wrap.as_ref(), || {
+                        block_on(&*own.control.clock, own.run_worker(permit, false))
+                    });
+                }
             });
             started.map(drop).map_err(|error| (error, permit.lock().take()))
         })
@@ -270,6 +275,7 @@ fn worker_thread_name(number: usize) -> String {
 /// `start` answers with the error and the permit of a thread that it could not start.
 fn run_threads<Q: MessageQueue, H: Handler>(
     engine: &Engine<Q, H>,
+    wrap: Option<&WrapThread>,
     start: impl Fn(WorkerPermit) -> Result<(), (io::Error, Option<WorkerPermit>)>,
 ) -> Result<RunnerReport, RunnerError> {
     let control = &engine.control;
@@ -300,21 +306,38 @@ fn run_threads<Q: MessageQueue, H: Handler>(
         running = true;
         over
     });
-    block_on(&*control.clock, until_over);
+    let mut until_over = pin!(until_over);
+    let mut ended = None;
+    contain(|| {
+        let renew = || block_on(&*control.clock, until_over.as_mut());
+        run_wrapped(wrap, || ended = Some(catch_unwind(AssertUnwindSafe(renew))));
+    });
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(panic)) => resume_unwind(panic),
+        None => {
+            control.stop(None);
+            block_on(&*control.clock, until_over);
+            failed.get_or_insert_with(exited_early);
+        }
+    }
     match failed {
         Some(error) => Err(RunnerError::Thread { error }),
         None => control.result(),
     }
 }
 
-fn run_wrapped<Q: MessageQueue, H: Handler>(
-    engine: &Engine<Q, H>,
-    mut permit: Option<WorkerPermit>,
-    wrap: Option<&WrapThread>,
-) {
+/// Why a runner ended when a wrapper has panicked or has not called its thread.
+pub(super) fn exited_early() -> io::Error {
+    io::Error::other("it ended before the runner did")
+}
+
+/// Calls `run` once, within the wrapper if there is one, which has to call its argument.
+fn run_wrapped(wrap: Option<&WrapThread>, run: impl FnOnce()) {
+    let mut run = Some(run);
     let mut run = || {
-        if let Some(permit) = permit.take() {
-            block_on(&*engine.control.clock, engine.run_worker(permit, false));
+        if let Some(run) = run.take() {
+            run();
         }
     };
     match wrap {
