@@ -195,15 +195,6 @@ fn a_thread_that_asks_is_woken_by_its_answer_or_by_the_clock() {
 }
 
 #[test]
-fn both_runners_may_run_as_futures_on_other_threads() {
-    fn crosses<T: Send + 'static>(_: T) {}
-    let (requests, host, _) = queues();
-    let responder = Responder::to(&requests, &host).runner(|it| it);
-    crosses(responder.each(upper).unwrap().run());
-    crosses(Requester::new(&requests, &host).runner(|it| it).unwrap().run());
-}
-
-#[test]
 fn a_request_that_is_dropped_is_forgotten() {
     let (requests, host, clock) = queues();
     let requester = Requester::new(&requests, &host);

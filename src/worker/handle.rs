@@ -215,8 +215,7 @@ impl RunnerHandle {
             Link::Runner(control) => Arc::clone(control),
             Link::Builder(orders) => return orders.report(),
         };
-        let report = control.dispatcher.lock().report();
-        report
+        control.dispatcher.lock().report()
     }
 
     /// The jobs whose handlers run now, at most as many as the concurrency, times the batch size.

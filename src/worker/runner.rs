@@ -224,7 +224,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
                 let permit = slot.lock().take();
                 if let Some(permit) = permit {
                     run_wrapped(wrap.as_ref(), || {
-                        block_on(&*own.control.clock, own.run_worker(permit, false))
+                        block_on(&*own.control.clock, own.run_worker(permit, false));
                     });
                 }
             });
