@@ -35,6 +35,7 @@ pub mod request;
 mod runner;
 mod settings;
 mod settlement;
+mod stuck;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(feature = "serde")]

@@ -20,6 +20,8 @@ use {
         backlog::{Backlog, WorkItem},
         counters::{Count, Counters, Outcome},
         job::Job,
+        lease::Lease,
+        stuck::Stuck,
     },
     crate::{
         backend::{MessageCounts, MessageQueueError},
@@ -57,6 +59,7 @@ pub(super) struct DispatcherConfig {
     pub(super) give_back_after: Duration,
     /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
     pub(super) renew_interval: Duration,
+    pub(super) handler_timeout: Option<Duration>,
 }
 
 /// A worker's next task.
@@ -88,6 +91,8 @@ pub(super) enum RenewerTask {
     GiveBack(Vec<Job>),
     /// The handlers of these jobs were cut off.
     GiveBackAbandoned(Vec<Job>),
+    /// A handler has timed out and not ended.
+    Stuck(Stuck),
     /// Nothing is due before this instant, unless the waker is called.
     Sleep(Timestamp),
     Over,
@@ -101,6 +106,8 @@ struct Worker {
     not_begun: usize,
     /// The work item, and when it began, once it is counted as abandoned.
     abandoned: Option<(WorkItem, Timestamp)>,
+    /// The handler has timed out and runs on, and its jobs are counted.
+    timed_out: bool,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It will ask for a task: it was started or woken, or is between two tasks.
@@ -153,6 +160,10 @@ pub(super) struct Dispatcher {
     renewer: Option<Waker>,
     /// When the renewer's timer fires, if it sleeps.
     renewer_wakes_at: Timestamp,
+    /// A handler has begun that times out before the renewer's timer fires.
+    renewer_is_late: bool,
+    /// Handler calls that have timed out and not ended, and whose messages are being settled.
+    stuck: usize,
     /// The count of received messages when the renewer last found no lease.
     idle_at_received: Option<u64>,
     pub(super) counters: Counters,
@@ -188,6 +199,8 @@ impl Dispatcher {
             worker_exited_early: false,
             renewer: None,
             renewer_wakes_at: Timestamp::ZERO,
+            renewer_is_late: false,
+            stuck: 0,
             idle_at_received: None,
             counters,
         }
@@ -280,6 +293,7 @@ impl Dispatcher {
         }
         self.workers[worker].item = Some((item.clone(), now));
         self.working += 1;
+        self.watch_timeout(now);
     }
 
     /// The receive that an idle worker may make.
@@ -325,9 +339,13 @@ impl Dispatcher {
         }
     }
 
-    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers.
+    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers, and
+    /// the renewer's if it has to wake earlier.
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
         let mut wakers = Vec::new();
+        if mem::take(&mut self.renewer_is_late) {
+            wakers.extend(self.renewer.take());
+        }
         while !self.parked.is_empty() && self.needs_workers(now) {
             let worker = self.parked.pop().map(|at| &mut self.workers[at]);
             if let Some(worker) = worker {
@@ -374,6 +392,7 @@ impl Dispatcher {
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
         self.workers[worker].abandoned = None;
+        self.workers[worker].timed_out = false;
         self.changed();
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {

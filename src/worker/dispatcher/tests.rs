@@ -14,6 +14,7 @@ fn the_last_worker_to_end_wakes_the_renewer() {
         fifo: false,
         give_back_after: Duration::ZERO,
         renew_interval: Duration::from_secs(10),
+        handler_timeout: None,
     };
     let mut dispatcher = Dispatcher::new(config, Backlog::new(false, None), Counters::new("jobs"));
     let now = Timestamp::ZERO;
