@@ -33,6 +33,8 @@ mod queues;
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/state.rs"]
+mod state;
 #[path = "worker/stop_answers.rs"]
 mod stop_answers;
 #[path = "worker/stopping.rs"]

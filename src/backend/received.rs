@@ -131,6 +131,36 @@ impl ReceivedMessage {
         body -> &str, Message::body, |it| &it.body
     }
 
+    /// The body read as JSON (feature `serde`); what [`SendMessage::json`](crate::SendMessage::json) wrote.
+    ///
+    /// The value may borrow from the message. A [`Job`](crate::worker::Job) parses so too; a body that is no `T` now will
+    /// never be one, so a handler sends it to the dead-letter queue at once.
+    ///
+    /// # Errors
+    /// [`ParseJsonError`](crate::ParseJsonError), which `?` alone makes a failure for the runner's policy to treat.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Failure, Job, Runner}};
+    ///
+    /// let failed = Queue::standard("failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// let _ = jobs.send_batch(["[640, 480]", "wide"])?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
+    ///     let [width, height] = job.parse::<[u32; 2]>().map_err(Failure::dead_letter)?;
+    ///     assert_eq!((width, height), (640, 480));
+    ///     Ok::<(), Failure>(())
+    /// })?;
+    /// let report = runner.blocking()?;
+    /// assert_eq!((report.succeeded, report.dead_lettered), (1, 1));
+    /// assert_eq!(failed.receive().blocking()?[0].body(), "wide");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "serde")]
+    pub fn parse<'m, T: serde::Deserialize<'m>>(&'m self) -> Result<T, crate::error::ParseJsonError> {
+        crate::message::parse(self.body())
+    }
+
     accessor! {
         /// The id that the send gave it.
         ///

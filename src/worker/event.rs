@@ -80,6 +80,14 @@ pub enum RunnerEvent {
         /// When the queue is asked again; `None` if the runner ends.
         retry_after: Option<Duration>,
     },
+    /// A thread for a worker that [`set_concurrency`](super::RunnerHandle::set_concurrency) asked for could not be started.
+    #[non_exhaustive]
+    ThreadNotStarted {
+        /// Why.
+        reason: String,
+        /// The number of workers that the runner has, which is its concurrency from now on.
+        concurrency: usize,
+    },
     /// An async handler blocked the executor's thread between two await points.
     #[non_exhaustive]
     Blocked {
@@ -147,6 +155,12 @@ impl fmt::Display for RunnerEvent {
             Self::ReceiveFailed { error, retry_after } => {
                 write!(f, "receiving failed: {error}")?;
                 retry(f, *retry_after)
+            }
+            Self::ThreadNotStarted { reason, concurrency } => {
+                write!(
+                    f,
+                    "a thread could not be started: {reason}, the concurrency is {concurrency}"
+                )
             }
             Self::Blocked { job, span } => write!(
                 f,

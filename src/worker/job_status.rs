@@ -1,7 +1,7 @@
 //! What a runner works on, for whoever watches it.
 
 use {
-    super::{job::Job, runner::RunnerHandle},
+    super::{engine::Control, job::Job},
     crate::time::Timestamp,
     std::{fmt, sync::Arc, time::Duration},
 };
@@ -90,25 +90,10 @@ impl fmt::Display for JobStatus {
     }
 }
 
-impl RunnerHandle {
-    /// The jobs whose handlers run now, at most as many as the concurrency, times the batch size.
-    ///
-    /// Those whose handlers outlast the shutdown timeout on threads are among them, until they end.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
-    /// assert!(runner.handle().jobs().is_empty());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn jobs(&self) -> Vec<JobStatus> {
-        let jobs = self.control.dispatcher.lock().running_jobs();
-        let now = self.control.clock.now();
-        let status = |(job, began_at, timed_out)| JobStatus::new(&job, began_at, timed_out, now);
-        jobs.into_iter().map(status).collect()
-    }
+/// The jobs that a runner works on.
+pub(super) fn of_runner(control: &Control) -> Vec<JobStatus> {
+    let jobs = control.dispatcher.lock().running_jobs();
+    let now = control.clock.now();
+    let status = |(job, began_at, timed_out)| JobStatus::new(&job, began_at, timed_out, now);
+    jobs.into_iter().map(status).collect()
 }

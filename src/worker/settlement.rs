@@ -15,6 +15,7 @@ use {
             Backoff, EntryFailure, ErrorKind, MessageQueue, MessageQueueError, QueueLimits, ReceivedMessage,
             limits::MAX_MESSAGES,
         },
+        sync::wake,
         time::Timestamp,
     },
     std::{borrow::Cow, collections::HashSet, slice, time::Duration},
@@ -315,8 +316,11 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Gives back messages that no handler has begun, in order; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
-        self.return_with(jobs, |count| self.control.dispatcher.lock().given_back(count))
-            .await;
+        self.return_with(jobs, |count| {
+            let wakers = self.control.dispatcher.lock().given_back(count, self.now());
+            wake(wakers);
+        })
+        .await;
     }
 
     /// Gives back messages whose handlers were cut off.

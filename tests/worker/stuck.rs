@@ -9,14 +9,16 @@ use {
     },
     requeue::{
         ManualClock, Queue,
-        backend::MessageQueue,
-        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Handler, Job, Runner, RunnerBuilder, Running},
+        backend::{MessageQueue, Running},
+        worker::{
+            BatchAnswer, BatchSettings, Failure, FailurePolicy, Handler, Job, Runner, RunnerBuilder, RunnerHandle,
+        },
     },
     std::{future::poll_fn, panic::resume_unwind, task::Poll, time::Duration},
 };
 
 /// Starts a runner on an empty queue, and returns once all its threads wait.
-fn start<Q, H>(clock: &ManualClock, jobs: &Queue, runner: Runner<Q, H>, workers: usize) -> Running
+fn start<Q, H>(clock: &ManualClock, jobs: &Queue, runner: Runner<Q, H>, workers: usize) -> Running<RunnerHandle>
 where
     Q: MessageQueue,
     H: Handler + Send + Sync + 'static,
@@ -36,7 +38,7 @@ fn send(clock: &ManualClock, jobs: &Queue, all: &[&str]) {
 }
 
 /// The numbers that failed, of those timed out, succeeded, were abandoned, lost.
-fn numbers(running: &Running) -> [u64; 5] {
+fn numbers(running: &Running<RunnerHandle>) -> [u64; 5] {
     let report = running.handle().report();
     [
         report.failed,
@@ -47,7 +49,7 @@ fn numbers(running: &Running) -> [u64; 5] {
     ]
 }
 
-fn stop(running: Running) -> u64 {
+fn stop(running: Running<RunnerHandle>) -> u64 {
     running.handle().stop();
     let report = running.join().unwrap();
     let others = report.given_back + report.not_given_back + report.abandoned + report.not_deleted;

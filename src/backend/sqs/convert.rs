@@ -131,7 +131,10 @@ mod tests {
             .data_type("String")
             .string_value("not an image");
         let message = Message::builder().message_attributes(SqsQueue::REASON, reason.build().unwrap());
-        assert_eq!(received(message.build()).dead_letter_reason(), Some("not an image"));
+        assert_eq!(
+            received(message.build(), &"jobs".into()).dead_letter_reason(),
+            Some("not an image")
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ impl Dispatcher {
             // What a receive under way has got would have been counted.
             End::NoneLeft => self.none_left,
         };
-        let done = idle && none && self.stopped_at.is_none();
+        let done = idle && none && !self.paused && self.stopped_at.is_none();
         done.then(|| self.stop(now, None))
     }
 
@@ -48,14 +48,22 @@ impl Dispatcher {
             self.error = error;
         }
         self.stopped_at.get_or_insert(now);
-        self.parked.clear();
-        let mut wakers: Vec<Waker> = self.renewer.take().into_iter().collect();
-        for worker in &mut self.workers {
-            wakers.extend(worker.waker.take());
+        let mut wakers = Vec::new();
+        for worker in &self.workers {
             let jobs = worker.item.iter().flat_map(|(item, _)| item.jobs());
             jobs.for_each(|job| wakers.extend(job.lease().mark_stopping()));
         }
+        while !self.parked.is_empty() {
+            wakers.extend(self.unpark());
+        }
+        wakers.extend(self.waiting_for_queue());
+        wakers.extend(self.renewer.take());
         wakers
+    }
+
+    /// Marks the runner as over.
+    pub(in crate::worker) const fn end(&mut self) {
+        self.over = true;
     }
 
     pub(in crate::worker) const fn stopped_at(&self) -> Option<Timestamp> {
