@@ -39,6 +39,8 @@ mod state;
 mod stop_answers;
 #[path = "worker/stopping.rs"]
 mod stopping;
+#[path = "worker/stuck.rs"]
+mod stuck;
 #[path = "worker/system_clock.rs"]
 mod system_clock;
 #[path = "worker/threads.rs"]

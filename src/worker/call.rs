@@ -5,8 +5,10 @@ use {
         counters::Outcome,
         engine::Engine,
         event::RunnerEvent,
+        failure::Failure,
         handler::{Answer, Handler},
         job::Job,
+        lease::Lease,
     },
     crate::{
         backend::{MessageQueue, limits::MAX_MESSAGES},
@@ -36,6 +38,8 @@ pub(super) enum Call {
     Answered(Answer),
     Panicked(String),
     TimedOut(Duration),
+    /// It answered this, or did not end, after its jobs had been settled as timed out.
+    Late(Option<Answer>),
 }
 
 /// A handler's future; a panic while it is dropped is contained.
@@ -114,6 +118,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             jobs.iter().for_each(|job| job.lease().set_renew_until(end));
             (timeout, self.until(end))
         });
+        let timed = jobs.first().filter(|_| timeout.is_some()).map(Job::lease);
         #[cfg(feature = "tracing")]
         let trace = Trace::open(self.queue.url(), jobs);
         // A `let` of its own: compilers before 1.89 free what `pin!` makes as an argument at the end of the statement.
@@ -126,7 +131,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             let poll = || self.poll_handler(running, context, watched.then_some(jobs));
             #[cfg(feature = "tracing")]
             let poll = || trace.within(poll);
-            match poll() {
+            timed.into_iter().for_each(Lease::begin_poll);
+            let polled = poll();
+            let is_pending = matches!(polled, Ok(task::Poll::Pending));
+            if timed.is_some_and(|lease| lease.end_poll(!is_pending)) {
+                return task::Poll::Ready(Call::Late(late_answer(polled)));
+            }
+            match polled {
                 Ok(task::Poll::Ready(answer)) => return task::Poll::Ready(Call::Answered(answer)),
                 Ok(task::Poll::Pending) => {}
                 Err(panic) => return task::Poll::Ready(Call::Panicked(panic_text(panic))),
@@ -155,6 +166,14 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             self.report(|| RunnerEvent::Blocked { job: job.clone(), span });
         }
         polled
+    }
+}
+
+fn late_answer(polled: Result<task::Poll<Answer>, Box<dyn Any + Send>>) -> Option<Answer> {
+    match polled {
+        Ok(task::Poll::Ready(answer)) => Some(answer),
+        Ok(task::Poll::Pending) => None,
+        Err(panic) => Some(Answer::Failed(Failure::from(panic_text(panic)))),
     }
 }
 

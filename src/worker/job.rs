@@ -94,8 +94,8 @@ impl Job {
 
     /// Whether the message is still in flight under this reception, as far as the runner knows.
     ///
-    /// False once its visibility timeout has ended unrenewed, or a renewal was refused: somebody else may have it. Where
-    /// the queue does not report when a timeout ends, it counts from the response to the receive, and so ends late by the
+    /// False once its visibility timeout has ended unrenewed, a renewal was refused, or the job has failed by its handler
+    /// timeout while the handler still runs: somebody else may have it. Where the queue does not report when a timeout ends, it counts from the response to the receive, and so ends late by the
     /// response's latency.
     ///
     /// # Examples

@@ -9,6 +9,7 @@ use {
         job::Job,
         settings::TICK,
         settlement::{SAFETY, failed_jobs, max_hidden_time, messages},
+        stuck::Stuck,
     },
     crate::{
         backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_MESSAGES},
@@ -42,6 +43,7 @@ enum LeaseCall {
     GiveBack(Vec<Job>),
     /// The jobs are counted as abandoned.
     GiveBackAbandoned(Vec<Job>),
+    SettleStuck(Stuck),
 }
 
 /// The result of a [`LeaseCall`].
@@ -107,6 +109,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 RenewerTask::GiveBackAbandoned(jobs) => {
                     return Poll::Ready(Some(vec![LeaseCall::GiveBackAbandoned(jobs)]));
                 }
+                RenewerTask::Stuck(stuck) => return Poll::Ready(Some(vec![LeaseCall::SettleStuck(stuck)])),
                 RenewerTask::Sleep(until) => (false, until),
                 RenewerTask::Over => (true, Timestamp::MAX),
             };
@@ -186,6 +189,10 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             }
             LeaseCall::GiveBackAbandoned(jobs) => {
                 self.return_to_queue(&jobs).await;
+                Done::GaveBack
+            }
+            LeaseCall::SettleStuck(stuck) => {
+                self.settle_stuck(stuck).await;
                 Done::GaveBack
             }
         }

@@ -36,6 +36,7 @@ mod runner;
 mod settings;
 mod settlement;
 mod spawned;
+mod stuck;
 #[cfg(feature = "tracing")]
 mod trace;
 

@@ -54,6 +54,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 let reason = format!("the handler did not end within {timeout:?}");
                 all(jobs, &Failure::from(reason), FailureCause::Timeout)
             }
+            Call::Late(answer) => return self.report_late(jobs, answer),
         };
         if undone.is_empty() {
             self.delete(jobs, outcome).await;

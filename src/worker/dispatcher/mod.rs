@@ -28,6 +28,8 @@ use {
         backlog::{Backlog, WorkItem},
         counters::{Count, Counters, Outcome},
         job::Job,
+        lease::Lease,
+        stuck::Stuck,
     },
     crate::{
         backend::{MessageCounts, MessageQueueError},
@@ -65,6 +67,7 @@ pub(super) struct DispatcherConfig {
     pub(super) give_back_after: Duration,
     /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
     pub(super) renew_interval: Duration,
+    pub(super) handler_timeout: Option<Duration>,
 }
 
 /// A worker's next task.
@@ -96,6 +99,8 @@ pub(super) enum RenewerTask {
     GiveBack(Vec<Job>),
     /// The handlers of these jobs were cut off.
     GiveBackAbandoned(Vec<Job>),
+    /// A handler has timed out and not ended.
+    Stuck(Stuck),
     /// Nothing is due before this instant, unless the waker is called.
     Sleep(Timestamp),
     Over,
@@ -123,6 +128,8 @@ struct Worker {
     not_begun: usize,
     /// The work item, and when it began, once it is counted as abandoned.
     abandoned: Option<(WorkItem, Timestamp)>,
+    /// The handler has timed out and runs on, and its jobs are counted.
+    timed_out: bool,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It has been told to end, because there are more workers than the concurrency says.
@@ -184,6 +191,10 @@ pub(super) struct Dispatcher {
     renewer: Option<Waker>,
     /// When the renewer's timer fires, if it sleeps.
     renewer_wakes_at: Timestamp,
+    /// A handler has begun that times out before the renewer's timer fires.
+    renewer_is_late: bool,
+    /// Handler calls that have timed out and not ended, and whose messages are being settled.
+    stuck: usize,
     /// The count of received messages when the renewer last found no lease.
     idle_at_received: Option<u64>,
     pub(super) counters: Counters,
@@ -224,6 +235,8 @@ impl Dispatcher {
             worker_exited_early: false,
             renewer: None,
             renewer_wakes_at: Timestamp::ZERO,
+            renewer_is_late: false,
+            stuck: 0,
             idle_at_received: None,
             counters,
         }
@@ -342,6 +355,7 @@ impl Dispatcher {
         }
         self.workers[worker].item = Some((item.clone(), now));
         self.working += 1;
+        self.watch_timeout(now);
     }
 
     /// The receive that an idle worker may make.
@@ -403,9 +417,13 @@ impl Dispatcher {
         self.workers[worker].waker.take()
     }
 
-    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers.
+    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers, and
+    /// the renewer's if it has to wake earlier.
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
         let mut wakers = Vec::new();
+        if mem::take(&mut self.renewer_is_late) {
+            wakers.extend(self.renewer.take());
+        }
         while !self.parked.is_empty() && (mem::take(&mut self.timer_missing) || self.needs_workers(now)) {
             wakers.extend(self.unpark());
         }
@@ -447,6 +465,7 @@ impl Dispatcher {
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
         self.workers[worker].abandoned = None;
+        self.workers[worker].timed_out = false;
         self.changed();
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {

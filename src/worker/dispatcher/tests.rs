@@ -99,6 +99,7 @@ impl Model {
             fifo: setup.fifo,
             give_back_after: Duration::from_secs(setup.give_back_after),
             renew_interval: RENEW_INTERVAL,
+            handler_timeout: None,
         };
         let backlog = Backlog::new(setup.fifo, setup.batch);
         let mut model = Self {
@@ -505,6 +506,7 @@ impl Model {
                             .all(|job| self.jobs[self.place_of(job)].1 == Place::Abandoned)
                     );
                 }
+                RenewerTask::Stuck(stuck) => panic!("no handler times out: {stuck:?}"),
                 RenewerTask::Sleep(until) => {
                     self.renewer_sleeps = Some(until);
                     return;
