@@ -32,6 +32,7 @@ mod lease_renewer;
 mod notify;
 mod report;
 pub mod request;
+mod router;
 mod runner;
 mod settings;
 mod settlement;
@@ -55,6 +56,7 @@ pub use {
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost},
     report::{Distribution, RunnerReport},
+    router::Router,
     runner::{Runner, RunnerError, RunnerHandle, Running},
     settings::BuildRunnerError,
 };
