@@ -42,15 +42,14 @@ const MAX_TEXT: usize = 200;
 ///         assert_eq!(job.body(), "to=me");
 ///         Ok::<(), String>(())
 ///     });
-/// let runner = Runner::builder(&jobs).until_none_visible().on_event(|event| {
-///     let reason = r#"no route: the attribute "type" is "dance"; the routes are "mail", "resize""#;
-///     assert!(event.to_string().ends_with(reason));
-/// });
+/// let (tell, told) = std::sync::mpsc::channel();
+/// let runner = Runner::builder(&jobs).until_none_visible().on_event(move |event| tell.send(event.to_string()).unwrap());
 /// let report = runner.each_routed(router)?.blocking()?;
 /// assert_eq!((report.succeeded, report.failed), (2, 1));
+/// let reason = r#"no route: the attribute "type" is "dance"; the routes are "mail", "resize""#;
+/// assert!(told.recv()?.ends_with(reason));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
 #[must_use = "a router does nothing until a runner is made of it"]
 pub struct Router<S = ()> {
     key: Key,
@@ -463,10 +462,8 @@ impl<S> Router<S> {
     /// The handler of a job, or its failure.
     fn find(&self, job: &Job) -> Result<&Route, Failure> {
         let value = self.key.value(job);
-        match (
-            value.as_deref().ok().and_then(|value| self.routes.get(value)),
-            &self.otherwise,
-        ) {
+        let route = value.as_deref().ok().and_then(|value| self.routes.get(value));
+        match (route, &self.otherwise) {
             (Some(route), _) | (None, Otherwise::Handle(route)) => Ok(route),
             (None, Otherwise::Fail | Otherwise::DeadLetter) => Err(self.failure(&value)),
         }
@@ -483,6 +480,18 @@ impl<S> Handler for Router<S> {
         match self.find(job) {
             Ok(route) => route.call(job).await,
             Err(failure) => Answer::Failed(failure),
+        }
+    }
+}
+
+impl<S> Clone for Router<S> {
+    fn clone(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            state: Arc::clone(&self.state),
+            routes: self.routes.clone(),
+            otherwise: self.otherwise.clone(),
+            repeated: self.repeated.clone(),
         }
     }
 }
