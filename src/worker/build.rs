@@ -334,10 +334,11 @@ impl<Q: MessageQueue> Settings<Q> {
         };
         let counters = Counters::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let control = Control::new(Dispatcher::new(dispatcher, Backlog::new(fifo, batch), counters), clock);
+        let dispatcher = Dispatcher::new(dispatcher, Backlog::new(fifo, batch), counters);
+        let control = Arc::new(Control::new(dispatcher, clock));
+        self.handle.connect(&control);
         Ok(Runner {
-            engine: Engine::new(self.queue, handler, config, Arc::new(control)),
-            concurrency: self.concurrency,
+            engine: Engine::new(self.queue, handler, config, control),
             wrap_thread: self.wrap_thread,
         })
     }

@@ -1,7 +1,7 @@
 //! The builder of runners, which validates their settings.
 
 use {
-    super::{dispatcher::End, event::RunnerEvent, failure::FailurePolicy, settings::Settings},
+    super::{dispatcher::End, event::RunnerEvent, failure::FailurePolicy, handle::RunnerHandle, settings::Settings},
     crate::{backend::MessageQueue, clock::Clock},
     std::{fmt, sync::Arc, time::Duration},
 };
@@ -57,7 +57,32 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
 }
 
 impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
+    /// The handle of the runner to be built, for its own handlers; a clone of the builder has another.
+    ///
+    /// What it is told before the runner is built holds from the beginning.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let builder = Runner::builder(&jobs);
+    /// let handle = builder.handle();
+    /// let runner = builder.each(move |_: &Job| {
+    ///     handle.stop();
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> RunnerHandle {
+        self.settings.handle.get()
+    }
+
     /// How many handlers run at the same time, at least 1; the default is 1. On threads each has a thread.
+    /// [`RunnerHandle::set_concurrency`] changes it later.
     ///
     /// A receive asks for as many messages as there are idle workers, so that a slow message holds back no other.
     ///
@@ -377,8 +402,10 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
         self
     }
 
-    /// Wraps the loop of each worker thread of [`blocking`](super::Runner::blocking) in a function that has to call its argument:
+    /// Wraps the loop of each thread of [`blocking`](super::Runner::blocking) in a function that has to call its argument:
     /// the place to enter the async runtime that a client of Amazon SQS needs.
+    ///
+    /// The calling thread, which renews the leases, is wrapped too, and so is that of [`spawn`](super::Runner::spawn).
     ///
     /// # Examples
     /// ```

@@ -1,7 +1,10 @@
 //! The settings of a runner, their limits, and the error for settings beyond them.
 
 use {
-    super::{batch::BatchSettings, dispatcher::End, engine::OnEvent, failure::FailurePolicy, runner::WrapThread},
+    super::{
+        batch::BatchSettings, dispatcher::End, engine::OnEvent, failure::FailurePolicy, handle::HandleOfBuilder,
+        runner::WrapThread,
+    },
     crate::{
         backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
         clock::Clock,
@@ -113,6 +116,7 @@ pub(super) struct Settings<Q> {
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) on_event: Option<OnEvent>,
     pub(super) wrap_thread: Option<WrapThread>,
+    pub(super) handle: HandleOfBuilder,
 }
 
 impl<Q> Settings<Q> {
@@ -135,6 +139,7 @@ impl<Q> Settings<Q> {
             clock: None,
             on_event: None,
             wrap_thread: None,
+            handle: HandleOfBuilder::new(),
         }
     }
 
