@@ -149,6 +149,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
 }
 
 /// A handler is given the state beside its job.
+#[expect(clippy::type_complexity, reason = "a function that has the state has no name")]
 impl<Q: MessageQueue, S> RunnerBuilder<Q, (S,)> {
     /// A runner that calls `handler` for each message, with a reference to the [`state`](Self::state).
     ///

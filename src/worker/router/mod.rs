@@ -10,7 +10,14 @@ use {
         job::Job,
         settings::BuildRunnerError,
     },
-    std::{borrow::Cow, collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc},
+    std::{
+        borrow::Cow,
+        collections::{BTreeMap, btree_map::Entry},
+        fmt,
+        future::Future,
+        pin::Pin,
+        sync::Arc,
+    },
 };
 
 /// The most characters of a value, and of the names of routes, in the reason of a failure.
@@ -429,11 +436,13 @@ impl<S> Router<S> {
     }
 
     fn add(mut self, name: impl Into<String>, route: Route) -> Self {
-        let name = name.into();
-        if self.routes.contains_key(&name) {
-            self.repeated.get_or_insert(name);
-        } else {
-            self.routes.insert(name, route);
+        match self.routes.entry(name.into()) {
+            Entry::Vacant(free) => {
+                free.insert(route);
+            }
+            Entry::Occupied(taken) => {
+                self.repeated.get_or_insert_with(|| taken.key().clone());
+            }
         }
         self
     }
