@@ -29,6 +29,8 @@ mod one_call;
 mod queue_sets;
 #[path = "worker/queues.rs"]
 mod queues;
+#[path = "worker/router.rs"]
+mod router;
 #[path = "worker/scripted.rs"]
 mod scripted;
 #[path = "worker/settings.rs"]

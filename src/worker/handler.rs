@@ -40,7 +40,7 @@ use {
     message = "`{Self}` is not the handler of a runner",
     label = "not a handler",
     note = "a runner gets its handler by the last call to its builder: `each`, `each_async`, `batch` or `batch_async` \
-            make one of a function"
+            make one of a function, `each_routed` of a `Router`"
 )]
 pub trait Handler: sealed::Sealed {
     /// Handles the jobs of one call.

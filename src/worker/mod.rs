@@ -32,6 +32,7 @@ mod job_status;
 mod lease;
 mod lease_renewer;
 mod report;
+mod router;
 mod runner;
 mod settings;
 mod settlement;
@@ -52,6 +53,7 @@ pub use {
     job::{Job, LeaseLost, Stopping},
     job_status::JobStatus,
     report::{Distribution, RunnerReport, RunnerState},
+    router::Router,
     runner::{Runner, RunnerError},
     settings::BuildRunnerError,
     spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},
