@@ -74,6 +74,8 @@ pub struct MessageParts {
     pub aws_trace_header: Option<String>,
     /// ARN of the queue it was dead-lettered from.
     pub dead_letter_queue_source_arn: Option<String>,
+    /// Why a consumer sent it to this dead-letter queue.
+    pub dead_letter_reason: Option<String>,
     /// When its visibility timeout ends, if the queue reports it; otherwise counted from the response to the receive.
     pub invisible_until: Option<Timestamp>,
 }
@@ -322,6 +324,30 @@ impl ReceivedMessage {
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         dead_letter_queue_source_arn -> Option<&str>, Message::dead_letter_queue_source_arn, |it| it.dead_letter_queue_source_arn.as_deref()
+    }
+
+    accessor! {
+        /// The reason that a consumer gave when it sent the message to this dead-letter queue; `None` if the message came
+        /// here because it was received too often.
+        ///
+        /// An `SqsQueue` reads it from the attribute `DeadLetterReason`, which it writes.
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, worker::{Failure, Job, Runner}};
+        /// let failed = Queue::standard("failed").build()?;
+        /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+        /// jobs.send("resize cat.txt")?;
+        /// let runner = Runner::builder(&jobs).until_none_visible();
+        /// runner.each(|_: &Job| Err::<(), _>(Failure::dead_letter("not an image")))?.blocking()?;
+        /// let runner = Runner::builder(&failed).until_none_visible().each(|letter: &Job| {
+        ///     assert_eq!(letter.dead_letter_reason(), Some("not an image"));
+        ///     Ok::<(), String>(())
+        /// })?;
+        /// assert_eq!(runner.blocking()?.succeeded, 1);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        dead_letter_reason -> Option<&str>, Message::dead_letter_reason, |it| it.dead_letter_reason.as_deref()
     }
 
     accessor! {
