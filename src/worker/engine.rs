@@ -14,6 +14,7 @@ use {
     crate::{
         backend::{
             Backoff, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest, ReceivedMessage,
+            Retries,
         },
         clock::{Clock, Until, give_way},
         sync::{Mutex, contain, wake},
@@ -24,7 +25,7 @@ use {
         pin::{Pin, pin},
         sync::{
             Arc,
-            atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+            atomic::{AtomicBool, Ordering},
         },
         task::{self, Waker},
         time::Duration,
@@ -160,9 +161,7 @@ pub(super) struct Engine<Q, H> {
     pub(super) handler: H,
     pub(super) config: EngineConfig,
     pub(super) control: Arc<Control>,
-    receive_errors: AtomicU32,
-    /// Since when calls to the queue have failed, in milliseconds; not meaningful without `receive_errors`.
-    failing_since: AtomicU64,
+    receive_retries: Retries,
 }
 
 /// The permit to run one handler at a time; dropping it removes the worker, whether it ever ran or not.
@@ -210,12 +209,11 @@ impl Drop for WorkerPermit {
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     pub(super) fn new(queue: Q, handler: H, config: EngineConfig, control: Arc<Control>) -> Self {
         Self {
+            receive_retries: Retries::new(RECEIVE_BACKOFF, config.outage_timeout),
             queue,
             handler,
             config,
             control,
-            receive_errors: AtomicU32::new(0),
-            failing_since: AtomicU64::new(0),
         }
     }
 
@@ -350,7 +348,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         };
         match self.unless_cut(worker, cut, receive).await? {
             Ok(messages) => {
-                self.receive_errors.store(0, Ordering::Relaxed);
+                self.receive_retries.succeeded();
                 Some(messages)
             }
             Err(_) if self.control.is_stopping() => {
@@ -390,24 +388,14 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     async fn receive_failed(&self, worker: usize, error: MessageQueueError) {
         self.count(Count::ReceiveErrors, 1);
         let now = self.now();
-        let failed = self.receive_errors.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if failed == 1 {
-            self.failing_since.store(now.as_millis(), Ordering::Relaxed);
-        }
-        let since = Timestamp::from_millis(self.failing_since.load(Ordering::Relaxed));
-        let left = self
-            .config
-            .outage_timeout
-            .saturating_sub(now.saturating_duration_since(since));
-        if !error.kind.may_pass() || left.is_zero() {
+        let Some(after) = self.receive_retries.pause(&error, now) else {
             self.report(|| RunnerEvent::ReceiveFailed {
                 error: error.clone(),
                 retry_after: None,
             });
             self.control.stop(Some(error));
             return;
-        }
-        let after = RECEIVE_BACKOFF.limit(failed).min(left);
+        };
         self.report(|| RunnerEvent::ReceiveFailed {
             error,
             retry_after: Some(after),
