@@ -33,6 +33,10 @@ mod queues;
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/spawned.rs"]
+mod spawned;
+#[path = "worker/steering.rs"]
+mod steering;
 #[path = "worker/stop_answers.rs"]
 mod stop_answers;
 #[path = "worker/stopping.rs"]

@@ -138,7 +138,7 @@ struct Shared<R: Future> {
     given_up: AtomicBool,
     ends: Mutex<Ends<R::Output>>,
     #[cfg(feature = "tracing")]
-    trace: Trace,
+    trace: Option<Trace>,
 }
 
 struct Ends<T> {
@@ -184,8 +184,9 @@ impl<R: Future> Shared<R> {
     #[cfg_attr(not(feature = "tracing"), expect(clippy::unused_self, reason = "there are no spans"))]
     fn within<T>(&self, part: impl FnOnce() -> T) -> T {
         #[cfg(feature = "tracing")]
-        return self.trace.within(part);
-        #[cfg(not(feature = "tracing"))]
+        if let Some(trace) = &self.trace {
+            return trace.within(part);
+        }
         part()
     }
 
