@@ -213,8 +213,7 @@ impl RunnerHandle {
             Link::Runner(control) => Arc::clone(control),
             Link::Builder(orders) => return orders.report(),
         };
-        let report = control.dispatcher.lock().report();
-        report
+        control.dispatcher.lock().report()
     }
 }
 

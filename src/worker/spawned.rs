@@ -181,7 +181,6 @@ impl<R: Future> Shared<R> {
     }
 
     /// Runs a part of the handler in its span and its trace context.
-    #[cfg_attr(not(feature = "tracing"), expect(clippy::unused_self, reason = "there are no spans"))]
     fn within<T>(&self, part: impl FnOnce() -> T) -> T {
         #[cfg(feature = "tracing")]
         if let Some(trace) = &self.trace {
