@@ -241,12 +241,12 @@ fn pause_and_resume_twice_are_as_once_and_after_the_end_as_nothing() {
     handle.resume();
     handle.pause();
     handle.stop();
+    assert_eq!(handle.set_concurrency(7), Ok(()));
     assert_eq!(handle.report().to_string(), before);
     assert!(
         before.starts_with("ended: concurrency 1, 0 in progress, 0 in the backlog\n"),
         "{before}"
     );
-    assert_eq!(handle.set_concurrency(7), Ok(()));
     assert_eq!((state(&handle).0, counts(&jobs)), (RunnerState::Ended, [0, 0, 0]));
 }
 

@@ -13,6 +13,7 @@
 //!   none is lost, and none begins twice;
 //! * a worker is exactly one of: runnable, parked, busy. If a work item or a receive could begin and no runnable worker
 //!   is left for it, then none is parked: whoever makes it possible gets the waker of a parked worker;
+//! * while an incomplete batch waits and a worker is parked, one that is runnable, parked or receives has a timer for it;
 //! * after a stop no worker is parked, none begins anything, and the backlog goes back;
 //! * the dispatcher calls no queue, handler or waker: time is an argument, and wakers are returned to the caller.
 
@@ -145,7 +146,8 @@ pub(super) struct Dispatcher {
     retiring: usize,
     /// Nothing new is begun or received.
     paused: bool,
-    /// A worker has ended which may have had the only timer for the window of an incomplete batch.
+    /// An incomplete batch waits, and maybe no worker has a timer for its window: the one that had it has ended, or all
+    /// were parked during a pause.
     timer_missing: bool,
     /// Receives under way, and the messages they request.
     polls: usize,
@@ -295,6 +297,7 @@ impl Dispatcher {
         }
         if self.is_surplus(now) {
             self.retire(worker);
+            self.timer_missing = self.is_batch_incomplete(now);
             return Some(Task::End);
         }
         if self.paused {
@@ -405,7 +408,8 @@ impl Dispatcher {
     /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers.
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while !self.parked.is_empty() && (mem::take(&mut self.timer_missing) || self.needs_workers(now)) {
+        while !self.parked.is_empty() && (self.timer_missing || self.needs_workers(now)) {
+            self.timer_missing = false;
             wakers.extend(self.unpark());
         }
         wakers
