@@ -35,8 +35,12 @@ mod router;
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/spawned.rs"]
+mod spawned;
 #[path = "worker/state.rs"]
 mod state;
+#[path = "worker/steering.rs"]
+mod steering;
 #[path = "worker/stop_answers.rs"]
 mod stop_answers;
 #[path = "worker/stopping.rs"]

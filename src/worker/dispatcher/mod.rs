@@ -13,6 +13,7 @@
 //!   none is lost, and none begins twice;
 //! * a worker is exactly one of: runnable, parked, busy. If a work item or a receive could begin and no runnable worker
 //!   is left for it, then none is parked: whoever makes it possible gets the waker of a parked worker;
+//! * while an incomplete batch waits and a worker is parked, one that is runnable, parked or receives has a timer for it;
 //! * after a stop no worker is parked, none begins anything, and the backlog goes back;
 //! * the dispatcher calls no queue, handler or waker: time is an argument, and wakers are returned to the caller.
 
@@ -153,7 +154,8 @@ pub(super) struct Dispatcher {
     retiring: usize,
     /// Nothing new is begun or received.
     paused: bool,
-    /// A worker has ended which may have had the only timer for the window of an incomplete batch.
+    /// An incomplete batch waits, and maybe no worker has a timer for its window: the one that had it has ended, or all
+    /// were parked during a pause.
     timer_missing: bool,
     /// Receives under way, and the messages they request.
     polls: usize,
@@ -309,6 +311,7 @@ impl Dispatcher {
         }
         if self.is_surplus(now) {
             self.retire(worker);
+            self.timer_missing = self.is_batch_incomplete(now);
             return Some(Task::End);
         }
         if self.paused {
@@ -424,7 +427,8 @@ impl Dispatcher {
         if mem::take(&mut self.renewer_is_late) {
             wakers.extend(self.renewer.take());
         }
-        while !self.parked.is_empty() && (mem::take(&mut self.timer_missing) || self.needs_workers(now)) {
+        while !self.parked.is_empty() && (self.timer_missing || self.needs_workers(now)) {
+            self.timer_missing = false;
             wakers.extend(self.unpark());
         }
         wakers
