@@ -8,7 +8,8 @@ use {
     },
     requeue::{
         Clock, ManualClock, Parker, Queue,
-        worker::{BatchAnswer, BatchSettings, Each, Job, Runner, RunnerError, Running},
+        backend::Running,
+        worker::{BatchAnswer, BatchSettings, Each, Job, Runner, RunnerError, RunnerHandle},
     },
     std::{
         collections::BTreeSet,
@@ -42,7 +43,7 @@ fn busy<F>(
     runner: Runner<Queue, Each<F>>,
     workers: usize,
     messages: usize,
-) -> Running
+) -> Running<RunnerHandle>
 where
     F: Fn(&Job) -> Result<(), String> + Send + Sync + 'static,
 {

@@ -176,6 +176,7 @@ impl Broken {
             sequence_number: message.sequence_number().map(Into::into),
             aws_trace_header: message.aws_trace_header().map(str::to_owned),
             dead_letter_queue_source_arn: message.dead_letter_queue_source_arn().map(str::to_owned),
+            dead_letter_reason: message.dead_letter_reason().map(str::to_owned),
             invisible_until: message.invisible_until(),
         };
         match self.flaw {
