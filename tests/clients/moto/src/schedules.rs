@@ -42,7 +42,7 @@ pub async fn jobs_come_when_they_are_due(server: Server) -> Outcome<String> {
 /// Sent ahead with a delay.
 async fn once(jobs: &SqsQueue, start: Timestamp) -> Outcome<usize> {
     const SECONDS: [u64; 3] = [1, 3, 6];
-    let mut scheduler = Scheduler::builder(jobs).until_none_visible().build();
+    let mut scheduler = Scheduler::builder(jobs).until_none_held().build();
     for seconds in SECONDS {
         let due = start.saturating_add(secs(seconds));
         scheduler.handle().add(format!("after-{seconds}"), due, body(due))?;
