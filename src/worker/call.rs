@@ -29,7 +29,7 @@ use {
 use super::trace::Trace;
 
 /// An async handler that blocks its thread for longer between two await points is reported.
-const BLOCKED: Duration = Duration::from_millis(250);
+pub(super) const BLOCKED: Duration = Duration::from_millis(250);
 
 /// The result of a handler call.
 pub(super) enum Call {
@@ -60,6 +60,10 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         if jobs.iter().all(|job| job.lease().is_held_at(began_at)) {
             return self.handle(jobs, watched).await;
         }
+        Box::pin(self.work_on_held(worker, jobs, watched)).await
+    }
+
+    async fn work_on_held(&self, worker: usize, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
         let mut held = self.leave_out_lost(worker, jobs).await;
         // More leases may be lost while messages are given back.
         while !held.iter().all(Job::is_held) {
@@ -72,13 +76,10 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     async fn handle(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
-        let call = self.call(jobs, watched).await;
-        if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= MAX_MESSAGES {
-            return self.delete_once(jobs).await;
+        match self.call(jobs, watched).await {
+            None if jobs.len() <= MAX_MESSAGES => self.delete_once(jobs).await,
+            call => Some(Box::pin(self.settle(jobs, call)).await),
         }
-        let mut outcome = Box::<Outcome>::default();
-        self.settle(jobs, call, &mut outcome).await;
-        Some(outcome)
     }
 
     /// Leaves out jobs whose lease was lost in the backlog, which another consumer may have, and those that follow them
@@ -107,8 +108,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         held
     }
 
-    /// Calls the handler; its panic is caught, and its timeout ends the call.
-    async fn call(&self, jobs: &[Job], watched: bool) -> Call {
+    /// Calls the handler; its panic is caught, and its timeout ends the call. `None` if the jobs were done.
+    async fn call(&self, jobs: &[Job], watched: bool) -> Option<Box<Call>> {
         let mut timeout = self.config.handler_timeout.map(|timeout| {
             let end = self.now().saturating_add(timeout);
             jobs.iter().for_each(|job| job.lease().set_renew_until(end));
@@ -127,12 +128,16 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             #[cfg(feature = "tracing")]
             let poll = || trace.within(poll);
             match poll() {
-                Ok(task::Poll::Ready(answer)) => return task::Poll::Ready(Call::Answered(answer)),
+                Ok(task::Poll::Ready(Answer::Done)) => return task::Poll::Ready(None),
+                Ok(task::Poll::Ready(answer)) => return not_done(Call::Answered(answer)),
                 Ok(task::Poll::Pending) => {}
-                Err(panic) => return task::Poll::Ready(Call::Panicked(panic_text(panic))),
+                Err(panic) => return not_done(Call::Panicked(panic_text(panic))),
             }
             match &mut timeout {
-                Some((timeout, end)) => Pin::new(end).poll(context).map(|()| Call::TimedOut(*timeout)),
+                Some((timeout, end)) => match Pin::new(end).poll(context) {
+                    task::Poll::Ready(()) => not_done(Call::TimedOut(*timeout)),
+                    task::Poll::Pending => task::Poll::Pending,
+                },
                 None => task::Poll::Pending,
             }
         })
@@ -158,8 +163,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 }
 
+#[cold]
+fn not_done(call: Call) -> task::Poll<Option<Box<Call>>> {
+    task::Poll::Ready(Some(Box::new(call)))
+}
+
 /// The message of a panic.
-fn panic_text(panic: Box<dyn Any + Send>) -> String {
+pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     // Dropping a payload runs user code, which could panic again.

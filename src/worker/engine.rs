@@ -2,7 +2,8 @@
 
 use {
     super::{
-        counters::Count,
+        at_once::{Pace, Wait},
+        counters::{Count, Outcome},
         dispatcher::{Dispatcher, ReceiveTask, Task},
         event::RunnerEvent,
         failure::FailurePolicy,
@@ -21,7 +22,7 @@ use {
     },
     std::{
         future::{Future, poll_fn},
-        io,
+        io, iter,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -34,9 +35,6 @@ use {
 
 #[cfg(feature = "tracing")]
 use crate::backend::queue_name;
-
-/// The most handlers that a worker may run in a row before it yields to the other futures of its task.
-const TURN: u32 = 32;
 
 /// The pause between a failed receive and the next.
 const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
@@ -97,6 +95,7 @@ impl Control {
     }
 
     /// Calls the dispatcher's wakers, after its lock is released; `over` are those of a runner that has just ended.
+    #[cold]
     fn wake_all(&self, wakers: impl IntoIterator<Item = Waker>, over: Option<Vec<Waker>>) {
         wake(wakers);
         if let Some(wakers) = over {
@@ -188,52 +187,93 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// renewer, the other workers and other tasks.
     pub(super) async fn run_worker(&self, permit: WorkerPermit, watched: bool) {
         let worker = permit.worker;
-        let (mut turns, mut since) = (0, self.now());
-        let mut next = self.turn(worker, |_, _| None);
+        let (mut pace, mut received) = (Pace::new(watched, self.now()), Vec::new());
+        let mut next = self.turn(worker, self.now(), |_| None);
         loop {
-            let task = match next {
-                Some(task) => task,
-                None => self.wait_for_task(worker).await,
-            };
-            next = match task {
-                Task::Work(item, began_at) => {
-                    // The item outlives the dispatcher's lock: dropping a large message under it would block all workers.
+            next = match self.run_at_once(worker, next, &mut received, &mut pace) {
+                Wait::ForTask => Some(self.wait_for_task(worker).await),
+                Wait::Begin(Task::Work(item, began_at)) => {
+                    // An item outlives the dispatcher's lock: dropping a large message under it would block all workers.
                     let outcome = self.work(worker, item.jobs(), began_at, watched).await;
-                    turns += 1;
-                    if watched && (turns >= TURN || self.now() != since) {
-                        give_way().await;
-                        (turns, since) = (0, self.now());
+                    if pace.is_over(|| self.now()) {
+                        self.yield_turn(&mut pace).await;
                     }
-                    self.turn(worker, |dispatcher, now| {
-                        dispatcher.finished(worker, outcome, now);
-                        None
-                    })
+                    self.finished(worker, outcome)
                 }
-                Task::Receive(receive) => {
-                    let messages = self.poll(worker, receive).await;
-                    self.turn(worker, |dispatcher, now| {
-                        let job = |message| self.job(message, now);
-                        let jobs = messages.map(|messages| messages.into_iter().map(job));
-                        dispatcher.received(worker, receive, jobs)
-                    })
+                Wait::Settle(item, call) => {
+                    let outcome = Box::pin(self.settle(item.jobs(), call)).await;
+                    if pace.is_over(|| self.now()) {
+                        self.yield_turn(&mut pace).await;
+                    }
+                    self.finished(worker, Some(outcome))
                 }
-                Task::Count(changes) => {
-                    let counts = self.count_messages(worker).await;
-                    self.turn(worker, |dispatcher, _| {
+                Wait::Report(_item) => {
+                    self.yield_turn(&mut pace).await;
+                    self.finished(worker, None)
+                }
+                Wait::Begin(Task::Receive(receive)) => match Box::pin(self.poll(worker, &receive)).await {
+                    Some(mut messages) => self.received(worker, &receive, &mut messages),
+                    None => self.turn(worker, self.now(), |dispatcher| {
+                        dispatcher.received(worker, receive, None::<iter::Empty<Job>>)
+                    }),
+                },
+                Wait::Begin(Task::Count(changes)) => {
+                    let counts = Box::pin(self.count_messages(worker)).await;
+                    self.turn(worker, self.now(), |dispatcher| {
                         dispatcher.counted(worker, changes, counts);
                         None
                     })
                 }
-                Task::End => return,
+                Wait::Begin(Task::End) => return,
             };
         }
     }
 
-    /// Reports a finished task to the dispatcher and takes the next, under one lock.
-    fn turn(&self, worker: usize, update: impl FnOnce(&mut Dispatcher, Timestamp) -> Option<Waker>) -> Option<Task> {
+    async fn yield_turn(&self, pace: &mut Pace) {
+        give_way().await;
+        pace.restart(self.now());
+    }
+
+    /// Reports a work item that is settled; returns the next task.
+    pub(super) fn finished(&self, worker: usize, outcome: Option<Box<Outcome>>) -> Option<Task> {
         let now = self.now();
+        self.turn(worker, now, |dispatcher| {
+            dispatcher.finished(worker, outcome, now);
+            None
+        })
+    }
+
+    /// Reports the messages of a receive, which it takes out of `messages`; returns the next task.
+    pub(super) fn received(
+        &self,
+        worker: usize,
+        receive: &ReceiveTask,
+        messages: &mut Vec<ReceivedMessage>,
+    ) -> Option<Task> {
+        let now = self.now();
+        let job = |message| self.job(message, now);
+        if messages.len() > 1 {
+            // Jobs are allocated before the dispatcher is locked.
+            let jobs: Vec<Job> = messages.drain(..).map(job).collect();
+            return self.turn(worker, now, |dispatcher| {
+                dispatcher.received(worker, *receive, Some(jobs.into_iter()))
+            });
+        }
+        let job = messages.pop().map(job);
+        self.turn(worker, now, |dispatcher| {
+            dispatcher.received(worker, *receive, Some(job.into_iter()))
+        })
+    }
+
+    /// Reports a finished task to the dispatcher and takes the next, under one lock.
+    fn turn(
+        &self,
+        worker: usize,
+        now: Timestamp,
+        update: impl FnOnce(&mut Dispatcher) -> Option<Waker>,
+    ) -> Option<Task> {
         let mut dispatcher = self.control.dispatcher.lock();
-        let renewer = update(&mut dispatcher, now);
+        let renewer = update(&mut dispatcher);
         let over = dispatcher.is_done(now);
         let task = dispatcher.next(worker, now);
         let woken = if task.is_some() {
@@ -242,7 +282,9 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             Vec::new()
         };
         drop(dispatcher);
-        self.control.wake_all(woken.into_iter().chain(renewer), over);
+        if !woken.is_empty() || renewer.is_some() || over.is_some() {
+            self.control.wake_all(woken.into_iter().chain(renewer), over);
+        }
         task
     }
 
@@ -299,12 +341,15 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
-    async fn poll(&self, worker: usize, receive: ReceiveTask) -> Option<Vec<ReceivedMessage>> {
-        let request = ReceiveRequest::new(receive.max_messages)
+    pub(super) fn receive_request(&self, receive: &ReceiveTask) -> ReceiveRequest {
+        ReceiveRequest::new(receive.max_messages)
             .wait_time(receive.wait_time)
             .visibility_timeout(self.config.visibility_timeout)
-            .max_messages_per_group(self.config.max_messages_per_group);
-        let receive = self.queue.receive(request);
+            .max_messages_per_group(self.config.max_messages_per_group)
+    }
+
+    async fn poll(&self, worker: usize, receive: &ReceiveTask) -> Option<Vec<ReceivedMessage>> {
+        let receive = self.queue.receive(self.receive_request(receive));
         // What a stop would drop, the queue may have answered: the messages stay hidden, and nobody knows of them.
         let until = if self.config.in_process {
             Stop::Now
