@@ -25,12 +25,16 @@ mod leases;
 mod notes;
 #[path = "worker/one_call.rs"]
 mod one_call;
+#[path = "worker/queue_sets.rs"]
+mod queue_sets;
 #[path = "worker/queues.rs"]
 mod queues;
 #[path = "worker/scripted.rs"]
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/state.rs"]
+mod state;
 #[path = "worker/stop_answers.rs"]
 mod stop_answers;
 #[path = "worker/stopping.rs"]
@@ -39,3 +43,5 @@ mod stopping;
 mod system_clock;
 #[path = "worker/threads.rs"]
 mod threads;
+#[path = "worker/watch.rs"]
+mod watch;

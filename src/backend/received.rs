@@ -2,7 +2,7 @@
 
 use {
     crate::{message::MessageAttributes, queue::Message, time::Timestamp},
-    std::{borrow::Cow, fmt},
+    std::{borrow::Cow, fmt, sync::Arc},
 };
 
 /// A message received from a [`MessageQueue`](super::MessageQueue).
@@ -48,6 +48,8 @@ enum Origin {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageParts {
+    /// The URL of its queue.
+    pub queue_url: Arc<str>,
     /// The id that the queue gave it.
     pub message_id: String,
     /// The handle of this reception.
@@ -72,6 +74,8 @@ pub struct MessageParts {
     pub aws_trace_header: Option<String>,
     /// ARN of the queue it was dead-lettered from.
     pub dead_letter_queue_source_arn: Option<String>,
+    /// Why a consumer sent it to this dead-letter queue.
+    pub dead_letter_reason: Option<String>,
     /// When its visibility timeout ends, if the queue reports it; otherwise counted from the response to the receive.
     pub invisible_until: Option<Timestamp>,
 }
@@ -98,6 +102,21 @@ macro_rules! accessor {
 
 impl ReceivedMessage {
     accessor! {
+        /// The URL of the queue that it was received from.
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.queue_url(), jobs.url());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        queue_url -> &str, Message::queue_url, |it| &it.queue_url
+    }
+
+    accessor! {
         /// The body, as sent (M4).
         ///
         /// # Examples
@@ -110,6 +129,36 @@ impl ReceivedMessage {
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         body -> &str, Message::body, |it| &it.body
+    }
+
+    /// The body read as JSON (feature `serde`); what [`SendMessage::json`](crate::SendMessage::json) wrote.
+    ///
+    /// The value may borrow from the message. A [`Job`](crate::worker::Job) parses so too; a body that is no `T` now will
+    /// never be one, so a handler sends it to the dead-letter queue at once.
+    ///
+    /// # Errors
+    /// [`ParseJsonError`](crate::ParseJsonError), which `?` alone makes a failure for the runner's policy to treat.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Failure, Job, Runner}};
+    ///
+    /// let failed = Queue::standard("failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// let _ = jobs.send_batch(["[640, 480]", "wide"])?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
+    ///     let [width, height] = job.parse::<[u32; 2]>().map_err(Failure::dead_letter)?;
+    ///     assert_eq!((width, height), (640, 480));
+    ///     Ok::<(), Failure>(())
+    /// })?;
+    /// let report = runner.blocking()?;
+    /// assert_eq!((report.succeeded, report.dead_lettered), (1, 1));
+    /// assert_eq!(failed.receive().blocking()?[0].body(), "wide");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "serde")]
+    pub fn parse<'m, T: serde::Deserialize<'m>>(&'m self) -> Result<T, crate::error::ParseJsonError> {
+        crate::message::parse(self.body())
     }
 
     accessor! {
@@ -278,6 +327,30 @@ impl ReceivedMessage {
     }
 
     accessor! {
+        /// The reason that a consumer gave when it sent the message to this dead-letter queue; `None` if the message came
+        /// here because it was received too often.
+        ///
+        /// An `SqsQueue` reads it from the attribute `DeadLetterReason`, which it writes.
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, worker::{Failure, Job, Runner}};
+        /// let failed = Queue::standard("failed").build()?;
+        /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+        /// jobs.send("resize cat.txt")?;
+        /// let runner = Runner::builder(&jobs).until_none_visible();
+        /// runner.each(|_: &Job| Err::<(), _>(Failure::dead_letter("not an image")))?.blocking()?;
+        /// let runner = Runner::builder(&failed).until_none_visible().each(|letter: &Job| {
+        ///     assert_eq!(letter.dead_letter_reason(), Some("not an image"));
+        ///     Ok::<(), String>(())
+        /// })?;
+        /// assert_eq!(runner.blocking()?.succeeded, 1);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        dead_letter_reason -> Option<&str>, Message::dead_letter_reason, |it| it.dead_letter_reason.as_deref()
+    }
+
+    accessor! {
         /// When the visibility timeout given by the receive ends, if the queue reports it.
         ///
         /// # Examples
@@ -305,6 +378,15 @@ impl ReceivedMessage {
         match &self.0 {
             Origin::Embedded(message) => Some(message),
             Origin::Elsewhere(_) => None,
+        }
+    }
+}
+
+impl ReceivedMessage {
+    /// Names the queue of a message from elsewhere whose implementation did not.
+    pub(super) fn set_queue_url(&mut self, url: &Arc<str>) {
+        if let Origin::Elsewhere(parts) = &mut self.0 {
+            parts.queue_url = Arc::clone(url);
         }
     }
 }

@@ -174,7 +174,7 @@ pub(super) struct Trace {
 impl Trace {
     /// Opens a span for a job, or for a batch, whose jobs may belong to many traces.
     pub(super) fn open(queue_url: &str, jobs: &[Job]) -> Self {
-        let queue = queue_name(queue_url);
+        let queue = &*queue_name(queue_url);
         let [job] = jobs else {
             return Self {
                 span: tracing::info_span!("batch", queue, messages = jobs.len()),
@@ -198,6 +198,14 @@ impl Trace {
         Self {
             span,
             context: Some(context),
+        }
+    }
+
+    /// The span and the context that the calling thread is in.
+    pub(super) fn current() -> Self {
+        Self {
+            span: tracing::Span::current(),
+            context: CURRENT.with_borrow(Clone::clone),
         }
     }
 
