@@ -4,12 +4,11 @@
 use {
     super::{
         backlog::WorkItem,
-        call::{BLOCKED, Call, panic_text},
+        call::{Call, panic_text},
         dispatcher::{ReceiveTask, Task},
         engine::Engine,
-        event::RunnerEvent,
         handler::{Answer, Handler},
-        job::Job,
+        job::{Job, SpareJobs},
     },
     crate::{
         backend::{MessageQueue, ReceivedMessage},
@@ -24,16 +23,25 @@ use super::trace::Trace;
 /// The most handlers that a worker may run in a row before it yields to the other futures of its task.
 const TURN: u32 = 32;
 
-/// What a worker has to wait for.
-pub(super) enum Wait {
-    /// A task.
-    ForTask,
-    /// A task to be done; nothing of it was begun.
-    Begin(Task),
-    /// The settlement of a work item whose handler was called.
+/// What is left to be done, and may have to wait.
+pub(super) enum Rest {
+    /// Wait for a task, or for the queue to answer this one.
+    Wait(Option<Task>),
+    /// Begin a work item, taken at this instant.
+    Begin(WorkItem, Timestamp),
+    /// Settle a work item whose handler was called.
     Settle(WorkItem, Option<Box<Call>>),
-    /// Its next turn, before it reports a work item that is done.
+    /// Report a work item that is settled, and yield if it is time to.
     Report(WorkItem),
+    End,
+}
+
+/// What a worker uses again, so that it allocates nothing for a message.
+#[derive(Default)]
+pub(super) struct Buffers {
+    pub(super) messages: Vec<ReceivedMessage>,
+    pub(super) jobs: Vec<Job>,
+    pub(super) spare: SpareJobs,
 }
 
 /// When a worker that shares its thread yields.
@@ -41,12 +49,14 @@ pub(super) struct Pace {
     watched: bool,
     turns: u32,
     since: Timestamp,
+    /// When the last handler was polled.
+    now: Timestamp,
 }
 
 /// What became of a work item.
 enum Attempt {
     Done,
-    /// The handler was called, and its messages are not settled.
+    /// The handler was called, and the message is not settled.
     Called(Option<Box<Call>>),
     NotBegun,
 }
@@ -57,17 +67,35 @@ impl Pace {
             watched,
             turns: 0,
             since: now,
+            now,
         }
     }
 
+    pub(super) const fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    pub(super) const fn polled(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
     /// Whether to yield, after one more handler.
-    pub(super) fn is_over(&mut self, now: impl FnOnce() -> Timestamp) -> bool {
+    pub(super) fn is_over(&mut self) -> bool {
         self.turns += 1;
-        self.watched && (self.turns >= TURN || now() != self.since)
+        self.watched && (self.turns >= TURN || self.now != self.since)
     }
 
     pub(super) const fn restart(&mut self, now: Timestamp) {
-        (self.turns, self.since) = (0, now);
+        (self.turns, self.since, self.now) = (0, now, now);
+    }
+}
+
+impl Buffers {
+    /// Keeps the allocation of a work item; its message is dropped, which no lock may be held for.
+    pub(super) fn keep(&mut self, item: WorkItem) {
+        if let WorkItem::One(job) = item {
+            self.spare.keep(job);
+        }
     }
 }
 
@@ -77,27 +105,26 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         &self,
         worker: usize,
         mut next: Option<Task>,
-        received: &mut Vec<ReceivedMessage>,
+        buffers: &mut Buffers,
         pace: &mut Pace,
-    ) -> Wait {
+    ) -> Rest {
         loop {
             next = match next {
-                None => return Wait::ForTask,
-                Some(Task::Work(item, began_at)) => match self.work_at_once(item.jobs(), began_at, pace.watched) {
-                    // The item outlives the dispatcher's lock: dropping a large message under it would block all workers.
-                    Attempt::Done if pace.is_over(|| self.now()) => return Wait::Report(item),
-                    Attempt::Done => self.finished(worker, None),
-                    Attempt::Called(call) => return Wait::Settle(item, call),
-                    Attempt::NotBegun => return Wait::Begin(Task::Work(item, began_at)),
+                Some(Task::Work(item, began_at)) => match self.work_at_once(item.jobs(), began_at, pace) {
+                    Attempt::Done if pace.watched => return Rest::Report(item),
+                    Attempt::Done => self.finished(worker, item, None, buffers),
+                    Attempt::Called(call) => return Rest::Settle(item, call),
+                    Attempt::NotBegun => return Rest::Begin(item, began_at),
                 },
                 Some(Task::Receive(receive)) => {
-                    self.receive_at_once(&receive, received);
-                    if received.is_empty() {
-                        return Wait::Begin(Task::Receive(receive));
+                    self.receive_at_once(&receive, &mut buffers.messages);
+                    if buffers.messages.is_empty() {
+                        return Rest::Wait(Some(Task::Receive(receive)));
                     }
-                    self.received(worker, &receive, received)
+                    self.received(worker, &receive, buffers)
                 }
-                Some(task) => return Wait::Begin(task),
+                Some(Task::End) => return Rest::End,
+                task => return Rest::Wait(task),
             };
         }
     }
@@ -109,7 +136,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     /// Calls the handler of a single job if it is a plain function, and deletes the message if it succeeded.
-    fn work_at_once(&self, jobs: &[Job], began_at: Timestamp, watched: bool) -> Attempt {
+    fn work_at_once(&self, jobs: &[Job], began_at: Timestamp, pace: &mut Pace) -> Attempt {
         let ([job], Some(handle)) = (jobs, self.handler.at_once()) else {
             return Attempt::NotBegun;
         };
@@ -122,11 +149,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         #[cfg(feature = "tracing")]
         let handle = || trace.within(handle);
         let answer = catch_unwind(AssertUnwindSafe(handle));
-        if watched {
-            let span = self.now().saturating_duration_since(began_at);
-            if span >= BLOCKED {
-                self.report(|| RunnerEvent::Blocked { job: job.clone(), span });
-            }
+        if pace.watched {
+            self.watch(jobs, began_at, pace);
         }
         let call = match answer {
             Ok(Answer::Done) if self.delete_at_once(jobs) => return Attempt::Done,

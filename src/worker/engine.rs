@@ -2,13 +2,14 @@
 
 use {
     super::{
-        at_once::{Pace, Wait},
+        at_once::{Buffers, Pace, Rest},
+        backlog::WorkItem,
         counters::{Count, Outcome},
         dispatcher::{Dispatcher, ReceiveTask, Task},
         event::RunnerEvent,
         failure::FailurePolicy,
         handler::Handler,
-        job::Job,
+        job::{Job, SpareJobs},
         report::RunnerReport,
         runner::{RunnerError, exited_early},
     },
@@ -225,81 +226,100 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// renewer, the other workers and other tasks.
     pub(super) async fn run_worker(&self, permit: WorkerPermit, watched: bool) {
         let worker = permit.worker;
-        let (mut pace, mut received) = (Pace::new(watched, self.now()), Vec::new());
+        let (mut pace, mut buffers) = (Pace::new(watched, self.now()), Buffers::default());
         let mut next = self.turn(worker, self.now(), |_| None);
         loop {
-            next = match self.run_at_once(worker, next, &mut received, &mut pace) {
-                Wait::ForTask => Some(self.wait_for_task(worker).await),
-                Wait::Begin(Task::Work(item, began_at)) => {
-                    // An item outlives the dispatcher's lock: dropping a large message under it would block all workers.
-                    let outcome = self.work(worker, item.jobs(), began_at, watched).await;
-                    if pace.is_over(|| self.now()) {
-                        self.yield_turn(&mut pace).await;
-                    }
-                    self.finished(worker, outcome)
+            let (item, outcome) = match self.run_at_once(worker, next, &mut buffers, &mut pace) {
+                Rest::Begin(item, began_at) => {
+                    let outcome = self.work(worker, item.jobs(), began_at, &mut pace).await;
+                    (item, outcome)
                 }
-                Wait::Settle(item, call) => {
+                Rest::Settle(item, call) => {
                     let outcome = Box::pin(self.settle(item.jobs(), call)).await;
-                    if pace.is_over(|| self.now()) {
-                        self.yield_turn(&mut pace).await;
-                    }
-                    self.finished(worker, Some(outcome))
+                    (item, outcome)
                 }
-                Wait::Report(_item) => {
-                    self.yield_turn(&mut pace).await;
-                    self.finished(worker, None)
+                Rest::Report(item) => (item, None),
+                Rest::Wait(task) => {
+                    next = Box::pin(self.wait(worker, task, &mut buffers)).await;
+                    continue;
                 }
-                Wait::Begin(Task::Receive(receive)) => match Box::pin(self.poll(worker, &receive)).await {
-                    Some(mut messages) => self.received(worker, &receive, &mut messages),
-                    None => self.turn(worker, self.now(), |dispatcher| {
-                        dispatcher.received(worker, receive, None::<iter::Empty<Job>>)
-                    }),
-                },
-                Wait::Begin(Task::Count(changes)) => {
-                    let counts = Box::pin(self.count_messages(worker)).await;
-                    self.turn(worker, self.now(), |dispatcher| {
-                        dispatcher.counted(worker, changes, counts);
-                        None
-                    })
-                }
-                Wait::Begin(Task::End) => return,
+                Rest::End => return,
             };
+            if pace.is_over() {
+                // Reported first: a worker that yields takes no place from the others.
+                self.report_finished(worker, item, outcome, &mut buffers);
+                give_way().await;
+                pace.restart(self.now());
+                next = self.turn(worker, self.now(), |_| None);
+            } else {
+                next = self.finished(worker, item, outcome, &mut buffers);
+            }
         }
     }
 
-    async fn yield_turn(&self, pace: &mut Pace) {
-        give_way().await;
-        pace.restart(self.now());
+    /// Waits for a task, or for the queue's answer to one; returns the next task.
+    async fn wait(&self, worker: usize, task: Option<Task>, buffers: &mut Buffers) -> Option<Task> {
+        match task {
+            None => Some(self.wait_for_task(worker).await),
+            Some(Task::Receive(receive)) => match self.poll(worker, &receive).await {
+                Some(messages) => {
+                    buffers.messages = messages;
+                    self.received(worker, &receive, buffers)
+                }
+                None => self.turn(worker, self.now(), |dispatcher| {
+                    dispatcher.received(worker, receive, None::<iter::Empty<Job>>)
+                }),
+            },
+            Some(Task::Count(changes)) => {
+                let counts = self.count_messages(worker).await;
+                self.turn(worker, self.now(), |dispatcher| {
+                    dispatcher.counted(worker, changes, counts);
+                    None
+                })
+            }
+            other => other,
+        }
     }
 
     /// Reports a work item that is settled; returns the next task.
-    pub(super) fn finished(&self, worker: usize, outcome: Option<Box<Outcome>>) -> Option<Task> {
-        let now = self.now();
-        self.turn(worker, now, |dispatcher| {
-            dispatcher.finished(worker, outcome, now);
-            None
-        })
-    }
-
-    /// Reports the messages of a receive, which it takes out of `messages`; returns the next task.
-    pub(super) fn received(
+    pub(super) fn finished(
         &self,
         worker: usize,
-        receive: &ReceiveTask,
-        messages: &mut Vec<ReceivedMessage>,
+        item: WorkItem,
+        outcome: Option<Box<Outcome>>,
+        buffers: &mut Buffers,
     ) -> Option<Task> {
         let now = self.now();
-        let job = |message| self.job(message, now);
-        if messages.len() > 1 {
-            // Jobs are allocated before the dispatcher is locked.
-            let jobs: Vec<Job> = messages.drain(..).map(job).collect();
-            return self.turn(worker, now, |dispatcher| {
-                dispatcher.received(worker, *receive, Some(jobs.into_iter()))
-            });
+        let next = self.turn(worker, now, |dispatcher| {
+            dispatcher.finished(worker, outcome, now);
+            None
+        });
+        buffers.keep(item);
+        next
+    }
+
+    /// Reports a work item that is settled, for a worker that takes its next task later.
+    fn report_finished(&self, worker: usize, item: WorkItem, outcome: Option<Box<Outcome>>, buffers: &mut Buffers) {
+        let now = self.now();
+        let wakers = {
+            let mut dispatcher = self.control.dispatcher.lock();
+            dispatcher.finished(worker, outcome, now);
+            dispatcher.wake_parked(now)
+        };
+        wake(wakers);
+        buffers.keep(item);
+    }
+
+    /// Reports the messages of a receive, which it takes out of the buffers; returns the next task.
+    pub(super) fn received(&self, worker: usize, receive: &ReceiveTask, buffers: &mut Buffers) -> Option<Task> {
+        let now = self.now();
+        let Buffers { messages, jobs, spare } = buffers;
+        // Before the dispatcher is locked; the last one first, so that they are taken off `jobs` in their order.
+        while let Some(message) = messages.pop() {
+            jobs.push(self.job(message, now, spare));
         }
-        let job = messages.pop().map(job);
         self.turn(worker, now, |dispatcher| {
-            dispatcher.received(worker, *receive, Some(job.into_iter()))
+            dispatcher.received(worker, *receive, Some(iter::from_fn(|| jobs.pop())))
         })
     }
 
@@ -420,7 +440,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
-    fn job(&self, message: ReceivedMessage, now: Timestamp) -> Job {
+    #[inline]
+    fn job(&self, message: ReceivedMessage, now: Timestamp, spare: &mut SpareJobs) -> Job {
         let visibility = self.config.visibility_timeout;
         let until = message
             .invisible_until()
@@ -429,7 +450,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         let renew_at = received_at.saturating_add(self.config.renew_interval);
         let known = self.config.clock_of_queue && message.embedded().is_some();
         let clock = (!known).then(|| Arc::clone(&self.control.clock));
-        Job::new(message, clock, received_at, until, renew_at)
+        spare.job(message, clock, received_at, until, renew_at)
     }
 
     /// Backs off before the next receive, or ends the runner if the error is permanent or has lasted for too long.

@@ -36,8 +36,15 @@ struct Undone<'j> {
 }
 
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
-    /// Settles the messages of a call by its result, `None` if the jobs were done.
-    pub(super) async fn settle(&self, jobs: &[Job], call: Option<Box<Call>>) -> Box<Outcome> {
+    /// Settles the messages of a call by its result, `None` if the jobs were done; no outcome if all were deleted at once.
+    pub(super) async fn settle(&self, jobs: &[Job], call: Option<Box<Call>>) -> Option<Box<Outcome>> {
+        match call {
+            None if jobs.len() <= MAX_MESSAGES => self.delete_once(jobs).await,
+            call => Some(self.settle_each(jobs, call).await),
+        }
+    }
+
+    async fn settle_each(&self, jobs: &[Job], call: Option<Box<Call>>) -> Box<Outcome> {
         let mut outcome = Box::<Outcome>::default();
         jobs.iter().for_each(|job| job.lease().decide());
         let undone = match call.map_or(Call::Answered(Answer::Done), |call| *call) {
@@ -88,10 +95,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     // Done.
 
     /// Deletes the messages of jobs that were done, as many as one call takes; no outcome if all were deleted at once.
-    pub(super) async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
-        if self.delete_at_once(jobs) {
-            return None;
-        }
+    async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
         self.before_removal(jobs).await;
         match self.queue.delete(&messages(jobs)).await {
             Ok(failed) if failed.is_empty() => None,
