@@ -13,6 +13,7 @@
 //!
 //! Threads and futures drive the same async loop.
 
+mod at_once;
 mod backlog;
 mod batch;
 #[cfg(feature = "serde")]

@@ -447,10 +447,12 @@ impl Dispatcher {
         self.requested -= receive.max_messages;
         self.long_poll &= receive.wait_time.is_zero();
         let (answered, mut renew_at) = (jobs.is_some(), None);
-        for job in jobs.into_iter().flatten() {
-            self.counters.received(job.approximate_receive_count());
-            renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
-            self.backlog.push(job);
+        if let Some(jobs) = jobs {
+            for job in jobs {
+                self.counters.received(job.approximate_receive_count());
+                renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
+                self.backlog.push(job);
+            }
         }
         self.last_receive_nonempty = renew_at.is_some();
         self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;

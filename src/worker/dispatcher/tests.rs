@@ -9,7 +9,7 @@ use {
     crate::{
         backend::{MessageParts, ReceivedMessage},
         clock::{Clock, ManualClock},
-        worker::batch::BatchSettings,
+        worker::{batch::BatchSettings, job::SpareJobs},
     },
     proptest::prelude::*,
     std::{
@@ -362,7 +362,7 @@ impl Model {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
         let until = self.now.saturating_add(RENEW_INTERVAL * 3);
         let renew_at = self.now.saturating_add(RENEW_INTERVAL);
-        let job = Job::new(ReceivedMessage::from(parts), Some(clock), self.now, until, renew_at);
+        let job = SpareJobs::default().job(ReceivedMessage::from(parts), Some(clock), self.now, until, renew_at);
         self.jobs.push((job.clone(), Place::Backlog));
         job
     }
