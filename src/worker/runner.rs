@@ -401,12 +401,12 @@ mod tests {
         H: Handler + Send + Sync + 'static,
     {
         let (engine, started) = (Arc::new(runner.engine), Cell::new(0));
-        run_threads(&engine, |permit| {
+        run_threads(&engine, None, |permit| {
             if started.replace(started.get() + 1) >= most {
                 return Err((io::Error::other("no more threads"), Some(permit)));
             }
             let own = Arc::clone(&engine);
-            thread::spawn(move || run_wrapped(&own, Some(permit), None));
+            thread::spawn(move || block_on(&*own.control.clock, own.run_worker(permit, false)));
             Ok(())
         })
     }
