@@ -14,11 +14,11 @@ use {
 /// The limit in bytes on the bodies and attributes of a batch (E17).
 const BATCH_BYTES: usize = 6 * 1024 * 1024;
 
-/// The jobs of one handler call.
+/// The jobs of one handler call: two words, which registers carry from call to call.
 #[derive(Clone, Debug)]
 pub(super) enum WorkItem {
     One(Job),
-    Batch(Arc<[Job]>),
+    Batch(Arc<Vec<Job>>),
 }
 
 impl WorkItem {
@@ -205,7 +205,7 @@ impl Backlog {
         }
     }
 
-    fn take_batch(&mut self, size: usize) -> Option<Arc<[Job]>> {
+    fn take_batch(&mut self, size: usize) -> Option<Arc<Vec<Job>>> {
         let (mut jobs, mut total) = (Vec::new(), 0);
         let mut fits = |jobs: &Vec<Job>, job: &Job| {
             total += bytes(job);
@@ -231,7 +231,7 @@ impl Backlog {
                 groups.end_batch(&jobs);
             }
         }
-        (!jobs.is_empty()).then(|| jobs.into())
+        (!jobs.is_empty()).then(|| Arc::new(jobs))
     }
 }
 

@@ -71,11 +71,11 @@ pub(super) struct DispatcherConfig {
     pub(super) handler_timeout: Option<Duration>,
 }
 
-/// A worker's next task.
+/// A worker's next task: two words, which registers carry from call to call.
 #[derive(Debug)]
 pub(super) enum Task {
-    /// Run the handler; the timestamp is the instant at which it begins.
-    Work(WorkItem, Timestamp),
+    /// Run the handler, which begins now.
+    Work(WorkItem),
     Receive(ReceiveTask),
     /// Ask the queue how many messages it holds; the number is that of changes so far.
     Count(u64),
@@ -85,10 +85,29 @@ pub(super) enum Task {
 /// A receive to make.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReceiveTask {
-    pub(super) max_messages: usize,
-    pub(super) wait_time: Duration,
-    /// [`Dispatcher::returns`] when the receive began.
-    returns: u64,
+    max_messages: u32,
+    wait_millis: u32,
+}
+
+impl ReceiveTask {
+    fn new(max_messages: usize, wait_time: Duration) -> Self {
+        Self {
+            max_messages: u32::try_from(max_messages).unwrap_or(u32::MAX),
+            wait_millis: u32::try_from(wait_time.as_millis()).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(super) const fn max_messages(self) -> usize {
+        self.max_messages as usize
+    }
+
+    pub(super) const fn wait_time(self) -> Duration {
+        Duration::from_millis(self.wait_millis as u64)
+    }
+
+    const fn is_long_poll(self) -> bool {
+        self.wait_millis > 0
+    }
 }
 
 /// The lease renewer's next task.
@@ -131,6 +150,8 @@ struct Worker {
     abandoned: Option<(WorkItem, Timestamp)>,
     /// The handler has timed out and runs on, and its jobs are counted.
     timed_out: bool,
+    /// [`Dispatcher::returns`] when its last receive began.
+    returns: u64,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It has been told to end, because there are more workers than the concurrency says.
@@ -307,7 +328,7 @@ impl Dispatcher {
         }
         if let Some(item) = self.take_item(now) {
             self.begin(worker, &item, now);
-            return Some(Task::Work(item, now));
+            return Some(Task::Work(item));
         }
         if self.is_surplus(now) {
             self.retire(worker);
@@ -323,8 +344,9 @@ impl Dispatcher {
         }
         let receive = self.receive_task(now)?;
         self.polls += 1;
-        self.requested += receive.max_messages;
-        self.long_poll |= !receive.wait_time.is_zero();
+        self.requested += receive.max_messages();
+        self.long_poll |= receive.is_long_poll();
+        self.workers[worker].returns = self.returns;
         Some(Task::Receive(receive))
     }
 
@@ -385,11 +407,10 @@ impl Dispatcher {
         } else {
             self.recount.min(window.unwrap_or(Duration::MAX))
         };
-        Some(ReceiveTask {
-            max_messages: self.config.max_messages.min(wanted_messages),
+        Some(ReceiveTask::new(
+            self.config.max_messages.min(wanted_messages),
             wait_time,
-            returns: self.returns,
-        })
+        ))
     }
 
     fn needs_workers(&self, now: Timestamp) -> bool {
@@ -444,8 +465,8 @@ impl Dispatcher {
         jobs: Option<impl Iterator<Item = Job>>,
     ) -> Option<Waker> {
         self.polls -= 1;
-        self.requested -= receive.max_messages;
-        self.long_poll &= receive.wait_time.is_zero();
+        self.requested -= receive.max_messages();
+        self.long_poll &= !receive.is_long_poll();
         let (answered, mut renew_at) = (jobs.is_some(), None);
         if let Some(jobs) = jobs {
             for job in jobs {
@@ -455,7 +476,7 @@ impl Dispatcher {
             }
         }
         self.last_receive_nonempty = renew_at.is_some();
-        self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;
+        self.seen_empty = answered && renew_at.is_none() && self.workers[worker].returns == self.returns;
         if renew_at.is_some() {
             self.changed();
             self.count_due = false;
@@ -474,12 +495,13 @@ impl Dispatcher {
         self.workers[worker].timed_out = false;
         self.changed();
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
-        if let Some((item, began_at)) = self.workers[worker].item.take() {
+        if let Some((item, began_at)) = &self.workers[worker].item {
             self.working -= 1;
             item.jobs().iter().for_each(|job| self.backlog.release(job));
-            let span = now.saturating_duration_since(began_at);
+            let span = now.saturating_duration_since(*began_at);
             let begun = item.jobs().len() - not_begun;
             (0..begun).for_each(|_| self.counters.handled(span));
+            self.workers[worker].item = None;
             match outcome {
                 None => self.counters.add(Count::Succeeded, begun as u64),
                 Some(outcome) => self.counters.add_all(&outcome),

@@ -271,17 +271,17 @@ impl Model {
     fn begin(&mut self, worker: usize, task: Task, flag: &Arc<Flag>) {
         let goes_on = !self.paused && !self.stopped;
         let driver = match task {
-            Task::Work(item, at) => {
-                assert!(goes_on && at == self.now);
+            Task::Work(item) => {
+                assert!(goes_on);
                 let working = self.count_of(|it| matches!(it, Driver::Working(_)));
                 assert!(working < self.setup.concurrency, "{working} are in progress");
                 self.begin_item(worker, &item);
                 Driver::Working(item)
             }
             Task::Receive(receive) => {
-                assert!(goes_on && (1..=10).contains(&receive.max_messages));
+                assert!(goes_on && (1..=10).contains(&receive.max_messages()));
                 self.dispatcher.listen(worker, &Waker::from(Arc::clone(flag)));
-                Driver::Receiving(receive, self.returns, self.now.saturating_add(receive.wait_time))
+                Driver::Receiving(receive, self.returns, self.now.saturating_add(receive.wait_time()))
             }
             Task::Count(changes) => {
                 assert!(goes_on && self.setup.end == End::NoneLeft && self.is_idle());
@@ -338,7 +338,7 @@ impl Model {
             return;
         };
         let jobs: Option<Vec<Job>> = groups.map(|groups| {
-            let groups = groups.into_iter().take(receive.max_messages);
+            let groups = groups.into_iter().take(receive.max_messages());
             groups.map(|group| self.receive(group)).collect()
         });
         self.seen_empty = jobs.as_ref().is_some_and(Vec::is_empty) && returns == self.returns;

@@ -20,7 +20,7 @@ impl Model {
     /// Answers the short poll that is under way.
     fn answer_short_poll(&mut self, messages: usize) {
         let receives = self.drivers.values().filter_map(|it| match &it.0 {
-            Driver::Receiving(receive, ..) => Some(receive.wait_time),
+            Driver::Receiving(receive, ..) => Some(receive.wait_time()),
             _ => None,
         });
         let nth = receives.into_iter().position(|wait_time| wait_time.is_zero());

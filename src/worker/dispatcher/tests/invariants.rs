@@ -57,7 +57,7 @@ impl Model {
             (false, false) => RunnerState::Running,
         };
         assert_eq!((report.state, report.concurrency), (state, self.setup.concurrency));
-        let long = self.count_of(|it| matches!(it, Driver::Receiving(receive, ..) if !receive.wait_time.is_zero()));
+        let long = self.count_of(|it| matches!(it, Driver::Receiving(receive, ..) if !receive.wait_time().is_zero()));
         assert!(long <= 1, "{long} long polls");
         self.check_workers();
         self.check_wakes();
