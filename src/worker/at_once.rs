@@ -14,7 +14,10 @@ use {
         backend::{MessageQueue, ReceivedMessage},
         time::Timestamp,
     },
-    std::panic::{AssertUnwindSafe, catch_unwind},
+    std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        slice,
+    },
 };
 
 #[cfg(feature = "tracing")]
@@ -97,12 +100,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     pub(super) fn run_at_once(&self, mut next: Option<Task>, state: &mut WorkerState) -> Rest {
         loop {
             next = match next {
-                Some(Task::Work(item)) => match self.work_at_once(item.jobs(), state) {
-                    Attempt::Done if state.watched => return Rest::Report(item),
-                    Attempt::Done => self.finished(item, None, state),
-                    Attempt::Called(call) => return Rest::Settle(item, call),
-                    Attempt::NotBegun => return Rest::Begin(item),
+                Some(Task::One(job)) => match self.work_at_once(&job, state) {
+                    Attempt::Done if state.watched => return Rest::Report(WorkItem::One(job)),
+                    Attempt::Done => self.finished(WorkItem::One(job), None, state),
+                    Attempt::Called(call) => return Rest::Settle(WorkItem::One(job), call),
+                    Attempt::NotBegun => return Rest::Begin(WorkItem::One(job)),
                 },
+                Some(Task::Batch(jobs)) => return Rest::Begin(WorkItem::Batch(jobs)),
                 Some(Task::Receive(receive)) => {
                     self.receive_at_once(receive, &mut state.messages);
                     if state.messages.is_empty() {
@@ -126,10 +130,11 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     /// Calls the handler of a single job if it is a plain function, and deletes the message if it succeeded.
-    fn work_at_once(&self, jobs: &[Job], state: &mut WorkerState) -> Attempt {
-        let ([job], Some(handle)) = (jobs, self.handler.at_once()) else {
+    fn work_at_once(&self, job: &Job, state: &mut WorkerState) -> Attempt {
+        let Some(handle) = self.handler.at_once() else {
             return Attempt::NotBegun;
         };
+        let jobs = slice::from_ref(job);
         if self.config.handler_timeout.is_some() || !job.lease().is_held_at(state.now) {
             return Attempt::NotBegun;
         }

@@ -24,7 +24,7 @@ use {
     },
     std::{
         future::{Future, poll_fn},
-        iter, mem,
+        iter,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -315,17 +315,17 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// Reports the messages of a receive, which it takes out of the state; returns the next task.
     pub(super) fn received(&self, receive: ReceiveTask, state: &mut WorkerState) -> Option<Task> {
         let (worker, now) = (state.worker, self.now());
+        state.now = now;
+        let WorkerState {
+            messages, jobs, spare, ..
+        } = state;
         // Before the dispatcher is locked; the last one first, so that they are taken off `jobs` in their order.
-        while let Some(message) = state.messages.pop() {
-            let job = self.job(message, now, &mut state.spare);
-            state.jobs.push(job);
+        while let Some(message) = messages.pop() {
+            jobs.push(self.job(message, now, spare));
         }
-        let mut jobs = mem::take(&mut state.jobs);
-        let next = self.turn(state, |dispatcher, _| {
+        self.turn_at(worker, now, |dispatcher| {
             dispatcher.received(worker, receive, Some(iter::from_fn(|| jobs.pop())))
-        });
-        state.jobs = jobs;
-        next
+        })
     }
 
     /// Reports a finished task to the dispatcher and takes the next, under one lock.
@@ -336,10 +336,19 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     ) -> Option<Task> {
         let now = self.now();
         state.now = now;
+        self.turn_at(state.worker, now, |dispatcher| update(dispatcher, now))
+    }
+
+    fn turn_at(
+        &self,
+        worker: usize,
+        now: Timestamp,
+        update: impl FnOnce(&mut Dispatcher) -> Option<Waker>,
+    ) -> Option<Task> {
         let mut dispatcher = self.control.dispatcher.lock();
-        let renewer = update(&mut dispatcher, now);
+        let renewer = update(&mut dispatcher);
         let over = dispatcher.is_done(now);
-        let task = dispatcher.next(state.worker, now);
+        let task = dispatcher.next(worker, now);
         let woken = if task.is_some() {
             dispatcher.wake_parked(now)
         } else {

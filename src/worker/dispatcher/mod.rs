@@ -36,7 +36,7 @@ use {
         backend::{MessageCounts, MessageQueueError},
         time::Timestamp,
     },
-    std::{mem, task::Waker, time::Duration},
+    std::{mem, sync::Arc, task::Waker, time::Duration},
 };
 
 /// How often a runner that waits for the messages of others counts them, where counts are exact.
@@ -71,11 +71,13 @@ pub(super) struct DispatcherConfig {
     pub(super) handler_timeout: Option<Duration>,
 }
 
-/// A worker's next task: two words, which registers carry from call to call.
+/// A worker's next task: a tag and a word, so that registers carry it from call to call.
 #[derive(Debug)]
 pub(super) enum Task {
-    /// Run the handler, which begins now.
-    Work(WorkItem),
+    /// Run the handler for the work item of this job, which begins now.
+    One(Job),
+    /// The same for a batch.
+    Batch(Arc<Vec<Job>>),
     Receive(ReceiveTask),
     /// Ask the queue how many messages it holds; the number is that of changes so far.
     Count(u64),
@@ -85,28 +87,31 @@ pub(super) enum Task {
 /// A receive to make.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReceiveTask {
-    max_messages: u32,
-    wait_millis: u32,
+    /// The time to wait in milliseconds, shifted by [`ReceiveTask::WAIT`], and the largest number of messages.
+    packed: u64,
 }
 
 impl ReceiveTask {
+    const WAIT: u32 = 32;
+
     fn new(max_messages: usize, wait_time: Duration) -> Self {
+        let max_messages = u32::try_from(max_messages).unwrap_or(u32::MAX);
+        let wait_millis = u32::try_from(wait_time.as_millis()).unwrap_or(u32::MAX);
         Self {
-            max_messages: u32::try_from(max_messages).unwrap_or(u32::MAX),
-            wait_millis: u32::try_from(wait_time.as_millis()).unwrap_or(u32::MAX),
+            packed: u64::from(wait_millis) << Self::WAIT | u64::from(max_messages),
         }
     }
 
     pub(super) const fn max_messages(self) -> usize {
-        self.max_messages as usize
+        self.packed as u32 as usize
     }
 
     pub(super) const fn wait_time(self) -> Duration {
-        Duration::from_millis(self.wait_millis as u64)
+        Duration::from_millis(self.packed >> Self::WAIT)
     }
 
     const fn is_long_poll(self) -> bool {
-        self.wait_millis > 0
+        self.packed >> Self::WAIT > 0
     }
 }
 
@@ -328,7 +333,10 @@ impl Dispatcher {
         }
         if let Some(item) = self.take_item(now) {
             self.begin(worker, &item, now);
-            return Some(Task::Work(item));
+            return Some(match item {
+                WorkItem::One(job) => Task::One(job),
+                WorkItem::Batch(jobs) => Task::Batch(jobs),
+            });
         }
         if self.is_surplus(now) {
             self.retire(worker);
@@ -443,7 +451,15 @@ impl Dispatcher {
 
     /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers, and
     /// the renewer's if it has to wake earlier.
+    #[inline]
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
+        if self.parked.is_empty() && !self.renewer_is_late {
+            return Vec::new();
+        }
+        self.wake_some_parked(now)
+    }
+
+    fn wake_some_parked(&mut self, now: Timestamp) -> Vec<Waker> {
         let mut wakers = Vec::new();
         if mem::take(&mut self.renewer_is_late) {
             wakers.extend(self.renewer.take());

@@ -271,13 +271,8 @@ impl Model {
     fn begin(&mut self, worker: usize, task: Task, flag: &Arc<Flag>) {
         let goes_on = !self.paused && !self.stopped;
         let driver = match task {
-            Task::Work(item) => {
-                assert!(goes_on);
-                let working = self.count_of(|it| matches!(it, Driver::Working(_)));
-                assert!(working < self.setup.concurrency, "{working} are in progress");
-                self.begin_item(worker, &item);
-                Driver::Working(item)
-            }
+            Task::One(job) => self.begin_item(worker, WorkItem::One(job), goes_on),
+            Task::Batch(jobs) => self.begin_item(worker, WorkItem::Batch(jobs), goes_on),
             Task::Receive(receive) => {
                 assert!(goes_on && (1..=10).contains(&receive.max_messages()));
                 self.dispatcher.listen(worker, &Waker::from(Arc::clone(flag)));
@@ -307,7 +302,10 @@ impl Model {
     }
 
     /// The jobs of an item were in the backlog; on a FIFO queue they are the first of groups that nobody works on.
-    fn begin_item(&mut self, worker: usize, item: &WorkItem) {
+    fn begin_item(&mut self, worker: usize, item: WorkItem, goes_on: bool) -> Driver {
+        assert!(goes_on);
+        let working = self.count_of(|it| matches!(it, Driver::Working(_)));
+        assert!(working < self.setup.concurrency, "{working} are in progress");
         assert!((1..=self.dispatcher.config.batch_size).contains(&item.jobs().len()));
         let mut own = BTreeSet::new();
         for job in item.jobs() {
@@ -323,6 +321,7 @@ impl Model {
             own.insert(at);
             self.jobs[at].1 = Place::InProgress(worker);
         }
+        Driver::Working(item)
     }
 
     fn place_of(&self, job: &Job) -> usize {
