@@ -28,7 +28,7 @@ use {
 };
 
 #[cfg(feature = "tracing")]
-use super::trace::Trace;
+use super::trace::{OpenSpans, Trace};
 
 /// An async handler that blocks its thread for longer between two await points is reported.
 const BLOCKED: Duration = Duration::from_millis(250);
@@ -76,6 +76,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     async fn handle(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
+        #[cfg(feature = "tracing")]
+        let _spans = OpenSpans(jobs);
         let call = self.call(jobs, watched).await;
         if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= MAX_MESSAGES {
             return self.delete_once(jobs).await;

@@ -32,7 +32,7 @@ use {
 };
 
 #[cfg(feature = "tracing")]
-use crate::backend::queue_name;
+use super::trace;
 
 /// The most handlers that a worker may run in a row before it yields to the other futures of its task.
 const TURN: u32 = 32;
@@ -324,13 +324,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         #[cfg(not(feature = "tracing"))]
         let wanted = self.config.on_event.is_some();
         #[cfg(feature = "tracing")]
-        let wanted = self.config.on_event.is_some() || tracing::enabled!(tracing::Level::WARN);
+        let wanted = self.config.on_event.is_some() || trace::is_watched();
         if !wanted {
             return;
         }
         let event = event();
         #[cfg(feature = "tracing")]
-        tracing::warn!(queue = &*queue_name(self.queue.url()), "{event}");
+        trace::emit(&event, self.queue.url());
         if let Some(on_event) = &self.config.on_event {
             contain(|| on_event(&event));
         }
