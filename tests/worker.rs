@@ -29,12 +29,18 @@ mod one_call;
 mod queue_sets;
 #[path = "worker/queues.rs"]
 mod queues;
+#[path = "worker/router.rs"]
+mod router;
 #[path = "worker/scripted.rs"]
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/spawned.rs"]
+mod spawned;
 #[path = "worker/state.rs"]
 mod state;
+#[path = "worker/steering.rs"]
+mod steering;
 #[path = "worker/stop_answers.rs"]
 mod stop_answers;
 #[path = "worker/stopping.rs"]

@@ -19,6 +19,7 @@ use {
             atomic::{AtomicBool, AtomicU64, Ordering},
         },
         task::{Context, Poll, Wake, Waker},
+        thread,
         time::Duration,
     },
     tracing::{
@@ -293,7 +294,7 @@ fn handlers_that_a_stop_abandons_on_threads_are_not_in_progress() {
     let running = runner.unwrap().spawn().unwrap();
     let handle = running.handle();
     while handle.jobs().is_empty() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert_eq!(collected.gauges()[1], 1.0);
     handle.stop();
@@ -301,7 +302,7 @@ fn handlers_that_a_stop_abandons_on_threads_are_not_in_progress() {
     assert_eq!(collected.gauges(), [0.0; 3]);
     drop(held);
     while !handle.jobs().is_empty() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert_eq!(collected.gauges(), [0.0; 3]);
 }
@@ -432,11 +433,40 @@ fn a_message_without_a_header_begins_a_trace_and_one_with_a_header_keeps_it() {
     assert!(carried.root.starts_with("1-") && carried.root.len() == 35, "{carried}");
 }
 
+#[test]
+fn the_trace_goes_along_to_the_thread_that_polls_a_spawned_handler() {
+    use requeue::worker::{HandlerFuture, spawned};
+    let (jobs, next) = (
+        Queue::standard("jobs").build().unwrap(),
+        Queue::standard("next").build().unwrap(),
+    );
+    jobs.send(SendMessage::new("a").aws_trace_header(HEADER)).unwrap();
+    let (lines, sends, home) = (Lines::default(), next.clone(), thread::current().id());
+    let spawn = |future: HandlerFuture| {
+        thread::spawn(move || {
+            pollster::block_on(future);
+            assert_eq!(TraceHeader::current(), None, "the handler is over");
+        })
+        .join()
+    };
+    let handler = spawned(spawn, move |_: Job| {
+        let sends = sends.clone();
+        async move {
+            assert_ne!(thread::current().id(), home);
+            sends.send(TraceHeader::carry(SendMessage::new("b"))).map(drop)
+        }
+    });
+    let runner = Runner::builder(&jobs).until_none_visible().each_async(handler);
+    let report = with_default(lines.clone(), || pollster::block_on(runner.unwrap().run()));
+    assert_eq!(report.unwrap().succeeded, 1);
+    let entered = lines.taken().iter().filter(|line| *line == "enter a0").count();
+    assert!(entered >= 2, "on either thread");
+    let carried = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=00000000000000a0;Sampled=1";
+    assert_eq!(next.receive().blocking().unwrap()[0].aws_trace_header(), Some(carried));
+}
+
 /// What is told of a message that fails, in a runner as a future and on threads.
-fn told_of(
-    handler: fn(&Job) -> Result<(), Failure>,
-    set: fn(RunnerBuilder<Queue>) -> RunnerBuilder<Queue>,
-) -> Vec<Vec<String>> {
+fn told_of(handler: fn(&Job) -> Result<(), Failure>) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for threads in [false, true] {
         let jobs = Queue::standard("jobs").build().unwrap();
@@ -446,7 +476,7 @@ fn told_of(
         let builder = Runner::builder(&jobs)
             .until_none_visible()
             .wrap_threads(move |run| with_default(subscriber.clone(), run));
-        let runner = set(builder).each(handler).unwrap();
+        let runner = builder.each(handler).unwrap();
         if threads {
             runner.blocking().unwrap();
         } else {
@@ -468,7 +498,7 @@ fn within_its_span(event: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn a_failure_is_a_warning_within_the_span_of_its_job() {
-    let told = told_of(|_| Err("broken".into()), |it| it);
+    let told = told_of(|_| Err("broken".into()));
     let event = "event WARN message=message ID failed: broken queue=\"jobs\" message_id=\"ID\" receive_count=1";
     assert_eq!(told, within_its_span(event));
 }
@@ -478,7 +508,7 @@ fn a_postponement_is_no_warning() {
     let later = |_: &Job| Err(Failure::retry_after(Duration::from_secs(60), "busy"));
     let event = "event INFO message=message ID is postponed by 60s: busy queue=\"jobs\" message_id=\"ID\" \
                  receive_count=1";
-    assert_eq!(told_of(later, |it| it), within_its_span(event));
+    assert_eq!(told_of(later), within_its_span(event));
 }
 
 #[test]
@@ -500,13 +530,14 @@ fn a_stuck_handler_is_told_of_within_its_span_by_the_thread_that_finds_it() {
     });
     let running = runner.unwrap().spawn().unwrap();
     while running.handle().jobs().is_empty() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     // The lease renewer and its alarm.
     clock.wait_for_sleepers(2);
     clock.advance(Duration::from_secs(5));
-    while running.handle().report().timed_out == 0 {
-        std::thread::yield_now();
+    // The span and its beginning, and all of the event.
+    while lines.0.lock().unwrap().len() < 5 {
+        thread::yield_now();
     }
     drop(held);
     running.join().unwrap();

@@ -265,13 +265,22 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// One that is not answered is waited for half of what is left of its lease, so that there is time to delete or move
     /// the message while it is held: whether it is renewed then makes no difference.
     pub(super) async fn before_removal(&self, jobs: &[Job]) {
+        if self.stop_renewing(jobs) {
+            self.renewals_answered(jobs).await;
+        }
+    }
+
+    /// The first part of [`before_removal`](Self::before_removal): whether there are renewals to wait for.
+    pub(super) fn stop_renewing(&self, jobs: &[Job]) -> bool {
         let mut renewing = false;
         for job in jobs {
             renewing |= job.lease().settle();
         }
-        if !renewing {
-            return;
-        }
+        renewing
+    }
+
+    /// The second part of [`before_removal`](Self::before_removal).
+    pub(super) async fn renewals_answered(&self, jobs: &[Job]) {
         let now = self.now();
         for job in jobs {
             let left = job.lease().held_until().saturating_duration_since(now);

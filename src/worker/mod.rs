@@ -13,6 +13,7 @@
 //!
 //! Threads and futures drive the same async loop.
 
+mod at_once;
 mod backlog;
 mod batch;
 #[cfg(feature = "serde")]
@@ -34,6 +35,7 @@ mod lease_renewer;
 #[cfg(feature = "metrics")]
 mod meters;
 mod report;
+mod router;
 mod runner;
 mod settings;
 mod settlement;
@@ -54,6 +56,7 @@ pub use {
     job::{Job, LeaseLost, Stopping},
     job_status::JobStatus,
     report::{Distribution, RunnerReport, RunnerState},
+    router::Router,
     runner::{Runner, RunnerError},
     settings::BuildRunnerError,
     spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},

@@ -3,7 +3,6 @@
 use {
     super::{
         call::Call,
-        counters::Outcome,
         engine::Engine,
         event::RunnerEvent,
         handler::{Answer, Handler},
@@ -25,8 +24,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     pub(super) async fn settle_stuck(&self, stuck: Stuck) {
         let timeout = self.config.handler_timeout.unwrap_or_default();
         // The jobs were counted when they were found, so that a stop meanwhile counts them as nothing else.
-        let mut outcome = Outcome::default();
-        self.settle(&stuck.jobs, Call::TimedOut(timeout), &mut outcome).await;
+        drop(self.settle(&stuck.jobs, Some(Box::new(Call::TimedOut(timeout)))).await);
         // The handler that still runs has no claim to the message any more.
         for job in &stuck.jobs {
             job.lease().mark_lost();

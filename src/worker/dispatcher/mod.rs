@@ -13,6 +13,7 @@
 //!   none is lost, and none begins twice;
 //! * a worker is exactly one of: runnable, parked, busy. If a work item or a receive could begin and no runnable worker
 //!   is left for it, then none is parked: whoever makes it possible gets the waker of a parked worker;
+//! * while an incomplete batch waits and a worker is parked, one that is runnable, parked or receives has a timer for it;
 //! * after a stop no worker is parked, none begins anything, and the backlog goes back;
 //! * the dispatcher calls no queue, handler or waker: time is an argument, and wakers are returned to the caller.
 
@@ -155,7 +156,8 @@ pub(super) struct Dispatcher {
     retiring: usize,
     /// Nothing new is begun or received.
     paused: bool,
-    /// A worker has ended which may have had the only timer for the window of an incomplete batch.
+    /// An incomplete batch waits, and maybe no worker has a timer for its window: the one that had it has ended, or all
+    /// were parked during a pause.
     timer_missing: bool,
     /// Receives under way, and the messages they request.
     polls: usize,
@@ -319,6 +321,7 @@ impl Dispatcher {
         }
         if self.is_surplus(now) {
             self.retire(worker);
+            self.timer_missing = self.is_batch_incomplete(now);
             return Some(Task::End);
         }
         if self.paused {
@@ -435,7 +438,8 @@ impl Dispatcher {
         if mem::take(&mut self.renewer_is_late) {
             wakers.extend(self.renewer.take());
         }
-        while !self.parked.is_empty() && (mem::take(&mut self.timer_missing) || self.needs_workers(now)) {
+        while !self.parked.is_empty() && (self.timer_missing || self.needs_workers(now)) {
+            self.timer_missing = false;
             wakers.extend(self.unpark());
         }
         wakers
@@ -454,10 +458,12 @@ impl Dispatcher {
         self.requested -= receive.max_messages;
         self.long_poll &= receive.wait_time.is_zero();
         let (answered, mut renew_at) = (jobs.is_some(), None);
-        for job in jobs.into_iter().flatten() {
-            self.counters.received(job.approximate_receive_count());
-            renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
-            self.backlog.push(job);
+        if let Some(jobs) = jobs {
+            for job in jobs {
+                self.counters.received(job.approximate_receive_count());
+                renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
+                self.backlog.push(job);
+            }
         }
         self.last_receive_nonempty = renew_at.is_some();
         self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;
