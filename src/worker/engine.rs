@@ -36,7 +36,7 @@ use {
 };
 
 #[cfg(feature = "tracing")]
-use crate::backend::queue_name;
+use super::trace;
 
 /// The pause between a failed receive and the next.
 const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
@@ -385,13 +385,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         #[cfg(not(feature = "tracing"))]
         let wanted = self.config.on_event.is_some();
         #[cfg(feature = "tracing")]
-        let wanted = self.config.on_event.is_some() || tracing::enabled!(tracing::Level::WARN);
+        let wanted = self.config.on_event.is_some() || trace::is_watched();
         if !wanted {
             return;
         }
         let event = event();
         #[cfg(feature = "tracing")]
-        tracing::warn!(queue = &*queue_name(self.queue.url()), "{event}");
+        trace::emit(&event, self.queue.url());
         if let Some(on_event) = &self.config.on_event {
             contain(|| on_event(&event));
         }

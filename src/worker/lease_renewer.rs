@@ -120,6 +120,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 let done = idle || handlers_end <= now;
                 if done && !idle {
                     dispatcher.abandon();
+                    dispatcher.measure(now);
                     if cuts_off {
                         return Poll::Pending;
                     }

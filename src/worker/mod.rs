@@ -32,6 +32,8 @@ mod job;
 mod job_status;
 mod lease;
 mod lease_renewer;
+#[cfg(feature = "metrics")]
+mod meters;
 mod report;
 mod router;
 mod runner;

@@ -149,6 +149,8 @@ pub(super) struct Dispatcher {
     /// Number of runnable workers.
     runnable: usize,
     working: usize,
+    /// Number of jobs of the work items in progress, without those that were left out.
+    in_progress: usize,
     /// Number of workers that have not ended, and of those among them that were told to.
     alive: usize,
     retiring: usize,
@@ -212,6 +214,7 @@ impl Dispatcher {
             parked: Vec::new(),
             runnable: 0,
             working: 0,
+            in_progress: 0,
             alive: 0,
             retiring: 0,
             paused: false,
@@ -272,6 +275,7 @@ impl Dispatcher {
     /// other worker can resume its task, so the runner stops.
     pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
+        self.measure(now);
         if let Some((item, _)) = self.workers[worker].abandoned.take() {
             // What was decided stands, as does an earlier give-back.
             let untouched = |job: &&Job| !job.lease().is_decided() && !job.lease().renewal_stopped();
@@ -295,6 +299,12 @@ impl Dispatcher {
 
     /// This worker's next task, if there is one.
     pub(super) fn next(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
+        let task = self.next_task(worker, now);
+        self.measure(now);
+        task
+    }
+
+    fn next_task(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
         match mem::take(&mut self.workers[worker].phase) {
             Phase::Runnable => self.runnable -= 1,
             // A timer woke it.
@@ -358,6 +368,7 @@ impl Dispatcher {
         }
         self.workers[worker].item = Some((item.clone(), now));
         self.working += 1;
+        self.in_progress += item.jobs().len();
         self.watch_timeout(now);
     }
 
@@ -479,6 +490,7 @@ impl Dispatcher {
             item.jobs().iter().for_each(|job| self.backlog.release(job));
             let span = now.saturating_duration_since(began_at);
             let begun = item.jobs().len() - not_begun;
+            self.in_progress -= begun;
             (0..begun).for_each(|_| self.counters.handled(span));
             match outcome {
                 None => self.counters.add(Count::Succeeded, begun as u64),
@@ -509,6 +521,7 @@ impl Dispatcher {
         // Abandoned jobs are already counted.
         if self.workers[worker].item.is_some() {
             self.workers[worker].not_begun += count;
+            self.in_progress -= count;
             self.counters.not_begun(count);
         }
     }

@@ -77,11 +77,7 @@ impl Dispatcher {
             (false, None, false) => RunnerState::Running,
         };
         report.concurrency = self.config.concurrency;
-        let in_progress = |worker: &Worker| {
-            let item = worker.item.as_ref();
-            item.map_or(0, |(item, _)| item.jobs().len() - worker.not_begun)
-        };
-        report.in_progress = self.workers.iter().map(in_progress).sum();
+        report.in_progress = self.in_progress;
         report.backlog = self.backlog.len();
         report
     }
