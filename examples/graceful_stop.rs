@@ -20,7 +20,7 @@ async fn until_stopped() {
     let _ = timeout(Duration::from_secs(1), tokio::signal::ctrl_c()).await;
 }
 
-async fn run(jobs: &Queue, stop: impl Future<Output = ()>) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(jobs: &Queue, stop: impl Future) -> Result<(), Box<dyn std::error::Error>> {
     let runner = Runner::builder(jobs)
         .concurrency(4)
         .prefetch(6)

@@ -35,6 +35,8 @@ mod scripted;
 mod settings;
 #[path = "worker/spawned.rs"]
 mod spawned;
+#[path = "worker/state.rs"]
+mod state;
 #[path = "worker/steering.rs"]
 mod steering;
 #[path = "worker/stop_answers.rs"]
@@ -45,3 +47,5 @@ mod stopping;
 mod system_clock;
 #[path = "worker/threads.rs"]
 mod threads;
+#[path = "worker/watch.rs"]
+mod watch;

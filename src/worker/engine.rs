@@ -9,7 +9,7 @@ use {
         handler::Handler,
         job::Job,
         report::RunnerReport,
-        runner::RunnerError,
+        runner::{RunnerError, exited_early},
     },
     crate::{
         backend::{
@@ -21,7 +21,6 @@ use {
     },
     std::{
         future::{Future, poll_fn},
-        io,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -125,9 +124,7 @@ impl Control {
         let mut dispatcher = self.dispatcher.lock();
         dispatcher.end();
         match dispatcher.error() {
-            None if dispatcher.worker_exited_early() => Err(RunnerError::Thread {
-                error: io::Error::other("it ended before the runner did"),
-            }),
+            None if dispatcher.worker_exited_early() => Err(RunnerError::Thread { error: exited_early() }),
             None => Ok(dispatcher.report()),
             Some(error) => Err(RunnerError::Queue {
                 error: error.clone(),

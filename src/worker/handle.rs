@@ -3,10 +3,12 @@
 use {
     super::{
         engine::Control,
+        job_status::{self, JobStatus},
         report::{RunnerReport, RunnerState},
+        runner::RunnerError,
         settings::BuildRunnerError,
     },
-    crate::sync::Mutex,
+    crate::{backend, sync::Mutex},
     std::{fmt, sync::Arc},
 };
 
@@ -214,6 +216,38 @@ impl RunnerHandle {
             Link::Builder(orders) => return orders.report(),
         };
         control.dispatcher.lock().report()
+    }
+
+    /// The jobs whose handlers run now, at most as many as the concurrency, times the batch size.
+    ///
+    /// Those whose handlers outlast the shutdown timeout on threads are among them, until they end.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
+    /// assert!(runner.handle().jobs().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobStatus> {
+        let control = match &*self.link.lock() {
+            Link::Runner(control) => Arc::clone(control),
+            Link::Builder(_) => return Vec::new(),
+        };
+        job_status::of_runner(&control)
+    }
+}
+
+impl backend::sealed::Sealed for RunnerHandle {}
+
+impl backend::Handle for RunnerHandle {
+    type Output = Result<RunnerReport, RunnerError>;
+
+    fn stop(&self) {
+        Self::stop(self);
     }
 }
 

@@ -10,8 +10,9 @@ const MAX_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
 
 /// What a runner has done so far, or in its whole life.
 ///
-/// Each job received counts once: `received` is the sum of `succeeded`, `failed`, `not_deleted`, `given_back`,
-/// `not_given_back` and `abandoned`, and of `in_progress` and `backlog`, which are 0 once the runner has ended.
+/// Each job received counts once: `received` is the sum of `succeeded`, `failed`, `postponed`, `out_of_order`,
+/// `not_deleted`, `given_back`, `not_given_back` and `abandoned`, and of `in_progress` and `backlog`, which are 0 once
+/// the runner has ended.
 ///
 /// As text it is a few lines for people.
 ///
@@ -45,7 +46,7 @@ pub struct RunnerReport {
     pub retries: u64,
     /// Jobs whose handler succeeded, and whose message was deleted.
     pub succeeded: u64,
-    /// Jobs whose handler answered an error, did not end in time, panicked, or answered for a message out of order.
+    /// Jobs whose handler answered an error, did not end in time or panicked.
     pub failed: u64,
     /// Of the failed, those whose handler panicked.
     pub panicked: u64,
@@ -55,6 +56,10 @@ pub struct RunnerReport {
     pub dead_lettered: u64,
     /// Of the failed, those deleted because the handler said so.
     pub discarded: u64,
+    /// Jobs whose handler answered [`Failure::retry_after`](super::Failure::retry_after), which is no failure.
+    pub postponed: u64,
+    /// Jobs of a batch that go back because an earlier one of their message group was not done (E21).
+    pub out_of_order: u64,
     /// Jobs whose lease was lost before they were settled: it expired, or a renewal was refused.
     pub lost: u64,
     /// Jobs whose handler succeeded, and whose message could not be deleted while it was held.
@@ -66,7 +71,8 @@ pub struct RunnerReport {
     /// giving them back failed or has not been answered.
     pub not_given_back: u64,
     /// Jobs whose handlers were running when the shutdown timeout ended. [`Runner::run`](super::Runner::run) cuts these
-    /// off and gives their messages back; on threads they run on.
+    /// off and gives their messages back, which is no failure: on an embedded queue the receive does not count, on Amazon
+    /// SQS it does. On threads they run on; whatever they answer then counts as nothing else.
     pub abandoned: u64,
     /// Renewals of visibility timeouts.
     pub heartbeats: u64,
@@ -95,6 +101,8 @@ impl RunnerReport {
             timed_out: 0,
             dead_lettered: 0,
             discarded: 0,
+            postponed: 0,
+            out_of_order: 0,
             lost: 0,
             not_deleted: 0,
             given_back: 0,
@@ -131,6 +139,8 @@ impl fmt::Display for RunnerReport {
             self.received, self.retries, self.succeeded, self.failed
         )?;
         let rare = [
+            ("postponed", self.postponed),
+            ("out of order", self.out_of_order),
             ("panicked", self.panicked),
             ("timed out", self.timed_out),
             ("dead-lettered", self.dead_lettered),

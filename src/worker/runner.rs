@@ -10,15 +10,16 @@ use {
         report::RunnerReport,
     },
     crate::{
-        backend::{MessageQueue, MessageQueueError},
+        backend::{MessageQueue, MessageQueueError, Running},
         clock::block_on,
-        sync::Mutex,
+        sync::{Mutex, contain},
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{
         fmt,
         future::{Future, poll_fn},
         io, iter,
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
         pin::pin,
         sync::Arc,
         task::Poll,
@@ -29,7 +30,7 @@ use {
 /// Linux keeps 15 bytes of a thread's name.
 const RENEWER_THREAD: &str = "requeue-renewer";
 
-/// Wraps the loop of a worker thread.
+/// Wraps the loop of a thread.
 pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// Runs a handler for every message of a queue, several at a time, and settles the message by what the handler says.
@@ -217,14 +218,18 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
         H: Send + Sync + 'static,
     {
         let (engine, wrap) = (Arc::new(self.engine), self.wrap_thread);
-        run_threads(&engine, |permit| {
+        run_threads(&engine, wrap.as_ref(), |permit| {
             let (own, wrap) = (Arc::clone(&engine), wrap.clone());
             let thread = thread::Builder::new().name(worker_thread_name(permit.number()));
             let permit = Arc::new(Mutex::new(Some(permit)));
             let slot = Arc::clone(&permit);
             let started = thread.spawn(move || {
                 let permit = slot.lock().take();
-                run_wrapped(&own, permit, wrap.as_ref());
+                if let Some(permit) = permit {
+                    run_wrapped(wrap.as_ref(), || {
+                        block_on(&*own.control.clock, own.run_worker(permit, false));
+                    });
+                }
             });
             started.map(drop).map_err(|error| (error, permit.lock().take()))
         })
@@ -246,17 +251,12 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// assert_eq!(running.join()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn spawn(self) -> io::Result<Running>
+    pub fn spawn(self) -> io::Result<Running<RunnerHandle>>
     where
         H: Send + Sync + 'static,
     {
         let handle = self.handle();
-        let thread = thread::Builder::new().name(RENEWER_THREAD.to_owned());
-        let thread = thread.spawn(move || self.blocking())?;
-        Ok(Running {
-            handle,
-            thread: Some(thread),
-        })
+        Running::spawn(RENEWER_THREAD, handle, move || self.blocking())
     }
 }
 
@@ -278,6 +278,7 @@ fn worker_thread_name(number: usize) -> String {
 /// `start` answers with the error and the permit of a thread that it could not start.
 fn run_threads<Q: MessageQueue, H: Handler>(
     engine: &Engine<Q, H>,
+    wrap: Option<&WrapThread>,
     start: impl Fn(WorkerPermit) -> Result<(), (io::Error, Option<WorkerPermit>)>,
 ) -> Result<RunnerReport, RunnerError> {
     let control = &engine.control;
@@ -310,85 +311,43 @@ fn run_threads<Q: MessageQueue, H: Handler>(
         }
         over
     });
-    block_on(&*control.clock, until_over);
+    let mut until_over = pin!(until_over);
+    let mut ended = None;
+    contain(|| {
+        let renew = || block_on(&*control.clock, until_over.as_mut());
+        run_wrapped(wrap, || ended = Some(catch_unwind(AssertUnwindSafe(renew))));
+    });
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(panic)) => resume_unwind(panic),
+        None => {
+            control.stop(None);
+            block_on(&*control.clock, until_over);
+            failed.get_or_insert_with(exited_early);
+        }
+    }
     match failed {
         Some(error) => Err(RunnerError::Thread { error }),
         None => control.result(),
     }
 }
 
-fn run_wrapped<Q: MessageQueue, H: Handler>(
-    engine: &Engine<Q, H>,
-    mut permit: Option<WorkerPermit>,
-    wrap: Option<&WrapThread>,
-) {
+/// Why a runner ended when a wrapper has panicked or has not called its thread.
+pub(super) fn exited_early() -> io::Error {
+    io::Error::other("it ended before the runner did")
+}
+
+/// Calls `run` once, within the wrapper if there is one, which has to call its argument.
+fn run_wrapped(wrap: Option<&WrapThread>, run: impl FnOnce()) {
+    let mut run = Some(run);
     let mut run = || {
-        if let Some(permit) = permit.take() {
-            block_on(&*engine.control.clock, engine.run_worker(permit, false));
+        if let Some(run) = run.take() {
+            run();
         }
     };
     match wrap {
         Some(wrap) => wrap(&mut run),
         None => run(),
-    }
-}
-
-/// A runner on threads of its own, by [`Runner::spawn`]. Dropping it stops the runner without waiting for its end.
-#[derive(Debug)]
-#[must_use = "dropping it stops the runner"]
-pub struct Running {
-    handle: RunnerHandle,
-    thread: Option<thread::JoinHandle<Result<RunnerReport, RunnerError>>>,
-}
-
-impl Running {
-    /// A handle that stops and observes it.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// let running = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
-    /// assert_eq!(running.handle().report().failed, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn handle(&self) -> RunnerHandle {
-        self.handle.clone()
-    }
-
-    /// Waits until it has ended; it does not stop it.
-    ///
-    /// # Errors
-    /// As [`Runner::blocking`].
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// jobs.send("resize cat.png")?;
-    /// let running = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
-    /// assert_eq!(running.join()?.succeeded, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn join(mut self) -> Result<RunnerReport, RunnerError> {
-        let ended = self.thread.take().map(thread::JoinHandle::join);
-        match ended {
-            Some(Ok(result)) => result,
-            // The renewer's thread runs no code but this crate's and a queue's.
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Ok(self.handle.report()),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.handle.stop();
-        }
     }
 }
 
@@ -442,12 +401,12 @@ mod tests {
         H: Handler + Send + Sync + 'static,
     {
         let (engine, started) = (Arc::new(runner.engine), Cell::new(0));
-        run_threads(&engine, |permit| {
+        run_threads(&engine, None, |permit| {
             if started.replace(started.get() + 1) >= most {
                 return Err((io::Error::other("no more threads"), Some(permit)));
             }
             let own = Arc::clone(&engine);
-            thread::spawn(move || run_wrapped(&own, Some(permit), None));
+            thread::spawn(move || block_on(&*own.control.clock, own.run_worker(permit, false)));
             Ok(())
         })
     }

@@ -49,6 +49,10 @@ impl Dispatcher {
         }
         self.stopped_at.get_or_insert(now);
         let mut wakers = Vec::new();
+        for worker in &self.workers {
+            let jobs = worker.item.iter().flat_map(|(item, _)| item.jobs());
+            jobs.for_each(|job| wakers.extend(job.lease().mark_stopping()));
+        }
         while !self.parked.is_empty() {
             wakers.extend(self.unpark());
         }
@@ -70,10 +74,10 @@ impl Dispatcher {
     pub(in crate::worker) fn abandon(&mut self) {
         self.timed_out = true;
         for worker in &mut self.workers {
-            if let Some((item, _)) = worker.item.take() {
+            if let Some((item, began_at)) = worker.item.take() {
                 let begun = item.jobs().len() - worker.not_begun;
                 self.counters.add(Count::Abandoned, begun as u64);
-                worker.abandoned = Some(item);
+                worker.abandoned = Some((item, began_at));
             }
         }
     }

@@ -22,6 +22,7 @@ mod leases;
 mod steering;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use {
     super::{
@@ -121,8 +122,8 @@ struct Worker {
     item: Option<(WorkItem, Timestamp)>,
     /// Jobs of the work item that were counted as not begun.
     not_begun: usize,
-    /// The work item, once it is counted as abandoned.
-    abandoned: Option<WorkItem>,
+    /// The work item, and when it began, once it is counted as abandoned.
+    abandoned: Option<(WorkItem, Timestamp)>,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It has been told to end, because there are more workers than the concurrency says.
@@ -258,7 +259,7 @@ impl Dispatcher {
     /// other worker can resume its task, so the runner stops.
     pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
-        if let Some(item) = self.workers[worker].abandoned.take() {
+        if let Some((item, _)) = self.workers[worker].abandoned.take() {
             // What was decided stands, as does an earlier give-back.
             let untouched = |job: &&Job| !job.lease().is_decided() && !job.lease().renewal_stopped();
             self.cut_off.extend(item.jobs().iter().filter(untouched).cloned());
