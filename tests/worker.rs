@@ -33,6 +33,8 @@ mod queues;
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/state.rs"]
+mod state;
 #[path = "worker/stop_answers.rs"]
 mod stop_answers;
 #[path = "worker/stopping.rs"]
@@ -41,3 +43,5 @@ mod stopping;
 mod system_clock;
 #[path = "worker/threads.rs"]
 mod threads;
+#[path = "worker/watch.rs"]
+mod watch;

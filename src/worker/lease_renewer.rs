@@ -2,12 +2,12 @@
 
 use {
     super::{
-        builder::TICK,
         dispatcher::RenewerTask,
         engine::Engine,
         event::RunnerEvent,
         handler::Handler,
         job::Job,
+        settings::TICK,
         settlement::{SAFETY, failed_jobs, max_hidden_time, messages},
     },
     crate::{
