@@ -12,6 +12,8 @@ use {
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
         lease_renewer::{GIVE_BACK, change_margin},
+        limits::RECEIVE_AHEAD,
+        rate_limit::Rate,
         runner::Runner,
         settings::{BuildRunnerError, check_batch},
     },
@@ -147,7 +149,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             check_batch(batch, fifo)?;
             self.check_window(batch.window, visibility_timeout)?;
         }
+        self.limits.check(batch_size)?;
         let in_process = self.queue.is_in_process();
+        let group_limits = self.limits.of_groups(restores, self.heartbeat, visibility_timeout);
         let config = EngineConfig {
             visibility_timeout,
             renew_interval: if self.heartbeat {
@@ -182,11 +186,19 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             } else {
                 self.shutdown_timeout.saturating_sub(GIVE_BACK)
             },
+            rate: self.limits.rate.map(Rate::new),
+            receive_ahead: if in_process || !self.heartbeat {
+                Duration::ZERO
+            } else {
+                RECEIVE_AHEAD
+            },
+            timed: self.limits.wait_for_time() || batch.is_some_and(|batch| !batch.window.is_zero()),
             renew_interval: config.renew_interval,
         };
         let counters = Counters::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let control = Control::new(Dispatcher::new(dispatcher, Backlog::new(fifo, batch), counters), clock);
+        let backlog = Backlog::new(fifo, batch, group_limits);
+        let control = Control::new(Dispatcher::new(dispatcher, backlog, counters), clock);
         Ok(Runner {
             engine: Engine::new(self.queue, handler, config, Arc::new(control)),
             concurrency: self.concurrency,

@@ -1,7 +1,10 @@
 //! The builder of runners, which validates their settings.
 
 use {
-    super::{dispatcher::End, engine::OnEvent, event::RunnerEvent, failure::FailurePolicy, runner::WrapThread},
+    super::{
+        dispatcher::End, engine::OnEvent, event::RunnerEvent, failure::FailurePolicy, limits::StartLimits,
+        runner::WrapThread,
+    },
     crate::{
         backend::{MessageQueue, limits::MAX_WAIT_TIME},
         clock::Clock,
@@ -32,6 +35,7 @@ pub struct RunnerBuilder<Q> {
     pub(super) shutdown_timeout: Duration,
     pub(super) outage_timeout: Duration,
     pub(super) end: End,
+    pub(super) limits: StartLimits,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) on_event: Option<OnEvent>,
     pub(super) wrap_thread: Option<WrapThread>,
@@ -53,6 +57,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
             shutdown_timeout: Duration::from_secs(30),
             outage_timeout: Duration::from_secs(60 * 60),
             end: End::Never,
+            limits: StartLimits::default(),
             clock: None,
             on_event: None,
             wrap_thread: None,

@@ -29,7 +29,9 @@ mod handler;
 mod job;
 mod lease;
 mod lease_renewer;
+mod limits;
 mod notify;
+mod rate_limit;
 mod report;
 pub mod request;
 mod runner;
@@ -54,6 +56,7 @@ pub use {
     failure::{Failure, FailurePolicy},
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost},
+    rate_limit::RateLimit,
     report::{Distribution, RunnerReport},
     runner::{Runner, RunnerError, RunnerHandle, Running},
     settings::BuildRunnerError,

@@ -5,6 +5,7 @@ use {
         batch::BatchSettings,
         builder::{RunnerBuilder, TICK},
         failure::FailurePolicy,
+        rate_limit::RateLimit,
     },
     crate::backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
     std::time::Duration,
@@ -78,6 +79,28 @@ pub enum BuildRunnerError {
     /// More messages than one receive brings need time to come together (E17).
     #[error("the batch size is {0}, which takes a batching window of at least 1 s")]
     BatchNeedsWindow(usize),
+    /// No job would ever begin, or there is no limit.
+    #[error(
+        "the rate limit is {} jobs in {:?}, it has to be at least 1 job in more than 0 s and at most 24 hours", .0.jobs, .0.per
+    )]
+    Rate(RateLimit),
+    /// No job would ever begin.
+    #[error("the burst of the rate limit is {}, it has to be at least 1", .0.burst)]
+    Burst(RateLimit),
+    /// A batch takes a token for each of its messages, and begins whole.
+    #[error(
+        "the batch size is {size} and the burst of the rate limit is {burst}, it has to be at least the batch size"
+    )]
+    #[non_exhaustive]
+    BatchExceedsBurst {
+        /// The batch size.
+        size: usize,
+        /// The burst.
+        burst: u32,
+    },
+    /// No job of a group would ever be done.
+    #[error("the concurrency of a group is 0, it has to be at least 1")]
+    GroupConcurrency,
     /// A message cannot be hidden for so long.
     #[error("the longest backoff is {0:?}, it may be at most 12 hours")]
     Backoff(Duration),

@@ -11,20 +11,22 @@
 
 mod end;
 mod leases;
+mod limits;
 #[cfg(test)]
 mod tests;
 
 use {
     super::{
-        backlog::{Backlog, WorkItem},
+        backlog::{Backlog, PutOff, WorkItem},
         counters::{Count, Counters, Outcome},
         job::Job,
+        rate_limit::{Bucket, Rate},
     },
     crate::{
         backend::{MessageCounts, MessageQueueError},
         time::Timestamp,
     },
-    std::{mem, task::Waker, time::Duration},
+    std::{iter, mem, task::Waker, time::Duration},
 };
 
 /// How often a runner that waits for the messages of others counts them, where counts are exact.
@@ -54,6 +56,12 @@ pub(super) struct DispatcherConfig {
     pub(super) fifo: bool,
     /// How long after a stop the backlog waits for handlers, where giving it back costs a receive.
     pub(super) give_back_after: Duration,
+    /// The rate at which jobs may begin.
+    pub(super) rate: Option<Rate>,
+    /// How long before its token a job may be received.
+    pub(super) receive_ahead: Duration,
+    /// Whether jobs of the backlog may have to wait for a time: for a token, or for the rest of a batch.
+    pub(super) timed: bool,
     /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
     pub(super) renew_interval: Duration,
 }
@@ -64,6 +72,8 @@ pub(super) enum Task {
     /// Run the handler; the timestamp is the instant at which it begins.
     Work(WorkItem, Timestamp),
     Receive(ReceiveTask),
+    /// Hide messages that the limits of their groups hold back.
+    PutOff(Vec<PutOff>),
     /// Ask the queue how many messages it holds; the number is that of changes so far.
     Count(u64),
     End,
@@ -110,9 +120,13 @@ struct Worker {
 pub(super) struct Dispatcher {
     config: DispatcherConfig,
     backlog: Backlog,
+    /// The tokens of the rate.
+    bucket: Bucket,
     workers: Vec<Worker>,
     /// Workers without a task, woken in last-in, first-out order.
     parked: Vec<usize>,
+    /// The parked worker that asks again by itself, and when.
+    timer: Option<(usize, Timestamp)>,
     /// Number of runnable workers.
     runnable: usize,
     working: usize,
@@ -162,8 +176,10 @@ impl Dispatcher {
         Self {
             config,
             backlog,
+            bucket: Bucket::default(),
             workers: Vec::new(),
             parked: Vec::new(),
+            timer: None,
             runnable: 0,
             working: 0,
             alive: 0,
@@ -196,8 +212,8 @@ impl Dispatcher {
 
     /// Adds a worker if there is a task for one and the concurrency allows it.
     pub(super) fn add_worker_if_needed(&mut self, now: Timestamp) -> Option<usize> {
-        let may = self.workers.len() < self.config.concurrency && self.stopped_at.is_none();
-        (may && self.parked.is_empty() && self.needs_workers(now)).then(|| self.add_worker())
+        let may = self.workers.len() < self.config.concurrency && self.stopped_at.is_none() && self.parked.is_empty();
+        (may && (self.needs_workers(now) || self.needs_timer(now))).then(|| self.add_worker())
     }
 
     pub(super) fn add_worker(&mut self) -> usize {
@@ -239,10 +255,17 @@ impl Dispatcher {
         } else if self.workers[worker].waker.take().is_some() {
             self.parked.retain(|parked| *parked != worker);
         }
+        if self.timer.is_some_and(|(timed, _)| timed == worker) {
+            self.timer = None;
+        }
         if self.stopped_at.is_some() {
             return Some(Task::End);
         }
-        if let Some(item) = self.backlog.take(now) {
+        self.backlog.advance(now);
+        if let Some(put_off) = self.put_off() {
+            return Some(Task::PutOff(put_off));
+        }
+        if let Some(item) = self.take_item(now) {
             self.begin(worker, &item, now);
             return Some(Task::Work(item, now));
         }
@@ -258,10 +281,12 @@ impl Dispatcher {
     }
 
     /// Parks this worker until its waker is called; returns when it has to ask again by itself.
-    pub(super) fn park(&mut self, worker: usize, waker: &Waker) -> Option<Timestamp> {
+    pub(super) fn park(&mut self, worker: usize, waker: &Waker, now: Timestamp) -> Option<Timestamp> {
         self.workers[worker].waker = Some(waker.clone());
         self.parked.push(worker);
-        self.backlog.window_end()
+        let at = self.untimed(now)?;
+        self.timer = Some((worker, at));
+        Some(at)
     }
 
     /// Stores the waker of a worker that waits for the queue, which a stop calls.
@@ -285,14 +310,13 @@ impl Dispatcher {
     fn receive_task(&self, now: Timestamp) -> Option<ReceiveTask> {
         let idle = (self.config.concurrency - self.working).saturating_mul(self.config.batch_size);
         // The backlog of a FIFO queue waits for its groups, and not for a worker.
-        let waiting = if self.config.fifo { 0 } else { self.backlog.len() };
-        let wanted_messages = (idle.saturating_add(self.config.prefetch)).saturating_sub(waiting + self.requested);
-        let may_receive = !self.counting && (self.polls == 0 || self.last_receive_nonempty);
+        let waiting = if self.config.fifo { 0 } else { self.backlog.ready_jobs() };
+        let room = (idle.saturating_add(self.config.prefetch)).saturating_sub(waiting + self.requested);
+        let wanted_messages = room.min(self.receivable(now));
         let settled = self.config.end == End::NoneVisible && self.seen_empty;
-        if wanted_messages == 0 || !may_receive || settled {
+        if wanted_messages == 0 || !self.may_receive() || settled {
             return None;
         }
-        let window = self.backlog.window_end().map(|at| at.saturating_duration_since(now));
         let long_poll = match self.config.end {
             End::Never => true,
             End::NoneVisible => false,
@@ -302,7 +326,7 @@ impl Dispatcher {
         let wait_time = if self.long_poll || !long_poll {
             Duration::ZERO
         } else {
-            self.recount.min(window.unwrap_or(Duration::MAX))
+            self.recount.min(self.until_start(now))
         };
         Some(ReceiveTask {
             max_messages: self.config.max_messages.min(wanted_messages),
@@ -311,9 +335,14 @@ impl Dispatcher {
         })
     }
 
+    /// Whether another receive may be under way.
+    const fn may_receive(&self) -> bool {
+        !self.counting && (self.polls == 0 || self.last_receive_nonempty)
+    }
+
     fn needs_workers(&self, now: Timestamp) -> bool {
-        let pollers = usize::from(!self.counting && (self.polls == 0 || self.last_receive_nonempty));
-        self.backlog.startable(now) + pollers > self.runnable
+        let pollers = usize::from(self.may_receive() && self.receivable(now) > 0);
+        self.startable(now) + pollers > self.runnable
     }
 
     /// The worker asks for its next task without being woken.
@@ -327,7 +356,7 @@ impl Dispatcher {
     /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers.
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while !self.parked.is_empty() && self.needs_workers(now) {
+        while !self.parked.is_empty() && (self.needs_workers(now) || self.needs_timer(now)) {
             let worker = self.parked.pop().map(|at| &mut self.workers[at]);
             if let Some(worker) = worker {
                 worker.runnable = true;
@@ -377,8 +406,8 @@ impl Dispatcher {
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {
             self.working -= 1;
-            item.jobs().iter().for_each(|job| self.backlog.release(job));
             let span = now.saturating_duration_since(began_at);
+            item.jobs().iter().for_each(|job| self.backlog.release(job, span));
             let begun = item.jobs().len() - not_begun;
             (0..begun).for_each(|_| self.counters.handled(span));
             match outcome {
@@ -386,6 +415,11 @@ impl Dispatcher {
                 Some(outcome) => self.counters.add_all(&outcome),
             }
         }
+        self.stay_runnable(worker);
+    }
+
+    /// Ends a task of hiding messages.
+    pub(super) fn has_put_off(&mut self, worker: usize) {
         self.stay_runnable(worker);
     }
 

@@ -13,9 +13,12 @@ fn the_last_worker_to_end_wakes_the_renewer() {
         end: End::Never,
         fifo: false,
         give_back_after: Duration::ZERO,
+        rate: None,
+        receive_ahead: Duration::ZERO,
+        timed: false,
         renew_interval: Duration::from_secs(10),
     };
-    let mut dispatcher = Dispatcher::new(config, Backlog::new(false, None), Counters::new("jobs"));
+    let mut dispatcher = Dispatcher::new(config, Backlog::new(false, None, None), Counters::new("jobs"));
     let now = Timestamp::ZERO;
     let workers = [dispatcher.add_worker(), dispatcher.add_worker()];
     dispatcher.stop(now, None);
