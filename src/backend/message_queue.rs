@@ -194,12 +194,6 @@ pub trait MessageQueue: Send + Sync + 'static {
     }
 }
 
-/// The name of the queue with this URL.
-#[cfg(any(feature = "metrics", feature = "tracing"))]
-pub(crate) fn queue_name(url: &str) -> &str {
-    url.rsplit('/').next().unwrap_or(url)
-}
-
 /// How many messages a queue holds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct MessageCounts {

@@ -8,12 +8,13 @@ mod embedded;
 mod error;
 pub(crate) mod limits;
 mod message_queue;
+mod queue_set;
 mod received;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
 
 #[cfg(any(feature = "metrics", feature = "tracing"))]
-pub(crate) use message_queue::queue_name;
+pub(crate) use queue_set::queue_name;
 #[cfg(feature = "worker-sqs")]
 pub use sqs::SqsQueue;
 pub use {
@@ -21,5 +22,6 @@ pub use {
     error::{EntryFailure, ErrorKind, MessageQueueError},
     limits::QueueLimits,
     message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
+    queue_set::{QueueSet, QueueSetError},
     received::{MessageParts, ReceivedMessage},
 };

@@ -2,7 +2,7 @@
 
 use {
     crate::{message::MessageAttributes, queue::Message, time::Timestamp},
-    std::{borrow::Cow, fmt},
+    std::{borrow::Cow, fmt, sync::Arc},
 };
 
 /// A message received from a [`MessageQueue`](super::MessageQueue).
@@ -48,6 +48,8 @@ enum Origin {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageParts {
+    /// The URL of its queue.
+    pub queue_url: Arc<str>,
     /// The id that the queue gave it.
     pub message_id: String,
     /// The handle of this reception.
@@ -97,6 +99,21 @@ macro_rules! accessor {
 }
 
 impl ReceivedMessage {
+    accessor! {
+        /// The URL of the queue that it was received from.
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, backend::ReceivedMessage};
+        /// # let jobs = Queue::standard("jobs").build()?;
+        /// jobs.send("resize cat.png")?;
+        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+        /// assert_eq!(message.queue_url(), jobs.url());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        queue_url -> &str, Message::queue_url, |it| &it.queue_url
+    }
+
     accessor! {
         /// The body, as sent (M4).
         ///
@@ -305,6 +322,15 @@ impl ReceivedMessage {
         match &self.0 {
             Origin::Embedded(message) => Some(message),
             Origin::Elsewhere(_) => None,
+        }
+    }
+}
+
+impl ReceivedMessage {
+    /// Names the queue of a message from elsewhere whose implementation did not.
+    pub(super) fn set_queue_url(&mut self, url: &Arc<str>) {
+        if let Origin::Elsewhere(parts) = &mut self.0 {
+            parts.queue_url = Arc::clone(url);
         }
     }
 }

@@ -319,6 +319,21 @@ impl Message {
         queue.keep_alive()
     }
 
+    /// The URL of its queue, as [`Queue::url`] has it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// assert_eq!(jobs.receive().blocking()?[0].queue_url(), jobs.url());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn queue_url(&self) -> &str {
+        &self.inner.url
+    }
+
     /// Deletes the message from its queue, as [`Queue::delete`] does.
     ///
     /// # Errors

@@ -160,7 +160,7 @@ struct Meters {
 #[cfg(feature = "metrics")]
 impl Meters {
     fn new(queue_url: &str) -> Self {
-        let queue = crate::backend::queue_name(queue_url).to_owned();
+        let queue = crate::backend::queue_name(queue_url).into_owned();
         let counter = |count: &Count| {
             let name = format!("requeue_worker_{}_total", count.name());
             metrics::counter!(name, "queue" => queue.clone())

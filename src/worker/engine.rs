@@ -305,7 +305,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
         let event = event();
         #[cfg(feature = "tracing")]
-        tracing::warn!(queue = queue_name(self.queue.url()), "{event}");
+        tracing::warn!(queue = &*queue_name(self.queue.url()), "{event}");
         if let Some(on_event) = &self.config.on_event {
             contain(|| on_event(&event));
         }

@@ -174,7 +174,7 @@ pub(super) struct Trace {
 impl Trace {
     /// Opens a span for a job, or for a batch, whose jobs may belong to many traces.
     pub(super) fn open(queue_url: &str, jobs: &[Job]) -> Self {
-        let queue = queue_name(queue_url);
+        let queue = &*queue_name(queue_url);
         let [job] = jobs else {
             return Self {
                 span: tracing::info_span!("batch", queue, messages = jobs.len()),

@@ -14,7 +14,7 @@ use {
             MessageSystemAttributeValue,
         },
     },
-    std::{collections::HashMap, time::Duration},
+    std::{collections::HashMap, sync::Arc, time::Duration},
 };
 
 /// Whole seconds, rounded up and capped at `i32::MAX`; SQS refuses what is out of its range.
@@ -60,13 +60,14 @@ pub(super) fn system_attributes(message: &SendMessage) -> Result<Option<SystemAt
     Ok(Some(HashMap::from([(name, value)])))
 }
 
-pub(super) fn received(message: Message) -> ReceivedMessage {
+pub(super) fn received(message: Message, queue_url: &Arc<str>) -> ReceivedMessage {
     let mut system = message.attributes.unwrap_or_default();
     let attributes = message.message_attributes.unwrap_or_default();
     let attributes = attributes
         .into_iter()
         .filter_map(|(name, value)| Some((name, attribute(value)?)));
     ReceivedMessage::from(MessageParts {
+        queue_url: Arc::clone(queue_url),
         message_id: message.message_id.unwrap_or_default(),
         receipt_handle: message.receipt_handle.unwrap_or_default(),
         body: message.body.unwrap_or_default(),
@@ -121,7 +122,10 @@ mod tests {
 
     #[test]
     fn a_message_that_says_nothing_is_still_one() {
-        let message = received(Message::builder().message_id("m").receipt_handle("h").build());
+        let message = received(
+            Message::builder().message_id("m").receipt_handle("h").build(),
+            &"jobs".into(),
+        );
         assert_eq!((message.body(), message.approximate_receive_count()), ("", 0));
         assert_eq!(message.sent_timestamp(), Timestamp::ZERO);
     }

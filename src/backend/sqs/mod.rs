@@ -291,7 +291,12 @@ impl MessageQueue for SqsQueue {
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All");
         let answer = receive.send().await.map_err(from_sdk)?;
-        Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
+        Ok(answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .map(|it| received(it, &self.url))
+            .collect())
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {

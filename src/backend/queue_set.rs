@@ -1,0 +1,505 @@
+//! Several queues received from as one, by priority or by weight.
+
+use {
+    super::{
+        error::{EntryFailure, ErrorKind, MessageQueueError},
+        limits::QueueLimits,
+        message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
+        received::ReceivedMessage,
+    },
+    crate::{clock::Clock, message::SendMessage, sync::Mutex},
+    std::{
+        fmt,
+        future::{Future, poll_fn},
+        iter,
+        pin::Pin,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Poll,
+        time::Duration,
+    },
+};
+
+/// Separates the URLs of a set's queues; no URL contains it.
+const SEPARATOR: char = ' ';
+
+/// The name of the queue with this URL; those of a set separated by commas.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+pub(crate) fn queue_name(url: &str) -> std::borrow::Cow<'_, str> {
+    let begin = |url: &str| url.rfind('/').map_or(0, |slash| slash + 1);
+    if url.contains(SEPARATOR) {
+        let names: Vec<_> = url.split(SEPARATOR).map(|url| &url[begin(url)..]).collect();
+        return std::borrow::Cow::Owned(names.join(","));
+    }
+    std::borrow::Cow::Borrowed(&url[begin(url)..])
+}
+
+/// The longest wait on one of several queues behind a network, while the others are not asked.
+const WAIT_PER_QUEUE: Duration = Duration::from_secs(1);
+
+/// Several queues that a [`Runner`](crate::worker::Runner) receives from as if they were one.
+///
+/// By [priority](Self::by_priority) a queue is received from only while those before it have nothing visible. By
+/// [weight](Self::by_weight) each queue that has messages gets its share of the receives, so that none starves. Each
+/// receive brings messages of one queue; what is done with a message goes to the queue that it came from, and
+/// [`queue_url`](ReceivedMessage::queue_url) tells which that is.
+///
+/// A receive that waits does so on all queues at once, if they live in this process. Queues behind a network are waited
+/// on one after the other, up to 1 s each, so that a message may wait for as many seconds as there are other queues.
+///
+/// FIFO queues keep their order, and a group id that several of them use is one group to a runner. The visibility
+/// timeout is the shortest of the queues' own, unless the runner is given one. The first queue's clock tells the time.
+/// An error of one queue is an error of the set.
+///
+/// # Examples
+/// ```
+/// use requeue::{Queue, backend::QueueSet, worker::{Job, Runner}};
+///
+/// let [urgent, usual] = ["urgent", "usual"].map(|name| Queue::standard(name).build());
+/// let (urgent, usual) = (urgent?, usual?);
+/// usual.send("resize cat.png")?;
+/// urgent.send("resize dog.png")?;
+/// let both = QueueSet::by_priority([urgent, usual])?;
+/// let order = std::sync::Mutex::new(Vec::new());
+/// let runner = Runner::builder(&both).until_none_visible().each(move |job: &Job| {
+///     let mut order = order.lock().unwrap();
+///     order.push(job.body().to_owned());
+///     assert_eq!(order[0], "resize dog.png");
+///     Ok::<(), String>(())
+/// })?;
+/// assert_eq!(runner.blocking()?.succeeded, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct QueueSet<Q> {
+    members: Arc<[Member<Q>]>,
+    /// `None` for strict priority.
+    shares: Option<Arc<Mutex<Shares>>>,
+    /// The URLs, separated by spaces.
+    url: Arc<str>,
+    /// The queue whose turn it is to be waited on, where that is done one after the other.
+    turn: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Member<Q> {
+    queue: Q,
+    url: Arc<str>,
+}
+
+/// What of each queue has been received, divided by its weight: the queue that is furthest behind is next.
+///
+/// Invariant: a queue that had nothing is not behind those that were served meanwhile, so that it saves up no share.
+#[derive(Debug)]
+struct Shares {
+    weights: Vec<u32>,
+    /// In millionths of a message at weight 1.
+    served: Vec<u128>,
+}
+
+/// Why queues do not make a set.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueSetError {
+    /// There is no queue.
+    #[error("a set has 0 queues, it has to have at least 1")]
+    Empty,
+    /// A weight is zero: its queue would never be received from.
+    #[error("the weight of queue {url} is 0, it has to be at least 1")]
+    #[non_exhaustive]
+    ZeroWeight {
+        /// The URL of its queue.
+        url: String,
+    },
+    /// A queue is in the set twice.
+    #[error("queue {url} is in the set twice")]
+    #[non_exhaustive]
+    Repeated {
+        /// Its URL.
+        url: String,
+    },
+    /// Some are FIFO queues and some are not.
+    #[error("queue {fifo} is a FIFO queue and queue {standard} is not, a set has one kind")]
+    #[non_exhaustive]
+    MixedTypes {
+        /// The URL of a FIFO queue.
+        fifo: String,
+        /// The URL of a standard queue.
+        standard: String,
+    },
+}
+
+impl<Q: MessageQueue> QueueSet<Q> {
+    /// Queues by strict priority, the most urgent first: one is received from only while those before it have nothing
+    /// visible.
+    ///
+    /// # Errors
+    /// [`QueueSetError`]: no queue, one that is there twice, or FIFO queues beside standard ones.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, backend::{QueueSet, QueueSetError}};
+    ///
+    /// let error = QueueSet::<Queue>::by_priority([]).unwrap_err();
+    /// assert_eq!(error, QueueSetError::Empty);
+    /// ```
+    pub fn by_priority(queues: impl IntoIterator<Item = Q>) -> Result<Self, QueueSetError> {
+        Self::new(queues.into_iter().collect(), None)
+    }
+
+    /// Queues by weight, at least 1: while all have messages, each gets its part of what is received.
+    ///
+    /// Shares are counted in messages; where a receive brings several, they are kept to within a receive of each queue.
+    ///
+    /// # Errors
+    /// [`QueueSetError`]: no queue, one that is there twice, a weight of zero, or FIFO queues beside standard ones.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, backend::{MessageQueue, QueueSet, ReceiveRequest}};
+    ///
+    /// let [large, small] = ["large", "small"].map(|name| Queue::standard(name).build());
+    /// let (large, small) = (large?, small?);
+    /// for _ in 0..8 {
+    ///     large.send("large")?;
+    ///     small.send("small")?;
+    /// }
+    /// let both = QueueSet::by_weight([(large, 3), (small, 1)])?;
+    /// let mut received = Vec::new();
+    /// for _ in 0..8 {
+    ///     received.extend(pollster::block_on(both.receive(ReceiveRequest::new(1)))?);
+    /// }
+    /// assert_eq!(received.iter().filter(|message| message.body() == "large").count(), 6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn by_weight(queues: impl IntoIterator<Item = (Q, u32)>) -> Result<Self, QueueSetError> {
+        let (queues, weights): (Vec<Q>, Vec<u32>) = queues.into_iter().unzip();
+        if let Some(at) = weights.iter().position(|weight| *weight == 0) {
+            let url = queues[at].url().to_owned();
+            return Err(QueueSetError::ZeroWeight { url });
+        }
+        Self::new(queues, Some(weights))
+    }
+
+    fn new(queues: Vec<Q>, weights: Option<Vec<u32>>) -> Result<Self, QueueSetError> {
+        let Some(first) = queues.first() else {
+            return Err(QueueSetError::Empty);
+        };
+        let urls: Vec<&str> = queues.iter().map(Q::url).collect();
+        if let Some(at) = (1..urls.len()).find(|at| urls[..*at].contains(&urls[*at])) {
+            let url = urls[at].to_owned();
+            return Err(QueueSetError::Repeated { url });
+        }
+        if let Some(other) = queues.iter().find(|it| it.is_fifo() != first.is_fifo()) {
+            let (fifo, standard) = if first.is_fifo() {
+                (first, other)
+            } else {
+                (other, first)
+            };
+            return Err(QueueSetError::MixedTypes {
+                fifo: fifo.url().to_owned(),
+                standard: standard.url().to_owned(),
+            });
+        }
+        let url = urls.join(&SEPARATOR.to_string()).into();
+        let member = |queue: Q| Member {
+            url: queue.url().into(),
+            queue,
+        };
+        Ok(Self {
+            shares: weights.map(|weights| Arc::new(Mutex::new(Shares::new(weights)))),
+            members: queues.into_iter().map(member).collect(),
+            url,
+            turn: Arc::default(),
+        })
+    }
+
+    /// The queues in the order in which this receive is to ask them.
+    fn order(&self) -> Vec<usize> {
+        match &self.shares {
+            None => (0..self.members.len()).collect(),
+            Some(shares) => shares.lock().order(),
+        }
+    }
+
+    /// Asks one queue after the other, without waiting, for messages of the first that has any.
+    async fn ask_each(&self, order: &[usize], request: ReceiveRequest) -> Answer {
+        let request = request.wait_time(Duration::ZERO);
+        for at in order {
+            let messages = self.members[*at].queue.receive(request).await?;
+            if !messages.is_empty() {
+                return Ok(self.served(*at, messages));
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Waits on all queues at once; what is dropped once one has messages loses none, as the queues are in process.
+    async fn wait_on_all(&self, order: &[usize], request: ReceiveRequest) -> Answer {
+        let receive = |at: &usize| Some((*at, Box::pin(self.members[*at].queue.receive(request))));
+        let mut receives: Vec<_> = order.iter().map(receive).collect();
+        poll_fn(|context| {
+            for slot in &mut receives {
+                let Some((at, receive)) = slot else { continue };
+                match Pin::new(receive).poll(context) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(messages)) if messages.is_empty() => *slot = None,
+                    Poll::Ready(Ok(messages)) => return Poll::Ready(Ok(self.served(*at, messages))),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                }
+            }
+            if receives.iter().any(Option::is_some) {
+                Poll::Pending
+            } else {
+                Poll::Ready(Ok(Vec::new()))
+            }
+        })
+        .await
+    }
+
+    /// Waits on the queue whose turn it is.
+    async fn wait_on_next(&self, request: ReceiveRequest) -> Answer {
+        let at = self.turn.fetch_add(1, Ordering::Relaxed) % self.members.len();
+        let wait_time = request.wait_time.min(WAIT_PER_QUEUE);
+        let messages = self.members[at].queue.receive(request.wait_time(wait_time)).await?;
+        Ok(self.served(at, messages))
+    }
+
+    /// Counts what a queue gave, and names it in messages whose implementation does not.
+    fn served(&self, at: usize, mut messages: Vec<ReceivedMessage>) -> Vec<ReceivedMessage> {
+        if let Some(shares) = &self.shares {
+            shares.lock().served(at, messages.len());
+        }
+        for message in &mut messages {
+            if self.member_of(message).is_none() {
+                message.set_queue_url(&self.members[at].url);
+            }
+        }
+        messages
+    }
+
+    /// The queue that a message came from.
+    fn member_of(&self, message: &ReceivedMessage) -> Option<usize> {
+        let url = message.queue_url();
+        // A member may be a set itself.
+        let is_its = |member: &Member<Q>| member.url.split(SEPARATOR).any(|its| its == url);
+        self.members.iter().position(is_its)
+    }
+
+    /// Makes a call for the messages of each queue, in the order given; answers by their places among all.
+    async fn for_each_queue<C>(
+        &self,
+        messages: &[ReceivedMessage],
+        call: impl Fn(usize, Vec<ReceivedMessage>) -> C,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError>
+    where
+        C: Future<Output = Result<Vec<EntryFailure>, MessageQueueError>>,
+    {
+        let mut by_queue: Vec<(Vec<usize>, Vec<ReceivedMessage>)> =
+            iter::repeat_with(Default::default).take(self.members.len()).collect();
+        let mut failed = Vec::new();
+        for (index, message) in messages.iter().enumerate() {
+            match self.member_of(message) {
+                Some(at) => {
+                    by_queue[at].0.push(index);
+                    by_queue[at].1.push(message.clone());
+                }
+                None => failed.push(EntryFailure::new(index, foreign(message))),
+            }
+        }
+        for (at, (indexes, messages)) in by_queue.into_iter().enumerate() {
+            if messages.is_empty() {
+                continue;
+            }
+            match call(at, messages).await {
+                Ok(failures) => failed.extend(failures.into_iter().filter_map(|failure| {
+                    let index = *indexes.get(failure.index)?;
+                    Some(EntryFailure { index, ..failure })
+                })),
+                // The calls to the other queues have taken effect, or will.
+                Err(error) => {
+                    failed.extend(indexes.into_iter().map(|index| EntryFailure::new(index, error.clone())));
+                }
+            }
+        }
+        failed.sort_by_key(|failure| failure.index);
+        Ok(failed)
+    }
+}
+
+type Answer = Result<Vec<ReceivedMessage>, MessageQueueError>;
+
+impl<Q: MessageQueue> MessageQueue for QueueSet<Q> {
+    /// The URLs of its queues, separated by spaces.
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.members[0].queue.is_fifo()
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        let timeouts = self.members.iter().map(|it| it.queue.visibility_timeout());
+        timeouts.min().unwrap_or_default()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.members[0].queue.clock()
+    }
+
+    fn is_in_process(&self) -> bool {
+        self.members.iter().all(|it| it.queue.is_in_process())
+    }
+
+    fn limits(&self) -> QueueLimits {
+        let limits = self.members.iter().map(|it| it.queue.limits());
+        let lowest = limits.reduce(|one, other| QueueLimits {
+            max_messages: one.max_messages.min(other.max_messages),
+            max_wait_time: one.max_wait_time.min(other.max_wait_time),
+            max_visibility_timeout: one.max_visibility_timeout.min(other.max_visibility_timeout),
+        });
+        lowest.unwrap_or_default()
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        self.members.iter().all(|it| it.queue.restores_receive_count())
+    }
+
+    /// Refused: it is open which queue is meant.
+    async fn send(&self, _: SendMessage) -> Result<(), MessageQueueError> {
+        let text = format!(
+            "a set of queues takes no messages, send to one of its queues: {}",
+            self.url
+        );
+        Err(MessageQueueError::new(
+            ErrorKind::Refused,
+            "AWS.SimpleQueueService.UnsupportedOperation",
+            text,
+        ))
+    }
+
+    async fn receive(&self, request: ReceiveRequest) -> Answer {
+        let order = self.order();
+        let messages = self.ask_each(&order, request).await?;
+        if !messages.is_empty() || request.wait_time.is_zero() {
+            return Ok(messages);
+        }
+        if self.is_in_process() {
+            self.wait_on_all(&order, request).await
+        } else {
+            self.wait_on_next(request).await
+        }
+    }
+
+    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        let delete = |at: usize, its: Vec<ReceivedMessage>| async move { self.members[at].queue.delete(&its).await };
+        self.for_each_queue(messages, delete).await
+    }
+
+    async fn change_visibility(
+        &self,
+        messages: &[ReceivedMessage],
+        timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        let change = |at: usize, its: Vec<ReceivedMessage>| async move {
+            self.members[at].queue.change_visibility(&its, timeout).await
+        };
+        self.for_each_queue(messages, change).await
+    }
+
+    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        let release = |at: usize, its: Vec<ReceivedMessage>| async move { self.members[at].queue.release(&its).await };
+        self.for_each_queue(messages, release).await
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        let postpone =
+            |at: usize, its: Vec<ReceivedMessage>| async move { self.members[at].queue.postpone(&its, delay).await };
+        self.for_each_queue(messages, postpone).await
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        let mut sum = MessageCounts::default();
+        for member in self.members.iter() {
+            let counts = member.queue.counts().await?;
+            sum.visible = sum.visible.saturating_add(counts.visible);
+            sum.in_flight = sum.in_flight.saturating_add(counts.in_flight);
+            sum.delayed = sum.delayed.saturating_add(counts.delayed);
+            sum.approximate |= counts.approximate;
+        }
+        Ok(sum)
+    }
+
+    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+        let at = self.member_of(message).ok_or_else(|| foreign(message))?;
+        self.members[at].queue.dead_letter(message, reason).await
+    }
+
+    fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
+        if let Some(at) = self.member_of(message) {
+            self.members[at].queue.report_failure(message, reason);
+        }
+    }
+}
+
+impl Shares {
+    fn new(weights: Vec<u32>) -> Self {
+        Self {
+            served: vec![0; weights.len()],
+            weights,
+        }
+    }
+
+    /// Those furthest behind first.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.served.len()).collect();
+        order.sort_by_key(|at| self.served[*at]);
+        order
+    }
+
+    fn served(&mut self, at: usize, messages: usize) {
+        let level = self.served[at];
+        for served in &mut self.served {
+            // Those before it in the order had nothing.
+            *served = level.max(*served);
+        }
+        self.served[at] += (messages as u128) * 1_000_000 / u128::from(self.weights[at]);
+    }
+}
+
+/// The error for a message of no queue of the set.
+fn foreign(message: &ReceivedMessage) -> MessageQueueError {
+    let text = format!(
+        "message {} was received from {:?}, which is not in the set",
+        message.message_id(),
+        message.queue_url()
+    );
+    MessageQueueError::new(ErrorKind::Refused, "ReceiptHandleIsInvalid", text)
+}
+
+impl<Q> Clone for QueueSet<Q> {
+    fn clone(&self) -> Self {
+        Self {
+            members: Arc::clone(&self.members),
+            shares: self.shares.clone(),
+            url: Arc::clone(&self.url),
+            turn: Arc::clone(&self.turn),
+        }
+    }
+}
+
+impl<Q> fmt::Debug for QueueSet<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shares = self.shares.as_deref().map(|it| it.lock().weights.clone());
+        f.debug_struct("QueueSet")
+            .field("queues", &self.url)
+            .field("weights", &shares)
+            .finish()
+    }
+}
