@@ -223,23 +223,39 @@ impl Groups {
 
     /// Removes jobs beyond those that limits may hold back, the newest of the group that has the most; on a FIFO queue
     /// all of its jobs.
-    pub(super) fn put_off(&mut self) -> Option<PutOff> {
-        let limits = self.limits.as_mut()?;
-        if self.held_jobs <= limits.config.max_held {
-            return None;
-        }
-        let (_, Reverse(id)) = self.held.last()?;
-        let id = Arc::clone(id);
-        let group = self.groups.get_mut(&id)?;
-        let jobs: Vec<Job> = if self.fifo {
-            group.jobs.drain(..).collect()
-        } else {
-            group.jobs.pop_back().into_iter().collect()
+    pub(super) fn put_off(&mut self) -> Vec<PutOff> {
+        let mut put_off = Vec::new();
+        let Some(limits) = &mut self.limits else {
+            return put_off;
         };
+        let excess = self.held_jobs.saturating_sub(limits.config.max_held);
+        let most = self
+            .held
+            .last()
+            .filter(|_| excess > 0)
+            .map(|(_, Reverse(id))| Arc::clone(id));
+        let Some((id, group)) = most.and_then(|id| Some((Arc::clone(&id), self.groups.get_mut(&id)?))) else {
+            return put_off;
+        };
+        let left = if self.fifo {
+            0
+        } else {
+            group.jobs.len().saturating_sub(excess)
+        };
+        let jobs = group.jobs.split_off(left);
         let spacing = (group.place == Place::Full).then(|| group.spacing(limits.config.concurrency, self.now));
-        let until = limits.return_at(&id, group.jobs.len(), spacing, self.now);
+        let mut return_at = || limits.return_at(&id, left, spacing, self.now);
+        if self.fifo {
+            let (jobs, until) = (jobs.into(), return_at());
+            put_off.push(PutOff { jobs, until });
+        } else {
+            put_off.extend(jobs.into_iter().map(|job| PutOff {
+                jobs: vec![job],
+                until: return_at(),
+            }));
+        }
         self.file(&id);
-        Some(PutOff { jobs, until })
+        put_off
     }
 
     pub(super) fn take_all(&mut self) -> Vec<Job> {

@@ -146,14 +146,16 @@ impl Backlog {
         Some(item)
     }
 
-    /// Removes jobs beyond those that the limits of groups may hold back.
-    pub(super) fn put_off(&mut self) -> Option<PutOff> {
+    /// Removes jobs beyond those that the limits of groups may hold back, those of one group.
+    pub(super) fn put_off(&mut self) -> Vec<PutOff> {
         let Order::Groups(groups) = &mut self.order else {
-            return None;
+            return Vec::new();
         };
-        let put_off = groups.put_off()?;
-        self.forget(&put_off.jobs);
-        Some(put_off)
+        let put_off = groups.put_off();
+        for PutOff { jobs, .. } in &put_off {
+            self.forget(jobs);
+        }
+        put_off
     }
 
     /// Ends a job in progress, whose handler took so long.

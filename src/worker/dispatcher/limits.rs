@@ -2,9 +2,6 @@
 
 use super::*;
 
-/// How many messages one task puts off at most.
-const PUT_OFF: usize = 10;
-
 impl Dispatcher {
     /// The next work item, if it may begin.
     pub(super) fn take_item(&mut self, now: Timestamp) -> Option<WorkItem> {
@@ -23,7 +20,7 @@ impl Dispatcher {
 
     /// Removes jobs beyond those that the limits of groups may hold back.
     pub(super) fn put_off(&mut self) -> Option<Vec<PutOff>> {
-        let put_off: Vec<PutOff> = iter::from_fn(|| self.backlog.put_off()).take(PUT_OFF).collect();
+        let put_off = self.backlog.put_off();
         put_off.iter().for_each(|it| self.counters.not_begun(it.jobs.len()));
         (!put_off.is_empty()).then_some(put_off)
     }

@@ -26,7 +26,7 @@ use {
         backend::{MessageCounts, MessageQueueError},
         time::Timestamp,
     },
-    std::{iter, mem, task::Waker, time::Duration},
+    std::{mem, task::Waker, time::Duration},
 };
 
 /// How often a runner that waits for the messages of others counts them, where counts are exact.
@@ -321,7 +321,7 @@ impl Dispatcher {
             End::Never => true,
             End::NoneVisible => false,
             // Without a count that says so there may be nothing to wait for.
-            End::NoneLeft => self.left || self.working > 0,
+            End::NoneLeft => self.left || self.working > 0 || self.backlog.len() > 0,
         };
         let wait_time = if self.long_poll || !long_poll {
             Duration::ZERO
