@@ -5,7 +5,7 @@ use {
     requeue::{
         Queue,
         request::{RequestError, Requester, Responder},
-        worker::{Failure, Job},
+        worker::{Failure, Job, Runner},
     },
     std::{error::Error, time::Duration},
 };
@@ -17,12 +17,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let answers = Queue::standard("answers-for-me").build()?;
 
     // Elsewhere: four threads that answer, whoever asks.
-    let responder = Responder::to(&requests, &answers);
-    let responding = responder.runner(|it| it.concurrency(4)).each(square)?.spawn()?;
+    let responder = Responder::to(&answers);
+    let responding = Runner::builder(&requests).concurrency(4).each(move |job: &Job| {
+        let number: u64 = job.body().parse().map_err(Failure::discard)?;
+        responder.answer(job, (number * number).to_string()).blocking()?;
+        Ok::<(), Failure>(())
+    })?;
+    let responding = responding.spawn()?;
 
-    // Here: one thread that consumes the host queue of all answers.
+    // Here: one thread that consumes the host queue of all answers, and deletes what is for nobody.
     let requester = Requester::new(&requests, &answers);
-    let listening = requester.runner(|it| it.prefetch(9))?.spawn()?;
+    let delivering = requester.clone();
+    let listening = Runner::builder(&answers)
+        .prefetch(9)
+        .each(move |job: &Job| delivering.deliver(job).map_err(Failure::discard))?
+        .spawn()?;
 
     let answer = requester.request("12").blocking()?;
     println!("12 squared is {}", answer.body());
@@ -51,11 +60,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         (REQUESTS + 1, 1, 0)
     );
     Ok(())
-}
-
-fn square(job: &Job) -> Result<String, Failure> {
-    match job.body().parse::<u64>() {
-        Ok(number) => Ok((number * number).to_string()),
-        Err(error) => Err(Failure::discard(error)),
-    }
 }

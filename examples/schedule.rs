@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A process that starts again tells from when on its schedules count.
     let mut restarted = Scheduler::builder(&jobs)
         .on_event(|event| println!("  {event}"))
-        .until_none_visible()
+        .until_none_held()
         .build();
     let (slept_since, nightly) = (requeue::Clock::now(&clock), Cron::new("0 3 * * *")?);
     clock.advance(40 * HOUR);

@@ -27,6 +27,8 @@ pub mod guide;
 mod limits;
 mod message;
 mod queue;
+#[cfg(feature = "worker")]
+pub mod request;
 #[cfg(feature = "schedule")]
 pub mod schedule;
 mod service;
@@ -50,6 +52,8 @@ pub use error::{
     PurgeError, QueueError, ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError,
     SetQueueAttributesError, TagError,
 };
+#[cfg(feature = "serde")]
+pub use error::{ParseJsonError, WriteJsonError};
 pub use limits::Limits;
 pub use message::{
     AttributeContent, Content, MessageAttributeValue, MessageAttributes, MessageId, ReceiptHandle, SendMessage,
@@ -67,5 +71,3 @@ pub use state::{
     Counts, Entry, Fact, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, StaleDelete,
 };
 pub use time::Timestamp;
-#[cfg(feature = "worker")]
-pub use worker::request;

@@ -25,11 +25,11 @@ const LAYERS: &[&[&str]] = &[
     &["queue"],
     &["service"],
     &["backend"],
-    &["aws", "testing", "worker", "schedule"],
+    &["aws", "testing", "worker", "schedule", "request"],
 ];
 
 /// The top modules, each for somebody outside.
-const ADAPTERS: &[&str] = &["aws", "testing", "worker", "schedule"];
+const ADAPTERS: &[&str] = &["aws", "testing", "worker", "schedule", "request"];
 
 /// Documentation only; it may point anywhere.
 const OUTSIDE_LAYERS: &str = "guide";

@@ -37,6 +37,8 @@ mod rates;
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/state.rs"]
+mod state;
 #[path = "worker/stop_answers.rs"]
 mod stop_answers;
 #[path = "worker/stopping.rs"]
@@ -45,3 +47,5 @@ mod stopping;
 mod system_clock;
 #[path = "worker/threads.rs"]
 mod threads;
+#[path = "worker/watch.rs"]
+mod watch;

@@ -13,8 +13,8 @@ use {
     proptest::prelude::*,
     requeue::{
         Clock, ManualClock, Message, Queue, SendMessage, Timestamp,
-        backend::ErrorKind,
-        schedule::{AddScheduleError, Cancelled, Cron, RunningScheduler, Schedule, Scheduler, SchedulerHandle},
+        backend::{ErrorKind, Running},
+        schedule::{AddScheduleError, Cancelled, Cron, Schedule, Scheduler, SchedulerHandle},
     },
     shaky::{Fault, Shaky},
     std::{
@@ -42,11 +42,22 @@ fn fifo() -> (Queue, ManualClock) {
 }
 
 /// A scheduler that has gone to sleep on a thread.
-fn start(queue: &Queue, clock: &ManualClock) -> (RunningScheduler, SchedulerHandle) {
+fn start(queue: &Queue, clock: &ManualClock) -> (Running<SchedulerHandle>, SchedulerHandle) {
     let running = Scheduler::builder(queue).build().spawn().unwrap();
     clock.wait_for_sleepers(1);
     let handle = running.handle();
     (running, handle)
+}
+
+#[test]
+fn the_name_of_the_thread_fits_in_15_bytes() {
+    let (jobs, clock) = standard();
+    let scheduler = Scheduler::builder(&jobs).until_none_held().build();
+    let name = |_| std::thread::current().name().unwrap_or_default().to_owned();
+    scheduler.handle().add_with("name", clock.now(), name).unwrap();
+    scheduler.spawn().unwrap().join().unwrap();
+    assert_eq!(receive(&jobs)[0].body(), "requeue-sched");
+    assert!("requeue-sched".len() <= 15);
 }
 
 fn settle(clock: &ManualClock) {
@@ -340,7 +351,7 @@ fn a_stop_ends_a_sleep_a_retry_and_a_send_at_once() {
 fn dropping_a_run_loses_nothing_and_the_next_goes_on() {
     let (jobs, clock) = fifo();
     let shaky = Shaky::new(&jobs);
-    let mut scheduler = Scheduler::builder(&shaky).until_none_visible().build();
+    let mut scheduler = Scheduler::builder(&shaky).until_none_held().build();
     let schedules = scheduler.handle();
     schedules.add("a", clock.now(), grouped("a")).unwrap();
     schedules.add("b", clock.now(), grouped("b")).unwrap();
@@ -472,7 +483,7 @@ proptest! {
         let (jobs, clock) = fifo();
         let shaky = Shaky::new(&jobs);
         shaky.break_next(faults);
-        let mut scheduler = Scheduler::builder(&shaky).until_none_visible().build();
+        let mut scheduler = Scheduler::builder(&shaky).until_none_held().build();
         let mut expected = Vec::new();
         for (number, span) in spans.into_iter().enumerate() {
             let due = clock.now().saturating_add(Duration::from_millis(span));

@@ -12,6 +12,11 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
+    /// `full` rounds, or one in a brief run.
+    pub(crate) fn rounds(self, full: usize) -> usize {
+        if self.brief { 1 } else { full }
+    }
+
     /// `full` operations or messages, or a hundredth of them (ten at least) in a brief run.
     pub(crate) fn of(self, full: usize) -> usize {
         if self.brief {
@@ -41,8 +46,8 @@ pub(crate) struct Case {
 
 /// What the command line asks for.
 pub(crate) struct Options {
-    scale: Scale,
-    json: bool,
+    pub(crate) scale: Scale,
+    pub(crate) json: bool,
     filters: Vec<String>,
 }
 
@@ -78,8 +83,8 @@ impl Options {
         self.filters.is_empty() && !self.json
     }
 
-    fn wants(&self, case: &Case) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|filter| case.name.contains(filter.as_str()))
+    pub(crate) fn wants(&self, case: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| case.contains(filter.as_str()))
     }
 }
 
@@ -98,7 +103,7 @@ pub(crate) fn run(cases: &[Case], options: &Options) {
             "case", "requeue ns", "rival", "rival ns", "ratio"
         );
     }
-    for case in cases.iter().filter(|case| options.wants(case)) {
+    for case in cases.iter().filter(|case| options.wants(case.name)) {
         for line in measure(case, options.scale) {
             if options.json {
                 print_json(case, &line);
@@ -111,9 +116,27 @@ pub(crate) fn run(cases: &[Case], options: &Options) {
 
 fn measure(case: &Case, scale: Scale) -> Vec<Line> {
     let mut entrants = (case.entrants)(scale);
-    let operations = scale.of(case.operations);
-    let rounds = if scale.brief { 1 } else { case.rounds };
-    for entrant in &mut entrants {
+    let figures = take_turns(&mut entrants, scale.of(case.operations), scale.rounds(case.rounds));
+    let (ours, rivals) = figures.split_first().expect("a case has entrants");
+    let requeue_ns = median(ours.iter().copied());
+    let compare = |(rival, theirs): (&'static str, &Vec<f64>)| Line {
+        rival,
+        requeue_ns,
+        rival_ns: median(theirs.iter().copied()),
+        ratio: ratio(ours, theirs),
+    };
+    entrants
+        .iter()
+        .skip(1)
+        .map(|entrant| entrant.name)
+        .zip(rivals)
+        .map(compare)
+        .collect()
+}
+
+/// What each entrant took, round by round.
+pub(crate) fn take_turns(entrants: &mut [Entrant], operations: usize, rounds: usize) -> Vec<Vec<f64>> {
+    for entrant in &mut *entrants {
         (entrant.run)(operations.div_ceil(10)); // fills caches and the allocator's lists; not counted
     }
     let mut figures = vec![Vec::with_capacity(rounds); entrants.len()];
@@ -123,21 +146,12 @@ fn measure(case: &Case, scale: Scale) -> Vec<Line> {
             figures[index].push((entrants[index].run)(operations));
         }
     }
-    let (ours, rivals) = figures.split_first().expect("a case has entrants");
-    let requeue_ns = median(ours.iter().copied());
-    let compare = |(rival, theirs): (&'static str, &Vec<f64>)| Line {
-        rival,
-        requeue_ns,
-        rival_ns: median(theirs.iter().copied()),
-        ratio: median(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs)),
-    };
-    entrants
-        .iter()
-        .skip(1)
-        .map(|entrant| entrant.name)
-        .zip(rivals)
-        .map(compare)
-        .collect()
+    figures
+}
+
+/// The median of the ratios that `ours` and `theirs` had in each round.
+pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+    median(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs))
 }
 
 /// The middle of `figures`, the lower of two middles.

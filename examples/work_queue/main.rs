@@ -24,7 +24,7 @@ use {
     options::{HELP, Options},
     requeue::{
         Clock, Counts, Entry, FactChannel, Queue, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask,
-        SystemClock, Timestamp, worker::Running,
+        SystemClock, Timestamp, backend::Running, worker::RunnerHandle,
     },
     screen::Screen,
     std::{
@@ -157,7 +157,7 @@ impl Run {
     }
 
     /// Starts the workers, and the sender after them.
-    fn start(&self, options: &Options, found: &Found) -> Result<Running, Box<dyn Error>> {
+    fn start(&self, options: &Options, found: &Found) -> Result<Running<RunnerHandle>, Box<dyn Error>> {
         let worker = Worker {
             root: options.root.clone(),
             reports: self.reporter.clone(),

@@ -5,7 +5,8 @@ use {
     crossbeam_channel::Sender,
     requeue::{
         Queue, SendBatchEntry,
-        worker::{BatchSettings, BuildRunnerError, Job, Runner, RunnerEvent, Running},
+        backend::Running,
+        worker::{BatchSettings, BuildRunnerError, Job, Runner, RunnerEvent, RunnerHandle},
     },
     std::{
         error::Error,
@@ -79,7 +80,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Works the jobs off with so many threads. A job that fails is left alone, and comes back when its visibility
     /// timeout ends.
-    pub(crate) fn work_off(self, jobs: &Queue, threads: usize) -> Result<Running, Box<dyn Error>> {
+    pub(crate) fn work_off(self, jobs: &Queue, threads: usize) -> Result<Running<RunnerHandle>, Box<dyn Error>> {
         let reports = self.reports.clone();
         let trouble = move |event: &RunnerEvent| {
             if !matches!(event, RunnerEvent::Failed { .. }) {

@@ -88,6 +88,16 @@ use {
 /// assert_eq!(jobs.1.load(Ordering::Relaxed), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A name is not a queue:
+/// ```compile_fail,E0277
+/// let _ = requeue::worker::Runner::builder(&"jobs");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a queue that a worker can use",
+    label = "not a `MessageQueue`",
+    note = "`requeue::Queue` is one, and `requeue::backend::SqsQueue` with the feature `worker-sqs`"
+)]
 pub trait MessageQueue: Send + Sync + 'static {
     /// The queue URL.
     fn url(&self) -> &str;

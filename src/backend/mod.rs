@@ -10,6 +10,8 @@ pub(crate) mod limits;
 mod message_queue;
 mod queue_set;
 mod received;
+mod retries;
+mod running;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
 
@@ -24,4 +26,6 @@ pub use {
     message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
     queue_set::{QueueSet, QueueSetError},
     received::{MessageParts, ReceivedMessage},
+    running::{Handle, Running},
 };
+pub(crate) use {retries::Retries, running::sealed};

@@ -74,6 +74,8 @@ pub struct MessageParts {
     pub aws_trace_header: Option<String>,
     /// ARN of the queue it was dead-lettered from.
     pub dead_letter_queue_source_arn: Option<String>,
+    /// Why a consumer sent it to this dead-letter queue.
+    pub dead_letter_reason: Option<String>,
     /// When its visibility timeout ends, if the queue reports it; otherwise counted from the response to the receive.
     pub invisible_until: Option<Timestamp>,
 }
@@ -127,6 +129,36 @@ impl ReceivedMessage {
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         body -> &str, Message::body, |it| &it.body
+    }
+
+    /// The body read as JSON (feature `serde`); what [`SendMessage::json`](crate::SendMessage::json) wrote.
+    ///
+    /// The value may borrow from the message. A [`Job`](crate::worker::Job) parses so too; a body that is no `T` now will
+    /// never be one, so a handler sends it to the dead-letter queue at once.
+    ///
+    /// # Errors
+    /// [`ParseJsonError`](crate::ParseJsonError), which `?` alone makes a failure for the runner's policy to treat.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Failure, Job, Runner}};
+    ///
+    /// let failed = Queue::standard("failed").build()?;
+    /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+    /// let _ = jobs.send_batch(["[640, 480]", "wide"])?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
+    ///     let [width, height] = job.parse::<[u32; 2]>().map_err(Failure::dead_letter)?;
+    ///     assert_eq!((width, height), (640, 480));
+    ///     Ok::<(), Failure>(())
+    /// })?;
+    /// let report = runner.blocking()?;
+    /// assert_eq!((report.succeeded, report.dead_lettered), (1, 1));
+    /// assert_eq!(failed.receive().blocking()?[0].body(), "wide");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "serde")]
+    pub fn parse<'m, T: serde::Deserialize<'m>>(&'m self) -> Result<T, crate::error::ParseJsonError> {
+        crate::message::parse(self.body())
     }
 
     accessor! {
@@ -292,6 +324,30 @@ impl ReceivedMessage {
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         dead_letter_queue_source_arn -> Option<&str>, Message::dead_letter_queue_source_arn, |it| it.dead_letter_queue_source_arn.as_deref()
+    }
+
+    accessor! {
+        /// The reason that a consumer gave when it sent the message to this dead-letter queue; `None` if the message came
+        /// here because it was received too often.
+        ///
+        /// An `SqsQueue` reads it from the attribute `DeadLetterReason`, which it writes.
+        ///
+        /// # Examples
+        /// ```
+        /// # use requeue::{Queue, worker::{Failure, Job, Runner}};
+        /// let failed = Queue::standard("failed").build()?;
+        /// let jobs = Queue::standard("jobs").dead_letter(&failed, 5).build()?;
+        /// jobs.send("resize cat.txt")?;
+        /// let runner = Runner::builder(&jobs).until_none_visible();
+        /// runner.each(|_: &Job| Err::<(), _>(Failure::dead_letter("not an image")))?.blocking()?;
+        /// let runner = Runner::builder(&failed).until_none_visible().each(|letter: &Job| {
+        ///     assert_eq!(letter.dead_letter_reason(), Some("not an image"));
+        ///     Ok::<(), String>(())
+        /// })?;
+        /// assert_eq!(runner.blocking()?.succeeded, 1);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        dead_letter_reason -> Option<&str>, Message::dead_letter_reason, |it| it.dead_letter_reason.as_deref()
     }
 
     accessor! {

@@ -4,6 +4,8 @@
 //! several operations share is written once, in [`InvalidParameterValue`] and its causes or in `text`.
 mod attribute;
 pub(crate) mod check;
+#[cfg(feature = "serde")]
+mod json;
 mod message_attribute;
 mod parameter;
 mod queue;
@@ -12,6 +14,8 @@ mod text;
 
 pub(crate) use attribute::AttributeError;
 pub use attribute::{InvalidAttributeName, InvalidAttributeValue};
+#[cfg(feature = "serde")]
+pub use json::{ParseJsonError, WriteJsonError};
 pub use message_attribute::InvalidMessageAttribute;
 pub use parameter::{InvalidParameterValue, InvalidReason, MissingParameter};
 pub use queue::{
@@ -21,6 +25,8 @@ pub use queue::{
 pub use service::{
     CreateQueueError, ListError, MoveTaskError, PermissionError, ResourceNotFound, SetQueueAttributesError, TagError,
 };
+#[cfg(any(feature = "serde", feature = "worker"))]
+pub(crate) use text::excerpt;
 
 /// Gives an error enum its `code()`: the name of the variant, unless another one is given for it. Begins with the
 /// lines of an example.

@@ -53,9 +53,57 @@ impl fmt::Display for Seconds {
     }
 }
 
+/// A text that others wrote, as one line of an error: control characters escaped, and of more than 243 characters the
+/// first 160 and the last 80.
+#[cfg(any(feature = "serde", feature = "worker"))]
+pub(crate) fn excerpt(text: &str) -> String {
+    const FIRST: usize = 160;
+    const LAST: usize = 80;
+    const BETWEEN: &str = "...";
+    let ends = [text.char_indices().nth(FIRST), text.char_indices().nth_back(LAST - 1)];
+    let parts = match ends.map(|end| end.map(|(at, _)| at)) {
+        [Some(first), Some(last)] if text.chars().count() > FIRST + BETWEEN.len() + LAST => {
+            [&text[..first], BETWEEN, &text[last..]]
+        }
+        _ => [text, "", ""],
+    };
+    let mut line = String::new();
+    for character in parts.iter().flat_map(|part| part.chars()) {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(any(feature = "serde", feature = "worker"))]
+    #[test]
+    fn an_excerpt_is_one_line_with_both_ends_of_the_text() {
+        let text = |length: usize| "x".repeat(length);
+        for (whole, expected) in [
+            (String::new(), String::new()),
+            (text(240), text(240)),
+            (text(243), text(243)),
+            (text(244), format!("{}...{}", text(160), text(80))),
+            (
+                format!("a{}z", "y".repeat(1_000_000)),
+                format!("a{}...{}z", "y".repeat(159), "y".repeat(79)),
+            ),
+            (
+                "\u{e9}".repeat(300),
+                format!("{}...{}", "\u{e9}".repeat(160), "\u{e9}".repeat(80)),
+            ),
+            ("a\nb\u{0}c\u{85}".to_owned(), r"a\nb\u{0}c\u{85}".to_owned()),
+        ] {
+            assert_eq!(excerpt(&whole), expected);
+        }
+    }
 
     #[test]
     fn spans_are_written_in_seconds_with_a_fraction_only_where_there_is_one() {

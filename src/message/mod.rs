@@ -6,6 +6,8 @@ mod attribute;
 mod check;
 mod content;
 mod ids;
+#[cfg(feature = "serde")]
+mod json;
 mod outgoing;
 mod parse;
 mod seal;
@@ -14,5 +16,7 @@ pub use attribute::{AttributeContent, MessageAttributeValue, MessageAttributes};
 pub use content::Content;
 pub(crate) use content::Extras;
 pub use ids::{MessageId, ReceiptHandle, SequenceNumber};
+#[cfg(feature = "serde")]
+pub(crate) use json::parse;
 pub use outgoing::SendMessage;
 pub(crate) use seal::{SealKey, Seed};

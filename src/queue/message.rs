@@ -59,6 +59,29 @@ impl Message {
         self.content().body()
     }
 
+    /// The body read as JSON (feature `serde`); what [`SendMessage::json`](crate::SendMessage::json) wrote.
+    ///
+    /// The value may borrow from the message.
+    ///
+    /// # Errors
+    /// [`ParseJsonError`](crate::ParseJsonError): a body that is no `T` now will never be one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Queue;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("[640, 480]")?;
+    /// let message = &jobs.receive().blocking()?[0];
+    /// let [width, height]: [u32; 2] = message.parse()?;
+    /// assert_eq!((width, height), (640, 480));
+    /// assert!(message.parse::<u32>().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "serde")]
+    pub fn parse<'m, T: serde::Deserialize<'m>>(&'m self) -> Result<T, crate::error::ParseJsonError> {
+        crate::message::parse(self.body())
+    }
+
     /// The id given by the send, kept through dead-letter moves (L10), new after a move task (L30).
     ///
     /// # Examples

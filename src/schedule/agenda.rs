@@ -30,7 +30,7 @@ pub(super) struct Config {
     /// How long before it is due a job may be given to the queue.
     pub(super) lead: Duration,
     pub(super) tolerance: Duration,
-    pub(super) until_none_visible: bool,
+    pub(super) until_none_held: bool,
 }
 
 pub(super) struct Agenda {
@@ -196,7 +196,7 @@ impl Agenda {
                 return Next::Tell(event);
             }
         }
-        if self.config.until_none_visible {
+        if self.config.until_none_held {
             self.stopped = true;
             return Next::Over;
         }
@@ -391,7 +391,7 @@ mod tests {
         fifo: false,
         lead: Duration::from_secs(900),
         tolerance: Duration::from_secs(60),
-        until_none_visible: true,
+        until_none_held: true,
     };
 
     fn at(seconds: u64) -> Timestamp {

@@ -8,13 +8,13 @@ use {
         spec::{AddScheduleError, Schedule, Source},
     },
     crate::{
-        backend::MessageQueueError,
+        backend::{self, MessageQueueError},
         clock::Clock,
         message::SendMessage,
         sync::{Mutex, wake},
         time::Timestamp,
     },
-    std::{fmt, sync::Arc, thread},
+    std::{fmt, sync::Arc},
 };
 
 /// What is known of a scheduler from outside, whatever its queue.
@@ -116,7 +116,7 @@ impl SchedulerHandle {
     ///
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add_with("report", clock.now(), |due| format!("report of {due}"))?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// assert_eq!(jobs.receive().blocking()?[0].body(), "report of 1767225600000");
@@ -237,69 +237,20 @@ impl SchedulerHandle {
     }
 }
 
+impl backend::sealed::Sealed for SchedulerHandle {}
+
+impl backend::Handle for SchedulerHandle {
+    type Output = Result<SchedulerReport, SchedulerError>;
+
+    fn stop(&self) {
+        Self::stop(self);
+    }
+}
+
 impl fmt::Debug for SchedulerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SchedulerHandle")
             .field("report", &self.report())
             .finish_non_exhaustive()
-    }
-}
-
-/// A scheduler on a thread of its own, by [`Scheduler::spawn`](super::Scheduler::spawn). Dropping it stops the scheduler
-/// without waiting for its end.
-#[derive(Debug)]
-#[must_use = "dropping it stops the scheduler"]
-pub struct RunningScheduler {
-    pub(super) handle: SchedulerHandle,
-    pub(super) thread: Option<thread::JoinHandle<Result<SchedulerReport, SchedulerError>>>,
-}
-
-impl RunningScheduler {
-    /// What adds, cancels and stops.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{ManualClock, Queue, schedule::Scheduler};
-    ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let running = Scheduler::builder(&jobs).build().spawn()?;
-    /// assert_eq!(running.handle().report().held, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn handle(&self) -> SchedulerHandle {
-        self.handle.clone()
-    }
-
-    /// Waits until it has ended; it does not stop it.
-    ///
-    /// # Errors
-    /// As [`Scheduler::run`](super::Scheduler::run).
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{ManualClock, Queue, schedule::Scheduler};
-    ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let running = Scheduler::builder(&jobs).build().spawn()?;
-    /// running.handle().stop();
-    /// assert_eq!(running.join()?.sent, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn join(mut self) -> Result<SchedulerReport, SchedulerError> {
-        match self.thread.take().map(thread::JoinHandle::join) {
-            Some(Ok(result)) => result,
-            // The scheduler's thread runs no code but this crate's, a queue's and what is contained.
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => self.handle.shared.result(),
-        }
-    }
-}
-
-impl Drop for RunningScheduler {
-    fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.handle.stop();
-        }
     }
 }

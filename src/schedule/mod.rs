@@ -17,7 +17,7 @@ mod spec;
 pub use {
     cron::{Cron, CronError},
     event::{SchedulerEvent, SchedulerReport},
-    handle::{Cancelled, DueJob, RunningScheduler, SchedulerHandle},
+    handle::{Cancelled, DueJob, SchedulerHandle},
     scheduler::{Scheduler, SchedulerBuilder, SchedulerError},
     spec::{AddScheduleError, CatchUp, Schedule},
 };

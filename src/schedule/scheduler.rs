@@ -4,11 +4,11 @@ use {
     super::{
         agenda::{Agenda, Config, Dispatch, Next},
         event::{SchedulerEvent, SchedulerReport},
-        handle::{RunningScheduler, SchedulerHandle, Shared},
+        handle::{SchedulerHandle, Shared},
         spec::Source,
     },
     crate::{
-        backend::{Backoff, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_DELAY},
+        backend::{Backoff, ErrorKind, MessageQueue, MessageQueueError, Retries, Running, limits::MAX_DELAY},
         clock::{Clock, Until, block_on, give_way},
         message::SendMessage,
         sync::{Mutex, contain},
@@ -21,13 +21,15 @@ use {
         pin::{Pin, pin},
         sync::Arc,
         task::{Context, Poll},
-        thread,
         time::Duration,
     },
 };
 
 /// After a send that failed, the queue is asked again after such a time.
 const SEND_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
+
+/// Linux keeps 15 bytes of a thread's name.
+const THREAD: &str = "requeue-sched";
 
 /// After so many jobs the executor has a turn.
 const TURNS: u32 = 64;
@@ -77,7 +79,7 @@ pub struct Scheduler<Q> {
 pub struct SchedulerBuilder<Q> {
     queue: Q,
     tolerance: Duration,
-    until_none_visible: bool,
+    until_none_held: bool,
     clock: Option<Arc<dyn Clock>>,
     on_event: Option<OnEvent>,
 }
@@ -90,7 +92,7 @@ impl<Q: MessageQueue + Clone> Scheduler<Q> {
     /// use requeue::{Queue, schedule::Scheduler};
     ///
     /// let jobs = Queue::standard("jobs").build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// assert_eq!(scheduler.blocking()?.sent, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -98,7 +100,7 @@ impl<Q: MessageQueue + Clone> Scheduler<Q> {
         SchedulerBuilder {
             queue: queue.clone(),
             tolerance: Duration::from_secs(60),
-            until_none_visible: false,
+            until_none_held: false,
             clock: None,
             on_event: None,
         }
@@ -115,7 +117,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     ///
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).tolerance(Duration::ZERO).until_none_visible().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).tolerance(Duration::ZERO).until_none_held().build();
     /// scheduler.handle().add("call", Schedule::from(Duration::ZERO).catch_up(CatchUp::Skip), "now or never")?;
     /// clock.advance(Duration::from_millis(1));
     /// assert_eq!(scheduler.blocking()?.sent, 0);
@@ -134,14 +136,14 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// assert_eq!(jobs.counts().approximate_number_of_messages_delayed, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn until_none_visible(mut self) -> Self {
-        self.until_none_visible = true;
+    pub const fn until_none_held(mut self) -> Self {
+        self.until_none_held = true;
         self
     }
 
@@ -175,7 +177,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
     /// let log = Arc::new(Mutex::new(Vec::new()));
     /// let lines = log.clone();
-    /// let builder = Scheduler::builder(&jobs).until_none_visible();
+    /// let builder = Scheduler::builder(&jobs).until_none_held();
     /// let mut scheduler = builder.on_event(move |event| lines.lock().unwrap().push(event.to_string())).build();
     /// scheduler.handle().add("empty", Duration::ZERO, "")?;
     /// assert_eq!(scheduler.blocking()?.not_sent, 1);
@@ -203,7 +205,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
             fifo,
             lead: if fifo { Duration::ZERO } else { MAX_DELAY },
             tolerance: self.tolerance,
-            until_none_visible: self.until_none_visible,
+            until_none_held: self.until_none_held,
         });
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
         let agenda = Mutex::new(agenda);
@@ -250,7 +252,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(pollster::block_on(scheduler.run())?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -278,7 +280,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -299,16 +301,13 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
-    /// let scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// let scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.spawn()?.join()?.sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn spawn(mut self) -> io::Result<RunningScheduler> {
-        let handle = self.handle();
-        let thread = thread::Builder::new().name("requeue scheduler".to_owned());
-        let thread = Some(thread.spawn(move || self.blocking())?);
-        Ok(RunningScheduler { handle, thread })
+    pub fn spawn(mut self) -> io::Result<Running<SchedulerHandle>> {
+        Running::spawn(THREAD, self.handle(), move || self.blocking())
     }
 
     fn now(&self) -> Timestamp {
@@ -354,19 +353,12 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// Sends a job, as often as it takes.
     async fn deliver(&self, job: Dispatch) {
         let Dispatch { id, due, .. } = job;
-        let name = || Arc::clone(&job.name);
         let _held = Held(&self.shared);
         let Some(message) = make(&job) else {
-            self.shared.agenda.lock().not_sent(id);
-            let reason = "the message factory panicked".to_owned();
-            self.tell(&SchedulerEvent::NotSent {
-                name: name(),
-                due,
-                reason,
-            });
+            self.not_sent(&job, "the message factory panicked".to_owned());
             return;
         };
-        let mut tries = 0;
+        let mut retries = Retries::new(SEND_BACKOFF);
         loop {
             let now = self.now();
             if !self.shared.agenda.lock().begin_call(id, due, now) {
@@ -383,27 +375,17 @@ impl<Q: MessageQueue> Scheduler<Q> {
                 self.shared.agenda.lock().sent(id);
                 return;
             };
-            match error.kind {
-                kind if kind.may_pass() => tries += 1,
-                ErrorKind::QueueDoesNotExist => {
-                    self.shared.stop(Some(error));
-                    return;
-                }
-                _ => {
-                    self.shared.agenda.lock().not_sent(id);
-                    let reason = error.to_string();
-                    self.tell(&SchedulerEvent::NotSent {
-                        name: name(),
-                        due,
-                        reason,
-                    });
-                    return;
-                }
+            if error.kind == ErrorKind::QueueDoesNotExist {
+                self.shared.stop(Some(error));
+                return;
             }
+            let Some(after) = retries.pause(&error) else {
+                self.not_sent(&job, error.to_string());
+                return;
+            };
             self.shared.agenda.lock().retry(id);
-            let after = SEND_BACKOFF.limit(tries);
             self.tell(&SchedulerEvent::Retry {
-                name: name(),
+                name: Arc::clone(&job.name),
                 due,
                 error,
                 after,
@@ -411,6 +393,16 @@ impl<Q: MessageQueue> Scheduler<Q> {
             let pause = Until::new(&self.shared.clock, self.now().saturating_add(after));
             let _ = self.unless(|agenda| agenda.is_off(id), pause).await;
         }
+    }
+
+    /// Gives up a job.
+    fn not_sent(&self, job: &Dispatch, reason: String) {
+        self.shared.agenda.lock().not_sent(job.id);
+        self.tell(&SchedulerEvent::NotSent {
+            name: Arc::clone(&job.name),
+            due: job.due,
+            reason,
+        });
     }
 
     /// What is waited for, unless the agenda says meanwhile that there is no use in it.

@@ -105,7 +105,7 @@ impl Schedule {
     ///
     /// let clock = ManualClock::default();
     /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+    /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// let two_days_ago = clock.now().saturating_sub(Duration::from_secs(2 * 86_400));
     /// scheduler.handle().add("nightly", Schedule::from(Cron::new("0 3 * * *")?).since(two_days_ago), "clean up")?;
     /// assert!(scheduler.handle().due(1)[0].due < clock.now());

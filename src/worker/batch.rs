@@ -1,7 +1,7 @@
 //! Batches: their size and window, and the answer of a batch handler (E17-E20).
 
 use {
-    super::failure::Failure,
+    super::failure::{Failure, IntoFailure},
     crate::backend::ReceivedMessage,
     std::{
         collections::{BTreeMap, BTreeSet},
@@ -127,7 +127,7 @@ impl BatchAnswer {
     /// use requeue::worker::BatchAnswer;
     /// assert!(!BatchAnswer::failure("the database is down").is_success());
     /// ```
-    pub fn failure(failure: impl Into<Failure>) -> Self {
+    pub fn failure(failure: impl IntoFailure) -> Self {
         Self {
             failures: BTreeMap::new(),
             all: Some(failure.into()),
@@ -143,7 +143,7 @@ impl BatchAnswer {
     /// let message = ReceivedMessage::from(MessageParts { message_id: "m1".to_owned(), ..MessageParts::default() });
     /// assert!(!BatchAnswer::success().fail(&message, "too wide").is_success());
     /// ```
-    pub fn fail(self, message: &ReceivedMessage, failure: impl Into<Failure>) -> Self {
+    pub fn fail(self, message: &ReceivedMessage, failure: impl IntoFailure) -> Self {
         self.fail_id(message.message_id(), failure)
     }
 
@@ -156,7 +156,7 @@ impl BatchAnswer {
     /// let answer = BatchAnswer::success().fail_id("5fea7756-0ea4-451a-a703-a558b933e274", "too wide");
     /// assert!(!answer.is_success());
     /// ```
-    pub fn fail_id(mut self, message_id: impl Into<String>, failure: impl Into<Failure>) -> Self {
+    pub fn fail_id(mut self, message_id: impl Into<String>, failure: impl IntoFailure) -> Self {
         self.failures.insert(message_id.into(), failure.into());
         self
     }

@@ -4,18 +4,18 @@ use {
     super::{
         backlog::Backlog,
         batch::{BatchAnswer, BatchSettings},
-        builder::{RENEWALS, RunnerBuilder, TICK},
+        builder::RunnerBuilder,
         counters::Counters,
         dispatcher::{Dispatcher, DispatcherConfig},
         engine::{Control, Engine, EngineConfig},
-        failure::Failure,
+        failure::IntoFailure,
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
         lease_renewer::{GIVE_BACK, change_margin},
         limits::RECEIVE_AHEAD,
         rate_limit::Rate,
         runner::Runner,
-        settings::{BuildRunnerError, check_batch},
+        settings::{BuildRunnerError, RENEWALS, Settings, TICK, check_batch},
     },
     crate::backend::MessageQueue,
     std::{future::Future, sync::Arc, time::Duration},
@@ -40,9 +40,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     pub fn each<F, E>(self, handler: F) -> Result<Runner<Q, Each<F>>, BuildRunnerError>
     where
         F: Fn(&Job) -> Result<(), E>,
-        E: Into<Failure>,
+        E: IntoFailure,
     {
-        self.build(None, Each(handler))
+        self.settings.build(None, Each(handler))
     }
 
     /// A runner that calls an async `handler` for each message.
@@ -66,9 +66,9 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     where
         F: Fn(Job) -> R,
         R: Future<Output = Result<(), E>>,
-        E: Into<Failure>,
+        E: IntoFailure,
     {
-        self.build(None, EachAsync(handler))
+        self.settings.build(None, EachAsync(handler))
     }
 
     /// A runner that calls `handler` for batches of messages.
@@ -93,7 +93,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     where
         F: Fn(&[Job]) -> BatchAnswer,
     {
-        self.build(Some(settings), Batch(handler))
+        self.settings.build(Some(settings), Batch(handler))
     }
 
     /// A runner that calls an async `handler` for batches of messages.
@@ -124,9 +124,135 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         F: Fn(Vec<Job>) -> R,
         R: Future<Output = BatchAnswer>,
     {
-        self.build(Some(settings), BatchAsync(handler))
+        self.settings.build(Some(settings), BatchAsync(handler))
+    }
+}
+
+/// A handler is given the state beside its job.
+impl<Q: MessageQueue, S> RunnerBuilder<Q, (S,)> {
+    /// A runner that calls `handler` for each message, with a reference to the [`state`](Self::state).
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["cat", "horse"])?;
+    /// let runner = Runner::builder(&jobs).state(["cat", "dog"]).until_none_visible();
+    /// let runner = runner.each(|job: &Job, known: &[&str; 2]| match known.contains(&job.body()) {
+    ///     true => Ok(()),
+    ///     false => Err("an unknown animal"),
+    /// })?;
+    /// let report = runner.blocking()?;
+    /// assert_eq!((report.succeeded, report.failed), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each<F, E>(self, handler: F) -> Result<Runner<Q, Each<impl Fn(&Job) -> Result<(), E>>>, BuildRunnerError>
+    where
+        F: Fn(&Job, &S) -> Result<(), E>,
+        E: IntoFailure,
+    {
+        let (state,) = self.state;
+        let handler = move |job: &Job| handler(job, &state);
+        self.settings.build(None, Each(handler))
     }
 
+    /// A runner that calls an async `handler` for each message, with a clone of the [`state`](Self::state).
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let (jobs, done) = (Queue::standard("jobs").build()?, Queue::standard("done").build()?);
+    /// jobs.send("640")?;
+    /// let runner = Runner::builder(&jobs).state(done.clone()).until_none_visible();
+    /// let runner = runner.each_async(|job: Job, done: Queue| async move { done.send(job.body()).map(drop) })?;
+    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
+    /// assert_eq!(done.counts().approximate_number_of_messages, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_async<F, R, E>(self, handler: F) -> Result<Runner<Q, EachAsync<impl Fn(Job) -> R>>, BuildRunnerError>
+    where
+        S: Clone,
+        F: Fn(Job, S) -> R,
+        R: Future<Output = Result<(), E>>,
+        E: IntoFailure,
+    {
+        let (state,) = self.state;
+        let handler = move |job: Job| handler(job, state.clone());
+        self.settings.build(None, EachAsync(handler))
+    }
+
+    /// A runner that calls `handler` for batches of messages, with a reference to the [`state`](Self::state).
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BatchAnswer, BatchSettings, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let runner = Runner::builder(&jobs).state("the database is down").until_none_visible();
+    /// let runner = runner.batch(BatchSettings::default(), |_: &[Job], error: &&str| BatchAnswer::failure(*error))?;
+    /// assert_eq!(runner.blocking()?.failed, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch<F>(
+        self,
+        settings: BatchSettings,
+        handler: F,
+    ) -> Result<Runner<Q, Batch<impl Fn(&[Job]) -> BatchAnswer>>, BuildRunnerError>
+    where
+        F: Fn(&[Job], &S) -> BatchAnswer,
+    {
+        let (state,) = self.state;
+        let handler = move |batch: &[Job]| handler(batch, &state);
+        self.settings.build(Some(settings), Batch(handler))
+    }
+
+    /// A runner that calls an async `handler` for batches of messages, with a clone of the [`state`](Self::state).
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{BatchAnswer, BatchSettings, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let runner = Runner::builder(&jobs).state("the database is down").until_none_visible();
+    /// let runner = runner.batch_async(BatchSettings::default(), |_: Vec<Job>, error: &str| async move {
+    ///     BatchAnswer::failure(error)
+    /// })?;
+    /// assert_eq!(pollster::block_on(runner.run())?.failed, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batch_async<F, R>(
+        self,
+        settings: BatchSettings,
+        handler: F,
+    ) -> Result<Runner<Q, BatchAsync<impl Fn(Vec<Job>) -> R>>, BuildRunnerError>
+    where
+        S: Clone,
+        F: Fn(Vec<Job>, S) -> R,
+        R: Future<Output = BatchAnswer>,
+    {
+        let (state,) = self.state;
+        let handler = move |batch: Vec<Job>| handler(batch, state.clone());
+        self.settings.build(Some(settings), BatchAsync(handler))
+    }
+}
+
+impl<Q: MessageQueue> Settings<Q> {
     pub(super) fn build<H: Handler>(
         self,
         batch: Option<BatchSettings>,
@@ -197,11 +323,11 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
         };
         let counters = Counters::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let backlog = Backlog::new(fifo, batch, group_limits);
-        let control = Control::new(Dispatcher::new(dispatcher, backlog, counters), clock);
+        let dispatcher = Dispatcher::new(dispatcher, Backlog::new(fifo, batch, group_limits), counters);
+        let control = Arc::new(Control::new(dispatcher, clock));
+        self.handle.connect(&control);
         Ok(Runner {
-            engine: Engine::new(self.queue, handler, config, Arc::new(control)),
-            concurrency: self.concurrency,
+            engine: Engine::new(self.queue, handler, config, control),
             wrap_thread: self.wrap_thread,
         })
     }

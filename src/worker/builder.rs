@@ -1,70 +1,88 @@
 //! The builder of runners, which validates their settings.
 
 use {
-    super::{
-        dispatcher::End, engine::OnEvent, event::RunnerEvent, failure::FailurePolicy, limits::StartLimits,
-        runner::WrapThread,
-    },
-    crate::{
-        backend::{MessageQueue, limits::MAX_WAIT_TIME},
-        clock::Clock,
-    },
+    super::{dispatcher::End, event::RunnerEvent, failure::FailurePolicy, handle::RunnerHandle, settings::Settings},
+    crate::{backend::MessageQueue, clock::Clock},
     std::{fmt, sync::Arc, time::Duration},
 };
 
-/// Clock resolution: the shortest delay before something may fall due again.
-pub(super) const TICK: Duration = Duration::from_millis(1);
-
-/// Renewals in one visibility timeout: two may fail before the lease is lost.
-pub(super) const RENEWALS: u32 = 3;
-
 /// A runner to be built, begun by [`Runner::builder`](super::Runner::builder): say what differs, then give it its handler.
+///
+/// `S` is `()`, or `(T,)` once it has been given a [`state`](Self::state) of type `T`.
 #[must_use = "a builder does nothing until it is given a handler"]
 #[derive(Clone)]
-pub struct RunnerBuilder<Q> {
-    pub(super) queue: Q,
-    pub(super) concurrency: usize,
-    pub(super) prefetch: usize,
-    pub(super) max_messages: Option<usize>,
-    pub(super) wait_time: Duration,
-    pub(super) visibility_timeout: Option<Duration>,
-    pub(super) heartbeat: bool,
-    pub(super) handler_timeout: Option<Duration>,
-    pub(super) policy: FailurePolicy,
-    pub(super) seed: u64,
-    pub(super) shutdown_timeout: Duration,
-    pub(super) outage_timeout: Duration,
-    pub(super) end: End,
-    pub(super) limits: StartLimits,
-    pub(super) clock: Option<Arc<dyn Clock>>,
-    pub(super) on_event: Option<OnEvent>,
-    pub(super) wrap_thread: Option<WrapThread>,
+pub struct RunnerBuilder<Q, S = ()> {
+    pub(super) settings: Settings<Q>,
+    pub(super) state: S,
 }
 
 impl<Q: MessageQueue> RunnerBuilder<Q> {
     pub(super) fn new(queue: Q) -> Self {
         Self {
-            queue,
-            concurrency: 1,
-            prefetch: 0,
-            max_messages: None,
-            wait_time: MAX_WAIT_TIME,
-            visibility_timeout: None,
-            heartbeat: true,
-            handler_timeout: None,
-            policy: FailurePolicy::default(),
-            seed: 0,
-            shutdown_timeout: Duration::from_secs(30),
-            outage_timeout: Duration::from_secs(60 * 60),
-            end: End::Never,
-            limits: StartLimits::default(),
-            clock: None,
-            on_event: None,
-            wrap_thread: None,
+            settings: Settings::new(queue),
+            state: (),
         }
     }
 
+    /// Gives each call of the handler this value beside its job: a pool of connections, a client, what it counts in.
+    ///
+    /// A function gets a reference, an async function a clone of its own, so an `Arc` or a handle that is cheap to clone is
+    /// fit for both. A clone that panics fails its job as a panic of the handler does, and the runner goes on. A
+    /// [`Router`](super::Router) has a [state](super::Router::state) of its own.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering::Relaxed}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["cat", "horse"])?;
+    /// let letters = Arc::new(AtomicUsize::new(0));
+    ///
+    /// let runner = Runner::builder(&jobs).state(letters.clone()).until_none_visible();
+    /// let runner = runner.each(|job: &Job, letters: &Arc<AtomicUsize>| {
+    ///     letters.fetch_add(job.body().len(), Relaxed);
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 2);
+    /// assert_eq!(letters.load(Relaxed), 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn state<T>(self, state: T) -> RunnerBuilder<Q, (T,)> {
+        RunnerBuilder {
+            settings: self.settings,
+            state: (state,),
+        }
+    }
+}
+
+impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
+    /// The handle of the runner to be built, for its own handlers; a clone of the builder has another.
+    ///
+    /// What it is told before the runner is built holds from the beginning.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let _ = jobs.send_batch(["1", "2", "3"])?;
+    /// let builder = Runner::builder(&jobs);
+    /// let handle = builder.handle();
+    /// let runner = builder.each(move |_: &Job| {
+    ///     handle.stop();
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> RunnerHandle {
+        self.settings.handle.get()
+    }
+
     /// How many handlers run at the same time, at least 1; the default is 1. On threads each has a thread.
+    /// [`RunnerHandle::set_concurrency`] changes it later.
     ///
     /// A receive asks for as many messages as there are idle workers, so that a slow message holds back no other.
     ///
@@ -78,7 +96,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn concurrency(mut self, concurrency: usize) -> Self {
-        self.concurrency = concurrency;
+        self.settings.concurrency = concurrency;
         self
     }
 
@@ -105,7 +123,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn prefetch(mut self, messages: usize) -> Self {
-        self.prefetch = messages;
+        self.settings.prefetch = messages;
         self
     }
 
@@ -126,7 +144,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn max_messages(mut self, max_messages: usize) -> Self {
-        self.max_messages = Some(max_messages);
+        self.settings.max_messages = Some(max_messages);
         self
     }
 
@@ -144,7 +162,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn wait_time(mut self, wait_time: Duration) -> Self {
-        self.wait_time = wait_time;
+        self.settings.wait_time = wait_time;
         self
     }
 
@@ -163,7 +181,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
-        self.visibility_timeout = Some(timeout);
+        self.settings.visibility_timeout = Some(timeout);
         self
     }
 
@@ -182,7 +200,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn heartbeat(mut self, heartbeat: bool) -> Self {
-        self.heartbeat = heartbeat;
+        self.settings.heartbeat = heartbeat;
         self
     }
 
@@ -202,7 +220,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn handler_timeout(mut self, timeout: Duration) -> Self {
-        self.handler_timeout = Some(timeout);
+        self.settings.handler_timeout = Some(timeout);
         self
     }
 
@@ -224,7 +242,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn failure_policy(mut self, policy: FailurePolicy) -> Self {
-        self.policy = policy;
+        self.settings.policy = policy;
         self
     }
 
@@ -239,7 +257,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.settings.seed = seed;
         self
     }
 
@@ -267,7 +285,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn shutdown_timeout(mut self, shutdown_timeout: Duration) -> Self {
-        self.shutdown_timeout = shutdown_timeout;
+        self.settings.shutdown_timeout = shutdown_timeout;
         self
     }
 
@@ -289,7 +307,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn outage_timeout(mut self, timeout: Duration) -> Self {
-        self.outage_timeout = timeout;
+        self.settings.outage_timeout = timeout;
         self
     }
 
@@ -309,7 +327,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn until_none_visible(mut self) -> Self {
-        self.end = End::NoneVisible;
+        self.settings.end = End::NoneVisible;
         self
     }
 
@@ -338,7 +356,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn until_none_left(mut self) -> Self {
-        self.end = End::NoneLeft;
+        self.settings.end = End::NoneLeft;
         self
     }
 
@@ -355,7 +373,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
-        self.clock = Some(Arc::new(clock.clone()));
+        self.settings.clock = Some(Arc::new(clock.clone()));
         self
     }
 
@@ -380,12 +398,14 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_event(mut self, on_event: impl Fn(&RunnerEvent) + Send + Sync + 'static) -> Self {
-        self.on_event = Some(Arc::new(on_event));
+        self.settings.on_event = Some(Arc::new(on_event));
         self
     }
 
-    /// Wraps the loop of each worker thread of [`blocking`](super::Runner::blocking) in a function that has to call its argument:
+    /// Wraps the loop of each thread of [`blocking`](super::Runner::blocking) in a function that has to call its argument:
     /// the place to enter the async runtime that a client of Amazon SQS needs.
+    ///
+    /// The calling thread, which renews the leases, is wrapped too, and so is that of [`spawn`](super::Runner::spawn).
     ///
     /// # Examples
     /// ```
@@ -404,16 +424,16 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wrap_threads(mut self, wrap: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) -> Self {
-        self.wrap_thread = Some(Arc::new(wrap));
+        self.settings.wrap_thread = Some(Arc::new(wrap));
         self
     }
 }
 
-impl<Q: MessageQueue> fmt::Debug for RunnerBuilder<Q> {
+impl<Q: MessageQueue, S> fmt::Debug for RunnerBuilder<Q, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunnerBuilder")
-            .field("queue", &self.queue.url())
-            .field("concurrency", &self.concurrency)
+            .field("queue", &self.settings.queue.url())
+            .field("concurrency", &self.settings.concurrency)
             .finish_non_exhaustive()
     }
 }

@@ -40,6 +40,8 @@ counts! {
     TimedOut timed_out,
     DeadLettered dead_lettered,
     Discarded discarded,
+    Postponed postponed,
+    OutOfOrder out_of_order,
     Lost lost,
     NotDeleted not_deleted,
     GivenBack given_back,

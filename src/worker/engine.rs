@@ -9,7 +9,7 @@ use {
         handler::Handler,
         job::Job,
         report::RunnerReport,
-        runner::RunnerError,
+        runner::{RunnerError, exited_early},
     },
     crate::{
         backend::{
@@ -21,7 +21,6 @@ use {
     },
     std::{
         future::{Future, poll_fn},
-        io,
         pin::{Pin, pin},
         sync::{
             Arc,
@@ -96,6 +95,21 @@ impl Control {
         wake(wakers);
     }
 
+    pub(super) fn pause(&self) {
+        let wakers = self.dispatcher.lock().pause();
+        wake(wakers);
+    }
+
+    pub(super) fn resume(&self) {
+        let wakers = self.dispatcher.lock().resume(self.clock.now());
+        wake(wakers);
+    }
+
+    pub(super) fn set_concurrency(&self, concurrency: usize) {
+        let wakers = self.dispatcher.lock().set_concurrency(concurrency, self.clock.now());
+        wake(wakers);
+    }
+
     /// Calls the dispatcher's wakers, after its lock is released; `over` are those of a runner that has just ended.
     fn wake_all(&self, wakers: impl IntoIterator<Item = Waker>, over: Option<Vec<Waker>>) {
         wake(wakers);
@@ -107,26 +121,37 @@ impl Control {
 
     /// The result of a runner that has ended.
     pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
-        let dispatcher = self.dispatcher.lock();
+        let mut dispatcher = self.dispatcher.lock();
+        dispatcher.end();
         match dispatcher.error() {
-            None if dispatcher.worker_exited_early() => Err(RunnerError::Thread {
-                error: io::Error::other("it ended before the runner did"),
-            }),
-            None => Ok(dispatcher.counters.report()),
+            None if dispatcher.worker_exited_early() => Err(RunnerError::Thread { error: exited_early() }),
+            None => Ok(dispatcher.report()),
             Some(error) => Err(RunnerError::Queue {
                 error: error.clone(),
-                report: Box::new(dispatcher.counters.report()),
+                report: Box::new(dispatcher.report()),
             }),
         }
     }
 }
 
-/// When a stop ends what a worker waits for.
+/// What ends a worker's wait for something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stop {
-    Now,
-    /// Once the shutdown timeout is over.
-    AfterTimeout,
+enum Cut {
+    /// A stop, at once.
+    Stop,
+    /// A stop or a pause, at once.
+    StopOrPause,
+    /// A stop, once the shutdown timeout is over.
+    Timeout,
+}
+
+/// Marks the runner as over when it is dropped.
+pub(super) struct Life<'c>(pub(super) &'c Control);
+
+impl Drop for Life<'_> {
+    fn drop(&mut self) {
+        self.0.dispatcher.lock().end();
+    }
 }
 
 /// The queue, the handler and the settings that all workers of a runner share.
@@ -154,11 +179,23 @@ impl WorkerPermit {
         Some(Self { control, worker })
     }
 
-    /// Adds a worker, whether there is a task for one or not.
-    pub(super) fn acquire(control: &Arc<Control>) -> Self {
-        let worker = control.dispatcher.lock().add_worker();
+    /// Adds a worker if there are fewer than the concurrency says.
+    pub(super) fn acquire(control: &Arc<Control>) -> Option<Self> {
+        let worker = control.dispatcher.lock().add_worker()?;
         let control = Arc::clone(control);
-        Self { control, worker }
+        Some(Self { control, worker })
+    }
+
+    /// The number of the worker, from 1; that of a worker that has ended is used again.
+    pub(super) const fn number(&self) -> usize {
+        self.worker + 1
+    }
+
+    /// Removes the worker, which could not be started, while the runner goes on with the others; returns their number.
+    pub(super) fn retire(self) -> usize {
+        let mut dispatcher = self.control.dispatcher.lock();
+        dispatcher.retire(self.worker);
+        dispatcher.staff()
     }
 }
 
@@ -318,12 +355,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             .max_messages_per_group(self.config.max_messages_per_group);
         let receive = self.queue.receive(request);
         // What a stop would drop, the queue may have answered: the messages stay hidden, and nobody knows of them.
-        let until = if self.config.in_process {
-            Stop::Now
+        let cut = if self.config.in_process {
+            Cut::StopOrPause
         } else {
-            Stop::AfterTimeout
+            Cut::Timeout
         };
-        match self.unless_stopped(worker, until, receive).await? {
+        match self.unless_cut(worker, cut, receive).await? {
             Ok(messages) => {
                 self.receive_errors.store(0, Ordering::Relaxed);
                 Some(messages)
@@ -340,7 +377,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     async fn count_messages(&self, worker: usize) -> Option<MessageCounts> {
-        match self.unless_stopped(worker, Stop::Now, self.queue.counts()).await? {
+        match self.unless_cut(worker, Cut::Stop, self.queue.counts()).await? {
             Ok(counts) => Some(counts),
             Err(error) => {
                 self.receive_failed(worker, error).await;
@@ -388,29 +425,30 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             retry_after: Some(after),
         });
         let pause = self.until(now.saturating_add(after));
-        self.unless_stopped(worker, Stop::Now, pause).await;
+        self.unless_cut(worker, Cut::Stop, pause).await;
     }
 
-    /// Waits for a call to the queue, or until the runner stops.
-    async fn unless_stopped<T>(&self, worker: usize, stop: Stop, wait: impl Future<Output = T>) -> Option<T> {
+    /// Waits for a call to the queue, or until the runner is stopped or paused.
+    async fn unless_cut<T>(&self, worker: usize, cut: Cut, wait: impl Future<Output = T>) -> Option<T> {
         let mut wait = pin!(wait);
         let mut timeout = None;
         poll_fn(|context| {
-            if stop == Stop::Now && self.control.is_stopping() {
+            if cut != Cut::Timeout && self.control.is_stopping() {
                 return task::Poll::Ready(None);
             }
             if let task::Poll::Ready(output) = wait.as_mut().poll(context) {
                 return task::Poll::Ready(Some(output));
             }
-            let stopped_at = {
+            let (stopped_at, paused) = {
                 let mut dispatcher = self.control.dispatcher.lock();
                 dispatcher.listen(worker, context.waker());
-                dispatcher.stopped_at()
+                (dispatcher.stopped_at(), dispatcher.is_paused())
             };
-            match (stopped_at, stop) {
+            match (stopped_at, cut) {
+                (None, Cut::StopOrPause) if paused => task::Poll::Ready(None),
                 (None, _) => task::Poll::Pending,
-                (Some(_), Stop::Now) => task::Poll::Ready(None),
-                (Some(stopped_at), Stop::AfterTimeout) => {
+                (Some(_), Cut::Stop | Cut::StopOrPause) => task::Poll::Ready(None),
+                (Some(stopped_at), Cut::Timeout) => {
                     let end = stopped_at.saturating_add(self.config.shutdown_timeout);
                     let timeout = timeout.get_or_insert_with(|| self.until(end));
                     Pin::new(timeout).poll(context).map(|()| None)

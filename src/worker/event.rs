@@ -22,6 +22,23 @@ pub enum RunnerEvent {
         /// How.
         cause: FailureCause,
     },
+    /// A handler answered that the message cannot be worked on yet, by [`Failure::retry_after`](super::Failure::retry_after).
+    #[non_exhaustive]
+    Postponed {
+        /// The job.
+        job: Job,
+        /// Why.
+        reason: String,
+        /// How long the message is to be hidden.
+        delay: Duration,
+    },
+    /// An earlier message of its group and batch failed or was postponed, so that the message goes back to be done after
+    /// it, whatever the handler answered (E21).
+    #[non_exhaustive]
+    OutOfOrder {
+        /// The job.
+        job: Job,
+    },
     /// The lease of a job ended while its handler was running or before it began.
     #[non_exhaustive]
     LeaseLost {
@@ -55,6 +72,14 @@ pub enum RunnerEvent {
         /// When the queue is asked again; `None` if the runner ends.
         retry_after: Option<Duration>,
     },
+    /// A thread for a worker that [`set_concurrency`](super::RunnerHandle::set_concurrency) asked for could not be started.
+    #[non_exhaustive]
+    ThreadNotStarted {
+        /// Why.
+        reason: String,
+        /// The number of workers that the runner has, which is its concurrency from now on.
+        concurrency: usize,
+    },
     /// An async handler blocked the executor's thread between two await points.
     #[non_exhaustive]
     Blocked {
@@ -75,8 +100,6 @@ pub enum FailureCause {
     Panic,
     /// It did not end within the handler timeout.
     Timeout,
-    /// An earlier message of its group failed, so that it is out of order (E21).
-    Order,
 }
 
 impl fmt::Display for RunnerEvent {
@@ -87,10 +110,17 @@ impl fmt::Display for RunnerEvent {
                     FailureCause::Answer => "failed",
                     FailureCause::Panic => "panicked",
                     FailureCause::Timeout => "timed out",
-                    FailureCause::Order => "is out of order",
                 };
                 write!(f, "message {} {how}: {reason}", job.message_id())
             }
+            Self::Postponed { job, reason, delay } => {
+                write!(f, "message {} is postponed by {delay:?}: {reason}", job.message_id())
+            }
+            Self::OutOfOrder { job } => write!(
+                f,
+                "message {} goes back behind an earlier message of its group",
+                job.message_id()
+            ),
             Self::LeaseLost { job } => write!(f, "message {} is not held any more", job.message_id()),
             Self::NotDeleted {
                 job,
@@ -110,6 +140,12 @@ impl fmt::Display for RunnerEvent {
             Self::ReceiveFailed { error, retry_after } => {
                 write!(f, "receiving failed: {error}")?;
                 retry(f, *retry_after)
+            }
+            Self::ThreadNotStarted { reason, concurrency } => {
+                write!(
+                    f,
+                    "a thread could not be started: {reason}, the concurrency is {concurrency}"
+                )
             }
             Self::Blocked { job, span } => write!(
                 f,

@@ -48,8 +48,8 @@ impl Failure {
     /// The message cannot be worked on yet: it is to come back after `delay`, 0 s to 12 h counted from its receive, whatever
     /// the policy says.
     ///
-    /// A postponement spends no attempt: the message comes back with the receive count of before, as often as it is
-    /// postponed. On Amazon SQS every receive counts, this one too.
+    /// A postponement is not a failure, and spends no attempt: the message comes back with the receive count of before, as
+    /// often as it is postponed. On Amazon SQS every receive counts, this one too.
     ///
     /// # Examples
     /// ```
@@ -119,6 +119,41 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
         Self::new(error.into(), Verdict::Policy)
     }
 }
+
+/// What a handler may fail with: everything that becomes a [`Failure`] by `into()`.
+///
+/// That is any [`Error`] that is `Send`, `Sync` and `'static`, alone or boxed, any text, and a [`Failure`]; there is
+/// nothing to implement.
+///
+/// # Examples
+/// ```
+/// use requeue::worker::{Failure, IntoFailure};
+///
+/// fn reason(error: impl IntoFailure) -> String {
+///     let failure: Failure = error.into();
+///     failure.reason().to_owned()
+/// }
+/// assert_eq!(reason("too wide"), "too wide");
+/// assert_eq!(reason("x".parse::<u8>().unwrap_err()), "invalid digit found in string");
+/// ```
+///
+/// An error that cannot go to another thread is none of them:
+/// ```compile_fail,E0277
+/// use requeue::{Queue, worker::{Job, Runner}};
+///
+/// let jobs = Queue::standard("jobs").build().unwrap();
+/// let _ = Runner::builder(&jobs).each(|_: &Job| -> Result<(), Box<dyn std::error::Error>> { Ok(()) });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a handler",
+    label = "this handler fails with `{Self}`",
+    note = "a handler may fail with any `std::error::Error + Send + Sync + 'static`, `Box<dyn Error + Send + Sync>`, \
+            `&str`, `String` or `requeue::worker::Failure`"
+)]
+pub trait IntoFailure: Into<Failure> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Failure>> IntoFailure for E {}
 
 /// What becomes of the message of a job that failed, unless the handler chose.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -1,7 +1,11 @@
 //! Handlers: functions or async functions, of one message or of a batch.
 
 use {
-    super::{batch::BatchAnswer, failure::Failure, job::Job},
+    super::{
+        batch::BatchAnswer,
+        failure::{Failure, IntoFailure},
+        job::Job,
+    },
     std::future::Future,
 };
 
@@ -9,6 +13,35 @@ use {
 /// [`RunnerBuilder`](super::RunnerBuilder).
 ///
 /// It is for bounds on runners; there is nothing to implement.
+///
+/// # Examples
+/// ```
+/// use requeue::{Queue, worker::{Handler, Job, Runner, RunnerError}};
+///
+/// fn run<H: Handler + Send + Sync + 'static>(runner: Runner<Queue, H>) -> Result<u64, RunnerError> {
+///     Ok(runner.blocking()?.succeeded)
+/// }
+///
+/// let jobs = Queue::standard("jobs").build()?;
+/// jobs.send("resize cat.png")?;
+/// let runner = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
+/// assert_eq!(run(runner)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A function is no handler until the builder has made it one:
+/// ```compile_fail,E0277
+/// use requeue::worker::{Handler, Job};
+///
+/// fn accept(_: impl Handler) {}
+/// accept(|_: &Job| Ok::<(), String>(()));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the handler of a runner",
+    label = "not a handler",
+    note = "a runner gets its handler by the last call to its builder: `each`, `each_async`, `batch` or `batch_async` \
+            make one of a function"
+)]
 pub trait Handler: sealed::Sealed {
     /// Handles the jobs of one call.
     #[doc(hidden)]
@@ -32,7 +65,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(super) fn of<E: Into<Failure>>(result: Result<(), E>) -> Self {
+    pub(super) fn of<E: IntoFailure>(result: Result<(), E>) -> Self {
         match result {
             Ok(()) => Self::Done,
             Err(error) => Self::Failed(error.into()),
@@ -65,7 +98,7 @@ handlers! {
 impl<F, E> Handler for Each<F>
 where
     F: Fn(&Job) -> Result<(), E>,
-    E: Into<Failure>,
+    E: IntoFailure,
 {
     async fn handle(&self, jobs: &[Job]) -> Answer {
         jobs.first().map_or(Answer::Done, |job| Answer::of((self.0)(job)))
@@ -76,7 +109,7 @@ impl<F, R, E> Handler for EachAsync<F>
 where
     F: Fn(Job) -> R,
     R: Future<Output = Result<(), E>>,
-    E: Into<Failure>,
+    E: IntoFailure,
 {
     async fn handle(&self, jobs: &[Job]) -> Answer {
         match jobs.first() {

@@ -2,7 +2,7 @@
 
 use {
     super::lease::Lease,
-    crate::{backend::ReceivedMessage, clock::Clock, queue::Message, time::Timestamp},
+    crate::{backend::ReceivedMessage, clock::Clock, queue::Message, sync::Mutex, time::Timestamp},
     std::{
         fmt,
         future::Future,
@@ -10,6 +10,7 @@ use {
         pin::Pin,
         sync::Arc,
         task::{Context, Poll},
+        time::Duration,
     },
 };
 
@@ -43,6 +44,13 @@ struct Inner {
     clock: Option<Arc<dyn Clock>>,
     received_at: Timestamp,
     lease: Lease,
+    extras: Mutex<Option<Box<Extras>>>,
+}
+
+/// What few jobs have, in an allocation of its own.
+#[derive(Default)]
+struct Extras {
+    progress: Option<Arc<str>>,
 }
 
 impl Job {
@@ -59,6 +67,7 @@ impl Job {
                 clock,
                 received_at,
                 lease: Lease::new(until, renew_at),
+                extras: Mutex::new(None),
             }),
         }
     }
@@ -108,9 +117,171 @@ impl Job {
     /// ```
     #[must_use]
     pub fn is_held(&self) -> bool {
-        let of_queue = || self.inner.message.embedded().map(Message::clock);
-        let now = self.inner.clock.as_deref().or_else(of_queue).map(Clock::now);
-        now.is_some_and(|now| self.inner.lease.is_held_at(now))
+        self.now().is_some_and(|now| self.inner.lease.is_held_at(now))
+    }
+
+    /// How long the message is still held unless the lease is renewed; zero once it is [not held](Self::is_held) any more.
+    ///
+    /// The heartbeat renews the lease while the handler runs, up to the handler timeout and the 12 hours that SQS allows.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, worker::{Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let clock = clock.clone();
+    /// let runner = Runner::builder(&jobs).heartbeat(false).until_none_visible().each(move |job: &Job| {
+    ///     assert_eq!(job.lease_left(), Duration::from_secs(30));
+    ///     clock.set(job.sent_timestamp().saturating_add(Duration::from_secs(20)));
+    ///     assert_eq!(job.lease_left(), Duration::from_secs(10));
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn lease_left(&self) -> Duration {
+        self.now().map_or(Duration::ZERO, |now| self.lease_left_at(now))
+    }
+
+    pub(super) fn lease_left_at(&self, now: Timestamp) -> Duration {
+        let lease = &self.inner.lease;
+        if lease.is_lost() {
+            return Duration::ZERO;
+        }
+        lease.held_until().saturating_duration_since(now)
+    }
+
+    /// How often a handler of this message failed before, as far as the queue tells: its receive count less one.
+    ///
+    /// On an embedded queue, releases and postponements do not count. What does count is a consumer that let the visibility
+    /// timeout end, and on a dead-letter queue the receives before (L8). On Amazon SQS every receive counts, whatever became
+    /// of it, so there it is an upper bound.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{FailurePolicy, Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow).until_none_visible();
+    /// let runner = runner.each(|job: &Job| match job.failures() {
+    ///     0..3 => Err("not yet"),
+    ///     failures => {
+    ///         assert_eq!(failures, 3);
+    ///         Ok(())
+    ///     }
+    /// })?;
+    /// assert_eq!(runner.blocking()?.failed, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.inner.message.approximate_receive_count().saturating_sub(1)
+    }
+
+    /// Whether the runner is being stopped, for handlers that look between two steps of their work.
+    ///
+    /// The handler may go on until the [`shutdown_timeout`](super::RunnerBuilder::shutdown_timeout) ends. Only a stop while
+    /// the handler runs is seen: a job that is kept beyond its handler hears of none.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Failure, Job, Runner}};
+    /// use std::time::Duration;
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize a million pictures")?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
+    ///     for _picture in 0..3 {
+    ///         if job.is_stopping() {
+    ///             return Err(Failure::retry_after(Duration::ZERO, "the runner is being stopped"));
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.inner.lease.is_stopping()
+    }
+
+    /// A future that completes when the runner is being stopped, for handlers that end their work early then.
+    ///
+    /// It stays pending until then, and for ever once the handler has ended, so it is for a `select!` beside the work.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Failure, Job, Runner}};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("watch the door")?;
+    /// let runner = Runner::builder(&jobs).each_async(|job: Job| async move {
+    ///     let (work, stopping) = (std::pin::pin!(pending::<()>()), job.stopping());
+    ///     futures_util::future::select(work, stopping).await;
+    ///     Err::<(), _>(Failure::retry_after(Duration::ZERO, "the runner is being stopped"))
+    /// })?;
+    /// let handle = runner.handle();
+    /// let running = std::thread::spawn(move || runner.blocking());
+    /// while handle.report().received == 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// handle.stop();
+    /// running.join().unwrap()?;
+    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1, "it is back, and was never received");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stopping(&self) -> Stopping {
+        Stopping { job: self.clone() }
+    }
+
+    /// Tells who watches the runner how far the work has come; it replaces what was told before.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
+    ///     job.set_progress("3 of 8 sizes");
+    ///     assert_eq!(job.progress().as_deref(), Some("3 of 8 sizes"));
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_progress(&self, text: impl Into<Arc<str>>) {
+        let text = text.into();
+        let before = self.inner.extras.lock().get_or_insert_default().progress.replace(text);
+        // The old text is freed after the lock is released.
+        drop(before);
+    }
+
+    /// What [`set_progress`](Self::set_progress) last told; `None` if nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
+    ///     assert_eq!(job.progress(), None);
+    ///     Ok::<(), String>(())
+    /// })?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn progress(&self) -> Option<Arc<str>> {
+        self.inner.extras.lock().as_ref()?.progress.clone()
     }
 
     /// A future that completes when the lease is lost, for handlers that cancel their work then.
@@ -135,6 +306,11 @@ impl Job {
     /// ```
     pub fn lease_lost(&self) -> LeaseLost {
         LeaseLost { job: self.clone() }
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        let of_queue = || self.inner.message.embedded().map(Message::clock);
+        self.inner.clock.as_deref().or_else(of_queue).map(Clock::now)
     }
 
     /// Whether both are the same job.
@@ -180,5 +356,20 @@ impl Future for LeaseLost {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         self.job.inner.lease.poll_lost(context)
+    }
+}
+
+/// A future that completes when the runner of a job is being stopped, by [`Job::stopping`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Stopping {
+    job: Job,
+}
+
+impl Future for Stopping {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.job.inner.lease.poll_stopping(context)
     }
 }

@@ -1,7 +1,6 @@
 //! Leases: until when a message is held, and which calls for it are under way or allowed.
 
 use {
-    super::notify::Notify,
     crate::{
         sync::{Mutex, wake},
         time::Timestamp,
@@ -21,8 +20,12 @@ const SETTLING: u8 = 2;
 const RENEWAL_STOPPED: u8 = 4;
 /// A delete may have reached the queue, so that a refused renewal does not mean a lost lease.
 const DELETE_CALLED: u8 = 8;
-/// The handler has answered, and what becomes of the message is decided.
+/// What becomes of the message is decided: the handler has answered, or was told as timed out.
 const DECIDED: u8 = 16;
+/// The lease is lost.
+const LOST: u8 = 32;
+/// The runner is being stopped, and was not when the handler began.
+const STOPPING: u8 = 64;
 
 /// The lease of a job on its message.
 pub(super) struct Lease {
@@ -32,14 +35,13 @@ pub(super) struct Lease {
     renew_at: AtomicU64,
     /// Until when the lease may be renewed, in milliseconds.
     renew_until: AtomicU64,
-    lost: Notify,
-    /// Which calls for the message are under way or allowed.
+    /// Which calls for the message are under way or allowed, and what its handler may wait for.
     ///
     /// Invariant: a renewal is called only while neither `SETTLING` nor `RENEWAL_STOPPED` is set, and whoever sets one of
     /// them waits until `RENEWING` is cleared or the lease ends.
-    calls: AtomicU8,
-    /// Who waits for the answer to the renewal.
-    renewal_waiters: Mutex<Vec<Waker>>,
+    state: AtomicU8,
+    /// Who waits for a change of the state: all are woken by each, and look again.
+    waiters: Mutex<Vec<Waker>>,
 }
 
 impl Lease {
@@ -48,9 +50,8 @@ impl Lease {
             until: AtomicU64::new(until.as_millis()),
             renew_at: AtomicU64::new(renew_at.as_millis()),
             renew_until: AtomicU64::new(u64::MAX),
-            lost: Notify::default(),
-            calls: AtomicU8::new(0),
-            renewal_waiters: Mutex::default(),
+            state: AtomicU8::new(0),
+            waiters: Mutex::default(),
         }
     }
 
@@ -74,43 +75,34 @@ impl Lease {
 
     /// Ends the renewal of the lease for good: the message is about to be hidden, moved or given back.
     pub(super) fn stop_renewal(&self) {
-        self.calls.fetch_or(RENEWAL_STOPPED, Ordering::AcqRel);
+        self.state.fetch_or(RENEWAL_STOPPED, Ordering::AcqRel);
     }
 
     pub(super) fn renewal_stopped(&self) -> bool {
-        self.calls.load(Ordering::Acquire) & RENEWAL_STOPPED != 0
+        self.state.load(Ordering::Acquire) & RENEWAL_STOPPED != 0
     }
 
     /// Marks a renewal as called; `false` if none may be called now.
     pub(super) fn begin_renewal(&self) -> bool {
-        let calls = &self.calls;
-        let allowed = |calls| (calls & (RENEWING | SETTLING | RENEWAL_STOPPED) == 0).then_some(calls | RENEWING);
-        calls.fetch_update(Ordering::AcqRel, Ordering::Acquire, allowed).is_ok()
+        let allowed = |state| (state & (RENEWING | SETTLING | RENEWAL_STOPPED) == 0).then_some(state | RENEWING);
+        let state = &self.state;
+        state.fetch_update(Ordering::AcqRel, Ordering::Acquire, allowed).is_ok()
     }
 
     /// Marks the renewal as answered, after its answer has been applied.
     pub(super) fn end_renewal(&self) {
-        self.calls.fetch_and(!RENEWING, Ordering::AcqRel);
-        let waiters = mem::take(&mut *self.renewal_waiters.lock());
-        wake(waiters);
+        self.state.fetch_and(!RENEWING, Ordering::AcqRel);
+        wake(self.take_waiters());
     }
 
     /// Whether a renewal has been called and not answered.
     pub(super) fn is_renewing(&self) -> bool {
-        self.calls.load(Ordering::Acquire) & RENEWING != 0
+        self.state.load(Ordering::Acquire) & RENEWING != 0
     }
 
     /// Completes when no renewal is under way.
     pub(super) fn poll_renewed(&self, context: &Context<'_>) -> Poll<()> {
-        let mut waiters = self.renewal_waiters.lock();
-        // Checked under the lock: `end_renewal` clears the mark before it takes the waiters.
-        if !self.is_renewing() {
-            return Poll::Ready(());
-        }
-        if !waiters.iter().any(|waiter| waiter.will_wake(context.waker())) {
-            waiters.push(context.waker().clone());
-        }
-        Poll::Pending
+        self.poll_state(context, |state| state & RENEWING == 0)
     }
 
     /// Until when the lease may be renewed.
@@ -128,45 +120,81 @@ impl Lease {
 
     /// Marks the message as being settled, so that no renewal is called; returns whether one is under way.
     pub(super) fn settle(&self) -> bool {
-        self.calls.fetch_or(SETTLING, Ordering::AcqRel) & RENEWING != 0
+        self.state.fetch_or(SETTLING, Ordering::AcqRel) & RENEWING != 0
     }
 
     /// Marks what becomes of the message as decided, though other messages of its batch may be settled first.
     pub(super) fn decide(&self) {
-        self.calls.fetch_or(DECIDED, Ordering::AcqRel);
+        self.state.fetch_or(DECIDED, Ordering::AcqRel);
     }
 
     /// Whether what becomes of the message is decided.
     pub(super) fn is_decided(&self) -> bool {
-        self.calls.load(Ordering::Acquire) & (SETTLING | DELETE_CALLED | DECIDED) != 0
+        self.state.load(Ordering::Acquire) & (SETTLING | DELETE_CALLED | DECIDED) != 0
     }
 
     /// Marks a delete as called: it may have reached the queue, whatever it answers.
     pub(super) fn delete_called(&self) {
-        self.calls.fetch_or(DELETE_CALLED, Ordering::AcqRel);
+        self.state.fetch_or(DELETE_CALLED, Ordering::AcqRel);
     }
 
     pub(super) fn is_delete_called(&self) -> bool {
-        self.calls.load(Ordering::Acquire) & DELETE_CALLED != 0
+        self.state.load(Ordering::Acquire) & DELETE_CALLED != 0
     }
 
     /// Allows renewals between a failed delete and the next.
     pub(super) fn pause_settling(&self) {
-        self.calls.fetch_and(!SETTLING, Ordering::AcqRel);
+        self.state.fetch_and(!SETTLING, Ordering::AcqRel);
     }
 
     /// Whether the lease is known to be lost.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.is_notified()
+        self.state.load(Ordering::Acquire) & LOST != 0
     }
 
     /// Marks the lease as lost; returns whether it was not yet.
     pub(super) fn mark_lost(&self) -> bool {
-        self.lost.notify()
+        let first = self.state.fetch_or(LOST, Ordering::AcqRel) & LOST == 0;
+        if first {
+            wake(self.take_waiters());
+        }
+        first
     }
 
     /// Completes once the lease is lost.
     pub(super) fn poll_lost(&self, context: &Context<'_>) -> Poll<()> {
-        self.lost.poll_notified(context)
+        self.poll_state(context, |state| state & LOST != 0)
+    }
+
+    /// Whether the runner is being stopped while the handler runs.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state.load(Ordering::Acquire) & STOPPING != 0
+    }
+
+    /// Marks the runner as being stopped; returns the wakers to call.
+    pub(super) fn mark_stopping(&self) -> Vec<Waker> {
+        self.state.fetch_or(STOPPING, Ordering::AcqRel);
+        self.take_waiters()
+    }
+
+    /// Completes once the runner is being stopped.
+    pub(super) fn poll_stopping(&self, context: &Context<'_>) -> Poll<()> {
+        self.poll_state(context, |state| state & STOPPING != 0)
+    }
+
+    fn take_waiters(&self) -> Vec<Waker> {
+        mem::take(&mut *self.waiters.lock())
+    }
+
+    fn poll_state(&self, context: &Context<'_>, reached: impl Fn(u8) -> bool) -> Poll<()> {
+        let mut waiters = self.waiters.lock();
+        // Checked under the lock: whoever changes the state takes the waiters after that.
+        if reached(self.state.load(Ordering::Acquire)) {
+            return Poll::Ready(());
+        }
+        if !waiters.iter().any(|waiter| waiter.will_wake(context.waker())) {
+            waiters.push(context.waker().clone());
+        }
+        Poll::Pending
     }
 }

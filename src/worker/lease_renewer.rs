@@ -2,17 +2,18 @@
 
 use {
     super::{
-        builder::TICK,
         dispatcher::RenewerTask,
         engine::Engine,
         event::RunnerEvent,
         handler::Handler,
         job::Job,
+        settings::TICK,
         settlement::{SAFETY, failed_jobs, max_hidden_time, messages},
     },
     crate::{
         backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_MESSAGES},
         clock::Until,
+        sync::wake,
         time::Timestamp,
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
@@ -247,7 +248,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         if !job.lease().mark_lost() {
             return Vec::new();
         }
-        let behind = self.control.dispatcher.lock().lease_lost(job);
+        let (behind, wakers) = {
+            let mut dispatcher = self.control.dispatcher.lock();
+            // Fewer jobs may need fewer tokens.
+            (dispatcher.lease_lost(job), dispatcher.wake_parked(self.now()))
+        };
+        wake(wakers);
         self.report(|| RunnerEvent::LeaseLost { job: job.clone() });
         behind
     }

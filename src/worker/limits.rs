@@ -7,6 +7,7 @@ use {
         rate_limit::{Rate, RateLimit},
         settings::BuildRunnerError,
     },
+    crate::backend::MessageQueue,
     std::time::Duration,
 };
 
@@ -88,7 +89,7 @@ impl StartLimits {
     }
 }
 
-impl<Q> RunnerBuilder<Q> {
+impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// How many jobs the runner may begin in a time; without limit by default.
     ///
     /// A job takes a token when its handler is called, whether it then succeeds or not, and so does each message of a
@@ -112,7 +113,7 @@ impl<Q> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn rate_limit(mut self, limit: RateLimit) -> Self {
-        self.limits.rate = Some(limit);
+        self.settings.limits.rate = Some(limit);
         self
     }
 
@@ -140,7 +141,7 @@ impl<Q> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn group_rate_limit(mut self, limit: RateLimit) -> Self {
-        self.limits.group_rate = Some(limit);
+        self.settings.limits.group_rate = Some(limit);
         self
     }
 
@@ -173,7 +174,7 @@ impl<Q> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn group_concurrency(mut self, jobs: usize) -> Self {
-        self.limits.group_concurrency = Some(jobs);
+        self.settings.limits.group_concurrency = Some(jobs);
         self
     }
 
@@ -204,7 +205,7 @@ impl<Q> RunnerBuilder<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn group_backlog(mut self, messages: usize) -> Self {
-        self.limits.group_backlog = Some(messages);
+        self.settings.limits.group_backlog = Some(messages);
         self
     }
 }

@@ -25,39 +25,36 @@ mod dispatcher;
 mod engine;
 mod event;
 mod failure;
+mod handle;
 mod handler;
 mod job;
+mod job_status;
 mod lease;
 mod lease_renewer;
 mod limits;
-mod notify;
 mod rate_limit;
 mod report;
-pub mod request;
 mod runner;
 mod settings;
 mod settlement;
+mod spawned;
 #[cfg(feature = "tracing")]
 mod trace;
-#[cfg(feature = "serde")]
-mod typed;
 
 #[cfg(feature = "tracing")]
 pub use trace::{ParseTraceHeaderError, TraceHeader};
-#[cfg(feature = "serde")]
-pub use typed::{
-    EachTyped, EachTypedAsync, ParseJobError, SendJobError, TypedMessage, TypedQueue, TypedReceive, TypedRunnerBuilder,
-    UnparsedPolicy,
-};
 pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
     event::{FailureCause, RunnerEvent},
-    failure::{Failure, FailurePolicy},
+    failure::{Failure, FailurePolicy, IntoFailure},
+    handle::RunnerHandle,
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
-    job::{Job, LeaseLost},
+    job::{Job, LeaseLost, Stopping},
+    job_status::JobStatus,
     rate_limit::RateLimit,
-    report::{Distribution, RunnerReport},
-    runner::{Runner, RunnerError, RunnerHandle, Running},
+    report::{Distribution, RunnerReport, RunnerState},
+    runner::{Runner, RunnerError},
     settings::BuildRunnerError,
+    spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},
 };

@@ -10,8 +10,11 @@ const MAX_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
 
 /// What a runner has done so far, or in its whole life.
 ///
-/// Once the runner is over, each job received counts once: `received` is the sum of `succeeded`, `failed`,
-/// `not_deleted`, `given_back`, `not_given_back` and `abandoned`.
+/// Each job received counts once: `received` is the sum of `succeeded`, `failed`, `postponed`, `out_of_order`,
+/// `not_deleted`, `given_back`, `not_given_back` and `abandoned`, and of `in_progress` and `backlog`, which are 0 once
+/// the runner has ended.
+///
+/// As text it is a few lines for people.
 ///
 /// # Examples
 /// ```
@@ -23,18 +26,27 @@ const MAX_MILLIS: u64 = 14 * 24 * 60 * 60 * 1_000;
 /// let report = runner.blocking()?;
 /// assert_eq!((report.received, report.succeeded, report.failed), (3, 2, 1));
 /// assert_eq!(report.handling_time.count(), 3);
+/// assert!(report.to_string().starts_with("ended: concurrency 1, 0 in progress, 0 in the backlog\n3 received"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunnerReport {
+    /// What the runner does now.
+    pub state: RunnerState,
+    /// How many handlers run at the same time at most.
+    pub concurrency: usize,
+    /// Jobs whose handlers are running, or whose messages are being settled.
+    pub in_progress: usize,
+    /// Jobs received that no handler has begun.
+    pub backlog: usize,
     /// Messages received.
     pub received: u64,
     /// Of those, the messages that had been received before.
     pub retries: u64,
     /// Jobs whose handler succeeded, and whose message was deleted.
     pub succeeded: u64,
-    /// Jobs whose handler answered an error, did not end in time, panicked, or answered for a message out of order.
+    /// Jobs whose handler answered an error, did not end in time or panicked.
     pub failed: u64,
     /// Of the failed, those whose handler panicked.
     pub panicked: u64,
@@ -44,18 +56,23 @@ pub struct RunnerReport {
     pub dead_lettered: u64,
     /// Of the failed, those deleted because the handler said so.
     pub discarded: u64,
+    /// Jobs whose handler answered [`Failure::retry_after`](super::Failure::retry_after), which is no failure.
+    pub postponed: u64,
+    /// Jobs of a batch that go back because an earlier one of their message group was not done (E21).
+    pub out_of_order: u64,
     /// Jobs whose lease was lost before they were settled: it expired, or a renewal was refused.
     pub lost: u64,
     /// Jobs whose handler succeeded, and whose message could not be deleted while it was held.
     pub not_deleted: u64,
-    /// Jobs that no handler had begun, given back to the queue: at the end, or because an earlier one of their message
-    /// group failed.
+    /// Jobs that no handler had begun, given back to the queue: at the end, because an earlier one of their message group
+    /// failed, or because the limits of their group [put them off](super::RunnerBuilder::group_backlog).
     pub given_back: u64,
     /// Jobs that no handler had begun, and that come back when their visibility timeout ends: they were lost before, or
     /// giving them back failed or has not been answered.
     pub not_given_back: u64,
     /// Jobs whose handlers were running when the shutdown timeout ended. [`Runner::run`](super::Runner::run) cuts these
-    /// off and gives their messages back; on threads they run on.
+    /// off and gives their messages back, which is no failure: on an embedded queue the receive does not count, on Amazon
+    /// SQS it does. On threads they run on; whatever they answer then counts as nothing else.
     pub abandoned: u64,
     /// Renewals of visibility timeouts.
     pub heartbeats: u64,
@@ -72,6 +89,10 @@ pub struct RunnerReport {
 impl RunnerReport {
     pub(super) fn new() -> Self {
         Self {
+            state: RunnerState::Running,
+            concurrency: 0,
+            in_progress: 0,
+            backlog: 0,
             received: 0,
             retries: 0,
             succeeded: 0,
@@ -80,6 +101,8 @@ impl RunnerReport {
             timed_out: 0,
             dead_lettered: 0,
             discarded: 0,
+            postponed: 0,
+            out_of_order: 0,
             lost: 0,
             not_deleted: 0,
             given_back: 0,
@@ -100,6 +123,72 @@ impl RunnerReport {
             distribution.settle();
         }
         report
+    }
+}
+
+impl fmt::Display for RunnerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}: concurrency {}, {} in progress, {} in the backlog",
+            self.state, self.concurrency, self.in_progress, self.backlog
+        )?;
+        write!(
+            f,
+            "{} received ({} again), {} succeeded, {} failed",
+            self.received, self.retries, self.succeeded, self.failed
+        )?;
+        let rare = [
+            ("postponed", self.postponed),
+            ("out of order", self.out_of_order),
+            ("panicked", self.panicked),
+            ("timed out", self.timed_out),
+            ("dead-lettered", self.dead_lettered),
+            ("discarded", self.discarded),
+            ("lost", self.lost),
+            ("not deleted", self.not_deleted),
+            ("given back", self.given_back),
+            ("not given back", self.not_given_back),
+            ("abandoned", self.abandoned),
+            ("receive errors", self.receive_errors),
+        ];
+        for (what, count) in rare.into_iter().filter(|(_, count)| *count > 0) {
+            write!(f, ", {count} {what}")?;
+        }
+        let [wait, handling] = [&self.queue_wait, &self.handling_time].map(|spans| {
+            let millis = [spans.quantile(0.5), spans.quantile(0.99), spans.max()];
+            millis.map(Duration::from_millis)
+        });
+        write!(
+            f,
+            "\nmedian, 99 %, longest: queue wait {:?}, {:?}, {:?}; handling time {:?}, {:?}, {:?}",
+            wait[0], wait[1], wait[2], handling[0], handling[1], handling[2]
+        )
+    }
+}
+
+/// What a runner does.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum RunnerState {
+    /// It works, or has not been started.
+    Running,
+    /// It begins and receives nothing new until it is resumed.
+    Paused,
+    /// It has been stopped, and lets handlers end and gives messages back.
+    Stopping,
+    /// It has ended, or was dropped while it ran.
+    Ended,
+}
+
+impl fmt::Display for RunnerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::Ended => "ended",
+        })
     }
 }
 

@@ -3,19 +3,23 @@
 use {
     super::{
         builder::RunnerBuilder,
-        engine::{Control, Engine, WorkerPermit},
+        engine::{Engine, Life, WorkerPermit},
+        event::RunnerEvent,
+        handle::RunnerHandle,
         handler::Handler,
         report::RunnerReport,
     },
     crate::{
-        backend::{MessageQueue, MessageQueueError},
+        backend::{MessageQueue, MessageQueueError, Running},
         clock::block_on,
+        sync::{Mutex, contain},
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{
         fmt,
         future::{Future, poll_fn},
         io, iter,
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
         pin::pin,
         sync::Arc,
         task::Poll,
@@ -26,7 +30,7 @@ use {
 /// Linux keeps 15 bytes of a thread's name.
 const RENEWER_THREAD: &str = "requeue-renewer";
 
-/// Wraps the loop of a worker thread.
+/// Wraps the loop of a thread.
 pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// Runs a handler for every message of a queue, several at a time, and settles the message by what the handler says.
@@ -56,7 +60,6 @@ pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 /// ```
 pub struct Runner<Q, H> {
     pub(super) engine: Engine<Q, H>,
-    pub(super) concurrency: usize,
     pub(super) wrap_thread: Option<WrapThread>,
 }
 
@@ -79,7 +82,7 @@ impl<Q: MessageQueue + Clone> Runner<Q, ()> {
 }
 
 impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
-    /// A handle that stops and observes the runner, from any thread.
+    /// A handle that steers and observes the runner, from any thread.
     ///
     /// # Examples
     /// ```
@@ -96,9 +99,7 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// ```
     #[must_use]
     pub fn handle(&self) -> RunnerHandle {
-        RunnerHandle {
-            control: Arc::clone(&self.engine.control),
-        }
+        RunnerHandle::of(&self.engine.control)
     }
 
     /// Runs as a future on any executor, until it is stopped or the queue is gone.
@@ -127,27 +128,63 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
         let Self { engine, .. } = &self;
         let mut workers = FuturesUnordered::new();
         let mut renewer = pin!(engine.renew_leases(true));
+        let control = &engine.control;
+        let life = Life(control);
         poll_fn(|context| {
             loop {
                 while let Poll::Ready(Some(())) = workers.poll_next_unpin(context) {}
-                // Workers that have just been polled may have received jobs for more workers.
-                let added = iter::from_fn(|| WorkerPermit::acquire_if_needed(&engine.control))
+                if renewer.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(());
+                }
+                // Workers that have just been polled may have received jobs for more workers. The renewer has been polled
+                // before, so that a handle which asks for more from now on wakes it.
+                let added = iter::from_fn(|| WorkerPermit::acquire_if_needed(control))
                     .map(|permit| workers.push(engine.run_worker(permit, true)));
                 if added.count() > 0 {
                     continue;
                 }
-                let renewed = renewer.as_mut().poll(context);
-                let control = &engine.control;
                 let cut_off = control.is_stopping() && control.dispatcher.lock().is_timed_out();
-                if renewed.is_ready() || workers.is_empty() || !cut_off {
-                    return renewed;
+                if workers.is_empty() || !cut_off {
+                    return Poll::Pending;
                 }
                 // Handlers that outlast the shutdown timeout are cut off; the renewer gives their messages back.
                 workers.clear();
             }
         })
         .await;
-        engine.control.result()
+        drop(life);
+        control.result()
+    }
+
+    /// [Runs](Self::run) until `stop` completes, whatever its output, and then ends as by a [stop](RunnerHandle::stop).
+    ///
+    /// # Errors
+    /// As [`run`](Self::run). If the runner ends by itself before, `stop` is dropped.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let runner = Runner::builder(&jobs).each_async(|_: Job| async { Ok::<(), String>(()) })?;
+    /// let report = runner.run_until(tokio::signal::ctrl_c()).await?;
+    /// println!("{report}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn run_until(self, stop: impl Future) -> Result<RunnerReport, RunnerError> {
+        let handle = self.handle();
+        let (mut stop, mut run) = (pin!(Some(stop)), pin!(self.run()));
+        poll_fn(|context| {
+            let stopped = stop.as_mut().as_pin_mut().map(|stop| stop.poll(context));
+            if stopped.is_some_and(|stopped| stopped.is_ready()) {
+                stop.set(None);
+                handle.stop();
+            }
+            run.as_mut().poll(context)
+        })
+        .await
     }
 
     /// Runs on one thread per worker, and blocks the calling thread, which renews the leases, until the runner is stopped
@@ -177,23 +214,22 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     where
         H: Send + Sync + 'static,
     {
-        let engine = Arc::new(self.engine);
-        let mut failed = None;
-        for number in 1..=self.concurrency {
-            let (own, wrap) = (Arc::clone(&engine), self.wrap_thread.clone());
-            let permit = WorkerPermit::acquire(&engine.control);
-            let thread = thread::Builder::new().name(worker_thread_name(number));
-            if let Err(error) = thread.spawn(move || run_wrapped(&own, permit, wrap.as_ref())) {
-                failed = Some(error);
-                engine.control.stop(None);
-                break;
-            }
-        }
-        block_on(&*engine.control.clock, engine.renew_leases(false));
-        match failed {
-            Some(error) => Err(RunnerError::Thread { error }),
-            None => engine.control.result(),
-        }
+        let (engine, wrap) = (Arc::new(self.engine), self.wrap_thread);
+        run_threads(&engine, wrap.as_ref(), |permit| {
+            let (own, wrap) = (Arc::clone(&engine), wrap.clone());
+            let thread = thread::Builder::new().name(worker_thread_name(permit.number()));
+            let permit = Arc::new(Mutex::new(Some(permit)));
+            let slot = Arc::clone(&permit);
+            let started = thread.spawn(move || {
+                let permit = slot.lock().take();
+                if let Some(permit) = permit {
+                    run_wrapped(wrap.as_ref(), || {
+                        block_on(&*own.control.clock, own.run_worker(permit, false));
+                    });
+                }
+            });
+            started.map(drop).map_err(|error| (error, permit.lock().take()))
+        })
     }
 
     /// [`blocking`](Self::blocking) on a thread of its own.
@@ -212,17 +248,12 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// assert_eq!(running.join()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn spawn(self) -> io::Result<Running>
+    pub fn spawn(self) -> io::Result<Running<RunnerHandle>>
     where
         H: Send + Sync + 'static,
     {
         let handle = self.handle();
-        let thread = thread::Builder::new().name(RENEWER_THREAD.to_owned());
-        let thread = thread.spawn(move || self.blocking())?;
-        Ok(Running {
-            handle,
-            thread: Some(thread),
-        })
+        Running::spawn(RENEWER_THREAD, handle, move || self.blocking())
     }
 }
 
@@ -230,7 +261,7 @@ impl<Q: MessageQueue, H> fmt::Debug for Runner<Q, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runner")
             .field("queue", &self.engine.queue.url())
-            .field("concurrency", &self.concurrency)
+            .field("concurrency", &self.engine.control.dispatcher.lock().concurrency())
             .finish_non_exhaustive()
     }
 }
@@ -239,128 +270,79 @@ fn worker_thread_name(number: usize) -> String {
     format!("requeue-w{number}")
 }
 
-fn run_wrapped<Q: MessageQueue, H: Handler>(engine: &Engine<Q, H>, permit: WorkerPermit, wrap: Option<&WrapThread>) {
-    let mut permit = Some(permit);
+/// Renews the leases until the runner has ended, and starts the threads that the concurrency asks for.
+///
+/// `start` answers with the error and the permit of a thread that it could not start.
+fn run_threads<Q: MessageQueue, H: Handler>(
+    engine: &Engine<Q, H>,
+    wrap: Option<&WrapThread>,
+    start: impl Fn(WorkerPermit) -> Result<(), (io::Error, Option<WorkerPermit>)>,
+) -> Result<RunnerReport, RunnerError> {
+    let control = &engine.control;
+    let _life = Life(control);
+    let (mut renewer, mut running, mut failed) = (pin!(engine.renew_leases(false)), false, None);
+    let until_over = poll_fn(|context| {
+        let over = renewer.as_mut().poll(context);
+        // The renewer has been polled before, so that a handle which asks for more from now on wakes it.
+        while let Some(permit) = WorkerPermit::acquire(control) {
+            let Err((error, permit)) = start(permit) else {
+                continue;
+            };
+            match permit {
+                Some(permit) if running => {
+                    let concurrency = permit.retire();
+                    control.set_concurrency(concurrency);
+                    engine.report(|| RunnerEvent::ThreadNotStarted {
+                        reason: error.to_string(),
+                        concurrency,
+                    });
+                }
+                _ => {
+                    failed = Some(error);
+                    control.stop(None);
+                }
+            }
+        }
+        running = true;
+        over
+    });
+    let mut until_over = pin!(until_over);
+    let mut ended = None;
+    contain(|| {
+        let renew = || block_on(&*control.clock, until_over.as_mut());
+        run_wrapped(wrap, || ended = Some(catch_unwind(AssertUnwindSafe(renew))));
+    });
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(panic)) => resume_unwind(panic),
+        None => {
+            control.stop(None);
+            block_on(&*control.clock, until_over);
+            failed.get_or_insert_with(exited_early);
+        }
+    }
+    match failed {
+        Some(error) => Err(RunnerError::Thread { error }),
+        None => control.result(),
+    }
+}
+
+/// Why a runner ended when a wrapper has panicked or has not called its thread.
+pub(super) fn exited_early() -> io::Error {
+    io::Error::other("it ended before the runner did")
+}
+
+/// Calls `run` once, within the wrapper if there is one, which has to call its argument.
+fn run_wrapped(wrap: Option<&WrapThread>, run: impl FnOnce()) {
+    let mut run = Some(run);
     let mut run = || {
-        if let Some(permit) = permit.take() {
-            block_on(&*engine.control.clock, engine.run_worker(permit, false));
+        if let Some(run) = run.take() {
+            run();
         }
     };
     match wrap {
         Some(wrap) => wrap(&mut run),
         None => run(),
-    }
-}
-
-/// Stops and observes a [`Runner`]; clones control the same runner.
-#[derive(Clone)]
-pub struct RunnerHandle {
-    control: Arc<Control>,
-}
-
-impl RunnerHandle {
-    /// Ends the runner: its handlers within the [`shutdown_timeout`](super::RunnerBuilder::shutdown_timeout), its long
-    /// poll at once on an embedded queue.
-    ///
-    /// On a queue that is not [in process](MessageQueue::is_in_process) the long poll is answered first, within the
-    /// shutdown timeout, as its messages could be on their way. Jobs that no handler has begun are given back.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// jobs.send("resize cat.png")?;
-    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
-    /// runner.handle().stop();
-    /// assert_eq!(runner.blocking()?.received, 0, "it was stopped before it began");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn stop(&self) {
-        self.control.stop(None);
-    }
-
-    /// What the runner has done so far.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?;
-    /// assert_eq!(runner.handle().report().received, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn report(&self) -> RunnerReport {
-        self.control.dispatcher.lock().counters.report()
-    }
-}
-
-impl fmt::Debug for RunnerHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunnerHandle")
-            .field("report", &self.report())
-            .finish_non_exhaustive()
-    }
-}
-
-/// A runner on threads of its own, by [`Runner::spawn`]. Dropping it stops the runner without waiting for its end.
-#[derive(Debug)]
-#[must_use = "dropping it stops the runner"]
-pub struct Running {
-    handle: RunnerHandle,
-    thread: Option<thread::JoinHandle<Result<RunnerReport, RunnerError>>>,
-}
-
-impl Running {
-    /// A handle that stops and observes it.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// let running = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
-    /// assert_eq!(running.handle().report().failed, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn handle(&self) -> RunnerHandle {
-        self.handle.clone()
-    }
-
-    /// Waits until it has ended; it does not stop it.
-    ///
-    /// # Errors
-    /// As [`Runner::blocking`].
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// jobs.send("resize cat.png")?;
-    /// let running = Runner::builder(&jobs).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?.spawn()?;
-    /// assert_eq!(running.join()?.succeeded, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn join(mut self) -> Result<RunnerReport, RunnerError> {
-        let ended = self.thread.take().map(thread::JoinHandle::join);
-        match ended {
-            Some(Ok(result)) => result,
-            // The renewer's thread runs no code but this crate's and a queue's.
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => self.handle.control.result(),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.handle.stop();
-        }
     }
 }
 

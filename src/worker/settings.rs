@@ -1,15 +1,22 @@
-//! Limits on a runner's settings, and the error for settings beyond them.
+//! The settings of a runner, their limits, and the error for settings beyond them.
 
 use {
     super::{
-        batch::BatchSettings,
-        builder::{RunnerBuilder, TICK},
-        failure::FailurePolicy,
-        rate_limit::RateLimit,
+        batch::BatchSettings, dispatcher::End, engine::OnEvent, failure::FailurePolicy, handle::HandleOfBuilder,
+        limits::StartLimits, rate_limit::RateLimit, runner::WrapThread,
     },
-    crate::backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
-    std::time::Duration,
+    crate::{
+        backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
+        clock::Clock,
+    },
+    std::{sync::Arc, time::Duration},
 };
+
+/// Clock resolution: the shortest delay before something may fall due again.
+pub(super) const TICK: Duration = Duration::from_millis(1);
+
+/// Renewals in one visibility timeout: two may fail before the lease is lost.
+pub(super) const RENEWALS: u32 = 3;
 
 const MAX_BATCH_SIZE: usize = 10_000;
 const MAX_WINDOW: Duration = Duration::from_secs(300);
@@ -106,7 +113,54 @@ pub enum BuildRunnerError {
     Backoff(Duration),
 }
 
-impl<Q> RunnerBuilder<Q> {
+/// The settings of a runner to be built.
+#[derive(Clone)]
+pub(super) struct Settings<Q> {
+    pub(super) queue: Q,
+    pub(super) concurrency: usize,
+    pub(super) prefetch: usize,
+    pub(super) max_messages: Option<usize>,
+    pub(super) wait_time: Duration,
+    pub(super) visibility_timeout: Option<Duration>,
+    pub(super) heartbeat: bool,
+    pub(super) handler_timeout: Option<Duration>,
+    pub(super) policy: FailurePolicy,
+    pub(super) seed: u64,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) outage_timeout: Duration,
+    pub(super) end: End,
+    pub(super) limits: StartLimits,
+    pub(super) clock: Option<Arc<dyn Clock>>,
+    pub(super) on_event: Option<OnEvent>,
+    pub(super) wrap_thread: Option<WrapThread>,
+    pub(super) handle: HandleOfBuilder,
+}
+
+impl<Q> Settings<Q> {
+    /// One job at a time, long polls of 20 s, heartbeats.
+    pub(super) fn new(queue: Q) -> Self {
+        Self {
+            queue,
+            concurrency: 1,
+            prefetch: 0,
+            max_messages: None,
+            wait_time: MAX_WAIT_TIME,
+            visibility_timeout: None,
+            heartbeat: true,
+            handler_timeout: None,
+            policy: FailurePolicy::default(),
+            seed: 0,
+            shutdown_timeout: Duration::from_secs(30),
+            outage_timeout: Duration::from_secs(60 * 60),
+            end: End::Never,
+            limits: StartLimits::default(),
+            clock: None,
+            on_event: None,
+            wrap_thread: None,
+            handle: HandleOfBuilder::new(),
+        }
+    }
+
     pub(super) fn check(&self, visibility: Duration) -> Result<(), BuildRunnerError> {
         let within = |span: Duration, longest: Duration| !span.is_zero() && span <= longest;
         if self.concurrency == 0 {

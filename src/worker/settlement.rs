@@ -16,6 +16,7 @@ use {
             Backoff, EntryFailure, ErrorKind, MessageQueue, MessageQueueError, QueueLimits, ReceivedMessage,
             limits::MAX_MESSAGES,
         },
+        sync::wake,
         time::Timestamp,
     },
     std::{
@@ -36,7 +37,8 @@ const DELETE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duratio
 struct Undone<'j> {
     job: &'j Job,
     failure: Failure,
-    cause: FailureCause,
+    /// `None` for a message out of order, which did not fail itself (E21).
+    cause: Option<FailureCause>,
 }
 
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
@@ -76,8 +78,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             let group = job.message_group_id().filter(|_| self.config.fifo);
             let late = group.is_some_and(|group| groups.contains(group));
             let (failure, cause) = match failure {
-                _ if late => (after_failure(), FailureCause::Order),
-                Some(failure) => (failure, FailureCause::Answer),
+                _ if late => (after_failure(), None),
+                Some(failure) => (failure, Some(FailureCause::Answer)),
                 None => continue,
             };
             groups.extend(group);
@@ -166,34 +168,59 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Settles the messages of failed jobs as their handlers or the policy say.
     async fn give_up(&self, undone: Vec<Undone<'_>>, outcome: &mut Outcome) {
-        for Undone { job, failure, cause } in undone {
-            outcome.add(Count::Failed, 1);
-            // The move to the dead-letter queue reports its reason itself.
-            if failure.verdict() != Verdict::DeadLetter {
-                self.queue.report_failure(job.message(), failure.reason());
-            }
-            self.report(|| RunnerEvent::Failed {
-                job: job.clone(),
-                reason: failure.reason().to_owned(),
-                cause,
-            });
+        for undone in undone {
+            self.report_undone(&undone, outcome);
             // The rest of the group leaves the backlog before the message can return.
-            let rest = self.control.dispatcher.lock().abandon_group(job);
-            self.carry_out(job, &failure, cause, outcome).await;
+            let rest = self.control.dispatcher.lock().abandon_group(undone.job);
+            self.carry_out(undone, outcome).await;
             self.give_back(&rest).await;
         }
     }
 
-    async fn carry_out(&self, job: &Job, failure: &Failure, cause: FailureCause, outcome: &mut Outcome) {
+    /// Counts and reports why a job was not done.
+    fn report_undone(&self, undone: &Undone<'_>, outcome: &mut Outcome) {
+        let Undone { job, failure, cause } = undone;
+        let reason = || failure.reason().to_owned();
+        match (*cause, failure.verdict()) {
+            (None, _) => {
+                outcome.add(Count::OutOfOrder, 1);
+                self.report(|| RunnerEvent::OutOfOrder { job: (*job).clone() });
+            }
+            (Some(_), Verdict::RetryAfter(delay)) => {
+                outcome.add(Count::Postponed, 1);
+                self.report(|| RunnerEvent::Postponed {
+                    job: (*job).clone(),
+                    reason: reason(),
+                    delay,
+                });
+            }
+            (Some(cause), verdict) => {
+                outcome.add(Count::Failed, 1);
+                // The move to the dead-letter queue reports its reason itself.
+                if verdict != Verdict::DeadLetter {
+                    self.queue.report_failure(job.message(), failure.reason());
+                }
+                self.report(|| RunnerEvent::Failed {
+                    job: (*job).clone(),
+                    reason: reason(),
+                    cause,
+                });
+            }
+        }
+    }
+
+    async fn carry_out(&self, undone: Undone<'_>, outcome: &mut Outcome) {
+        let Undone { job, failure, cause } = undone;
         let message = job.message();
         job.lease().settle();
         job.lease().stop_renewal();
-        if matches!(failure.verdict(), Verdict::DeadLetter | Verdict::Discard) && cause != FailureCause::Order {
+        if cause.is_none() {
+            return self.postpone(job, Duration::ZERO).await;
+        }
+        if matches!(failure.verdict(), Verdict::DeadLetter | Verdict::Discard) {
             self.before_removal(slice::from_ref(job)).await;
         }
         let delay = match failure.verdict() {
-            // Nothing of these two is a failure of the message's own.
-            _ if cause == FailureCause::Order => return self.postpone(job, Duration::ZERO).await,
             Verdict::RetryAfter(delay) => return self.postpone(job, delay).await,
             Verdict::Policy => self.delay_by_policy(job),
             Verdict::DeadLetter if !self.may_change(job) => {
@@ -282,7 +309,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         for (delay, jobs) in by_delay {
             for jobs in jobs.chunks(MAX_MESSAGES) {
                 let returned = self.postpone_all(jobs, delay).await;
-                self.control.dispatcher.lock().given_back(returned);
+                self.gave_back(returned);
             }
         }
         for PutOff { jobs, .. } in &put_off {
@@ -333,8 +360,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Gives back messages that no handler has begun, in order; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
-        self.return_with(jobs, |count| self.control.dispatcher.lock().given_back(count))
-            .await;
+        self.return_with(jobs, |count| self.gave_back(count)).await;
+    }
+
+    fn gave_back(&self, count: usize) {
+        let wakers = self.control.dispatcher.lock().given_back(count, self.now());
+        wake(wakers);
     }
 
     /// Gives back messages whose handlers were cut off.
@@ -379,7 +410,7 @@ fn all<'j>(jobs: &'j [Job], failure: &Failure, cause: FailureCause) -> Vec<Undon
     let undone = |job| Undone {
         job,
         failure: failure.clone(),
-        cause,
+        cause: Some(cause),
     };
     jobs.iter().map(undone).collect()
 }

@@ -201,6 +201,14 @@ impl Trace {
         }
     }
 
+    /// The span and the context that the calling thread is in.
+    pub(super) fn current() -> Self {
+        Self {
+            span: tracing::Span::current(),
+            context: CURRENT.with_borrow(Clone::clone),
+        }
+    }
+
     /// Runs a part of the handler in its span and its context.
     pub(super) fn within<T>(&self, part: impl FnOnce() -> T) -> T {
         let before = CURRENT.replace(self.context.clone());

@@ -173,12 +173,13 @@ fn of_a_batch_what_is_named_fails_and_the_rest_is_deleted() {
             .fail_id(batch[3].message_id(), Failure::retry_after(secs(60), "three"))
     });
     let report = world.run(runner.unwrap().run()).unwrap();
-    assert_eq!((report.succeeded, report.failed, report.received), (3, 3, 6));
+    let numbers = (report.succeeded, report.failed, report.postponed, report.received);
+    assert_eq!(numbers, (3, 1, 2, 6));
     assert_eq!(counts(&jobs), [0, 2, 0]);
     let expected = [
         "1 failed by Answer: one",
-        "3 failed by Answer: three",
-        "1 failed by Answer: again",
+        "3 postponed by 60s: three",
+        "1 postponed by 60s: again",
     ];
     assert_eq!(notes.take(), expected);
     world.advance(secs(60));

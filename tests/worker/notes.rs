@@ -57,6 +57,8 @@ impl Notes {
 fn line(event: &RunnerEvent) -> String {
     match event {
         RunnerEvent::Failed { job, reason, cause, .. } => format!("{} failed by {cause:?}: {reason}", job.body()),
+        RunnerEvent::Postponed { job, reason, delay, .. } => format!("{} postponed by {delay:?}: {reason}", job.body()),
+        RunnerEvent::OutOfOrder { job, .. } => format!("{} out of order", job.body()),
         RunnerEvent::LeaseLost { job, .. } => format!("{} lost", job.body()),
         RunnerEvent::NotDeleted {
             job,

@@ -54,7 +54,7 @@ fn a_retry_counts_from_its_decision_though_a_renewal_is_under_way() {
         assert_eq!(counts(&jobs), [0, 1, 0], "{retry_after:?}");
         world.advance(millis(1));
         assert_eq!(counts(&jobs), [1, 0, 0], "{retry_after:?}");
-        assert_eq!(world.over(run).unwrap().failed, 1);
+        assert_eq!(world.over(run).unwrap().postponed, 1);
     }
 }
 
@@ -193,7 +193,10 @@ fn a_renewal_that_is_never_answered_holds_up_a_decision_until_the_lease_ends() {
     handle.stop();
     assert!(!world.is_over(&run));
     let report = world.finish(run).unwrap();
-    assert_eq!((report.failed, world.time(), counts(&jobs)), (1, secs(30), [1, 0, 0]));
+    assert_eq!(
+        (report.postponed, world.time(), counts(&jobs)),
+        (1, secs(30), [1, 0, 0])
+    );
 }
 
 #[test]

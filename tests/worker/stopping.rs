@@ -55,7 +55,7 @@ fn start<Q: MessageQueue>(world: &mut World, builder: RunnerBuilder<Q>, span: Du
 /// Each job that was received counts once.
 #[track_caller]
 fn assert_adds_up(report: &RunnerReport) {
-    let settled = report.succeeded + report.failed + report.not_deleted;
+    let settled = report.succeeded + report.failed + report.postponed + report.out_of_order + report.not_deleted;
     let others = report.given_back + report.not_given_back + report.abandoned;
     assert_eq!(report.received, settled + others, "{report:?}");
 }

@@ -8,9 +8,11 @@ use {
     },
     requeue::{
         Clock, ManualClock, Parker, Queue,
-        worker::{BatchAnswer, BatchSettings, Each, Job, Runner, RunnerError, Running},
+        backend::Running,
+        worker::{BatchAnswer, BatchSettings, Each, Job, Runner, RunnerError, RunnerHandle},
     },
     std::{
+        collections::BTreeSet,
         panic::resume_unwind,
         sync::{Arc, Mutex},
         time::Duration,
@@ -41,7 +43,7 @@ fn busy<F>(
     runner: Runner<Queue, Each<F>>,
     workers: usize,
     messages: usize,
-) -> Running
+) -> Running<RunnerHandle>
 where
     F: Fn(&Job) -> Result<(), String> + Send + Sync + 'static,
 {
@@ -309,4 +311,38 @@ fn a_wrapper_may_call_its_thread_twice_to_no_effect() {
     });
     let report = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().blocking();
     assert_eq!(report.unwrap().succeeded, 1);
+}
+
+#[test]
+fn a_wrapper_surrounds_the_workers_and_the_renewal_of_leases() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 1);
+    let names = Arc::new(Mutex::new(BTreeSet::new()));
+    let wrapped = Arc::clone(&names);
+    let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
+    let runner = runner.wrap_threads(move |work| {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        wrapped.lock().unwrap().insert(name);
+        work();
+    });
+    let running = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().spawn().unwrap();
+    assert_eq!(running.join().unwrap().succeeded, 1);
+    let names: Vec<_> = names.lock().unwrap().iter().cloned().collect();
+    assert_eq!(names, ["requeue-renewer", "requeue-w1", "requeue-w2"]);
+}
+
+#[test]
+fn a_wrapper_that_does_not_call_the_renewal_of_leases_ends_the_runner_with_an_error() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let wrappers: [fn(); 2] = [|| {}, || resume_unwind(Box::new("no runtime"))];
+    for refuse in wrappers {
+        let runner = Runner::builder(&jobs).wrap_threads(move |work| match std::thread::current().name() {
+            Some("requeue-renewer") => refuse(),
+            _ => work(),
+        });
+        let running = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().spawn().unwrap();
+        let text = "a worker thread exited early: it ended before the runner did";
+        assert_eq!(running.join().unwrap_err().to_string(), text);
+    }
 }

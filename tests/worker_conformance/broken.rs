@@ -26,8 +26,10 @@ use {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Flaw {
     None,
-    /// As a server does: a receive that was dropped takes a message all the same, which comes again.
+    /// As a server does: a receive that was dropped takes a message later all the same, which comes again.
     NoneAnswersAfterDrop,
+    /// As a server does: a receive that is dropped has taken the messages, which come again.
+    NoneAnswersOnDrop,
     Body,
     Attributes,
     TraceHeader,
@@ -50,6 +52,7 @@ enum Flaw {
     DeafWait,
     ReceiveDeletes,
     DroppedReceiveHides,
+    DroppedReceiveLoses,
     Visibility,
     VisibilityInWholeSeconds,
     GiveBackIgnored,
@@ -102,6 +105,7 @@ const NOTICED: &[(Flaw, &str)] = &[
     (Flaw::DeafWait, "a_long_poll_ends_with_a_message"),
     (Flaw::ReceiveDeletes, "a_dropped_receive_loses_nothing"),
     (Flaw::DroppedReceiveHides, "a_dropped_receive_loses_nothing"),
+    (Flaw::DroppedReceiveLoses, "a_dropped_receive_loses_nothing"),
     (Flaw::Visibility, "a_received_message_is_hidden"),
     (Flaw::VisibilityInWholeSeconds, "a_received_message_is_hidden"),
     (Flaw::GiveBackIgnored, "a_message_can_be_given_back"),
@@ -139,7 +143,7 @@ struct Broken {
     queue: Queue,
     service: Service,
     flaw: Flaw,
-    /// Receives that were dropped, and that the server has not answered.
+    /// Receives that were dropped, and that the server has still to answer.
     dropped: AtomicUsize,
 }
 
@@ -159,6 +163,7 @@ impl Broken {
 
     fn parts(&self, message: &ReceivedMessage) -> MessageParts {
         let mut parts = MessageParts {
+            queue_url: message.queue_url().into(),
             message_id: message.message_id().into_owned(),
             receipt_handle: message.receipt_handle().into_owned(),
             body: message.body().to_owned(),
@@ -171,6 +176,7 @@ impl Broken {
             sequence_number: message.sequence_number().map(Into::into),
             aws_trace_header: message.aws_trace_header().map(str::to_owned),
             dead_letter_queue_source_arn: message.dead_letter_queue_source_arn().map(str::to_owned),
+            dead_letter_reason: message.dead_letter_reason().map(str::to_owned),
             invisible_until: message.invisible_until(),
         };
         match self.flaw {
@@ -293,12 +299,23 @@ fn whole_seconds(span: Duration) -> Duration {
     Duration::from_secs(span.as_secs())
 }
 
-/// Counts a receive that is dropped before it has answered.
-struct Dropped<'c>(&'c AtomicUsize);
+/// A receive that is dropped before it has answered, and with which the server goes on.
+struct Dropped<'b>(&'b Broken);
 
 impl Drop for Dropped<'_> {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        let Broken {
+            queue, flaw, dropped, ..
+        } = self.0;
+        if *flaw == Flaw::NoneAnswersAfterDrop {
+            dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        for message in queue.receive().max_messages(10).blocking().unwrap() {
+            if *flaw == Flaw::DroppedReceiveLoses {
+                message.delete().unwrap();
+            }
+        }
     }
 }
 
@@ -385,13 +402,16 @@ impl MessageQueue for Broken {
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        if self.flaw != Flaw::NoneAnswersAfterDrop {
+        if !matches!(
+            self.flaw,
+            Flaw::NoneAnswersAfterDrop | Flaw::NoneAnswersOnDrop | Flaw::DroppedReceiveLoses
+        ) {
             return self.answer(request).await;
         }
         for _ in 0..self.dropped.swap(0, Ordering::Relaxed) {
             drop(self.queue.receive().max_messages(1).await);
         }
-        let dropped = Dropped(&self.dropped);
+        let dropped = Dropped(self);
         let answer = self.answer(request).await;
         std::mem::forget(dropped);
         answer
@@ -403,7 +423,7 @@ impl MessageQueue for Broken {
             _ => messages,
         };
         self.each(messages, |handle| match self.flaw {
-            Flaw::DeleteHides => Ok(self.queue.change_visibility(handle, Duration::from_secs(30))?),
+            Flaw::DeleteHides => Ok(self.queue.change_visibility(handle, self.visibility_timeout())?),
             Flaw::SecondDelete if self.queue.snapshot().messages.is_empty() => Err(MessageQueueError::new(
                 ErrorKind::Refused,
                 "InvalidParameterValue",
@@ -519,7 +539,9 @@ fn a_queue_without_a_flaw_conforms() {
 
 #[test]
 fn a_server_that_answers_into_a_closed_connection_conforms() {
-    check(&fixture(Flaw::NoneAnswersAfterDrop));
+    for flaw in [Flaw::NoneAnswersAfterDrop, Flaw::NoneAnswersOnDrop] {
+        check(&fixture(flaw));
+    }
 }
 
 #[test]

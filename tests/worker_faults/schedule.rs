@@ -213,7 +213,7 @@ fn start<Q: MessageQueue + Clone>(
 }
 
 fn assert_adds_up(report: &RunnerReport, over: bool, case: &Case) {
-    let settled = report.succeeded + report.failed + report.not_deleted;
+    let settled = report.succeeded + report.failed + report.postponed + report.out_of_order + report.not_deleted;
     let others = report.given_back + report.not_given_back + report.abandoned;
     let known = settled + others;
     // Jobs that a runner holds when it crashes count nowhere.

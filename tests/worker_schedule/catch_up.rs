@@ -199,7 +199,7 @@ fn a_job_sent_once_that_was_missed_is_sent_unless_it_is_to_be_skipped() {
             false => Queue::standard("jobs").clock(&clock).build().unwrap(),
             true => Queue::fifo("jobs.fifo").clock(&clock).build().unwrap(),
         };
-        let mut scheduler = Scheduler::builder(&jobs).until_none_visible().build();
+        let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
         let schedules = scheduler.handle();
         let message = |body: &str| requeue::SendMessage::new(body).message_group_id("g");
         for (name, catch_up) in [("skip", SKIP), ("once", ONCE), ("all", all(1)), ("none", all(0))] {

@@ -147,7 +147,7 @@ fn a_pattern_that_names_no_further_time_ends_its_schedule_and_says_so() {
         let (jobs, clock) = standard();
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = log.clone();
-        let scheduler = Scheduler::builder(&jobs).until_none_visible().on_event(move |event| {
+        let scheduler = Scheduler::builder(&jobs).until_none_held().on_event(move |event| {
             lines.lock().unwrap().push(event.to_string());
         });
         let mut scheduler = scheduler.build();

@@ -1,7 +1,7 @@
 //! Conversions between the SDK's types and the runner's.
 
 use {
-    super::error::not_built,
+    super::{SqsQueue, error::not_built},
     crate::{
         backend::{MessageParts, MessageQueueError, ReceivedMessage},
         message::{MessageAttributeValue, MessageAttributes, SendMessage},
@@ -63,15 +63,20 @@ pub(super) fn system_attributes(message: &SendMessage) -> Result<Option<SystemAt
 pub(super) fn received(message: Message, queue_url: &Arc<str>) -> ReceivedMessage {
     let mut system = message.attributes.unwrap_or_default();
     let attributes = message.message_attributes.unwrap_or_default();
-    let attributes = attributes
+    let attributes: MessageAttributes = attributes
         .into_iter()
-        .filter_map(|(name, value)| Some((name, attribute(value)?)));
+        .filter_map(|(name, value)| Some((name, attribute(value)?)))
+        .collect();
+    let dead_letter_reason = attributes
+        .get(SqsQueue::REASON)
+        .and_then(MessageAttributeValue::string_value);
     ReceivedMessage::from(MessageParts {
         queue_url: Arc::clone(queue_url),
         message_id: message.message_id.unwrap_or_default(),
         receipt_handle: message.receipt_handle.unwrap_or_default(),
         body: message.body.unwrap_or_default(),
-        attributes: attributes.collect(),
+        dead_letter_reason: dead_letter_reason.map(str::to_owned),
+        attributes,
         sent_timestamp: timestamp(system.get(&Name::SentTimestamp)),
         approximate_receive_count: number(system.get(&Name::ApproximateReceiveCount)).unwrap_or_default(),
         approximate_first_receive_timestamp: timestamp(system.get(&Name::ApproximateFirstReceiveTimestamp)),
@@ -121,6 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn a_dead_letter_says_why_by_its_attribute() {
+        let reason = types::MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value("not an image");
+        let message = Message::builder().message_attributes(SqsQueue::REASON, reason.build().unwrap());
+        assert_eq!(
+            received(message.build(), &"jobs".into()).dead_letter_reason(),
+            Some("not an image")
+        );
+    }
+
+    #[test]
     fn a_message_that_says_nothing_is_still_one() {
         let message = received(
             Message::builder().message_id("m").receipt_handle("h").build(),
@@ -128,5 +145,6 @@ mod tests {
         );
         assert_eq!((message.body(), message.approximate_receive_count()), ("", 0));
         assert_eq!(message.sent_timestamp(), Timestamp::ZERO);
+        assert_eq!(message.dead_letter_reason(), None);
     }
 }

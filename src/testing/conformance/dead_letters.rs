@@ -13,8 +13,13 @@ use {
         future::{Future, poll_fn},
         pin::pin,
         slice, task,
+        time::Duration,
     },
 };
+
+/// For how long a message is held that is to be moved; in real time it is waited out many times.
+const LEASE: Duration = secs(10);
+const SHORT_LEASE: Duration = secs(5);
 
 pub(super) async fn a_dead_letter_moves_at_once<F: Fixture>(checked: Checked<'_, F>) {
     let long = "why ".repeat(100_000);
@@ -24,7 +29,7 @@ pub(super) async fn a_dead_letter_moves_at_once<F: Fixture>(checked: Checked<'_,
             let value = MessageAttributeValue::string("\u{e9}");
             let attributes: MessageAttributes = (0..attributes).map(|it| (format!("a{it}"), value.clone())).collect();
             scene.send(SendMessage::new("m").attributes(attributes.clone())).await;
-            let message = scene.take_one().await;
+            let message = scene.take_one_for(LEASE).await;
             let moved = scene.dead_letter(&message, reason).await;
             let reported: String = reason.chars().take(20).collect();
             require!(
@@ -48,7 +53,7 @@ pub(super) async fn a_dead_letter_moves_at_once<F: Fixture>(checked: Checked<'_,
                 "a dead letter keeps its attributes, not only {:?}",
                 dead.attributes()
             );
-            scene.pass(secs(31)).await;
+            scene.pass(LEASE + secs(1)).await;
             scene
                 .require_hidden("a dead letter does not come back to the queue that it came from")
                 .await;
@@ -85,7 +90,7 @@ pub(super) async fn a_dead_letter_is_never_nowhere<F: Fixture>(checked: Checked<
         for steps in 1..=MAX_STEPS {
             let scene = Scene::with_dead_letter_queue(checked, fifo).await;
             scene.send_all(&["m"]).await;
-            let message = scene.take_one().await;
+            let message = scene.take_one_for(SHORT_LEASE).await;
             let over = {
                 let mut dead_letter = pin!(scene.queue.dead_letter(&message, "it is late"));
                 let mut left = steps;
@@ -101,7 +106,7 @@ pub(super) async fn a_dead_letter_is_never_nowhere<F: Fixture>(checked: Checked<
                 })
                 .await
             };
-            scene.pass(secs(31)).await;
+            scene.pass(SHORT_LEASE + secs(1)).await;
             let mut found = scene.look().await;
             if found.is_empty() {
                 found.push(scene.take_dead_letter().await);

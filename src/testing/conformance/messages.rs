@@ -141,7 +141,7 @@ pub(super) async fn delays_are_kept<F: Fixture>(checked: Checked<'_, F>) {
 
 pub(super) async fn a_delete_is_final<F: Fixture>(checked: Checked<'_, F>) {
     for (fifo, count) in [(false, 1), (false, 3), (true, 1), (true, 3)] {
-        let scene = Scene::of(checked, fifo, secs(30), false).await;
+        let scene = Scene::of(checked, fifo, secs(10), false).await;
         scene.send_all(&["1", "2", "3"][..count]).await;
         let messages = scene.take(count).await;
         require_done(&scene.delete(&messages).await, "a message that is held is deleted");
@@ -157,7 +157,7 @@ pub(super) async fn a_delete_is_final<F: Fixture>(checked: Checked<'_, F>) {
                 "a second delete does nothing, or reports NotHeld, not {kind:?}"
             );
         }
-        scene.pass(secs(31)).await;
+        scene.pass(secs(11)).await;
         scene.require_hidden("a deleted message never comes back").await;
     }
     let scene = Scene::standard(checked).await;

@@ -4,8 +4,8 @@ use {
     crate::{
         time::Timestamp,
         worker::{
-            builder::TICK,
             rate_limit::{Bucket, Rate},
+            settings::TICK,
         },
     },
     std::{

@@ -31,13 +31,23 @@ enum Place {
     None,
     /// In `ready`: a job may begin.
     Ready,
-    /// In `limited`: it has no token before this instant.
-    Limited(Timestamp),
+    /// It has no token.
+    Limited,
     /// As many jobs are in progress as may be.
     Full,
 }
 
-/// Invariant: each group is counted under its [`Place`], with the number of its jobs that its place is for.
+/// Where a group belongs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filed {
+    place: Place,
+    /// How many of its jobs count: those that may begin, or all that its limits hold back.
+    jobs: usize,
+    /// When it gets a token that it lacks.
+    token_at: Option<Timestamp>,
+}
+
+/// Invariant: each group is counted as it is filed.
 #[derive(Debug)]
 pub(super) struct Groups {
     fifo: bool,
@@ -50,7 +60,7 @@ pub(super) struct Groups {
     ready: VecDeque<Arc<str>>,
     /// Jobs of ready groups that may begin.
     ready_jobs: usize,
-    /// The groups without a token.
+    /// The groups that lack a token, by when they get it.
     limited: BTreeSet<(Timestamp, Arc<str>)>,
     /// The groups that limits hold back, by their number of jobs; those of equal number in the order of their ids.
     held: BTreeSet<(usize, Reverse<Arc<str>>)>,
@@ -64,9 +74,7 @@ struct Group {
     jobs: VecDeque<Job>,
     /// Jobs in progress.
     busy: usize,
-    place: Place,
-    /// How many jobs it is counted with in its place.
-    counted: usize,
+    filed: Filed,
     /// When the last of its jobs began.
     began_at: Timestamp,
     /// The mean time that its jobs take, once one has ended.
@@ -89,7 +97,7 @@ impl Groups {
         }
     }
 
-    /// Makes groups ready that have got a token.
+    /// Files groups anew that have got a token.
     pub(super) fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         while let Some((at, id)) = self.limited.first() {
@@ -150,7 +158,7 @@ impl Groups {
         while let (false, Some(id)) = (full, self.ready.front().cloned()) {
             let Some(group) = self.groups.get_mut(&id) else { break };
             let before = taken.len();
-            while !full && taken.len() - before < group.counted {
+            while !full && taken.len() - before < group.filed.jobs {
                 full = !group.jobs.front().is_some_and(&mut fits);
                 taken.extend(if full { None } else { group.jobs.pop_front() });
             }
@@ -170,8 +178,8 @@ impl Groups {
         if let Some(group) = self.groups.get_mut(id) {
             group.busy += count;
             group.began_at = self.now;
-            group.place = Place::None;
-            self.ready_jobs -= mem::take(&mut group.counted);
+            let filed = mem::take(&mut group.filed);
+            self.uncount(id, filed);
         }
         if let Some(limits) = &mut self.limits {
             limits.take_tokens(id, self.now, count);
@@ -243,7 +251,7 @@ impl Groups {
             group.jobs.len().saturating_sub(excess)
         };
         let jobs = group.jobs.split_off(left);
-        let spacing = (group.place == Place::Full).then(|| group.spacing(limits.config.concurrency, self.now));
+        let spacing = (group.filed.place == Place::Full).then(|| group.spacing(limits.config.concurrency, self.now));
         let mut return_at = || limits.return_at(&id, left, spacing, self.now);
         if self.fifo {
             let (jobs, until) = (jobs.into(), return_at());
@@ -277,75 +285,74 @@ impl Groups {
     /// Puts a group where it belongs after a change to its jobs, to those in progress, or to its tokens.
     fn file(&mut self, id: &Arc<str>) {
         let Some(group) = self.groups.get_mut(id) else { return };
-        let (place, counted) = group.belongs(id, self.fifo, self.batch_size, self.limits.as_ref(), self.now);
-        let old = mem::replace(&mut group.place, place);
-        let uncounted = mem::replace(&mut group.counted, counted);
+        let new = group.belongs(id, self.fifo, self.batch_size, self.limits.as_ref(), self.now);
+        let old = mem::replace(&mut group.filed, new);
         if group.jobs.is_empty() && group.busy == 0 {
             self.groups.remove(id);
         }
-        match old {
+        self.uncount(id, old);
+        match new.place {
             Place::None => {}
             Place::Ready => {
-                self.ready_jobs -= uncounted;
-                if place != Place::Ready {
-                    self.ready.retain(|ready| ready != id);
-                }
-            }
-            Place::Limited(_) | Place::Full => {
-                self.held_jobs -= uncounted;
-                self.held.remove(&(uncounted, Reverse(Arc::clone(id))));
-            }
-        }
-        if let Place::Limited(at) = old {
-            self.limited.remove(&(at, Arc::clone(id)));
-        }
-        match place {
-            Place::None => {}
-            Place::Ready => {
-                self.ready_jobs += counted;
-                if old != Place::Ready {
+                self.ready_jobs += new.jobs;
+                if old.place != Place::Ready {
                     self.ready.push_back(Arc::clone(id));
                 }
             }
-            Place::Limited(_) | Place::Full => {
-                self.held_jobs += counted;
-                self.held.insert((counted, Reverse(Arc::clone(id))));
+            Place::Limited | Place::Full => {
+                self.held_jobs += new.jobs;
+                self.held.insert((new.jobs, Reverse(Arc::clone(id))));
             }
         }
-        if let Place::Limited(at) = place {
-            self.limited.insert((at, Arc::clone(id)));
+        if old.place == Place::Ready && new.place != Place::Ready {
+            self.ready.retain(|ready| ready != id);
+        }
+        self.limited.extend(new.token_at.map(|at| (at, Arc::clone(id))));
+    }
+
+    /// Undoes how a group was counted, but for its turn among those that are ready.
+    fn uncount(&mut self, id: &Arc<str>, filed: Filed) {
+        match filed.place {
+            Place::None => {}
+            Place::Ready => self.ready_jobs -= filed.jobs,
+            Place::Limited | Place::Full => {
+                self.held_jobs -= filed.jobs;
+                self.held.remove(&(filed.jobs, Reverse(Arc::clone(id))));
+            }
+        }
+        if let Some(at) = filed.token_at {
+            self.limited.remove(&(at, Arc::clone(id)));
         }
     }
 }
 
 impl Group {
-    /// Its place, and with how many of its jobs it is counted there.
-    fn belongs(
-        &self,
-        id: &str,
-        fifo: bool,
-        batch_size: usize,
-        limits: Option<&GroupLimits>,
-        now: Timestamp,
-    ) -> (Place, usize) {
+    fn belongs(&self, id: &str, fifo: bool, batch_size: usize, limits: Option<&GroupLimits>, now: Timestamp) -> Filed {
         let jobs = self.jobs.len();
         if jobs == 0 || (fifo && self.busy > 0) {
-            return (Place::None, 0);
+            return Filed::default();
         }
         let at_once = match limits {
             _ if fifo => batch_size,
             Some(limits) => limits.concurrency(id).saturating_sub(self.busy),
             None => usize::MAX,
         };
-        if at_once == 0 {
-            return (Place::Full, jobs);
-        }
-        let Some(limits) = limits else {
-            return (Place::Ready, jobs.min(at_once));
+        let tokens = limits.map_or(usize::MAX, |limits| limits.tokens(id, now));
+        let place = match (at_once, tokens) {
+            (0, _) => Place::Full,
+            (_, 0) => Place::Limited,
+            _ => Place::Ready,
         };
-        match limits.tokens(id, now) {
-            0 => (Place::Limited(limits.available_at(id, now, 1)), jobs),
-            tokens => (Place::Ready, jobs.min(at_once).min(tokens)),
+        let may_begin = jobs.min(at_once);
+        let token_at = |limits: &GroupLimits| limits.available_at(id, now, tokens + 1);
+        Filed {
+            place,
+            jobs: if place == Place::Ready {
+                may_begin.min(tokens)
+            } else {
+                jobs
+            },
+            token_at: limits.filter(|_| tokens < may_begin).map(token_at),
         }
     }
 

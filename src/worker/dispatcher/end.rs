@@ -12,7 +12,7 @@ impl Dispatcher {
             // What a receive under way has got would have been counted.
             End::NoneLeft => self.none_left,
         };
-        let done = idle && none && self.stopped_at.is_none();
+        let done = idle && none && !self.paused && self.stopped_at.is_none();
         done.then(|| self.stop(now, None))
     }
 
@@ -48,9 +48,22 @@ impl Dispatcher {
             self.error = error;
         }
         self.stopped_at.get_or_insert(now);
-        self.parked.clear();
-        let workers = self.workers.iter_mut().filter_map(|worker| worker.waker.take());
-        workers.chain(self.renewer.take()).collect()
+        let mut wakers = Vec::new();
+        for worker in &self.workers {
+            let jobs = worker.item.iter().flat_map(|(item, _)| item.jobs());
+            jobs.for_each(|job| wakers.extend(job.lease().mark_stopping()));
+        }
+        while !self.parked.is_empty() {
+            wakers.extend(self.unpark());
+        }
+        wakers.extend(self.waiting_for_queue());
+        wakers.extend(self.renewer.take());
+        wakers
+    }
+
+    /// Marks the runner as over.
+    pub(in crate::worker) const fn end(&mut self) {
+        self.over = true;
     }
 
     pub(in crate::worker) const fn stopped_at(&self) -> Option<Timestamp> {
@@ -61,10 +74,10 @@ impl Dispatcher {
     pub(in crate::worker) fn abandon(&mut self) {
         self.timed_out = true;
         for worker in &mut self.workers {
-            if let Some((item, _)) = worker.item.take() {
+            if let Some((item, began_at)) = worker.item.take() {
                 let begun = item.jobs().len() - worker.not_begun;
                 self.counters.add(Count::Abandoned, begun as u64);
-                worker.abandoned = Some(item);
+                worker.abandoned = Some((item, began_at));
             }
         }
     }

@@ -3,8 +3,8 @@
 use super::*;
 
 impl Dispatcher {
-    /// The next work item, if it may begin.
-    pub(super) fn take_item(&mut self, now: Timestamp) -> Option<WorkItem> {
+    /// The next work item, if there are tokens for it.
+    pub(super) fn take_by_rate(&mut self, now: Timestamp) -> Option<WorkItem> {
         let Some(rate) = &self.config.rate else {
             return self.backlog.take(now, usize::MAX);
         };
@@ -20,6 +20,9 @@ impl Dispatcher {
 
     /// Removes jobs beyond those that the limits of groups may hold back.
     pub(super) fn put_off(&mut self) -> Option<Vec<PutOff>> {
+        if self.paused {
+            return None;
+        }
         let put_off = self.backlog.put_off();
         put_off.iter().for_each(|it| self.counters.not_begun(it.jobs.len()));
         (!put_off.is_empty()).then_some(put_off)
@@ -54,7 +57,7 @@ impl Dispatcher {
 
     /// When a parked worker has to look again, if none does so by then.
     pub(super) fn untimed(&self, now: Timestamp) -> Option<Timestamp> {
-        if !self.config.timed || self.stopped_at.is_some() {
+        if !self.config.timed || self.paused || self.stopped_at.is_some() {
             return None;
         }
         let at = self.next_start(now).into_iter().chain(self.next_receive(now)).min()?;

@@ -6,14 +6,27 @@
 //!
 //! Invariants:
 //! * at most one long poll is under way;
-//! * on a FIFO queue at most one work item at a time has jobs of a group;
+//! * a work item begins only while fewer are in progress than the concurrency says, and not while the runner is paused
+//!   or stopping;
+//! * a work item begins only if the rate has a token for each of its jobs, and their groups allow them;
+//! * limits of groups hold back no more jobs than they may, unless the runner is paused: the next worker puts them off;
+//! * on a FIFO queue at most one work item at a time has jobs of a group, and they begin in the order of their receives;
+//! * each job received is exactly one of: in the backlog, in progress, settled, given back (or to be), abandoned; so
+//!   none is lost, and none begins twice;
+//! * a worker is exactly one of: runnable, parked, busy. If a work item or a receive could begin and no runnable worker
+//!   is left for it, then none is parked: whoever makes it possible gets the waker of a parked worker;
+//! * if time alone lets a job begin or be received, a worker asks by then: one that is parked has a timer, and a long
+//!   poll ends;
+//! * after a stop no worker is parked, none begins anything, and the backlog goes back;
 //! * the dispatcher calls no queue, handler or waker: time is an argument, and wakers are returned to the caller.
 
 mod end;
 mod leases;
 mod limits;
+mod steering;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use {
     super::{
@@ -102,18 +115,32 @@ pub(super) enum RenewerTask {
     Over,
 }
 
+/// What a worker does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Phase {
+    /// It has a task, has ended, or has just found none.
+    #[default]
+    Busy,
+    /// It will ask for a task: it was started or woken, or is between two tasks.
+    Runnable,
+    /// It has no task, and is woken when there is one.
+    Parked,
+}
+
 #[derive(Debug, Default)]
 struct Worker {
+    phase: Phase,
+
     /// The work item in progress, and when it began.
     item: Option<(WorkItem, Timestamp)>,
     /// Jobs of the work item that were counted as not begun.
     not_begun: usize,
-    /// The work item, once it is counted as abandoned.
-    abandoned: Option<WorkItem>,
+    /// The work item, and when it began, once it is counted as abandoned.
+    abandoned: Option<(WorkItem, Timestamp)>,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
-    /// It will ask for a task: it was started or woken, or is between two tasks.
-    runnable: bool,
+    /// It has been told to end, because there are more workers than the concurrency says.
+    retired: bool,
 }
 
 #[derive(Debug)]
@@ -123,6 +150,8 @@ pub(super) struct Dispatcher {
     /// The tokens of the rate.
     bucket: Bucket,
     workers: Vec<Worker>,
+    /// The places in `workers` of those that have ended and may be replaced.
+    vacant: Vec<usize>,
     /// Workers without a task, woken in last-in, first-out order.
     parked: Vec<usize>,
     /// The parked worker that asks again by itself, and when.
@@ -130,8 +159,11 @@ pub(super) struct Dispatcher {
     /// Number of runnable workers.
     runnable: usize,
     working: usize,
-    /// Number of workers that have not ended.
+    /// Number of workers that have not ended, and of those among them that were told to.
     alive: usize,
+    retiring: usize,
+    /// Nothing new is begun or received.
+    paused: bool,
     /// Receives under way, and the messages they request.
     polls: usize,
     requested: usize,
@@ -156,6 +188,8 @@ pub(super) struct Dispatcher {
     /// The longest wait for a message before the queue is counted again.
     recount: Duration,
     stopped_at: Option<Timestamp>,
+    /// The runner has ended.
+    over: bool,
     error: Option<MessageQueueError>,
     /// The shutdown timeout is over.
     timed_out: bool,
@@ -178,11 +212,14 @@ impl Dispatcher {
             backlog,
             bucket: Bucket::default(),
             workers: Vec::new(),
+            vacant: Vec::new(),
             parked: Vec::new(),
             timer: None,
             runnable: 0,
             working: 0,
             alive: 0,
+            retiring: 0,
+            paused: false,
             polls: 0,
             requested: 0,
             long_poll: false,
@@ -197,6 +234,7 @@ impl Dispatcher {
             none_left: false,
             recount: config.wait_time,
             stopped_at: None,
+            over: false,
             error: None,
             timed_out: false,
             cut_off: Vec::new(),
@@ -212,18 +250,23 @@ impl Dispatcher {
 
     /// Adds a worker if there is a task for one and the concurrency allows it.
     pub(super) fn add_worker_if_needed(&mut self, now: Timestamp) -> Option<usize> {
-        let may = self.workers.len() < self.config.concurrency && self.stopped_at.is_none() && self.parked.is_empty();
-        (may && (self.needs_workers(now) || self.needs_timer(now))).then(|| self.add_worker())
+        self.backlog.advance(now);
+        let needed = self.parked.is_empty() && (self.needs_workers(now) || self.needs_timer(now));
+        needed.then(|| self.add_worker()).flatten()
     }
 
-    pub(super) fn add_worker(&mut self) -> usize {
-        self.workers.push(Worker {
-            runnable: true,
-            ..Worker::default()
+    /// Adds a worker if the concurrency allows it.
+    pub(super) fn add_worker(&mut self) -> Option<usize> {
+        if self.staff() >= self.config.concurrency || self.stopped_at.is_some() {
+            return None;
+        }
+        let worker = self.vacant.pop().unwrap_or_else(|| {
+            self.workers.push(Worker::default());
+            self.workers.len() - 1
         });
-        self.runnable += 1;
+        self.set_runnable(worker);
         self.alive += 1;
-        self.workers.len() - 1
+        Some(worker)
     }
 
     /// Removes a worker that ended; returns the wakers to call.
@@ -232,17 +275,22 @@ impl Dispatcher {
     /// other worker can resume its task, so the runner stops.
     pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
-        if let Some(item) = self.workers[worker].abandoned.take() {
+        if let Some((item, _)) = self.workers[worker].abandoned.take() {
             // What was decided stands, as does an earlier give-back.
             let untouched = |job: &&Job| !job.lease().is_decided() && !job.lease().renewal_stopped();
             self.cut_off.extend(item.jobs().iter().filter(untouched).cloned());
         }
-        if self.stopped_at.is_none() {
+        if self.workers[worker].retired {
+            self.retiring -= 1;
+            self.workers[worker] = Worker::default();
+            self.vacant.push(worker);
+        } else if self.stopped_at.is_none() {
             self.worker_exited_early = true;
             return self.stop(now, None);
         }
         match self.alive {
-            0 => self.renewer.take().into_iter().collect(),
+            // A runner that goes on leaves its renewer alone.
+            0 if self.stopped_at.is_some() => self.renewer.take().into_iter().collect(),
             // The renewer waits for the last worker.
             _ => Vec::new(),
         }
@@ -250,11 +298,13 @@ impl Dispatcher {
 
     /// This worker's next task, if there is one.
     pub(super) fn next(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
-        if mem::take(&mut self.workers[worker].runnable) {
-            self.runnable -= 1;
-        } else if self.workers[worker].waker.take().is_some() {
-            self.parked.retain(|parked| *parked != worker);
+        match mem::take(&mut self.workers[worker].phase) {
+            Phase::Runnable => self.runnable -= 1,
+            // A timer woke it.
+            Phase::Parked => self.parked.retain(|parked| *parked != worker),
+            Phase::Busy => {}
         }
+        self.workers[worker].waker = None;
         if self.timer.is_some_and(|(timed, _)| timed == worker) {
             self.timer = None;
         }
@@ -268,6 +318,13 @@ impl Dispatcher {
         if let Some(item) = self.take_item(now) {
             self.begin(worker, &item, now);
             return Some(Task::Work(item, now));
+        }
+        if self.is_surplus(now) {
+            self.retire(worker);
+            return Some(Task::End);
+        }
+        if self.paused {
+            return None;
         }
         if self.count_due && !self.counting && self.working == 0 && self.backlog.len() == 0 {
             (self.count_due, self.counting) = (false, true);
@@ -283,6 +340,7 @@ impl Dispatcher {
     /// Parks this worker until its waker is called; returns when it has to ask again by itself.
     pub(super) fn park(&mut self, worker: usize, waker: &Waker, now: Timestamp) -> Option<Timestamp> {
         self.workers[worker].waker = Some(waker.clone());
+        self.workers[worker].phase = Phase::Parked;
         self.parked.push(worker);
         let at = self.untimed(now)?;
         self.timer = Some((worker, at));
@@ -297,6 +355,13 @@ impl Dispatcher {
         }
     }
 
+    /// The next work item, if one may begin.
+    fn take_item(&mut self, now: Timestamp) -> Option<WorkItem> {
+        // A surplus worker that has not ended may find as many in progress as the concurrency says.
+        let may_begin = !self.paused && self.working < self.config.concurrency;
+        may_begin.then(|| self.take_by_rate(now)).flatten()
+    }
+
     fn begin(&mut self, worker: usize, item: &WorkItem, now: Timestamp) {
         for job in item.jobs() {
             self.counters
@@ -308,7 +373,8 @@ impl Dispatcher {
 
     /// The receive that an idle worker may make.
     fn receive_task(&self, now: Timestamp) -> Option<ReceiveTask> {
-        let idle = (self.config.concurrency - self.working).saturating_mul(self.config.batch_size);
+        let idle = self.config.concurrency.saturating_sub(self.working);
+        let idle = idle.saturating_mul(self.config.batch_size);
         // The backlog of a FIFO queue waits for its groups, and not for a worker.
         let waiting = if self.config.fifo { 0 } else { self.backlog.ready_jobs() };
         let room = (idle.saturating_add(self.config.prefetch)).saturating_sub(waiting + self.requested);
@@ -341,28 +407,41 @@ impl Dispatcher {
     }
 
     fn needs_workers(&self, now: Timestamp) -> bool {
+        if self.paused {
+            return false;
+        }
         let pollers = usize::from(self.may_receive() && self.receivable(now) > 0);
-        self.startable(now) + pollers > self.runnable
+        let idle = self.config.concurrency.saturating_sub(self.working);
+        self.startable(now).min(idle) + pollers > self.runnable
+    }
+
+    fn set_runnable(&mut self, worker: usize) {
+        if mem::replace(&mut self.workers[worker].phase, Phase::Runnable) != Phase::Runnable {
+            self.runnable += 1;
+        }
     }
 
     /// The worker asks for its next task without being woken.
     fn stay_runnable(&mut self, worker: usize) {
         self.workers[worker].waker = None;
-        if !mem::replace(&mut self.workers[worker].runnable, true) {
-            self.runnable += 1;
-        }
+        self.set_runnable(worker);
     }
 
-    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers.
+    /// Unparks the worker that was parked last; returns its waker.
+    fn unpark(&mut self) -> Option<Waker> {
+        let worker = self.parked.pop()?;
+        self.set_runnable(worker);
+        self.workers[worker].waker.take()
+    }
+
+    /// Unparks a worker for each task that is left, after the calling worker has taken its own, and those that are to
+    /// end; returns their wakers.
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
+        self.backlog.advance(now);
         let mut wakers = Vec::new();
-        while !self.parked.is_empty() && (self.needs_workers(now) || self.needs_timer(now)) {
-            let worker = self.parked.pop().map(|at| &mut self.workers[at]);
-            if let Some(worker) = worker {
-                worker.runnable = true;
-                self.runnable += 1;
-                wakers.extend(worker.waker.take());
-            }
+        let needed = |own: &Self| own.needs_workers(now) || own.needs_timer(now) || own.has_parked_surplus();
+        while !self.parked.is_empty() && needed(self) {
+            wakers.extend(self.unpark());
         }
         wakers
     }
@@ -448,10 +527,11 @@ impl Dispatcher {
         }
     }
 
-    /// Counts this many jobs that were not begun as given back.
-    pub(super) fn given_back(&mut self, count: usize) {
+    /// Counts this many jobs that were not begun as given back; returns the wakers to call, as they can be received.
+    pub(super) fn given_back(&mut self, count: usize, now: Timestamp) -> Vec<Waker> {
         self.counters.given_back(count);
         self.may_have_returned();
+        self.wake_parked(now)
     }
 
     /// A message may be in the queue again, whatever an earlier receive returns.

@@ -1,9 +1,10 @@
 //! Pending requests by the names of their virtual queues.
 
 use {
-    super::QUEUE_NAME,
+    super::{DeliverError, QUEUE_NAME},
     crate::{
         backend::ReceivedMessage,
+        error::excerpt,
         sync::{Mutex, wake},
     },
     std::{
@@ -93,15 +94,16 @@ impl Slots {
         })
     }
 
-    /// Delivers a message of the host queue to the request that it answers; returns whether it names a request of this
-    /// requester, which may be over.
-    pub(super) fn deliver(&self, message: &ReceivedMessage) -> bool {
+    /// Delivers a message of the host queue to the request that it answers, which may be over.
+    pub(super) fn deliver(&self, message: &ReceivedMessage) -> Result<(), DeliverError> {
         let name = message.attributes().get(QUEUE_NAME).and_then(|it| it.string_value());
         let number = name.and_then(|name| name.strip_prefix(&self.prefix)?.parse().ok());
         let mut table = self.table.lock();
         let Some(number) = number.filter(|number| (1..=table.opened).contains(number)) else {
             table.report.orphans += 1;
-            return false;
+            drop(table);
+            let unknown = |name| DeliverError::Unknown { name: excerpt(name) };
+            return Err(name.map_or(DeliverError::Unnamed, unknown));
         };
         let waker = match table.open.get_mut(&number) {
             Some(slot @ Slot::Empty(_)) => match mem::replace(slot, Slot::Full(Box::new(message.clone()))) {
@@ -115,7 +117,7 @@ impl Slots {
         };
         drop(table);
         wake(waker);
-        true
+        Ok(())
     }
 
     pub(super) fn report(&self) -> RequesterReport {
@@ -210,11 +212,13 @@ mod tests {
         let slots = Arc::new(Slots::new(1));
         let mut ticket = slots.open().unwrap();
         assert_eq!(ticket.name(), "0000000000000001-1");
-        assert!(slots.deliver(&answer(&ticket.name(), "first")) && slots.deliver(&answer(&ticket.name(), "second")));
+        for body in ["first", "second"] {
+            slots.deliver(&answer(&ticket.name(), body)).unwrap();
+        }
         let context = Context::from_waker(Waker::noop());
         assert!(matches!(ticket.poll_answer(&context), Poll::Ready(it) if it.body() == "first"));
         assert!(ticket.poll_answer(&context).is_pending());
-        assert!(slots.deliver(&answer(&ticket.name(), "third")));
+        slots.deliver(&answer(&ticket.name(), "third")).unwrap();
         drop(ticket);
         let report = slots.report();
         assert_eq!(
@@ -227,7 +231,7 @@ mod tests {
     fn an_answer_that_comes_with_the_end_of_time_counts() {
         let slots = Arc::new(Slots::new(1));
         let mut ticket = slots.open().unwrap();
-        assert!(slots.deliver(&answer(&ticket.name(), "just in time")));
+        slots.deliver(&answer(&ticket.name(), "just in time")).unwrap();
         assert_eq!(ticket.close(End::TimedOut).unwrap().body(), "just in time");
         let mut ticket = slots.open().unwrap();
         assert!(ticket.close(End::TimedOut).is_none());
@@ -249,9 +253,11 @@ mod tests {
             "0000000000000001-2",
             "0000000000000001-x",
         ] {
-            assert!(!slots.deliver(&answer(name, "x")), "{name}");
+            let unknown = DeliverError::Unknown { name: name.to_owned() };
+            assert_eq!(slots.deliver(&answer(name, "x")), Err(unknown));
         }
-        assert!(!slots.deliver(&ReceivedMessage::from(MessageParts::default())));
+        let unnamed = ReceivedMessage::from(MessageParts::default());
+        assert_eq!(slots.deliver(&unnamed), Err(DeliverError::Unnamed));
         assert_eq!((slots.report().orphans, slots.report().in_flight), (8, 1));
         drop(ticket);
         assert_eq!((slots.report().dropped, slots.report().in_flight), (1, 0));

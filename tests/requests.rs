@@ -1,24 +1,23 @@
 //! Request and response over virtual queues (E11-E16).
 
+#[path = "requests/answers.rs"]
+mod answers;
 #[path = "common/shaky.rs"]
 mod shaky;
 
 use {
     proptest::prelude::*,
     requeue::{
-        ManualClock, MessageAttributeValue, Queue, SendMessage, Service,
-        backend::{ErrorKind, ReceivedMessage},
-        request::{RequestError, Requester, Responder},
-        worker::{Failure, FailurePolicy, Job, RunnerReport},
+        ManualClock, MessageAttributeValue, Queue, SendMessage,
+        backend::{ErrorKind, MessageQueue, ReceivedMessage},
+        request::{AnswerError, DeliverError, RequestError, Requester, Responder},
+        worker::{Failure, Job, Runner, RunnerReport},
     },
     shaky::{Fault, Shaky, error},
     std::{
         future::{Future, IntoFuture},
-        pin::{Pin, pin},
-        sync::{
-            Arc, Mutex,
-            atomic::{AtomicU64, Ordering},
-        },
+        pin::Pin,
+        sync::{Arc, Mutex},
         task::{Context, Poll, Waker},
         time::Duration,
     },
@@ -48,21 +47,29 @@ fn is(body: &str) -> Poll<Result<String, RequestError>> {
 
 /// Answers what is there, in upper case.
 fn respond(requests: &Queue, host: &Queue) -> RunnerReport {
-    let runner = Responder::to(requests, host).runner(|it| it.until_none_visible());
-    runner.each(upper).unwrap().blocking().unwrap()
+    respond_by(&Responder::to(host), requests)
 }
 
-fn upper(job: &Job) -> Result<String, Failure> {
-    Ok(job.body().to_uppercase())
+fn respond_by(responder: &Responder, requests: &Queue) -> RunnerReport {
+    let runner = Runner::builder(requests).until_none_visible().each(upper(responder));
+    runner.unwrap().blocking().unwrap()
 }
 
-/// Delivers the answers that are there.
-fn listen(requester: &Requester) -> RunnerReport {
-    requester
-        .runner(|it| it.until_none_visible())
-        .unwrap()
-        .blocking()
-        .unwrap()
+/// A handler that answers in upper case.
+fn upper<A: MessageQueue>(responder: &Responder<A>) -> impl Fn(&Job) -> Result<(), AnswerError> + 'static {
+    let responder = responder.clone();
+    move |job| responder.answer(job, job.body().to_uppercase()).blocking()
+}
+
+/// Delivers the answers that are there; what is for nobody is deleted (E12).
+fn listen<R: MessageQueue + Clone>(requester: &Requester<R, Queue>, host: &Queue) -> RunnerReport {
+    let runner = Runner::builder(host).until_none_visible().each(deliver(requester));
+    runner.unwrap().blocking().unwrap()
+}
+
+fn deliver<R: MessageQueue + Clone>(requester: &Requester<R, Queue>) -> impl Fn(&Job) -> Result<(), Failure> + 'static {
+    let requester = requester.clone();
+    move |job| requester.deliver(job).map_err(Failure::discard)
 }
 
 fn is_empty(queue: &Queue) -> bool {
@@ -109,7 +116,7 @@ fn the_answer_comes_over_the_virtual_queue_that_the_request_names() {
     );
     assert!(poll(&mut asked).is_pending(), "nobody consumed the host queue yet");
 
-    assert_eq!(listen(&requester).succeeded, 1);
+    assert_eq!(listen(&requester, &host).succeeded, 1);
     assert_eq!(poll(&mut asked), is("HELLO"));
     assert!(is_empty(&requests) && is_empty(&host));
     let report = requester.report();
@@ -128,7 +135,7 @@ fn each_request_gets_its_own_answer_whatever_the_order() {
         assert!(poll(request).is_pending());
     }
     respond(&requests, &host);
-    listen(&requester);
+    listen(&requester, &host);
     let answers: Vec<_> = asked.iter_mut().map(poll).collect();
     assert_eq!(answers, [is("A"), is("B"), is("C")]);
 }
@@ -137,7 +144,7 @@ fn each_request_gets_its_own_answer_whatever_the_order() {
 fn a_request_times_out_under_the_clock_and_its_answer_is_dropped() {
     // E15
     let (requests, host, clock) = queues();
-    let requester = Requester::new(&requests, &host).on_orphan(|it| panic!("{it:?} is late and no orphan"));
+    let requester = Requester::new(&requests, &host);
     let mut asked = requester.request("hello").timeout(TIMEOUT).into_future();
     assert!(poll(&mut asked).is_pending());
     clock.advance(TIMEOUT - MILLISECOND);
@@ -146,7 +153,7 @@ fn a_request_times_out_under_the_clock_and_its_answer_is_dropped() {
     assert_eq!(poll(&mut asked), Poll::Ready(Err(RequestError::Timeout(TIMEOUT))));
     assert_eq!((requester.report().timed_out, requester.report().in_flight), (1, 0));
     respond(&requests, &host);
-    assert_eq!(listen(&requester).succeeded, 1);
+    assert_eq!(listen(&requester, &host).succeeded, 1);
     assert!(is_empty(&host));
     assert_eq!((requester.report().late_answers, requester.report().orphans), (1, 0));
     assert_eq!(clock.next_deadline(), None, "nobody waits for the end of its time");
@@ -155,14 +162,18 @@ fn a_request_times_out_under_the_clock_and_its_answer_is_dropped() {
 #[test]
 fn a_thread_that_asks_is_woken_by_its_answer_or_by_the_clock() {
     let (requests, host, clock) = queues();
-    let responder = Responder::to(&requests, &host);
-    let responding = responder.runner(|it| it).each(|job: &Job| match job.body() {
+    let responder = Responder::to(&host);
+    let responding = Runner::builder(&requests).each(move |job: &Job| match job.body() {
         "silence" => Err(Failure::discard("nothing to say")),
-        body => Ok(body.to_uppercase()),
+        body => Ok(responder.answer(job, body.to_uppercase()).blocking()?),
     });
     let responding = responding.unwrap().spawn().unwrap();
     let requester = Requester::new(&requests, &host);
-    let listening = requester.runner(|it| it).unwrap().spawn().unwrap();
+    let listening = Runner::builder(&host)
+        .each(deliver(&requester))
+        .unwrap()
+        .spawn()
+        .unwrap();
     assert_eq!(requester.request("hello").blocking().unwrap().body(), "HELLO");
 
     let asking = requester.clone();
@@ -194,7 +205,7 @@ fn a_request_that_is_dropped_is_forgotten() {
     assert_eq!((report.requests, report.dropped, report.in_flight), (1, 1, 0));
     assert_eq!(clock.next_deadline(), None);
     respond(&requests, &host);
-    listen(&requester);
+    listen(&requester, &host);
     assert_eq!(requester.report().late_answers, 1);
     drop(requester.request("never polled").into_future());
     assert_eq!(requester.report().requests, 1);
@@ -224,119 +235,66 @@ fn a_second_answer_is_ignored() {
         host.send(SendMessage::new(answer).attribute(NAME, MessageAttributeValue::string(name)))
             .unwrap();
     }
-    listen(&requester);
+    listen(&requester, &host);
     assert_eq!(poll(&mut asked), is("first"));
     assert_eq!((requester.report().answered, requester.report().late_answers), (1, 1));
     assert!(is_empty(&host));
 }
 
+fn named(name: &str) -> SendMessage {
+    SendMessage::new(name).attribute(NAME, MessageAttributeValue::string(name))
+}
+
 #[test]
-fn what_is_for_nobody_is_deleted_unless_the_orphan_handler_says_otherwise() {
+fn what_is_for_nobody_is_an_orphan_that_the_handler_treats_as_it_likes() {
     // E12
-    let named = |name: &str| SendMessage::new(name).attribute(NAME, MessageAttributeValue::string(name));
     let (requests, host, clock) = queues();
     let requester = Requester::new(&requests, &host);
-    let earlier = Requester::new(&requests, &host);
+    let earlier = Requester::new(&requests, &host).seed(10);
     let mut asked = earlier.request("hello").into_future();
     assert!(poll(&mut asked).is_pending());
     respond(&requests, &host);
     host.send("no name").unwrap();
     host.send(named("somebody")).unwrap();
-    assert_eq!(listen(&requester).succeeded, 3);
+    let report = listen(&requester, &host);
+    assert_eq!((report.succeeded, report.failed, report.discarded), (0, 3, 3));
     assert_eq!((requester.report().orphans, requester.report().answered), (3, 0));
     assert!(is_empty(&host));
 
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let log = seen.clone();
-    let requester = requester.on_orphan(move |message| {
-        log.lock().unwrap().push(message.body().to_owned());
-        if message.body() == "keep" {
-            Err("not mine".into())
-        } else {
-            Ok(())
-        }
-    });
-    host.send(named("keep")).unwrap();
-    host.send(named("drop")).unwrap();
-    let report = listen(&requester);
-    assert_eq!((report.succeeded, report.failed), (1, 1));
-    assert_eq!(*seen.lock().unwrap(), ["keep", "drop"]);
-    clock.advance(TIMEOUT);
-    assert_eq!(host.receive().blocking().unwrap()[0].body(), "keep");
-}
-
-#[test]
-fn an_answer_to_a_queue_that_is_gone_or_unknown_is_dropped() {
-    // E15
-    let (requests, host, _clock) = queues();
-    let requester = Requester::new(&requests, &host);
-    let elsewhere = Queue::standard("elsewhere").build().unwrap();
-    let responder = Responder::to(&requests, &host);
-    let run = || {
-        responder
-            .runner(|it| it.until_none_visible())
-            .each(upper)
-            .unwrap()
-            .blocking()
-            .unwrap()
-    };
-    for (gone, url) in [(1, elsewhere.url()), (2, "#name"), (3, "")] {
-        let url = MessageAttributeValue::new("String", url.to_owned());
-        let message = SendMessage::new("hello").attribute("ResponseQueueUrl", url);
-        if requests.send(message).is_err() {
-            assert_eq!(gone, 3, "an empty attribute is refused (M17)");
-            continue;
-        }
-        assert_eq!(run().succeeded, 1);
-        assert_eq!(responder.report().gone, gone);
+    for orphan in [SendMessage::new("keep"), named("keep"), named("drop")] {
+        host.send(orphan).unwrap();
     }
-    let mut asked = requester.request("hello").into_future();
-    assert!(poll(&mut asked).is_pending());
-    host.delete_queue().unwrap();
-    assert_eq!(run().succeeded, 1);
-    assert!(is_empty(&requests));
-    let report = responder.report();
-    assert_eq!((report.gone, report.answered, report.unrequested), (3, 0, 0));
+    let (delivering, seen) = (requester, Arc::new(Mutex::new(Vec::new())));
+    let log = seen.clone();
+    let runner = Runner::builder(&host).until_none_visible().each(move |job: &Job| {
+        let orphan = delivering.deliver(job).unwrap_err();
+        log.lock().unwrap().push(orphan.clone());
+        if job.body() == "keep" { Err(orphan) } else { Ok(()) }
+    });
+    let report = runner.unwrap().blocking().unwrap();
+    assert_eq!((report.succeeded, report.failed), (1, 2));
+    let told: Vec<_> = seen.lock().unwrap().iter().map(DeliverError::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            &format!("the message names no virtual queue, it has no text {NAME}"),
+            r#"there was no request with the virtual queue "keep""#,
+            r#"there was no request with the virtual queue "drop""#,
+        ]
+    );
+    clock.advance(TIMEOUT);
+    let kept = host.receive().max_messages(10).blocking().unwrap();
+    assert_eq!(kept.iter().map(|it| it.body()).collect::<Vec<_>>(), ["keep", "keep"]);
 }
 
 #[test]
-fn a_request_that_names_no_queue_is_a_job_like_any_other() {
+fn an_orphan_is_told_with_a_name_of_bounded_length() {
     let (requests, host, _clock) = queues();
-    let responder = Responder::to(&requests, &host);
-    requests.send("just do it").unwrap();
-    let bytes = MessageAttributeValue::binary(vec![1]);
-    requests
-        .send(SendMessage::new("odd").attribute("ResponseQueueUrl", bytes))
+    host.send(SendMessage::new("x").attribute(NAME, MessageAttributeValue::string("n".repeat(200_000))))
         .unwrap();
-    let handled = Arc::new(AtomicU64::new(0));
-    let count = handled.clone();
-    let runner = responder
-        .runner(|it| it.until_none_visible())
-        .each_async(move |job: Job| {
-            count.fetch_add(1, Ordering::Relaxed);
-            async move { upper(&job) }
-        });
-    let report = pollster::block_on(runner.unwrap().run()).unwrap();
-    assert_eq!((report.succeeded, handled.load(Ordering::Relaxed)), (2, 2));
-    assert_eq!((responder.report().unrequested, responder.report().answered), (2, 0));
-    assert!(is_empty(&requests) && is_empty(&host));
-}
-
-#[test]
-fn an_answer_to_a_queue_of_its_own_carries_no_name() {
-    // E15
-    let service = Service::new();
-    let [requests, own] = ["requests", "own"].map(|name| service.create_queue(name, Default::default()).unwrap());
-    let url = MessageAttributeValue::string(own.url());
-    requests
-        .send(SendMessage::new("hello").attribute("ResponseQueueUrl", url))
-        .unwrap();
-    let responder = Responder::new(&requests, move |url: &str| service.queue(url).ok());
-    let runner = responder.runner(|it| it.until_none_visible()).each(upper).unwrap();
-    assert_eq!(runner.blocking().unwrap().succeeded, 1);
-    let answer = own.receive().blocking().unwrap().remove(0);
-    assert_eq!((answer.body(), answer.attributes().len()), ("HELLO", 0));
-    assert_eq!(responder.clone().report().answered, 1);
+    let message = ReceivedMessage::from(host.receive().blocking().unwrap().remove(0));
+    let orphan = Requester::new(&requests, &host).deliver(&message).unwrap_err();
+    assert!(orphan.to_string().len() < 300, "{orphan}");
 }
 
 fn with_attributes(count: usize) -> SendMessage {
@@ -366,23 +324,25 @@ fn a_message_without_room_for_the_attribute_is_refused() {
     for (count, succeeded) in [(9, 1), (10, 0)] {
         let mut asked = requester.request(with_attributes(9)).into_future();
         assert!(poll(&mut asked).is_pending());
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = log.clone();
-        let responder = Responder::to(&requests, &host).runner(|it| {
-            it.until_none_visible()
-                .on_event(move |event| lines.lock().unwrap().push(event.to_string()))
+        let responder = Responder::to(&host);
+        let answered = Arc::new(Mutex::new(Vec::new()));
+        let results = answered.clone();
+        let runner = Runner::builder(&requests).until_none_visible().each(move |job: &Job| {
+            let result = responder.answer(job, with_attributes(count)).blocking();
+            results.lock().unwrap().push(result.clone());
+            result
         });
-        let runner = responder
-            .each(move |_: &Job| Ok::<_, Failure>(with_attributes(count)))
-            .unwrap();
-        let report = runner.blocking().unwrap();
+        let report = runner.unwrap().blocking().unwrap();
         assert_eq!((report.succeeded, report.failed), (succeeded, 1 - succeeded), "{count}");
-        let log = log.lock().unwrap();
-        let text = format!("the answer has 10 attributes, with {NAME} it may have 10");
-        assert_eq!(
-            log.iter().filter(|it| it.ends_with(&text)).count() as u64,
-            1 - succeeded
-        );
+        let [result] = answered.lock().unwrap().clone().try_into().unwrap();
+        let told = result.map_err(|error: AnswerError| error.to_string());
+        match succeeded {
+            1 => assert_eq!(told, Ok(())),
+            _ => assert_eq!(
+                told,
+                Err(format!("the answer has 10 attributes, with {NAME} it may have 10"))
+            ),
+        }
     }
 }
 
@@ -403,11 +363,7 @@ fn a_request_that_cannot_be_sent_fails_at_once_and_one_whose_send_never_ends_tim
     let mut unsure = requester.request("hello").into_future();
     assert!(poll(&mut unsure).is_pending());
     respond(&requests, &host);
-    requester
-        .runner(|it| it.until_none_visible())
-        .unwrap()
-        .blocking()
-        .unwrap();
+    listen(&requester, &host);
     assert_eq!(
         poll(&mut unsure),
         is("HELLO"),
@@ -421,56 +377,6 @@ fn a_request_that_cannot_be_sent_fails_at_once_and_one_whose_send_never_ends_tim
 }
 
 #[test]
-fn an_answer_that_cannot_be_sent_is_tried_again_or_fails_its_request() {
-    for (faults, answered, failed) in [
-        (vec![ErrorKind::Transient; 3], 1, 0),
-        (vec![ErrorKind::Refused], 1, 1),
-        (vec![ErrorKind::QueueDoesNotExist], 0, 0),
-    ] {
-        let (requests, host, clock) = queues();
-        let shaky = Shaky::new(&host);
-        shaky.break_next(faults.iter().map(|kind| Fault::Fails(*kind)));
-        let requester = Requester::new(&requests, &host);
-        let mut asked = requester.request("hello").into_future();
-        assert!(poll(&mut asked).is_pending());
-        let responder = Responder::to(&requests, &shaky);
-        let runner = responder.runner(|it| it.until_none_visible().failure_policy(FailurePolicy::RetryNow));
-        let runner = runner.each(upper).unwrap();
-        let mut run = pin!(runner.run());
-        let report = loop {
-            match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(report) => break report.unwrap(),
-                Poll::Pending => clock.advance(Duration::from_millis(100)),
-            }
-        };
-        assert_eq!((report.succeeded, report.failed), (1, failed), "{faults:?}");
-        assert_eq!(responder.report().answered, answered, "{faults:?}");
-        listen(&requester);
-        assert_eq!(poll(&mut asked).is_ready(), answered == 1);
-    }
-}
-
-#[test]
-fn a_handler_that_fails_or_panics_answers_nothing_and_its_request_comes_back() {
-    let (requests, host, _clock) = queues();
-    let requester = Requester::new(&requests, &host);
-    let mut asked = requester.request("hello").into_future();
-    assert!(poll(&mut asked).is_pending());
-    let responder = Responder::to(&requests, &host);
-    let runner = responder.runner(|it| it.until_none_visible().failure_policy(FailurePolicy::RetryNow));
-    let runner = runner.each(|job: &Job| match job.approximate_receive_count() {
-        1 => Err("not now"),
-        2 => panic!("not now either"),
-        _ => Ok("at last"),
-    });
-    let report = runner.unwrap().blocking().unwrap();
-    assert_eq!((report.failed, report.panicked, report.succeeded), (2, 1, 1));
-    listen(&requester);
-    assert_eq!(poll(&mut asked), is("at last"));
-    assert_eq!(responder.report().answered, 1);
-}
-
-#[test]
 fn fifo_queues_carry_requests_and_answers_too() {
     let clock = ManualClock::default();
     let queue = |name| Queue::fifo(name).clock(&clock).build().unwrap();
@@ -480,7 +386,7 @@ fn fifo_queues_carry_requests_and_answers_too() {
     let mut asked: Vec<_> = ["a", "b"].map(|id| requester.request(request(id)).into_future()).into();
     assert!(asked.iter_mut().all(|it| poll(it).is_pending()));
     assert_eq!(respond(&requests, &host).succeeded, 2);
-    assert_eq!(listen(&requester).succeeded, 2);
+    assert_eq!(listen(&requester, &host).succeeded, 2);
     assert_eq!(asked.iter_mut().map(poll).collect::<Vec<_>>(), [is("A"), is("B")]);
 }
 
@@ -493,16 +399,12 @@ fn five_thousand_requests_wait_at_the_same_time() {
         .collect();
     assert!(asked.iter_mut().all(|it| poll(it).is_pending()));
     assert_eq!(requester.report().in_flight, 5_000);
-    let responder = Responder::to(&requests, &host);
-    let runner = responder.runner(|it| it.concurrency(2).until_none_visible());
-    runner
-        .each(|job: &Job| Ok::<_, Failure>(format!("re: {}", job.body())))
-        .unwrap()
-        .blocking()
-        .unwrap();
-    let listening = requester
-        .runner(|it| it.concurrency(2).prefetch(8).until_none_visible())
-        .unwrap();
+    let responder = Responder::to(&host);
+    let builder = Runner::builder(&requests).concurrency(2).until_none_visible();
+    let runner = builder.each(move |job: &Job| responder.answer(job, format!("re: {}", job.body())).blocking());
+    runner.unwrap().blocking().unwrap();
+    let builder = Runner::builder(&host).concurrency(2).prefetch(8).until_none_visible();
+    let listening = builder.each(deliver(&requester)).unwrap();
     assert_eq!(listening.blocking().unwrap().succeeded, 5_000);
     for (number, asked) in asked.iter_mut().enumerate() {
         assert_eq!(poll(asked), is(&format!("re: {number}")));
@@ -552,7 +454,7 @@ proptest! {
                 Step::Drop(which) if !asked.is_empty() => drop(asked.swap_remove(which % asked.len())),
                 Step::Drop(_) => {}
                 Step::Respond => drop(respond(&requests, &host)),
-                Step::Listen => drop(listen(&requester)),
+                Step::Listen => drop(listen(&requester, &host)),
                 Step::Poll => asked.retain_mut(|(answer, request)| match poll(request) {
                     Poll::Pending => true,
                     Poll::Ready(result) => {

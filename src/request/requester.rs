@@ -2,7 +2,7 @@
 
 use {
     super::{
-        OF_HOST, RESPONSE_QUEUE_URL,
+        OF_HOST, QUEUE_NAME, RESPONSE_QUEUE_URL,
         slots::{End, MAX_OPEN, RequesterReport, Slots, Ticket},
     },
     crate::{
@@ -10,10 +10,6 @@ use {
         clock::{Clock, Until, block_on},
         message::{MessageAttributeValue, SendMessage},
         queue::Queue,
-        worker::{
-            builder::RunnerBuilder, failure::Failure, handler::Handler, job::Job, runner::Runner,
-            settings::BuildRunnerError,
-        },
     },
     std::{
         fmt,
@@ -26,27 +22,29 @@ use {
     },
 };
 
-type OnOrphan = Arc<dyn Fn(&ReceivedMessage) -> Result<(), Failure> + Send + Sync>;
-
 /// Sends requests to a queue and waits for their answers, which all come over one host queue; clones share both.
 ///
-/// Each request names a virtual queue of its own in its attribute `ResponseQueueUrl` (E11, E15). The runner made by
-/// [`runner`](Self::runner) has to run: it consumes the host queue and delivers the answers. The host queue is for one
-/// requester alone: messages on it for others are deleted.
+/// Each request names a virtual queue of its own in its attribute `ResponseQueueUrl` (E11, E15). Somebody has to consume
+/// the host queue and [`deliver`](Self::deliver) what comes: a [`Runner`](crate::worker::Runner), say. The host queue is
+/// for one requester and its clones alone.
 ///
 /// # Source
 /// [Amazon SQS temporary queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-temporary-queues.html).
 ///
 /// # Examples
 /// ```
-/// use requeue::{Queue, worker::Job, request::{Requester, Responder}};
+/// use requeue::{Queue, request::{Requester, Responder}, worker::{Job, Runner}};
 ///
 /// let requests = Queue::standard("requests").build()?;
 /// let answers = Queue::standard("answers").build()?;
-/// let responder = Responder::to(&requests, &answers);
-/// let responding = responder.runner(|it| it).each(|job: &Job| Ok::<_, String>(job.body().to_uppercase()))?.spawn()?;
 /// let requester = Requester::new(&requests, &answers);
-/// let listening = requester.runner(|it| it)?.spawn()?;
+/// let delivering = requester.clone();
+/// let listening = Runner::builder(&answers).each(move |job: &Job| delivering.deliver(job))?.spawn()?;
+///
+/// // Elsewhere, somebody who answers.
+/// let responder = Responder::to(&answers);
+/// let upper = move |job: &Job| responder.answer(job, job.body().to_uppercase()).blocking();
+/// let responding = Runner::builder(&requests).each(upper)?.spawn()?;
 ///
 /// assert_eq!(requester.request("hello").blocking()?.body(), "HELLO");
 /// # drop((responding, listening));
@@ -57,7 +55,6 @@ pub struct Requester<R = Queue, H = R> {
     requests: R,
     host: H,
     slots: Arc<Slots>,
-    on_orphan: Option<OnOrphan>,
 }
 
 /// Why a request has no answer.
@@ -85,6 +82,22 @@ pub enum RequestError {
     Timeout(Duration),
 }
 
+/// Why a message on the host queue is for no request, in flight or over, of this requester: an orphan (E12).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliverError {
+    /// It names no virtual queue.
+    #[error("the message names no virtual queue, it has no text {QUEUE_NAME}")]
+    Unnamed,
+    /// It names a virtual queue that this requester never had.
+    #[error("there was no request with the virtual queue \"{name}\"")]
+    #[non_exhaustive]
+    Unknown {
+        /// The name; of a long one the middle is left out.
+        name: String,
+    },
+}
+
 impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     /// A requester that sends to `requests` and has its answers sent to `host`.
     ///
@@ -103,7 +116,6 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
             requests: requests.clone(),
             host: host.clone(),
             slots: Arc::new(Slots::new(seed)),
-            on_orphan: None,
         }
     }
 
@@ -125,63 +137,6 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     pub fn seed(mut self, seed: u64) -> Self {
         self.slots = Arc::new(Slots::new(seed));
         self
-    }
-
-    /// Calls `on_orphan` for each message on the host queue that is for nobody here, before it is deleted (E12); if it
-    /// answers an error, the runner's policy or the [`Failure`] says what becomes of the message.
-    ///
-    /// Answers that come late or twice are deleted without it.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{Queue, worker::Failure, backend::ReceivedMessage, request::Requester};
-    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
-    /// answers.send("lost and found")?;
-    /// let requester = Requester::new(&requests, &answers).on_orphan(|message: &ReceivedMessage| {
-    ///     assert_eq!(message.body(), "lost and found");
-    ///     Ok(())
-    /// });
-    /// assert_eq!(requester.runner(|it| it.until_none_visible())?.blocking()?.succeeded, 1);
-    /// assert_eq!(requester.report().orphans, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn on_orphan(
-        mut self,
-        on_orphan: impl Fn(&ReceivedMessage) -> Result<(), Failure> + Send + Sync + 'static,
-    ) -> Self {
-        self.on_orphan = Some(Arc::new(on_orphan));
-        self
-    }
-
-    /// The runner that consumes the host queue and delivers the answers; `configure` changes its settings.
-    ///
-    /// # Errors
-    /// [`BuildRunnerError`]: what is wrong with its settings.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{Queue, request::Requester};
-    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
-    /// let requester = Requester::new(&requests, &answers);
-    /// let listening = requester.runner(|it| it.prefetch(9))?.spawn()?;
-    /// listening.handle().stop();
-    /// assert_eq!(listening.join()?.received, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn runner(
-        &self,
-        configure: impl FnOnce(RunnerBuilder<H>) -> RunnerBuilder<H>,
-    ) -> Result<Runner<H, impl Handler + Send + Sync + 'static>, BuildRunnerError> {
-        let (slots, on_orphan) = (Arc::clone(&self.slots), self.on_orphan.clone());
-        configure(Runner::builder(&self.host)).each(move |job: &Job| match &on_orphan {
-            Some(on_orphan) if !slots.deliver(job) => on_orphan(job),
-            Some(_) => Ok(()),
-            None => {
-                slots.deliver(job);
-                Ok::<(), Failure>(())
-            }
-        })
     }
 
     /// Begins a request: send it and wait, 30 s at most unless [`timeout`](Request::timeout) says otherwise.
@@ -206,6 +161,34 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
 }
 
 impl<R, H> Requester<R, H> {
+    /// Delivers a message of the host queue to the request that it answers; for the handler that consumes that queue.
+    ///
+    /// An answer that comes late or twice is done as well, and counted.
+    ///
+    /// # Errors
+    /// [`DeliverError`]: the message is for nobody here. The handler decides what becomes of such an orphan: deleted with
+    /// an event of the runner as here, which is what the client of AWS does (E12), or by the runner's policy with
+    /// `requester.deliver(job)` alone.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, request::Requester, worker::{Failure, Job, Runner}};
+    ///
+    /// let (requests, answers) = (Queue::standard("requests").build()?, Queue::standard("answers").build()?);
+    /// answers.send("lost and found")?;
+    /// let requester = Requester::new(&requests, &answers);
+    /// let delivering = requester.clone();
+    /// let runner = Runner::builder(&answers).until_none_visible().each(move |job: &Job| {
+    ///     delivering.deliver(job).map_err(Failure::discard)
+    /// })?;
+    /// assert_eq!(runner.blocking()?.discarded, 1);
+    /// assert_eq!(requester.report().orphans, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn deliver(&self, message: &ReceivedMessage) -> Result<(), DeliverError> {
+        self.slots.deliver(message)
+    }
+
     /// What the requester has done so far.
     ///
     /// # Examples

@@ -1,0 +1,144 @@
+//! What is done to a dispatcher.
+
+use {super::*, proptest::prelude::*};
+
+const WINDOW: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    pub(super) concurrency: usize,
+    pub(super) prefetch: usize,
+    pub(super) fifo: bool,
+    pub(super) batch: Option<BatchSettings>,
+    pub(super) end: End,
+    pub(super) give_back_after: u64,
+    pub(super) limits: Limits,
+    /// Workers are added when there is something to do, and not all at once.
+    pub(super) on_demand: bool,
+}
+
+/// The limits on what may begin: rates as seconds for a job and the burst.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limits {
+    pub(super) rate: Option<(u32, u32)>,
+    pub(super) group_rate: Option<(u32, u32)>,
+    pub(super) group_concurrency: Option<usize>,
+    pub(super) max_held: usize,
+    pub(super) receive_ahead: bool,
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let rate = || prop::option::weighted(0.4, (1_u32..4, 2_u32..4));
+    let group_rate = prop::option::weighted(0.4, (1_u32..4, 1_u32..3));
+    let group_concurrency = prop::option::weighted(0.3, 1_usize..3);
+    let some = (rate(), group_rate, group_concurrency, 0_usize..6, any::<bool>());
+    let some = some.prop_map(
+        |(rate, group_rate, group_concurrency, max_held, receive_ahead)| Limits {
+            rate,
+            group_rate,
+            group_concurrency,
+            max_held,
+            receive_ahead,
+        },
+    );
+    prop_oneof![1 => Just(Limits::default()), 2 => some]
+}
+
+pub(super) fn setup() -> impl Strategy<Value = Setup> {
+    let batch = prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(Duration::ZERO)),
+        2 => Just(Some(WINDOW)),
+    ];
+    let end = prop_oneof![4 => Just(End::Never), 1 => Just(End::NoneVisible), 1 => Just(End::NoneLeft)];
+    let rest = (any::<bool>(), 0_u64..2, any::<bool>(), limits());
+    (1_usize..4, 0_usize..3, batch, end, rest).prop_map(|(concurrency, prefetch, window, end, rest)| {
+        let (fifo, give_back, on_demand, limits) = rest;
+        let window_of = |window: Duration| if fifo { Duration::ZERO } else { window };
+        Setup {
+            concurrency,
+            prefetch,
+            fifo,
+            batch: window.map(|window| BatchSettings::new(2).window(window_of(window))),
+            end,
+            give_back_after: give_back * 20,
+            limits,
+            on_demand,
+        }
+    })
+}
+
+/// What is done next; `nth` is one of those that it can be done to.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// A worker asks for a task.
+    Turn {
+        nth: usize,
+    },
+    /// A receive is answered with messages of these groups, or fails, or is dropped.
+    Answer {
+        nth: usize,
+        groups: Option<Vec<u8>>,
+    },
+    Count {
+        nth: usize,
+        total: u64,
+        approximate: bool,
+    },
+    /// A work item ends; so many of its jobs had lost their leases before they began.
+    Finish {
+        nth: usize,
+        left_out: usize,
+    },
+    /// A work item fails, and those behind it in its group leave the backlog.
+    Fail {
+        nth: usize,
+    },
+    LoseLease {
+        nth: usize,
+    },
+    GiveBack,
+    Renew,
+    /// A worker has put messages off.
+    PutOff {
+        nth: usize,
+    },
+    Stop,
+    Pause,
+    Resume,
+    SetConcurrency {
+        concurrency: usize,
+    },
+    Pass {
+        seconds: u64,
+    },
+    /// All who were woken go on until nobody was.
+    Settle,
+    /// The shutdown timeout is over.
+    Abandon,
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let nth = || 0_usize..8;
+    let groups = prop::option::weighted(0.9, prop::collection::vec(0_u8..3, 0..6));
+    prop_oneof![
+        8 => nth().prop_map(|nth| Step::Turn { nth }),
+        8 => (nth(), groups).prop_map(|(nth, groups)| Step::Answer { nth, groups }),
+        2 => (nth(), 0_u64..2, any::<bool>())
+            .prop_map(|(nth, total, approximate)| Step::Count { nth, total, approximate }),
+        6 => (nth(), prop_oneof![4 => Just(0_usize), 1 => Just(1)])
+            .prop_map(|(nth, left_out)| Step::Finish { nth, left_out }),
+        2 => nth().prop_map(|nth| Step::Fail { nth }),
+        2 => nth().prop_map(|nth| Step::LoseLease { nth }),
+        2 => Just(Step::GiveBack),
+        3 => nth().prop_map(|nth| Step::PutOff { nth }),
+        3 => Just(Step::Renew),
+        1 => prop_oneof![1 => Just(Step::Stop), 5 => Just(Step::Settle)],
+        2 => Just(Step::Pause),
+        3 => Just(Step::Resume),
+        3 => (1_usize..5).prop_map(|concurrency| Step::SetConcurrency { concurrency }),
+        3 => (0_u64..8).prop_map(|seconds| Step::Pass { seconds }),
+        6 => Just(Step::Settle),
+        1 => Just(Step::Abandon),
+    ]
+}
