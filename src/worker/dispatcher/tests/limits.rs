@@ -90,6 +90,9 @@ impl Model {
             self.begun.push((self.now, group));
         }
         let _ = self.tokens_at(self.now);
+        if of_groups(&self.setup).is_none() {
+            return;
+        }
         for group in self.groups() {
             let _ = self.allowed(group, self.now);
             let busy = self.in_group(group, |place| matches!(place, Place::InProgress(_)));
@@ -167,6 +170,9 @@ impl Model {
                 "more than may begin"
             );
         }
+        if !timed(&self.setup) {
+            return;
+        }
         let end = self
             .now
             .saturating_add(receive.wait_time.saturating_sub(Duration::from_millis(1)));
@@ -208,6 +214,9 @@ impl Model {
 
     /// Nobody is up: if time alone lets a job begin, somebody asks in time.
     pub(super) fn check_timer(&self, nobody_left: bool) {
+        if !timed(&self.setup) && of_groups(&self.setup).is_none() {
+            return;
+        }
         let timers = self.drivers.values().filter_map(|it| match it.0 {
             Driver::Parked(at) => at,
             _ => None,
