@@ -2,6 +2,8 @@
 //!
 //! Time is virtual but for `worker/system_clock.rs`.
 
+#[path = "worker/at_once.rs"]
+mod at_once;
 #[path = "worker/batches.rs"]
 mod batches;
 mod common;

@@ -201,7 +201,68 @@ kinds! {
 
 #[cfg(test)]
 mod tests {
-    use {super::*, crate::clock::ManualClock};
+    use {
+        super::*,
+        crate::{backend::MessageParts, clock::ManualClock, queue::FactChannel},
+    };
+
+    #[test]
+    fn a_receive_at_once_gets_what_there_is_and_tells_nothing_of_an_empty_queue() {
+        let (channel, facts) = FactChannel::bounded(100);
+        let jobs = Queue::standard("jobs").listener(channel).build().unwrap();
+        let (mut messages, request) = (Vec::new(), ReceiveRequest::new(2));
+        jobs.receive_at_once(&request, &mut messages);
+        assert!(messages.is_empty() && facts.is_empty());
+        let _ = jobs.send_batch(["1", "2", "3"]).unwrap();
+        let request = request.visibility_timeout(Duration::from_secs(5));
+        jobs.receive_at_once(&request, &mut messages);
+        assert!(messages.iter().map(|it| it.body()).eq(["1", "2"]));
+        let now = MessageQueue::clock(&jobs).now();
+        let until = messages[0].invisible_until().unwrap();
+        assert!(until <= now.saturating_add(Duration::from_secs(5)));
+        assert!(messages.iter().all(|message| jobs.delete_at_once(message)));
+        assert_eq!(jobs.snapshot().messages.len(), 1);
+    }
+
+    #[test]
+    fn what_is_refused_is_not_done_at_once() {
+        let clock = ManualClock::default();
+        let jobs = Queue::fifo("jobs.fifo").clock(&clock).content_based_deduplication(true);
+        let jobs = jobs.build().unwrap();
+        jobs.send(SendMessage::new("1").message_group_id("a")).unwrap();
+        let mut messages = Vec::new();
+        for request in [ReceiveRequest::new(0), ReceiveRequest::new(11)] {
+            jobs.receive_at_once(&request, &mut messages);
+        }
+        let day = Duration::from_secs(86_400);
+        jobs.receive_at_once(&ReceiveRequest::new(1).visibility_timeout(day), &mut messages);
+        assert!(messages.is_empty());
+        jobs.receive_at_once(&ReceiveRequest::new(1), &mut messages);
+        clock.advance(Duration::from_secs(30));
+        assert!(
+            !jobs.delete_at_once(&messages[0]),
+            "its visibility timeout is over (D19)"
+        );
+        assert!(!jobs.delete_at_once(&MessageParts::default().into()));
+        assert_eq!(jobs.snapshot().messages.len(), 1);
+    }
+
+    #[test]
+    fn a_receive_at_once_sends_dead_letters_on() {
+        // L9
+        let failed = Queue::standard("failed").build().unwrap();
+        let jobs = Queue::standard("jobs").dead_letter(&failed, 1).build().unwrap();
+        jobs.send("poison").unwrap();
+        let message = jobs.receive().blocking().unwrap().remove(0);
+        message.change_visibility(Duration::ZERO).unwrap();
+        let mut messages = Vec::new();
+        jobs.receive_at_once(&ReceiveRequest::new(10), &mut messages);
+        assert!(messages.is_empty());
+        assert_eq!(
+            (jobs.snapshot().messages.len(), failed.snapshot().messages.len()),
+            (0, 1)
+        );
+    }
 
     #[test]
     fn a_timeout_that_is_too_long_does_not_cost_the_lease() {

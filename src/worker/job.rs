@@ -436,3 +436,48 @@ impl Future for Stopping {
         self.job.inner.lease.poll_stopping(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use {super::*, crate::queue::Queue};
+
+    fn job(spare: &mut SpareJobs, body: &str) -> Job {
+        let jobs = Queue::standard("jobs").build().unwrap();
+        jobs.send(body).unwrap();
+        let message = ReceivedMessage::from(jobs.receive().blocking().unwrap().remove(0));
+        let [received_at, until] = [1, 2].map(Timestamp::from_millis);
+        spare.job(message, None, received_at, until, until)
+    }
+
+    #[test]
+    fn a_spare_job_has_let_go_of_its_message_and_becomes_a_new_one() {
+        let mut spare = SpareJobs::default();
+        let first = job(&mut spare, "first");
+        let address = Arc::as_ptr(&first.inner);
+        first.set_progress("half");
+        first.lease().settle();
+        spare.keep(first);
+        assert!(spare.0[0].inner.message.is_none());
+        let second = job(&mut spare, "second");
+        assert_eq!(Arc::as_ptr(&second.inner), address);
+        assert_eq!((second.body(), second.progress()), ("second", None));
+        assert!(second.lease().begin_renewal(), "nothing of the first is left");
+    }
+
+    #[test]
+    fn a_job_that_somebody_else_has_is_no_spare_one() {
+        let mut spare = SpareJobs::default();
+        let first = job(&mut spare, "first");
+        spare.keep(first.clone());
+        assert!(spare.0.is_empty());
+        assert_eq!(first.body(), "first");
+    }
+
+    #[test]
+    fn spare_jobs_are_few() {
+        let mut spare = SpareJobs::default();
+        let jobs: Vec<Job> = (0..MAX_MESSAGES + 5).map(|_| job(&mut spare, "job")).collect();
+        jobs.into_iter().for_each(|job| spare.keep(job));
+        assert_eq!(spare.0.len(), MAX_MESSAGES);
+    }
+}

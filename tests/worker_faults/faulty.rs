@@ -142,6 +142,18 @@ impl MessageQueue for Faulty {
         MessageQueue::send(&self.queue, message).await
     }
 
+    fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
+        if self.inner().1.once_in(2) {
+            let mut request = *request;
+            request.max_messages_per_group = request.max_messages_per_group.filter(|_| self.restores);
+            self.queue.receive_at_once(&request, messages);
+        }
+    }
+
+    fn delete_at_once(&self, message: &ReceivedMessage) -> bool {
+        self.inner().1.once_in(2) && self.queue.delete_at_once(message)
+    }
+
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         let end = self.clock.now().saturating_add(request.wait_time);
         assert!((1..=10).contains(&request.max_messages));
