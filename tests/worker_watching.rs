@@ -187,7 +187,16 @@ fn every_metric_is_described_once_as_the_guide_has_it() {
     assert_eq!(emitted, named);
 }
 
-type Run = Pin<Box<dyn Future<Output = u64>>>;
+/// A runner as a future, polled only when it was woken.
+struct Run(Pin<Box<dyn Future<Output = u64>>>, Arc<Woken>);
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
 
 /// A handler that waits until its runner is being stopped, on a queue of three messages sent 5 s ago.
 fn held(
@@ -208,19 +217,13 @@ fn held(
     let runner = runner.unwrap();
     let handle = runner.handle();
     let run = async move { runner.run().await.unwrap().succeeded };
-    (clock, jobs, Box::pin(run), handle)
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    (clock, jobs, Run(Box::pin(run), woken), handle)
 }
 
-/// Polls a future as often as it is woken at once; time stands still.
-fn poll(future: &mut Run) -> Option<u64> {
-    struct Woken(AtomicBool);
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-    let woken = Arc::new(Woken(AtomicBool::new(true)));
-    let waker = Waker::from(Arc::clone(&woken));
+/// Polls a runner as often as it is woken at once; time stands still.
+fn poll(Run(future, woken): &mut Run) -> Option<u64> {
+    let waker = Waker::from(Arc::clone(woken));
     while woken.0.swap(false, Ordering::SeqCst) {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);

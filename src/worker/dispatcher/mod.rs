@@ -42,6 +42,7 @@ use {
         time::Timestamp,
     },
     std::{mem, task::Waker, time::Duration},
+    watch::next_measurement,
 };
 
 /// How often a runner that waits for the messages of others counts them, where counts are exact.
@@ -486,24 +487,24 @@ impl Dispatcher {
         self.polls -= 1;
         self.requested -= receive.max_messages;
         self.long_poll &= receive.wait_time.is_zero();
-        let (answered, mut renew_at) = (jobs.is_some(), None);
+        let (answered, mut look_at) = (jobs.is_some(), None);
         if let Some(jobs) = jobs {
             for job in jobs {
                 self.counters.received(job.approximate_receive_count());
-                renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
+                look_at = look_at.or_else(|| Some(job.lease().renew_at().min(next_measurement(job.received_at()))));
                 self.backlog.push(job);
             }
         }
-        self.last_receive_nonempty = renew_at.is_some();
-        self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;
-        if renew_at.is_some() {
+        self.last_receive_nonempty = look_at.is_some();
+        self.seen_empty = answered && look_at.is_none() && receive.returns == self.returns;
+        if look_at.is_some() {
             self.changed();
             self.count_due = false;
         } else if answered {
             self.count_due = self.config.end == End::NoneLeft;
         }
         self.stay_runnable(worker);
-        let renewer = self.stopped_at.is_some() || renew_at.is_some_and(|renew_at| renew_at < self.renewer_wakes_at);
+        let renewer = self.stopped_at.is_some() || look_at.is_some_and(|look_at| look_at < self.renewer_wakes_at);
         renewer.then(|| self.renewer.take()).flatten()
     }
 
