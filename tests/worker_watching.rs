@@ -16,6 +16,7 @@ use {
             Arc, Mutex,
             atomic::{AtomicU64, Ordering},
         },
+        thread,
         time::Duration,
     },
     tracing::{
@@ -224,6 +225,38 @@ fn a_message_without_a_header_begins_a_trace_and_one_with_a_header_keeps_it() {
         .parse()
         .unwrap();
     assert!(carried.root.starts_with("1-") && carried.root.len() == 35, "{carried}");
+}
+
+#[test]
+fn the_trace_goes_along_to_the_thread_that_polls_a_spawned_handler() {
+    use requeue::worker::{HandlerFuture, spawned};
+    let (jobs, next) = (
+        Queue::standard("jobs").build().unwrap(),
+        Queue::standard("next").build().unwrap(),
+    );
+    jobs.send(SendMessage::new("a").aws_trace_header(HEADER)).unwrap();
+    let (lines, sends, home) = (Lines::default(), next.clone(), thread::current().id());
+    let spawn = |future: HandlerFuture| {
+        thread::spawn(move || {
+            pollster::block_on(future);
+            assert_eq!(TraceHeader::current(), None, "the handler is over");
+        })
+        .join()
+    };
+    let handler = spawned(spawn, move |_: Job| {
+        let sends = sends.clone();
+        async move {
+            assert_ne!(thread::current().id(), home);
+            sends.send(TraceHeader::carry(SendMessage::new("b"))).map(drop)
+        }
+    });
+    let runner = Runner::builder(&jobs).until_none_visible().each_async(handler);
+    let report = with_default(lines.clone(), || pollster::block_on(runner.unwrap().run()));
+    assert_eq!(report.unwrap().succeeded, 1);
+    let entered = lines.taken().iter().filter(|line| *line == "enter a0").count();
+    assert!(entered >= 2, "on either thread");
+    let carried = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=00000000000000a0;Sampled=1";
+    assert_eq!(next.receive().blocking().unwrap()[0].aws_trace_header(), Some(carried));
 }
 
 #[test]

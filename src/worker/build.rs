@@ -332,6 +332,7 @@ impl<Q: MessageQueue> Settings<Q> {
                 self.shutdown_timeout.saturating_sub(GIVE_BACK)
             },
             renew_interval: config.renew_interval,
+            handler_timeout: config.handler_timeout,
         };
         let counters = Counters::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());

@@ -39,6 +39,14 @@ pub enum RunnerEvent {
         /// The job.
         job: Job,
     },
+    /// A synchronous handler answered after its job had failed by its handler timeout: the answer changes nothing.
+    #[non_exhaustive]
+    AnsweredLate {
+        /// The job.
+        job: Job,
+        /// What it answered, with the reason of a failure or panic.
+        answer: Result<(), String>,
+    },
     /// The lease of a job ended while its handler was running or before it began.
     #[non_exhaustive]
     LeaseLost {
@@ -121,6 +129,13 @@ impl fmt::Display for RunnerEvent {
                 "message {} goes back behind an earlier message of its group",
                 job.message_id()
             ),
+            Self::AnsweredLate { job, answer } => {
+                let id = job.message_id();
+                match answer {
+                    Ok(()) => write!(f, "message {id} was done after it had timed out"),
+                    Err(reason) => write!(f, "message {id} failed after it had timed out: {reason}"),
+                }
+            }
             Self::LeaseLost { job } => write!(f, "message {} is not held any more", job.message_id()),
             Self::NotDeleted {
                 job,

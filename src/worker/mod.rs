@@ -13,6 +13,7 @@
 //!
 //! Threads and futures drive the same async loop.
 
+mod at_once;
 mod backlog;
 mod batch;
 #[cfg(feature = "serde")]
@@ -37,6 +38,7 @@ mod runner;
 mod settings;
 mod settlement;
 mod spawned;
+mod stuck;
 #[cfg(feature = "tracing")]
 mod trace;
 

@@ -141,7 +141,7 @@ struct Shared<R: Future> {
     given_up: AtomicBool,
     ends: Mutex<Ends<R::Output>>,
     #[cfg(feature = "tracing")]
-    trace: Trace,
+    trace: Option<Trace>,
 }
 
 struct Ends<T> {
@@ -184,11 +184,11 @@ impl<R: Future> Shared<R> {
     }
 
     /// Runs a part of the handler in its span and its trace context.
-    #[cfg_attr(not(feature = "tracing"), expect(clippy::unused_self, reason = "there are no spans"))]
     fn within<T>(&self, part: impl FnOnce() -> T) -> T {
         #[cfg(feature = "tracing")]
-        return self.trace.within(part);
-        #[cfg(not(feature = "tracing"))]
+        if let Some(trace) = &self.trace {
+            return trace.within(part);
+        }
         part()
     }
 

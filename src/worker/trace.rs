@@ -99,8 +99,8 @@ impl Context {
 }
 
 thread_local! {
-    /// The context of the job whose handler this thread runs.
-    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
+    /// The trace of the handler that this thread runs.
+    static CURRENT: RefCell<Option<Trace>> = const { RefCell::new(None) };
 }
 
 impl TraceHeader {
@@ -116,7 +116,7 @@ impl TraceHeader {
     /// ```
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.with_borrow(|context| context.as_ref().map(Context::header))
+        CURRENT.with_borrow(|trace| Some(trace.as_ref()?.context.as_ref()?.header()))
     }
 
     /// Gives a message that has no trace header the [current](Self::current) one.
@@ -166,6 +166,7 @@ impl TraceHeader {
 }
 
 /// The span of a handler's call, and the context for what it causes.
+#[derive(Clone)]
 pub(super) struct Trace {
     span: tracing::Span,
     context: Option<Context>,
@@ -201,17 +202,14 @@ impl Trace {
         }
     }
 
-    /// The span and the context that the calling thread is in.
-    pub(super) fn current() -> Self {
-        Self {
-            span: tracing::Span::current(),
-            context: CURRENT.with_borrow(Clone::clone),
-        }
+    /// The trace of the handler that this thread runs, for what runs a part of it elsewhere.
+    pub(super) fn current() -> Option<Self> {
+        CURRENT.with_borrow(Clone::clone)
     }
 
     /// Runs a part of the handler in its span and its context.
     pub(super) fn within<T>(&self, part: impl FnOnce() -> T) -> T {
-        let before = CURRENT.replace(self.context.clone());
+        let before = CURRENT.replace(Some(self.clone()));
         let result = self.span.in_scope(part);
         CURRENT.set(before);
         result

@@ -29,6 +29,10 @@ impl Dispatcher {
             // No job has become due since the last scan of all jobs.
             return RenewerTask::Sleep(self.renewer_wakes_at);
         }
+        let stuck_at = match self.find_stuck(now) {
+            Ok(stuck) => return RenewerTask::Stuck(stuck),
+            Err(next) => next,
+        };
         let (mut due, mut next) = (Vec::new(), None);
         let working = self.workers.iter().filter_map(|worker| worker.item.as_ref());
         let working = working.flat_map(|(item, _)| item.jobs());
@@ -44,7 +48,7 @@ impl Dispatcher {
         if !due.is_empty() {
             return RenewerTask::Due(due);
         }
-        let mut until = next.unwrap_or_else(|| self.idle_until(now));
+        let mut until = next.unwrap_or_else(|| self.idle_until(now)).min(stuck_at);
         if self.backlog.len() > 0 {
             until = until.min(give_back_at);
         }

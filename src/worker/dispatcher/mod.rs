@@ -13,6 +13,7 @@
 //!   none is lost, and none begins twice;
 //! * a worker is exactly one of: runnable, parked, busy. If a work item or a receive could begin and no runnable worker
 //!   is left for it, then none is parked: whoever makes it possible gets the waker of a parked worker;
+//! * while an incomplete batch waits and a worker is parked, one that is runnable, parked or receives has a timer for it;
 //! * after a stop no worker is parked, none begins anything, and the backlog goes back;
 //! * the dispatcher calls no queue, handler or waker: time is an argument, and wakers are returned to the caller.
 
@@ -28,6 +29,8 @@ use {
         backlog::{Backlog, WorkItem},
         counters::{Count, Counters, Outcome},
         job::Job,
+        lease::Lease,
+        stuck::Stuck,
     },
     crate::{
         backend::{MessageCounts, MessageQueueError},
@@ -65,6 +68,7 @@ pub(super) struct DispatcherConfig {
     pub(super) give_back_after: Duration,
     /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
     pub(super) renew_interval: Duration,
+    pub(super) handler_timeout: Option<Duration>,
 }
 
 /// A worker's next task.
@@ -96,6 +100,8 @@ pub(super) enum RenewerTask {
     GiveBack(Vec<Job>),
     /// The handlers of these jobs were cut off.
     GiveBackAbandoned(Vec<Job>),
+    /// A handler has timed out and not ended.
+    Stuck(Stuck),
     /// Nothing is due before this instant, unless the waker is called.
     Sleep(Timestamp),
     Over,
@@ -123,6 +129,8 @@ struct Worker {
     not_begun: usize,
     /// The work item, and when it began, once it is counted as abandoned.
     abandoned: Option<(WorkItem, Timestamp)>,
+    /// The handler has timed out and runs on, and its jobs are counted.
+    timed_out: bool,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It has been told to end, because there are more workers than the concurrency says.
@@ -146,7 +154,8 @@ pub(super) struct Dispatcher {
     retiring: usize,
     /// Nothing new is begun or received.
     paused: bool,
-    /// A worker has ended which may have had the only timer for the window of an incomplete batch.
+    /// An incomplete batch waits, and maybe no worker has a timer for its window: the one that had it has ended, or all
+    /// were parked during a pause.
     timer_missing: bool,
     /// Receives under way, and the messages they request.
     polls: usize,
@@ -184,6 +193,10 @@ pub(super) struct Dispatcher {
     renewer: Option<Waker>,
     /// When the renewer's timer fires, if it sleeps.
     renewer_wakes_at: Timestamp,
+    /// A handler has begun that times out before the renewer's timer fires.
+    renewer_is_late: bool,
+    /// Handler calls that have timed out and not ended, and whose messages are being settled.
+    stuck: usize,
     /// The count of received messages when the renewer last found no lease.
     idle_at_received: Option<u64>,
     pub(super) counters: Counters,
@@ -224,6 +237,8 @@ impl Dispatcher {
             worker_exited_early: false,
             renewer: None,
             renewer_wakes_at: Timestamp::ZERO,
+            renewer_is_late: false,
+            stuck: 0,
             idle_at_received: None,
             counters,
         }
@@ -296,6 +311,7 @@ impl Dispatcher {
         }
         if self.is_surplus(now) {
             self.retire(worker);
+            self.timer_missing = self.is_batch_incomplete(now);
             return Some(Task::End);
         }
         if self.paused {
@@ -342,6 +358,7 @@ impl Dispatcher {
         }
         self.workers[worker].item = Some((item.clone(), now));
         self.working += 1;
+        self.watch_timeout(now);
     }
 
     /// The receive that an idle worker may make.
@@ -403,10 +420,15 @@ impl Dispatcher {
         self.workers[worker].waker.take()
     }
 
-    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers.
+    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers, and
+    /// the renewer's if it has to wake earlier.
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        while !self.parked.is_empty() && (mem::take(&mut self.timer_missing) || self.needs_workers(now)) {
+        if mem::take(&mut self.renewer_is_late) {
+            wakers.extend(self.renewer.take());
+        }
+        while !self.parked.is_empty() && (self.timer_missing || self.needs_workers(now)) {
+            self.timer_missing = false;
             wakers.extend(self.unpark());
         }
         wakers
@@ -425,10 +447,12 @@ impl Dispatcher {
         self.requested -= receive.max_messages;
         self.long_poll &= receive.wait_time.is_zero();
         let (answered, mut renew_at) = (jobs.is_some(), None);
-        for job in jobs.into_iter().flatten() {
-            self.counters.received(job.approximate_receive_count());
-            renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
-            self.backlog.push(job);
+        if let Some(jobs) = jobs {
+            for job in jobs {
+                self.counters.received(job.approximate_receive_count());
+                renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
+                self.backlog.push(job);
+            }
         }
         self.last_receive_nonempty = renew_at.is_some();
         self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;
@@ -447,6 +471,7 @@ impl Dispatcher {
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
         self.workers[worker].abandoned = None;
+        self.workers[worker].timed_out = false;
         self.changed();
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {

@@ -16,6 +16,7 @@ impl Dispatcher {
     /// Goes on; returns the wakers to call.
     pub(in crate::worker) fn resume(&mut self, now: Timestamp) -> Vec<Waker> {
         self.paused = false;
+        self.timer_missing = self.is_batch_incomplete(now);
         self.reconsider(now)
     }
 
@@ -25,10 +26,14 @@ impl Dispatcher {
 
     /// Sets how many work items may be in progress, at least 1; returns the wakers to call.
     ///
-    /// Surplus workers end once they have no task; the renewer's caller adds those that are missing.
+    /// Surplus workers end once they have no task; the renewer's caller adds those that are missing. A runner that has
+    /// been stopped keeps its number.
     pub(in crate::worker) fn set_concurrency(&mut self, concurrency: usize, now: Timestamp) -> Vec<Waker> {
+        if self.over || self.stopped_at.is_some() {
+            return Vec::new();
+        }
         self.config.concurrency = concurrency.max(1);
-        let surplus = self.staff().saturating_sub(concurrency);
+        let surplus = self.staff().saturating_sub(self.config.concurrency);
         let mut wakers: Vec<Waker> = (0..surplus).map_while(|_| self.unpark()).collect();
         wakers.extend(self.reconsider(now));
         wakers
@@ -48,18 +53,18 @@ impl Dispatcher {
     /// It stays if an incomplete batch waits and no other worker could watch its window.
     pub(super) fn is_surplus(&self, now: Timestamp) -> bool {
         let replaceable = self.runnable > 0 || !self.parked.is_empty();
-        self.staff() > self.config.concurrency && (self.paused || replaceable || !self.is_batch_incomplete(now))
+        self.staff() > self.config.concurrency && (replaceable || !self.is_batch_incomplete(now))
     }
 
-    fn is_batch_incomplete(&self, now: Timestamp) -> bool {
-        self.backlog.window_end().is_some() && self.backlog.startable(now) == 0
+    /// Whether jobs wait for more to come, until their window ends.
+    pub(super) fn is_batch_incomplete(&self, now: Timestamp) -> bool {
+        !self.paused && self.backlog.window_end().is_some() && self.backlog.startable(now) == 0
     }
 
     /// Marks a worker as one that ends while the runner goes on.
     pub(in crate::worker) fn retire(&mut self, worker: usize) {
         self.workers[worker].retired = true;
         self.retiring += 1;
-        self.timer_missing = self.backlog.window_end().is_some();
     }
 
     /// What the runner has done, and what it does.
