@@ -17,6 +17,8 @@ mod ends;
 mod failures;
 #[path = "worker/fifo.rs"]
 mod fifo;
+#[path = "worker/group_limits.rs"]
+mod group_limits;
 #[path = "worker/handlers.rs"]
 mod handlers;
 #[path = "worker/leases.rs"]
@@ -29,6 +31,8 @@ mod one_call;
 mod queue_sets;
 #[path = "worker/queues.rs"]
 mod queues;
+#[path = "worker/rates.rs"]
+mod rates;
 #[path = "worker/router.rs"]
 mod router;
 #[path = "worker/scripted.rs"]

@@ -93,6 +93,8 @@ impl Pace {
 impl Buffers {
     /// Keeps the allocation of a work item; its message is dropped, which no lock may be held for.
     pub(super) fn keep(&mut self, item: WorkItem) {
+        #[cfg(feature = "tracing")]
+        item.jobs().iter().for_each(Job::close_span);
         if let WorkItem::One(job) = item {
             self.spare.keep(job);
         }

@@ -12,6 +12,8 @@ use {
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
         lease_renewer::{GIVE_BACK, change_margin},
+        limits::RECEIVE_AHEAD,
+        rate_limit::Rate,
         router::Router,
         runner::Runner,
         settings::{BuildRunnerError, RENEWALS, Settings, TICK, check_batch},
@@ -296,7 +298,9 @@ impl<Q: MessageQueue> Settings<Q> {
             check_batch(batch, fifo)?;
             self.check_window(batch.window, visibility_timeout)?;
         }
+        self.limits.check(batch_size)?;
         let in_process = self.queue.is_in_process();
+        let group_limits = self.limits.of_groups(restores, self.heartbeat, visibility_timeout);
         let config = EngineConfig {
             visibility_timeout,
             renew_interval: if self.heartbeat {
@@ -331,12 +335,19 @@ impl<Q: MessageQueue> Settings<Q> {
             } else {
                 self.shutdown_timeout.saturating_sub(GIVE_BACK)
             },
+            rate: self.limits.rate.map(Rate::new),
+            receive_ahead: if in_process || !self.heartbeat {
+                Duration::ZERO
+            } else {
+                RECEIVE_AHEAD
+            },
+            timed: self.limits.wait_for_time() || batch.is_some_and(|batch| !batch.window.is_zero()),
             renew_interval: config.renew_interval,
             handler_timeout: config.handler_timeout,
         };
         let counters = Counters::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let dispatcher = Dispatcher::new(dispatcher, Backlog::new(fifo, batch), counters);
+        let dispatcher = Dispatcher::new(dispatcher, Backlog::new(fifo, batch, group_limits), counters);
         let control = Arc::new(Control::new(dispatcher, clock));
         self.handle.connect(&control);
         Ok(Runner {

@@ -36,7 +36,7 @@ use {
 };
 
 #[cfg(feature = "tracing")]
-use crate::backend::queue_name;
+use super::trace;
 
 /// The pause between a failed receive and the next.
 const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
@@ -268,6 +268,15 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                     dispatcher.received(worker, receive, None::<iter::Empty<Job>>)
                 }),
             },
+            Some(Task::PutOff(put_off)) => {
+                self.put_off(put_off).await;
+                // A hot group may have more at once.
+                give_way().await;
+                self.turn(worker, self.now(), |dispatcher| {
+                    dispatcher.has_put_off(worker);
+                    None
+                })
+            }
             Some(Task::Count(changes)) => {
                 let counts = self.count_messages(worker).await;
                 self.turn(worker, self.now(), |dispatcher| {
@@ -352,17 +361,19 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             let mut dispatcher = self.control.dispatcher.lock();
             let over = dispatcher.is_done(now);
             let task = dispatcher.next(worker, now);
-            let (woken, window_end) = match &task {
+            let (woken, look_again_at) = match &task {
                 Some(_) => (dispatcher.wake_parked(now), None),
-                None => (Vec::new(), dispatcher.park(worker, context.waker())),
+                None => (Vec::new(), dispatcher.park(worker, context.waker(), now)),
             };
             drop(dispatcher);
             self.control.wake_all(woken, over);
-            if let Some(at) = window_end {
-                if Pin::new(timer.insert(self.until(at))).poll(context).is_ready() {
-                    // The clock has moved on since the dispatcher was asked.
-                    context.waker().wake_by_ref();
-                }
+            timer = look_again_at.map(|at| self.until(at));
+            if timer
+                .as_mut()
+                .is_some_and(|timer| Pin::new(timer).poll(context).is_ready())
+            {
+                // The clock has moved on since the dispatcher was asked.
+                context.waker().wake_by_ref();
             }
             task.map_or(task::Poll::Pending, task::Poll::Ready)
         })
@@ -385,13 +396,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         #[cfg(not(feature = "tracing"))]
         let wanted = self.config.on_event.is_some();
         #[cfg(feature = "tracing")]
-        let wanted = self.config.on_event.is_some() || tracing::enabled!(tracing::Level::WARN);
+        let wanted = self.config.on_event.is_some() || trace::is_watched();
         if !wanted {
             return;
         }
         let event = event();
         #[cfg(feature = "tracing")]
-        tracing::warn!(queue = &*queue_name(self.queue.url()), "{event}");
+        trace::emit(&event, self.queue.url());
         if let Some(on_event) = &self.config.on_event {
             contain(|| on_event(&event));
         }

@@ -110,6 +110,29 @@ pub enum FailureCause {
     Timeout,
 }
 
+#[cfg(feature = "tracing")]
+impl RunnerEvent {
+    /// Its job, or the first of its batch.
+    pub(super) const fn job(&self) -> Option<&Job> {
+        match self {
+            Self::Failed { job, .. }
+            | Self::Postponed { job, .. }
+            | Self::OutOfOrder { job }
+            | Self::AnsweredLate { job, .. }
+            | Self::LeaseLost { job }
+            | Self::NotDeleted { job, .. }
+            | Self::LeftToTimeout { job, .. }
+            | Self::Blocked { job, .. } => Some(job),
+            Self::ReceiveFailed { .. } | Self::ThreadNotStarted { .. } => None,
+        }
+    }
+
+    /// Whether it is not a sign that something is wrong.
+    pub(super) const fn is_usual(&self) -> bool {
+        matches!(self, Self::Postponed { .. } | Self::OutOfOrder { .. })
+    }
+}
+
 impl fmt::Display for RunnerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -58,6 +58,9 @@ struct Inner {
 #[derive(Default)]
 struct Extras {
     progress: Option<Arc<str>>,
+    /// The span of the handler call, until the message is settled.
+    #[cfg(feature = "tracing")]
+    span: Option<tracing::Span>,
 }
 
 /// The allocations of jobs that have ended, for the next ones.
@@ -349,6 +352,23 @@ impl Job {
     /// ```
     pub fn lease_lost(&self) -> LeaseLost {
         LeaseLost { job: self.clone() }
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn span(&self) -> Option<tracing::Span> {
+        self.inner.extras.lock().as_ref()?.span.clone()
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn set_span(&self, span: &tracing::Span) {
+        self.inner.extras.lock().get_or_insert_default().span = Some(span.clone());
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn close_span(&self) {
+        let span = self.inner.extras.lock().as_mut().and_then(|extras| extras.span.take());
+        // Dropped without the lock: it calls a subscriber.
+        drop(span);
     }
 
     fn now(&self) -> Option<Timestamp> {

@@ -14,6 +14,7 @@ use {
     crate::{
         backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_MESSAGES},
         clock::Until,
+        sync::wake,
         time::Timestamp,
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
@@ -120,6 +121,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 let done = idle || handlers_end <= now;
                 if done && !idle {
                     dispatcher.abandon();
+                    dispatcher.measure(now);
                     if cuts_off {
                         return Poll::Pending;
                     }
@@ -254,7 +256,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         if !job.lease().mark_lost() {
             return Vec::new();
         }
-        let behind = self.control.dispatcher.lock().lease_lost(job);
+        let (behind, wakers) = {
+            let mut dispatcher = self.control.dispatcher.lock();
+            // Fewer jobs may need fewer tokens.
+            (dispatcher.lease_lost(job), dispatcher.wake_parked(self.now()))
+        };
+        wake(wakers);
         self.report(|| RunnerEvent::LeaseLost { job: job.clone() });
         behind
     }

@@ -32,6 +32,10 @@ mod job;
 mod job_status;
 mod lease;
 mod lease_renewer;
+mod limits;
+#[cfg(feature = "metrics")]
+mod meters;
+mod rate_limit;
 mod report;
 mod router;
 mod runner;
@@ -53,6 +57,7 @@ pub use {
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost, Stopping},
     job_status::JobStatus,
+    rate_limit::RateLimit,
     report::{Distribution, RunnerReport, RunnerState},
     router::Router,
     runner::{Runner, RunnerError},

@@ -2,6 +2,7 @@
 
 use {
     super::{
+        backlog::PutOff,
         call::Call,
         counters::{Count, Outcome},
         engine::Engine,
@@ -18,7 +19,12 @@ use {
         sync::wake,
         time::Timestamp,
     },
-    std::{borrow::Cow, collections::HashSet, slice, time::Duration},
+    std::{
+        borrow::Cow,
+        collections::{BTreeMap, HashSet},
+        slice,
+        time::Duration,
+    },
 };
 
 /// Safety margin: the queue may have started a timeout this long before its answer arrived.
@@ -279,17 +285,56 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Like [`hide`](Self::hide), for a receive that is not to count.
     async fn postpone(&self, job: &Job, delay: Duration) {
-        let Some(delay) = self.delay_once_settled(job, delay).await else {
-            return;
-        };
-        let jobs = slice::from_ref(job);
+        if let Some(delay) = self.delay_once_settled(job, delay).await {
+            self.postpone_all(slice::from_ref(job), delay).await;
+        }
+    }
+
+    /// Postpones up to ten messages whose renewals are answered; returns how many of them it was done for.
+    async fn postpone_all(&self, jobs: &[Job], delay: Duration) -> usize {
         let postponed = if delay.is_zero() {
             self.queue.release(&messages(jobs)).await
         } else {
             self.queue.postpone(&messages(jobs), delay).await
         };
-        for (job, error) in failed_jobs(jobs, postponed) {
-            self.left_to_timeout(&job, error);
+        let failed = failed_jobs(jobs, postponed);
+        for (job, error) in &failed {
+            self.left_to_timeout(job, error.clone());
+        }
+        jobs.len() - failed.len()
+    }
+
+    /// Postpones messages that the limits of their groups hold back, which are counted as not given back so far. The
+    /// rest of a FIFO group follows its first message, in order.
+    pub(super) async fn put_off(&self, put_off: Vec<PutOff>) {
+        let jobs = put_off.iter().flat_map(|it| &it.jobs);
+        jobs.for_each(|job| job.lease().stop_renewal());
+        let mut by_delay: BTreeMap<Duration, Vec<Job>> = BTreeMap::new();
+        for PutOff { jobs, until } in &put_off {
+            let Some(first) = jobs.first() else { continue };
+            let delay = until.saturating_duration_since(self.now());
+            if let Some(delay) = self.delay_once_settled(first, delay).await {
+                by_delay.entry(self.round(delay)).or_default().push(first.clone());
+            }
+        }
+        for (delay, jobs) in by_delay {
+            for jobs in jobs.chunks(MAX_MESSAGES) {
+                let returned = self.postpone_all(jobs, delay).await;
+                self.gave_back(returned);
+            }
+        }
+        for PutOff { jobs, .. } in &put_off {
+            self.give_back(jobs.get(1..).unwrap_or_default()).await;
+        }
+    }
+
+    /// A delay in whole seconds, rounded up, on a queue whose calls cost something, so that one call serves for many.
+    fn round(&self, delay: Duration) -> Duration {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        if self.config.in_process {
+            delay
+        } else {
+            Duration::from_secs(seconds)
         }
     }
 
@@ -326,11 +371,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Gives back messages that no handler has begun, in order; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
-        self.return_with(jobs, |count| {
-            let wakers = self.control.dispatcher.lock().given_back(count, self.now());
-            wake(wakers);
-        })
-        .await;
+        self.return_with(jobs, |count| self.gave_back(count)).await;
+    }
+
+    fn gave_back(&self, count: usize) {
+        let wakers = self.control.dispatcher.lock().given_back(count, self.now());
+        wake(wakers);
     }
 
     /// Gives back messages whose handlers were cut off.

@@ -114,7 +114,7 @@ fn a_timeout_is_told_however_late_the_leases_are_due() {
             block(&own, secs(60));
             Ok::<(), String>(())
         });
-    let running = start(&clock, &jobs, runner.unwrap(), 1);
+    let running = start(&clock, &jobs, runner.unwrap(), 2);
     for body in ["0", "1"] {
         send(&clock, &jobs, &[body]);
         clock.advance(secs(3));
@@ -141,7 +141,7 @@ fn what_timed_out_goes_by_the_policy_and_another_worker_may_do_it_meanwhile() {
         block(&own, secs(60));
         Err(Failure::discard("too late to say"))
     });
-    let running = start(&clock, &jobs, runner.unwrap(), 1);
+    let running = start(&clock, &jobs, runner.unwrap(), 2);
     send(&clock, &jobs, &["0"]);
     clock.advance(secs(5));
     assert_eq!((numbers(&running), counts(&jobs)), ([1, 1, 1, 0, 0], [0, 0, 0]));
@@ -174,7 +174,7 @@ fn the_group_of_a_stuck_handler_waits_for_it_and_keeps_its_order() {
             }
             Ok::<(), String>(())
         });
-    let running = start(&clock, &jobs, runner.unwrap(), 1);
+    let running = start(&clock, &jobs, runner.unwrap(), 2);
     send_grouped(&jobs, ["g-1", "g-2", "g-3"]);
     clock.advance(secs(10));
     let expected = ["0 g-1 begins".to_owned(), format!("5000 g-1 {TIMED_OUT} 5s")];

@@ -4,6 +4,7 @@ use {
     super::{
         common::{MILLISECOND, counts, fifo, in_group, secs, send_grouped, standard},
         driver::Gauge,
+        notes::Notes,
     },
     requeue::{
         Clock, ManualClock, Parker, Queue,
@@ -28,7 +29,7 @@ fn numbered(clock: &ManualClock, count: usize) -> Queue {
 }
 
 /// Blocks the thread of a handler for a span of virtual time.
-pub(super) fn block(clock: &ManualClock, span: Duration) {
+pub(crate) fn block(clock: &ManualClock, span: Duration) {
     let end = clock.now().saturating_add(span);
     let parker = Parker::new();
     while clock.now() < end {
@@ -129,6 +130,40 @@ fn a_group_is_worked_on_in_order_by_threads() {
         let of: Vec<_> = done.iter().filter(|body| body.starts_with(&prefix)).collect();
         assert!(of.windows(2).all(|pair| pair[0] < pair[1]), "{of:?}");
     }
+}
+
+#[test]
+fn a_handler_that_cannot_be_interrupted_loses_its_message_after_its_time() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let notes = Notes::timed(&clock);
+    let (own, lines) = (clock.clone(), notes.clone());
+    let runner = Runner::builder(&jobs)
+        .handler_timeout(secs(25))
+        .on_event(notes.events());
+    let runner = runner.each(move |job: &Job| {
+        block(&own, secs(100));
+        lines.write(format!("ended, held {}", job.is_held()));
+        Ok::<(), String>(())
+    });
+    let running = busy(&clock, &jobs, runner.unwrap(), 1, 1);
+    clock.advance(secs(50) - MILLISECOND);
+    assert_eq!(
+        counts(&jobs),
+        [0, 1, 0],
+        "renewed at 10 and 20 s, which holds it until 50 s"
+    );
+    clock.advance(MILLISECOND);
+    assert_eq!(
+        (counts(&jobs), notes.take()),
+        ([1, 0, 0], vec!["50000 0 lost".to_owned()])
+    );
+    clock.advance(secs(50));
+    running.handle().stop();
+    let report = running.join().unwrap();
+    assert_eq!(notes.take(), ["100000 ended, held false"]);
+    // A standard queue deletes by a handle that has expired (D19).
+    assert_eq!((report.lost, report.succeeded, report.timed_out), (1, 1, 0));
 }
 
 #[test]
@@ -280,40 +315,6 @@ fn a_wrapper_may_call_its_thread_twice_to_no_effect() {
 }
 
 #[test]
-fn a_wrapper_surrounds_the_workers_and_the_renewal_of_leases() {
-    let clock = ManualClock::default();
-    let jobs = numbered(&clock, 1);
-    let names = Arc::new(Mutex::new(BTreeSet::new()));
-    let wrapped = Arc::clone(&names);
-    let runner = Runner::builder(&jobs).until_none_visible();
-    let runner = runner.wrap_threads(move |work| {
-        let name = thread::current().name().unwrap_or_default().to_owned();
-        wrapped.lock().unwrap().insert(name);
-        work();
-    });
-    let running = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().spawn().unwrap();
-    assert_eq!(running.join().unwrap().succeeded, 1);
-    let names: Vec<_> = names.lock().unwrap().iter().cloned().collect();
-    assert_eq!(names, ["requeue-renewer", "requeue-w1"]);
-}
-
-#[test]
-fn a_wrapper_that_does_not_call_the_renewal_of_leases_ends_the_runner_with_an_error() {
-    let clock = ManualClock::default();
-    let jobs = numbered(&clock, 0);
-    let wrappers: [fn(); 2] = [|| {}, || resume_unwind(Box::new("no runtime"))];
-    for refuse in wrappers {
-        let runner = Runner::builder(&jobs).wrap_threads(move |work| match thread::current().name() {
-            Some("requeue-renewer") => refuse(),
-            _ => work(),
-        });
-        let running = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().spawn().unwrap();
-        let text = "a worker thread exited early: it ended before the runner did";
-        assert_eq!(running.join().unwrap_err().to_string(), text);
-    }
-}
-
-#[test]
 fn handles_steer_from_several_threads_at_once_and_no_job_is_lost() {
     let jobs = numbered(&ManualClock::default(), 2_000);
     let inside = Gauge::default();
@@ -357,8 +358,10 @@ fn threads_are_started_and_ended_as_the_concurrency_says() {
     let (threads, held) = (Gauge::default(), Gauge::default());
     let (count, inside, end) = (threads.clone(), held.clone(), Arc::new(Mutex::new(())));
     let builder = Runner::builder(&jobs).wrap_threads(move |work| {
-        // The thread that renews leases is wrapped too.
-        let _inside = (thread::current().name() != Some("requeue-renewer")).then(|| count.enter());
+        let is_worker = thread::current()
+            .name()
+            .is_some_and(|name| name.starts_with("requeue-w"));
+        let _inside = is_worker.then(|| count.enter());
         work();
     });
     let gate = Arc::clone(&end);
@@ -395,4 +398,38 @@ fn threads_are_started_and_ended_as_the_concurrency_says() {
     running.handle().stop();
     assert_eq!(running.join().unwrap().succeeded, 5);
     assert_eq!((threads.now(), held.most()), (0, 3));
+}
+
+#[test]
+fn a_wrapper_surrounds_the_workers_and_the_renewal_of_leases() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 1);
+    let names = Arc::new(Mutex::new(BTreeSet::new()));
+    let wrapped = Arc::clone(&names);
+    let runner = Runner::builder(&jobs).until_none_visible();
+    let runner = runner.wrap_threads(move |work| {
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        wrapped.lock().unwrap().insert(name);
+        work();
+    });
+    let running = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().spawn().unwrap();
+    assert_eq!(running.join().unwrap().succeeded, 1);
+    let names: Vec<_> = names.lock().unwrap().iter().cloned().collect();
+    assert_eq!(names, ["requeue-renewer", "requeue-w1"]);
+}
+
+#[test]
+fn a_wrapper_that_does_not_call_the_renewal_of_leases_ends_the_runner_with_an_error() {
+    let clock = ManualClock::default();
+    let jobs = numbered(&clock, 0);
+    let wrappers: [fn(); 2] = [|| {}, || resume_unwind(Box::new("no runtime"))];
+    for refuse in wrappers {
+        let runner = Runner::builder(&jobs).wrap_threads(move |work| match thread::current().name() {
+            Some("requeue-renewer") => refuse(),
+            _ => work(),
+        });
+        let running = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().spawn().unwrap();
+        let text = "a worker thread exited early: it ended before the runner did";
+        assert_eq!(running.join().unwrap_err().to_string(), text);
+    }
 }

@@ -20,6 +20,27 @@ impl Dispatcher {
         running
     }
 
+    /// Brings the gauges up to date.
+    #[cfg(feature = "metrics")]
+    pub(in crate::worker) fn measure(&mut self, now: Timestamp) {
+        let held = if self.alive > 0 {
+            (self.backlog.len(), self.in_progress)
+        } else {
+            // A runner that was dropped holds nothing any more.
+            (0, 0)
+        };
+        if self.counters.meters.held(held.0, held.1, now) {
+            let working = self.workers.iter().filter_map(|worker| worker.item.as_ref());
+            let jobs = working.flat_map(|(item, _)| item.jobs()).chain(self.backlog.iter());
+            let oldest = jobs.map(|job| job.sent_timestamp()).min().unwrap_or(now);
+            let age = now.saturating_duration_since(oldest);
+            self.counters.meters.oldest_age(age, now);
+        }
+    }
+
+    #[cfg(not(feature = "metrics"))]
+    pub(in crate::worker) const fn measure(&self, _: Timestamp) {}
+
     /// Finds a handler call that has timed out and not ended, and counts its jobs as failed; otherwise when the next one
     /// may be found.
     ///
