@@ -29,7 +29,7 @@ fn numbered(clock: &ManualClock, count: usize) -> Queue {
 }
 
 /// Blocks the thread of a handler for a span of virtual time.
-fn block(clock: &ManualClock, span: Duration) {
+pub(crate) fn block(clock: &ManualClock, span: Duration) {
     let end = clock.now().saturating_add(span);
     let parker = Parker::new();
     while clock.now() < end {

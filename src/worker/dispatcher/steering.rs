@@ -16,7 +16,6 @@ impl Dispatcher {
     /// Goes on; returns the wakers to call.
     pub(in crate::worker) fn resume(&mut self, now: Timestamp) -> Vec<Waker> {
         self.paused = false;
-        self.timer_missing = self.is_batch_incomplete(now);
         self.reconsider(now)
     }
 
@@ -50,15 +49,15 @@ impl Dispatcher {
 
     /// Whether the worker that asks for a task, and finds no work item, is to end.
     ///
-    /// It stays if an incomplete batch waits and no other worker could watch its window.
+    /// It stays if jobs wait for a time and no other worker could watch it.
     pub(super) fn is_surplus(&self, now: Timestamp) -> bool {
         let replaceable = self.runnable > 0 || !self.parked.is_empty();
-        self.staff() > self.config.concurrency && (replaceable || !self.is_batch_incomplete(now))
+        self.staff() > self.config.concurrency && (replaceable || self.untimed(now).is_none())
     }
 
-    /// Whether jobs wait for more to come, until their window ends.
-    pub(super) fn is_batch_incomplete(&self, now: Timestamp) -> bool {
-        !self.paused && self.backlog.window_end().is_some() && self.backlog.startable(now) == 0
+    /// Whether more workers are surplus than will find that out by themselves.
+    pub(super) const fn has_parked_surplus(&self) -> bool {
+        self.staff() > self.config.concurrency.saturating_add(self.runnable)
     }
 
     /// Marks a worker as one that ends while the runner goes on.
@@ -77,11 +76,7 @@ impl Dispatcher {
             (false, None, false) => RunnerState::Running,
         };
         report.concurrency = self.config.concurrency;
-        let in_progress = |worker: &Worker| {
-            let item = worker.item.as_ref();
-            item.map_or(0, |(item, _)| item.jobs().len() - worker.not_begun)
-        };
-        report.in_progress = self.workers.iter().map(in_progress).sum();
+        report.in_progress = self.in_progress;
         report.backlog = self.backlog.len();
         report
     }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod invariants;
+mod limits;
 mod steps;
 
 use {
@@ -9,7 +10,7 @@ use {
     crate::{
         backend::{MessageParts, ReceivedMessage},
         clock::{Clock, ManualClock},
-        worker::batch::BatchSettings,
+        worker::{batch::BatchSettings, job::SpareJobs},
     },
     proptest::prelude::*,
     std::{
@@ -51,6 +52,7 @@ enum Driver {
     /// With `returns` when it began, and its end if no message comes.
     Receiving(ReceiveTask, usize, Timestamp),
     Counting(u64, u64),
+    PuttingOff,
     Ended,
 }
 
@@ -82,6 +84,8 @@ struct Model {
     paused: bool,
     stopped: bool,
     timed_out: bool,
+    /// When jobs began, and of which groups they are.
+    begun: Vec<(Timestamp, String)>,
     /// Numbers of the steps that may have returned a message to the queue, and of those that make a count out of date.
     returns: usize,
     changes: u64,
@@ -100,20 +104,25 @@ impl Model {
             end: setup.end,
             fifo: setup.fifo,
             give_back_after: Duration::from_secs(setup.give_back_after),
+            rate: setup.limits.rate.map(limits::rate),
+            receive_ahead: limits::receive_ahead(&setup),
+            timed: limits::timed(&setup),
             renew_interval: RENEW_INTERVAL,
+            handler_timeout: None,
         };
-        let backlog = Backlog::new(setup.fifo, setup.batch);
+        let backlog = Backlog::new(setup.fifo, setup.batch, limits::of_groups(&setup));
         let mut model = Self {
             setup,
             dispatcher: Dispatcher::new(config, backlog, Counters::new("jobs")),
             drivers: BTreeMap::new(),
             renewer: Arc::default(),
             renewer_sleeps: None,
-            now: Timestamp::ZERO,
+            now: Timestamp::from_millis(1_700_000_000_000),
             jobs: Vec::new(),
             paused: false,
             stopped: false,
             timed_out: false,
+            begun: Vec::new(),
             returns: 0,
             changes: 0,
             seen_empty: false,
@@ -136,6 +145,13 @@ impl Model {
             Step::Fail { nth } => self.finish(nth, 0, true),
             Step::LoseLease { nth } => self.lose_lease(nth),
             Step::GiveBack => self.give_back(),
+            Step::PutOff { nth } => {
+                if let Some(worker) = self.nth(nth, |it| matches!(it, Driver::PuttingOff)) {
+                    self.dispatcher.has_put_off(worker);
+                    self.set(worker, Driver::Asking);
+                    self.ask(worker, false);
+                }
+            }
             Step::Renew => self.renew(),
             Step::Stop => self.stop(),
             Step::Pause => {
@@ -248,7 +264,7 @@ impl Model {
         let task = self.dispatcher.next(worker, self.now);
         match task {
             None => {
-                let at = parks.then(|| self.dispatcher.park(worker, &Waker::from(flag)));
+                let at = parks.then(|| self.dispatcher.park(worker, &Waker::from(flag), self.now));
                 assert!(
                     at.flatten().is_none_or(|at| at > self.now),
                     "the timer would fire without end"
@@ -279,6 +295,7 @@ impl Model {
             }
             Task::Receive(receive) => {
                 assert!(goes_on && (1..=10).contains(&receive.max_messages));
+                self.check_receive(&receive);
                 self.dispatcher.listen(worker, &Waker::from(Arc::clone(flag)));
                 Driver::Receiving(receive, self.returns, self.now.saturating_add(receive.wait_time))
             }
@@ -286,6 +303,11 @@ impl Model {
                 assert!(goes_on && self.setup.end == End::NoneLeft && self.is_idle());
                 self.dispatcher.listen(worker, &Waker::from(Arc::clone(flag)));
                 Driver::Counting(changes, self.changes)
+            }
+            Task::PutOff(put_off) => {
+                assert!(goes_on);
+                self.check_put_off(&put_off);
+                Driver::PuttingOff
             }
             Task::End => {
                 let staff = self.count_of(|it| !matches!(it, Driver::Ended));
@@ -322,6 +344,7 @@ impl Model {
             own.insert(at);
             self.jobs[at].1 = Place::InProgress(worker);
         }
+        self.check_limits(item);
     }
 
     fn place_of(&self, job: &Job) -> usize {
@@ -361,7 +384,7 @@ impl Model {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
         let until = self.now.saturating_add(RENEW_INTERVAL * 3);
         let renew_at = self.now.saturating_add(RENEW_INTERVAL);
-        let job = Job::new(ReceivedMessage::from(parts), Some(clock), self.now, until, renew_at);
+        let job = SpareJobs::default().job(ReceivedMessage::from(parts), Some(clock), self.now, until, renew_at);
         self.jobs.push((job.clone(), Place::Backlog));
         job
     }
@@ -448,6 +471,8 @@ impl Model {
         let job = self.jobs[at].0.clone();
         job.lease().mark_lost();
         let behind = self.dispatcher.lease_lost(&job);
+        let wakers = self.dispatcher.wake_parked(self.now);
+        self.wake(wakers);
         self.leave(at, &behind);
         if self.jobs[at].1 == Place::Backlog {
             // It comes back by itself.
@@ -511,6 +536,7 @@ impl Model {
                             .all(|job| self.jobs[self.place_of(job)].1 == Place::Abandoned)
                     );
                 }
+                RenewerTask::Stuck(stuck) => panic!("no handler times out: {stuck:?}"),
                 RenewerTask::Sleep(until) => {
                     self.renewer_sleeps = Some(until);
                     return self.add_workers();

@@ -1,6 +1,9 @@
 //! What random steps seldom meet.
 
-use super::{steps::WINDOW, *};
+use super::{
+    steps::{Limits, WINDOW},
+    *,
+};
 
 const SETUP: Setup = Setup {
     concurrency: 1,
@@ -9,6 +12,7 @@ const SETUP: Setup = Setup {
     batch: None,
     end: End::Never,
     give_back_after: 0,
+    limits: Limits::NONE,
     on_demand: false,
 };
 
