@@ -100,6 +100,9 @@ impl Model {
     /// No wake-up is lost.
     fn check_wakes(&self) {
         let up = self.drivers.keys().filter(|worker| self.is_up(**worker)).count();
+        // The queue answers a receive by its end.
+        let answered = |it: &Driver| matches!(it, Driver::Receiving(_, _, end) if *end <= self.now);
+        let up = up + self.count_of(answered);
         let asleep = self.count_of(|it| matches!(it, Driver::Parked(_))) > 0;
         let woken = |worker: &usize| self.drivers[worker].1.0.load(Ordering::SeqCst);
         let asleep = asleep && self.dispatcher.parked.iter().any(|worker| !woken(worker));
