@@ -14,7 +14,7 @@ use {
             SendBatchError, SendError,
         },
         message::SendMessage,
-        queue::{Message, Queue},
+        queue::{Message, Queue, Receive},
     },
     std::{sync::Arc, time::Duration},
 };
@@ -58,22 +58,12 @@ impl MessageQueue for Queue {
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let mut receive = self
-            .receive()
-            .max_messages(request.max_messages)
-            .wait_time(request.wait_time);
-        if let Some(timeout) = request.visibility_timeout {
-            receive = receive.visibility_timeout(timeout);
-        }
-        if let Some(max) = request.max_messages_per_group {
-            receive = receive.max_messages_per_group(max);
-        }
-        let messages = receive.await?;
+        let messages = receive_from(self, request).await?;
         Ok(messages.into_iter().map(ReceivedMessage::from).collect())
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |message| message.delete().map_err(Into::into))
+        each(messages, |_, message| message.delete().map_err(Into::into))
     }
 
     async fn change_visibility(
@@ -81,13 +71,13 @@ impl MessageQueue for Queue {
         messages: &[ReceivedMessage],
         timeout: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |message| {
+        each(messages, |_, message| {
             message.change_visibility(timeout).map_err(Into::into)
         })
     }
 
     async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |message| message.release().map_err(Into::into))
+        each(messages, |_, message| message.release().map_err(Into::into))
     }
 
     async fn postpone(
@@ -95,7 +85,7 @@ impl MessageQueue for Queue {
         messages: &[ReceivedMessage],
         delay: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |message| message.postpone(delay).map_err(Into::into))
+        each(messages, |_, message| message.postpone(delay).map_err(Into::into))
     }
 
     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
@@ -122,14 +112,29 @@ impl MessageQueue for Queue {
     }
 }
 
-/// Makes a call for each message; a queue that is gone ends it.
-fn each(
+/// The receive that a request asks for.
+pub(crate) fn receive_from(queue: &Queue, request: ReceiveRequest) -> Receive<'_> {
+    let mut receive = queue
+        .receive()
+        .max_messages(request.max_messages)
+        .wait_time(request.wait_time);
+    if let Some(timeout) = request.visibility_timeout {
+        receive = receive.visibility_timeout(timeout);
+    }
+    if let Some(max) = request.max_messages_per_group {
+        receive = receive.max_messages_per_group(max);
+    }
+    receive
+}
+
+/// Makes a call for each message and its index; a queue that is gone ends it.
+pub(crate) fn each(
     messages: &[ReceivedMessage],
-    call: impl Fn(&Message) -> Result<(), MessageQueueError>,
+    call: impl Fn(usize, &Message) -> Result<(), MessageQueueError>,
 ) -> Result<Vec<EntryFailure>, MessageQueueError> {
     let mut failed = Vec::new();
     for (index, message) in messages.iter().enumerate() {
-        match own(message).and_then(&call) {
+        match own(message).and_then(|message| call(index, message)) {
             Ok(()) => {}
             Err(error) if error.kind == ErrorKind::QueueDoesNotExist => return Err(error),
             Err(error) => failed.push(EntryFailure { index, error }),
