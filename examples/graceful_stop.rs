@@ -27,10 +27,7 @@ async fn run(jobs: &Queue, stop: impl Future) -> Result<(), Box<dyn std::error::
         .shutdown_timeout(Duration::from_secs(10))
         .each_async(resize)?;
     let report = runner.run_until(stop).await?;
-    println!(
-        "{} received: {} done, {} given back, {} abandoned",
-        report.received, report.succeeded, report.given_back, report.abandoned
-    );
+    println!("{report}");
     assert_eq!(
         report.received,
         report.succeeded + report.given_back,

@@ -14,6 +14,8 @@ mod faulty;
 mod latency;
 #[path = "worker_faults/ledger.rs"]
 mod ledger;
+#[path = "worker_faults/limits.rs"]
+mod limits;
 #[path = "worker_faults/schedule.rs"]
 mod schedule;
 
@@ -29,6 +31,15 @@ fn run(fifo: bool, net: Net) {
     let mut seen = schedule::Seen::default();
     for seed in 0..cases() {
         seen += schedule::run(&Case::new(seed, fifo, net));
+    }
+    seen.assert_worth_it(fifo, net, cases());
+}
+
+/// The same with runners that have limits on what begins.
+fn run_with_limits(fifo: bool, net: Net) {
+    let mut seen = schedule::Seen::default();
+    for seed in 0..cases() {
+        seen += schedule::run(&Case::new(seed, fifo, net).with_limits());
     }
     seen.assert_worth_it(fifo, net, cases());
 }
@@ -104,4 +115,18 @@ fn with_latency_and_lost_answers_messages_come_back_when_last_asked_and_no_lease
         kept > 5 * cases() as usize && kept > 2 * excused,
         "{kept} kept, {excused} not"
     );
+}
+
+#[test]
+fn under_limits_a_standard_queue_loses_nothing_and_none_is_exceeded() {
+    run_with_limits(false, Net::None);
+    run_with_limits(false, Net::NoDuplicates);
+    run_with_limits(false, Net::Worst);
+}
+
+#[test]
+fn under_limits_a_fifo_queue_loses_nothing_keeps_its_order_and_none_is_exceeded() {
+    run_with_limits(true, Net::None);
+    run_with_limits(true, Net::Everyday);
+    run_with_limits(true, Net::Worst);
 }

@@ -58,8 +58,16 @@ impl MessageQueue for Queue {
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let messages = receive_from(self, request).await?;
+        let messages = receive_from(self, &request).await?;
         Ok(messages.into_iter().map(ReceivedMessage::from).collect())
+    }
+
+    fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
+        receive_from(self, request).at_once(messages);
+    }
+
+    fn delete_at_once(&self, message: &ReceivedMessage) -> bool {
+        message.embedded().is_some_and(|message| message.delete().is_ok())
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
@@ -113,7 +121,8 @@ impl MessageQueue for Queue {
 }
 
 /// The receive that a request asks for.
-pub(crate) fn receive_from(queue: &Queue, request: ReceiveRequest) -> Receive<'_> {
+#[inline]
+pub(crate) fn receive_from<'queue>(queue: &'queue Queue, request: &ReceiveRequest) -> Receive<'queue> {
     let mut receive = queue
         .receive()
         .max_messages(request.max_messages)

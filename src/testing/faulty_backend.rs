@@ -78,7 +78,7 @@ impl MessageQueue for FaultyQueue {
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         let fault = self.draw(Wire::RECEIVE);
-        let poll = receive_from(self.queue(), request);
+        let poll = receive_from(self.queue(), &request);
         let (result, struck) = self.wire().wait(poll, fault).await;
         self.note(struck);
         Ok(result?.into_iter().map(ReceivedMessage::from).collect())

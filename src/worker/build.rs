@@ -12,6 +12,9 @@ use {
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
         lease_renewer::{GIVE_BACK, change_margin},
+        limits::RECEIVE_AHEAD,
+        rate_limit::Rate,
+        router::Router,
         runner::Runner,
         settings::{BuildRunnerError, RENEWALS, Settings, TICK, check_batch},
     },
@@ -124,9 +127,31 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     {
         self.settings.build(Some(settings), BatchAsync(handler))
     }
+
+    /// A runner that calls, for each message, the handler of its route in `router`.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings, or with the router.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{MessageAttributeValue, Queue, SendMessage, worker::{Job, Router, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send(SendMessage::new("640").attribute("type", MessageAttributeValue::string("resize")))?;
+    /// let router = Router::by_attribute("type").route("resize", |job: &Job| job.body().parse::<u32>().map(drop));
+    /// let runner = Runner::builder(&jobs).until_none_visible().each_routed(router)?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_routed<S>(self, router: Router<S>) -> Result<Runner<Q, Router<S>>, BuildRunnerError> {
+        router.check()?;
+        self.settings.build(None, router)
+    }
 }
 
 /// A handler is given the state beside its job.
+#[expect(clippy::type_complexity, reason = "a function that has the state has no name")]
 impl<Q: MessageQueue, S> RunnerBuilder<Q, (S,)> {
     /// A runner that calls `handler` for each message, with a reference to the [`state`](Self::state).
     ///
@@ -273,7 +298,9 @@ impl<Q: MessageQueue> Settings<Q> {
             check_batch(batch, fifo)?;
             self.check_window(batch.window, visibility_timeout)?;
         }
+        self.limits.check(batch_size)?;
         let in_process = self.queue.is_in_process();
+        let group_limits = self.limits.of_groups(restores, self.heartbeat, visibility_timeout);
         let config = EngineConfig {
             visibility_timeout,
             renew_interval: if self.heartbeat {
@@ -308,11 +335,19 @@ impl<Q: MessageQueue> Settings<Q> {
             } else {
                 self.shutdown_timeout.saturating_sub(GIVE_BACK)
             },
+            rate: self.limits.rate.map(Rate::new),
+            receive_ahead: if in_process || !self.heartbeat {
+                Duration::ZERO
+            } else {
+                RECEIVE_AHEAD
+            },
+            timed: self.limits.wait_for_time() || batch.is_some_and(|batch| !batch.window.is_zero()),
             renew_interval: config.renew_interval,
+            handler_timeout: config.handler_timeout,
         };
         let counters = Counters::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let dispatcher = Dispatcher::new(dispatcher, Backlog::new(fifo, batch), counters);
+        let dispatcher = Dispatcher::new(dispatcher, Backlog::new(fifo, batch, group_limits), counters);
         let control = Arc::new(Control::new(dispatcher, clock));
         self.handle.connect(&control);
         Ok(Runner {

@@ -13,6 +13,7 @@
 //!
 //! Threads and futures drive the same async loop.
 
+mod at_once;
 mod backlog;
 mod batch;
 #[cfg(feature = "serde")]
@@ -31,11 +32,17 @@ mod job;
 mod job_status;
 mod lease;
 mod lease_renewer;
+mod limits;
+#[cfg(feature = "metrics")]
+mod meters;
+mod rate_limit;
 mod report;
+mod router;
 mod runner;
 mod settings;
 mod settlement;
 mod spawned;
+mod stuck;
 #[cfg(feature = "tracing")]
 mod trace;
 
@@ -50,7 +57,9 @@ pub use {
     handler::{Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost, Stopping},
     job_status::JobStatus,
+    rate_limit::RateLimit,
     report::{Distribution, RunnerReport, RunnerState},
+    router::Router,
     runner::{Runner, RunnerError},
     settings::BuildRunnerError,
     spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},

@@ -64,8 +64,8 @@ pub struct RunnerReport {
     pub lost: u64,
     /// Jobs whose handler succeeded, and whose message could not be deleted while it was held.
     pub not_deleted: u64,
-    /// Jobs that no handler had begun, given back to the queue: at the end, or because an earlier one of their message
-    /// group failed.
+    /// Jobs that no handler had begun, given back to the queue: at the end, because an earlier one of their message group
+    /// failed, or because the limits of their group [put them off](super::RunnerBuilder::group_backlog).
     pub given_back: u64,
     /// Jobs that no handler had begun, and that come back when their visibility timeout ends: they were lost before, or
     /// giving them back failed or has not been answered.

@@ -3,7 +3,7 @@
 use {
     super::{
         batch::BatchSettings, dispatcher::End, engine::OnEvent, failure::FailurePolicy, handle::HandleOfBuilder,
-        runner::WrapThread,
+        limits::StartLimits, rate_limit::RateLimit, runner::WrapThread,
     },
     crate::{
         backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
@@ -86,6 +86,34 @@ pub enum BuildRunnerError {
     /// More messages than one receive brings need time to come together (E17).
     #[error("the batch size is {0}, which takes a batching window of at least 1 s")]
     BatchNeedsWindow(usize),
+    /// A message could go to either handler.
+    #[error("two routes have the name {0:?}, a router has to have one for each value")]
+    RouteTwice(String),
+    /// No message would have a handler of its own.
+    #[error("the router has no route, it has to have at least 1")]
+    NoRoute,
+    /// No job would ever begin, or there is no limit.
+    #[error(
+        "the rate limit is {} jobs in {:?}, it has to be at least 1 job in more than 0 s and at most 24 hours", .0.jobs, .0.per
+    )]
+    Rate(RateLimit),
+    /// No job would ever begin.
+    #[error("the burst of the rate limit is {}, it has to be at least 1", .0.burst)]
+    Burst(RateLimit),
+    /// A batch takes a token for each of its messages, and begins whole.
+    #[error(
+        "the batch size is {size} and the burst of the rate limit is {burst}, it has to be at least the batch size"
+    )]
+    #[non_exhaustive]
+    BatchExceedsBurst {
+        /// The batch size.
+        size: usize,
+        /// The burst.
+        burst: u32,
+    },
+    /// No job of a group would ever be done.
+    #[error("the concurrency of a group is 0, it has to be at least 1")]
+    GroupConcurrency,
     /// A message cannot be hidden for so long.
     #[error("the longest backoff is {0:?}, it may be at most 12 hours")]
     Backoff(Duration),
@@ -107,6 +135,7 @@ pub(super) struct Settings<Q> {
     pub(super) shutdown_timeout: Duration,
     pub(super) outage_timeout: Duration,
     pub(super) end: End,
+    pub(super) limits: StartLimits,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) on_event: Option<OnEvent>,
     pub(super) wrap_thread: Option<WrapThread>,
@@ -130,6 +159,7 @@ impl<Q> Settings<Q> {
             shutdown_timeout: Duration::from_secs(30),
             outage_timeout: Duration::from_secs(60 * 60),
             end: End::Never,
+            limits: StartLimits::default(),
             clock: None,
             on_event: None,
             wrap_thread: None,

@@ -2,6 +2,7 @@
 
 use {
     super::{
+        backlog::PutOff,
         call::Call,
         counters::{Count, Outcome},
         engine::Engine,
@@ -18,7 +19,12 @@ use {
         sync::wake,
         time::Timestamp,
     },
-    std::{borrow::Cow, collections::HashSet, slice, time::Duration},
+    std::{
+        borrow::Cow,
+        collections::{BTreeMap, HashSet},
+        slice,
+        time::Duration,
+    },
 };
 
 /// Safety margin: the queue may have started a timeout this long before its answer arrived.
@@ -36,9 +42,18 @@ struct Undone<'j> {
 }
 
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
-    pub(super) async fn settle(&self, jobs: &[Job], call: Call, outcome: &mut Outcome) {
+    /// Settles the messages of a call by its result, `None` if the jobs were done; no outcome if all were deleted at once.
+    pub(super) async fn settle(&self, jobs: &[Job], call: Option<Box<Call>>) -> Option<Box<Outcome>> {
+        match call {
+            None if jobs.len() <= MAX_MESSAGES => self.delete_once(jobs).await,
+            call => Some(self.settle_each(jobs, call).await),
+        }
+    }
+
+    async fn settle_each(&self, jobs: &[Job], call: Option<Box<Call>>) -> Box<Outcome> {
+        let mut outcome = Box::<Outcome>::default();
         jobs.iter().for_each(|job| job.lease().decide());
-        let undone = match call {
+        let undone = match call.map_or(Call::Answered(Answer::Done), |call| *call) {
             Call::Answered(Answer::Done) => Vec::new(),
             Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),
             Call::Answered(Answer::Batch(answer)) => {
@@ -54,14 +69,19 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 let reason = format!("the handler did not end within {timeout:?}");
                 all(jobs, &Failure::from(reason), FailureCause::Timeout)
             }
+            Call::Late(answer) => {
+                self.report_late(jobs, answer);
+                return outcome;
+            }
         };
         if undone.is_empty() {
-            self.delete(jobs, outcome).await;
+            self.delete(jobs, &mut outcome).await;
         } else {
             let done = without(jobs, &undone);
-            self.delete(&done, outcome).await;
-            self.give_up(undone, outcome).await;
+            self.delete(&done, &mut outcome).await;
+            self.give_up(undone, &mut outcome).await;
         }
+        outcome
     }
 
     /// The jobs that failed, and on a FIFO queue those that follow a failure in their group (E21).
@@ -85,15 +105,11 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     // Done.
 
     /// Deletes the messages of jobs that were done, as many as one call takes; no outcome if all were deleted at once.
-    pub(super) async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
+    async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
         self.before_removal(jobs).await;
         match self.queue.delete(&messages(jobs)).await {
             Ok(failed) if failed.is_empty() => None,
-            result => {
-                let mut outcome = Box::<Outcome>::default();
-                self.delete_again(jobs, result, &mut outcome).await;
-                Some(outcome)
-            }
+            result => Some(self.delete_again(jobs, result).await),
         }
     }
 
@@ -112,15 +128,15 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         &self,
         jobs: &[Job],
         mut result: Result<Vec<EntryFailure>, MessageQueueError>,
-        outcome: &mut Outcome,
-    ) {
-        let mut jobs = Cow::Borrowed(jobs);
-        for tries in 1.. {
+    ) -> Box<Outcome> {
+        let mut outcome = Box::<Outcome>::default();
+        let (mut jobs, mut tries) = (Cow::Borrowed(jobs), 1);
+        loop {
             let failed = failed_jobs(&jobs, result);
             outcome.add(Count::Succeeded, (jobs.len() - failed.len()) as u64);
-            let left = self.sort_undeleted(failed, outcome, tries).await;
+            let left = self.sort_undeleted(failed, &mut outcome, tries).await;
             if left.is_empty() {
-                return;
+                return outcome;
             }
             let pause = DELETE_BACKOFF.limit(tries);
             // The lease is renewed between two deletes.
@@ -130,6 +146,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             self.before_removal(&left).await;
             result = self.queue.delete(&messages(&left)).await;
             jobs = Cow::Owned(left);
+            tries = tries.saturating_add(1);
         }
     }
 
@@ -268,17 +285,56 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Like [`hide`](Self::hide), for a receive that is not to count.
     async fn postpone(&self, job: &Job, delay: Duration) {
-        let Some(delay) = self.delay_once_settled(job, delay).await else {
-            return;
-        };
-        let jobs = slice::from_ref(job);
+        if let Some(delay) = self.delay_once_settled(job, delay).await {
+            self.postpone_all(slice::from_ref(job), delay).await;
+        }
+    }
+
+    /// Postpones up to ten messages whose renewals are answered; returns how many of them it was done for.
+    async fn postpone_all(&self, jobs: &[Job], delay: Duration) -> usize {
         let postponed = if delay.is_zero() {
             self.queue.release(&messages(jobs)).await
         } else {
             self.queue.postpone(&messages(jobs), delay).await
         };
-        for (job, error) in failed_jobs(jobs, postponed) {
-            self.left_to_timeout(&job, error);
+        let failed = failed_jobs(jobs, postponed);
+        for (job, error) in &failed {
+            self.left_to_timeout(job, error.clone());
+        }
+        jobs.len() - failed.len()
+    }
+
+    /// Postpones messages that the limits of their groups hold back, which are counted as not given back so far. The
+    /// rest of a FIFO group follows its first message, in order.
+    pub(super) async fn put_off(&self, put_off: Vec<PutOff>) {
+        let jobs = put_off.iter().flat_map(|it| &it.jobs);
+        jobs.for_each(|job| job.lease().stop_renewal());
+        let mut by_delay: BTreeMap<Duration, Vec<Job>> = BTreeMap::new();
+        for PutOff { jobs, until } in &put_off {
+            let Some(first) = jobs.first() else { continue };
+            let delay = until.saturating_duration_since(self.now());
+            if let Some(delay) = self.delay_once_settled(first, delay).await {
+                by_delay.entry(self.round(delay)).or_default().push(first.clone());
+            }
+        }
+        for (delay, jobs) in by_delay {
+            for jobs in jobs.chunks(MAX_MESSAGES) {
+                let returned = self.postpone_all(jobs, delay).await;
+                self.gave_back(returned);
+            }
+        }
+        for PutOff { jobs, .. } in &put_off {
+            self.give_back(jobs.get(1..).unwrap_or_default()).await;
+        }
+    }
+
+    /// A delay in whole seconds, rounded up, on a queue whose calls cost something, so that one call serves for many.
+    fn round(&self, delay: Duration) -> Duration {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        if self.config.in_process {
+            delay
+        } else {
+            Duration::from_secs(seconds)
         }
     }
 
@@ -315,11 +371,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Gives back messages that no handler has begun, in order; they are counted as not given back so far.
     pub(super) async fn give_back(&self, jobs: &[Job]) {
-        self.return_with(jobs, |count| {
-            let wakers = self.control.dispatcher.lock().given_back(count, self.now());
-            wake(wakers);
-        })
-        .await;
+        self.return_with(jobs, |count| self.gave_back(count)).await;
+    }
+
+    fn gave_back(&self, count: usize) {
+        let wakers = self.control.dispatcher.lock().given_back(count, self.now());
+        wake(wakers);
     }
 
     /// Gives back messages whose handlers were cut off.

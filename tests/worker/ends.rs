@@ -9,7 +9,7 @@ use {
     requeue::{
         Queue, SendMessage,
         backend::{Backoff, ErrorKind, MessageCounts},
-        worker::{Failure, FailurePolicy, Job, Runner, RunnerError},
+        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerError},
     },
     std::{cell::RefCell, collections::BTreeMap, rc::Rc},
 };
@@ -206,4 +206,17 @@ fn until_none_left_lets_two_runners_end_together() {
     );
     world.advance(secs(1));
     assert!(runs.iter().all(|run| world.is_over(run)));
+}
+
+#[test]
+fn until_none_left_waits_for_the_window_of_a_batch_without_asking_on_and_on() {
+    let mut world = World::new();
+    let (jobs, scripted) = scripted(&world);
+    jobs.send("a").unwrap();
+    let settings = BatchSettings::new(10).window(secs(5));
+    let runner = Runner::builder(&scripted).until_none_left();
+    let runner = runner.batch(settings, |_: &[Job]| BatchAnswer::success()).unwrap();
+    assert_eq!(world.run(runner.run()).unwrap().succeeded, 1);
+    let calls = scripted.calls.take();
+    assert!(calls.len() <= 10, "{calls:?}");
 }

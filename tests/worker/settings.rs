@@ -5,7 +5,7 @@ use {
     requeue::{
         ManualClock, Queue,
         backend::Backoff,
-        worker::{BatchAnswer, BatchSettings, BuildRunnerError, FailurePolicy, Job, Runner, RunnerBuilder},
+        worker::{BatchAnswer, BatchSettings, BuildRunnerError, FailurePolicy, Job, RateLimit, Runner, RunnerBuilder},
     },
     std::time::Duration,
 };
@@ -256,4 +256,77 @@ fn without_heartbeats_a_window_and_its_handler_have_to_fit_into_the_visibility_t
             assert!(error.to_string().contains("is 30s and heartbeats are off"), "{error}");
         }
     }
+}
+
+#[test]
+fn a_rate_is_at_least_1_job_in_more_than_0_and_at_most_24_hours() {
+    let day = secs(86_400);
+    let nanosecond = Duration::from_nanos(1);
+    for (jobs, per, ok) in [
+        (0, secs(1), false),
+        (1, secs(1), true),
+        (u32::MAX, secs(1), true),
+        (1, Duration::ZERO, false),
+        (1, nanosecond, true),
+        (1, day, true),
+        (1, day + nanosecond, false),
+        (1, Duration::MAX, false),
+    ] {
+        let limit = RateLimit::new(jobs, per);
+        let expected = if ok { Ok(()) } else { Err(BuildRunnerError::Rate(limit)) };
+        assert_eq!(built(|it| it.rate_limit(limit)), expected);
+        assert_eq!(built(|it| it.group_rate_limit(limit)), expected);
+    }
+    let text = "the rate limit is 0 jobs in 1s, it has to be at least 1 job in more than 0 s and at most 24 hours";
+    assert_eq!(BuildRunnerError::Rate(RateLimit::per_second(0)).to_string(), text);
+}
+
+#[test]
+fn a_burst_is_at_least_1_and_not_smaller_than_a_batch() {
+    for (burst, ok) in [(0, false), (1, true), (u32::MAX, true)] {
+        let limit = RateLimit::per_second(1).burst(burst);
+        let expected = if ok {
+            Ok(())
+        } else {
+            Err(BuildRunnerError::Burst(limit))
+        };
+        assert_eq!(built(|it| it.rate_limit(limit)), expected);
+        assert_eq!(built(|it| it.group_rate_limit(limit)), expected);
+    }
+    let none = BuildRunnerError::Burst(RateLimit::per_second(1).burst(0));
+    assert_eq!(
+        none.to_string(),
+        "the burst of the rate limit is 0, it has to be at least 1"
+    );
+    let jobs = standard(&ManualClock::default()).build().unwrap();
+    for (burst, ok) in [(9, false), (10, true), (11, true)] {
+        let builder = Runner::builder(&jobs).rate_limit(RateLimit::per_second(1).burst(burst));
+        let runner = builder.batch(BatchSettings::new(10), |_: &[Job]| BatchAnswer::success());
+        assert_eq!(runner.is_ok(), ok);
+        if let Err(error) = runner {
+            let text =
+                "the batch size is 10 and the burst of the rate limit is 9, it has to be at least the batch size";
+            assert_eq!(error.to_string(), text);
+        }
+    }
+    // A batch takes from a group what it may.
+    let builder = Runner::builder(&jobs).group_rate_limit(RateLimit::per_second(1));
+    let runner = builder.batch(BatchSettings::new(10), |_: &[Job]| BatchAnswer::success());
+    assert!(runner.is_ok());
+}
+
+#[test]
+fn a_group_has_a_concurrency_of_at_least_1() {
+    let none = BuildRunnerError::GroupConcurrency;
+    assert_eq!(built(|it| it.group_concurrency(0)), Err(none.clone()));
+    assert_eq!(built(|it| it.group_concurrency(1)), Ok(()));
+    assert_eq!(
+        built(|it| it.group_concurrency(usize::MAX).group_backlog(usize::MAX)),
+        Ok(())
+    );
+    assert_eq!(built(|it| it.group_concurrency(1).group_backlog(0)), Ok(()));
+    assert_eq!(
+        none.to_string(),
+        "the concurrency of a group is 0, it has to be at least 1"
+    );
 }

@@ -15,6 +15,7 @@ use {
         collections::BTreeSet,
         panic::resume_unwind,
         sync::{Arc, Mutex},
+        thread,
         time::Duration,
     },
 };
@@ -28,7 +29,7 @@ fn numbered(clock: &ManualClock, count: usize) -> Queue {
 }
 
 /// Blocks the thread of a handler for a span of virtual time.
-fn block(clock: &ManualClock, span: Duration) {
+pub(crate) fn block(clock: &ManualClock, span: Duration) {
     let end = clock.now().saturating_add(span);
     let parker = Parker::new();
     while clock.now() < end {
@@ -267,7 +268,7 @@ fn a_running_runner_that_is_dropped_stops() {
     jobs.wait_for_waiters(1);
     drop(running);
     while jobs.waiting() > 0 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     jobs.send("a").unwrap();
     assert_eq!(counts(&jobs), [1, 0, 0], "nobody receives any more");
@@ -314,6 +315,92 @@ fn a_wrapper_may_call_its_thread_twice_to_no_effect() {
 }
 
 #[test]
+fn handles_steer_from_several_threads_at_once_and_no_job_is_lost() {
+    let jobs = numbered(&ManualClock::default(), 2_000);
+    let inside = Gauge::default();
+    let builder = Runner::builder(&jobs).concurrency(2).prefetch(3).until_none_visible();
+    let (handle, gauge, done) = (builder.handle(), inside.clone(), Arc::new(Mutex::new(Vec::new())));
+    let lines = Arc::clone(&done);
+    let runner = builder.each(move |job: &Job| {
+        let _inside = gauge.enter();
+        lines.lock().unwrap().push(job.body().to_owned());
+        Ok::<(), String>(())
+    });
+    let running = runner.unwrap().spawn().unwrap();
+    let steering = (0..3).map(|number| {
+        let handle = handle.clone();
+        thread::spawn(move || {
+            for turn in 0..200 {
+                match (turn + number) % 4 {
+                    0 => handle.pause(),
+                    1 => handle.set_concurrency(1 + turn % 4).unwrap(),
+                    2 => drop(handle.report().to_string()),
+                    _ => handle.resume(),
+                }
+            }
+        })
+    });
+    let steering: Vec<_> = steering.collect();
+    steering.into_iter().for_each(|thread| thread.join().unwrap());
+    handle.resume();
+    let report = running.join().unwrap();
+    assert_eq!((report.succeeded, report.received, report.retries), (2_000, 2_000, 0));
+    assert!((1..=4).contains(&report.concurrency) && inside.most() <= 4);
+    let mut done = std::mem::take(&mut *done.lock().unwrap());
+    done.sort();
+    done.dedup();
+    assert_eq!(done.len(), 2_000);
+}
+
+#[test]
+fn threads_are_started_and_ended_as_the_concurrency_says() {
+    let jobs = numbered(&ManualClock::default(), 0);
+    let (threads, held) = (Gauge::default(), Gauge::default());
+    let (count, inside, end) = (threads.clone(), held.clone(), Arc::new(Mutex::new(())));
+    let builder = Runner::builder(&jobs).wrap_threads(move |work| {
+        let is_worker = thread::current()
+            .name()
+            .is_some_and(|name| name.starts_with("requeue-w"));
+        let _inside = is_worker.then(|| count.enter());
+        work();
+    });
+    let gate = Arc::clone(&end);
+    let runner = builder.each(move |_: &Job| {
+        let _inside = inside.enter();
+        drop(gate.lock().unwrap());
+        Ok::<(), String>(())
+    });
+    let running = runner.unwrap().spawn().unwrap();
+    let reaches = |gauge: &Gauge, number: usize| {
+        while gauge.now() != number {
+            thread::yield_now();
+        }
+    };
+    reaches(&threads, 1);
+    for (concurrency, most) in [(4, 4), (2, 4), (5, 5), (1, 5)] {
+        running.handle().set_concurrency(concurrency).unwrap();
+        reaches(&threads, concurrency);
+        assert_eq!(threads.most(), most);
+    }
+    running.handle().set_concurrency(3).unwrap();
+    let closed = end.lock().unwrap();
+    for number in 0..5 {
+        jobs.send(number.to_string()).unwrap();
+    }
+    reaches(&held, 3);
+    running.handle().set_concurrency(1).unwrap();
+    assert_eq!((threads.now(), held.now()), (3, 3), "they end after their jobs");
+    drop(closed);
+    reaches(&threads, 1);
+    while running.handle().report().succeeded < 5 {
+        thread::yield_now();
+    }
+    running.handle().stop();
+    assert_eq!(running.join().unwrap().succeeded, 5);
+    assert_eq!((threads.now(), held.most()), (0, 3));
+}
+
+#[test]
 fn a_wrapper_surrounds_the_workers_and_the_renewal_of_leases() {
     let clock = ManualClock::default();
     let jobs = numbered(&clock, 1);
@@ -321,7 +408,7 @@ fn a_wrapper_surrounds_the_workers_and_the_renewal_of_leases() {
     let wrapped = Arc::clone(&names);
     let runner = Runner::builder(&jobs).until_none_visible();
     let runner = runner.wrap_threads(move |work| {
-        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let name = thread::current().name().unwrap_or_default().to_owned();
         wrapped.lock().unwrap().insert(name);
         work();
     });
@@ -337,7 +424,7 @@ fn a_wrapper_that_does_not_call_the_renewal_of_leases_ends_the_runner_with_an_er
     let jobs = numbered(&clock, 0);
     let wrappers: [fn(); 2] = [|| {}, || resume_unwind(Box::new("no runtime"))];
     for refuse in wrappers {
-        let runner = Runner::builder(&jobs).wrap_threads(move |work| match std::thread::current().name() {
+        let runner = Runner::builder(&jobs).wrap_threads(move |work| match thread::current().name() {
             Some("requeue-renewer") => refuse(),
             _ => work(),
         });

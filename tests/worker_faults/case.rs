@@ -1,7 +1,10 @@
 //! One schedule, made of a number.
 
 use {
-    super::common::{millis, secs},
+    super::{
+        common::{millis, secs},
+        limits::Limits,
+    },
     requeue::{
         backend::Backoff,
         testing::{Fault, Faults},
@@ -86,6 +89,8 @@ pub(crate) struct Case {
     pub(crate) ends: u64,
     /// What is given back does not count, as on an embedded queue; otherwise it is as on Amazon SQS.
     pub(crate) restores: bool,
+    /// Its runners have limits on what begins.
+    pub(crate) limits: bool,
 }
 
 impl Case {
@@ -102,7 +107,12 @@ impl Case {
             runners: 1 + dice.below(3) as usize,
             ends: 1 + dice.below(6),
             restores: dice.once_in(2),
+            limits: false,
         }
+    }
+
+    pub(crate) fn with_limits(self) -> Self {
+        Self { limits: true, ..self }
     }
 }
 
@@ -118,6 +128,7 @@ pub(crate) struct RunnerPlan {
     pub(crate) heartbeat: bool,
     pub(crate) handler_timeout: Option<Duration>,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) limits: Limits,
 }
 
 impl RunnerPlan {
@@ -142,6 +153,11 @@ impl RunnerPlan {
                 .once_in(3)
                 .then(|| millis(1 + dice.below(case.visibility.as_millis() as u64))),
             shutdown_timeout: secs([0, 1, 10, 60][dice.below(4) as usize]),
+            limits: if case.limits {
+                Limits::draw(dice, batch.unwrap_or(1))
+            } else {
+                Limits::default()
+            },
         }
     }
 }

@@ -77,6 +77,10 @@ impl Ledger {
         }
     }
 
+    pub(crate) fn breach(&self, breach: String) {
+        self.entries.borrow_mut().breaches.push(breach);
+    }
+
     fn look_for_other_holders(&self, jobs: &[Job]) {
         let mut entries = self.entries.borrow_mut();
         let mut breaches = Vec::new();

@@ -6,7 +6,8 @@ use {
         common::{counts, in_group, millis, secs},
         driver::{Run, World, after},
         faulty::Faulty,
-        ledger::Ledger,
+        ledger::{Entry, Ledger},
+        limits::{Limits, Running, Watch},
     },
     requeue::{
         ManualClock, Queue,
@@ -94,6 +95,7 @@ struct Handler {
     dice: Rc<RefCell<Dice>>,
     /// Everything succeeds.
     calm: bool,
+    watch: Option<Watch>,
 }
 
 impl Handler {
@@ -108,10 +110,15 @@ impl Handler {
         (act, span)
     }
 
+    /// Counts the jobs of a call as begun, and as running until both are dropped.
+    fn begin(&self, jobs: &[Job]) -> (Entry, Option<Running>) {
+        (self.ledger.begin(jobs), self.watch.as_ref().map(|it| it.begin(jobs)))
+    }
+
     fn one(&self, job: Job) -> impl Future<Output = Result<(), Failure>> + use<> {
         let (act, span) = self.draw();
         let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
-        let entry = ledger.begin(std::slice::from_ref(&job));
+        let entry = self.begin(std::slice::from_ref(&job));
         async move {
             let _entry = entry;
             after(&clock, span).await;
@@ -126,7 +133,7 @@ impl Handler {
     fn many(&self, batch: Vec<Job>) -> impl Future<Output = BatchAnswer> + use<> {
         let acts: Vec<_> = batch.iter().map(|_| self.draw()).collect();
         let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
-        let entry = ledger.begin(&batch);
+        let entry = self.begin(&batch);
         async move {
             let _entry = entry;
             let mut answer = BatchAnswer::success();
@@ -177,7 +184,7 @@ fn start<Q: MessageQueue + Clone>(
     world: &mut World,
     queue: &Q,
     plan: &RunnerPlan,
-    handler: Handler,
+    mut handler: Handler,
     until_none_visible: bool,
 ) -> (RunnerHandle, Ends) {
     let mut builder = Runner::builder(queue)
@@ -187,6 +194,8 @@ fn start<Q: MessageQueue + Clone>(
         // Without it a window that is too long is refused (E23).
         .heartbeat(plan.heartbeat || plan.batch.is_some() && !plan.window.is_zero())
         .shutdown_timeout(plan.shutdown_timeout);
+    builder = plan.limits.set(builder);
+    handler.watch = Some(Watch::new(plan.limits, &handler.ledger, &world.clock));
     let excuses = handler.ledger.excuses.clone();
     builder = builder.on_event(move |event| match event {
         RunnerEvent::LeaseLost { job, .. } | RunnerEvent::LeftToTimeout { job, .. } => excuses.add(job.body()),
@@ -279,6 +288,7 @@ impl Stage {
             clock: self.world.clock.clone(),
             dice: Rc::clone(&self.dice),
             calm,
+            watch: None,
         }
     }
 
@@ -347,6 +357,7 @@ impl Stage {
         let plan = RunnerPlan {
             heartbeat: true,
             handler_timeout: None,
+            limits: Limits::default(),
             ..RunnerPlan::draw(&mut dice, &self.case)
         };
         for _ in 0..2 {

@@ -8,16 +8,21 @@
 //! * at most one long poll is under way;
 //! * a work item begins only while fewer are in progress than the concurrency says, and not while the runner is paused
 //!   or stopping;
+//! * a work item begins only if the rate has a token for each of its jobs, and their groups allow them;
+//! * limits of groups hold back no more jobs than they may, unless the runner is paused: the next worker puts them off;
 //! * on a FIFO queue at most one work item at a time has jobs of a group, and they begin in the order of their receives;
 //! * each job received is exactly one of: in the backlog, in progress, settled, given back (or to be), abandoned; so
 //!   none is lost, and none begins twice;
 //! * a worker is exactly one of: runnable, parked, busy. If a work item or a receive could begin and no runnable worker
 //!   is left for it, then none is parked: whoever makes it possible gets the waker of a parked worker;
+//! * if time alone lets a job begin or be received, a worker asks by then: one that is parked has a timer, and a long
+//!   poll ends;
 //! * after a stop no worker is parked, none begins anything, and the backlog goes back;
 //! * the dispatcher calls no queue, handler or waker: time is an argument, and wakers are returned to the caller.
 
 mod end;
 mod leases;
+mod limits;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -25,9 +30,12 @@ mod watch;
 
 use {
     super::{
-        backlog::{Backlog, WorkItem},
+        backlog::{Backlog, PutOff, WorkItem},
         counters::{Count, Counters, Outcome},
         job::Job,
+        lease::Lease,
+        rate_limit::{Bucket, Rate},
+        stuck::Stuck,
     },
     crate::{
         backend::{MessageCounts, MessageQueueError},
@@ -63,8 +71,15 @@ pub(super) struct DispatcherConfig {
     pub(super) fifo: bool,
     /// How long after a stop the backlog waits for handlers, where giving it back costs a receive.
     pub(super) give_back_after: Duration,
+    /// The rate at which jobs may begin.
+    pub(super) rate: Option<Rate>,
+    /// How long before its token a job may be received.
+    pub(super) receive_ahead: Duration,
+    /// Whether jobs of the backlog may have to wait for a time: for a token, or for the rest of a batch.
+    pub(super) timed: bool,
     /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
     pub(super) renew_interval: Duration,
+    pub(super) handler_timeout: Option<Duration>,
 }
 
 /// A worker's next task.
@@ -73,6 +88,8 @@ pub(super) enum Task {
     /// Run the handler; the timestamp is the instant at which it begins.
     Work(WorkItem, Timestamp),
     Receive(ReceiveTask),
+    /// Hide messages that the limits of their groups hold back.
+    PutOff(Vec<PutOff>),
     /// Ask the queue how many messages it holds; the number is that of changes so far.
     Count(u64),
     End,
@@ -96,6 +113,8 @@ pub(super) enum RenewerTask {
     GiveBack(Vec<Job>),
     /// The handlers of these jobs were cut off.
     GiveBackAbandoned(Vec<Job>),
+    /// A handler has timed out and not ended.
+    Stuck(Stuck),
     /// Nothing is due before this instant, unless the waker is called.
     Sleep(Timestamp),
     Over,
@@ -123,6 +142,8 @@ struct Worker {
     not_begun: usize,
     /// The work item, and when it began, once it is counted as abandoned.
     abandoned: Option<(WorkItem, Timestamp)>,
+    /// The handler has timed out and runs on, and its jobs are counted.
+    timed_out: bool,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It has been told to end, because there are more workers than the concurrency says.
@@ -133,21 +154,25 @@ struct Worker {
 pub(super) struct Dispatcher {
     config: DispatcherConfig,
     backlog: Backlog,
+    /// The tokens of the rate.
+    bucket: Bucket,
     workers: Vec<Worker>,
     /// The places in `workers` of those that have ended and may be replaced.
     vacant: Vec<usize>,
     /// Workers without a task, woken in last-in, first-out order.
     parked: Vec<usize>,
+    /// The parked worker that asks again by itself, and when.
+    timer: Option<(usize, Timestamp)>,
     /// Number of runnable workers.
     runnable: usize,
     working: usize,
+    /// Number of jobs of the work items in progress, without those that were left out.
+    in_progress: usize,
     /// Number of workers that have not ended, and of those among them that were told to.
     alive: usize,
     retiring: usize,
     /// Nothing new is begun or received.
     paused: bool,
-    /// A worker has ended which may have had the only timer for the window of an incomplete batch.
-    timer_missing: bool,
     /// Receives under way, and the messages they request.
     polls: usize,
     requested: usize,
@@ -184,6 +209,10 @@ pub(super) struct Dispatcher {
     renewer: Option<Waker>,
     /// When the renewer's timer fires, if it sleeps.
     renewer_wakes_at: Timestamp,
+    /// A handler has begun that times out before the renewer's timer fires.
+    renewer_is_late: bool,
+    /// Handler calls that have timed out and not ended, and whose messages are being settled.
+    stuck: usize,
     /// The count of received messages when the renewer last found no lease.
     idle_at_received: Option<u64>,
     pub(super) counters: Counters,
@@ -194,15 +223,17 @@ impl Dispatcher {
         Self {
             config,
             backlog,
+            bucket: Bucket::default(),
             workers: Vec::new(),
             vacant: Vec::new(),
             parked: Vec::new(),
+            timer: None,
             runnable: 0,
             working: 0,
+            in_progress: 0,
             alive: 0,
             retiring: 0,
             paused: false,
-            timer_missing: false,
             polls: 0,
             requested: 0,
             long_poll: false,
@@ -224,6 +255,8 @@ impl Dispatcher {
             worker_exited_early: false,
             renewer: None,
             renewer_wakes_at: Timestamp::ZERO,
+            renewer_is_late: false,
+            stuck: 0,
             idle_at_received: None,
             counters,
         }
@@ -233,7 +266,8 @@ impl Dispatcher {
 
     /// Adds a worker if there is a task for one and the concurrency allows it.
     pub(super) fn add_worker_if_needed(&mut self, now: Timestamp) -> Option<usize> {
-        let needed = self.parked.is_empty() && self.needs_workers(now);
+        self.backlog.advance(now);
+        let needed = self.parked.is_empty() && (self.needs_workers(now) || self.needs_timer(now));
         needed.then(|| self.add_worker()).flatten()
     }
 
@@ -257,6 +291,7 @@ impl Dispatcher {
     /// other worker can resume its task, so the runner stops.
     pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
+        self.measure(now);
         if let Some((item, _)) = self.workers[worker].abandoned.take() {
             // What was decided stands, as does an earlier give-back.
             let untouched = |job: &&Job| !job.lease().is_decided() && !job.lease().renewal_stopped();
@@ -280,6 +315,12 @@ impl Dispatcher {
 
     /// This worker's next task, if there is one.
     pub(super) fn next(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
+        let task = self.next_task(worker, now);
+        self.measure(now);
+        task
+    }
+
+    fn next_task(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
         match mem::take(&mut self.workers[worker].phase) {
             Phase::Runnable => self.runnable -= 1,
             // A timer woke it.
@@ -287,8 +328,15 @@ impl Dispatcher {
             Phase::Busy => {}
         }
         self.workers[worker].waker = None;
+        if self.timer.is_some_and(|(timed, _)| timed == worker) {
+            self.timer = None;
+        }
         if self.stopped_at.is_some() {
             return Some(Task::End);
+        }
+        self.backlog.advance(now);
+        if let Some(put_off) = self.put_off() {
+            return Some(Task::PutOff(put_off));
         }
         if let Some(item) = self.take_item(now) {
             self.begin(worker, &item, now);
@@ -313,11 +361,13 @@ impl Dispatcher {
     }
 
     /// Parks this worker until its waker is called; returns when it has to ask again by itself.
-    pub(super) fn park(&mut self, worker: usize, waker: &Waker) -> Option<Timestamp> {
+    pub(super) fn park(&mut self, worker: usize, waker: &Waker, now: Timestamp) -> Option<Timestamp> {
         self.workers[worker].waker = Some(waker.clone());
         self.workers[worker].phase = Phase::Parked;
         self.parked.push(worker);
-        self.backlog.window_end().filter(|_| !self.paused)
+        let at = self.untimed(now)?;
+        self.timer = Some((worker, at));
+        Some(at)
     }
 
     /// Stores the waker of a worker that waits for the queue, which a stop calls.
@@ -332,7 +382,7 @@ impl Dispatcher {
     fn take_item(&mut self, now: Timestamp) -> Option<WorkItem> {
         // A surplus worker that has not ended may find as many in progress as the concurrency says.
         let may_begin = !self.paused && self.working < self.config.concurrency;
-        may_begin.then(|| self.backlog.take(now)).flatten()
+        may_begin.then(|| self.take_by_rate(now)).flatten()
     }
 
     fn begin(&mut self, worker: usize, item: &WorkItem, now: Timestamp) {
@@ -342,6 +392,8 @@ impl Dispatcher {
         }
         self.workers[worker].item = Some((item.clone(), now));
         self.working += 1;
+        self.in_progress += item.jobs().len();
+        self.watch_timeout(now);
     }
 
     /// The receive that an idle worker may make.
@@ -349,24 +401,23 @@ impl Dispatcher {
         let idle = self.config.concurrency.saturating_sub(self.working);
         let idle = idle.saturating_mul(self.config.batch_size);
         // The backlog of a FIFO queue waits for its groups, and not for a worker.
-        let waiting = if self.config.fifo { 0 } else { self.backlog.len() };
-        let wanted_messages = (idle.saturating_add(self.config.prefetch)).saturating_sub(waiting + self.requested);
-        let may_receive = !self.counting && (self.polls == 0 || self.last_receive_nonempty);
+        let waiting = if self.config.fifo { 0 } else { self.backlog.ready_jobs() };
+        let room = (idle.saturating_add(self.config.prefetch)).saturating_sub(waiting + self.requested);
+        let wanted_messages = room.min(self.receivable(now));
         let settled = self.config.end == End::NoneVisible && self.seen_empty;
-        if wanted_messages == 0 || !may_receive || settled {
+        if wanted_messages == 0 || !self.may_receive() || settled {
             return None;
         }
-        let window = self.backlog.window_end().map(|at| at.saturating_duration_since(now));
         let long_poll = match self.config.end {
             End::Never => true,
             End::NoneVisible => false,
             // Without a count that says so there may be nothing to wait for.
-            End::NoneLeft => self.left || self.working > 0,
+            End::NoneLeft => self.left || self.working > 0 || self.backlog.len() > 0,
         };
         let wait_time = if self.long_poll || !long_poll {
             Duration::ZERO
         } else {
-            self.recount.min(window.unwrap_or(Duration::MAX))
+            self.recount.min(self.until_start(now))
         };
         Some(ReceiveTask {
             max_messages: self.config.max_messages.min(wanted_messages),
@@ -375,13 +426,18 @@ impl Dispatcher {
         })
     }
 
+    /// Whether another receive may be under way.
+    const fn may_receive(&self) -> bool {
+        !self.counting && (self.polls == 0 || self.last_receive_nonempty)
+    }
+
     fn needs_workers(&self, now: Timestamp) -> bool {
         if self.paused {
             return false;
         }
-        let pollers = usize::from(!self.counting && (self.polls == 0 || self.last_receive_nonempty));
+        let pollers = usize::from(self.may_receive() && self.receivable(now) > 0);
         let idle = self.config.concurrency.saturating_sub(self.working);
-        self.backlog.startable(now).min(idle) + pollers > self.runnable
+        self.startable(now).min(idle) + pollers > self.runnable
     }
 
     fn set_runnable(&mut self, worker: usize) {
@@ -403,10 +459,16 @@ impl Dispatcher {
         self.workers[worker].waker.take()
     }
 
-    /// Unparks a worker for each task that is left, after the calling worker has taken its own; returns their wakers.
+    /// Unparks a worker for each task that is left, after the calling worker has taken its own, and those that are to
+    /// end; returns their wakers, and the renewer's if it has to wake earlier.
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
+        self.backlog.advance(now);
         let mut wakers = Vec::new();
-        while !self.parked.is_empty() && (mem::take(&mut self.timer_missing) || self.needs_workers(now)) {
+        if mem::take(&mut self.renewer_is_late) {
+            wakers.extend(self.renewer.take());
+        }
+        let needed = |own: &Self| own.needs_workers(now) || own.needs_timer(now) || own.has_parked_surplus();
+        while !self.parked.is_empty() && needed(self) {
             wakers.extend(self.unpark());
         }
         wakers
@@ -425,10 +487,12 @@ impl Dispatcher {
         self.requested -= receive.max_messages;
         self.long_poll &= receive.wait_time.is_zero();
         let (answered, mut renew_at) = (jobs.is_some(), None);
-        for job in jobs.into_iter().flatten() {
-            self.counters.received(job.approximate_receive_count());
-            renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
-            self.backlog.push(job);
+        if let Some(jobs) = jobs {
+            for job in jobs {
+                self.counters.received(job.approximate_receive_count());
+                renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
+                self.backlog.push(job);
+            }
         }
         self.last_receive_nonempty = renew_at.is_some();
         self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;
@@ -447,19 +511,26 @@ impl Dispatcher {
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
         self.workers[worker].abandoned = None;
+        self.workers[worker].timed_out = false;
         self.changed();
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {
             self.working -= 1;
-            item.jobs().iter().for_each(|job| self.backlog.release(job));
             let span = now.saturating_duration_since(began_at);
+            item.jobs().iter().for_each(|job| self.backlog.release(job, span));
             let begun = item.jobs().len() - not_begun;
+            self.in_progress -= begun;
             (0..begun).for_each(|_| self.counters.handled(span));
             match outcome {
                 None => self.counters.add(Count::Succeeded, begun as u64),
                 Some(outcome) => self.counters.add_all(&outcome),
             }
         }
+        self.stay_runnable(worker);
+    }
+
+    /// Ends a task of hiding messages.
+    pub(super) fn has_put_off(&mut self, worker: usize) {
         self.stay_runnable(worker);
     }
 
@@ -484,6 +555,7 @@ impl Dispatcher {
         // Abandoned jobs are already counted.
         if self.workers[worker].item.is_some() {
             self.workers[worker].not_begun += count;
+            self.in_progress -= count;
             self.counters.not_begun(count);
         }
     }

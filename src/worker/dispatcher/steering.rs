@@ -25,10 +25,14 @@ impl Dispatcher {
 
     /// Sets how many work items may be in progress, at least 1; returns the wakers to call.
     ///
-    /// Surplus workers end once they have no task; the renewer's caller adds those that are missing.
+    /// Surplus workers end once they have no task; the renewer's caller adds those that are missing. A runner that has
+    /// been stopped keeps its number.
     pub(in crate::worker) fn set_concurrency(&mut self, concurrency: usize, now: Timestamp) -> Vec<Waker> {
+        if self.over || self.stopped_at.is_some() {
+            return Vec::new();
+        }
         self.config.concurrency = concurrency.max(1);
-        let surplus = self.staff().saturating_sub(concurrency);
+        let surplus = self.staff().saturating_sub(self.config.concurrency);
         let mut wakers: Vec<Waker> = (0..surplus).map_while(|_| self.unpark()).collect();
         wakers.extend(self.reconsider(now));
         wakers
@@ -45,21 +49,21 @@ impl Dispatcher {
 
     /// Whether the worker that asks for a task, and finds no work item, is to end.
     ///
-    /// It stays if an incomplete batch waits and no other worker could watch its window.
+    /// It stays if jobs wait for a time and no other worker could watch it.
     pub(super) fn is_surplus(&self, now: Timestamp) -> bool {
         let replaceable = self.runnable > 0 || !self.parked.is_empty();
-        self.staff() > self.config.concurrency && (self.paused || replaceable || !self.is_batch_incomplete(now))
+        self.staff() > self.config.concurrency && (replaceable || self.untimed(now).is_none())
     }
 
-    fn is_batch_incomplete(&self, now: Timestamp) -> bool {
-        self.backlog.window_end().is_some() && self.backlog.startable(now) == 0
+    /// Whether more workers are surplus than will find that out by themselves.
+    pub(super) const fn has_parked_surplus(&self) -> bool {
+        self.staff() > self.config.concurrency.saturating_add(self.runnable)
     }
 
     /// Marks a worker as one that ends while the runner goes on.
     pub(in crate::worker) fn retire(&mut self, worker: usize) {
         self.workers[worker].retired = true;
         self.retiring += 1;
-        self.timer_missing = self.backlog.window_end().is_some();
     }
 
     /// What the runner has done, and what it does.
@@ -72,11 +76,7 @@ impl Dispatcher {
             (false, None, false) => RunnerState::Running,
         };
         report.concurrency = self.config.concurrency;
-        let in_progress = |worker: &Worker| {
-            let item = worker.item.as_ref();
-            item.map_or(0, |(item, _)| item.jobs().len() - worker.not_begun)
-        };
-        report.in_progress = self.workers.iter().map(in_progress).sum();
+        report.in_progress = self.in_progress;
         report.backlog = self.backlog.len();
         report
     }

@@ -8,17 +8,18 @@ use {
 impl Model {
     /// A runner that ends by itself does so when nothing is in progress, and not while it is paused.
     pub(super) fn is_over(&self) -> bool {
-        let idle = !self
-            .jobs
-            .iter()
-            .any(|it| matches!(it.1, Place::Backlog | Place::InProgress(_)));
         let polls = self.count_of(|it| matches!(it, Driver::Receiving(..)));
         let none = match self.setup.end {
             End::Never => false,
             End::NoneVisible => self.seen_empty && polls == 0,
             End::NoneLeft => self.zeros > 1,
         };
-        idle && none && !self.paused && !self.stopped
+        self.is_idle() && none && !self.paused && !self.stopped
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        let held = |it: &(Job, Place)| matches!(it.1, Place::Backlog | Place::InProgress(_));
+        !self.jobs.iter().any(held)
     }
 
     pub(super) fn assert_woken(&self, what: &str) {
@@ -56,7 +57,7 @@ impl Model {
             (false, false) => RunnerState::Running,
         };
         assert_eq!((report.state, report.concurrency), (state, self.setup.concurrency));
-        let long = self.count_of(|it| matches!(it, Driver::Receiving(receive, _) if !receive.wait_time.is_zero()));
+        let long = self.count_of(|it| matches!(it, Driver::Receiving(receive, ..) if !receive.wait_time.is_zero()));
         assert!(long <= 1, "{long} long polls");
         self.check_workers();
         self.check_wakes();
@@ -96,52 +97,32 @@ impl Model {
         }
     }
 
-    /// How many work items may begin now, by the rules.
-    fn startable(&self) -> usize {
-        let backlog: Vec<&Job> = self
-            .jobs
-            .iter()
-            .filter(|it| it.1 == Place::Backlog)
-            .map(|it| &it.0)
-            .collect();
-        let working = self.count_of(|it| matches!(it, Driver::Working(_)));
-        let idle = self.setup.concurrency.saturating_sub(working);
-        if self.paused || self.stopped || backlog.is_empty() {
-            return 0;
-        }
-        let whole = self.setup.batch.is_none_or(|batch| {
-            let waited = self.now.saturating_duration_since(backlog[0].received_at());
-            backlog.len() >= batch.size || waited >= batch.window
-        });
-        let busy: BTreeSet<_> = self
-            .jobs
-            .iter()
-            .filter(|it| matches!(it.1, Place::InProgress(_)))
-            .collect_groups();
-        let free: BTreeSet<_> = backlog.iter().filter_map(|it| it.message_group_id()).collect();
-        let items = match (self.setup.fifo, self.setup.batch) {
-            (true, None) => free.difference(&busy).count(),
-            (true, Some(_)) => free.difference(&busy).count().min(1),
-            (false, None) => backlog.len(),
-            (false, Some(batch)) => backlog.len().div_ceil(batch.size),
-        };
-        if whole { items.min(idle) } else { 0 }
-    }
-
     /// No wake-up is lost.
     fn check_wakes(&self) {
         let up = self.drivers.keys().filter(|worker| self.is_up(**worker)).count();
         let asleep = self.count_of(|it| matches!(it, Driver::Parked(_))) > 0;
         let woken = |worker: &usize| self.drivers[worker].1.0.load(Ordering::SeqCst);
         let asleep = asleep && self.dispatcher.parked.iter().any(|worker| !woken(worker));
+        // Time alone may let several begin: whoever is up wakes the others once it has taken its task.
+        let by_time = limits::timed(&self.setup) && up > 0;
         assert!(
-            self.startable() <= up || !asleep,
+            self.startable() <= up || !asleep || by_time,
             "{} could begin, {up} are up",
             self.startable()
         );
         let receiving = self.count_of(|it| matches!(it, Driver::Receiving(..) | Driver::Counting(..)));
         // With a timer somebody will ask.
         let timers = self.count_of(|it| matches!(it, Driver::Parked(Some(_))));
+        let end = self.dispatcher.backlog.next_start().unwrap_or(Timestamp::MAX);
+        let watches = |driver: &Driver| match driver {
+            Driver::Parked(Some(at)) | Driver::Receiving(_, _, at) => *at <= end,
+            _ => false,
+        };
+        let watched = up + self.count_of(watches) > 0 || self.startable() > 0 || self.paused || self.stopped;
+        let unlimited = self.setup.limits.is_none();
+        let incomplete =
+            unlimited && self.setup.batch.is_some_and(|batch| !batch.window.is_zero()) && end < Timestamp::MAX;
+        assert!(!incomplete || !asleep || watched, "nobody watches the window");
         let idle = up + receiving + timers == 0 && asleep && !self.paused && !self.stopped;
         assert!(!idle || self.is_full(), "nobody receives");
         let due = self
@@ -162,24 +143,25 @@ impl Model {
         let working = self.count_of(|it| matches!(it, Driver::Working(_)));
         let size = self.dispatcher.config.batch_size;
         let idle = self.setup.concurrency.saturating_sub(working) * size + self.setup.prefetch;
-        let backlog = if self.setup.fifo {
-            0
-        } else {
-            self.dispatcher.backlog.len()
-        };
-        idle <= backlog || (self.setup.end == End::NoneVisible && self.seen_empty)
+        let backlog = if self.setup.fifo { 0 } else { self.startable_jobs() };
+        idle <= backlog || self.tokens_for_receives() == 0 || (self.setup.end == End::NoneVisible && self.seen_empty)
     }
 
     /// Nobody is up: as many work as may, and none is there without need.
-    pub(super) fn check_settled(&self) {
+    pub(super) fn check_settled(&mut self) {
         let working = self.count_of(|it| matches!(it, Driver::Working(_)));
         let busy = self.drivers.len() - self.count_of(|it| matches!(it, Driver::Parked(_)));
         let nobody_left = busy > working && busy == self.drivers.len();
         assert!(self.startable() == 0 || nobody_left, "{} could begin", self.startable());
         let timer = self.count_of(|it| matches!(it, Driver::Parked(Some(_))));
         assert!(self.stopped || self.drivers.len() <= self.setup.concurrency.max(busy) + timer.min(1));
-        let incomplete = self.dispatcher.backlog.window_end().is_some() && !self.paused && !self.stopped;
-        assert!(!incomplete || timer + busy > 0, "nobody watches the window");
+        let added = if self.setup.on_demand {
+            self.dispatcher.add_worker_if_needed(self.now)
+        } else {
+            self.dispatcher.add_worker()
+        };
+        assert_eq!(added, None, "a worker is missing");
+        self.check_timer(nobody_left);
         assert!(!self.stopped || self.drivers.len() == busy, "nobody parks after a stop");
     }
 
@@ -195,6 +177,7 @@ impl Model {
             self.answer(0, Some(vec![0]));
             self.finish(0, 0, false);
             self.count(0, 0, false);
+            self.take(Step::PutOff { nth: 0 });
         }
         assert!(self.drivers.is_empty(), "a worker goes on");
         self.now = self.now.saturating_add(Duration::from_secs(self.setup.give_back_after));
@@ -212,15 +195,5 @@ impl Model {
             (report.state, report.in_progress, report.backlog),
             (RunnerState::Ended, 0, 0)
         );
-    }
-}
-
-trait CollectGroups<'j> {
-    fn collect_groups(self) -> BTreeSet<&'j str>;
-}
-
-impl<'j, I: Iterator<Item = &'j (Job, Place)>> CollectGroups<'j> for I {
-    fn collect_groups(self) -> BTreeSet<&'j str> {
-        self.filter_map(|it| it.0.message_group_id()).collect()
     }
 }

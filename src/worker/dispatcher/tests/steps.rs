@@ -2,7 +2,7 @@
 
 use {super::*, proptest::prelude::*};
 
-const WINDOW: Duration = Duration::from_secs(5);
+pub(super) const WINDOW: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
@@ -12,8 +12,50 @@ pub(super) struct Setup {
     pub(super) batch: Option<BatchSettings>,
     pub(super) end: End,
     pub(super) give_back_after: u64,
+    pub(super) limits: Limits,
     /// Workers are added when there is something to do, and not all at once.
     pub(super) on_demand: bool,
+}
+
+/// The limits on what may begin: rates as seconds for a job and the burst.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limits {
+    pub(super) rate: Option<(u32, u32)>,
+    pub(super) group_rate: Option<(u32, u32)>,
+    pub(super) group_concurrency: Option<usize>,
+    pub(super) max_held: usize,
+    pub(super) receive_ahead: bool,
+}
+
+impl Limits {
+    pub(super) const NONE: Self = Self {
+        rate: None,
+        group_rate: None,
+        group_concurrency: None,
+        max_held: 0,
+        receive_ahead: false,
+    };
+
+    pub(super) const fn is_none(&self) -> bool {
+        self.rate.is_none() && self.group_rate.is_none() && self.group_concurrency.is_none()
+    }
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let rate = || prop::option::weighted(0.4, (1_u32..4, 2_u32..4));
+    let group_rate = prop::option::weighted(0.4, (1_u32..4, 1_u32..3));
+    let group_concurrency = prop::option::weighted(0.3, 1_usize..3);
+    let some = (rate(), group_rate, group_concurrency, 0_usize..6, any::<bool>());
+    let some = some.prop_map(
+        |(rate, group_rate, group_concurrency, max_held, receive_ahead)| Limits {
+            rate,
+            group_rate,
+            group_concurrency,
+            max_held,
+            receive_ahead,
+        },
+    );
+    prop_oneof![1 => Just(Limits::default()), 2 => some]
 }
 
 pub(super) fn setup() -> impl Strategy<Value = Setup> {
@@ -22,10 +64,10 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
         1 => Just(Some(Duration::ZERO)),
         2 => Just(Some(WINDOW)),
     ];
-    let end = prop_oneof![4 => Just(End::Never), 1 => Just(End::NoneVisible), 1 => Just(End::NoneLeft)];
-    let rest = (any::<bool>(), 0_u64..2, any::<bool>());
+    let end = prop_oneof![2 => Just(End::Never), 1 => Just(End::NoneVisible), 1 => Just(End::NoneLeft)];
+    let rest = (any::<bool>(), 0_u64..2, any::<bool>(), limits());
     (1_usize..4, 0_usize..3, batch, end, rest).prop_map(|(concurrency, prefetch, window, end, rest)| {
-        let (fifo, give_back, on_demand) = rest;
+        let (fifo, give_back, on_demand, limits) = rest;
         let window_of = |window: Duration| if fifo { Duration::ZERO } else { window };
         Setup {
             concurrency,
@@ -34,6 +76,7 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
             batch: window.map(|window| BatchSettings::new(2).window(window_of(window))),
             end,
             give_back_after: give_back * 20,
+            limits,
             on_demand,
         }
     })
@@ -70,6 +113,10 @@ pub(super) enum Step {
     },
     GiveBack,
     Renew,
+    /// A worker has put messages off.
+    PutOff {
+        nth: usize,
+    },
     Stop,
     Pause,
     Resume,
@@ -87,7 +134,11 @@ pub(super) enum Step {
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let nth = || 0_usize..8;
-    let groups = prop::option::weighted(0.9, prop::collection::vec(0_u8..3, 0..6));
+    let groups = prop_oneof![
+        1 => Just(None),
+        2 => Just(Some(Vec::new())),
+        6 => prop::collection::vec(0_u8..3, 1..6).prop_map(Some),
+    ];
     prop_oneof![
         8 => nth().prop_map(|nth| Step::Turn { nth }),
         8 => (nth(), groups).prop_map(|(nth, groups)| Step::Answer { nth, groups }),
@@ -98,6 +149,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => nth().prop_map(|nth| Step::Fail { nth }),
         2 => nth().prop_map(|nth| Step::LoseLease { nth }),
         2 => Just(Step::GiveBack),
+        3 => nth().prop_map(|nth| Step::PutOff { nth }),
         3 => Just(Step::Renew),
         1 => prop_oneof![1 => Just(Step::Stop), 5 => Just(Step::Settle)],
         2 => Just(Step::Pause),
