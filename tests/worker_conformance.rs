@@ -12,9 +12,19 @@ mod http;
 #[path = "worker_conformance/sqs.rs"]
 mod sqs;
 
-use requeue::testing::conformance::{InProcess, check};
+use requeue::testing::{
+    Faults, FaultyQueue,
+    conformance::{InProcess, check},
+};
 
 #[test]
 fn the_embedded_queue_conforms() {
     check(&InProcess::embedded());
+}
+
+#[test]
+fn a_queue_behind_faults_that_do_not_strike_conforms() {
+    check(&InProcess::new(|_, clock, queue| {
+        FaultyQueue::new(queue, clock, Faults::none(), 1).unwrap()
+    }));
 }
