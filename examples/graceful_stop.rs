@@ -20,22 +20,14 @@ async fn until_stopped() {
     let _ = timeout(Duration::from_secs(1), tokio::signal::ctrl_c()).await;
 }
 
-async fn run(jobs: &Queue, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(jobs: &Queue, stop: impl Future) -> Result<(), Box<dyn std::error::Error>> {
     let runner = Runner::builder(jobs)
         .concurrency(4)
         .prefetch(6)
         .shutdown_timeout(Duration::from_secs(10))
         .each_async(resize)?;
-    let handle = runner.handle();
-    tokio::spawn(async move {
-        stop.await;
-        handle.stop();
-    });
-    let report = runner.run().await?;
-    println!(
-        "{} received: {} done, {} given back, {} abandoned",
-        report.received, report.succeeded, report.given_back, report.abandoned
-    );
+    let report = runner.run_until(stop).await?;
+    println!("{report}");
     assert_eq!(
         report.received,
         report.succeeded + report.given_back,

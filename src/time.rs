@@ -119,7 +119,11 @@ fn millis(span: Duration) -> u64 {
 }
 
 /// `span` without its fraction of a millisecond, which is the value that ranges are checked against and that is kept.
+#[inline]
 pub(crate) fn whole_millis(span: Duration) -> Duration {
+    if span.subsec_nanos() == 0 && span.as_secs() <= u64::MAX / 1_000 {
+        return span;
+    }
     Duration::from_millis(millis(span))
 }
 
@@ -149,6 +153,10 @@ mod tests {
         );
         assert_eq!(whole_millis(Duration::new(1, 1_999_999)), Duration::from_millis(1_001));
         assert_eq!(whole_millis(Duration::MAX), Duration::from_millis(u64::MAX));
+        for secs in [1, u64::MAX / 1_000, u64::MAX / 1_000 + 1] {
+            let whole = Duration::from_millis(secs.saturating_mul(1_000));
+            assert_eq!(whole_millis(Duration::from_secs(secs)), whole);
+        }
     }
 
     #[test]

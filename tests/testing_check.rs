@@ -8,6 +8,8 @@ mod checkpoints;
 mod consumers;
 #[path = "testing_check/crashes.rs"]
 mod crashes;
+#[path = "testing_check/dead_letters.rs"]
+mod dead_letters;
 #[path = "testing_check/faults.rs"]
 mod faults;
 #[path = "testing_check/holds.rs"]

@@ -33,16 +33,24 @@ mod queue_sets;
 mod queues;
 #[path = "worker/rates.rs"]
 mod rates;
+#[path = "worker/router.rs"]
+mod router;
 #[path = "worker/scripted.rs"]
 mod scripted;
 #[path = "worker/settings.rs"]
 mod settings;
+#[path = "worker/spawned.rs"]
+mod spawned;
 #[path = "worker/state.rs"]
 mod state;
+#[path = "worker/steering.rs"]
+mod steering;
 #[path = "worker/stop_answers.rs"]
 mod stop_answers;
 #[path = "worker/stopping.rs"]
 mod stopping;
+#[path = "worker/stuck.rs"]
+mod stuck;
 #[path = "worker/system_clock.rs"]
 mod system_clock;
 #[path = "worker/threads.rs"]

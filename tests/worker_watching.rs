@@ -2,20 +2,24 @@
 
 use {
     metrics::{
-        Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
-        with_local_recorder,
+        Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,
+        Unit, with_local_recorder,
     },
     requeue::{
         Clock, ManualClock, Queue, SendMessage,
-        worker::{Job, Runner, TraceHeader},
+        worker::{Failure, Job, Runner, RunnerBuilder, RunnerHandle, TraceHeader},
     },
     std::{
         collections::BTreeMap,
         fmt,
+        future::Future,
+        pin::Pin,
         sync::{
             Arc, Mutex,
-            atomic::{AtomicU64, Ordering},
+            atomic::{AtomicBool, AtomicU64, Ordering},
         },
+        task::{Context, Poll, Wake, Waker},
+        thread,
         time::Duration,
     },
     tracing::{
@@ -26,14 +30,27 @@ use {
     },
 };
 
-/// Keeps metrics by the text of their key.
+/// Keeps metrics by the text of their key, and what they are said to be.
 #[derive(Clone, Default)]
-struct Collected(Arc<Mutex<BTreeMap<String, Arc<Values>>>>);
+struct Collected(Arc<Mutex<BTreeMap<String, Arc<Values>>>>, Arc<Mutex<Vec<String>>>);
 
 #[derive(Default)]
 struct Values {
     sum: AtomicU64,
+    level: Mutex<f64>,
     recorded: Mutex<Vec<f64>>,
+}
+
+impl GaugeFn for Values {
+    fn increment(&self, value: f64) {
+        *self.level.lock().unwrap() += value;
+    }
+    fn decrement(&self, value: f64) {
+        *self.level.lock().unwrap() -= value;
+    }
+    fn set(&self, value: f64) {
+        *self.level.lock().unwrap() = value;
+    }
 }
 
 impl CounterFn for Values {
@@ -67,6 +84,23 @@ impl Collected {
             .load(Ordering::Relaxed)
     }
 
+    fn describe(&self, kind: &str, name: &KeyName, unit: Option<Unit>, text: &str) {
+        let unit = unit.map_or("none", |unit| unit.as_str());
+        let row = format!("| `{}` | {kind} | {unit} | {text} |", name.as_str());
+        self.1.lock().unwrap().push(row);
+    }
+
+    /// Backlog, in progress, and age of the oldest message.
+    fn gauges(&self) -> [f64; 3] {
+        let all = self.0.lock().unwrap();
+        ["backlog", "in_progress", "oldest_age_seconds"].map(|name| {
+            *all[&format!("requeue_worker_{name}{{queue=jobs}}")]
+                .level
+                .lock()
+                .unwrap()
+        })
+    }
+
     fn recorded(&self, name: &str) -> Vec<f64> {
         self.0.lock().unwrap()[&format!("requeue_worker_{name}{{queue=jobs}}")]
             .recorded
@@ -77,14 +111,20 @@ impl Collected {
 }
 
 impl Recorder for Collected {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe("counter", &name, unit, &text);
+    }
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe("gauge", &name, unit, &text);
+    }
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe("histogram", &name, unit, &text);
+    }
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         Counter::from_arc(self.values(key))
     }
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.values(key))
     }
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
         Histogram::from_arc(self.values(key))
@@ -122,9 +162,159 @@ fn metrics_say_what_the_report_says() {
     assert_eq!(report.queue_wait.max() / 100, 30);
 }
 
-/// Writes down spans and events as lines.
+#[test]
+fn every_metric_is_described_once_as_the_guide_has_it() {
+    let jobs = Queue::standard("jobs").build().unwrap();
+    let collected = Collected::default();
+    let runner = with_local_recorder(&collected, || {
+        Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(()))
+    });
+    drop(runner.unwrap());
+    let guide = include_str!("../src/guide/worker.md");
+    let mut rows: Vec<_> = guide
+        .lines()
+        .filter(|line| line.starts_with("| `requeue_worker_"))
+        .collect();
+    rows.sort_unstable();
+    let mut described = collected.1.lock().unwrap().clone();
+    described.sort_unstable();
+    assert_eq!(described, rows);
+    let name = |row: &&str| row.split('`').nth(1).unwrap().to_owned();
+    let mut named: Vec<_> = rows.iter().map(name).collect();
+    named.sort_unstable();
+    let emitted = collected.0.lock().unwrap();
+    let emitted: Vec<_> = emitted.keys().map(|key| key.split('{').next().unwrap()).collect();
+    assert_eq!(emitted, named);
+}
+
+type Run = Pin<Box<dyn Future<Output = u64>>>;
+
+/// A handler that waits until its runner is being stopped, on a queue of three messages sent 5 s ago.
+fn held(
+    collected: &Collected,
+    set: impl FnOnce(RunnerBuilder<Queue>) -> RunnerBuilder<Queue>,
+) -> (ManualClock, Queue, Run, RunnerHandle) {
+    let clock = ManualClock::default();
+    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let _ = jobs.send_batch(["1", "2", "3"]).unwrap();
+    clock.advance(Duration::from_secs(5));
+    let builder = set(Runner::builder(&jobs).concurrency(2).prefetch(1));
+    let runner = with_local_recorder(collected, || {
+        builder.each_async(|job: Job| async move {
+            job.stopping().await;
+            Ok::<(), String>(())
+        })
+    });
+    let runner = runner.unwrap();
+    let handle = runner.handle();
+    let run = async move { runner.run().await.unwrap().succeeded };
+    (clock, jobs, Box::pin(run), handle)
+}
+
+/// Polls a future as often as it is woken at once; time stands still.
+fn poll(future: &mut Run) -> Option<u64> {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&woken));
+    while woken.0.swap(false, Ordering::SeqCst) {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Some(output);
+        }
+    }
+    None
+}
+
+#[test]
+fn gauges_tell_what_is_held_and_are_zero_in_the_end() {
+    let collected = Collected::default();
+    let (clock, _jobs, mut run, handle) = held(&collected, |it| it);
+    assert_eq!(collected.gauges(), [0.0; 3]);
+    assert_eq!(poll(&mut run), None);
+    assert_eq!(collected.gauges(), [1.0, 2.0, 5.0]);
+    for age in [15.0, 25.0] {
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(poll(&mut run), None);
+        assert_eq!(
+            collected.gauges(),
+            [1.0, 2.0, age],
+            "nothing happens but that the lease renewer looks"
+        );
+    }
+    handle.stop();
+    assert_eq!(poll(&mut run), Some(2));
+    assert_eq!(collected.gauges(), [0.0; 3]);
+}
+
+#[test]
+fn the_age_is_told_every_ten_seconds_whatever_the_leases_and_handlers() {
+    let collected = Collected::default();
+    let (clock, _jobs, mut run, _handle) = held(&collected, |it| {
+        it.visibility_timeout(Duration::from_secs(43_200)).concurrency(3)
+    });
+    assert_eq!(poll(&mut run), None);
+    for age in [5.0, 15.0, 25.0] {
+        assert_eq!(collected.gauges(), [0.0, 3.0, age]);
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(poll(&mut run), None);
+    }
+}
+
+#[test]
+fn runners_of_one_queue_add_up_and_one_that_is_dropped_holds_nothing() {
+    let collected = Collected::default();
+    let (_, _jobs, mut first, _kept) = held(&collected, |it| it);
+    let (_, _jobs, mut second, _handle) = held(&collected, |it| it.concurrency(1));
+    assert_eq!((poll(&mut first), poll(&mut second)), (None, None));
+    assert_eq!(collected.gauges()[..2], [2.0, 3.0]);
+    drop(first);
+    assert_eq!(collected.gauges()[..2], [1.0, 1.0]);
+    drop(second);
+    assert_eq!(collected.gauges(), [0.0; 3]);
+}
+
+#[test]
+fn handlers_that_a_stop_abandons_on_threads_are_not_in_progress() {
+    let jobs = Queue::standard("jobs").build().unwrap();
+    jobs.send("a").unwrap();
+    let collected = Collected::default();
+    let hold = Arc::new(Mutex::new(()));
+    let (held, blocked) = (hold.lock().unwrap(), Arc::clone(&hold));
+    let runner = with_local_recorder(&collected, || {
+        let runner = Runner::builder(&jobs).shutdown_timeout(Duration::ZERO);
+        runner.each(move |_: &Job| {
+            drop(blocked.lock().unwrap());
+            Ok::<(), String>(())
+        })
+    });
+    let running = runner.unwrap().spawn().unwrap();
+    let handle = running.handle();
+    while handle.jobs().is_empty() {
+        thread::yield_now();
+    }
+    assert_eq!(collected.gauges()[1], 1.0);
+    handle.stop();
+    assert_eq!(running.join().unwrap().abandoned, 1);
+    assert_eq!(collected.gauges(), [0.0; 3]);
+    drop(held);
+    while !handle.jobs().is_empty() {
+        thread::yield_now();
+    }
+    assert_eq!(collected.gauges(), [0.0; 3]);
+}
+
+/// Writes down spans and events as lines; the numbers are those of spans opened and closed, and of handles to open ones.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>, Arc<AtomicU64>);
+struct Lines(
+    Arc<Mutex<Vec<String>>>,
+    Arc<AtomicU64>,
+    Arc<AtomicU64>,
+    Arc<Mutex<BTreeMap<u64, usize>>>,
+);
 
 struct Fields(String);
 
@@ -148,16 +338,33 @@ impl Lines {
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target().starts_with("requeue")
+        let ours = metadata.target().starts_with("requeue");
+        assert!(!ours || metadata.target() == "requeue::worker", "{metadata:?}");
+        ours
     }
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         self.push(span.metadata().name(), |fields| span.record(fields));
-        Id::from_u64(self.1.fetch_add(1, Ordering::Relaxed) + 0xa0)
+        let id = self.1.fetch_add(1, Ordering::Relaxed) + 0xa0;
+        self.3.lock().unwrap().insert(id, 1);
+        Id::from_u64(id)
+    }
+    fn try_close(&self, id: Id) -> bool {
+        let mut open = self.3.lock().unwrap();
+        let count = open.get_mut(&id.into_u64()).unwrap();
+        *count -= 1;
+        let closed = *count == 0;
+        self.2.fetch_add(closed.into(), Ordering::SeqCst);
+        closed
+    }
+    fn clone_span(&self, id: &Id) -> Id {
+        *self.3.lock().unwrap().get_mut(&id.into_u64()).unwrap() += 1;
+        id.clone()
     }
     fn record(&self, _: &Id, _: &Record<'_>) {}
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn event(&self, event: &Event<'_>) {
-        self.push("event", |fields| event.record(fields));
+        let level = event.metadata().level().as_str();
+        self.push(&format!("event {level}"), |fields| event.record(fields));
     }
     fn enter(&self, id: &Id) {
         self.push("enter", |fields| fields.0 += &format!(" {:x}", id.into_u64()));
@@ -227,10 +434,155 @@ fn a_message_without_a_header_begins_a_trace_and_one_with_a_header_keeps_it() {
 }
 
 #[test]
-fn a_failure_is_a_warning_and_a_batch_has_one_span() {
+fn the_trace_goes_along_to_the_thread_that_polls_a_spawned_handler() {
+    use requeue::worker::{HandlerFuture, spawned};
+    let (jobs, next) = (
+        Queue::standard("jobs").build().unwrap(),
+        Queue::standard("next").build().unwrap(),
+    );
+    jobs.send(SendMessage::new("a").aws_trace_header(HEADER)).unwrap();
+    let (lines, sends, home) = (Lines::default(), next.clone(), thread::current().id());
+    let spawn = |future: HandlerFuture| {
+        thread::spawn(move || {
+            pollster::block_on(future);
+            assert_eq!(TraceHeader::current(), None, "the handler is over");
+        })
+        .join()
+    };
+    let handler = spawned(spawn, move |_: Job| {
+        let sends = sends.clone();
+        async move {
+            assert_ne!(thread::current().id(), home);
+            sends.send(TraceHeader::carry(SendMessage::new("b"))).map(drop)
+        }
+    });
+    let runner = Runner::builder(&jobs).until_none_visible().each_async(handler);
+    let report = with_default(lines.clone(), || pollster::block_on(runner.unwrap().run()));
+    assert_eq!(report.unwrap().succeeded, 1);
+    let entered = lines.taken().iter().filter(|line| *line == "enter a0").count();
+    assert!(entered >= 2, "on either thread");
+    let carried = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=00000000000000a0;Sampled=1";
+    assert_eq!(next.receive().blocking().unwrap()[0].aws_trace_header(), Some(carried));
+}
+
+/// What is told of a message that fails, in a runner as a future and on threads.
+fn told_of(handler: fn(&Job) -> Result<(), Failure>) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for threads in [false, true] {
+        let jobs = Queue::standard("jobs").build().unwrap();
+        let sent = jobs.send(SendMessage::new("a").aws_trace_header(HEADER)).unwrap();
+        let lines = Lines::default();
+        let subscriber = lines.clone();
+        let builder = Runner::builder(&jobs)
+            .until_none_visible()
+            .wrap_threads(move |run| with_default(subscriber.clone(), run));
+        let runner = builder.each(handler).unwrap();
+        if threads {
+            runner.blocking().unwrap();
+        } else {
+            with_default(lines.clone(), || pollster::block_on(runner.run())).unwrap();
+        }
+        let id = sent.message_id.to_string();
+        all.push(lines.taken().iter().map(|line| line.replace(&id, "ID")).collect());
+    }
+    all
+}
+
+/// The span of one job, and what is told within it.
+fn within_its_span(event: &str) -> Vec<Vec<String>> {
+    let span = "job queue=\"jobs\" message_id=\"ID\" receive_count=1 \
+                trace=\"1-5759e988-bd862e3fe1be46a994272793\" parent=\"53995c3f42cd8ad8\"";
+    let lines = [span, "enter a0", "exit a0", "enter a0", event, "exit a0"];
+    vec![lines.map(str::to_owned).to_vec(); 2]
+}
+
+#[test]
+fn a_failure_is_a_warning_within_the_span_of_its_job() {
+    let told = told_of(|_| Err("broken".into()));
+    let event = "event WARN message=message ID failed: broken queue=\"jobs\" message_id=\"ID\" receive_count=1";
+    assert_eq!(told, within_its_span(event));
+}
+
+#[test]
+fn a_postponement_is_no_warning() {
+    let later = |_: &Job| Err(Failure::retry_after(Duration::from_secs(60), "busy"));
+    let event = "event INFO message=message ID is postponed by 60s: busy queue=\"jobs\" message_id=\"ID\" \
+                 receive_count=1";
+    assert_eq!(told_of(later), within_its_span(event));
+}
+
+#[test]
+fn a_stuck_handler_is_told_of_within_its_span_by_the_thread_that_finds_it() {
+    let clock = ManualClock::default();
+    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    jobs.send("a").unwrap();
+    let lines = Lines::default();
+    let subscriber = lines.clone();
+    let hold = Arc::new(Mutex::new(()));
+    let (held, blocked) = (hold.lock().unwrap(), Arc::clone(&hold));
+    let runner = Runner::builder(&jobs)
+        .until_none_visible()
+        .handler_timeout(Duration::from_secs(5))
+        .wrap_threads(move |run| with_default(subscriber.clone(), run));
+    let runner = runner.each(move |_: &Job| {
+        drop(blocked.lock().unwrap());
+        Ok::<(), String>(())
+    });
+    let running = runner.unwrap().spawn().unwrap();
+    while running.handle().jobs().is_empty() {
+        thread::yield_now();
+    }
+    // The lease renewer and its alarm.
+    clock.wait_for_sleepers(2);
+    clock.advance(Duration::from_secs(5));
+    // The span and its beginning, and all of the event.
+    while lines.0.lock().unwrap().len() < 5 {
+        thread::yield_now();
+    }
+    drop(held);
+    running.join().unwrap();
+    let lines: Vec<_> = lines
+        .taken()
+        .iter()
+        .map(|line| line[..12.min(line.len())].to_owned())
+        .collect();
+    assert_eq!(lines[0], "job queue=\"j");
+    let order = [
+        "enter a0",
+        "enter a0",
+        "event WARN m",
+        "exit a0",
+        "exit a0",
+        "enter a0",
+        "event WARN m",
+        "exit a0",
+    ];
+    assert_eq!(lines[1..], order);
+}
+
+#[test]
+fn the_span_of_a_job_that_is_kept_closes_once_its_message_is_settled() {
+    static KEPT: Mutex<Vec<Job>> = Mutex::new(Vec::new());
+    let keep = |job: &Job| {
+        KEPT.lock().unwrap().push(job.clone());
+        Ok(())
+    };
+    let jobs = Queue::standard("jobs").build().unwrap();
+    jobs.send("a").unwrap();
+    let lines = Lines::default();
+    let runner = Runner::builder(&jobs)
+        .until_none_visible()
+        .each(move |job: &Job| keep(job) as Result<(), String>);
+    with_default(lines.clone(), || pollster::block_on(runner.unwrap().run())).unwrap();
+    assert_eq!(lines.2.load(Ordering::SeqCst), 1, "closed");
+    assert_eq!(KEPT.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_failure_in_a_batch_is_told_within_the_span_of_the_batch_with_its_own_id() {
     use requeue::worker::{BatchAnswer, BatchSettings};
     let jobs = Queue::standard("jobs").build().unwrap();
-    let _ = jobs.send_batch(["a", "b"]).unwrap();
+    let sent = jobs.send_batch(["a", "b"]).unwrap();
     let lines = Lines::default();
     let runner = Runner::builder(&jobs)
         .until_none_visible()
@@ -239,14 +591,18 @@ fn a_failure_is_a_warning_and_a_batch_has_one_span() {
             BatchAnswer::success().fail(&batch[0], "broken")
         });
     with_default(lines.clone(), || pollster::block_on(runner.unwrap().run())).unwrap();
-    let lines = lines.taken();
-    assert_eq!(lines[0], "batch queue=\"jobs\" messages=2");
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.starts_with("event") && line.contains(" failed: broken ")),
-        "{lines:?}"
-    );
+    let id = sent.successful[0].output.message_id.to_string();
+    let event =
+        format!("event WARN message=message {id} failed: broken queue=\"jobs\" message_id=\"{id}\" receive_count=1");
+    let expected = [
+        "batch queue=\"jobs\" messages=2",
+        "enter a0",
+        "exit a0",
+        "enter a0",
+        &event,
+        "exit a0",
+    ];
+    assert_eq!(lines.taken(), expected);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use {
             SendBatchError, SendError,
         },
         message::SendMessage,
-        queue::{Message, Queue},
+        queue::{Message, Queue, Receive},
     },
     std::{sync::Arc, time::Duration},
 };
@@ -58,18 +58,16 @@ impl MessageQueue for Queue {
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let mut receive = self
-            .receive()
-            .max_messages(request.max_messages)
-            .wait_time(request.wait_time);
-        if let Some(timeout) = request.visibility_timeout {
-            receive = receive.visibility_timeout(timeout);
-        }
-        if let Some(max) = request.max_messages_per_group {
-            receive = receive.max_messages_per_group(max);
-        }
-        let messages = receive.await?;
+        let messages = receive(self, &request).await?;
         Ok(messages.into_iter().map(ReceivedMessage::from).collect())
+    }
+
+    fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
+        receive(self, request).at_once(messages);
+    }
+
+    fn delete_at_once(&self, message: &ReceivedMessage) -> bool {
+        message.embedded().is_some_and(|message| message.delete().is_ok())
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
@@ -120,6 +118,21 @@ impl MessageQueue for Queue {
             message.report_failure(reason);
         }
     }
+}
+
+#[inline]
+fn receive<'queue>(queue: &'queue Queue, request: &ReceiveRequest) -> Receive<'queue> {
+    let mut receive = queue
+        .receive()
+        .max_messages(request.max_messages)
+        .wait_time(request.wait_time);
+    if let Some(timeout) = request.visibility_timeout {
+        receive = receive.visibility_timeout(timeout);
+    }
+    if let Some(max) = request.max_messages_per_group {
+        receive = receive.max_messages_per_group(max);
+    }
+    receive
 }
 
 /// Makes a call for each message; a queue that is gone ends it.

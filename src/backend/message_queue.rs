@@ -147,6 +147,23 @@ pub trait MessageQueue: Send + Sync + 'static {
         request: ReceiveRequest,
     ) -> impl Future<Output = Result<Vec<ReceivedMessage>, MessageQueueError>> + Send;
 
+    /// Adds to `messages` what a [`receive`](Self::receive) would answer now, if there is anything and no future is needed
+    /// to get it; otherwise it has done nothing. Nothing unless an implementation says otherwise.
+    ///
+    /// A runner calls it before each `receive`, and spares itself the future where there are messages.
+    fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
+        let _ = (request, messages);
+    }
+
+    /// Deletes a message by the handle it was received with, if no future is needed for that; `false` if it has done
+    /// nothing. Always so unless an implementation says otherwise.
+    ///
+    /// A runner calls it before the [`delete`](Self::delete) of a single message.
+    fn delete_at_once(&self, message: &ReceivedMessage) -> bool {
+        let _ = message;
+        false
+    }
+
     /// Deletes up to ten messages by the handles they were received with; answers with those that were not deleted.
     fn delete(
         &self,

@@ -39,6 +39,7 @@ pub(crate) fn delay(delay: Duration, limits: &Limits) -> Result<Duration, Invali
     check_span("DelaySeconds", delay, limit, InvalidReason::Delay { limit })
 }
 
+#[inline]
 fn check_span(
     parameter: &'static str,
     span: Duration,

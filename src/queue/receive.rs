@@ -2,14 +2,14 @@
 
 use {
     super::{
-        Core, Inner, Message, Queue,
+        Core, DeadLetterRoute, Inner, Message, Queue,
         waiters::Ticket,
         waiting::{Attempt, Step, Waiting, block_on},
     },
     crate::{
         clock::Clock,
         error::{InvalidParameterValue, InvalidReason, ReceiveError, check},
-        state::{DEPARTURES_AT_ONCE, ReceiveRequest, Refusal},
+        state::{DEPARTURES_AT_ONCE, Departure, ReceiveRequest, Refusal},
         time::Timestamp,
     },
     rand::Rng,
@@ -17,6 +17,7 @@ use {
         borrow::Borrow,
         fmt,
         future::{Future, IntoFuture},
+        mem,
         pin::Pin,
         sync::Arc,
         task::{Context, Poll, Waker},
@@ -242,6 +243,27 @@ impl<'queue> Receive<'queue> {
         block_on(&mut Look::new(self.inner, &self.request))
     }
 
+    /// Adds the messages that are there now to `messages`, where one call gets any; otherwise nothing was asked, not even if
+    /// the receive is refused.
+    #[cfg(feature = "worker")]
+    pub(crate) fn at_once<M: From<Message>>(mut self, messages: &mut Vec<M>) {
+        if self.check().is_err() {
+            return;
+        }
+        let inner = self.inner;
+        let now = inner.clock.now();
+        let Some(mut core) = inner.enter() else { return };
+        let long_poll = self.request.wait_time.is_some_and(|wait| !wait.is_zero());
+        let mut look = Look::new(inner, &self.request);
+        look.long_poll = long_poll;
+        let _refused = look.receive(&mut core, now, messages);
+        let transfer = core.departures();
+        inner.leave(core, now);
+        if let Some((route, departures)) = transfer {
+            inner.transfer(route.as_ref(), &departures);
+        }
+    }
+
     /// Whether it waits for messages if there are none, and so asks every server (D10).
     #[cfg(feature = "testing")]
     pub(crate) fn is_long_poll(&self) -> bool {
@@ -312,7 +334,9 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
                 .unwrap_or_else(|| core.state.settings().receive_message_wait_time);
             let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(wait));
             self.long_poll |= deadline > now;
-            let mut received = self.receive(&mut core, now);
+            let mut messages: Vec<Message> = Vec::new();
+            let received = self.receive(&mut core, now, &mut messages);
+            let mut received = received.map(|()| messages);
             let (departing, behind) = (core.effects.departures.len(), core.state.is_behind());
             let empty = received.as_ref().is_ok_and(Vec::is_empty);
             if empty && departing == 0 && !behind && now < deadline {
@@ -321,7 +345,7 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
             // A long poll goes on waiting, and no poll ends on a full load of departures or of what falls due: selection
             // goes on (L7).
             let again = empty && (now < deadline || behind || departing >= DEPARTURES_AT_ONCE);
-            let transfer = (departing > 0).then(|| (core.route.clone(), std::mem::take(&mut core.effects.departures)));
+            let transfer = core.departures();
             let mut waker = None;
             if !again {
                 if empty {
@@ -353,8 +377,22 @@ impl<R: Borrow<Request>> Attempt for Look<'_, R> {
     }
 }
 
+impl Core {
+    /// The messages that leave by what was done, which the caller transfers once the lock is released.
+    fn departures(&mut self) -> Option<(Option<DeadLetterRoute>, Vec<Departure>)> {
+        let departures = &mut self.effects.departures;
+        (!departures.is_empty()).then(|| (self.route.clone(), mem::take(departures)))
+    }
+}
+
 impl<R: Borrow<Request>> Look<'_, R> {
-    fn receive(&self, core: &mut Core, now: Timestamp) -> Result<Vec<Message>, ReceiveError> {
+    /// Adds what the queue has for this request to `messages`, which are empty.
+    fn receive<M: From<Message>>(
+        &self,
+        core: &mut Core,
+        now: Timestamp,
+        messages: &mut Vec<M>,
+    ) -> Result<(), ReceiveError> {
         let chance = core.chance.next_u64();
         let redrive = core.has_dead_letter_target();
         let Core { state, effects, .. } = core;
@@ -368,13 +406,16 @@ impl<R: Borrow<Request>> Look<'_, R> {
             attempt_id: asked.attempt_id.as_ref(),
             redrive,
         };
-        let visible = state.counts().approximate_number_of_messages;
-        let mut messages = Vec::with_capacity(request.max_messages.min(visible));
+        let most = request.max_messages.min(state.counts().approximate_number_of_messages);
+        if messages.capacity() == 0 {
+            // `reserve` would take the path of growth; there is nothing to drop.
+            mem::forget(mem::replace(messages, Vec::with_capacity(most)));
+        }
         let outcome = state.receive(now, &request, effects, &mut |delivery| {
-            messages.push(Message::new(self.inner, delivery));
+            messages.push(Message::new(self.inner, delivery).into());
         });
         match outcome {
-            Ok(()) => Ok(messages),
+            Ok(()) => Ok(()),
             Err(Refusal::NotRetryable) => {
                 let id = asked.attempt_id.as_deref().unwrap_or_default();
                 let reason = InvalidReason::NotRetryable;

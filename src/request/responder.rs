@@ -332,7 +332,7 @@ impl<A: MessageQueue> Answering<'_, A> {
         let clock: Arc<dyn Clock> = queue.clock();
         let after = |time| Until::new(&clock, clock.now().saturating_add(time));
         let mut over = after(self.timeout);
-        let mut retries = Retries::new(ANSWER_BACKOFF);
+        let retries = Retries::new(ANSWER_BACKOFF, Duration::MAX);
         let mut last = None;
         loop {
             match select(pin!(queue.send(answer.clone())), &mut over).await {
@@ -345,7 +345,7 @@ impl<A: MessageQueue> Answering<'_, A> {
                     return Ok(());
                 }
                 Either::Left((Err(error), _)) => {
-                    let Some(pause) = retries.pause(&error) else {
+                    let Some(pause) = retries.pause(&error, clock.now()) else {
                         return Err(AnswerError::Refused(error));
                     };
                     last = Some(error);

@@ -358,7 +358,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
             self.not_sent(&job, "the message factory panicked".to_owned());
             return;
         };
-        let mut retries = Retries::new(SEND_BACKOFF);
+        let retries = Retries::new(SEND_BACKOFF, Duration::MAX);
         loop {
             let now = self.now();
             if !self.shared.agenda.lock().begin_call(id, due, now) {
@@ -379,7 +379,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
                 self.shared.stop(Some(error));
                 return;
             }
-            let Some(after) = retries.pause(&error) else {
+            let Some(after) = retries.pause(&error, self.now()) else {
                 self.not_sent(&job, error.to_string());
                 return;
             };

@@ -8,7 +8,8 @@ use {
 
 /// Something that SQS, the network or a consumer does wrong, and may do wrong.
 ///
-/// What is said of a send, a delete or a change of a visibility timeout is as true of a batch of them.
+/// What is said of a send, a delete or a change of a visibility timeout is as true of a batch of them, and what is said of
+/// a change of a visibility timeout as true of a release and of a postponement.
 ///
 /// # Examples
 /// ```

@@ -287,6 +287,55 @@ impl FaultyQueue {
         self.note_unless_refused(fault, self.shared.wire.change_visibility(message, timeout, fault))
     }
 
+    /// Puts a message back as if its receive had not been, as [`Queue::release`] does; it meets the faults of a change of
+    /// a visibility timeout.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, testing::{CallError, Fault, Faults, FaultyQueue}};
+    /// # let clock = ManualClock::default();
+    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let faults = Faults::none().with(Fault::VisibilityResponseLost, 1.0);
+    /// let faulty = FaultyQueue::new(&jobs, &clock, faults, 1)?;
+    /// faulty.send("resize cat.png")?;
+    /// let message = faulty.receive(1)?.remove(0);
+    /// assert_eq!(faulty.release(&message), Err(CallError::ResponseLost));
+    /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 0, "it was released all the same");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release(&self, message: &Message) -> Result<(), CallError<ChangeVisibilityError>> {
+        self.postpone(message, Duration::ZERO)
+    }
+
+    /// Hides a message for `delay`, 0 s to 12 h, as if its receive had not been, as [`Queue::postpone`] does; it meets
+    /// the faults of a change of a visibility timeout.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
+    /// # use std::time::Duration;
+    /// # let clock = ManualClock::default();
+    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let faulty = FaultyQueue::new(&jobs, &clock, Faults::none().with(Fault::VisibilityLate, 1.0), 1)?;
+    /// faulty.send("resize cat.png")?;
+    /// let message = faulty.receive(1)?.remove(0);
+    /// assert!(faulty.postpone(&message, Duration::from_secs(60)).is_err());
+    /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 1);
+    /// clock.advance(Fault::LATE);
+    /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn postpone(&self, message: &Message, delay: Duration) -> Result<(), CallError<ChangeVisibilityError>> {
+        let fault = self.draw(Wire::VISIBILITY);
+        self.note_unless_refused(fault, self.shared.wire.postpone(message, delay, fault))
+    }
+
     /// Changes how long up to ten messages stay hidden, each as in [`Queue::change_visibility_batch`].
     ///
     /// # Errors

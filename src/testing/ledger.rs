@@ -41,6 +41,14 @@ pub enum Property {
     /// A message is dead-lettered after exactly its allowed receives, unless a consumer gave it up. Receives that were
     /// released or postponed do not count.
     DeadLetteredAfterAllowedReceives,
+    /// No message is dead-lettered without a failure of its own: before that a handler was given it.
+    ///
+    /// A consumer breaks it that receives ahead and leaves what it has not begun until its receives are used up, for
+    /// example behind a failure in its group. [`Context::release`](super::Context::release) takes such a receive back. Of
+    /// a batch that gives fewer answers than it has messages, the first without an answer counts as failed, and those after
+    /// it as not begun. A message is excused if a fault struck who had it, a call for it or a call of the same handler, if
+    /// somebody outside the check received it, and if a consumer reported its failure.
+    NoDeadLetterWithoutFailure,
     /// FIFO: no two handlers work on a group at once.
     OneHandlerPerGroup,
     /// FIFO: no message is worked on before its predecessor in the group is settled or was finished.
@@ -138,11 +146,25 @@ struct Track {
     last: FinalMessage,
     /// Its receives that count: those that were neither released nor postponed.
     counted: u32,
+    /// Its receives that a consumer of the check got.
+    handed: u32,
+    /// How often it was begun or reported as failed before it was dead-lettered.
+    tries: u32,
+    /// A fault struck who had it, whenever that was.
+    struck: bool,
     /// The last that was heard of it is that a consumer reported it as failed: if it is dead-lettered next, the
     /// consumer gave it up.
     failed: bool,
     /// A handler answered `Ok` for it, or a fault makes that impossible to know.
     finished: bool,
+}
+
+impl Track {
+    /// Whether it was dead-lettered, and nobody but its consumers has brought it there unbegun.
+    fn is_dead_unbegun(&self) -> bool {
+        let is_known = !self.struck && self.handed == self.last.received;
+        self.last.fate == Some(Fate::DeadLettered) && self.tries == 0 && is_known
+    }
 }
 
 /// The life of every message of a case.
@@ -208,6 +230,9 @@ impl Ledger {
                         fate: None,
                     },
                     counted: 0,
+                    handed: 0,
+                    tries: 0,
+                    struck: false,
                     failed: false,
                     finished: false,
                 });
@@ -237,6 +262,9 @@ impl Ledger {
                     track.last.fate = Some(Fate::Expired);
                 }
             }
+            Fact::Failed { message_id, .. } => {
+                self.begun(*message_id);
+            }
             Fact::DeadLettered { message_id } => return self.dead_lettered(*message_id, given_up),
             _ => {}
         }
@@ -259,6 +287,33 @@ impl Ledger {
             self.name(message)
         );
         Err(Violation::new(Property::DeadLetteredAfterAllowedReceives, sentence))
+    }
+
+    /// A consumer of the check has received a message.
+    pub(super) fn handed(&mut self, message: MessageId) {
+        if let Some(track) = self.track(message) {
+            track.handed += 1;
+        }
+    }
+
+    /// A handler is given a message; whether that was in time to fail at it before it is dead-lettered.
+    pub(super) fn begun(&mut self, message: MessageId) -> bool {
+        let track = self.track(message).filter(|track| track.last.fate.is_none());
+        track.map(|track| track.tries += 1).is_some()
+    }
+
+    /// The handler that was given it in time has not begun it after all.
+    pub(super) fn not_begun(&mut self, message: MessageId) {
+        if let Some(track) = self.track(message) {
+            track.tries = track.tries.saturating_sub(1);
+        }
+    }
+
+    /// A fault struck who has a message.
+    pub(super) fn struck(&mut self, message: MessageId) {
+        if let Some(track) = self.track(message) {
+            track.struck = true;
+        }
     }
 
     /// A handler has begun to work on a message, received together with others; `excused` if it was held up until others
@@ -362,6 +417,14 @@ impl Ledger {
                 Some(Fate::Deleted) if !track.finished => {
                     let sentence = format!("{name} was deleted, but no consumer ever finished it");
                     return Err(Violation::new(Property::DeletedByWhoFinished, sentence));
+                }
+                Some(Fate::DeadLettered) if track.is_dead_unbegun() => {
+                    let receives = match track.counted {
+                        1 => "1 receive".to_owned(),
+                        counted => format!("{counted} receives"),
+                    };
+                    let sentence = format!("{name} was dead-lettered after {receives}, and no handler had begun it");
+                    return Err(Violation::new(Property::NoDeadLetterWithoutFailure, sentence));
                 }
                 Some(_) => {}
             }

@@ -7,7 +7,7 @@ use {
     crate::{
         clock::ManualClock,
         error::{BatchError, ChangeVisibilityError, DeleteError, ReceiveError, SendBatchError, SendError},
-        message::SendMessage,
+        message::{MessageId, SendMessage},
         queue::{
             BatchEntry, BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive,
             SendBatchEntry, Sent,
@@ -276,6 +276,26 @@ impl Wire {
         })
     }
 
+    /// Without a delay it is a release.
+    pub(super) fn postpone(
+        &self,
+        message: &Message,
+        delay: Duration,
+        fault: Option<Fault>,
+    ) -> Result<(), CallError<ChangeVisibilityError>> {
+        let handle = message.receipt_handle();
+        self.forget(message.message_id());
+        self.carry(fault, Some(Arrived::Visibility(message.message_id())), move |queue| {
+            queue.postpone(&handle, delay)
+        })
+    }
+
+    /// Nobody is given the message in flight a second time: its receive is being taken back, and the next one has the
+    /// same count.
+    pub(super) fn forget(&self, message: MessageId) {
+        self.received.forget(message);
+    }
+
     pub(super) fn send_batch(
         &self,
         entries: Vec<SendBatchEntry>,
@@ -352,6 +372,10 @@ impl Memory {
         if messages.len() > Self::MOST {
             messages.pop_front();
         }
+    }
+
+    fn forget(&self, message: MessageId) {
+        self.0.lock().retain(|it| it.message_id() != message);
     }
 
     fn latest(&self, is_it: impl Fn(&Message) -> bool) -> Option<Message> {

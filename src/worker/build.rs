@@ -14,6 +14,7 @@ use {
         lease_renewer::{GIVE_BACK, change_margin},
         limits::RECEIVE_AHEAD,
         rate_limit::Rate,
+        router::Router,
         runner::Runner,
         settings::{BuildRunnerError, RENEWALS, Settings, TICK, check_batch},
     },
@@ -126,9 +127,31 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     {
         self.settings.build(Some(settings), BatchAsync(handler))
     }
+
+    /// A runner that calls, for each message, the handler of its route in `router`.
+    ///
+    /// # Errors
+    /// [`BuildRunnerError`]: what is wrong with its settings, or with the router.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{MessageAttributeValue, Queue, SendMessage, worker::{Job, Router, Runner}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send(SendMessage::new("640").attribute("type", MessageAttributeValue::string("resize")))?;
+    /// let router = Router::by_attribute("type").route("resize", |job: &Job| job.body().parse::<u32>().map(drop));
+    /// let runner = Runner::builder(&jobs).until_none_visible().each_routed(router)?;
+    /// assert_eq!(runner.blocking()?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_routed<S>(self, router: Router<S>) -> Result<Runner<Q, Router<S>>, BuildRunnerError> {
+        router.check()?;
+        self.settings.build(None, router)
+    }
 }
 
 /// A handler is given the state beside its job.
+#[expect(clippy::type_complexity, reason = "a function that has the state has no name")]
 impl<Q: MessageQueue, S> RunnerBuilder<Q, (S,)> {
     /// A runner that calls `handler` for each message, with a reference to the [`state`](Self::state).
     ///
@@ -320,6 +343,7 @@ impl<Q: MessageQueue> Settings<Q> {
             },
             timed: self.limits.wait_for_time() || batch.is_some_and(|batch| !batch.window.is_zero()),
             renew_interval: config.renew_interval,
+            handler_timeout: config.handler_timeout,
         };
         let counters = Counters::new(self.queue.url());
         let clock = self.clock.unwrap_or_else(|| self.queue.clock());

@@ -206,8 +206,12 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
 
     /// How long a handler may take, more than 0 s and at most 12 h; without limit by default.
     ///
-    /// An async handler that takes longer is dropped, and its job has failed. A synchronous one cannot be interrupted: its
-    /// message is not renewed any longer, and lost when its visibility timeout ends.
+    /// An async handler that takes longer is dropped, and its job has failed. A synchronous one cannot be interrupted. On
+    /// threads its job fails at its timeout all the same, while the handler still runs: it is counted once, reported as
+    /// [`FailureCause::Timeout`](super::FailureCause::Timeout), and its message goes by the failure policy, so that it may
+    /// be handled again meanwhile. [`Job::is_held`](super::Job::is_held) is false from then on. What the handler answers
+    /// later changes nothing and is reported as [`RunnerEvent::AnsweredLate`](super::RunnerEvent::AnsweredLate). In a
+    /// [`run`](super::Runner::run) such a handler blocks whoever could find that out, and its answer counts.
     ///
     /// # Examples
     /// ```

@@ -2,17 +2,16 @@
 
 use {
     super::{
+        at_once::Pace,
         counters::Outcome,
         engine::Engine,
         event::RunnerEvent,
+        failure::Failure,
         handler::{Answer, Handler},
         job::Job,
+        lease::Lease,
     },
-    crate::{
-        backend::{MessageQueue, limits::MAX_MESSAGES},
-        sync::contain,
-        time::Timestamp,
-    },
+    crate::{backend::MessageQueue, sync::contain, time::Timestamp},
     std::{
         any::Any,
         collections::HashMap,
@@ -36,6 +35,8 @@ pub(super) enum Call {
     Answered(Answer),
     Panicked(String),
     TimedOut(Duration),
+    /// It answered this, or did not end, after its jobs had been settled as timed out.
+    Late(Option<Answer>),
 }
 
 /// A handler's future; a panic while it is dropped is contained.
@@ -55,11 +56,18 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         worker: usize,
         jobs: &[Job],
         began_at: Timestamp,
-        watched: bool,
+        pace: &mut Pace,
     ) -> Option<Box<Outcome>> {
-        if jobs.iter().all(|job| job.lease().is_held_at(began_at)) {
-            return self.handle(jobs, watched).await;
+        if !jobs.iter().all(|job| job.lease().is_held_at(began_at)) {
+            return Box::pin(self.work_on_held(worker, jobs, pace)).await;
         }
+        match self.call(jobs, began_at, pace).await {
+            None if self.delete_at_once(jobs) => None,
+            call => Box::pin(self.settle(jobs, call)).await,
+        }
+    }
+
+    async fn work_on_held(&self, worker: usize, jobs: &[Job], pace: &mut Pace) -> Option<Box<Outcome>> {
         let mut held = self.leave_out_lost(worker, jobs).await;
         // More leases may be lost while messages are given back.
         while !held.iter().all(Job::is_held) {
@@ -68,17 +76,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         if held.is_empty() {
             return None;
         }
-        self.handle(&held, watched).await
-    }
-
-    async fn handle(&self, jobs: &[Job], watched: bool) -> Option<Box<Outcome>> {
-        let call = self.call(jobs, watched).await;
-        if matches!(call, Call::Answered(Answer::Done)) && jobs.len() <= MAX_MESSAGES {
-            return self.delete_once(jobs).await;
-        }
-        let mut outcome = Box::<Outcome>::default();
-        self.settle(jobs, call, &mut outcome).await;
-        Some(outcome)
+        let call = self.call(&held, self.now(), pace).await;
+        self.settle(&held, call).await
     }
 
     /// Leaves out jobs whose lease was lost in the backlog, which another consumer may have, and those that follow them
@@ -107,32 +106,45 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         held
     }
 
-    /// Calls the handler; its panic is caught, and its timeout ends the call.
-    async fn call(&self, jobs: &[Job], watched: bool) -> Call {
+    /// Calls the handler; its panic is caught, and its timeout ends the call. `None` if the jobs were done.
+    async fn call(&self, jobs: &[Job], began_at: Timestamp, pace: &mut Pace) -> Option<Box<Call>> {
         let mut timeout = self.config.handler_timeout.map(|timeout| {
             let end = self.now().saturating_add(timeout);
             jobs.iter().for_each(|job| job.lease().set_renew_until(end));
             (timeout, self.until(end))
         });
+        let timed = jobs.first().filter(|_| timeout.is_some()).map(Job::lease);
         #[cfg(feature = "tracing")]
         let trace = Trace::open(self.queue.url(), jobs);
         // A `let` of its own: compilers before 1.89 free what `pin!` makes as an argument at the end of the statement.
         let handling = pin!(Some(self.handler.handle(jobs)));
         let mut handling = Contained(handling);
+        let mut began_at = Some(began_at);
         poll_fn(|context| {
             let Some(running) = handling.0.as_mut().as_pin_mut() else {
                 return task::Poll::Pending;
             };
-            let poll = || self.poll_handler(running, context, watched.then_some(jobs));
+            // Only the first poll begins with the work item.
+            let poll = || self.poll_handler(jobs, running, context, began_at.take(), pace);
             #[cfg(feature = "tracing")]
             let poll = || trace.within(poll);
-            match poll() {
-                Ok(task::Poll::Ready(answer)) => return task::Poll::Ready(Call::Answered(answer)),
+            timed.into_iter().for_each(Lease::begin_poll);
+            let polled = poll();
+            let is_pending = matches!(polled, Ok(task::Poll::Pending));
+            if timed.is_some_and(|lease| lease.end_poll(!is_pending)) {
+                return not_done(Call::Late(late_answer(polled)));
+            }
+            match polled {
+                Ok(task::Poll::Ready(Answer::Done)) => return task::Poll::Ready(None),
+                Ok(task::Poll::Ready(answer)) => return not_done(Call::Answered(answer)),
                 Ok(task::Poll::Pending) => {}
-                Err(panic) => return task::Poll::Ready(Call::Panicked(panic_text(panic))),
+                Err(panic) => return not_done(Call::Panicked(panic_text(panic))),
             }
             match &mut timeout {
-                Some((timeout, end)) => Pin::new(end).poll(context).map(|()| Call::TimedOut(*timeout)),
+                Some((timeout, end)) => match Pin::new(end).poll(context) {
+                    task::Poll::Ready(()) => not_done(Call::TimedOut(*timeout)),
+                    task::Poll::Pending => task::Poll::Pending,
+                },
                 None => task::Poll::Pending,
             }
         })
@@ -141,25 +153,47 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     fn poll_handler<F: Future>(
         &self,
+        jobs: &[Job],
         handling: Pin<&mut F>,
         context: &mut Context<'_>,
-        watched: Option<&[Job]>,
+        began_at: Option<Timestamp>,
+        pace: &mut Pace,
     ) -> Result<task::Poll<F::Output>, Box<dyn Any + Send>> {
-        let Some(jobs) = watched else {
+        if !pace.is_watched() {
             return catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
-        };
-        let began_at = self.now();
+        }
+        let began_at = began_at.unwrap_or_else(|| self.now());
         let polled = catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
-        let span = self.now().saturating_duration_since(began_at);
+        self.watch(jobs, began_at, pace);
+        polled
+    }
+
+    /// Reports a handler that has blocked its thread since it was polled.
+    pub(super) fn watch(&self, jobs: &[Job], polled_at: Timestamp, pace: &mut Pace) {
+        let now = self.now();
+        pace.polled(now);
+        let span = now.saturating_duration_since(polled_at);
         if let (true, Some(job)) = (span >= BLOCKED, jobs.first()) {
             self.report(|| RunnerEvent::Blocked { job: job.clone(), span });
         }
-        polled
     }
 }
 
+fn late_answer(polled: Result<task::Poll<Answer>, Box<dyn Any + Send>>) -> Option<Answer> {
+    match polled {
+        Ok(task::Poll::Ready(answer)) => Some(answer),
+        Ok(task::Poll::Pending) => None,
+        Err(panic) => Some(Answer::Failed(Failure::from(panic_text(panic)))),
+    }
+}
+
+#[cold]
+fn not_done(call: Call) -> task::Poll<Option<Box<Call>>> {
+    task::Poll::Ready(Some(Box::new(call)))
+}
+
 /// The message of a panic.
-fn panic_text(panic: Box<dyn Any + Send>) -> String {
+pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     // Dropping a payload runs user code, which could panic again.

@@ -2,9 +2,12 @@
 
 use {super::report::RunnerReport, std::time::Duration};
 
-/// Declares each count with its field of the report.
+#[cfg(feature = "metrics")]
+use super::meters::Meters;
+
+/// Declares each count with its field of the report, and what its metric counts.
 macro_rules! counts {
-    ($($count:ident $field:ident,)+) => {
+    ($($count:ident $field:ident $text:literal,)+) => {
         /// A counter; see the fields of [`RunnerReport`].
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub(super) enum Count {
@@ -12,13 +15,13 @@ macro_rules! counts {
         }
 
         impl Count {
-            const ALL: &[Self] = &[$(Self::$count,)+];
+            pub(super) const ALL: &[Self] = &[$(Self::$count,)+];
 
-            /// The middle part of the metric's name.
+            /// The name of the metric, and what it counts.
             #[cfg(feature = "metrics")]
-            const fn name(self) -> &'static str {
+            pub(super) const fn metric(self) -> (&'static str, &'static str) {
                 match self {
-                    $(Self::$count => stringify!($field),)+
+                    $(Self::$count => (concat!("requeue_worker_", stringify!($field), "_total"), $text),)+
                 }
             }
 
@@ -32,22 +35,22 @@ macro_rules! counts {
 }
 
 counts! {
-    Received received,
-    Retries retries,
-    Succeeded succeeded,
-    Failed failed,
-    Panicked panicked,
-    TimedOut timed_out,
-    DeadLettered dead_lettered,
-    Discarded discarded,
-    Postponed postponed,
-    OutOfOrder out_of_order,
-    Lost lost,
-    NotDeleted not_deleted,
-    GivenBack given_back,
-    Abandoned abandoned,
-    Heartbeats heartbeats,
-    ReceiveErrors receive_errors,
+    Received received "messages received",
+    Retries retries "of the received, messages that had been received before",
+    Succeeded succeeded "jobs done, and their messages deleted",
+    Failed failed "jobs whose handler answered an error, panicked or did not end in time",
+    Panicked panicked "of the failed, jobs whose handler panicked",
+    TimedOut timed_out "of the failed, jobs whose handler did not end in time",
+    DeadLettered dead_lettered "of the failed, messages sent to the dead-letter queue at once",
+    Discarded discarded "of the failed, messages deleted because the handler said so",
+    Postponed postponed "jobs that their handler put off, which is no failure",
+    OutOfOrder out_of_order "jobs of a batch that go back because an earlier one of their group was not done",
+    Lost lost "jobs whose lease was lost before they were settled",
+    NotDeleted not_deleted "jobs done whose message could not be deleted while it was held",
+    GivenBack given_back "jobs that no handler had begun, given back to the queue",
+    Abandoned abandoned "jobs whose handlers were running when the shutdown timeout ended",
+    Heartbeats heartbeats "renewals of visibility timeouts",
+    ReceiveErrors receive_errors "receives that failed",
 }
 
 /// The counts that one handler call adds.
@@ -73,7 +76,7 @@ impl Outcome {
 pub(super) struct Counters {
     report: RunnerReport,
     #[cfg(feature = "metrics")]
-    meters: Meters,
+    pub(super) meters: Meters,
 }
 
 impl Counters {
@@ -93,7 +96,7 @@ impl Counters {
     pub(super) fn add(&mut self, what: Count, number: u64) {
         *what.of(&mut self.report) += number;
         #[cfg(feature = "metrics")]
-        self.meters.counters[what as usize].increment(number);
+        self.meters.count(what, number);
     }
 
     pub(super) fn add_all(&mut self, outcome: &Outcome) {
@@ -146,39 +149,5 @@ impl Counters {
 
     pub(super) fn report(&self) -> RunnerReport {
         self.report.settled()
-    }
-}
-
-/// The same counters in the `metrics` facade.
-#[cfg(feature = "metrics")]
-struct Meters {
-    /// In the order of [`Count::ALL`].
-    counters: Vec<metrics::Counter>,
-    queue_wait: metrics::Histogram,
-    handling_time: metrics::Histogram,
-    receives: metrics::Histogram,
-}
-
-#[cfg(feature = "metrics")]
-impl Meters {
-    fn new(queue_url: &str) -> Self {
-        let queue = crate::backend::queue_name(queue_url).into_owned();
-        let counter = |count: &Count| {
-            let name = format!("requeue_worker_{}_total", count.name());
-            metrics::counter!(name, "queue" => queue.clone())
-        };
-        Self {
-            counters: Count::ALL.iter().map(counter).collect(),
-            queue_wait: metrics::histogram!("requeue_worker_queue_wait_seconds", "queue" => queue.clone()),
-            handling_time: metrics::histogram!("requeue_worker_handling_time_seconds", "queue" => queue.clone()),
-            receives: metrics::histogram!("requeue_worker_receives", "queue" => queue.clone()),
-        }
-    }
-}
-
-#[cfg(feature = "metrics")]
-impl std::fmt::Debug for Meters {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Meters").finish_non_exhaustive()
     }
 }

@@ -2,18 +2,21 @@
 
 use {
     super::{
-        counters::Count,
+        at_once::{Buffers, Pace, Rest},
+        backlog::WorkItem,
+        counters::{Count, Outcome},
         dispatcher::{Dispatcher, ReceiveTask, Task},
         event::RunnerEvent,
         failure::FailurePolicy,
         handler::Handler,
-        job::Job,
+        job::{Job, SpareJobs},
         report::RunnerReport,
         runner::{RunnerError, exited_early},
     },
     crate::{
         backend::{
             Backoff, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest, ReceivedMessage,
+            Retries,
         },
         clock::{Clock, Until, give_way},
         sync::{Mutex, contain, wake},
@@ -21,10 +24,11 @@ use {
     },
     std::{
         future::{Future, poll_fn},
+        iter,
         pin::{Pin, pin},
         sync::{
             Arc,
-            atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+            atomic::{AtomicBool, Ordering},
         },
         task::{self, Waker},
         time::Duration,
@@ -32,10 +36,7 @@ use {
 };
 
 #[cfg(feature = "tracing")]
-use crate::backend::queue_name;
-
-/// The most handlers that a worker may run in a row before it yields to the other futures of its task.
-const TURN: u32 = 32;
+use super::trace;
 
 /// The pause between a failed receive and the next.
 const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
@@ -111,6 +112,7 @@ impl Control {
     }
 
     /// Calls the dispatcher's wakers, after its lock is released; `over` are those of a runner that has just ended.
+    #[cold]
     fn wake_all(&self, wakers: impl IntoIterator<Item = Waker>, over: Option<Vec<Waker>>) {
         wake(wakers);
         if let Some(wakers) = over {
@@ -160,9 +162,7 @@ pub(super) struct Engine<Q, H> {
     pub(super) handler: H,
     pub(super) config: EngineConfig,
     pub(super) control: Arc<Control>,
-    receive_errors: AtomicU32,
-    /// Since when calls to the queue have failed, in milliseconds; not meaningful without `receive_errors`.
-    failing_since: AtomicU64,
+    receive_retries: Retries,
 }
 
 /// The permit to run one handler at a time; dropping it removes the worker, whether it ever ran or not.
@@ -210,12 +210,11 @@ impl Drop for WorkerPermit {
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     pub(super) fn new(queue: Q, handler: H, config: EngineConfig, control: Arc<Control>) -> Self {
         Self {
+            receive_retries: Retries::new(RECEIVE_BACKOFF, config.outage_timeout),
             queue,
             handler,
             config,
             control,
-            receive_errors: AtomicU32::new(0),
-            failing_since: AtomicU64::new(0),
         }
     }
 
@@ -225,62 +224,121 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// renewer, the other workers and other tasks.
     pub(super) async fn run_worker(&self, permit: WorkerPermit, watched: bool) {
         let worker = permit.worker;
-        let (mut turns, mut since) = (0, self.now());
-        let mut next = self.turn(worker, |_, _| None);
+        let (mut pace, mut buffers) = (Pace::new(watched, self.now()), Buffers::default());
+        let mut next = self.turn(worker, self.now(), |_| None);
         loop {
-            let task = match next {
-                Some(task) => task,
-                None => self.wait_for_task(worker).await,
+            let (item, outcome) = match self.run_at_once(worker, next, &mut buffers, &mut pace) {
+                Rest::Begin(item, began_at) => {
+                    let outcome = self.work(worker, item.jobs(), began_at, &mut pace).await;
+                    (item, outcome)
+                }
+                Rest::Settle(item, call) => {
+                    let outcome = Box::pin(self.settle(item.jobs(), call)).await;
+                    (item, outcome)
+                }
+                Rest::Report(item) => (item, None),
+                Rest::Wait(task) => {
+                    next = Box::pin(self.wait(worker, task, &mut buffers)).await;
+                    continue;
+                }
+                Rest::End => return,
             };
-            next = match task {
-                Task::Work(item, began_at) => {
-                    // The item outlives the dispatcher's lock: dropping a large message under it would block all workers.
-                    let outcome = self.work(worker, item.jobs(), began_at, watched).await;
-                    turns += 1;
-                    if watched && (turns >= TURN || self.now() != since) {
-                        give_way().await;
-                        (turns, since) = (0, self.now());
-                    }
-                    self.turn(worker, |dispatcher, now| {
-                        dispatcher.finished(worker, outcome, now);
-                        None
-                    })
-                }
-                Task::Receive(receive) => {
-                    let messages = self.poll(worker, receive).await;
-                    self.turn(worker, |dispatcher, now| {
-                        let job = |message| self.job(message, now);
-                        let jobs = messages.map(|messages| messages.into_iter().map(job));
-                        dispatcher.received(worker, receive, jobs)
-                    })
-                }
-                Task::PutOff(put_off) => {
-                    self.put_off(put_off).await;
-                    if watched {
-                        give_way().await;
-                    }
-                    self.turn(worker, |dispatcher, _| {
-                        dispatcher.has_put_off(worker);
-                        None
-                    })
-                }
-                Task::Count(changes) => {
-                    let counts = self.count_messages(worker).await;
-                    self.turn(worker, |dispatcher, _| {
-                        dispatcher.counted(worker, changes, counts);
-                        None
-                    })
-                }
-                Task::End => return,
-            };
+            if pace.is_over() {
+                // Reported first: a worker that yields takes no place from the others.
+                self.report_finished(worker, item, outcome, &mut buffers);
+                give_way().await;
+                pace.restart(self.now());
+                next = self.turn(worker, self.now(), |_| None);
+            } else {
+                next = self.finished(worker, item, outcome, &mut buffers);
+            }
         }
     }
 
-    /// Reports a finished task to the dispatcher and takes the next, under one lock.
-    fn turn(&self, worker: usize, update: impl FnOnce(&mut Dispatcher, Timestamp) -> Option<Waker>) -> Option<Task> {
+    /// Waits for a task, or for the queue's answer to one; returns the next task.
+    async fn wait(&self, worker: usize, task: Option<Task>, buffers: &mut Buffers) -> Option<Task> {
+        match task {
+            None => Some(self.wait_for_task(worker).await),
+            Some(Task::Receive(receive)) => match self.poll(worker, &receive).await {
+                Some(messages) => {
+                    buffers.messages = messages;
+                    self.received(worker, &receive, buffers)
+                }
+                None => self.turn(worker, self.now(), |dispatcher| {
+                    dispatcher.received(worker, receive, None::<iter::Empty<Job>>)
+                }),
+            },
+            Some(Task::PutOff(put_off)) => {
+                self.put_off(put_off).await;
+                // Many may follow, which leave other tasks of the executor their turn.
+                give_way().await;
+                self.turn(worker, self.now(), |dispatcher| {
+                    dispatcher.has_put_off(worker);
+                    None
+                })
+            }
+            Some(Task::Count(changes)) => {
+                let counts = self.count_messages(worker).await;
+                self.turn(worker, self.now(), |dispatcher| {
+                    dispatcher.counted(worker, changes, counts);
+                    None
+                })
+            }
+            other => other,
+        }
+    }
+
+    /// Reports a work item that is settled; returns the next task.
+    pub(super) fn finished(
+        &self,
+        worker: usize,
+        item: WorkItem,
+        outcome: Option<Box<Outcome>>,
+        buffers: &mut Buffers,
+    ) -> Option<Task> {
         let now = self.now();
+        let next = self.turn(worker, now, |dispatcher| {
+            dispatcher.finished(worker, outcome, now);
+            None
+        });
+        buffers.keep(item);
+        next
+    }
+
+    /// Reports a work item that is settled, for a worker that takes its next task later.
+    fn report_finished(&self, worker: usize, item: WorkItem, outcome: Option<Box<Outcome>>, buffers: &mut Buffers) {
+        let now = self.now();
+        let wakers = {
+            let mut dispatcher = self.control.dispatcher.lock();
+            dispatcher.finished(worker, outcome, now);
+            dispatcher.wake_parked(now)
+        };
+        wake(wakers);
+        buffers.keep(item);
+    }
+
+    /// Reports the messages of a receive, which it takes out of the buffers; returns the next task.
+    pub(super) fn received(&self, worker: usize, receive: &ReceiveTask, buffers: &mut Buffers) -> Option<Task> {
+        let now = self.now();
+        let Buffers { messages, jobs, spare } = buffers;
+        // Before the dispatcher is locked; the last one first, so that they are taken off `jobs` in their order.
+        while let Some(message) = messages.pop() {
+            jobs.push(self.job(message, now, spare));
+        }
+        self.turn(worker, now, |dispatcher| {
+            dispatcher.received(worker, *receive, Some(iter::from_fn(|| jobs.pop())))
+        })
+    }
+
+    /// Reports a finished task to the dispatcher and takes the next, under one lock.
+    fn turn(
+        &self,
+        worker: usize,
+        now: Timestamp,
+        update: impl FnOnce(&mut Dispatcher) -> Option<Waker>,
+    ) -> Option<Task> {
         let mut dispatcher = self.control.dispatcher.lock();
-        let renewer = update(&mut dispatcher, now);
+        let renewer = update(&mut dispatcher);
         let over = dispatcher.is_done(now);
         let task = dispatcher.next(worker, now);
         let woken = if task.is_some() {
@@ -289,7 +347,9 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             Vec::new()
         };
         drop(dispatcher);
-        self.control.wake_all(woken.into_iter().chain(renewer), over);
+        if !woken.is_empty() || renewer.is_some() || over.is_some() {
+            self.control.wake_all(woken.into_iter().chain(renewer), over);
+        }
         task
     }
 
@@ -336,24 +396,27 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         #[cfg(not(feature = "tracing"))]
         let wanted = self.config.on_event.is_some();
         #[cfg(feature = "tracing")]
-        let wanted = self.config.on_event.is_some() || tracing::enabled!(tracing::Level::WARN);
+        let wanted = self.config.on_event.is_some() || trace::is_watched();
         if !wanted {
             return;
         }
         let event = event();
         #[cfg(feature = "tracing")]
-        tracing::warn!(queue = &*queue_name(self.queue.url()), "{event}");
+        trace::emit(&event, self.queue.url());
         if let Some(on_event) = &self.config.on_event {
             contain(|| on_event(&event));
         }
     }
 
-    async fn poll(&self, worker: usize, receive: ReceiveTask) -> Option<Vec<ReceivedMessage>> {
-        let request = ReceiveRequest::new(receive.max_messages)
+    pub(super) fn receive_request(&self, receive: &ReceiveTask) -> ReceiveRequest {
+        ReceiveRequest::new(receive.max_messages)
             .wait_time(receive.wait_time)
             .visibility_timeout(self.config.visibility_timeout)
-            .max_messages_per_group(self.config.max_messages_per_group);
-        let receive = self.queue.receive(request);
+            .max_messages_per_group(self.config.max_messages_per_group)
+    }
+
+    async fn poll(&self, worker: usize, receive: &ReceiveTask) -> Option<Vec<ReceivedMessage>> {
+        let receive = self.queue.receive(self.receive_request(receive));
         // What a stop would drop, the queue may have answered: the messages stay hidden, and nobody knows of them.
         let cut = if self.config.in_process {
             Cut::StopOrPause
@@ -362,7 +425,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         };
         match self.unless_cut(worker, cut, receive).await? {
             Ok(messages) => {
-                self.receive_errors.store(0, Ordering::Relaxed);
+                self.receive_retries.succeeded();
                 Some(messages)
             }
             Err(_) if self.control.is_stopping() => {
@@ -386,7 +449,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
-    fn job(&self, message: ReceivedMessage, now: Timestamp) -> Job {
+    #[inline]
+    fn job(&self, message: ReceivedMessage, now: Timestamp, spare: &mut SpareJobs) -> Job {
         let visibility = self.config.visibility_timeout;
         let until = message
             .invisible_until()
@@ -395,31 +459,21 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         let renew_at = received_at.saturating_add(self.config.renew_interval);
         let known = self.config.clock_of_queue && message.embedded().is_some();
         let clock = (!known).then(|| Arc::clone(&self.control.clock));
-        Job::new(message, clock, received_at, until, renew_at)
+        spare.job(message, clock, received_at, until, renew_at)
     }
 
     /// Backs off before the next receive, or ends the runner if the error is permanent or has lasted for too long.
     async fn receive_failed(&self, worker: usize, error: MessageQueueError) {
         self.count(Count::ReceiveErrors, 1);
         let now = self.now();
-        let failed = self.receive_errors.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if failed == 1 {
-            self.failing_since.store(now.as_millis(), Ordering::Relaxed);
-        }
-        let since = Timestamp::from_millis(self.failing_since.load(Ordering::Relaxed));
-        let left = self
-            .config
-            .outage_timeout
-            .saturating_sub(now.saturating_duration_since(since));
-        if !error.kind.may_pass() || left.is_zero() {
+        let Some(after) = self.receive_retries.pause(&error, now) else {
             self.report(|| RunnerEvent::ReceiveFailed {
                 error: error.clone(),
                 retry_after: None,
             });
             self.control.stop(Some(error));
             return;
-        }
-        let after = RECEIVE_BACKOFF.limit(failed).min(left);
+        };
         self.report(|| RunnerEvent::ReceiveFailed {
             error,
             retry_after: Some(after),

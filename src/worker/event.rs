@@ -39,6 +39,14 @@ pub enum RunnerEvent {
         /// The job.
         job: Job,
     },
+    /// A synchronous handler answered after its job had failed by its handler timeout: the answer changes nothing.
+    #[non_exhaustive]
+    AnsweredLate {
+        /// The job.
+        job: Job,
+        /// What it answered, with the reason of a failure or panic.
+        answer: Result<(), String>,
+    },
     /// The lease of a job ended while its handler was running or before it began.
     #[non_exhaustive]
     LeaseLost {
@@ -102,6 +110,29 @@ pub enum FailureCause {
     Timeout,
 }
 
+#[cfg(feature = "tracing")]
+impl RunnerEvent {
+    /// Its job, or the first of its batch.
+    pub(super) const fn job(&self) -> Option<&Job> {
+        match self {
+            Self::Failed { job, .. }
+            | Self::Postponed { job, .. }
+            | Self::OutOfOrder { job }
+            | Self::AnsweredLate { job, .. }
+            | Self::LeaseLost { job }
+            | Self::NotDeleted { job, .. }
+            | Self::LeftToTimeout { job, .. }
+            | Self::Blocked { job, .. } => Some(job),
+            Self::ReceiveFailed { .. } | Self::ThreadNotStarted { .. } => None,
+        }
+    }
+
+    /// Whether it is not a sign that something is wrong.
+    pub(super) const fn is_usual(&self) -> bool {
+        matches!(self, Self::Postponed { .. } | Self::OutOfOrder { .. })
+    }
+}
+
 impl fmt::Display for RunnerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -121,6 +152,13 @@ impl fmt::Display for RunnerEvent {
                 "message {} goes back behind an earlier message of its group",
                 job.message_id()
             ),
+            Self::AnsweredLate { job, answer } => {
+                let id = job.message_id();
+                match answer {
+                    Ok(()) => write!(f, "message {id} was done after it had timed out"),
+                    Err(reason) => write!(f, "message {id} failed after it had timed out: {reason}"),
+                }
+            }
             Self::LeaseLost { job } => write!(f, "message {} is not held any more", job.message_id()),
             Self::NotDeleted {
                 job,

@@ -40,12 +40,18 @@ use {
     message = "`{Self}` is not the handler of a runner",
     label = "not a handler",
     note = "a runner gets its handler by the last call to its builder: `each`, `each_async`, `batch` or `batch_async` \
-            make one of a function"
+            make one of a function, `each_routed` of a `Router`"
 )]
 pub trait Handler: sealed::Sealed {
     /// Handles the jobs of one call.
     #[doc(hidden)]
     fn handle(&self, jobs: &[Job]) -> impl Future<Output = Answer>;
+
+    /// The same as a plain function, if the handler is one.
+    #[doc(hidden)]
+    fn at_once(&self) -> Option<impl Fn(&[Job]) -> Answer> {
+        None::<fn(&[Job]) -> Answer>
+    }
 }
 
 /// Keeps other crates from implementing handlers.
@@ -101,6 +107,20 @@ where
     E: IntoFailure,
 {
     async fn handle(&self, jobs: &[Job]) -> Answer {
+        self.call(jobs)
+    }
+
+    fn at_once(&self) -> Option<impl Fn(&[Job]) -> Answer> {
+        Some(|jobs: &[Job]| self.call(jobs))
+    }
+}
+
+impl<F, E> Each<F>
+where
+    F: Fn(&Job) -> Result<(), E>,
+    E: IntoFailure,
+{
+    fn call(&self, jobs: &[Job]) -> Answer {
         jobs.first().map_or(Answer::Done, |job| Answer::of((self.0)(job)))
     }
 }

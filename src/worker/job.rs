@@ -2,7 +2,13 @@
 
 use {
     super::lease::Lease,
-    crate::{backend::ReceivedMessage, clock::Clock, queue::Message, sync::Mutex, time::Timestamp},
+    crate::{
+        backend::{ReceivedMessage, limits::MAX_MESSAGES},
+        clock::Clock,
+        queue::Message,
+        sync::Mutex,
+        time::Timestamp,
+    },
     std::{
         fmt,
         future::Future,
@@ -39,7 +45,8 @@ pub struct Job {
 }
 
 struct Inner {
-    message: ReceivedMessage,
+    /// `None` only in [`SpareJobs`].
+    message: Option<ReceivedMessage>,
     /// `None` for the clock of the message's queue, which saves a reference count that all threads share.
     clock: Option<Arc<dyn Clock>>,
     received_at: Timestamp,
@@ -51,22 +58,60 @@ struct Inner {
 #[derive(Default)]
 struct Extras {
     progress: Option<Arc<str>>,
+    /// The span of the handler call, until the message is settled.
+    #[cfg(feature = "tracing")]
+    span: Option<tracing::Span>,
 }
 
-impl Job {
-    pub(super) fn new(
+/// The allocations of jobs that have ended, for the next ones.
+#[derive(Default)]
+pub(super) struct SpareJobs(Vec<Job>);
+
+impl SpareJobs {
+    /// Keeps the allocation of a job that nobody else has; its message is dropped.
+    pub(super) fn keep(&mut self, mut job: Job) {
+        if self.0.len() == MAX_MESSAGES {
+            return;
+        }
+        if let Some(inner) = Arc::get_mut(&mut job.inner) {
+            inner.message = None;
+            inner.clock = None;
+            *inner.extras.get_mut() = None;
+            self.0.push(job);
+        }
+    }
+
+    /// A job with a message that is held until an instant.
+    #[inline]
+    pub(super) fn job(
+        &mut self,
         message: ReceivedMessage,
         clock: Option<Arc<dyn Clock>>,
         received_at: Timestamp,
         until: Timestamp,
         renew_at: Timestamp,
-    ) -> Self {
+    ) -> Job {
+        let mut job = self.0.pop().unwrap_or_else(Job::empty);
+        // Written in place: what is built elsewhere and then moved is read back before its stores are done.
+        let inner = Arc::get_mut(&mut job.inner).expect("invariant: nobody else has a spare job");
+        inner.message = Some(message);
+        inner.clock = clock;
+        inner.received_at = received_at;
+        inner.lease = Lease::new(until, renew_at);
+        job
+    }
+}
+
+impl Job {
+    /// A spare job.
+    #[cold]
+    fn empty() -> Self {
         Self {
             inner: Arc::new(Inner {
-                message,
-                clock,
-                received_at,
-                lease: Lease::new(until, renew_at),
+                message: None,
+                clock: None,
+                received_at: Timestamp::ZERO,
+                lease: Lease::new(Timestamp::ZERO, Timestamp::ZERO),
                 extras: Mutex::new(None),
             }),
         }
@@ -89,13 +134,14 @@ impl Job {
     /// ```
     #[must_use]
     pub fn message(&self) -> &ReceivedMessage {
-        &self.inner.message
+        let message = self.inner.message.as_ref();
+        message.expect("invariant: a job that is not spare has a message")
     }
 
     /// Whether the message is still in flight under this reception, as far as the runner knows.
     ///
-    /// False once its visibility timeout has ended unrenewed, or a renewal was refused: somebody else may have it. Where
-    /// the queue does not report when a timeout ends, it counts from the response to the receive, and so ends late by the
+    /// False once its visibility timeout has ended unrenewed, a renewal was refused, or the job has failed by its handler
+    /// timeout while the handler still runs: somebody else may have it. Where the queue does not report when a timeout ends, it counts from the response to the receive, and so ends late by the
     /// response's latency.
     ///
     /// # Examples
@@ -180,7 +226,7 @@ impl Job {
     /// ```
     #[must_use]
     pub fn failures(&self) -> u32 {
-        self.inner.message.approximate_receive_count().saturating_sub(1)
+        self.approximate_receive_count().saturating_sub(1)
     }
 
     /// Whether the runner is being stopped, for handlers that look between two steps of their work.
@@ -308,8 +354,25 @@ impl Job {
         LeaseLost { job: self.clone() }
     }
 
+    #[cfg(feature = "tracing")]
+    pub(super) fn span(&self) -> Option<tracing::Span> {
+        self.inner.extras.lock().as_ref()?.span.clone()
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn set_span(&self, span: &tracing::Span) {
+        self.inner.extras.lock().get_or_insert_default().span = Some(span.clone());
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn close_span(&self) {
+        let span = self.inner.extras.lock().as_mut().and_then(|extras| extras.span.take());
+        // Dropped without the lock: it calls a subscriber.
+        drop(span);
+    }
+
     fn now(&self) -> Option<Timestamp> {
-        let of_queue = || self.inner.message.embedded().map(Message::clock);
+        let of_queue = || self.embedded().map(Message::clock);
         self.inner.clock.as_deref().or_else(of_queue).map(Clock::now)
     }
 
@@ -331,14 +394,14 @@ impl Deref for Job {
     type Target = ReceivedMessage;
 
     fn deref(&self) -> &ReceivedMessage {
-        &self.inner.message
+        self.message()
     }
 }
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Job")
-            .field("message", &self.inner.message)
+            .field("message", self.message())
             .field("is_held", &self.is_held())
             .finish_non_exhaustive()
     }

@@ -50,12 +50,14 @@ pub struct JobStatus {
     pub running_for: Duration,
     /// How long its lease still lasts, unless it is renewed; zero once it is lost.
     pub lease_left: Duration,
+    /// Its handler has outlasted the handler timeout: the job has failed, though the handler cannot be interrupted.
+    pub timed_out: bool,
     /// What its handler last told by [`Job::set_progress`].
     pub progress: Option<Arc<str>>,
 }
 
 impl JobStatus {
-    fn new(job: &Job, began_at: Timestamp, now: Timestamp) -> Self {
+    fn new(job: &Job, began_at: Timestamp, timed_out: bool, now: Timestamp) -> Self {
         Self {
             message_id: job.message_id().into_owned(),
             message_group_id: job.message_group_id().map(str::to_owned),
@@ -63,6 +65,7 @@ impl JobStatus {
             began_at,
             running_for: now.saturating_duration_since(began_at),
             lease_left: job.lease_left_at(now),
+            timed_out,
             progress: job.progress(),
         }
     }
@@ -76,6 +79,7 @@ impl fmt::Display for JobStatus {
         }
         write!(f, ": running for {:?}", self.running_for)?;
         match self.lease_left {
+            _ if self.timed_out => f.write_str(", timed out")?,
             Duration::ZERO => f.write_str(", not held any more")?,
             left => write!(f, ", held for {left:?} more")?,
         }
@@ -90,6 +94,6 @@ impl fmt::Display for JobStatus {
 pub(super) fn of_runner(control: &Control) -> Vec<JobStatus> {
     let jobs = control.dispatcher.lock().running_jobs();
     let now = control.clock.now();
-    let status = |(job, began_at)| JobStatus::new(&job, began_at, now);
+    let status = |(job, began_at, timed_out)| JobStatus::new(&job, began_at, timed_out, now);
     jobs.into_iter().map(status).collect()
 }

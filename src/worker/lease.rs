@@ -26,6 +26,8 @@ const DECIDED: u8 = 16;
 const LOST: u8 = 32;
 /// The runner is being stopped, and was not when the handler began.
 const STOPPING: u8 = 64;
+/// The handler is being called or polled.
+const HANDLING: u8 = 128;
 
 /// The lease of a job on its message.
 pub(super) struct Lease {
@@ -33,7 +35,7 @@ pub(super) struct Lease {
     until: AtomicU64,
     /// When the lease is next due, in milliseconds.
     renew_at: AtomicU64,
-    /// Until when the lease may be renewed, in milliseconds.
+    /// When the handler times out, until when the lease may be renewed, in milliseconds; [`u64::MAX`] until it is called.
     renew_until: AtomicU64,
     /// Which calls for the message are under way or allowed, and what its handler may wait for.
     ///
@@ -131,6 +133,27 @@ impl Lease {
     /// Whether what becomes of the message is decided.
     pub(super) fn is_decided(&self) -> bool {
         self.state.load(Ordering::Acquire) & (SETTLING | DELETE_CALLED | DECIDED) != 0
+    }
+
+    /// Marks the handler as being called or polled; until that ends it may be found to have timed out.
+    pub(super) fn begin_poll(&self) {
+        self.state.fetch_or(HANDLING, Ordering::AcqRel);
+    }
+
+    /// Ends a call or poll of the handler, which decides what becomes of the message if it has answered; returns whether
+    /// that had been decided before, because it timed out.
+    pub(super) fn end_poll(&self, answered: bool) -> bool {
+        let decided = if answered { DECIDED } else { 0 };
+        let ended = |state| Some((state & !HANDLING) | decided);
+        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, ended);
+        before.is_ok_and(|state| state & DECIDED != 0)
+    }
+
+    /// Decides that the handler has timed out, if it is being polled and nothing is decided; returns whether it did.
+    pub(super) fn time_out(&self) -> bool {
+        let stuck = |state| (state & (HANDLING | DECIDED) == HANDLING).then_some(state | DECIDED);
+        let state = &self.state;
+        state.fetch_update(Ordering::AcqRel, Ordering::Acquire, stuck).is_ok()
     }
 
     /// Marks a delete as called: it may have reached the queue, whatever it answers.

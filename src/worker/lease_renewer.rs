@@ -9,6 +9,7 @@ use {
         job::Job,
         settings::TICK,
         settlement::{SAFETY, failed_jobs, max_hidden_time, messages},
+        stuck::Stuck,
     },
     crate::{
         backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_MESSAGES},
@@ -43,6 +44,7 @@ enum LeaseCall {
     GiveBack(Vec<Job>),
     /// The jobs are counted as abandoned.
     GiveBackAbandoned(Vec<Job>),
+    SettleStuck(Stuck),
 }
 
 /// The result of a [`LeaseCall`].
@@ -108,6 +110,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 RenewerTask::GiveBackAbandoned(jobs) => {
                     return Poll::Ready(Some(vec![LeaseCall::GiveBackAbandoned(jobs)]));
                 }
+                RenewerTask::Stuck(stuck) => return Poll::Ready(Some(vec![LeaseCall::SettleStuck(stuck)])),
                 RenewerTask::Sleep(until) => (false, until),
                 RenewerTask::Over => (true, Timestamp::MAX),
             };
@@ -118,6 +121,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 let done = idle || handlers_end <= now;
                 if done && !idle {
                     dispatcher.abandon();
+                    dispatcher.measure(now);
                     if cuts_off {
                         return Poll::Pending;
                     }
@@ -187,6 +191,10 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             }
             LeaseCall::GiveBackAbandoned(jobs) => {
                 self.return_to_queue(&jobs).await;
+                Done::GaveBack
+            }
+            LeaseCall::SettleStuck(stuck) => {
+                self.settle_stuck(stuck).await;
                 Done::GaveBack
             }
         }
@@ -263,13 +271,22 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// One that is not answered is waited for half of what is left of its lease, so that there is time to delete or move
     /// the message while it is held: whether it is renewed then makes no difference.
     pub(super) async fn before_removal(&self, jobs: &[Job]) {
+        if self.stop_renewing(jobs) {
+            self.renewals_answered(jobs).await;
+        }
+    }
+
+    /// The first part of [`before_removal`](Self::before_removal): whether there are renewals to wait for.
+    pub(super) fn stop_renewing(&self, jobs: &[Job]) -> bool {
         let mut renewing = false;
         for job in jobs {
             renewing |= job.lease().settle();
         }
-        if !renewing {
-            return;
-        }
+        renewing
+    }
+
+    /// The second part of [`before_removal`](Self::before_removal).
+    pub(super) async fn renewals_answered(&self, jobs: &[Job]) {
         let now = self.now();
         for job in jobs {
             let left = job.lease().held_until().saturating_duration_since(now);

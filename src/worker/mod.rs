@@ -13,6 +13,7 @@
 //!
 //! Threads and futures drive the same async loop.
 
+mod at_once;
 mod backlog;
 mod batch;
 #[cfg(feature = "serde")]
@@ -32,12 +33,16 @@ mod job_status;
 mod lease;
 mod lease_renewer;
 mod limits;
+#[cfg(feature = "metrics")]
+mod meters;
 mod rate_limit;
 mod report;
+mod router;
 mod runner;
 mod settings;
 mod settlement;
 mod spawned;
+mod stuck;
 #[cfg(feature = "tracing")]
 mod trace;
 
@@ -54,6 +59,7 @@ pub use {
     job_status::JobStatus,
     rate_limit::RateLimit,
     report::{Distribution, RunnerReport, RunnerState},
+    router::Router,
     runner::{Runner, RunnerError},
     settings::BuildRunnerError,
     spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},

@@ -156,22 +156,25 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
         control.result()
     }
 
-    /// [Runs](Self::run) until `stop` completes, whatever its output, and then ends as by a [stop](RunnerHandle::stop).
+    /// [Runs](Self::run) until `stop` completes, whatever its output, and then ends as by a [stop](RunnerHandle::stop):
+    /// `runner.run_until(tokio::signal::ctrl_c())` ends by Ctrl-C.
     ///
     /// # Errors
     /// As [`run`](Self::run). If the runner ends by itself before, `stop` is dropped.
     ///
     /// # Examples
-    /// ```no_run
+    /// ```
     /// use requeue::{Queue, worker::{Job, Runner}};
     ///
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let jobs = Queue::standard("jobs").build()?;
-    /// let runner = Runner::builder(&jobs).each_async(|_: Job| async { Ok::<(), String>(()) })?;
-    /// let report = runner.run_until(tokio::signal::ctrl_c()).await?;
-    /// println!("{report}");
-    /// # Ok(())
-    /// # }
+    /// jobs.send("resize cat.png")?;
+    /// let (stop, stopped) = tokio::sync::oneshot::channel();
+    /// let stop = std::sync::Mutex::new(Some(stop));
+    /// let runner = Runner::builder(&jobs).each(move |_: &Job| {
+    ///     stop.lock().unwrap().take().ok_or("once")?.send(()).map_err(|()| "nobody waits")
+    /// })?;
+    /// assert_eq!(pollster::block_on(runner.run_until(stopped))?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn run_until(self, stop: impl Future) -> Result<RunnerReport, RunnerError> {
         let handle = self.handle();
@@ -280,16 +283,19 @@ fn run_threads<Q: MessageQueue, H: Handler>(
 ) -> Result<RunnerReport, RunnerError> {
     let control = &engine.control;
     let _life = Life(control);
-    let (mut renewer, mut running, mut failed) = (pin!(engine.renew_leases(false)), false, None);
+    let (mut renewer, mut failed) = (pin!(engine.renew_leases(false)), None);
+    // Those that the runner begins with.
+    let mut missing = control.dispatcher.lock().concurrency();
     let until_over = poll_fn(|context| {
         let over = renewer.as_mut().poll(context);
         // The renewer has been polled before, so that a handle which asks for more from now on wakes it.
         while let Some(permit) = WorkerPermit::acquire(control) {
             let Err((error, permit)) = start(permit) else {
+                missing = missing.saturating_sub(1);
                 continue;
             };
             match permit {
-                Some(permit) if running => {
+                Some(permit) if missing == 0 => {
                     let concurrency = permit.retire();
                     control.set_concurrency(concurrency);
                     engine.report(|| RunnerEvent::ThreadNotStarted {
@@ -303,7 +309,6 @@ fn run_threads<Q: MessageQueue, H: Handler>(
                 }
             }
         }
-        running = true;
         over
     });
     let mut until_over = pin!(until_over);
@@ -374,6 +379,7 @@ pub enum RunnerError {
 mod tests {
     use super::*;
     use crate::{queue::Queue, worker::Job};
+    use std::{cell::Cell, sync::mpsc};
 
     #[test]
     fn thread_names_fit_in_15_bytes_with_their_number() {
@@ -387,6 +393,51 @@ mod tests {
             Ok::<(), String>(())
         });
         assert_eq!(runner.unwrap().blocking().unwrap().succeeded, 1);
+    }
+
+    /// Runs on at most this many threads, as others cannot be started.
+    fn run_on<H>(most: usize, runner: Runner<Queue, H>) -> Result<RunnerReport, RunnerError>
+    where
+        H: Handler + Send + Sync + 'static,
+    {
+        let (engine, started) = (Arc::new(runner.engine), Cell::new(0));
+        run_threads(&engine, None, |permit| {
+            if started.replace(started.get() + 1) >= most {
+                return Err((io::Error::other("no more threads"), Some(permit)));
+            }
+            let own = Arc::clone(&engine);
+            thread::spawn(move || block_on(&*own.control.clock, own.run_worker(permit, false)));
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn a_thread_that_cannot_be_started_at_first_ends_the_runner_and_later_only_lowers_the_concurrency() {
+        let jobs = Queue::standard("jobs").build().unwrap();
+        for number in 0..20 {
+            jobs.send(number.to_string()).unwrap();
+        }
+        let builder = Runner::builder(&jobs).until_none_visible();
+        let ok = |_: &Job| Ok::<(), String>(());
+        let error = run_on(2, builder.clone().concurrency(3).each(ok).unwrap()).unwrap_err();
+        assert!(matches!(error, RunnerError::Thread { .. }), "{error}");
+        let (handle, (reports, reported)) = (builder.handle(), mpsc::channel());
+        let builder = builder.on_event(move |event| reports.send(event.to_string()).unwrap());
+        let reported = Mutex::new(reported);
+        let runner = builder.each(move |_: &Job| {
+            if handle.report().concurrency == 1 {
+                handle.set_concurrency(5).unwrap();
+                let event = reported.lock().recv().unwrap();
+                assert_eq!(
+                    event,
+                    "a thread could not be started: no more threads, the concurrency is 2"
+                );
+            }
+            Ok::<(), String>(())
+        });
+        let report = run_on(2, runner.unwrap()).unwrap();
+        assert_eq!((report.concurrency, report.panicked), (2, 0));
+        assert_eq!(jobs.counts().approximate_number_of_messages, 0);
     }
 
     #[test]

@@ -108,6 +108,12 @@ pub enum BuildRunnerError {
     /// No job of a group would ever be done.
     #[error("the concurrency of a group is 0, it has to be at least 1")]
     GroupConcurrency,
+    /// A message could go to either handler.
+    #[error("two routes have the name {0:?}, a router has to have one for each value")]
+    RouteTwice(String),
+    /// No message would have a handler of its own.
+    #[error("the router has no route, it has to have at least 1")]
+    NoRoute,
     /// A message cannot be hidden for so long.
     #[error("the longest backoff is {0:?}, it may be at most 12 hours")]
     Backoff(Duration),

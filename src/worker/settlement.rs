@@ -42,9 +42,18 @@ struct Undone<'j> {
 }
 
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
-    pub(super) async fn settle(&self, jobs: &[Job], call: Call, outcome: &mut Outcome) {
+    /// Settles the messages of a call by its result, `None` if the jobs were done; no outcome if all were deleted at once.
+    pub(super) async fn settle(&self, jobs: &[Job], call: Option<Box<Call>>) -> Option<Box<Outcome>> {
+        match call {
+            None if jobs.len() <= MAX_MESSAGES => self.delete_once(jobs).await,
+            call => Some(self.settle_each(jobs, call).await),
+        }
+    }
+
+    async fn settle_each(&self, jobs: &[Job], call: Option<Box<Call>>) -> Box<Outcome> {
+        let mut outcome = Box::<Outcome>::default();
         jobs.iter().for_each(|job| job.lease().decide());
-        let undone = match call {
+        let undone = match call.map_or(Call::Answered(Answer::Done), |call| *call) {
             Call::Answered(Answer::Done) => Vec::new(),
             Call::Answered(Answer::Failed(failure)) => all(jobs, &failure, FailureCause::Answer),
             Call::Answered(Answer::Batch(answer)) => {
@@ -60,14 +69,19 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 let reason = format!("the handler did not end within {timeout:?}");
                 all(jobs, &Failure::from(reason), FailureCause::Timeout)
             }
+            Call::Late(answer) => {
+                self.report_late(jobs, answer);
+                return outcome;
+            }
         };
         if undone.is_empty() {
-            self.delete(jobs, outcome).await;
+            self.delete(jobs, &mut outcome).await;
         } else {
             let done = without(jobs, &undone);
-            self.delete(&done, outcome).await;
-            self.give_up(undone, outcome).await;
+            self.delete(&done, &mut outcome).await;
+            self.give_up(undone, &mut outcome).await;
         }
+        outcome
     }
 
     /// The jobs that failed, and on a FIFO queue those that follow a failure in their group (E21).
@@ -91,15 +105,11 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     // Done.
 
     /// Deletes the messages of jobs that were done, as many as one call takes; no outcome if all were deleted at once.
-    pub(super) async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
+    async fn delete_once(&self, jobs: &[Job]) -> Option<Box<Outcome>> {
         self.before_removal(jobs).await;
         match self.queue.delete(&messages(jobs)).await {
             Ok(failed) if failed.is_empty() => None,
-            result => {
-                let mut outcome = Box::<Outcome>::default();
-                self.delete_again(jobs, result, &mut outcome).await;
-                Some(outcome)
-            }
+            result => Some(self.delete_again(jobs, result).await),
         }
     }
 
@@ -118,15 +128,15 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         &self,
         jobs: &[Job],
         mut result: Result<Vec<EntryFailure>, MessageQueueError>,
-        outcome: &mut Outcome,
-    ) {
-        let mut jobs = Cow::Borrowed(jobs);
-        for tries in 1.. {
+    ) -> Box<Outcome> {
+        let mut outcome = Box::<Outcome>::default();
+        let (mut jobs, mut tries) = (Cow::Borrowed(jobs), 1);
+        loop {
             let failed = failed_jobs(&jobs, result);
             outcome.add(Count::Succeeded, (jobs.len() - failed.len()) as u64);
-            let left = self.sort_undeleted(failed, outcome, tries).await;
+            let left = self.sort_undeleted(failed, &mut outcome, tries).await;
             if left.is_empty() {
-                return;
+                return outcome;
             }
             let pause = DELETE_BACKOFF.limit(tries);
             // The lease is renewed between two deletes.
@@ -136,6 +146,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             self.before_removal(&left).await;
             result = self.queue.delete(&messages(&left)).await;
             jobs = Cow::Owned(left);
+            tries = tries.saturating_add(1);
         }
     }
 

@@ -1,7 +1,10 @@
 //! Async handlers whose futures an executor of the user's polls.
 
 use {
-    super::{batch::BatchAnswer, failure::Failure},
+    super::{
+        batch::BatchAnswer,
+        failure::{Failure, IntoFailure},
+    },
     crate::sync::{Mutex, contain, wake},
     std::{
         fmt,
@@ -65,10 +68,10 @@ where
     }
 }
 
-/// What an async handler may return: `Result<(), E>` with an error that is [`Into<Failure>`], or a [`BatchAnswer`].
+/// What an async handler may return: `Result<(), E>` with an error that is [`IntoFailure`], or a [`BatchAnswer`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a handler returns",
-    label = "the handler of a message returns `Result<(), E>` with `E: Into<Failure>`, that of a batch `BatchAnswer`"
+    label = "the handler of a message returns `Result<(), E>` with `E: IntoFailure`, that of a batch `BatchAnswer`"
 )]
 pub trait HandlerOutput: sealed::Sealed {
     /// What the runner gets.
@@ -88,7 +91,7 @@ mod sealed {
     impl Sealed for super::BatchAnswer {}
 }
 
-impl<E: Into<Failure>> HandlerOutput for Result<(), E> {
+impl<E: IntoFailure> HandlerOutput for Result<(), E> {
     type Answer = Result<(), Failure>;
 
     fn answer(self) -> Result<(), Failure> {
@@ -138,7 +141,7 @@ struct Shared<R: Future> {
     given_up: AtomicBool,
     ends: Mutex<Ends<R::Output>>,
     #[cfg(feature = "tracing")]
-    trace: Trace,
+    trace: Option<Trace>,
 }
 
 struct Ends<T> {
@@ -181,11 +184,11 @@ impl<R: Future> Shared<R> {
     }
 
     /// Runs a part of the handler in its span and its trace context.
-    #[cfg_attr(not(feature = "tracing"), expect(clippy::unused_self, reason = "there are no spans"))]
     fn within<T>(&self, part: impl FnOnce() -> T) -> T {
         #[cfg(feature = "tracing")]
-        return self.trace.within(part);
-        #[cfg(not(feature = "tracing"))]
+        if let Some(trace) = &self.trace {
+            return trace.within(part);
+        }
         part()
     }
 

@@ -1,7 +1,7 @@
 //! Traces: a span for each job, and the trace context that `AWSTraceHeader` carries from job to job.
 
 use {
-    super::job::Job,
+    super::{event::RunnerEvent, job::Job},
     crate::{backend::queue_name, message::SendMessage},
     std::{cell::RefCell, fmt, str::FromStr},
 };
@@ -99,8 +99,8 @@ impl Context {
 }
 
 thread_local! {
-    /// The context of the job whose handler this thread runs.
-    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
+    /// The trace of the handler that this thread runs.
+    static CURRENT: RefCell<Option<Trace>> = const { RefCell::new(None) };
 }
 
 impl TraceHeader {
@@ -116,7 +116,7 @@ impl TraceHeader {
     /// ```
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.with_borrow(|context| context.as_ref().map(Context::header))
+        CURRENT.with_borrow(|trace| Some(trace.as_ref()?.context.as_ref()?.header()))
     }
 
     /// Gives a message that has no trace header the [current](Self::current) one.
@@ -165,7 +165,35 @@ impl TraceHeader {
     }
 }
 
+/// The target of all spans and events.
+const TARGET: &str = "requeue::worker";
+
+/// Whether somebody collects events.
+pub(super) fn is_watched() -> bool {
+    tracing::enabled!(target: TARGET, tracing::Level::WARN)
+}
+
+/// Records an event, within the span of its job if that is being handled.
+pub(super) fn emit(event: &RunnerEvent, queue_url: &str) {
+    let queue = &*queue_name(queue_url);
+    let Some(job) = event.job() else {
+        tracing::warn!(target: TARGET, queue, "{event}");
+        return;
+    };
+    let (message_id, receive_count) = (&*job.message_id(), job.approximate_receive_count());
+    job.span().unwrap_or_else(tracing::Span::none).in_scope(|| {
+        if event.is_usual() {
+            tracing::info!(target: TARGET, queue, message_id, receive_count, "{event}");
+        } else {
+            tracing::warn!(target: TARGET, queue, message_id, receive_count, "{event}");
+        }
+    });
+}
+
 /// The span of a handler's call, and the context for what it causes.
+///
+/// Its jobs keep the span until their messages are settled, so that what becomes of them is told within it.
+#[derive(Clone)]
 pub(super) struct Trace {
     span: tracing::Span,
     context: Option<Context>,
@@ -176,13 +204,12 @@ impl Trace {
     pub(super) fn open(queue_url: &str, jobs: &[Job]) -> Self {
         let queue = &*queue_name(queue_url);
         let [job] = jobs else {
-            return Self {
-                span: tracing::info_span!("batch", queue, messages = jobs.len()),
-                context: None,
-            };
+            let span = tracing::info_span!(target: TARGET, "batch", queue, messages = jobs.len());
+            return Self::new(span, None, jobs);
         };
         // Its fields are made only where somebody collects them.
         let span = tracing::info_span!(
+            target: TARGET,
             "job",
             queue,
             message_id = &*job.message_id(),
@@ -195,23 +222,24 @@ impl Trace {
             job: job.clone(),
             span: span.id().map(|id| id.into_u64()),
         };
-        Self {
-            span,
-            context: Some(context),
-        }
+        Self::new(span, Some(context), jobs)
     }
 
-    /// The span and the context that the calling thread is in.
-    pub(super) fn current() -> Self {
-        Self {
-            span: tracing::Span::current(),
-            context: CURRENT.with_borrow(Clone::clone),
+    fn new(span: tracing::Span, context: Option<Context>, jobs: &[Job]) -> Self {
+        if !span.is_disabled() {
+            jobs.iter().for_each(|job| job.set_span(&span));
         }
+        Self { span, context }
+    }
+
+    /// The trace of the handler that this thread runs, for what runs a part of it elsewhere.
+    pub(super) fn current() -> Option<Self> {
+        CURRENT.with_borrow(Clone::clone)
     }
 
     /// Runs a part of the handler in its span and its context.
     pub(super) fn within<T>(&self, part: impl FnOnce() -> T) -> T {
-        let before = CURRENT.replace(self.context.clone());
+        let before = CURRENT.replace(Some(self.clone()));
         let result = self.span.in_scope(part);
         CURRENT.set(before);
         result

@@ -175,6 +175,7 @@ fn a_sleeping_test_is_noticed() {
     assert_eq!(broken("src/queue/mod.rs", text), [2]);
     assert_eq!(broken("src/clock/system.rs", text), []);
     assert_eq!(broken("tests/system_clock.rs", text), []);
+    assert_eq!(broken("tests/clients/moto/src/jobs.rs", text), []);
     assert_eq!(broken("examples/visibility.rs", text), []);
 }
 

@@ -7,7 +7,7 @@ use {
 
 /// Finds this property broken, in a short story that is the same every time, whatever the seed.
 #[track_caller]
-fn notices<W: 'static>(make: impl Fn() -> Check<W>, property: &Property) {
+pub(crate) fn notices<W: 'static>(make: impl Fn() -> Check<W>, property: &Property) {
     for seed in 0..20 {
         let check = || make().seed(seed).first_failure_only();
         let found = failure(&check());

@@ -59,6 +59,14 @@ fn line(event: &RunnerEvent) -> String {
         RunnerEvent::Failed { job, reason, cause, .. } => format!("{} failed by {cause:?}: {reason}", job.body()),
         RunnerEvent::Postponed { job, reason, delay, .. } => format!("{} postponed by {delay:?}: {reason}", job.body()),
         RunnerEvent::OutOfOrder { job, .. } => format!("{} out of order", job.body()),
+        RunnerEvent::AnsweredLate {
+            job, answer: Ok(()), ..
+        } => format!("{} was done late", job.body()),
+        RunnerEvent::AnsweredLate {
+            job,
+            answer: Err(reason),
+            ..
+        } => format!("{} failed late: {reason}", job.body()),
         RunnerEvent::LeaseLost { job, .. } => format!("{} lost", job.body()),
         RunnerEvent::NotDeleted {
             job,

@@ -4,7 +4,6 @@ use {
     super::{
         common::{MILLISECOND, counts, fifo, in_group, secs, send_grouped, standard},
         driver::Gauge,
-        notes::Notes,
     },
     requeue::{
         Clock, ManualClock, Parker, Queue,
@@ -15,6 +14,7 @@ use {
         collections::BTreeSet,
         panic::resume_unwind,
         sync::{Arc, Mutex},
+        thread,
         time::Duration,
     },
 };
@@ -28,7 +28,7 @@ fn numbered(clock: &ManualClock, count: usize) -> Queue {
 }
 
 /// Blocks the thread of a handler for a span of virtual time.
-fn block(clock: &ManualClock, span: Duration) {
+pub(super) fn block(clock: &ManualClock, span: Duration) {
     let end = clock.now().saturating_add(span);
     let parker = Parker::new();
     while clock.now() < end {
@@ -129,40 +129,6 @@ fn a_group_is_worked_on_in_order_by_threads() {
         let of: Vec<_> = done.iter().filter(|body| body.starts_with(&prefix)).collect();
         assert!(of.windows(2).all(|pair| pair[0] < pair[1]), "{of:?}");
     }
-}
-
-#[test]
-fn a_handler_that_cannot_be_interrupted_loses_its_message_after_its_time() {
-    let clock = ManualClock::default();
-    let jobs = numbered(&clock, 0);
-    let notes = Notes::timed(&clock);
-    let (own, lines) = (clock.clone(), notes.clone());
-    let runner = Runner::builder(&jobs)
-        .handler_timeout(secs(25))
-        .on_event(notes.events());
-    let runner = runner.each(move |job: &Job| {
-        block(&own, secs(100));
-        lines.write(format!("ended, held {}", job.is_held()));
-        Ok::<(), String>(())
-    });
-    let running = busy(&clock, &jobs, runner.unwrap(), 1, 1);
-    clock.advance(secs(50) - MILLISECOND);
-    assert_eq!(
-        counts(&jobs),
-        [0, 1, 0],
-        "renewed at 10 and 20 s, which holds it until 50 s"
-    );
-    clock.advance(MILLISECOND);
-    assert_eq!(
-        (counts(&jobs), notes.take()),
-        ([1, 0, 0], vec!["50000 0 lost".to_owned()])
-    );
-    clock.advance(secs(50));
-    running.handle().stop();
-    let report = running.join().unwrap();
-    assert_eq!(notes.take(), ["100000 ended, held false"]);
-    // A standard queue deletes by a handle that has expired (D19).
-    assert_eq!((report.lost, report.succeeded, report.timed_out), (1, 1, 0));
 }
 
 #[test]
@@ -267,7 +233,7 @@ fn a_running_runner_that_is_dropped_stops() {
     jobs.wait_for_waiters(1);
     drop(running);
     while jobs.waiting() > 0 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     jobs.send("a").unwrap();
     assert_eq!(counts(&jobs), [1, 0, 0], "nobody receives any more");
@@ -319,16 +285,16 @@ fn a_wrapper_surrounds_the_workers_and_the_renewal_of_leases() {
     let jobs = numbered(&clock, 1);
     let names = Arc::new(Mutex::new(BTreeSet::new()));
     let wrapped = Arc::clone(&names);
-    let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
+    let runner = Runner::builder(&jobs).until_none_visible();
     let runner = runner.wrap_threads(move |work| {
-        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let name = thread::current().name().unwrap_or_default().to_owned();
         wrapped.lock().unwrap().insert(name);
         work();
     });
     let running = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().spawn().unwrap();
     assert_eq!(running.join().unwrap().succeeded, 1);
     let names: Vec<_> = names.lock().unwrap().iter().cloned().collect();
-    assert_eq!(names, ["requeue-renewer", "requeue-w1", "requeue-w2"]);
+    assert_eq!(names, ["requeue-renewer", "requeue-w1"]);
 }
 
 #[test]
@@ -337,7 +303,7 @@ fn a_wrapper_that_does_not_call_the_renewal_of_leases_ends_the_runner_with_an_er
     let jobs = numbered(&clock, 0);
     let wrappers: [fn(); 2] = [|| {}, || resume_unwind(Box::new("no runtime"))];
     for refuse in wrappers {
-        let runner = Runner::builder(&jobs).wrap_threads(move |work| match std::thread::current().name() {
+        let runner = Runner::builder(&jobs).wrap_threads(move |work| match thread::current().name() {
             Some("requeue-renewer") => refuse(),
             _ => work(),
         });
@@ -345,4 +311,88 @@ fn a_wrapper_that_does_not_call_the_renewal_of_leases_ends_the_runner_with_an_er
         let text = "a worker thread exited early: it ended before the runner did";
         assert_eq!(running.join().unwrap_err().to_string(), text);
     }
+}
+
+#[test]
+fn handles_steer_from_several_threads_at_once_and_no_job_is_lost() {
+    let jobs = numbered(&ManualClock::default(), 2_000);
+    let inside = Gauge::default();
+    let builder = Runner::builder(&jobs).concurrency(2).prefetch(3).until_none_visible();
+    let (handle, gauge, done) = (builder.handle(), inside.clone(), Arc::new(Mutex::new(Vec::new())));
+    let lines = Arc::clone(&done);
+    let runner = builder.each(move |job: &Job| {
+        let _inside = gauge.enter();
+        lines.lock().unwrap().push(job.body().to_owned());
+        Ok::<(), String>(())
+    });
+    let running = runner.unwrap().spawn().unwrap();
+    let steering = (0..3).map(|number| {
+        let handle = handle.clone();
+        thread::spawn(move || {
+            for turn in 0..200 {
+                match (turn + number) % 4 {
+                    0 => handle.pause(),
+                    1 => handle.set_concurrency(1 + turn % 4).unwrap(),
+                    2 => drop(handle.report().to_string()),
+                    _ => handle.resume(),
+                }
+            }
+        })
+    });
+    let steering: Vec<_> = steering.collect();
+    steering.into_iter().for_each(|thread| thread.join().unwrap());
+    handle.resume();
+    let report = running.join().unwrap();
+    assert_eq!((report.succeeded, report.received, report.retries), (2_000, 2_000, 0));
+    assert!((1..=4).contains(&report.concurrency) && inside.most() <= 4);
+    let mut done = std::mem::take(&mut *done.lock().unwrap());
+    done.sort();
+    done.dedup();
+    assert_eq!(done.len(), 2_000);
+}
+
+#[test]
+fn threads_are_started_and_ended_as_the_concurrency_says() {
+    let jobs = numbered(&ManualClock::default(), 0);
+    let (threads, held) = (Gauge::default(), Gauge::default());
+    let (count, inside, end) = (threads.clone(), held.clone(), Arc::new(Mutex::new(())));
+    let builder = Runner::builder(&jobs).wrap_threads(move |work| {
+        // The thread that renews leases is wrapped too.
+        let _inside = (thread::current().name() != Some("requeue-renewer")).then(|| count.enter());
+        work();
+    });
+    let gate = Arc::clone(&end);
+    let runner = builder.each(move |_: &Job| {
+        let _inside = inside.enter();
+        drop(gate.lock().unwrap());
+        Ok::<(), String>(())
+    });
+    let running = runner.unwrap().spawn().unwrap();
+    let reaches = |gauge: &Gauge, number: usize| {
+        while gauge.now() != number {
+            thread::yield_now();
+        }
+    };
+    reaches(&threads, 1);
+    for (concurrency, most) in [(4, 4), (2, 4), (5, 5), (1, 5)] {
+        running.handle().set_concurrency(concurrency).unwrap();
+        reaches(&threads, concurrency);
+        assert_eq!(threads.most(), most);
+    }
+    running.handle().set_concurrency(3).unwrap();
+    let closed = end.lock().unwrap();
+    for number in 0..5 {
+        jobs.send(number.to_string()).unwrap();
+    }
+    reaches(&held, 3);
+    running.handle().set_concurrency(1).unwrap();
+    assert_eq!((threads.now(), held.now()), (3, 3), "they end after their jobs");
+    drop(closed);
+    reaches(&threads, 1);
+    while running.handle().report().succeeded < 5 {
+        thread::yield_now();
+    }
+    running.handle().stop();
+    assert_eq!(running.join().unwrap().succeeded, 5);
+    assert_eq!((threads.now(), held.most()), (0, 3));
 }

@@ -5,10 +5,12 @@ use {
     aws_sdk_sqs::Client,
     futures_util::future::join,
     requeue::{
-        Clock, ManualClock, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service, Timestamp,
+        Clock, ManualClock, MessageAttributeValue, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service,
+        Timestamp,
         backend::{ErrorKind, MessageQueue, SqsQueue},
         worker::{
-            BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder, RunnerError, RunnerReport,
+            BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Router, Runner, RunnerBuilder, RunnerError,
+            RunnerReport,
         },
     },
     std::{
@@ -244,6 +246,42 @@ fn each_on_threads() {
         ]
     );
     assert_eq!((observed.succeeded, observed.failed, observed.left), (3, 3, [0, 0, 0]));
+}
+
+#[test]
+fn each_routed_by_an_attribute() {
+    fn scene<Q: MessageQueue + Clone>(stage: Stage<Q>) -> Observed {
+        for (kind, body) in [
+            (Some("resize"), "1"),
+            (Some("dance"), "2"),
+            (None, "3"),
+            (Some("mail"), "4"),
+        ] {
+            let message = SendMessage::new(body);
+            let message = match kind {
+                Some(kind) => message.attribute("type", MessageAttributeValue::string(kind)),
+                None => message,
+            };
+            stage.jobs.send(message).unwrap();
+        }
+        let (start, resize, mail) = (stage.now(), stage.note(), stage.note());
+        let router = Router::by_attribute("type").otherwise_dead_letter();
+        let router = router.route("resize", move |job: &Job| {
+            resize(job);
+            Ok::<(), String>(())
+        });
+        let router = router.route_async("mail", move |job: Job| {
+            mail(&job);
+            async { Ok::<(), String>(()) }
+        });
+        let runner = stage.runner().until_none_visible().each_routed(router).unwrap();
+        let report = run(&stage.clock, runner.run()).unwrap();
+        stage.observe(start, &report)
+    }
+    let observed = on_both!(scene, false);
+    assert_eq!(observed.log, ["1 1", "4 1"]);
+    assert_eq!((observed.succeeded, observed.dead_lettered), (2, 2));
+    assert_eq!(observed.dead_letters, ["2", "3"]);
 }
 
 #[test]

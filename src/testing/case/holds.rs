@@ -5,6 +5,7 @@ use {
     crate::{
         clock::Clock,
         message::MessageId,
+        queue::Message,
         state::MessagePhase,
         testing::ledger::{Property, Violation},
         time::Timestamp,
@@ -81,21 +82,39 @@ impl<W> Case<'_, W> {
             Some(MessagePhase::InFlight { until }) => until,
             _ => snapshot.at,
         };
-        for slot in &mut self.slots {
-            let run = slot.run.as_ref();
+        for at in 0..self.slots.len() {
+            let run = self.slots[at].run.as_ref();
             if run.is_some_and(|run| run.pulse.overrates(message, hidden_until)) {
-                slot.excuse();
+                self.excuse(at);
             }
         }
     }
 
     /// A handler that waits for no time may have waited for one that stood still, as for a lock.
     pub(super) fn excuse_who_waited_for(&mut self, paused: usize) {
-        let others = self.slots.iter_mut().enumerate().filter(|it| it.0 != paused);
-        for (_, slot) in others {
-            if slot.run.is_some() && !slot.is_at_work() {
-                slot.excuse();
+        for at in (0..self.slots.len()).filter(|at| *at != paused) {
+            if self.slots[at].run.is_some() && !self.slots[at].is_at_work() {
+                self.excuse(at);
             }
+        }
+    }
+
+    /// All that a consumer received last is late through no fault of its own.
+    pub(super) fn excuse(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        slot.excused = true;
+        if let Some(run) = &slot.run {
+            run.pulse.excused.set(true);
+        }
+        self.strike(at, &[]);
+    }
+
+    /// A fault struck a consumer: what becomes of its messages is not its doing, and neither what becomes of `others`.
+    pub(super) fn strike(&mut self, at: usize, others: &[Message]) {
+        let slot = &self.slots[at];
+        let at_work = slot.run.iter().flat_map(|run| &run.messages);
+        for message in slot.waiting.iter().chain(&slot.done).chain(at_work).chain(others) {
+            self.ledger.struck(message.message_id());
         }
     }
 }

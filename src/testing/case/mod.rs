@@ -105,6 +105,8 @@ impl FactListener for Facts {
 struct Run {
     work: Work,
     messages: Vec<Message>,
+    /// Of each message, whether the handler was given it before it was dead-lettered.
+    in_time: Vec<bool>,
     pulse: Rc<Pulse>,
     alert: Arc<Alert>,
     /// Sets the alert.
@@ -394,6 +396,9 @@ impl<W> Case<'_, W> {
         for entry in &entries {
             if let Fact::Sent { message_id, .. } = &entry.fact {
                 self.shared.log.borrow_mut().introduce(*message_id);
+            }
+            if let Fact::Released { message_id } | Fact::Postponed { message_id, .. } = &entry.fact {
+                self.shared.wire.borrow().forget(*message_id);
             }
             let what = match &entry.fact {
                 Fact::DeadLettered { .. } => Some("is dead-lettered"),

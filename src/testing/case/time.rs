@@ -29,7 +29,7 @@ impl<W> Case<'_, W> {
     pub(super) fn advance(&mut self, span: Duration) -> Held {
         if self.choose(&[Fault::ClockJump]).is_some() {
             self.tell(&Rc::from("clock"), Some(Fault::ClockJump), || "jumps".to_owned());
-            self.slots.iter_mut().for_each(Slot::excuse);
+            (0..self.slots.len()).for_each(|at| self.excuse(at));
             self.shared.clock.advance(Fault::JUMP);
             return self.fall_due();
         }

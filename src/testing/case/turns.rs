@@ -34,14 +34,6 @@ const MOST_TICKS: u64 = 1_000;
 const MOST_SECONDS: u64 = 10_000;
 
 impl Slot {
-    /// All that it received last is late through no fault of its own.
-    pub(super) fn excuse(&mut self) {
-        self.excused = true;
-        if let Some(run) = &self.run {
-            run.pulse.excused.set(true);
-        }
-    }
-
     fn is_woken(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.alert.is_set())
     }
@@ -149,7 +141,11 @@ impl<W> Case<'_, W> {
                 Err(error) => format!("receives: {}", error.to_string().lines().next().unwrap_or_default()),
             });
         }
-        self.slots[at].waiting = result.unwrap_or_default().into();
+        let messages = result.unwrap_or_default();
+        messages
+            .iter()
+            .for_each(|message| self.ledger.handed(message.message_id()));
+        self.slots[at].waiting = messages.into();
         self.slots[at].ready = self.shared.clock.now();
         self.slots[at].excused = matches!(struck, Some(Fault::DuplicateInFlight | Fault::DuplicateAfterDelete));
         Ok(!empty)
@@ -165,6 +161,12 @@ impl<W> Case<'_, W> {
         let messages: Vec<Message> = slot.waiting.drain(..count).collect();
         // Whom the kit kept waiting has less time left than it was given, and so has all that it received with this.
         slot.excused |= now > slot.ready;
+        if slot.excused {
+            self.strike(at, &messages);
+        }
+        let in_time = messages.iter().map(|message| self.ledger.begun(message.message_id()));
+        let in_time = in_time.collect();
+        let slot = &mut self.slots[at];
         let pulse = Rc::new(Pulse::new(&messages, slot.excused));
         let context = Context {
             shared: Rc::clone(&self.shared),
@@ -185,6 +187,7 @@ impl<W> Case<'_, W> {
                 slot.run = Some(Run {
                     work,
                     messages,
+                    in_time,
                     pulse,
                     waker: Waker::from(Arc::clone(&alert)),
                     alert,
@@ -229,6 +232,7 @@ impl<W> Case<'_, W> {
             // What another thread does takes no virtual time, and how long it takes is not the handler's doing.
             self.slots[at].excused = true;
             run.pulse.excused.set(true);
+            self.strike(at, &run.messages);
         }
         let is_first = run.polled.is_none();
         self.check_wait(at, &run)?;
@@ -325,6 +329,10 @@ impl<W> Case<'_, W> {
 
     pub(super) fn finish(&mut self, at: usize, run: &Run, answers: Vec<Result<(), String>>) -> Held {
         self.slots[at].ready = self.shared.clock.now();
+        if run.pulse.struck.get() {
+            self.strike(at, &run.messages);
+        }
+        self.left_unbegun(run, answers.len());
         let mut answers = answers.into_iter();
         let excused = run.pulse.excused.get();
         for message in &run.messages {
@@ -341,6 +349,15 @@ impl<W> Case<'_, W> {
             }
         }
         Ok(())
+    }
+
+    /// What a batch does not answer for it has not begun, but for the first such, at which it may have failed; if it
+    /// answers for none, it failed as a whole.
+    fn left_unbegun(&mut self, run: &Run, answered: usize) {
+        let left = run.messages.iter().zip(&run.in_time).skip(answered + 1);
+        for (message, _) in left.filter(|it| answered > 0 && *it.1) {
+            self.ledger.not_begun(message.message_id());
+        }
     }
 
     /// FIFO: what follows a failure in its group is left to come back after it.
@@ -367,6 +384,9 @@ impl<W> Case<'_, W> {
                 Ok(()) => format!("deletes {}", self.name(message.message_id())),
                 Err(error) => format!("deletes {}: {error}", self.name(message.message_id())),
             });
+            if fault.is_some() {
+                self.strike(at, &[]);
+            }
             if result.is_err() {
                 self.leave_group(at, &message);
             }
@@ -389,9 +409,8 @@ impl<W> Case<'_, W> {
                     self.uncount(Fault::PausePastVisibility);
                     return Ok(false);
                 };
-                let slot = &mut self.slots[at];
-                slot.paused = Some(until.saturating_add(Duration::from_secs(1)));
-                slot.excuse();
+                self.slots[at].paused = Some(until.saturating_add(Duration::from_secs(1)));
+                self.excuse(at);
                 let fault = Some(Fault::PausePastVisibility);
                 self.tell(&self.slots[at].name, fault, || "stands still".to_owned());
                 Ok(true)
@@ -431,6 +450,7 @@ impl<W> Case<'_, W> {
 
     /// A dead consumer works on nothing, and knows nothing.
     fn start_afresh(&mut self, at: usize, messages: &[Message]) -> Held {
+        self.strike(at, messages);
         let slot = &mut self.slots[at];
         slot.waiting.clear();
         slot.done.clear();

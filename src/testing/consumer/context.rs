@@ -238,6 +238,86 @@ impl Context {
         message: &Message,
         timeout: Duration,
     ) -> Result<(), CallError<ChangeVisibilityError>> {
+        let told = format!("for {} s", timeout.as_secs_f64());
+        self.hide(message, timeout, ("hides", &told), |wire, fault| {
+            wire.change_visibility(message, timeout, fault)
+        })
+    }
+
+    /// Puts a message back as if its receive had not been, as [`Queue::release`](crate::Queue::release) does; it meets the
+    /// faults of a change of a visibility timeout.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// A batch that does one message at a time, and gives the others back at no cost:
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// # use std::time::Duration;
+    /// let one_at_a_time = |release| check("jobs", || ())
+    ///     .queue_with_dead_letters(1, || Queue::standard("jobs"))
+    ///     .messages(Just("job"))
+    ///     .consumer("c", move |_| Consumer::batch(move |messages, context| {
+    ///         for message in &messages[1..] {
+    ///             let _ = match release {
+    ///                 true => context.release(message),
+    ///                 false => context.change_visibility(message, Duration::ZERO),
+    ///             };
+    ///         }
+    ///         vec![Ok::<_, String>(())]
+    ///     }))
+    ///     .run();
+    /// assert!(one_at_a_time(true).is_ok());
+    /// assert!(one_at_a_time(false).is_err(), "the others become dead letters");
+    /// ```
+    pub fn release(&self, message: &Message) -> Result<(), CallError<ChangeVisibilityError>> {
+        self.hide(message, Duration::ZERO, ("releases", ""), |wire, fault| {
+            wire.postpone(message, Duration::ZERO, fault)
+        })
+    }
+
+    /// Hides a message for `delay`, 0 s to 12 h, as if its receive had not been, as
+    /// [`Queue::postpone`](crate::Queue::postpone) does; it meets the faults of a change of a visibility timeout.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Fate, Faults, check}}};
+    /// # use std::time::Duration;
+    /// let checked = check("reports", || ())
+    ///     .queue_with_dead_letters(1, || Queue::standard("reports"))
+    ///     .messages(Just("of the day"))
+    ///     .consumer("c", |_| Consumer::each(|message, context| {
+    ///         let evening = message.sent_timestamp().saturating_add(Duration::from_secs(3_600));
+    ///         if context.now() < evening {
+    ///             let _ = context.postpone(message, Duration::from_secs(600));
+    ///             return Err("not yet");
+    ///         }
+    ///         Ok(())
+    ///     }))
+    ///     .faults(Faults::none())
+    ///     .finally("each is done", |(), messages| messages.iter().all(|it| it.fate == Some(Fate::Deleted)))
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    pub fn postpone(&self, message: &Message, delay: Duration) -> Result<(), CallError<ChangeVisibilityError>> {
+        let told = format!("for {} s", delay.as_secs_f64());
+        self.hide(message, delay, ("postpones", &told), |wire, fault| {
+            wire.postpone(message, delay, fault)
+        })
+    }
+
+    /// A call after which a message is hidden for so long from now.
+    fn hide(
+        &self,
+        message: &Message,
+        timeout: Duration,
+        (verb, span): (&str, &str),
+        call: impl FnOnce(&Wire, Option<Fault>) -> Result<(), CallError<ChangeVisibilityError>>,
+    ) -> Result<(), CallError<ChangeVisibilityError>> {
         const CANDIDATES: &[Fault] = &[
             Fault::VisibilityResponseLost,
             Fault::VisibilityFails,
@@ -245,7 +325,7 @@ impl Context {
             Fault::CrashBeforeDelete,
         ];
         let fault = self.choose(Wire::VISIBILITY, CANDIDATES, "before it changes the visibility")?;
-        let result = self.shared.wire.borrow_mut().change_visibility(message, timeout, fault);
+        let result = call(&self.shared.wire.borrow(), fault);
         let changed = match &result {
             Ok(()) => Changed::Done,
             Err(CallError::ResponseLost) => Changed::Unknown,
@@ -253,9 +333,8 @@ impl Context {
             Err(_) => Changed::Failed,
         };
         self.pulse.change(message.message_id(), self.now(), timeout, changed);
-        let seconds = timeout.as_secs_f64();
-        let told = || format!("hides {} for {seconds} s", Name(&self.shared, message.message_id()));
-        self.tell(fault, told, &result);
+        let name = Name(&self.shared, message.message_id());
+        self.tell(fault, || format!("{verb} {name} {span}").trim_end().to_owned(), &result);
         result
     }
 
@@ -352,6 +431,7 @@ impl Context {
         result: &Result<T, CallError<E>>,
     ) {
         self.pulse.called.set(true);
+        self.pulse.struck.set(self.pulse.struck.get() || fault.is_some());
         self.shared.struck.borrow_mut().extend(fault);
         let recording = self.shared.log.borrow().recording;
         let what = match (recording, result) {

@@ -88,7 +88,8 @@ impl Consumer {
         })
     }
 
-    /// A handler of up to ten messages that answers for each, in their order; one that gets no answer counts as failed.
+    /// A handler of up to ten messages that answers for each, in their order. The first that gets no answer counts as
+    /// failed, and those after it as not begun; if none gets one, all failed.
     ///
     /// # Examples
     /// ```
@@ -151,8 +152,7 @@ impl Consumer {
         })
     }
 
-    /// An async handler of up to ten messages that answers for each, in their order; one that gets no answer counts as
-    /// failed.
+    /// An async handler of up to ten messages that answers for each, in their order, as in [`batch`](Self::batch).
     ///
     /// # Examples
     /// ```
@@ -219,7 +219,9 @@ impl Consumer {
 
     /// At most this many messages per receive, 1 to 10; the default is 10 for a batch handler and 1 for others.
     ///
-    /// A handler of one message is given them one after the other; after a failure those of the same group are left.
+    /// A handler of one message is given them one after the other; on a FIFO queue those of the same group are left to
+    /// their timeouts after a failure. Every receive counts towards the dead-letter queue: where messages are left often
+    /// enough, they break [`Property::NoDeadLetterWithoutFailure`](super::Property::NoDeadLetterWithoutFailure).
     /// With a number out of that range the queue refuses every receive, and messages end by their retention.
     ///
     /// # Examples

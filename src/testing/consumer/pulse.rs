@@ -38,6 +38,8 @@ pub(in crate::testing) struct Pulse {
     pub(in crate::testing) excused: Cell<bool>,
     /// A fault hit a delete, so that whether the message is gone is not the run's doing.
     pub(in crate::testing) blameless: Cell<bool>,
+    /// A fault struck one of its calls.
+    pub(in crate::testing) struck: Cell<bool>,
     /// The run has called the queue.
     pub(in crate::testing) called: Cell<bool>,
     /// The kit is in the handler, and waits for it to return, to wait or to die.

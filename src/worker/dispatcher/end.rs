@@ -5,7 +5,7 @@ use super::*;
 impl Dispatcher {
     /// Stops a runner that ends with its queue and is idle; returns the wakers to call if it did.
     pub(in crate::worker) fn is_done(&mut self, now: Timestamp) -> Option<Vec<Waker>> {
-        let idle = self.working == 0 && self.backlog.len() == 0;
+        let idle = self.working + self.stuck == 0 && self.backlog.len() == 0;
         let none = match self.config.end {
             End::Never => false,
             End::NoneVisible => self.seen_empty && self.polls == 0,
@@ -76,7 +76,10 @@ impl Dispatcher {
         for worker in &mut self.workers {
             if let Some((item, began_at)) = worker.item.take() {
                 let begun = item.jobs().len() - worker.not_begun;
-                self.counters.add(Count::Abandoned, begun as u64);
+                self.in_progress -= begun;
+                if !worker.timed_out {
+                    self.counters.add(Count::Abandoned, begun as u64);
+                }
                 worker.abandoned = Some((item, began_at));
             }
         }

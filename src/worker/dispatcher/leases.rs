@@ -2,9 +2,18 @@
 
 use super::*;
 
+/// With metrics, how often the age of the oldest message is told while nothing else happens.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
+
 impl Dispatcher {
     /// The renewer's next task; `waker` ends a sleep early.
     pub(in crate::worker) fn next_renewer_task(&mut self, now: Timestamp, waker: &Waker) -> RenewerTask {
+        let task = self.find_renewer_task(now, waker);
+        self.measure(now);
+        task
+    }
+
+    fn find_renewer_task(&mut self, now: Timestamp, waker: &Waker) -> RenewerTask {
         let mut give_back_at = Timestamp::MAX;
         if let Some(stopped_at) = self.stopped_at {
             give_back_at = stopped_at.saturating_add(self.config.give_back_after);
@@ -29,6 +38,10 @@ impl Dispatcher {
             // No job has become due since the last scan of all jobs.
             return RenewerTask::Sleep(self.renewer_wakes_at);
         }
+        let stuck_at = match self.find_stuck(now) {
+            Ok(stuck) => return RenewerTask::Stuck(stuck),
+            Err(next) => next,
+        };
         let (mut due, mut next) = (Vec::new(), None);
         let working = self.workers.iter().filter_map(|worker| worker.item.as_ref());
         let working = working.flat_map(|(item, _)| item.jobs());
@@ -44,9 +57,12 @@ impl Dispatcher {
         if !due.is_empty() {
             return RenewerTask::Due(due);
         }
-        let mut until = next.unwrap_or_else(|| self.idle_until(now));
+        let mut until = next.unwrap_or_else(|| self.idle_until(now)).min(stuck_at);
         if self.backlog.len() > 0 {
             until = until.min(give_back_at);
+        }
+        if cfg!(feature = "metrics") && self.in_progress + self.backlog.len() > 0 {
+            until = until.min(now.saturating_add(MEASURE_INTERVAL));
         }
         self.renewer = Some(waker.clone());
         self.renewer_wakes_at = until;

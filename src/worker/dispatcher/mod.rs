@@ -33,7 +33,9 @@ use {
         backlog::{Backlog, PutOff, WorkItem},
         counters::{Count, Counters, Outcome},
         job::Job,
+        lease::Lease,
         rate_limit::{Bucket, Rate},
+        stuck::Stuck,
     },
     crate::{
         backend::{MessageCounts, MessageQueueError},
@@ -77,6 +79,7 @@ pub(super) struct DispatcherConfig {
     pub(super) timed: bool,
     /// Time from a receive or a renewal until the lease is next due; no lease is due sooner.
     pub(super) renew_interval: Duration,
+    pub(super) handler_timeout: Option<Duration>,
 }
 
 /// A worker's next task.
@@ -110,6 +113,8 @@ pub(super) enum RenewerTask {
     GiveBack(Vec<Job>),
     /// The handlers of these jobs were cut off.
     GiveBackAbandoned(Vec<Job>),
+    /// A handler has timed out and not ended.
+    Stuck(Stuck),
     /// Nothing is due before this instant, unless the waker is called.
     Sleep(Timestamp),
     Over,
@@ -137,6 +142,8 @@ struct Worker {
     not_begun: usize,
     /// The work item, and when it began, once it is counted as abandoned.
     abandoned: Option<(WorkItem, Timestamp)>,
+    /// The handler has timed out and runs on, and its jobs are counted.
+    timed_out: bool,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It has been told to end, because there are more workers than the concurrency says.
@@ -159,6 +166,8 @@ pub(super) struct Dispatcher {
     /// Number of runnable workers.
     runnable: usize,
     working: usize,
+    /// Number of jobs of the work items in progress, without those that were left out.
+    in_progress: usize,
     /// Number of workers that have not ended, and of those among them that were told to.
     alive: usize,
     retiring: usize,
@@ -200,6 +209,10 @@ pub(super) struct Dispatcher {
     renewer: Option<Waker>,
     /// When the renewer's timer fires, if it sleeps.
     renewer_wakes_at: Timestamp,
+    /// A handler has begun that times out before the renewer's timer fires.
+    renewer_is_late: bool,
+    /// Handler calls that have timed out and not ended, and whose messages are being settled.
+    stuck: usize,
     /// The count of received messages when the renewer last found no lease.
     idle_at_received: Option<u64>,
     pub(super) counters: Counters,
@@ -217,6 +230,7 @@ impl Dispatcher {
             timer: None,
             runnable: 0,
             working: 0,
+            in_progress: 0,
             alive: 0,
             retiring: 0,
             paused: false,
@@ -241,6 +255,8 @@ impl Dispatcher {
             worker_exited_early: false,
             renewer: None,
             renewer_wakes_at: Timestamp::ZERO,
+            renewer_is_late: false,
+            stuck: 0,
             idle_at_received: None,
             counters,
         }
@@ -275,6 +291,7 @@ impl Dispatcher {
     /// other worker can resume its task, so the runner stops.
     pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
+        self.measure(now);
         if let Some((item, _)) = self.workers[worker].abandoned.take() {
             // What was decided stands, as does an earlier give-back.
             let untouched = |job: &&Job| !job.lease().is_decided() && !job.lease().renewal_stopped();
@@ -298,6 +315,12 @@ impl Dispatcher {
 
     /// This worker's next task, if there is one.
     pub(super) fn next(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
+        let task = self.next_task(worker, now);
+        self.measure(now);
+        task
+    }
+
+    fn next_task(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
         match mem::take(&mut self.workers[worker].phase) {
             Phase::Runnable => self.runnable -= 1,
             // A timer woke it.
@@ -369,6 +392,8 @@ impl Dispatcher {
         }
         self.workers[worker].item = Some((item.clone(), now));
         self.working += 1;
+        self.in_progress += item.jobs().len();
+        self.watch_timeout(now);
     }
 
     /// The receive that an idle worker may make.
@@ -435,10 +460,13 @@ impl Dispatcher {
     }
 
     /// Unparks a worker for each task that is left, after the calling worker has taken its own, and those that are to
-    /// end; returns their wakers.
+    /// end; returns their wakers, and the renewer's if it has to wake earlier.
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
         self.backlog.advance(now);
         let mut wakers = Vec::new();
+        if mem::take(&mut self.renewer_is_late) {
+            wakers.extend(self.renewer.take());
+        }
         let needed = |own: &Self| own.needs_workers(now) || own.needs_timer(now) || own.has_parked_surplus();
         while !self.parked.is_empty() && needed(self) {
             wakers.extend(self.unpark());
@@ -459,10 +487,12 @@ impl Dispatcher {
         self.requested -= receive.max_messages;
         self.long_poll &= receive.wait_time.is_zero();
         let (answered, mut renew_at) = (jobs.is_some(), None);
-        for job in jobs.into_iter().flatten() {
-            self.counters.received(job.approximate_receive_count());
-            renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
-            self.backlog.push(job);
+        if let Some(jobs) = jobs {
+            for job in jobs {
+                self.counters.received(job.approximate_receive_count());
+                renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
+                self.backlog.push(job);
+            }
         }
         self.last_receive_nonempty = renew_at.is_some();
         self.seen_empty = answered && renew_at.is_none() && receive.returns == self.returns;
@@ -481,6 +511,7 @@ impl Dispatcher {
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
         self.workers[worker].abandoned = None;
+        self.workers[worker].timed_out = false;
         self.changed();
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
         if let Some((item, began_at)) = self.workers[worker].item.take() {
@@ -488,6 +519,7 @@ impl Dispatcher {
             let span = now.saturating_duration_since(began_at);
             item.jobs().iter().for_each(|job| self.backlog.release(job, span));
             let begun = item.jobs().len() - not_begun;
+            self.in_progress -= begun;
             (0..begun).for_each(|_| self.counters.handled(span));
             match outcome {
                 None => self.counters.add(Count::Succeeded, begun as u64),
@@ -523,6 +555,7 @@ impl Dispatcher {
         // Abandoned jobs are already counted.
         if self.workers[worker].item.is_some() {
             self.workers[worker].not_begun += count;
+            self.in_progress -= count;
             self.counters.not_begun(count);
         }
     }

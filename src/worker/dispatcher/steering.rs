@@ -25,10 +25,14 @@ impl Dispatcher {
 
     /// Sets how many work items may be in progress, at least 1; returns the wakers to call.
     ///
-    /// Surplus workers end once they have no task; the renewer's caller adds those that are missing.
+    /// Surplus workers end once they have no task; the renewer's caller adds those that are missing. A runner that has
+    /// been stopped keeps its number.
     pub(in crate::worker) fn set_concurrency(&mut self, concurrency: usize, now: Timestamp) -> Vec<Waker> {
+        if self.over || self.stopped_at.is_some() {
+            return Vec::new();
+        }
         self.config.concurrency = concurrency.max(1);
-        let surplus = self.staff().saturating_sub(concurrency);
+        let surplus = self.staff().saturating_sub(self.config.concurrency);
         let mut wakers: Vec<Waker> = (0..surplus).map_while(|_| self.unpark()).collect();
         wakers.extend(self.reconsider(now));
         wakers
@@ -72,11 +76,7 @@ impl Dispatcher {
             (false, None, false) => RunnerState::Running,
         };
         report.concurrency = self.config.concurrency;
-        let in_progress = |worker: &Worker| {
-            let item = worker.item.as_ref();
-            item.map_or(0, |(item, _)| item.jobs().len() - worker.not_begun)
-        };
-        report.in_progress = self.workers.iter().map(in_progress).sum();
+        report.in_progress = self.in_progress;
         report.backlog = self.backlog.len();
         report
     }

@@ -8,17 +8,18 @@ use {
 impl Model {
     /// A runner that ends by itself does so when nothing is in progress, and not while it is paused.
     pub(super) fn is_over(&self) -> bool {
-        let idle = !self
-            .jobs
-            .iter()
-            .any(|it| matches!(it.1, Place::Backlog | Place::InProgress(_)));
         let polls = self.count_of(|it| matches!(it, Driver::Receiving(..)));
         let none = match self.setup.end {
             End::Never => false,
             End::NoneVisible => self.seen_empty && polls == 0,
             End::NoneLeft => self.zeros > 1,
         };
-        idle && none && !self.paused && !self.stopped
+        self.is_idle() && none && !self.paused && !self.stopped
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        let held = |it: &(Job, Place)| matches!(it.1, Place::Backlog | Place::InProgress(_));
+        !self.jobs.iter().any(held)
     }
 
     pub(super) fn assert_woken(&self, what: &str) {
@@ -56,7 +57,7 @@ impl Model {
             (false, false) => RunnerState::Running,
         };
         assert_eq!((report.state, report.concurrency), (state, self.setup.concurrency));
-        let long = self.count_of(|it| matches!(it, Driver::Receiving(receive, _) if !receive.wait_time.is_zero()));
+        let long = self.count_of(|it| matches!(it, Driver::Receiving(receive, ..) if !receive.wait_time.is_zero()));
         assert!(long <= 1, "{long} long polls");
         self.check_workers();
         self.check_wakes();
@@ -112,6 +113,7 @@ impl Model {
         let receiving = self.count_of(|it| matches!(it, Driver::Receiving(..) | Driver::Counting(..)));
         // With a timer somebody will ask.
         let timers = self.count_of(|it| matches!(it, Driver::Parked(Some(_))));
+        self.check_timer(up, asleep);
         let idle = up + receiving + timers == 0 && asleep && !self.paused && !self.stopped;
         assert!(!idle || self.is_full(), "nobody receives");
         let due = self
@@ -137,14 +139,20 @@ impl Model {
     }
 
     /// Nobody is up: as many work as may, and none is there without need.
-    pub(super) fn check_settled(&self) {
+    pub(super) fn check_settled(&mut self) {
         let working = self.count_of(|it| matches!(it, Driver::Working(_)));
         let busy = self.drivers.len() - self.count_of(|it| matches!(it, Driver::Parked(_)));
         let nobody_left = busy > working && busy == self.drivers.len();
         assert!(self.startable() == 0 || nobody_left, "{} could begin", self.startable());
         let timer = self.count_of(|it| matches!(it, Driver::Parked(Some(_))));
         assert!(self.stopped || self.drivers.len() <= self.setup.concurrency.max(busy) + timer.min(1));
-        self.check_timer(nobody_left);
+        self.check_held();
+        let added = if self.setup.on_demand {
+            self.dispatcher.add_worker_if_needed(self.now)
+        } else {
+            self.dispatcher.add_worker()
+        };
+        assert_eq!(added, None, "a worker is missing");
         assert!(!self.stopped || self.drivers.len() == busy, "nobody parks after a stop");
     }
 

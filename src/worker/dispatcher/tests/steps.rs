@@ -2,7 +2,7 @@
 
 use {super::*, proptest::prelude::*};
 
-const WINDOW: Duration = Duration::from_secs(5);
+pub(super) const WINDOW: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
@@ -50,7 +50,7 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
         1 => Just(Some(Duration::ZERO)),
         2 => Just(Some(WINDOW)),
     ];
-    let end = prop_oneof![4 => Just(End::Never), 1 => Just(End::NoneVisible), 1 => Just(End::NoneLeft)];
+    let end = prop_oneof![2 => Just(End::Never), 1 => Just(End::NoneVisible), 1 => Just(End::NoneLeft)];
     let rest = (any::<bool>(), 0_u64..2, any::<bool>(), limits());
     (1_usize..4, 0_usize..3, batch, end, rest).prop_map(|(concurrency, prefetch, window, end, rest)| {
         let (fifo, give_back, on_demand, limits) = rest;
@@ -120,7 +120,11 @@ pub(super) enum Step {
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let nth = || 0_usize..8;
-    let groups = prop::option::weighted(0.9, prop::collection::vec(0_u8..3, 0..6));
+    let groups = prop_oneof![
+        1 => Just(None),
+        2 => Just(Some(Vec::new())),
+        6 => prop::collection::vec(0_u8..3, 1..6).prop_map(Some),
+    ];
     prop_oneof![
         8 => nth().prop_map(|nth| Step::Turn { nth }),
         8 => (nth(), groups).prop_map(|(nth, groups)| Step::Answer { nth, groups }),

@@ -7,15 +7,30 @@ use {
         testing::conformance::{Created, Fixture, Wanted, requirements},
     },
     std::{
-        panic::{AssertUnwindSafe, catch_unwind},
+        any::Any,
+        panic::{self, AssertUnwindSafe, catch_unwind},
         thread,
         time::{Duration, Instant},
     },
     tokio::{runtime::Handle, time},
 };
 
-/// What moto does otherwise than SQS, by requirement.
-const DEVIATES: &[(&str, &str)] = &[];
+/// The requirements that moto does not keep, and how the sentence begins by which the check says so. It may keep the first,
+/// as its sequence numbers are drawn by chance.
+const DEVIATES: [(&str, &str); 3] = [
+    (
+        "fifo_messages_arrive_as_sent",
+        "messages of a FIFO queue have rising sequence numbers, not ",
+    ),
+    (
+        "an_expired_lease_is_reported",
+        "to hide a message of a FIFO queue whose visibility timeout is over is NotHeld under its index, 0, not []",
+    ),
+    (
+        "bad_parameters_are_refused",
+        "a send without a body is Refused, not Ok(())",
+    ),
+];
 
 struct OnServer {
     server: Server,
@@ -52,38 +67,53 @@ impl Fixture for OnServer {
 /// Checks all requirements at the same time, each on queues of its own; how many are not as expected.
 pub fn check(runtime: &Handle, server: &Server, chosen: impl Fn(&str) -> bool) -> usize {
     let all = requirements::<OnServer>();
+    // The sentences of panics are printed here.
+    panic::set_hook(Box::new(|_| {}));
     let results: Vec<_> = thread::scope(|scope| {
         let checks = all.iter().filter(|it| chosen(it.name())).map(|requirement| {
             let (server, runtime) = (server.clone(), runtime.clone());
-            let checked = scope.spawn(move || {
+            let check = move || {
                 let fixture = OnServer { server, runtime };
                 let start = Instant::now();
-                let kept = catch_unwind(AssertUnwindSafe(|| requirement.check(&fixture)));
-                (kept.is_ok(), start.elapsed().as_secs_f64())
-            });
-            (requirement.name(), checked)
+                let broken = catch_unwind(AssertUnwindSafe(|| requirement.check(&fixture))).err();
+                (broken.map(sentence), start.elapsed().as_secs_f64())
+            };
+            (requirement.name(), scope.spawn(check))
         });
         let checks: Vec<_> = checks.collect();
-        let results = checks
+        let joined = checks
             .into_iter()
-            .map(|(name, it)| (name, it.join().expect("no panic gets out")));
-        results.collect()
+            .map(|(name, it)| (name, it.join().expect("panics are caught")));
+        joined.collect()
     });
-    let mut unexpected = 0;
-    for (name, (kept, spent)) in results {
-        let deviation = DEVIATES.iter().find(|(deviating, _)| *deviating == name);
-        match (kept, deviation) {
-            (true, None) => println!("ok      {name}, {spent:.1} s"),
-            (false, Some((_, how))) => println!("moto    {name}, {spent:.1} s: {how}"),
-            (true, Some((_, how))) => {
-                unexpected += 1;
-                println!("KEPT    {name}, which moto did not keep: {how}");
-            }
-            (false, None) => {
-                unexpected += 1;
-                println!("FAILED  {name}");
-            }
+    let unexpected = results
+        .into_iter()
+        .filter(|(name, (broken, spent))| !is_expected(name, broken.as_deref(), *spent));
+    unexpected.count()
+}
+
+/// Tells the result of a check.
+fn is_expected(name: &str, broken: Option<&str>, spent: f64) -> bool {
+    let deviation = DEVIATES.iter().find(|(deviating, _)| *deviating == name);
+    match (broken, deviation) {
+        (None, _) => println!("ok      {name}, {spent:.1} s"),
+        (Some(broken), Some((_, known))) if broken.starts_with(known) => {
+            println!("moto    {name}, {spent:.1} s: {broken}");
+        }
+        (Some(broken), _) => {
+            println!("FAILED  {name}, {spent:.1} s: {broken}");
+            return false;
         }
     }
-    unexpected
+    true
+}
+
+fn sentence(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+    let text = text.unwrap_or_default();
+    match text.strip_prefix("a requirement is broken: ") {
+        Some(sentence) => sentence.to_owned(),
+        None => text,
+    }
 }

@@ -4,7 +4,7 @@ use {
     crate::server::{Outcome, Server, Wanted, left, secs, settings},
     requeue::{
         request::{RequestError, Requester, Responder},
-        worker::{Failure, Job},
+        worker::{Failure, Job, Runner},
     },
     tokio::task::JoinSet,
 };
@@ -13,15 +13,21 @@ pub async fn requests_get_their_answers(server: Server) -> Outcome<String> {
     const REQUESTS: u64 = 200;
     let (requests, _) = server.create(Wanted::STANDARD).await?;
     let (answers, _) = server.create(Wanted::STANDARD).await?;
-    let responder = Responder::to(&requests, &answers);
-    let responding = responder
-        .runner(|it| settings(it).concurrency(8))
-        .each_async(async |job: Job| match job.body().parse::<u64>() {
-            Ok(number) => Ok((number * number).to_string()),
-            Err(error) => Err(Failure::discard(error)),
+    let responder = Responder::to(&answers);
+    let responding = settings(Runner::builder(&requests))
+        .concurrency(8)
+        .each_async(move |job: Job| {
+            let responder = responder.clone();
+            async move {
+                let number: u64 = job.body().parse().map_err(Failure::discard)?;
+                responder.answer(&job, (number * number).to_string()).await?;
+                Ok::<(), Failure>(())
+            }
         })?;
     let requester = Requester::new(&requests, &answers);
-    let listening = requester.runner(|it| settings(it).prefetch(9))?;
+    let delivering = requester.clone();
+    let deliver = move |job: &Job| delivering.deliver(job).map_err(Failure::discard);
+    let listening = settings(Runner::builder(&answers)).prefetch(9).each(deliver)?;
     let handles = [responding.handle(), listening.handle()];
     let ask = async {
         let mut asked = JoinSet::new();
