@@ -4,7 +4,6 @@ use {
     super::{
         common::{MILLISECOND, counts, fifo, in_group, secs, send_grouped, standard},
         driver::Gauge,
-        notes::Notes,
     },
     requeue::{
         Clock, ManualClock, Parker, Queue,

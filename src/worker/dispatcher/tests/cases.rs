@@ -103,9 +103,9 @@ fn a_worker_that_ends_leaves_no_incomplete_batch_unwatched() {
     model.take(Step::Settle);
     model.answer_short_poll(0);
     model.take(Step::Settle);
-    assert_eq!(model.parked_until(None), 1);
+    let end = model.now.saturating_add(WINDOW);
+    assert_eq!((model.parked_until(None), model.parked_until(Some(end))), (2, 1));
     model.take_all([Step::SetConcurrency { concurrency: 3 }, Step::Settle]);
-    let end = Timestamp::ZERO.saturating_add(WINDOW);
     assert_eq!((model.drivers.len(), model.parked_until(Some(end))), (3, 1));
 }
 
