@@ -252,7 +252,8 @@ fn a_future_that_is_given_up_while_it_is_polled_is_dropped_by_the_end_of_that_po
     let (executor, notes) = (Executor::default(), Notes::new());
     let lines = notes.clone();
     // The future drops the runner that awaits it, as another thread might at that moment.
-    let run: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>> = Arc::default();
+    type Drops = Box<dyn FnOnce() + Send>;
+    let run: Arc<Mutex<Option<Drops>>> = Arc::default();
     let kill = Arc::clone(&run);
     let runner = Runner::builder(&jobs).each_async(spawned(executor.spawn(), move |_: Job| {
         let (dropped, lines, kill) = (Dropped(lines.clone(), "dropped"), lines.clone(), Arc::clone(&kill));
