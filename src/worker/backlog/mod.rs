@@ -72,6 +72,11 @@ impl Backlog {
         }
     }
 
+    /// Whether groups may hold jobs back.
+    pub(super) const fn has_groups(&self) -> bool {
+        matches!(self.order, Order::Groups(_))
+    }
+
     /// Lets jobs begin whose groups have got a token; other methods go by the latest time that this was told.
     pub(super) fn advance(&mut self, now: Timestamp) {
         if let Order::Groups(groups) = &mut self.order {
@@ -128,8 +133,19 @@ impl Backlog {
         ready.into_iter().chain(token).min()
     }
 
-    /// Takes the next work item, of at most this many jobs; its groups then hold back what they have to.
-    pub(super) fn take(&mut self, now: Timestamp, max_jobs: usize) -> Option<WorkItem> {
+    /// Takes the next work item; its groups then hold back what they have to.
+    #[inline]
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<WorkItem> {
+        if let (None, Order::Received(jobs)) = (&self.batch, &mut self.order) {
+            let job = jobs.pop_front()?;
+            self.count -= 1;
+            return Some(WorkItem::One(job));
+        }
+        self.take_at_most(now, usize::MAX)
+    }
+
+    /// The same, of at most this many jobs.
+    pub(super) fn take_at_most(&mut self, now: Timestamp, max_jobs: usize) -> Option<WorkItem> {
         let item = match self.batch {
             None => WorkItem::One(match &mut self.order {
                 Order::Received(jobs) => jobs.pop_front(),

@@ -360,9 +360,11 @@ impl Dispatcher {
         if self.stopped_at.is_some() {
             return Some(Task::End);
         }
-        self.backlog.advance(now);
-        if let Some(put_off) = self.put_off() {
-            return Some(Task::PutOff(Arc::new(put_off)));
+        if self.backlog.has_groups() {
+            self.backlog.advance(now);
+            if let Some(put_off) = self.put_off() {
+                return Some(Task::PutOff(Arc::new(put_off)));
+            }
         }
         if let Some(item) = self.take_item(now) {
             self.begin(worker, &item, now);
