@@ -5,6 +5,8 @@ mod broken;
 #[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
 #[path = "worker_conformance/errors.rs"]
 mod errors;
+#[path = "common/forward.rs"]
+mod forward;
 #[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
 #[path = "common/http.rs"]
 mod http;
