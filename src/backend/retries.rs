@@ -43,7 +43,10 @@ impl Retries {
     }
 
     pub(crate) fn succeeded(&self) {
-        self.failures.store(0, Ordering::Relaxed);
+        // Not written without need: all workers share it.
+        if self.failures.load(Ordering::Relaxed) > 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
     }
 }
 

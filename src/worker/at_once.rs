@@ -14,7 +14,10 @@ use {
         backend::{MessageQueue, ReceivedMessage},
         time::Timestamp,
     },
-    std::panic::{AssertUnwindSafe, catch_unwind},
+    std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        slice,
+    },
 };
 
 #[cfg(feature = "tracing")]
@@ -27,8 +30,8 @@ const TURN: u32 = 32;
 pub(super) enum Rest {
     /// Wait for a task, or for the queue to answer this one.
     Wait(Option<Task>),
-    /// Begin a work item, taken at this instant.
-    Begin(WorkItem, Timestamp),
+    /// Begin a work item, which has just been taken.
+    Begin(WorkItem),
     /// Settle a work item whose handler was called.
     Settle(WorkItem, Option<Box<Call>>),
     /// Report a work item that is settled, and yield if it is time to.
@@ -36,21 +39,20 @@ pub(super) enum Rest {
     End,
 }
 
-/// What a worker uses again, so that it allocates nothing for a message.
-#[derive(Default)]
-pub(super) struct Buffers {
+/// What a worker keeps from task to task.
+pub(super) struct WorkerState {
+    pub(super) worker: usize,
+    /// The worker shares its thread, and so yields from time to time.
+    pub(super) watched: bool,
+    /// Handlers run since it last yielded, and when that was.
+    turns: u32,
+    since: Timestamp,
+    /// When its task was taken, or a handler was last polled.
+    pub(super) now: Timestamp,
+    // Buffers that are used again, so that a message needs no allocation.
     pub(super) messages: Vec<ReceivedMessage>,
     pub(super) jobs: Vec<Job>,
     pub(super) spare: SpareJobs,
-}
-
-/// When a worker that shares its thread yields.
-pub(super) struct Pace {
-    watched: bool,
-    turns: u32,
-    since: Timestamp,
-    /// When the last handler was polled.
-    now: Timestamp,
 }
 
 /// What became of a work item.
@@ -61,36 +63,30 @@ enum Attempt {
     NotBegun,
 }
 
-impl Pace {
-    pub(super) fn new(watched: bool, now: Timestamp) -> Self {
+impl WorkerState {
+    pub(super) fn new(worker: usize, watched: bool, now: Timestamp) -> Self {
         Self {
+            worker,
             watched,
             turns: 0,
             since: now,
             now,
+            messages: Vec::new(),
+            jobs: Vec::new(),
+            spare: SpareJobs::default(),
         }
     }
 
-    pub(super) const fn is_watched(&self) -> bool {
-        self.watched
-    }
-
-    pub(super) const fn polled(&mut self, now: Timestamp) {
-        self.now = now;
-    }
-
     /// Whether to yield, after one more handler.
-    pub(super) fn is_over(&mut self) -> bool {
+    pub(super) fn is_turn_over(&mut self) -> bool {
         self.turns += 1;
         self.watched && (self.turns >= TURN || self.now != self.since)
     }
 
-    pub(super) const fn restart(&mut self, now: Timestamp) {
-        (self.turns, self.since, self.now) = (0, now, now);
+    pub(super) const fn begin_turn(&mut self, now: Timestamp) {
+        (self.turns, self.since) = (0, now);
     }
-}
 
-impl Buffers {
     /// Keeps the allocation of a work item; its message is dropped, which no lock may be held for.
     pub(super) fn keep(&mut self, item: WorkItem) {
         #[cfg(feature = "tracing")]
@@ -103,27 +99,22 @@ impl Buffers {
 
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// Does what needs no waiting, from this task on.
-    pub(super) fn run_at_once(
-        &self,
-        worker: usize,
-        mut next: Option<Task>,
-        buffers: &mut Buffers,
-        pace: &mut Pace,
-    ) -> Rest {
+    pub(super) fn run_at_once(&self, mut next: Option<Task>, state: &mut WorkerState) -> Rest {
         loop {
             next = match next {
-                Some(Task::Work(item, began_at)) => match self.work_at_once(item.jobs(), began_at, pace) {
-                    Attempt::Done if pace.watched => return Rest::Report(item),
-                    Attempt::Done => self.finished(worker, item, None, buffers),
-                    Attempt::Called(call) => return Rest::Settle(item, call),
-                    Attempt::NotBegun => return Rest::Begin(item, began_at),
+                Some(Task::One(job)) => match self.work_at_once(&job, state) {
+                    Attempt::Done if state.watched => return Rest::Report(WorkItem::One(job)),
+                    Attempt::Done => self.finished(WorkItem::One(job), None, state),
+                    Attempt::Called(call) => return Rest::Settle(WorkItem::One(job), call),
+                    Attempt::NotBegun => return Rest::Begin(WorkItem::One(job)),
                 },
+                Some(Task::Batch(jobs)) => return Rest::Begin(WorkItem::Batch(jobs)),
                 Some(Task::Receive(receive)) => {
-                    self.receive_at_once(&receive, &mut buffers.messages);
-                    if buffers.messages.is_empty() {
+                    self.receive_at_once(receive, &mut state.messages);
+                    if state.messages.is_empty() {
                         return Rest::Wait(Some(Task::Receive(receive)));
                     }
-                    self.received(worker, &receive, buffers)
+                    self.received(receive, state)
                 }
                 Some(Task::End) => return Rest::End,
                 task => return Rest::Wait(task),
@@ -131,18 +122,22 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
-    fn receive_at_once(&self, receive: &ReceiveTask, messages: &mut Vec<ReceivedMessage>) {
+    fn receive_at_once(&self, receive: ReceiveTask, messages: &mut Vec<ReceivedMessage>) {
         if !self.control.is_stopping() {
             self.queue.receive_at_once(&self.receive_request(receive), messages);
+            if !messages.is_empty() {
+                self.receive_retries.succeeded();
+            }
         }
     }
 
     /// Calls the handler of a single job if it is a plain function, and deletes the message if it succeeded.
-    fn work_at_once(&self, jobs: &[Job], began_at: Timestamp, pace: &mut Pace) -> Attempt {
-        let ([job], Some(handle)) = (jobs, self.handler.at_once()) else {
+    fn work_at_once(&self, job: &Job, state: &mut WorkerState) -> Attempt {
+        let Some(handle) = self.handler.at_once() else {
             return Attempt::NotBegun;
         };
-        if self.config.handler_timeout.is_some() || !job.lease().is_held_at(began_at) {
+        let jobs = slice::from_ref(job);
+        if self.config.handler_timeout.is_some() || !job.lease().is_held_at(state.now) {
             return Attempt::NotBegun;
         }
         #[cfg(feature = "tracing")]
@@ -151,8 +146,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         #[cfg(feature = "tracing")]
         let handle = || trace.within(handle);
         let answer = catch_unwind(AssertUnwindSafe(handle));
-        if pace.watched {
-            self.watch(jobs, began_at, pace);
+        if state.watched {
+            self.watch(jobs, state.now, state);
         }
         let call = match answer {
             Ok(Answer::Done) if self.delete_at_once(jobs) => return Attempt::Done,

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        at_once::Pace,
+        at_once::WorkerState,
         counters::Outcome,
         engine::Engine,
         event::RunnerEvent,
@@ -51,32 +51,27 @@ impl<F> Drop for Contained<'_, F> {
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// Calls the handler for the jobs whose leases are still held, and settles them; no outcome if all jobs that began
     /// succeeded and were deleted.
-    pub(super) async fn work(
-        &self,
-        worker: usize,
-        jobs: &[Job],
-        began_at: Timestamp,
-        pace: &mut Pace,
-    ) -> Option<Box<Outcome>> {
-        if !jobs.iter().all(|job| job.lease().is_held_at(began_at)) {
-            return Box::pin(self.work_on_held(worker, jobs, pace)).await;
+    pub(super) async fn work(&self, jobs: &[Job], state: &mut WorkerState) -> Option<Box<Outcome>> {
+        if !jobs.iter().all(|job| job.lease().is_held_at(state.now)) {
+            return Box::pin(self.work_on_held(jobs, state)).await;
         }
-        match self.call(jobs, began_at, pace).await {
+        match self.call(jobs, state).await {
             None if self.delete_at_once(jobs) => None,
             call => Box::pin(self.settle(jobs, call)).await,
         }
     }
 
-    async fn work_on_held(&self, worker: usize, jobs: &[Job], pace: &mut Pace) -> Option<Box<Outcome>> {
-        let mut held = self.leave_out_lost(worker, jobs).await;
+    async fn work_on_held(&self, jobs: &[Job], state: &mut WorkerState) -> Option<Box<Outcome>> {
+        let mut held = self.leave_out_lost(state.worker, jobs).await;
         // More leases may be lost while messages are given back.
         while !held.iter().all(Job::is_held) {
-            held = self.leave_out_lost(worker, &held).await;
+            held = self.leave_out_lost(state.worker, &held).await;
         }
         if held.is_empty() {
             return None;
         }
-        let call = self.call(&held, self.now(), pace).await;
+        state.now = self.now();
+        let call = self.call(&held, state).await;
         self.settle(&held, call).await
     }
 
@@ -107,7 +102,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     /// Calls the handler; its panic is caught, and its timeout ends the call. `None` if the jobs were done.
-    async fn call(&self, jobs: &[Job], began_at: Timestamp, pace: &mut Pace) -> Option<Box<Call>> {
+    async fn call(&self, jobs: &[Job], state: &mut WorkerState) -> Option<Box<Call>> {
         let mut timeout = self.config.handler_timeout.map(|timeout| {
             let end = self.now().saturating_add(timeout);
             jobs.iter().for_each(|job| job.lease().set_renew_until(end));
@@ -119,13 +114,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         // A `let` of its own: compilers before 1.89 free what `pin!` makes as an argument at the end of the statement.
         let handling = pin!(Some(self.handler.handle(jobs)));
         let mut handling = Contained(handling);
-        let mut began_at = Some(began_at);
+        let mut began_at = Some(state.now);
         poll_fn(|context| {
             let Some(running) = handling.0.as_mut().as_pin_mut() else {
                 return task::Poll::Pending;
             };
             // Only the first poll begins with the work item.
-            let poll = || self.poll_handler(jobs, running, context, began_at.take(), pace);
+            let poll = || self.poll_handler(jobs, running, context, began_at.take(), state);
             #[cfg(feature = "tracing")]
             let poll = || trace.within(poll);
             timed.into_iter().for_each(Lease::begin_poll);
@@ -157,21 +152,21 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         handling: Pin<&mut F>,
         context: &mut Context<'_>,
         began_at: Option<Timestamp>,
-        pace: &mut Pace,
+        state: &mut WorkerState,
     ) -> Result<task::Poll<F::Output>, Box<dyn Any + Send>> {
-        if !pace.is_watched() {
+        if !state.watched {
             return catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
         }
         let began_at = began_at.unwrap_or_else(|| self.now());
         let polled = catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
-        self.watch(jobs, began_at, pace);
+        self.watch(jobs, began_at, state);
         polled
     }
 
     /// Reports a handler that has blocked its thread since it was polled.
-    pub(super) fn watch(&self, jobs: &[Job], polled_at: Timestamp, pace: &mut Pace) {
+    pub(super) fn watch(&self, jobs: &[Job], polled_at: Timestamp, state: &mut WorkerState) {
         let now = self.now();
-        pace.polled(now);
+        state.now = now;
         let span = now.saturating_duration_since(polled_at);
         if let (true, Some(job)) = (span >= BLOCKED, jobs.first()) {
             self.report(|| RunnerEvent::Blocked { job: job.clone(), span });

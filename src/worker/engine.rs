@@ -2,7 +2,7 @@
 
 use {
     super::{
-        at_once::{Buffers, Pace, Rest},
+        at_once::{Rest, WorkerState},
         backlog::WorkItem,
         counters::{Count, Outcome},
         dispatcher::{Dispatcher, ReceiveTask, Task},
@@ -162,7 +162,7 @@ pub(super) struct Engine<Q, H> {
     pub(super) handler: H,
     pub(super) config: EngineConfig,
     pub(super) control: Arc<Control>,
-    receive_retries: Retries,
+    pub(super) receive_retries: Retries,
 }
 
 /// The permit to run one handler at a time; dropping it removes the worker, whether it ever ran or not.
@@ -224,12 +224,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// renewer, the other workers and other tasks.
     pub(super) async fn run_worker(&self, permit: WorkerPermit, watched: bool) {
         let worker = permit.worker;
-        let (mut pace, mut buffers) = (Pace::new(watched, self.now()), Buffers::default());
-        let mut next = self.turn(worker, self.now(), |_| None);
+        let mut state = WorkerState::new(worker, watched, self.now());
+        let mut next = self.turn(&mut state, |_, _| None);
         loop {
-            let (item, outcome) = match self.run_at_once(worker, next, &mut buffers, &mut pace) {
-                Rest::Begin(item, began_at) => {
-                    let outcome = self.work(worker, item.jobs(), began_at, &mut pace).await;
+            let (item, outcome) = match self.run_at_once(next, &mut state) {
+                Rest::Begin(item) => {
+                    let outcome = self.work(item.jobs(), &mut state).await;
                     (item, outcome)
                 }
                 Rest::Settle(item, call) => {
@@ -238,48 +238,53 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 }
                 Rest::Report(item) => (item, None),
                 Rest::Wait(task) => {
-                    next = Box::pin(self.wait(worker, task, &mut buffers)).await;
+                    next = Box::pin(self.wait(task, &mut state)).await;
                     continue;
                 }
                 Rest::End => return,
             };
-            if pace.is_over() {
+            if state.is_turn_over() {
                 // Reported first: a worker that yields takes no place from the others.
-                self.report_finished(worker, item, outcome, &mut buffers);
+                self.report_finished(item, outcome, &mut state);
                 give_way().await;
-                pace.restart(self.now());
-                next = self.turn(worker, self.now(), |_| None);
+                state.begin_turn(self.now());
+                next = self.turn(&mut state, |_, _| None);
             } else {
-                next = self.finished(worker, item, outcome, &mut buffers);
+                next = self.finished(item, outcome, &mut state);
             }
         }
     }
 
     /// Waits for a task, or for the queue's answer to one; returns the next task.
-    async fn wait(&self, worker: usize, task: Option<Task>, buffers: &mut Buffers) -> Option<Task> {
+    async fn wait(&self, task: Option<Task>, state: &mut WorkerState) -> Option<Task> {
+        let worker = state.worker;
         match task {
-            None => Some(self.wait_for_task(worker).await),
-            Some(Task::Receive(receive)) => match self.poll(worker, &receive).await {
+            None => {
+                let (task, now) = self.wait_for_task(worker).await;
+                state.now = now;
+                Some(task)
+            }
+            Some(Task::Receive(receive)) => match self.poll(worker, receive).await {
                 Some(messages) => {
-                    buffers.messages = messages;
-                    self.received(worker, &receive, buffers)
+                    state.messages = messages;
+                    self.received(receive, state)
                 }
-                None => self.turn(worker, self.now(), |dispatcher| {
+                None => self.turn(state, |dispatcher, _| {
                     dispatcher.received(worker, receive, None::<iter::Empty<Job>>)
                 }),
             },
             Some(Task::PutOff(put_off)) => {
-                self.put_off(put_off).await;
+                self.put_off(&put_off).await;
                 // A hot group may have more at once.
                 give_way().await;
-                self.turn(worker, self.now(), |dispatcher| {
+                self.turn(state, |dispatcher, _| {
                     dispatcher.has_put_off(worker);
                     None
                 })
             }
             Some(Task::Count(changes)) => {
                 let counts = self.count_messages(worker).await;
-                self.turn(worker, self.now(), |dispatcher| {
+                self.turn(state, |dispatcher, _| {
                     dispatcher.counted(worker, changes, counts);
                     None
                 })
@@ -291,47 +296,59 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// Reports a work item that is settled; returns the next task.
     pub(super) fn finished(
         &self,
-        worker: usize,
         item: WorkItem,
         outcome: Option<Box<Outcome>>,
-        buffers: &mut Buffers,
+        state: &mut WorkerState,
     ) -> Option<Task> {
-        let now = self.now();
-        let next = self.turn(worker, now, |dispatcher| {
+        let worker = state.worker;
+        let next = self.turn(state, |dispatcher, now| {
             dispatcher.finished(worker, outcome, now);
             None
         });
-        buffers.keep(item);
+        state.keep(item);
         next
     }
 
     /// Reports a work item that is settled, for a worker that takes its next task later.
-    fn report_finished(&self, worker: usize, item: WorkItem, outcome: Option<Box<Outcome>>, buffers: &mut Buffers) {
+    fn report_finished(&self, item: WorkItem, outcome: Option<Box<Outcome>>, state: &mut WorkerState) {
         let now = self.now();
         let wakers = {
             let mut dispatcher = self.control.dispatcher.lock();
-            dispatcher.finished(worker, outcome, now);
+            dispatcher.finished(state.worker, outcome, now);
             dispatcher.wake_parked(now)
         };
         wake(wakers);
-        buffers.keep(item);
+        state.keep(item);
     }
 
-    /// Reports the messages of a receive, which it takes out of the buffers; returns the next task.
-    pub(super) fn received(&self, worker: usize, receive: &ReceiveTask, buffers: &mut Buffers) -> Option<Task> {
-        let now = self.now();
-        let Buffers { messages, jobs, spare } = buffers;
+    /// Reports the messages of a receive, which it takes out of the state; returns the next task.
+    pub(super) fn received(&self, receive: ReceiveTask, state: &mut WorkerState) -> Option<Task> {
+        let (worker, now) = (state.worker, self.now());
+        state.now = now;
+        let WorkerState {
+            messages, jobs, spare, ..
+        } = state;
         // Before the dispatcher is locked; the last one first, so that they are taken off `jobs` in their order.
         while let Some(message) = messages.pop() {
             jobs.push(self.job(message, now, spare));
         }
-        self.turn(worker, now, |dispatcher| {
-            dispatcher.received(worker, *receive, Some(iter::from_fn(|| jobs.pop())))
+        self.turn_at(worker, now, |dispatcher| {
+            dispatcher.received(worker, receive, Some(iter::from_fn(|| jobs.pop())))
         })
     }
 
     /// Reports a finished task to the dispatcher and takes the next, under one lock.
     fn turn(
+        &self,
+        state: &mut WorkerState,
+        update: impl FnOnce(&mut Dispatcher, Timestamp) -> Option<Waker>,
+    ) -> Option<Task> {
+        let now = self.now();
+        state.now = now;
+        self.turn_at(state.worker, now, |dispatcher| update(dispatcher, now))
+    }
+
+    fn turn_at(
         &self,
         worker: usize,
         now: Timestamp,
@@ -353,8 +370,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         task
     }
 
-    /// Waits for the worker's next task.
-    async fn wait_for_task(&self, worker: usize) -> Task {
+    /// Waits for the worker's next task; returns the instant at which it was taken as well.
+    async fn wait_for_task(&self, worker: usize) -> (Task, Timestamp) {
         let mut timer = None;
         poll_fn(|context| {
             let now = self.now();
@@ -375,7 +392,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 // The clock has moved on since the dispatcher was asked.
                 context.waker().wake_by_ref();
             }
-            task.map_or(task::Poll::Pending, task::Poll::Ready)
+            task.map_or(task::Poll::Pending, |task| task::Poll::Ready((task, now)))
         })
         .await
     }
@@ -408,14 +425,14 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
-    pub(super) fn receive_request(&self, receive: &ReceiveTask) -> ReceiveRequest {
-        ReceiveRequest::new(receive.max_messages)
-            .wait_time(receive.wait_time)
+    pub(super) fn receive_request(&self, receive: ReceiveTask) -> ReceiveRequest {
+        ReceiveRequest::new(receive.max_messages())
+            .wait_time(receive.wait_time())
             .visibility_timeout(self.config.visibility_timeout)
             .max_messages_per_group(self.config.max_messages_per_group)
     }
 
-    async fn poll(&self, worker: usize, receive: &ReceiveTask) -> Option<Vec<ReceivedMessage>> {
+    async fn poll(&self, worker: usize, receive: ReceiveTask) -> Option<Vec<ReceivedMessage>> {
         let receive = self.queue.receive(self.receive_request(receive));
         // What a stop would drop, the queue may have answered: the messages stay hidden, and nobody knows of them.
         let cut = if self.config.in_process {

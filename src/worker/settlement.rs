@@ -306,11 +306,11 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// Postpones messages that the limits of their groups hold back, which are counted as not given back so far. The
     /// rest of a FIFO group follows its first message, in order.
-    pub(super) async fn put_off(&self, put_off: Vec<PutOff>) {
+    pub(super) async fn put_off(&self, put_off: &[PutOff]) {
         let jobs = put_off.iter().flat_map(|it| &it.jobs);
         jobs.for_each(|job| job.lease().stop_renewal());
         let mut by_delay: BTreeMap<Duration, Vec<Job>> = BTreeMap::new();
-        for PutOff { jobs, until } in &put_off {
+        for PutOff { jobs, until } in put_off {
             let Some(first) = jobs.first() else { continue };
             let delay = until.saturating_duration_since(self.now());
             if let Some(delay) = self.delay_once_settled(first, delay).await {
@@ -323,7 +323,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 self.gave_back(returned);
             }
         }
-        for PutOff { jobs, .. } in &put_off {
+        for PutOff { jobs, .. } in put_off {
             self.give_back(jobs.get(1..).unwrap_or_default()).await;
         }
     }

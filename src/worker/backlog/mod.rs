@@ -19,7 +19,7 @@ const BATCH_BYTES: usize = 6 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(super) enum WorkItem {
     One(Job),
-    Batch(Arc<[Job]>),
+    Batch(Arc<Vec<Job>>),
 }
 
 impl WorkItem {
@@ -45,7 +45,7 @@ pub(super) struct Backlog {
 enum Order {
     /// As received.
     Received(VecDeque<Job>),
-    Groups(Groups),
+    Groups(Box<Groups>),
 }
 
 /// Messages that the limits of their group hold back, and that do not fit in the backlog.
@@ -63,13 +63,18 @@ impl Backlog {
         Self {
             batch,
             order: if fifo || limits.is_some() {
-                Order::Groups(Groups::new(fifo, batch_size, limits))
+                Order::Groups(Box::new(Groups::new(fifo, batch_size, limits)))
             } else {
                 Order::Received(VecDeque::new())
             },
             count: 0,
             bytes: 0,
         }
+    }
+
+    /// Whether groups may hold jobs back.
+    pub(super) const fn has_groups(&self) -> bool {
+        matches!(self.order, Order::Groups(_))
     }
 
     /// Lets jobs begin whose groups have got a token; other methods go by the latest time that this was told.
@@ -128,8 +133,19 @@ impl Backlog {
         ready.into_iter().chain(token).min()
     }
 
-    /// Takes the next work item, of at most this many jobs; its groups then hold back what they have to.
-    pub(super) fn take(&mut self, now: Timestamp, max_jobs: usize) -> Option<WorkItem> {
+    /// Takes the next work item; its groups then hold back what they have to.
+    #[inline]
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<WorkItem> {
+        if let (None, Order::Received(jobs)) = (&self.batch, &mut self.order) {
+            let job = jobs.pop_front()?;
+            self.count -= 1;
+            return Some(WorkItem::One(job));
+        }
+        self.take_at_most(now, usize::MAX)
+    }
+
+    /// The same, of at most this many jobs.
+    pub(super) fn take_at_most(&mut self, now: Timestamp, max_jobs: usize) -> Option<WorkItem> {
         let item = match self.batch {
             None => WorkItem::One(match &mut self.order {
                 Order::Received(jobs) => jobs.pop_front(),
@@ -233,21 +249,21 @@ impl Backlog {
         }
     }
 
-    fn take_batch(&mut self, size: usize) -> Option<Arc<[Job]>> {
+    fn take_batch(&mut self, size: usize) -> Option<Arc<Vec<Job>>> {
         let (mut count, mut total) = (0, 0);
         let mut fits = |job: &Job| {
             count += 1;
             total += bytes(job);
             count == 1 || (count <= size && total <= BATCH_BYTES)
         };
-        let jobs = match &mut self.order {
+        let jobs: Vec<Job> = match &mut self.order {
             Order::Received(backlog) => {
                 let fit = backlog.iter().take_while(|job| fits(job)).count();
                 backlog.drain(..fit).collect()
             }
             Order::Groups(groups) => groups.take(fits),
         };
-        (!jobs.is_empty()).then(|| jobs.into())
+        (!jobs.is_empty()).then(|| Arc::new(jobs))
     }
 }
 

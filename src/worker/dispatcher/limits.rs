@@ -4,16 +4,22 @@ use super::*;
 
 impl Dispatcher {
     /// The next work item, if there are tokens for it.
+    #[inline]
     pub(super) fn take_by_rate(&mut self, now: Timestamp) -> Option<WorkItem> {
-        let Some(rate) = &self.config.rate else {
-            return self.backlog.take(now, usize::MAX);
-        };
+        if self.config.rate.is_none() {
+            return self.backlog.take(now);
+        }
+        self.take_for_tokens(now)
+    }
+
+    fn take_for_tokens(&mut self, now: Timestamp) -> Option<WorkItem> {
+        let rate = self.config.rate.as_ref()?;
         let tokens = self.bucket.tokens(rate, now, Duration::ZERO);
         // A batch begins whole.
         if tokens < self.next_item_size().max(1) {
             return None;
         }
-        let item = self.backlog.take(now, tokens)?;
+        let item = self.backlog.take_at_most(now, tokens)?;
         self.bucket.take(rate, now, item.jobs().len());
         Some(item)
     }

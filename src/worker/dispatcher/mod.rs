@@ -23,6 +23,7 @@
 mod end;
 mod leases;
 mod limits;
+mod returns;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -41,7 +42,7 @@ use {
         backend::{MessageCounts, MessageQueueError},
         time::Timestamp,
     },
-    std::{mem, task::Waker, time::Duration},
+    std::{mem, sync::Arc, task::Waker, time::Duration},
     watch::next_measurement,
 };
 
@@ -83,14 +84,16 @@ pub(super) struct DispatcherConfig {
     pub(super) handler_timeout: Option<Duration>,
 }
 
-/// A worker's next task.
+/// A worker's next task: a tag and a word, so that registers carry it from call to call.
 #[derive(Debug)]
 pub(super) enum Task {
-    /// Run the handler; the timestamp is the instant at which it begins.
-    Work(WorkItem, Timestamp),
+    /// Run the handler for the work item of this job, which begins now.
+    One(Job),
+    /// The same for a batch.
+    Batch(Arc<Vec<Job>>),
     Receive(ReceiveTask),
     /// Hide messages that the limits of their groups hold back.
-    PutOff(Vec<PutOff>),
+    PutOff(Arc<Vec<PutOff>>),
     /// Ask the queue how many messages it holds; the number is that of changes so far.
     Count(u64),
     End,
@@ -99,10 +102,32 @@ pub(super) enum Task {
 /// A receive to make.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReceiveTask {
-    pub(super) max_messages: usize,
-    pub(super) wait_time: Duration,
-    /// [`Dispatcher::returns`] when the receive began.
-    returns: u64,
+    /// The time to wait in milliseconds, shifted by [`ReceiveTask::WAIT`], and the largest number of messages.
+    packed: u64,
+}
+
+impl ReceiveTask {
+    const WAIT: u32 = 32;
+
+    fn new(max_messages: usize, wait_time: Duration) -> Self {
+        let max_messages = u32::try_from(max_messages).unwrap_or(u32::MAX);
+        let wait_millis = u32::try_from(wait_time.as_millis()).unwrap_or(u32::MAX);
+        Self {
+            packed: u64::from(wait_millis) << Self::WAIT | u64::from(max_messages),
+        }
+    }
+
+    pub(super) const fn max_messages(self) -> usize {
+        self.packed as u32 as usize
+    }
+
+    pub(super) const fn wait_time(self) -> Duration {
+        Duration::from_millis(self.packed >> Self::WAIT)
+    }
+
+    const fn is_long_poll(self) -> bool {
+        self.packed >> Self::WAIT > 0
+    }
 }
 
 /// The lease renewer's next task.
@@ -145,6 +170,8 @@ struct Worker {
     abandoned: Option<(WorkItem, Timestamp)>,
     /// The handler has timed out and runs on, and its jobs are counted.
     timed_out: bool,
+    /// [`Dispatcher::returns`] when its last receive began.
+    returns: u64,
     /// The waker, while the worker is parked or waits for the queue.
     waker: Option<Waker>,
     /// It has been told to end, because there are more workers than the concurrency says.
@@ -335,13 +362,18 @@ impl Dispatcher {
         if self.stopped_at.is_some() {
             return Some(Task::End);
         }
-        self.backlog.advance(now);
-        if let Some(put_off) = self.put_off() {
-            return Some(Task::PutOff(put_off));
+        if self.backlog.has_groups() {
+            self.backlog.advance(now);
+            if let Some(put_off) = self.put_off() {
+                return Some(Task::PutOff(Arc::new(put_off)));
+            }
         }
         if let Some(item) = self.take_item(now) {
             self.begin(worker, &item, now);
-            return Some(Task::Work(item, now));
+            return Some(match item {
+                WorkItem::One(job) => Task::One(job),
+                WorkItem::Batch(jobs) => Task::Batch(jobs),
+            });
         }
         if self.is_surplus(now) {
             self.retire(worker);
@@ -356,8 +388,9 @@ impl Dispatcher {
         }
         let receive = self.receive_task(now)?;
         self.polls += 1;
-        self.requested += receive.max_messages;
-        self.long_poll |= !receive.wait_time.is_zero();
+        self.requested += receive.max_messages();
+        self.long_poll |= receive.is_long_poll();
+        self.workers[worker].returns = self.returns;
         Some(Task::Receive(receive))
     }
 
@@ -420,11 +453,10 @@ impl Dispatcher {
         } else {
             self.recount.min(self.until_start(now))
         };
-        Some(ReceiveTask {
-            max_messages: self.config.max_messages.min(wanted_messages),
+        Some(ReceiveTask::new(
+            self.config.max_messages.min(wanted_messages),
             wait_time,
-            returns: self.returns,
-        })
+        ))
     }
 
     /// Whether another receive may be under way.
@@ -462,7 +494,15 @@ impl Dispatcher {
 
     /// Unparks a worker for each task that is left, after the calling worker has taken its own, and those that are to
     /// end; returns their wakers, and the renewer's if it has to wake earlier.
+    #[inline]
     pub(super) fn wake_parked(&mut self, now: Timestamp) -> Vec<Waker> {
+        if self.parked.is_empty() && !self.renewer_is_late {
+            return Vec::new();
+        }
+        self.wake_some_parked(now)
+    }
+
+    fn wake_some_parked(&mut self, now: Timestamp) -> Vec<Waker> {
         self.backlog.advance(now);
         let mut wakers = Vec::new();
         if mem::take(&mut self.renewer_is_late) {
@@ -485,8 +525,8 @@ impl Dispatcher {
         jobs: Option<impl Iterator<Item = Job>>,
     ) -> Option<Waker> {
         self.polls -= 1;
-        self.requested -= receive.max_messages;
-        self.long_poll &= receive.wait_time.is_zero();
+        self.requested -= receive.max_messages();
+        self.long_poll &= !receive.is_long_poll();
         let (answered, mut look_at) = (jobs.is_some(), None);
         if let Some(jobs) = jobs {
             for job in jobs {
@@ -496,7 +536,7 @@ impl Dispatcher {
             }
         }
         self.last_receive_nonempty = look_at.is_some();
-        self.seen_empty = answered && look_at.is_none() && receive.returns == self.returns;
+        self.seen_empty = answered && look_at.is_none() && self.workers[worker].returns == self.returns;
         if look_at.is_some() {
             self.changed();
             self.count_due = false;
@@ -515,13 +555,14 @@ impl Dispatcher {
         self.workers[worker].timed_out = false;
         self.changed();
         let not_begun = mem::take(&mut self.workers[worker].not_begun);
-        if let Some((item, began_at)) = self.workers[worker].item.take() {
+        if let Some((item, began_at)) = &self.workers[worker].item {
             self.working -= 1;
-            let span = now.saturating_duration_since(began_at);
+            let span = now.saturating_duration_since(*began_at);
             item.jobs().iter().for_each(|job| self.backlog.release(job, span));
             let begun = item.jobs().len() - not_begun;
             self.in_progress -= begun;
             (0..begun).for_each(|_| self.counters.handled(span));
+            self.workers[worker].item = None;
             match outcome {
                 None => self.counters.add(Count::Succeeded, begun as u64),
                 Some(outcome) => self.counters.add_all(&outcome),
@@ -533,44 +574,5 @@ impl Dispatcher {
     /// Ends a task of hiding messages.
     pub(super) fn has_put_off(&mut self, worker: usize) {
         self.stay_runnable(worker);
-    }
-
-    /// Removes and returns the backlog of the group of a FIFO job that failed.
-    pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
-        let behind = self.backlog.abandon_group(job);
-        self.counters.not_begun(behind.len());
-        behind
-    }
-
-    /// Counts a lost lease and removes the job from the backlog; returns the jobs behind it in its FIFO group.
-    pub(super) fn lease_lost(&mut self, job: &Job) -> Vec<Job> {
-        let behind = self.abandon_group(job);
-        self.counters.add(Count::Lost, 1);
-        let waited = self.backlog.remove(job);
-        self.counters.not_begun(usize::from(waited));
-        behind
-    }
-
-    /// Counts this many jobs of a worker's work item as not begun.
-    pub(super) fn not_begun(&mut self, worker: usize, count: usize) {
-        // Abandoned jobs are already counted.
-        if self.workers[worker].item.is_some() {
-            self.workers[worker].not_begun += count;
-            self.in_progress -= count;
-            self.counters.not_begun(count);
-        }
-    }
-
-    /// Counts this many jobs that were not begun as given back; returns the wakers to call, as they can be received.
-    pub(super) fn given_back(&mut self, count: usize, now: Timestamp) -> Vec<Waker> {
-        self.counters.given_back(count);
-        self.may_have_returned();
-        self.wake_parked(now)
-    }
-
-    /// A message may be in the queue again, whatever an earlier receive returns.
-    const fn may_have_returned(&mut self) {
-        self.returns += 1;
-        self.seen_empty = false;
     }
 }

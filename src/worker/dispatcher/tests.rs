@@ -286,18 +286,13 @@ impl Model {
     fn begin(&mut self, worker: usize, task: Task, flag: &Arc<Flag>) {
         let goes_on = !self.paused && !self.stopped;
         let driver = match task {
-            Task::Work(item, at) => {
-                assert!(goes_on && at == self.now);
-                let working = self.count_of(|it| matches!(it, Driver::Working(_)));
-                assert!(working < self.setup.concurrency, "{working} are in progress");
-                self.begin_item(worker, &item);
-                Driver::Working(item)
-            }
+            Task::One(job) => self.begin_item(worker, WorkItem::One(job), goes_on),
+            Task::Batch(jobs) => self.begin_item(worker, WorkItem::Batch(jobs), goes_on),
             Task::Receive(receive) => {
-                assert!(goes_on && (1..=10).contains(&receive.max_messages));
+                assert!(goes_on && (1..=10).contains(&receive.max_messages()));
                 self.check_receive(&receive);
                 self.dispatcher.listen(worker, &Waker::from(Arc::clone(flag)));
-                Driver::Receiving(receive, self.returns, self.now.saturating_add(receive.wait_time))
+                Driver::Receiving(receive, self.returns, self.now.saturating_add(receive.wait_time()))
             }
             Task::Count(changes) => {
                 assert!(goes_on && self.setup.end == End::NoneLeft && self.is_idle());
@@ -328,7 +323,10 @@ impl Model {
     }
 
     /// The jobs of an item were in the backlog; on a FIFO queue they are the first of groups that nobody works on.
-    fn begin_item(&mut self, worker: usize, item: &WorkItem) {
+    fn begin_item(&mut self, worker: usize, item: WorkItem, goes_on: bool) -> Driver {
+        assert!(goes_on);
+        let working = self.count_of(|it| matches!(it, Driver::Working(_)));
+        assert!(working < self.setup.concurrency, "{working} are in progress");
         assert!((1..=self.dispatcher.config.batch_size).contains(&item.jobs().len()));
         let mut own = BTreeSet::new();
         for job in item.jobs() {
@@ -344,7 +342,8 @@ impl Model {
             own.insert(at);
             self.jobs[at].1 = Place::InProgress(worker);
         }
-        self.check_limits(item);
+        self.check_limits(&item);
+        Driver::Working(item)
     }
 
     fn place_of(&self, job: &Job) -> usize {
@@ -360,7 +359,7 @@ impl Model {
             return;
         };
         let jobs: Option<Vec<Job>> = groups.map(|groups| {
-            let groups = groups.into_iter().take(receive.max_messages);
+            let groups = groups.into_iter().take(receive.max_messages());
             groups.map(|group| self.receive(group)).collect()
         });
         self.seen_empty = jobs.as_ref().is_some_and(Vec::is_empty) && returns == self.returns;
