@@ -2,6 +2,8 @@
 
 #[path = "requests/answers.rs"]
 mod answers;
+#[path = "common/forward.rs"]
+mod forward;
 #[path = "common/shaky.rs"]
 mod shaky;
 

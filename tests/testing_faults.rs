@@ -19,6 +19,8 @@ mod legality;
 mod queue;
 #[path = "testing_faults/rules.rs"]
 mod rules;
+#[path = "testing_faults/runner.rs"]
+mod runner;
 #[path = "testing_faults/service.rs"]
 mod service;
 #[allow(dead_code, reason = "a part of the shapes serves here")]

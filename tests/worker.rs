@@ -19,6 +19,8 @@ mod ends;
 mod failures;
 #[path = "worker/fifo.rs"]
 mod fifo;
+#[path = "common/forward.rs"]
+mod forward;
 #[path = "worker/group_limits.rs"]
 mod group_limits;
 #[path = "worker/handlers.rs"]

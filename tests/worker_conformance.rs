@@ -5,6 +5,8 @@ mod broken;
 #[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
 #[path = "worker_conformance/errors.rs"]
 mod errors;
+#[path = "common/forward.rs"]
+mod forward;
 #[cfg(all(feature = "worker-sqs", feature = "aws-sdk"))]
 #[path = "common/http.rs"]
 mod http;
@@ -12,9 +14,19 @@ mod http;
 #[path = "worker_conformance/sqs.rs"]
 mod sqs;
 
-use requeue::testing::conformance::{InProcess, check};
+use requeue::testing::{
+    Faults, FaultyQueue,
+    conformance::{InProcess, check},
+};
 
 #[test]
 fn the_embedded_queue_conforms() {
     check(&InProcess::embedded());
+}
+
+#[test]
+fn a_queue_behind_faults_that_do_not_strike_conforms() {
+    check(&InProcess::new(|_, clock, queue| {
+        FaultyQueue::new(queue, clock, Faults::none(), 1).unwrap()
+    }));
 }

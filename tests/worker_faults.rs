@@ -10,6 +10,8 @@ mod common;
 mod driver;
 #[path = "worker_faults/faulty.rs"]
 mod faulty;
+#[path = "common/forward.rs"]
+mod forward;
 #[path = "worker_faults/latency.rs"]
 mod latency;
 #[path = "worker_faults/ledger.rs"]

@@ -4,6 +4,8 @@
 mod catch_up;
 #[path = "worker_schedule/clock_changes.rs"]
 mod clock_changes;
+#[path = "common/forward.rs"]
+mod forward;
 #[path = "worker_schedule/names.rs"]
 mod names;
 #[path = "common/shaky.rs"]

@@ -58,12 +58,12 @@ impl MessageQueue for Queue {
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let messages = receive(self, &request).await?;
+        let messages = receive_from(self, &request).await?;
         Ok(messages.into_iter().map(ReceivedMessage::from).collect())
     }
 
     fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
-        receive(self, request).at_once(messages);
+        receive_from(self, request).at_once(messages);
     }
 
     fn delete_at_once(&self, message: &ReceivedMessage) -> bool {
@@ -71,7 +71,7 @@ impl MessageQueue for Queue {
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |message| message.delete().map_err(Into::into))
+        each(messages, |_, message| message.delete().map_err(Into::into))
     }
 
     async fn change_visibility(
@@ -79,13 +79,13 @@ impl MessageQueue for Queue {
         messages: &[ReceivedMessage],
         timeout: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |message| {
+        each(messages, |_, message| {
             message.change_visibility(timeout).map_err(Into::into)
         })
     }
 
     async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |message| message.release().map_err(Into::into))
+        each(messages, |_, message| message.release().map_err(Into::into))
     }
 
     async fn postpone(
@@ -93,7 +93,7 @@ impl MessageQueue for Queue {
         messages: &[ReceivedMessage],
         delay: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |message| message.postpone(delay).map_err(Into::into))
+        each(messages, |_, message| message.postpone(delay).map_err(Into::into))
     }
 
     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
@@ -120,8 +120,9 @@ impl MessageQueue for Queue {
     }
 }
 
+/// The receive that a request asks for.
 #[inline]
-fn receive<'queue>(queue: &'queue Queue, request: &ReceiveRequest) -> Receive<'queue> {
+pub(crate) fn receive_from<'queue>(queue: &'queue Queue, request: &ReceiveRequest) -> Receive<'queue> {
     let mut receive = queue
         .receive()
         .max_messages(request.max_messages)
@@ -135,14 +136,14 @@ fn receive<'queue>(queue: &'queue Queue, request: &ReceiveRequest) -> Receive<'q
     receive
 }
 
-/// Makes a call for each message; a queue that is gone ends it.
-fn each(
+/// Makes a call for each message and its index; a queue that is gone ends it.
+pub(crate) fn each(
     messages: &[ReceivedMessage],
-    call: impl Fn(&Message) -> Result<(), MessageQueueError>,
+    call: impl Fn(usize, &Message) -> Result<(), MessageQueueError>,
 ) -> Result<Vec<EntryFailure>, MessageQueueError> {
     let mut failed = Vec::new();
     for (index, message) in messages.iter().enumerate() {
-        match own(message).and_then(&call) {
+        match own(message).and_then(|message| call(index, message)) {
             Ok(()) => {}
             Err(error) if error.kind == ErrorKind::QueueDoesNotExist => return Err(error),
             Err(error) => failed.push(EntryFailure { index, error }),

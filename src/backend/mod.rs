@@ -15,6 +15,8 @@ mod running;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
 
+#[cfg(feature = "testing")]
+pub(crate) use embedded::{each, receive_from};
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use queue_set::queue_name;
 #[cfg(feature = "worker-sqs")]

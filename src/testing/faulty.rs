@@ -27,7 +27,8 @@ use {
 /// A handle: cloning it is cheap, and all clones draw from one stream, and share what is late and what may be repeated.
 /// A late call takes effect at its own instant while the clock moves, if a handle is left by then. The faults of
 /// consumers (crashes and pauses) are those of a [`check`](super::check()); here they do not strike. Calls of the queue
-/// itself meet no fault. For the queues of a service there is [`FaultyService`](super::FaultyService).
+/// itself meet no fault. With the feature `worker` it is a [`MessageQueue`](crate::backend::MessageQueue), so that a runner
+/// can work on it. For the queues of a service there is [`FaultyService`](super::FaultyService).
 ///
 /// # Examples
 /// ```
@@ -129,7 +130,7 @@ impl FaultyQueue {
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, CallError<SendError>> {
         let message = message.into();
         let fault = self.draw(Wire::SEND);
-        self.note_unless_refused(fault, self.shared.wire.send(message, fault))
+        self.note_unless_refused(fault, self.wire().send(message, fault))
     }
 
     /// Sends up to ten messages, each as in [`Queue::send_batch`].
@@ -153,7 +154,7 @@ impl FaultyQueue {
     ) -> Result<BatchResult<Sent>, CallError<SendBatchError>> {
         let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
         let struck = self.draw_for_batch(Wire::SEND, entries.len());
-        self.note_unless_refused(struck.fault, self.shared.wire.send_batch(entries, struck))
+        self.note_unless_refused(struck.fault, self.wire().send_batch(entries, struck))
     }
 
     /// A short poll for at most `max_messages`, 1 to 10, with the queue's own visibility timeout.
@@ -202,7 +203,7 @@ impl FaultyQueue {
         ask: impl for<'queue> FnOnce(Receive<'queue>) -> Receive<'queue>,
     ) -> Result<Vec<Message>, CallError<ReceiveError>> {
         let fault = self.draw(Wire::RECEIVE);
-        let wire = &self.shared.wire;
+        let wire = self.wire();
         let (result, struck) = wire.poll(ask(wire.queue().receive()), fault);
         self.note(struck);
         result
@@ -228,7 +229,7 @@ impl FaultyQueue {
     /// ```
     pub fn delete(&self, message: &Message) -> Result<(), CallError<DeleteError>> {
         let fault = self.draw(Wire::DELETE);
-        self.note_unless_refused(fault, self.shared.wire.delete(message, fault))
+        self.note_unless_refused(fault, self.wire().delete(message, fault))
     }
 
     /// Deletes up to ten messages, each as in [`Queue::delete_batch`].
@@ -256,7 +257,7 @@ impl FaultyQueue {
     ) -> Result<BatchResult<()>, CallError<BatchError>> {
         let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
         let struck = self.draw_for_batch(Wire::DELETE, entries.len());
-        self.note_unless_refused(struck.fault, self.shared.wire.delete_batch(entries, struck))
+        self.note_unless_refused(struck.fault, self.wire().delete_batch(entries, struck))
     }
 
     /// Changes how long a message stays hidden.
@@ -284,7 +285,7 @@ impl FaultyQueue {
         timeout: Duration,
     ) -> Result<(), CallError<ChangeVisibilityError>> {
         let fault = self.draw(Wire::VISIBILITY);
-        self.note_unless_refused(fault, self.shared.wire.change_visibility(message, timeout, fault))
+        self.note_unless_refused(fault, self.wire().change_visibility(message, timeout, fault))
     }
 
     /// Puts a message back as if its receive had not been, as [`Queue::release`] does; it meets the faults of a change of
@@ -333,7 +334,7 @@ impl FaultyQueue {
     /// ```
     pub fn postpone(&self, message: &Message, delay: Duration) -> Result<(), CallError<ChangeVisibilityError>> {
         let fault = self.draw(Wire::VISIBILITY);
-        self.note_unless_refused(fault, self.shared.wire.postpone(message, delay, fault))
+        self.note_unless_refused(fault, self.wire().postpone(message, delay, fault))
     }
 
     /// Changes how long up to ten messages stay hidden, each as in [`Queue::change_visibility_batch`].
@@ -362,25 +363,29 @@ impl FaultyQueue {
     ) -> Result<BatchResult<()>, CallError<BatchError>> {
         let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
         let struck = self.draw_for_batch(Wire::VISIBILITY, entries.len());
-        self.note_unless_refused(struck.fault, self.shared.wire.change_visibility_batch(entries, struck))
+        self.note_unless_refused(struck.fault, self.wire().change_visibility_batch(entries, struck))
     }
 
     pub(super) fn queue(&self) -> &Queue {
-        self.shared.wire.queue()
+        self.wire().queue()
     }
 
-    fn draw(&self, candidates: &[Fault]) -> Option<Fault> {
+    pub(super) fn wire(&self) -> &Wire {
+        &self.shared.wire
+    }
+
+    pub(super) fn draw(&self, candidates: &[Fault]) -> Option<Fault> {
         let candidates = [candidates, &[Fault::ClockJump]].concat();
         let fault = self.shared.chance.lock().draw(&candidates)?;
         if fault == Fault::ClockJump {
-            self.shared.wire.clock().advance(Fault::JUMP);
+            self.wire().clock().advance(Fault::JUMP);
             self.note(Some(fault));
             return None;
         }
         Some(fault)
     }
 
-    fn draw_for_batch(&self, candidates: &[Fault], entries: usize) -> Struck {
+    pub(super) fn draw_for_batch(&self, candidates: &[Fault], entries: usize) -> Struck {
         let fault = self.draw(&[candidates, &[Fault::BatchEntryFails]].concat());
         let fails = fault == Some(Fault::BatchEntryFails) && entries > 0;
         let entry = fails.then(|| self.shared.chance.lock().below(entries as u64) as usize);
@@ -388,7 +393,7 @@ impl FaultyQueue {
     }
 
     /// What the queue refuses, no fault has changed.
-    fn note_unless_refused<T, E>(
+    pub(super) fn note_unless_refused<T, E>(
         &self,
         fault: Option<Fault>,
         result: Result<T, CallError<E>>,
@@ -399,9 +404,9 @@ impl FaultyQueue {
         result
     }
 
-    fn note(&self, fault: Option<Fault>) {
+    pub(super) fn note(&self, fault: Option<Fault>) {
         if let Some(fault) = fault {
-            let now = self.shared.wire.clock().now();
+            let now = self.wire().clock().now();
             self.shared.struck.lock().push((now, fault));
         }
     }

@@ -14,6 +14,8 @@ pub mod conformance;
 mod consumer;
 mod faults;
 mod faulty;
+#[cfg(feature = "worker")]
+mod faulty_backend;
 mod faulty_service;
 mod late;
 mod ledger;

@@ -69,6 +69,9 @@ impl<E> CallError<E> {
     }
 }
 
+/// What a receive is answered, and the fault that really struck it.
+type Polled = (Result<Vec<Message>, CallError<ReceiveError>>, Option<Fault>);
+
 /// A queue, what of it is on its way, and what may be delivered again.
 ///
 /// No lock is held while the queue or the clock is called.
@@ -134,7 +137,7 @@ impl Wire {
     }
 
     /// A call that changes the queue, and what the fault makes of it.
-    fn carry<T, E>(
+    pub(super) fn carry<T, E>(
         &self,
         fault: Option<Fault>,
         arrived: Option<Arrived>,
@@ -166,7 +169,7 @@ impl Wire {
         max_messages: usize,
         visibility_timeout: Option<Duration>,
         fault: Option<Fault>,
-    ) -> (Result<Vec<Message>, CallError<ReceiveError>>, Option<Fault>) {
+    ) -> Polled {
         let mut poll = self.queue.receive().max_messages(max_messages);
         if let Some(timeout) = visibility_timeout {
             poll = poll.visibility_timeout(timeout);
@@ -176,25 +179,43 @@ impl Wire {
 
     /// Receives without waiting, and tells the fault that really struck: the request may be bad, and there may be nothing
     /// to reorder, to lose or to repeat.
-    pub(super) fn poll(
-        &self,
-        mut poll: Receive<'_>,
-        fault: Option<Fault>,
-    ) -> (Result<Vec<Message>, CallError<ReceiveError>>, Option<Fault>) {
+    pub(super) fn poll(&self, mut poll: Receive<'_>, fault: Option<Fault>) -> Polled {
+        if let Some(polled) = self.before_the_queue(&mut poll, fault) {
+            return polled;
+        }
+        let received = match pin!(poll.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(received) => received,
+            Poll::Pending => Ok(Vec::new()),
+        };
+        self.after_the_queue(received, fault)
+    }
+
+    /// [`poll`](Self::poll), which waits as long as the request does.
+    #[cfg(feature = "worker")]
+    pub(super) async fn wait(&self, mut poll: Receive<'_>, fault: Option<Fault>) -> Polled {
+        match self.before_the_queue(&mut poll, fault) {
+            Some(polled) => polled,
+            None => self.after_the_queue(poll.await, fault),
+        }
+    }
+
+    /// A receive that never reaches the queue.
+    fn before_the_queue(&self, poll: &mut Receive<'_>, fault: Option<Fault>) -> Option<Polled> {
         self.apply_late();
         if fault == Some(Fault::ReceiveThrottled) {
-            return (Err(CallError::RequestThrottled), fault);
+            return Some((Err(CallError::RequestThrottled), fault));
         }
         if let Err(error) = poll.check() {
-            return (Err(CallError::Refused(error)), None);
+            return Some((Err(CallError::Refused(error)), None));
         }
-        if let Some(answer) = self.answer_of_a_fault(&poll, fault) {
-            return (answer, fault);
-        }
-        let mut messages = match pin!(poll.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(messages)) => messages,
-            Poll::Ready(Err(error)) => return (Err(CallError::Refused(error)), None),
-            Poll::Pending => Vec::new(),
+        Some((self.answer_of_a_fault(poll, fault)?, fault))
+    }
+
+    /// The answer of the queue on its way back.
+    fn after_the_queue(&self, received: Result<Vec<Message>, ReceiveError>, fault: Option<Fault>) -> Polled {
+        let mut messages = match received {
+            Ok(messages) => messages,
+            Err(error) => return (Err(CallError::Refused(error)), None),
         };
         if fault == Some(Fault::ReceiveResponseLost) && !messages.is_empty() {
             return (Err(CallError::ResponseLost), fault);
@@ -260,8 +281,13 @@ impl Wire {
         self.carry(fault, Some(Arrived::Delete(message.message_id())), move |queue| {
             queue.delete(&handle)
         })?;
-        self.deleted.push(message);
+        self.deleted(message);
         Ok(())
+    }
+
+    /// A delete was answered with success.
+    pub(super) fn deleted(&self, message: &Message) {
+        self.deleted.push(message);
     }
 
     pub(super) fn change_visibility(
@@ -315,7 +341,7 @@ impl Wire {
         for success in &result.successful {
             let handle = handles.iter().find(|it| it.0 == success.id).and_then(|it| it.1);
             let deleted = self.received.latest(|it| Some(it.receipt_handle()) == handle);
-            deleted.iter().for_each(|message| self.deleted.push(message));
+            deleted.iter().for_each(|message| self.deleted(message));
         }
         Ok(result)
     }

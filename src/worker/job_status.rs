@@ -6,7 +6,7 @@ use {
     std::{fmt, sync::Arc, time::Duration},
 };
 
-/// A job whose handler runs, as [`RunnerHandle::jobs`] found it.
+/// A job whose handler runs, as [`RunnerHandle::jobs`](super::RunnerHandle::jobs) found it.
 ///
 /// As text it is a line for a terminal.
 ///

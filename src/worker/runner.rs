@@ -414,13 +414,14 @@ mod tests {
     #[test]
     fn a_thread_that_cannot_be_started_at_first_ends_the_runner_and_later_only_lowers_the_concurrency() {
         let jobs = Queue::standard("jobs").build().unwrap();
-        for number in 0..20 {
-            jobs.send(number.to_string()).unwrap();
-        }
-        let builder = Runner::builder(&jobs).until_none_visible();
+        let builder = Runner::builder(&jobs);
         let ok = |_: &Job| Ok::<(), String>(());
         let error = run_on(2, builder.clone().concurrency(3).each(ok).unwrap()).unwrap_err();
         assert!(matches!(error, RunnerError::Thread { .. }), "{error}");
+        for number in 0..20 {
+            jobs.send(number.to_string()).unwrap();
+        }
+        let builder = builder.until_none_visible();
         let (handle, (reports, reported)) = (builder.handle(), mpsc::channel());
         let builder = builder.on_event(move |event| reports.send(event.to_string()).unwrap());
         let reported = Mutex::new(reported);

@@ -86,12 +86,6 @@ pub enum BuildRunnerError {
     /// More messages than one receive brings need time to come together (E17).
     #[error("the batch size is {0}, which takes a batching window of at least 1 s")]
     BatchNeedsWindow(usize),
-    /// A message could go to either handler.
-    #[error("two routes have the name {0:?}, a router has to have one for each value")]
-    RouteTwice(String),
-    /// No message would have a handler of its own.
-    #[error("the router has no route, it has to have at least 1")]
-    NoRoute,
     /// No job would ever begin, or there is no limit.
     #[error(
         "the rate limit is {} jobs in {:?}, it has to be at least 1 job in more than 0 s and at most 24 hours", .0.jobs, .0.per
@@ -114,6 +108,12 @@ pub enum BuildRunnerError {
     /// No job of a group would ever be done.
     #[error("the concurrency of a group is 0, it has to be at least 1")]
     GroupConcurrency,
+    /// A message could go to either handler.
+    #[error("two routes have the name {0:?}, a router has to have one for each value")]
+    RouteTwice(String),
+    /// No message would have a handler of its own.
+    #[error("the router has no route, it has to have at least 1")]
+    NoRoute,
     /// A message cannot be hidden for so long.
     #[error("the longest backoff is {0:?}, it may be at most 12 hours")]
     Backoff(Duration),

@@ -1,18 +1,15 @@
 //! An embedded queue whose sends fail by a script.
 
 use {
+    super::forward::forward,
     requeue::{
-        Clock, Queue, SendMessage,
-        backend::{
-            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest,
-            ReceivedMessage,
-        },
+        Queue, SendMessage,
+        backend::{ErrorKind, MessageQueue, MessageQueueError},
     },
     std::{
         collections::VecDeque,
         future,
         sync::{Arc, Mutex},
-        time::Duration,
     },
 };
 
@@ -51,21 +48,7 @@ pub(crate) fn error(kind: ErrorKind) -> MessageQueueError {
 }
 
 impl MessageQueue for Shaky {
-    fn url(&self) -> &str {
-        self.queue.url()
-    }
-
-    fn is_fifo(&self) -> bool {
-        self.queue.is_fifo()
-    }
-
-    fn visibility_timeout(&self) -> Duration {
-        MessageQueue::visibility_timeout(&self.queue)
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        MessageQueue::clock(&self.queue)
-    }
+    forward!(self.queue: url is_fifo visibility_timeout clock receive delete change_visibility counts limits restores_receive_count release postpone dead_letter);
 
     async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
         let fault = self.faults.lock().unwrap().pop_front();
@@ -78,49 +61,5 @@ impl MessageQueue for Shaky {
                 future::pending().await
             }
         }
-    }
-
-    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        MessageQueue::receive(&self.queue, request).await
-    }
-
-    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        MessageQueue::delete(&self.queue, messages).await
-    }
-
-    async fn change_visibility(
-        &self,
-        messages: &[ReceivedMessage],
-        timeout: Duration,
-    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        MessageQueue::change_visibility(&self.queue, messages, timeout).await
-    }
-
-    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        MessageQueue::counts(&self.queue).await
-    }
-
-    fn limits(&self) -> QueueLimits {
-        MessageQueue::limits(&self.queue)
-    }
-
-    fn restores_receive_count(&self) -> bool {
-        true
-    }
-
-    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        MessageQueue::release(&self.queue, messages).await
-    }
-
-    async fn postpone(
-        &self,
-        messages: &[ReceivedMessage],
-        delay: Duration,
-    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        MessageQueue::postpone(&self.queue, messages, delay).await
-    }
-
-    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
-        MessageQueue::dead_letter(&self.queue, message, reason).await
     }
 }

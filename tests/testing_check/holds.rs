@@ -406,6 +406,43 @@ fn a_delete_of_what_is_no_longer_held_is_seen() {
 }
 
 #[test]
+fn work_on_what_was_released_or_postponed_is_seen() {
+    is_wrong(|| {
+        Consumer::each_async(|message, context| async move {
+            let _ = context.release(&message);
+            context.wait(secs(10)).await;
+            Answer::Ok(())
+        })
+    });
+    is_wrong(|| {
+        Consumer::each_async(|message, context| async move {
+            let _ = context.postpone(&message, secs(5));
+            context.wait(secs(10)).await;
+            Answer::Ok(())
+        })
+    });
+}
+
+#[test]
+fn who_postpones_or_releases_and_fails_is_right() {
+    is_right(|| {
+        Consumer::each_async(|message, context| async move {
+            context.wait(secs(20)).await;
+            let too_early = message.sent_timestamp().saturating_add(secs(40));
+            if context.now() < too_early {
+                let _ = context.postpone(&message, secs(15));
+                return Err("too early");
+            }
+            if context.now() < too_early.saturating_add(secs(20)) {
+                let _ = context.release(&message);
+                return Err("too early as well");
+            }
+            Ok(())
+        })
+    });
+}
+
+#[test]
 fn work_past_the_hold_is_seen_although_it_fails() {
     is_wrong(|| {
         Consumer::each_async(|_, context| async move {

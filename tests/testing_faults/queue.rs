@@ -64,6 +64,58 @@ fn a_deleted_message_is_delivered_once_more() {
 }
 
 #[test]
+fn a_release_and_a_postponement_meet_the_faults_of_a_change_of_visibility() {
+    type Call = fn(&FaultyQueue, &Message) -> Result<(), CallError<requeue::ChangeVisibilityError>>;
+    let release: Call = |faulty, message| faulty.release(message);
+    let postpone: Call = |faulty, message| faulty.postpone(message, secs(20));
+    for (call, hidden) in [(release, 0), (postpone, 1)] {
+        for (fault, code, at_once, later) in [
+            (Fault::VisibilityFails, Some("ServiceUnavailable"), false, false),
+            (Fault::VisibilityResponseLost, None, true, true),
+            (Fault::VisibilityLate, None, false, true),
+        ] {
+            let (clock, jobs, faulty) = always(fault);
+            faulty.send("m").unwrap();
+            let message = faulty.receive(1).unwrap().remove(0);
+            assert_eq!(call(&faulty, &message).unwrap_err().code(), code, "{fault}");
+            // What is taken back is a receive that does not count.
+            let looks = |taken_back: bool| {
+                let state = if taken_back { [1 - hidden, hidden, 0] } else { [0, 1, 0] };
+                assert_eq!(counts(&jobs), state, "{fault}");
+                let received = jobs.snapshot().messages[0].approximate_receive_count;
+                assert_eq!(received, u32::from(!taken_back), "{fault}");
+            };
+            looks(at_once);
+            clock.advance(Fault::LATE);
+            looks(later);
+            assert_eq!(faulty.struck().iter().map(|it| it.1).collect::<Vec<_>>(), [fault]);
+        }
+    }
+}
+
+#[test]
+fn a_late_release_of_a_lease_that_is_over_is_lost() {
+    let (clock, jobs, faulty) = always(Fault::VisibilityLate);
+    faulty.send("m").unwrap();
+    let poll = faulty.receive_with(|poll| poll.visibility_timeout(secs(2))).unwrap();
+    assert_eq!(faulty.release(&poll[0]), Err(CallError::ResponseLost));
+    clock.advance(Fault::LATE);
+    assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 1);
+}
+
+#[test]
+fn no_copy_of_a_reception_that_was_taken_back_is_delivered() {
+    let script = Faults::script([(4, Fault::ReceiveResponseLost), (5, Fault::DuplicateInFlight)]);
+    let (_, _, faulty) = scripted(script);
+    faulty.send("m").unwrap();
+    let first = faulty.receive(1).unwrap();
+    faulty.release(&first[0]).unwrap();
+    // The lost reception has the count of the first, and another handle.
+    assert_eq!(faulty.receive(1).unwrap_err(), CallError::ResponseLost);
+    assert!(faulty.receive(1).unwrap().is_empty());
+}
+
+#[test]
 fn messages_come_in_reverse() {
     let (_, _, faulty) = always(Fault::Reordered);
     for body in ["a", "b", "c"] {

@@ -4,17 +4,16 @@ use {
     super::{
         common::{counts, millis, receive, secs, standard},
         driver::{World, after},
+        forward::forward,
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
     },
     requeue::{
-        Clock, ManualClock, Queue, SendMessage,
-        backend::{
-            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
-        },
+        ManualClock, Queue,
+        backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceivedMessage},
         worker::{Failure, FailurePolicy, Job, Runner},
     },
-    std::{sync::Arc, time::Duration},
+    std::time::Duration,
 };
 
 /// A handler that takes `span` and fails so.
@@ -103,36 +102,10 @@ fn a_stale_renewal_does_not_cut_the_next_consumers_lease() {
 struct OneByOne(Queue, ManualClock);
 
 impl MessageQueue for OneByOne {
-    fn url(&self) -> &str {
-        self.0.url()
-    }
-
-    fn is_fifo(&self) -> bool {
-        self.0.is_fifo()
-    }
-
-    fn visibility_timeout(&self) -> Duration {
-        self.0.settings().visibility_timeout
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(self.1.clone())
-    }
+    forward!(self.0: url is_fifo visibility_timeout clock send receive delete counts dead_letter);
 
     fn is_in_process(&self) -> bool {
         true
-    }
-
-    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-        MessageQueue::send(&self.0, message).await
-    }
-
-    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        MessageQueue::receive(&self.0, request).await
-    }
-
-    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        MessageQueue::delete(&self.0, messages).await
     }
 
     async fn change_visibility(
@@ -145,14 +118,6 @@ impl MessageQueue for OneByOne {
             after(&self.1, millis(100)).await;
         }
         Ok(Vec::new())
-    }
-
-    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        MessageQueue::counts(&self.0).await
-    }
-
-    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
-        MessageQueue::dead_letter(&self.0, message, reason).await
     }
 }
 

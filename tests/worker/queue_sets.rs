@@ -23,9 +23,11 @@ fn queue(clock: &ManualClock, name: &str) -> Queue {
         .unwrap()
 }
 
+type Log = Arc<Mutex<Vec<String>>>;
+
 /// A handler that writes down the bodies it sees.
-fn log() -> (Arc<Mutex<Vec<String>>>, impl Fn(&Job) -> Result<(), String>) {
-    let log: Arc<Mutex<Vec<String>>> = Arc::default();
+fn log() -> (Log, impl Fn(&Job) -> Result<(), String>) {
+    let log = Log::default();
     let lines = Arc::clone(&log);
     let handler = move |job: &Job| {
         lines.lock().unwrap().push(job.body().to_owned());
@@ -47,9 +49,9 @@ fn a_queue_is_worked_on_only_while_more_urgent_ones_have_nothing() {
     fill(&idle, 2);
     fill(&usual, 3);
     fill(&urgent, 2);
-    let set = QueueSet::by_priority([urgent.clone(), usual.clone(), idle.clone()]).unwrap();
+    let set = QueueSet::by_priority([urgent.clone(), usual, idle]).unwrap();
     let (log, handler) = log();
-    let again = urgent.clone();
+    let again = urgent;
     let runner = Runner::builder(&set).until_none_visible().each(move |job: &Job| {
         if job.queue_url().ends_with("/usual") {
             // It comes while less urgent ones wait, and goes before them.
@@ -252,7 +254,7 @@ fn a_set_takes_no_messages_and_no_messages_of_others() {
     fill(&one, 1);
     fill(&two, 1);
     let outer = QueueSet::by_weight([(set, 1)]).unwrap();
-    let (own, foreign) = (outer.clone(), two.clone());
+    let (own, foreign) = (outer, two.clone());
     let failed = world.run(async move {
         let mut messages = MessageQueue::receive(&foreign, ReceiveRequest::new(1)).await.unwrap();
         messages.extend(own.receive(ReceiveRequest::new(1)).await.unwrap());

@@ -4,13 +4,13 @@
 use {
     super::{
         driver::after,
+        forward::forward,
         notes::{Notes, error},
     },
     requeue::{
-        Clock, ManualClock, Queue, SendMessage,
+        ManualClock, Queue,
         backend::{
-            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, QueueLimits, ReceiveRequest,
-            ReceivedMessage,
+            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
         },
     },
     std::{
@@ -148,25 +148,7 @@ fn merge(spared: Vec<EntryFailure>, others: Vec<EntryFailure>) -> Vec<EntryFailu
 }
 
 impl MessageQueue for Scripted {
-    fn url(&self) -> &str {
-        self.queue.url()
-    }
-
-    fn is_fifo(&self) -> bool {
-        self.queue.is_fifo()
-    }
-
-    fn visibility_timeout(&self) -> Duration {
-        self.queue.settings().visibility_timeout
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(self.clock.clone())
-    }
-
-    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-        MessageQueue::send(&self.queue, message).await
-    }
+    forward!(self.queue: url is_fifo visibility_timeout clock limits send report_failure);
 
     async fn receive(&self, mut request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         if !self.restores {
@@ -197,10 +179,6 @@ impl MessageQueue for Scripted {
         let (messages, spared) = spare(reply, messages);
         let result = MessageQueue::change_visibility(&self.queue, &messages, timeout).await;
         self.answer(reply, result.map(|others| merge(spared, others))).await
-    }
-
-    fn limits(&self) -> QueueLimits {
-        MessageQueue::limits(&self.queue)
     }
 
     fn restores_receive_count(&self) -> bool {
@@ -247,9 +225,5 @@ impl MessageQueue for Scripted {
         let reply = self.before(Verb::DeadLetter).await?;
         let result = MessageQueue::dead_letter(&self.queue, message, reason).await;
         self.answer(reply, result).await
-    }
-
-    fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
-        MessageQueue::report_failure(&self.queue, message, reason);
     }
 }

@@ -5,7 +5,7 @@ use {
         common::{bodies, counts, fifo, in_group, receive, secs, standard},
         driver::{Gauge, Run, Signal, World, after},
         notes::Notes,
-        scripted::Scripted,
+        scripted::{Reply, Scripted, Verb},
     },
     requeue::{
         Queue,
@@ -196,6 +196,21 @@ fn a_paused_runner_does_not_end_by_itself() {
         handle.resume();
         assert_eq!(world.finish(run).unwrap().succeeded, 2);
     }
+}
+
+#[test]
+fn a_receive_that_is_empty_ends_a_runner_once_it_is_resumed() {
+    let mut world = World::new();
+    let (jobs, begun) = (numbered(&world, 0), Notes::new());
+    let scripted = Scripted::new(&jobs, &world.clock);
+    scripted.script(Verb::Receive, [Reply::Late(secs(5))]);
+    let (handle, run) = slow(&mut world, Runner::builder(&scripted).until_none_visible(), &begun);
+    world.settle();
+    handle.pause();
+    world.advance(secs(100));
+    assert!(!run.is_done());
+    handle.resume();
+    assert_eq!(world.over(run).unwrap().received, 0);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! An implementation that breaks one requirement at a time, each of which the conformance check has to notice.
 
 use {
+    super::forward::forward,
     requeue::{
         Alarm, Clock, Queue, ReceiptHandle, SendMessage, Service, Timestamp,
         backend::{
@@ -13,10 +14,7 @@ use {
         collections::BTreeSet,
         future::poll_fn,
         panic::{AssertUnwindSafe, catch_unwind},
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
+        sync::atomic::{AtomicUsize, Ordering},
         task,
         time::Duration,
     },
@@ -369,21 +367,7 @@ impl Broken {
 }
 
 impl MessageQueue for Broken {
-    fn url(&self) -> &str {
-        self.queue.url()
-    }
-
-    fn is_fifo(&self) -> bool {
-        self.queue.is_fifo()
-    }
-
-    fn visibility_timeout(&self) -> Duration {
-        self.queue.settings().visibility_timeout
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.queue.clock()
-    }
+    forward!(self.queue: url is_fifo visibility_timeout clock);
 
     fn is_in_process(&self) -> bool {
         self.has(Flaw::DroppedReceiveHides)

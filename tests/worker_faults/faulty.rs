@@ -2,19 +2,19 @@
 
 use {
     super::{
-        case::{Case, Dice, Net},
+        case::{Case, Dice},
         common::{millis, secs},
         driver::{after, give_way},
+        forward::forward,
     },
     requeue::{
-        Clock, ManualClock, Message, Queue, SendMessage,
-        backend::{
-            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
-        },
+        Clock, ManualClock, Message, MessageSnapshot, Queue, QueueSnapshot,
+        backend::{EntryFailure, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
         testing::{CallError, Fault, FaultyQueue},
     },
     std::{
         collections::BTreeMap,
+        error::Error,
         sync::{Arc, Mutex, MutexGuard},
         time::Duration,
     },
@@ -30,7 +30,6 @@ pub(crate) struct Faulty {
     /// queue it then works on the reception of somebody else (D19), which no consumer can prevent.
     prompt: bool,
     restores: bool,
-    faults: bool,
     excuses: Excuses,
 }
 
@@ -70,7 +69,6 @@ impl Faulty {
             clock: clock.clone(),
             prompt: !case.fifo && !case.net.duplicates(case.fifo),
             restores: case.restores,
-            faults: case.net != Net::None,
             excuses: excuses.clone(),
             inner: Arc::new(Mutex::new((faulty, Dice::new(case.seed ^ 0x9a11)))),
         }
@@ -82,6 +80,17 @@ impl Faulty {
 
     pub(crate) fn struck(&self) -> Vec<Fault> {
         self.inner().0.struck().iter().map(|(_, fault)| *fault).collect()
+    }
+
+    /// Nobody has what a receive took whose answer was lost.
+    fn excuse_all_received_since(&self, before: &QueueSnapshot) {
+        for message in self.queue.snapshot().messages {
+            let is_it = |it: &&MessageSnapshot| it.message_id == message.message_id;
+            let known = before.messages.iter().find(is_it);
+            if known.is_none_or(|it| it.approximate_receive_count < message.approximate_receive_count) {
+                self.excuses.add(&message.body);
+            }
+        }
     }
 
     /// The way of a call or of its answer.
@@ -96,19 +105,8 @@ impl Faulty {
     }
 }
 
-fn mapped<E: Into<MessageQueueError>>(error: CallError<E>) -> MessageQueueError {
-    match error {
-        CallError::Refused(error) => error.into(),
-        CallError::ResponseLost => MessageQueueError::new(ErrorKind::Transient, "Timeout", "no answer"),
-        other => {
-            let code = other.code().unwrap_or("InternalError");
-            MessageQueueError::new(ErrorKind::Transient, code, "try again")
-        }
-    }
-}
-
 /// Makes a call for each message.
-fn each<E: Into<MessageQueueError>>(
+fn each<E: Error + Into<MessageQueueError>>(
     messages: &[ReceivedMessage],
     mut call: impl FnMut(&Message) -> Result<(), CallError<E>>,
 ) -> Vec<EntryFailure> {
@@ -117,30 +115,12 @@ fn each<E: Into<MessageQueueError>>(
     let results: Vec<_> = results.collect();
     let failures = results.into_iter().enumerate();
     failures
-        .filter_map(|(index, result)| Some(EntryFailure::new(index, mapped(result.err()?))))
+        .filter_map(|(index, result)| Some(EntryFailure::new(index, result.err()?.into())))
         .collect()
 }
 
 impl MessageQueue for Faulty {
-    fn url(&self) -> &str {
-        self.queue.url()
-    }
-
-    fn is_fifo(&self) -> bool {
-        self.queue.is_fifo()
-    }
-
-    fn visibility_timeout(&self) -> Duration {
-        self.queue.settings().visibility_timeout
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(self.clock.clone())
-    }
-
-    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-        MessageQueue::send(&self.queue, message).await
-    }
+    forward!(self.queue: url is_fifo visibility_timeout clock send counts report_failure);
 
     fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
         if self.inner().1.once_in(2) {
@@ -160,11 +140,15 @@ impl MessageQueue for Faulty {
         self.travel().await;
         loop {
             let per_group = request.max_messages_per_group.filter(|_| self.restores);
+            let before = self.queue.snapshot();
             let received = self.inner().0.receive_with(|poll| {
                 let poll = poll.max_messages(request.max_messages).wait_time(Duration::ZERO);
                 poll.max_messages_per_group(per_group.unwrap_or(usize::MAX))
             });
-            let messages = received.map_err(mapped)?;
+            if matches!(received, Err(CallError::ResponseLost)) {
+                self.excuse_all_received_since(&before);
+            }
+            let messages = received.map_err(MessageQueueError::from)?;
             if !messages.is_empty() || self.clock.now() >= end {
                 let mut underway = Underway {
                     messages: &messages,
@@ -219,25 +203,12 @@ impl MessageQueue for Faulty {
         if !self.prompt {
             self.travel().await;
         }
-        let fault = self.faults && self.inner().1.once_in(8);
-        let does = !fault || self.inner().1.once_in(2);
-        let call = |message: &Message| match message.postpone(delay) {
-            Ok(()) if fault => Err(CallError::ResponseLost),
-            result => result.map_err(CallError::Refused),
-        };
-        let failures = each(messages, |message| {
-            if does {
-                call(message)
-            } else {
-                Err(CallError::ResponseLost)
-            }
-        });
+        let failures = each(messages, |message| self.inner().0.postpone(message, delay));
+        for failure in &failures {
+            self.excuses.add(messages[failure.index].body());
+        }
         self.travel().await;
         Ok(failures)
-    }
-
-    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        MessageQueue::counts(&self.queue).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
@@ -245,9 +216,5 @@ impl MessageQueue for Faulty {
         let result = MessageQueue::dead_letter(&self.queue, message, reason).await;
         self.travel().await;
         result
-    }
-
-    fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
-        MessageQueue::report_failure(&self.queue, message, reason);
     }
 }

@@ -6,12 +6,11 @@ use {
         case::Dice,
         common::{counts, millis, secs},
         driver::{World, after},
+        forward::forward,
     },
     requeue::{
-        Clock, ManualClock, Message, MessagePhase, Queue, SendMessage, Timestamp,
-        backend::{
-            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
-        },
+        Clock, ManualClock, Message, MessagePhase, Queue, Timestamp,
+        backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
         worker::{Failure, FailurePolicy, Job, Runner, RunnerEvent},
     },
     std::{
@@ -111,25 +110,7 @@ fn lost() -> MessageQueueError {
 }
 
 impl MessageQueue for Distant {
-    fn url(&self) -> &str {
-        self.queue.url()
-    }
-
-    fn is_fifo(&self) -> bool {
-        self.queue.is_fifo()
-    }
-
-    fn visibility_timeout(&self) -> Duration {
-        self.queue.settings().visibility_timeout
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(self.clock.clone())
-    }
-
-    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-        MessageQueue::send(&self.queue, message).await
-    }
+    forward!(self.queue: url is_fifo visibility_timeout clock send counts);
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         let back = self.travel().await;
@@ -172,10 +153,6 @@ impl MessageQueue for Distant {
         }
         after(&self.clock, back).await;
         Ok(failures)
-    }
-
-    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        MessageQueue::counts(&self.queue).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {

@@ -1,10 +1,7 @@
 //! What handlers did, and what must never be seen while they do it.
 
 use {
-    super::{
-        case::{Case, Net},
-        faulty::Excuses,
-    },
+    super::{case::Case, faulty::Excuses},
     requeue::{MessagePhase, Queue, worker::Job},
     std::{
         cell::RefCell,
@@ -151,12 +148,6 @@ impl Ledger {
         }
     }
 
-    /// Whether every dead letter can be accounted for by failures of its own: where no call is lost, and what is given
-    /// back does not count.
-    fn knows_every_attempt(&self) -> bool {
-        self.case.net == Net::None && self.case.restores
-    }
-
     pub(crate) fn handled(&self) -> u64 {
         self.entries.borrow().handled
     }
@@ -181,9 +172,11 @@ impl Ledger {
                 _ if completed || given_up => {}
                 (Some(receives), Some(max)) => {
                     assert!(*receives >= max, "{body} is dead after {receives}: {:?}", self.case);
+                    // Where what is given back does not count, each receive that does is a failure of its own, or a fault
+                    // struck it.
                     let own = entries.attempts.get(body).copied().unwrap_or(0);
                     assert!(
-                        own + self.excuses.of(body) >= max || !self.knows_every_attempt(),
+                        own + self.excuses.of(body) >= max || !self.case.restores,
                         "{body} is dead after {own} failures of its own: {:?}",
                         self.case
                     );

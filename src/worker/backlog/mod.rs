@@ -45,7 +45,7 @@ pub(super) struct Backlog {
 enum Order {
     /// As received.
     Received(VecDeque<Job>),
-    Groups(Groups),
+    Groups(Box<Groups>),
 }
 
 /// Messages that the limits of their group hold back, and that do not fit in the backlog.
@@ -63,7 +63,7 @@ impl Backlog {
         Self {
             batch,
             order: if fifo || limits.is_some() {
-                Order::Groups(Groups::new(fifo, batch_size, limits))
+                Order::Groups(Box::new(Groups::new(fifo, batch_size, limits)))
             } else {
                 Order::Received(VecDeque::new())
             },

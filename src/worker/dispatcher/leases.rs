@@ -2,9 +2,6 @@
 
 use super::*;
 
-/// With metrics, how often the age of the oldest message is told while nothing else happens.
-const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
-
 impl Dispatcher {
     /// The renewer's next task; `waker` ends a sleep early.
     pub(in crate::worker) fn next_renewer_task(&mut self, now: Timestamp, waker: &Waker) -> RenewerTask {
@@ -61,8 +58,8 @@ impl Dispatcher {
         if self.backlog.len() > 0 {
             until = until.min(give_back_at);
         }
-        if cfg!(feature = "metrics") && self.in_progress + self.backlog.len() > 0 {
-            until = until.min(now.saturating_add(MEASURE_INTERVAL));
+        if self.in_progress + self.backlog.len() > 0 {
+            until = until.min(next_measurement(now));
         }
         self.renewer = Some(waker.clone());
         self.renewer_wakes_at = until;

@@ -23,6 +23,7 @@
 mod end;
 mod leases;
 mod limits;
+mod returns;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use {
         time::Timestamp,
     },
     std::{mem, sync::Arc, task::Waker, time::Duration},
+    watch::next_measurement,
 };
 
 /// How often a runner that waits for the messages of others counts them, where counts are exact.
@@ -525,24 +527,24 @@ impl Dispatcher {
         self.polls -= 1;
         self.requested -= receive.max_messages();
         self.long_poll &= !receive.is_long_poll();
-        let (answered, mut renew_at) = (jobs.is_some(), None);
+        let (answered, mut look_at) = (jobs.is_some(), None);
         if let Some(jobs) = jobs {
             for job in jobs {
                 self.counters.received(job.approximate_receive_count());
-                renew_at = renew_at.or_else(|| Some(job.lease().renew_at()));
+                look_at = look_at.or_else(|| Some(job.lease().renew_at().min(next_measurement(job.received_at()))));
                 self.backlog.push(job);
             }
         }
-        self.last_receive_nonempty = renew_at.is_some();
-        self.seen_empty = answered && renew_at.is_none() && self.workers[worker].returns == self.returns;
-        if renew_at.is_some() {
+        self.last_receive_nonempty = look_at.is_some();
+        self.seen_empty = answered && look_at.is_none() && self.workers[worker].returns == self.returns;
+        if look_at.is_some() {
             self.changed();
             self.count_due = false;
         } else if answered {
             self.count_due = self.config.end == End::NoneLeft;
         }
         self.stay_runnable(worker);
-        let renewer = self.stopped_at.is_some() || renew_at.is_some_and(|renew_at| renew_at < self.renewer_wakes_at);
+        let renewer = self.stopped_at.is_some() || look_at.is_some_and(|look_at| look_at < self.renewer_wakes_at);
         renewer.then(|| self.renewer.take()).flatten()
     }
 
@@ -572,44 +574,5 @@ impl Dispatcher {
     /// Ends a task of hiding messages.
     pub(super) fn has_put_off(&mut self, worker: usize) {
         self.stay_runnable(worker);
-    }
-
-    /// Removes and returns the backlog of the group of a FIFO job that failed.
-    pub(super) fn abandon_group(&mut self, job: &Job) -> Vec<Job> {
-        let behind = self.backlog.abandon_group(job);
-        self.counters.not_begun(behind.len());
-        behind
-    }
-
-    /// Counts a lost lease and removes the job from the backlog; returns the jobs behind it in its FIFO group.
-    pub(super) fn lease_lost(&mut self, job: &Job) -> Vec<Job> {
-        let behind = self.abandon_group(job);
-        self.counters.add(Count::Lost, 1);
-        let waited = self.backlog.remove(job);
-        self.counters.not_begun(usize::from(waited));
-        behind
-    }
-
-    /// Counts this many jobs of a worker's work item as not begun.
-    pub(super) fn not_begun(&mut self, worker: usize, count: usize) {
-        // Abandoned jobs are already counted.
-        if self.workers[worker].item.is_some() {
-            self.workers[worker].not_begun += count;
-            self.in_progress -= count;
-            self.counters.not_begun(count);
-        }
-    }
-
-    /// Counts this many jobs that were not begun as given back; returns the wakers to call, as they can be received.
-    pub(super) fn given_back(&mut self, count: usize, now: Timestamp) -> Vec<Waker> {
-        self.counters.given_back(count);
-        self.may_have_returned();
-        self.wake_parked(now)
-    }
-
-    /// A message may be in the queue again, whatever an earlier receive returns.
-    const fn may_have_returned(&mut self) {
-        self.returns += 1;
-        self.seen_empty = false;
     }
 }

@@ -5,6 +5,21 @@ use super::*;
 /// When a handler that is past its timeout, and was between two polls, is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// With metrics, how often the age of the oldest message is told while nothing else happens.
+#[cfg(feature = "metrics")]
+const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// When the renewer tells the age of the oldest message after this instant, if messages are held.
+#[cfg(feature = "metrics")]
+pub(super) fn next_measurement(after: Timestamp) -> Timestamp {
+    after.saturating_add(MEASURE_INTERVAL)
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(super) const fn next_measurement(_: Timestamp) -> Timestamp {
+    Timestamp::MAX
+}
+
 impl Dispatcher {
     /// The jobs whose handlers run, each with when its handler was called, and whether it has timed out; those that a
     /// stop has abandoned too.

@@ -103,9 +103,9 @@ fn a_worker_that_ends_leaves_no_incomplete_batch_unwatched() {
     model.take(Step::Settle);
     model.answer_short_poll(0);
     model.take(Step::Settle);
-    assert_eq!(model.parked_until(None), 1);
+    assert_eq!(model.parked_until(None), 2);
     model.take_all([Step::SetConcurrency { concurrency: 3 }, Step::Settle]);
-    let end = Timestamp::ZERO.saturating_add(WINDOW);
+    let end = model.now.saturating_add(WINDOW);
     assert_eq!((model.drivers.len(), model.parked_until(Some(end))), (3, 1));
 }
 
@@ -113,15 +113,40 @@ fn a_worker_that_ends_leaves_no_incomplete_batch_unwatched() {
 fn a_batch_that_is_received_during_a_pause_is_watched_when_it_is_over() {
     let mut model = Model::new(Setup {
         concurrency: 4,
-        prefetch: 8,
+        prefetch: 30,
         batch: Some(BatchSettings::new(2).window(WINDOW)),
         ..SETUP
     });
+    // One works, and a long poll that the window does not bound is under way, with two short ones.
     model.take_all([Step::Settle, received(0, 2), Step::Settle]);
-    assert_eq!(model.dispatcher.polls, 2);
+    assert_eq!(model.dispatcher.polls, 3);
     model.take(Step::Pause);
     model.answer_short_poll(1);
-    model.take_all([Step::Settle, Step::Resume, Step::Settle]);
-    let end = Timestamp::ZERO.saturating_add(WINDOW);
-    assert!(model.parked_until(Some(end)) > 0);
+    model.answer_short_poll(0);
+    model.take(Step::Settle);
+    assert_eq!(model.parked_until(None), 2);
+    model.take_all([Step::Resume, Step::Settle]);
+    let end = model.now.saturating_add(WINDOW);
+    assert_eq!(model.parked_until(Some(end)), 1);
+}
+
+#[test]
+fn a_message_given_back_is_received_again_though_the_queue_was_empty_meanwhile() {
+    let mut model = Model::new(Setup {
+        concurrency: 2,
+        end: End::NoneVisible,
+        ..SETUP
+    });
+    let lose = Step::LoseLease { nth: 1 };
+    model.take_all([
+        Step::Settle,
+        received(0, 2),
+        lose,
+        Step::Settle,
+        received(0, 0),
+        Step::Settle,
+    ]);
+    assert_eq!((model.dispatcher.polls, model.parked_until(None)), (0, 1));
+    model.take_all([Step::GiveBack, Step::Settle]);
+    assert_eq!(model.dispatcher.polls, 1);
 }

@@ -100,6 +100,9 @@ impl Model {
     /// No wake-up is lost.
     fn check_wakes(&self) {
         let up = self.drivers.keys().filter(|worker| self.is_up(**worker)).count();
+        // The queue answers a receive by its end.
+        let answered = |it: &Driver| matches!(it, Driver::Receiving(_, _, end) if *end <= self.now);
+        let up = up + self.count_of(answered);
         let asleep = self.count_of(|it| matches!(it, Driver::Parked(_))) > 0;
         let woken = |worker: &usize| self.drivers[worker].1.0.load(Ordering::SeqCst);
         let asleep = asleep && self.dispatcher.parked.iter().any(|worker| !woken(worker));
@@ -113,16 +116,7 @@ impl Model {
         let receiving = self.count_of(|it| matches!(it, Driver::Receiving(..) | Driver::Counting(..)));
         // With a timer somebody will ask.
         let timers = self.count_of(|it| matches!(it, Driver::Parked(Some(_))));
-        let end = self.dispatcher.backlog.next_start().unwrap_or(Timestamp::MAX);
-        let watches = |driver: &Driver| match driver {
-            Driver::Parked(Some(at)) | Driver::Receiving(_, _, at) => *at <= end,
-            _ => false,
-        };
-        let watched = up + self.count_of(watches) > 0 || self.startable() > 0 || self.paused || self.stopped;
-        let unlimited = self.setup.limits.is_none();
-        let incomplete =
-            unlimited && self.setup.batch.is_some_and(|batch| !batch.window.is_zero()) && end < Timestamp::MAX;
-        assert!(!incomplete || !asleep || watched, "nobody watches the window");
+        self.check_timer(up, asleep);
         let idle = up + receiving + timers == 0 && asleep && !self.paused && !self.stopped;
         assert!(!idle || self.is_full(), "nobody receives");
         let due = self
@@ -155,13 +149,13 @@ impl Model {
         assert!(self.startable() == 0 || nobody_left, "{} could begin", self.startable());
         let timer = self.count_of(|it| matches!(it, Driver::Parked(Some(_))));
         assert!(self.stopped || self.drivers.len() <= self.setup.concurrency.max(busy) + timer.min(1));
+        self.check_held();
         let added = if self.setup.on_demand {
             self.dispatcher.add_worker_if_needed(self.now)
         } else {
             self.dispatcher.add_worker()
         };
         assert_eq!(added, None, "a worker is missing");
-        self.check_timer(nobody_left);
         assert!(!self.stopped || self.drivers.len() == busy, "nobody parks after a stop");
     }
 

@@ -212,26 +212,30 @@ impl Model {
             .sum()
     }
 
-    /// Nobody is up: if time alone lets a job begin, somebody asks in time.
-    pub(super) fn check_timer(&self, nobody_left: bool) {
-        if !timed(&self.setup) && of_groups(&self.setup).is_none() {
+    /// If time alone lets a job begin, somebody asks by then.
+    pub(super) fn check_timer(&self, up: usize, asleep: bool) {
+        if !timed(&self.setup) || up > 0 || !asleep || self.startable() > 0 {
             return;
         }
-        let timers = self.drivers.values().filter_map(|it| match it.0 {
-            Driver::Parked(at) => at,
-            _ => None,
-        });
-        let first = timers.min();
-        let parked = self.count_of(|it| matches!(it, Driver::Parked(_))) > 0;
+        let asks_by = |at: Timestamp| {
+            self.count_of(|it| match it {
+                Driver::Parked(Some(end)) | Driver::Receiving(_, _, end) => *end <= at,
+                _ => false,
+            })
+        };
         // Instants at which a token or the end of a window may come.
         let soon = (1..8).map(|seconds| self.now.saturating_add(Duration::from_secs(seconds)));
-        let more = self.setup.on_demand && self.drivers.len() < self.setup.concurrency;
-        for at in soon.filter(|_| more || (parked && !nobody_left)) {
+        for at in soon {
             assert!(
-                self.startable_at(at) == 0 || first.is_some_and(|first| first <= at),
+                self.startable_at(at) == 0 || asks_by(at) > 0,
                 "nobody asks when a job may begin"
             );
         }
+    }
+
+    /// Nobody is up: limits hold back no more than they may.
+    pub(super) fn check_held(&self) {
+        let parked = self.count_of(|it| matches!(it, Driver::Parked(_))) > 0;
         if of_groups(&self.setup).is_some() && !self.paused && !self.stopped && parked {
             assert!(
                 self.held() <= self.setup.limits.max_held,

@@ -35,10 +35,6 @@ impl Limits {
         max_held: 0,
         receive_ahead: false,
     };
-
-    pub(super) const fn is_none(&self) -> bool {
-        self.rate.is_none() && self.group_rate.is_none() && self.group_concurrency.is_none()
-    }
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
