@@ -138,7 +138,8 @@ fn work_off(deletes: bool) -> [Calls; 2] {
         let runner = runner.each_async(|_: Job| async { Ok::<(), String>(()) });
         pollster::block_on(runner.unwrap().run())
     };
-    let runs: [&dyn Fn(&Prompt) -> Result<requeue::worker::RunnerReport, RunnerError>; 2] = [&thread, &task];
+    type Run<'f> = &'f dyn Fn(&Prompt) -> Result<requeue::worker::RunnerReport, RunnerError>;
+    let runs: [Run<'_>; 2] = [&thread, &task];
     runs.map(|run| {
         let mut prompt = Prompt::new(&filled(&ManualClock::default(), 20));
         prompt.deletes = deletes;
