@@ -14,7 +14,8 @@ use crate::{
 pub(crate) struct Witness {
     /// Until when a message is hidden, as its consumer was told, and by which handle.
     held: HashMap<(usize, MessageId), (u64, ReceiptHandle)>,
-    deleted: HashSet<(usize, MessageId)>,
+    /// By its place in the queue, as one that becomes a dead letter of its own queue gets another (L3d).
+    deleted: HashSet<(usize, MessageId, Option<SequenceNumber>)>,
     seen: HashSet<(usize, MessageId)>,
     /// Per queue and group, the latest message that was seen for the first time.
     latest: BTreeMap<(usize, String), SequenceNumber>,
@@ -22,8 +23,9 @@ pub(crate) struct Witness {
 
 impl Witness {
     /// A delete was answered with success.
-    pub(crate) fn deleted(&mut self, queue: usize, message: MessageId) {
-        self.deleted.insert((queue, message));
+    pub(crate) fn deleted(&mut self, queue: usize, message: &Message) {
+        self.deleted
+            .insert((queue, message.message_id(), message.sequence_number()));
     }
 
     /// From here on nobody knows for certain until when it is hidden.
@@ -43,7 +45,7 @@ impl Witness {
             let (Some(group), Some(number)) = (message.message_group_id(), message.sequence_number()) else {
                 return Err(format!("{id} has no group or no sequence number"));
             };
-            if self.deleted.contains(&(queue, id)) {
+            if self.deleted.contains(&(queue, id, Some(number))) {
                 return Err(format!("{id} comes again after its delete was confirmed (F43)"));
             }
             if last.insert(group, number).is_some_and(|before| before >= number) {
@@ -89,7 +91,7 @@ fn a_witness_notices_what_a_fifo_queue_never_does() {
     witness.received(0, now(), &messages[1..]).unwrap();
     notices(witness.received(0, now(), &messages[..1]), "after its successor");
     let mut witness = fresh();
-    witness.deleted(0, messages[1].message_id());
+    witness.deleted(0, &messages[1]);
     notices(witness.received(0, now(), &messages[1..]), "after its delete");
 
     fresh().received(0, now(), &messages).unwrap(); // a replay has the same handles

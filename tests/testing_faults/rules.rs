@@ -333,7 +333,7 @@ impl FaultyPair {
 
     fn has_deleted(&mut self, queue: usize, real: ReceiptHandle) {
         self.deleted.push(real);
-        self.witness.deleted(queue, self.deliveries[&real].0.message_id());
+        self.witness.deleted(queue, &self.deliveries[&real].0);
     }
 
     fn delete_batch(&mut self, picks: &[Pick], id: impl Fn(usize) -> String) -> Same {

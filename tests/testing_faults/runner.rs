@@ -77,9 +77,9 @@ fn every_fault_strikes_a_runner_that_does_all_jobs_all_the_same() {
             let queue = if is_fifo { fifo(&clock) } else { standard(&clock) };
             let queue = queue.build().unwrap();
             let (done, report, struck) = runs(&queue, &clock, Faults::none().with(fault, 0.3), 1);
-            // A runner receives by long polls, which meet no limit and ask every server (D10, D15).
-            let strikes = !matches!(fault, Fault::OverLimit | Fault::SampledPoll);
-            assert_eq!(struck.contains(&fault), strikes, "{fault}: {report}");
+            // These strike short polls alone, which a runner makes only while receives bring messages (D10, D15).
+            let may_miss = matches!(fault, Fault::OverLimit | Fault::SampledPoll);
+            assert!(may_miss || struck.contains(&fault), "{fault}: {report}");
             assert!(struck.iter().all(|other| *other == fault), "{fault}: {struck:?}");
             assert_eq!((done.len(), counts(&queue)), (30, [0, 0, 0]), "{fault}: {report}");
         }

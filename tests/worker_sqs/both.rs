@@ -40,6 +40,7 @@ struct Observed {
     retries: u64,
     succeeded: u64,
     failed: u64,
+    postponed: u64,
     dead_lettered: u64,
     discarded: u64,
     lost: u64,
@@ -117,6 +118,7 @@ impl<Q: MessageQueue + Clone> Stage<Q> {
             retries: report.retries,
             succeeded: report.succeeded,
             failed: report.failed,
+            postponed: report.postponed,
             dead_lettered: report.dead_lettered,
             discarded: report.discarded,
             lost: report.lost,
@@ -202,9 +204,10 @@ fn each() {
     let observed = on_both!(scene, false, |here| here.retries += 1);
     assert_eq!(
         (observed.received, observed.retries, observed.succeeded, observed.failed),
-        (10, 4, 4, 6),
+        (10, 4, 4, 5),
         "{observed:?}"
     );
+    assert_eq!(observed.postponed, 1);
     assert_eq!(
         (observed.dead_lettered, observed.discarded, observed.left),
         (1, 1, [0, 0, 0])
