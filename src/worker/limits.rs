@@ -108,7 +108,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// let start = clock.now();
     /// let runner = Runner::builder(&jobs).concurrency(10).rate_limit(RateLimit::per_second(1)).until_none_left();
     /// let runner = runner.each_async(|_: Job| async { Ok::<(), String>(()) })?;
-    /// assert_eq!(clock.run_until(runner.run())?.succeeded, 3);
+    /// assert_eq!(pollster::block_on(clock.run_until(runner.run()))?.succeeded, 3);
     /// assert_eq!(clock.now().saturating_duration_since(start), Duration::from_secs(3));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -136,7 +136,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// let start = clock.now();
     /// let runner = Runner::builder(&jobs).group_rate_limit(RateLimit::per_second(1)).until_none_left();
     /// let runner = runner.each_async(|_: Job| async { Ok::<(), String>(()) })?;
-    /// assert_eq!(clock.run_until(runner.run())?.succeeded, 4);
+    /// assert_eq!(pollster::block_on(clock.run_until(runner.run()))?.succeeded, 4);
     /// assert_eq!(clock.now().saturating_duration_since(start), Duration::from_secs(2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -200,7 +200,8 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     ///     jobs.send(SendMessage::new("invoice").message_group_id("a"))?;
     /// }
     /// let runner = Runner::builder(&jobs).group_rate_limit(RateLimit::per_second(1)).group_backlog(4).until_none_left();
-    /// let report = clock.run_until(runner.each_async(|_: Job| async { Ok::<(), String>(()) })?.run())?;
+    /// let runner = runner.each_async(|_: Job| async { Ok::<(), String>(()) })?;
+    /// let report = pollster::block_on(clock.run_until(runner.run()))?;
     /// assert_eq!((report.succeeded, report.given_back), (10, 5));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
