@@ -179,6 +179,15 @@ async fn carry_out(act: Act, job: &Job, ledger: &Ledger) -> Result<(), Failure> 
     }
 }
 
+/// What a stop cannot return in its time comes back by itself, and so does what was being settled then.
+async fn excusing<E>(ledger: Ledger, run: impl Future<Output = Result<RunnerReport, E>>) -> Result<RunnerReport, E> {
+    let report = run.await?;
+    if report.not_given_back + report.abandoned > 0 {
+        ledger.excuse_all_in_flight();
+    }
+    Ok(report)
+}
+
 /// Begins a runner by this plan.
 fn start<Q: MessageQueue + Clone>(
     world: &mut World,
@@ -196,7 +205,8 @@ fn start<Q: MessageQueue + Clone>(
         .shutdown_timeout(plan.shutdown_timeout);
     builder = plan.limits.set(builder);
     handler.watch = Some(Watch::new(plan.limits, &handler.ledger, &world.clock));
-    let excuses = handler.ledger.excuses.clone();
+    let ledger = handler.ledger.clone();
+    let excuses = ledger.excuses.clone();
     builder = builder.on_event(move |event| match event {
         RunnerEvent::LeaseLost { job, .. } | RunnerEvent::LeftToTimeout { job, .. } => excuses.add(job.body()),
         _ => {}
@@ -210,13 +220,13 @@ fn start<Q: MessageQueue + Clone>(
     match plan.batch {
         None => {
             let runner = builder.each_async(move |job: Job| handler.one(job)).unwrap();
-            (runner.handle(), world.start(runner.run()))
+            (runner.handle(), world.start(excusing(ledger, runner.run())))
         }
         Some(size) => {
             let settings = BatchSettings::new(size).window(plan.window);
             let runner = builder.batch_async(settings, move |batch: Vec<Job>| handler.many(batch));
             let runner = runner.unwrap();
-            (runner.handle(), world.start(runner.run()))
+            (runner.handle(), world.start(excusing(ledger, runner.run())))
         }
     }
 }
@@ -339,9 +349,6 @@ impl Stage {
             if all || run.is_done() {
                 let report = self.world.finish(run).unwrap();
                 assert_adds_up(&report, true, &self.case);
-                if report.not_given_back > 0 {
-                    self.ledger.excuse_all_in_flight();
-                }
                 self.seen.add(&report);
             } else {
                 self.stopping.push((handle, run));
