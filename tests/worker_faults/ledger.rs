@@ -2,7 +2,7 @@
 
 use {
     super::{case::Case, faulty::Excuses},
-    requeue::{MessagePhase, Queue, worker::Job},
+    requeue::{Queue, worker::Job},
     std::{
         cell::RefCell,
         collections::{BTreeMap, BTreeSet},
@@ -139,13 +139,12 @@ impl Ledger {
         *attempts = attempts.saturating_sub(1);
     }
 
-    /// Messages in flight are held by nobody, or by somebody who cannot give them back.
-    pub(crate) fn excuse_all_in_flight(&self) {
-        for message in self.jobs.snapshot().messages {
-            if matches!(message.phase, MessagePhase::InFlight { .. }) {
-                self.excuses.add(&message.body);
-            }
-        }
+    /// A runner ends that cannot give back all that it has. Whose lease has just ended, by a jump of the clock for
+    /// example, is not in flight any more, and nobody has told of it.
+    pub(crate) fn excuse_all_received(&self) {
+        let messages = self.jobs.snapshot().messages.into_iter();
+        let received = messages.filter(|message| message.approximate_receive_count > 0);
+        received.for_each(|message| self.excuses.add(&message.body));
     }
 
     pub(crate) fn handled(&self) -> u64 {

@@ -3,7 +3,7 @@
 use {
     super::{
         case::{Act, Case, Dice, Net, RunnerPlan},
-        common::{counts, in_group, millis, secs},
+        common::{DAY, counts, in_group, millis, secs},
         driver::{Run, World, after},
         faulty::Faulty,
         ledger::{Entry, Ledger},
@@ -183,7 +183,7 @@ async fn carry_out(act: Act, job: &Job, ledger: &Ledger) -> Result<(), Failure> 
 async fn excusing<E>(ledger: Ledger, run: impl Future<Output = Result<RunnerReport, E>>) -> Result<RunnerReport, E> {
     let report = run.await?;
     if report.not_given_back + report.abandoned > 0 {
-        ledger.excuse_all_in_flight();
+        ledger.excuse_all_received();
     }
     Ok(report)
 }
@@ -202,6 +202,8 @@ fn start<Q: MessageQueue + Clone>(
         .failure_policy(plan.policy)
         // Without it a window that is too long is refused (E23).
         .heartbeat(plan.heartbeat || plan.batch.is_some() && !plan.window.is_zero())
+        // Faults come one after the other, with jumps of the clock between them.
+        .outage_timeout(DAY)
         .shutdown_timeout(plan.shutdown_timeout);
     builder = plan.limits.set(builder);
     handler.watch = Some(Watch::new(plan.limits, &handler.ledger, &world.clock));
@@ -331,7 +333,7 @@ impl Stage {
         let at = self.below(self.live.len() as u64) as usize;
         let (handle, run) = self.live.swap_remove(at);
         if self.below(2) == 0 {
-            self.ledger.excuse_all_in_flight();
+            self.ledger.excuse_all_received();
             self.world.kill(&run);
             self.seen.crashes += 1;
             let report = handle.report();
