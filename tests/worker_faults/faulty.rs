@@ -8,7 +8,7 @@ use {
         forward::forward,
     },
     requeue::{
-        Clock, ManualClock, Message, MessageSnapshot, Queue, QueueSnapshot,
+        Clock, ManualClock, Message, MessagePhase, MessageSnapshot, Queue, QueueSnapshot,
         backend::{EntryFailure, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
         testing::{CallError, Fault, FaultyQueue},
     },
@@ -82,6 +82,19 @@ impl Faulty {
         self.inner().0.struck().iter().map(|(_, fault)| *fault).collect()
     }
 
+    /// A call through the faults. Whose lease ends by a jump of the clock in it, its runner cannot know before another
+    /// has the message, or the dead-letter queue.
+    fn call<T>(&self, call: impl FnOnce(&FaultyQueue) -> T) -> T {
+        let (before, then) = (self.queue.snapshot(), self.clock.now());
+        let result = call(&self.inner().0);
+        if self.clock.now() > then {
+            let in_flight = |it: &&MessageSnapshot| matches!(it.phase, MessagePhase::InFlight { .. });
+            let in_flight = before.messages.iter().filter(in_flight);
+            in_flight.for_each(|it| self.excuses.add(&it.body));
+        }
+        result
+    }
+
     /// Nobody has what a receive took whose answer was lost.
     fn excuse_all_received_since(&self, before: &QueueSnapshot) {
         for message in self.queue.snapshot().messages {
@@ -141,9 +154,11 @@ impl MessageQueue for Faulty {
         loop {
             let per_group = request.max_messages_per_group.filter(|_| self.restores);
             let before = self.queue.snapshot();
-            let received = self.inner().0.receive_with(|poll| {
-                let poll = poll.max_messages(request.max_messages).wait_time(Duration::ZERO);
-                poll.max_messages_per_group(per_group.unwrap_or(usize::MAX))
+            let received = self.call(|faulty| {
+                faulty.receive_with(|poll| {
+                    let poll = poll.max_messages(request.max_messages).wait_time(Duration::ZERO);
+                    poll.max_messages_per_group(per_group.unwrap_or(usize::MAX))
+                })
             });
             if matches!(received, Err(CallError::ResponseLost)) {
                 self.excuse_all_received_since(&before);
@@ -166,7 +181,7 @@ impl MessageQueue for Faulty {
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
         self.travel().await;
-        let failures = each(messages, |message| self.inner().0.delete(message));
+        let failures = each(messages, |message| self.call(|faulty| faulty.delete(message)));
         self.travel().await;
         Ok(failures)
     }
@@ -179,7 +194,9 @@ impl MessageQueue for Faulty {
         if !self.prompt {
             self.travel().await;
         }
-        let failures = each(messages, |message| self.inner().0.change_visibility(message, timeout));
+        let failures = each(messages, |message| {
+            self.call(|faulty| faulty.change_visibility(message, timeout))
+        });
         self.travel().await;
         Ok(failures)
     }
@@ -203,7 +220,7 @@ impl MessageQueue for Faulty {
         if !self.prompt {
             self.travel().await;
         }
-        let failures = each(messages, |message| self.inner().0.postpone(message, delay));
+        let failures = each(messages, |message| self.call(|faulty| faulty.postpone(message, delay)));
         for failure in &failures {
             self.excuses.add(messages[failure.index].body());
         }
