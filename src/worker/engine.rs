@@ -218,7 +218,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
-    /// Runs a worker until the runner stops. Threads and futures drive the same async loop.
+    /// Runs a worker until the runner stops. Threads and futures drive the same async loop, which calls what may have to
+    /// wait for the rest of [`run_at_once`](Self::run_at_once); what rarely happens is boxed, so that the loop stays small.
     ///
     /// With `watched` the worker shares its thread: handlers that block it are reported, and the worker yields to the
     /// renewer, the other workers and other tasks.

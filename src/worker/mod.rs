@@ -11,7 +11,7 @@
 //!   queue <- receive, delete, change visibility      handler <- job
 //! ```
 //!
-//! Threads and futures drive the same async loop.
+//! Threads and futures drive the same async loop, which does by plain calls what needs no waiting.
 
 mod at_once;
 mod backlog;

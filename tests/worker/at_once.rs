@@ -4,17 +4,16 @@ use {
     super::{
         common::{millis, secs, standard},
         driver::World,
+        forward::forward,
     },
     requeue::{
-        Clock, ManualClock, Queue, SendMessage,
-        backend::{
-            EntryFailure, ErrorKind, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage,
-        },
-        worker::{Job, Runner, RunnerError},
+        ManualClock, Queue,
+        backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
+        worker::{Job, Runner, RunnerError, RunnerReport},
     },
     std::{
+        mem,
         sync::{Arc, Mutex, MutexGuard},
-        time::Duration,
     },
 };
 
@@ -54,28 +53,10 @@ impl Prompt {
 }
 
 impl MessageQueue for Prompt {
-    fn url(&self) -> &str {
-        self.queue.url()
-    }
-
-    fn is_fifo(&self) -> bool {
-        self.queue.is_fifo()
-    }
-
-    fn visibility_timeout(&self) -> Duration {
-        MessageQueue::visibility_timeout(&self.queue)
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        MessageQueue::clock(&self.queue)
-    }
+    forward!(self.queue: url is_fifo visibility_timeout clock send change_visibility counts dead_letter);
 
     fn is_in_process(&self) -> bool {
         true
-    }
-
-    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-        MessageQueue::send(&self.queue, message).await
     }
 
     fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
@@ -101,22 +82,6 @@ impl MessageQueue for Prompt {
         self.calls().deletes += 1;
         MessageQueue::delete(&self.queue, messages).await
     }
-
-    async fn change_visibility(
-        &self,
-        messages: &[ReceivedMessage],
-        timeout: Duration,
-    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        MessageQueue::change_visibility(&self.queue, messages, timeout).await
-    }
-
-    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        MessageQueue::counts(&self.queue).await
-    }
-
-    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
-        MessageQueue::dead_letter(&self.queue, message, reason).await
-    }
 }
 
 fn filled(clock: &ManualClock, messages: usize) -> Queue {
@@ -138,14 +103,14 @@ fn work_off(deletes: bool) -> [Calls; 2] {
         let runner = runner.each_async(|_: Job| async { Ok::<(), String>(()) });
         pollster::block_on(runner.unwrap().run())
     };
-    type Run<'f> = &'f dyn Fn(&Prompt) -> Result<requeue::worker::RunnerReport, RunnerError>;
+    type Run<'f> = &'f dyn Fn(&Prompt) -> Result<RunnerReport, RunnerError>;
     let runs: [Run<'_>; 2] = [&thread, &task];
     runs.map(|run| {
         let mut prompt = Prompt::new(&filled(&ManualClock::default(), 20));
         prompt.deletes = deletes;
         assert_eq!(run(&prompt).unwrap().succeeded, 20);
         assert_eq!(prompt.queue.snapshot().messages, []);
-        std::mem::take(&mut *prompt.calls())
+        mem::take(&mut *prompt.calls())
     })
 }
 

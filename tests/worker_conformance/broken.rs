@@ -43,6 +43,10 @@ enum Flaw {
     DeleteHides,
     DeleteOfOneAlone,
     SecondDelete,
+    MaximumAtOnce,
+    AtOnceLooksOnly,
+    VisibilityAtOnce,
+    DeletesNothingAtOnce,
     Maximum,
     NoWait,
     WaitInWholeSeconds,
@@ -96,6 +100,10 @@ const NOTICED: &[(Flaw, &str)] = &[
     (Flaw::DeleteHides, "a_delete_is_final"),
     (Flaw::DeleteOfOneAlone, "a_delete_is_final"),
     (Flaw::SecondDelete, "a_delete_is_final"),
+    (Flaw::MaximumAtOnce, "what_is_done_at_once_is_done"),
+    (Flaw::AtOnceLooksOnly, "what_is_done_at_once_is_done"),
+    (Flaw::VisibilityAtOnce, "what_is_done_at_once_is_done"),
+    (Flaw::DeletesNothingAtOnce, "what_is_done_at_once_is_done"),
     (Flaw::Maximum, "a_receive_keeps_its_maximum"),
     (Flaw::NoWait, "a_long_poll_waits_to_its_end"),
     (Flaw::WaitInWholeSeconds, "a_long_poll_waits_to_its_end"),
@@ -383,6 +391,21 @@ impl MessageQueue for Broken {
             .send(message)
             .map(drop)
             .map_err(|error| self.gone(error.into()))
+    }
+
+    fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
+        let mut request = *request;
+        match self.flaw {
+            Flaw::MaximumAtOnce => request.max_messages = 10,
+            Flaw::AtOnceLooksOnly => request.visibility_timeout = Some(Duration::ZERO),
+            Flaw::VisibilityAtOnce => request.visibility_timeout = None,
+            _ => return,
+        }
+        self.queue.receive_at_once(&request, messages);
+    }
+
+    fn delete_at_once(&self, _: &ReceivedMessage) -> bool {
+        self.has(Flaw::DeletesNothingAtOnce)
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {

@@ -6,7 +6,7 @@ use {
         scene::{Checked, Scene, bodies, millis, require, require_done, secs},
     },
     crate::{
-        backend::{ErrorKind, MessageQueue, ReceivedMessage},
+        backend::{ErrorKind, MessageQueue, ReceiveRequest, ReceivedMessage},
         message::{MessageAttributeValue, MessageAttributes, SendMessage},
     },
     std::time::Duration,
@@ -137,6 +137,43 @@ pub(super) async fn delays_are_kept<F: Fixture>(checked: Checked<'_, F>) {
         came == ["m"],
         "a delayed message comes when its delay is over, not {came:?}"
     );
+}
+
+/// What a queue does at once it does as its futures would; it need not do anything so.
+pub(super) async fn what_is_done_at_once_is_done<F: Fixture>(checked: Checked<'_, F>) {
+    for fifo in [false, true] {
+        let scene = Scene::of(checked, fifo, secs(10), false).await;
+        scene.send_all(&["1", "2", "3"]).await;
+        let (mut messages, request) = (Vec::new(), ReceiveRequest::new(2).visibility_timeout(secs(30)));
+        scene.queue.receive_at_once(&request, &mut messages);
+        let received = bodies(&messages);
+        require!(
+            messages.len() <= 2,
+            "a receive at once keeps its maximum, 2 and not {received:?}"
+        );
+        if !received.is_empty() {
+            scene.pass(secs(15)).await;
+            let others = bodies(&scene.look().await);
+            let again = others.iter().find(|other| received.contains(other));
+            require!(
+                again.is_none(),
+                "what is received at once is hidden for as long as the receive asked: {again:?} came again"
+            );
+            scene.pass(secs(31)).await;
+        }
+        let mut messages = scene.take(3).await;
+        messages.retain(|message| scene.queue.delete_at_once(message));
+        if !messages.is_empty() {
+            let deleted = bodies(&messages);
+            scene.pass(secs(31)).await;
+            let left = bodies(&scene.look().await);
+            let again = left.iter().find(|body| deleted.contains(body));
+            require!(
+                again.is_none(),
+                "a message that was deleted at once never comes back: {again:?} came"
+            );
+        }
+    }
 }
 
 pub(super) async fn a_delete_is_final<F: Fixture>(checked: Checked<'_, F>) {

@@ -69,7 +69,7 @@ pub fn requirements<F: Fixture>() -> Vec<Requirement<F>> {
     }
     all! {
         messages: messages_arrive_as_sent fifo_messages_arrive_as_sent messages_are_received_again delays_are_kept
-            a_delete_is_final;
+            a_delete_is_final what_is_done_at_once_is_done;
         polls: a_receive_keeps_its_maximum a_long_poll_waits_to_its_end a_long_poll_ends_with_a_message
             a_dropped_receive_loses_nothing;
         leases: a_received_message_is_hidden a_message_can_be_given_back a_lease_can_be_extended
