@@ -333,6 +333,22 @@ fn a_panic_is_a_failure_of_its_message_and_the_runner_goes_on() {
 }
 
 #[test]
+fn the_payload_of_each_panic_is_dropped() {
+    let payload = Arc::new(());
+    for kind in KINDS {
+        let mut world = World::new();
+        let jobs = queue_of(&world, ["1", "2", "3"]);
+        let of_listener = Arc::clone(&payload);
+        let builder = Runner::builder(&jobs).on_event(move |_| resume_unwind(Box::new(Arc::clone(&of_listener))));
+        let of_handler = Arc::clone(&payload);
+        let report = run_kind(&mut world, kind, builder, move |_| {
+            resume_unwind(Box::new(Arc::clone(&of_handler)))
+        });
+        assert_eq!((report.panicked, Arc::strong_count(&payload)), (3, 1), "{kind:?}");
+    }
+}
+
+#[test]
 fn a_panic_of_a_batch_handler_fails_every_message_of_the_batch() {
     // E20
     let mut world = World::new();
