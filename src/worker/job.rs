@@ -1,7 +1,7 @@
 //! Jobs: messages given to handlers, each with the lease on its message.
 
 use {
-    super::lease::Lease,
+    super::lease::{Change, Lease, Place},
     crate::{
         backend::{ReceivedMessage, limits::MAX_MESSAGES},
         clock::Clock,
@@ -284,7 +284,7 @@ impl Job {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stopping(&self) -> Stopping {
-        Stopping { job: self.clone() }
+        Stopping(self.changed(Change::Stopping))
     }
 
     /// Tells who watches the runner how far the work has come; it replaces what was told before.
@@ -351,7 +351,7 @@ impl Job {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lease_lost(&self) -> LeaseLost {
-        LeaseLost { job: self.clone() }
+        LeaseLost(self.changed(Change::Lost))
     }
 
     #[cfg(feature = "tracing")]
@@ -381,6 +381,19 @@ impl Job {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// A future that completes when no renewal is under way.
+    pub(super) fn renewed(&self) -> Changed {
+        self.changed(Change::Renewed)
+    }
+
+    fn changed(&self, change: Change) -> Changed {
+        Changed {
+            job: self.clone(),
+            change,
+            place: None,
+        }
+    }
+
     pub(super) fn lease(&self) -> &Lease {
         &self.inner.lease
     }
@@ -407,33 +420,52 @@ impl fmt::Debug for Job {
     }
 }
 
+/// A future that completes when the lease of a job has changed.
+#[derive(Debug)]
+pub(super) struct Changed {
+    job: Job,
+    change: Change,
+    place: Place,
+}
+
+impl Future for Changed {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self { job, change, place } = &mut *self;
+        job.inner.lease.poll(*change, place, context)
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        self.job.inner.lease.leave(&mut self.place);
+    }
+}
+
 /// A future that completes when a job's lease is lost, by [`Job::lease_lost`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct LeaseLost {
-    job: Job,
-}
+pub struct LeaseLost(Changed);
 
 impl Future for LeaseLost {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.job.inner.lease.poll_lost(context)
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(context)
     }
 }
 
 /// A future that completes when the runner of a job is being stopped, by [`Job::stopping`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct Stopping {
-    job: Job,
-}
+pub struct Stopping(Changed);
 
 impl Future for Stopping {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.job.inner.lease.poll_stopping(context)
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(context)
     }
 }
 

@@ -6,6 +6,7 @@ use {
         time::Timestamp,
     },
     std::{
+        collections::BTreeMap,
         mem,
         sync::atomic::{AtomicU8, AtomicU64, Ordering},
         task::{Context, Poll, Waker},
@@ -43,7 +44,38 @@ pub(super) struct Lease {
     /// them waits until `RENEWING` is cleared or the lease ends.
     state: AtomicU8,
     /// Who waits for a change of the state: all are woken by each, and look again.
-    waiters: Mutex<Vec<Waker>>,
+    waiters: Mutex<Waiters>,
+}
+
+/// A future's place among those that wait for a change; it gives the place up when it is dropped.
+pub(super) type Place = Option<u64>;
+
+#[derive(Default)]
+struct Waiters {
+    /// At most one for each future that lives.
+    wakers: BTreeMap<u64, Waker>,
+    issued: u64,
+}
+
+/// What may be waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// No renewal is under way.
+    Renewed,
+    /// The lease is lost.
+    Lost,
+    /// The runner is being stopped.
+    Stopping,
+}
+
+impl Change {
+    const fn is_reached(self, state: u8) -> bool {
+        match self {
+            Self::Renewed => state & RENEWING == 0,
+            Self::Lost => state & LOST != 0,
+            Self::Stopping => state & STOPPING != 0,
+        }
+    }
 }
 
 impl Lease {
@@ -100,11 +132,6 @@ impl Lease {
     /// Whether a renewal has been called and not answered.
     pub(super) fn is_renewing(&self) -> bool {
         self.state.load(Ordering::Acquire) & RENEWING != 0
-    }
-
-    /// Completes when no renewal is under way.
-    pub(super) fn poll_renewed(&self, context: &Context<'_>) -> Poll<()> {
-        self.poll_state(context, |state| state & RENEWING == 0)
     }
 
     /// Until when the lease may be renewed.
@@ -184,11 +211,6 @@ impl Lease {
         first
     }
 
-    /// Completes once the lease is lost.
-    pub(super) fn poll_lost(&self, context: &Context<'_>) -> Poll<()> {
-        self.poll_state(context, |state| state & LOST != 0)
-    }
-
     /// Whether the runner is being stopped while the handler runs.
     pub(super) fn is_stopping(&self) -> bool {
         self.state.load(Ordering::Acquire) & STOPPING != 0
@@ -200,24 +222,84 @@ impl Lease {
         self.take_waiters()
     }
 
-    /// Completes once the runner is being stopped.
-    pub(super) fn poll_stopping(&self, context: &Context<'_>) -> Poll<()> {
-        self.poll_state(context, |state| state & STOPPING != 0)
-    }
-
     fn take_waiters(&self) -> Vec<Waker> {
-        mem::take(&mut *self.waiters.lock())
+        mem::take(&mut self.waiters.lock().wakers).into_values().collect()
     }
 
-    fn poll_state(&self, context: &Context<'_>, reached: impl Fn(u8) -> bool) -> Poll<()> {
+    /// Completes once this is so; until then the future waits in its place.
+    pub(super) fn poll(&self, change: Change, place: &mut Place, context: &Context<'_>) -> Poll<()> {
         let mut waiters = self.waiters.lock();
         // Checked under the lock: whoever changes the state takes the waiters after that.
-        if reached(self.state.load(Ordering::Acquire)) {
+        if change.is_reached(self.state.load(Ordering::Acquire)) {
+            drop(waiters);
+            self.leave(place);
             return Poll::Ready(());
         }
-        if !waiters.iter().any(|waiter| waiter.will_wake(context.waker())) {
-            waiters.push(context.waker().clone());
-        }
+        let number = *place.get_or_insert_with(|| {
+            waiters.issued += 1;
+            waiters.issued
+        });
+        let before = match waiters.wakers.get(&number) {
+            Some(waker) if waker.will_wake(context.waker()) => None,
+            _ => waiters.wakers.insert(number, context.waker().clone()),
+        };
+        // A waker is dropped after the lock is released: that may run code of an executor.
+        drop(waiters);
+        drop(before);
         Poll::Pending
+    }
+
+    /// Gives up a future's place.
+    pub(super) fn leave(&self, place: &mut Place) {
+        let waker = place
+            .take()
+            .and_then(|number| self.waiters.lock().wakers.remove(&number));
+        drop(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use {
+        super::*,
+        std::{
+            sync::{Arc, atomic::AtomicUsize},
+            task::Wake,
+        },
+    };
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn each_future_has_one_place_at_most_and_all_that_wait_are_woken() {
+        let lease = Lease::new(Timestamp::ZERO, Timestamp::ZERO);
+        let counts = [(); 3].map(|()| Arc::new(Count::default()));
+        let wakers = counts.clone().map(Waker::from);
+        let mut places = [None; 2];
+        for _ in 0..100 {
+            for (place, change) in places.iter_mut().zip([Change::Lost, Change::Stopping]) {
+                for waker in &wakers {
+                    assert!(lease.poll(change, place, &Context::from_waker(waker)).is_pending());
+                }
+            }
+        }
+        assert_eq!(lease.waiters.lock().wakers.len(), 2);
+        assert!(lease.mark_lost());
+        let woken = counts.each_ref().map(|it| it.0.load(Ordering::Relaxed));
+        assert_eq!(woken, [0, 0, 2], "by the wakers of their last polls");
+        let context = Context::from_waker(&wakers[0]);
+        assert!(lease.poll(Change::Lost, &mut places[0], &context).is_ready());
+        assert!(lease.poll(Change::Stopping, &mut places[1], &context).is_pending());
+        assert_eq!(lease.waiters.lock().wakers.len(), 1);
+        lease.leave(&mut places[1]);
+        assert!(lease.waiters.lock().wakers.is_empty());
+        assert_eq!(lease.mark_stopping().len(), 0);
     }
 }

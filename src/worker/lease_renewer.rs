@@ -301,8 +301,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         if !job.lease().is_renewing() {
             return true;
         }
-        let mut end = self.until(end);
-        poll_fn(|context| match job.lease().poll_renewed(context) {
+        let (mut renewed, mut end) = (job.renewed(), self.until(end));
+        poll_fn(|context| match Pin::new(&mut renewed).poll(context) {
             Poll::Ready(()) => Poll::Ready(true),
             Poll::Pending => Pin::new(&mut end).poll(context).map(|()| false),
         })
@@ -321,13 +321,11 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             return;
         };
         let mut end = self.until(end);
+        let mut renewals: Vec<_> = jobs.iter().map(Job::renewed).collect();
         poll_fn(|context| {
             // Every one is polled, so that each answer wakes this task.
-            let answered = jobs
-                .iter()
-                .filter(|job| job.lease().poll_renewed(context).is_ready())
-                .count();
-            if answered > 0 {
+            let polls = renewals.iter_mut().map(|renewed| Pin::new(renewed).poll(context));
+            if polls.filter(Poll::is_ready).count() > 0 {
                 return Poll::Ready(());
             }
             Pin::new(&mut end).poll(context)

@@ -12,10 +12,13 @@ use {
         worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner},
     },
     std::{
+        future::Future,
+        pin::pin,
         sync::{
             Arc, Mutex,
             atomic::{AtomicUsize, Ordering},
         },
+        task::{Context, Wake, Waker},
         thread,
         time::Duration,
     },
@@ -58,6 +61,31 @@ fn a_stop_is_seen_by_every_job_in_progress_and_wakes_who_waits_for_it() {
     let report = world.over(run).unwrap();
     assert_eq!((told.load(Ordering::SeqCst), report.given_back), (3, 2));
     assert_eq!(counts(&jobs), [5, 0, 0]);
+}
+
+struct NoWake;
+
+impl Wake for NoWake {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_future_that_waits_for_a_change_of_a_job_and_is_dropped_leaves_no_waker() {
+    let mut world = World::new();
+    let jobs = queue_of(&world, 1);
+    let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
+        let woken = Arc::new(NoWake);
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        for _ in 0..100 {
+            let (mut stopping, mut lost) = (pin!(job.stopping()), pin!(job.lease_lost()));
+            assert!(stopping.as_mut().poll(&mut context).is_pending() && lost.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&woken), 2, "this one and that of the context");
+        Ok::<(), String>(())
+    });
+    let report = world.run(runner.unwrap().run()).unwrap();
+    assert_eq!((report.succeeded, report.panicked), (1, 0));
 }
 
 #[test]
