@@ -6,6 +6,8 @@
 mod at_once;
 #[path = "worker/batches.rs"]
 mod batches;
+#[path = "worker/broken_clock.rs"]
+mod broken_clock;
 mod common;
 #[path = "worker/concurrency.rs"]
 mod concurrency;

@@ -201,7 +201,9 @@ impl WorkerPermit {
 
 impl Drop for WorkerPermit {
     fn drop(&mut self) {
-        let now = self.control.clock.now();
+        // By a panic of the clock, perhaps, which may not panic again while the first is under way.
+        let mut now = None;
+        contain(|| now = Some(self.control.clock.now()));
         let wakers = self.control.dispatcher.lock().worker_ended(self.worker, now);
         wake(wakers);
     }

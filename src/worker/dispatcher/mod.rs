@@ -227,6 +227,8 @@ pub(super) struct Dispatcher {
     stopped_at: Option<Timestamp>,
     /// The runner has ended.
     over: bool,
+    /// When a worker last asked for a task.
+    asked_at: Timestamp,
     error: Option<MessageQueueError>,
     /// The shutdown timeout is over.
     timed_out: bool,
@@ -277,6 +279,7 @@ impl Dispatcher {
             recount: config.wait_time,
             stopped_at: None,
             over: false,
+            asked_at: Timestamp::ZERO,
             error: None,
             timed_out: false,
             cut_off: Vec::new(),
@@ -313,11 +316,12 @@ impl Dispatcher {
         Some(worker)
     }
 
-    /// Removes a worker that ended; returns the wakers to call.
+    /// Removes a worker that ended, now or at a time that is not known; returns the wakers to call.
     ///
     /// A worker that ends before the runner was torn down by a panic, or by a thread wrapper that did not call it. No
     /// other worker can resume its task, so the runner stops.
-    pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
+    pub(super) fn worker_ended(&mut self, worker: usize, now: Option<Timestamp>) -> Vec<Waker> {
+        let now = now.unwrap_or(self.asked_at);
         self.alive -= 1;
         self.measure(now);
         if let Some((item, _)) = self.workers[worker].abandoned.take() {
@@ -343,6 +347,7 @@ impl Dispatcher {
 
     /// This worker's next task, if there is one.
     pub(super) fn next(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
+        self.asked_at = now;
         let task = self.next_task(worker, now);
         self.measure(now);
         task

@@ -315,7 +315,7 @@ impl Model {
         };
         self.set(worker, driver);
         if matches!(self.drivers[&worker].0, Driver::Ended) {
-            let wakers = self.dispatcher.worker_ended(worker, self.now);
+            let wakers = self.dispatcher.worker_ended(worker, Some(self.now));
             assert!(self.stopped || wakers.is_empty(), "the runner goes on");
             self.wake(wakers);
             self.drivers.remove(&worker);

@@ -59,8 +59,8 @@ fn the_last_worker_to_end_wakes_the_renewer() {
     for worker in [0, 1] {
         assert!(matches!(dispatcher.next(worker, now), Some(Task::End)));
     }
-    assert!(dispatcher.worker_ended(0, now).is_empty(), "there is one more");
-    assert_eq!(dispatcher.worker_ended(1, now).len(), 1);
+    assert!(dispatcher.worker_ended(0, Some(now)).is_empty(), "there is one more");
+    assert_eq!(dispatcher.worker_ended(1, Some(now)).len(), 1);
     assert!(matches!(
         dispatcher.next_renewer_task(now, Waker::noop()),
         RenewerTask::Over
