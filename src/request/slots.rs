@@ -8,7 +8,7 @@ use {
         sync::{Mutex, wake},
     },
     std::{
-        collections::HashMap,
+        collections::BTreeMap,
         mem,
         sync::Arc,
         task::{Context, Poll, Waker},
@@ -49,7 +49,7 @@ pub(super) struct Slots {
 
 #[derive(Default)]
 struct Table {
-    open: HashMap<u64, Slot>,
+    open: BTreeMap<u64, Slot>,
     opened: u64,
     report: RequesterReport,
 }

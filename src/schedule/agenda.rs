@@ -9,7 +9,7 @@ use {
     },
     crate::{backend::MessageQueueError, time::Timestamp},
     std::{
-        collections::{BTreeSet, HashMap, VecDeque},
+        collections::{BTreeMap, BTreeSet, VecDeque},
         sync::Arc,
         task::Waker,
         time::Duration,
@@ -35,8 +35,8 @@ pub(super) struct Config {
 
 pub(super) struct Agenda {
     config: Config,
-    entries: HashMap<EntryId, Entry>,
-    names: HashMap<Arc<str>, EntryId>,
+    entries: BTreeMap<EntryId, Entry>,
+    names: BTreeMap<Arc<str>, EntryId>,
     /// When something is to be done for each entry.
     actions: BTreeSet<(Timestamp, EntryId)>,
     /// When the next job of each entry is due.
@@ -96,8 +96,8 @@ impl Agenda {
     pub(super) fn new(config: Config) -> Self {
         Self {
             config,
-            entries: HashMap::new(),
-            names: HashMap::new(),
+            entries: BTreeMap::new(),
+            names: BTreeMap::new(),
             actions: BTreeSet::new(),
             due: BTreeSet::new(),
             next_id: 1,
