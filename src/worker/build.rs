@@ -281,12 +281,9 @@ impl<Q: MessageQueue> Settings<Q> {
         batch: Option<BatchSettings>,
         handler: H,
     ) -> Result<Runner<Q, H>, BuildRunnerError> {
-        let visibility_timeout = self
-            .visibility_timeout
-            .unwrap_or_else(|| self.queue.visibility_timeout());
-        self.check(visibility_timeout)?;
-        let fifo = self.queue.is_fifo();
         let limits = self.queue.limits().within_sqs();
+        let visibility_timeout = self.checked(limits)?;
+        let fifo = self.queue.is_fifo();
         let batch_size = batch.map_or(1, |batch| batch.size);
         let restores = self.queue.restores_receive_count();
         let max_messages = match self.max_messages {
@@ -327,7 +324,12 @@ impl<Q: MessageQueue> Settings<Q> {
             prefetch: self.prefetch,
             batch_size,
             max_messages: max_messages.min(limits.max_messages),
-            wait_time: self.wait_time.min(limits.max_wait_time),
+            // Where receives may not wait, the engine makes one of this long out of several.
+            wait_time: if limits.max_wait_time < TICK {
+                self.wait_time
+            } else {
+                self.wait_time.min(limits.max_wait_time)
+            },
             end: self.end,
             fifo,
             give_back_after: if restores {

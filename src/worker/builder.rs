@@ -148,7 +148,11 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
         self
     }
 
-    /// How long a receive waits for a first message, more than 0 s and at most 20 s; the default is 20 s.
+    /// How long a receive waits for a first message, 1 ms to 20 s and never longer than the queue allows; the default is
+    /// 20 s.
+    ///
+    /// Where the queue lets no receive wait, because its limit is below 1 ms, an idle runner asks it again and again instead,
+    /// after pauses that grow from 10 ms to 1 s.
     ///
     /// # Examples
     /// ```
@@ -157,7 +161,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     ///
     /// let jobs = Queue::standard("jobs").build()?;
     /// let hasty = Runner::builder(&jobs).wait_time(Duration::ZERO).each(|_: &Job| Ok::<(), String>(()));
-    /// let text = "the wait time is 0ns, it has to be more than 0 s and at most 20 s";
+    /// let text = "the wait time is 0ns, it has to be 1 ms to 20 s";
     /// assert_eq!(hasty.unwrap_err().to_string(), text);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -166,8 +170,8 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
         self
     }
 
-    /// How long a message stays hidden unless the heartbeat renews that, 1 ms to 12 h; the default is
-    /// the queue's own visibility timeout when the runner is built.
+    /// How long a message stays hidden unless the heartbeat renews that, 1 ms to 12 h and never longer than the queue allows;
+    /// the default is the queue's own visibility timeout when the runner is built.
     ///
     /// # Examples
     /// ```

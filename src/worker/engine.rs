@@ -12,6 +12,7 @@ use {
         job::{Job, SpareJobs},
         report::RunnerReport,
         runner::{RunnerError, exited_early},
+        settings::TICK,
     },
     crate::{
         backend::{
@@ -40,6 +41,9 @@ use super::trace;
 
 /// The pause between a failed receive and the next.
 const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
+
+/// The pauses between the receives of a worker that waits on a queue whose receives may not wait.
+const POLL_PAUSES: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 
 pub(super) type OnEvent = Arc<dyn Fn(&RunnerEvent) + Send + Sync>;
 
@@ -429,21 +433,36 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     }
 
     pub(super) fn receive_request(&self, receive: ReceiveTask) -> ReceiveRequest {
+        let wait_time = if self.may_wait() {
+            receive.wait_time()
+        } else {
+            Duration::ZERO
+        };
         ReceiveRequest::new(receive.max_messages())
-            .wait_time(receive.wait_time())
+            .wait_time(wait_time)
             .visibility_timeout(self.config.visibility_timeout)
             .max_messages_per_group(self.config.max_messages_per_group)
     }
 
+    /// Whether a receive of the queue may wait for messages.
+    fn may_wait(&self) -> bool {
+        self.config.limits.max_wait_time >= TICK
+    }
+
     async fn poll(&self, worker: usize, receive: ReceiveTask) -> Option<Vec<ReceivedMessage>> {
-        let receive = self.queue.receive(self.receive_request(receive));
         // What a stop would drop, the queue may have answered: the messages stay hidden, and nobody knows of them.
         let cut = if self.config.in_process {
             Cut::StopOrPause
         } else {
             Cut::Timeout
         };
-        match self.unless_cut(worker, cut, receive).await? {
+        let answer = if self.may_wait() {
+            let receive = self.queue.receive(self.receive_request(receive));
+            self.unless_cut(worker, cut, receive).await?
+        } else {
+            Box::pin(self.poll_repeatedly(worker, receive, cut)).await?
+        };
+        match answer {
             Ok(messages) => {
                 self.receive_retries.succeeded();
                 Some(messages)
@@ -456,6 +475,30 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 self.receive_failed(worker, error).await;
                 None
             }
+        }
+    }
+
+    /// Receives without waiting, and after ever longer pauses again, until there are messages or the time of the receive is
+    /// over.
+    async fn poll_repeatedly(
+        &self,
+        worker: usize,
+        receive: ReceiveTask,
+        cut: Cut,
+    ) -> Option<Result<Vec<ReceivedMessage>, MessageQueueError>> {
+        let end = self.now().saturating_add(receive.wait_time());
+        let mut polls = 0;
+        loop {
+            let request = self.receive_request(receive);
+            let answer = self.unless_cut(worker, cut, self.queue.receive(request)).await?;
+            let now = self.now();
+            let is_empty = answer.as_ref().is_ok_and(Vec::is_empty);
+            if !is_empty || now >= end {
+                return Some(answer);
+            }
+            polls += 1;
+            let next = now.saturating_add(POLL_PAUSES.limit(polls)).min(end);
+            self.unless_cut(worker, Cut::StopOrPause, self.until(next)).await?;
         }
     }
 

@@ -7,7 +7,7 @@ use {
     },
     crate::{
         backend::{
-            Backoff,
+            Backoff, MessageQueue, QueueLimits,
             limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
         },
         clock::Clock,
@@ -36,8 +36,8 @@ pub enum BuildRunnerError {
     /// A receive of SQS returns 1 to 10 messages.
     #[error("a receive is to ask for {0} messages, it has to be 1 to 10")]
     MaxMessages(usize),
-    /// A runner that does not wait would ask without end.
-    #[error("the wait time is {0:?}, it has to be more than 0 s and at most 20 s")]
+    /// A runner that does not wait would ask without end; time is counted in milliseconds.
+    #[error("the wait time is {0:?}, it has to be 1 ms to 20 s")]
     WaitTime(Duration),
     /// SQS hides messages for up to 12 hours; with a timeout of 0 another consumer could receive them at once.
     #[error("the visibility timeout is {0:?}, it has to be 1 ms to 12 hours")]
@@ -182,8 +182,11 @@ impl<Q> Settings<Q> {
             handle: HandleOfBuilder::new(),
         }
     }
+}
 
-    pub(super) fn check(&self, visibility: Duration) -> Result<(), BuildRunnerError> {
+impl<Q: MessageQueue> Settings<Q> {
+    /// Checks what needs no handler; returns the visibility timeout, no longer than the queue allows.
+    pub(super) fn checked(&self, limits: QueueLimits) -> Result<Duration, BuildRunnerError> {
         let within = |span: Duration, longest: Duration| !span.is_zero() && span <= longest;
         if self.concurrency == 0 {
             return Err(BuildRunnerError::Concurrency);
@@ -191,10 +194,17 @@ impl<Q> Settings<Q> {
         if let Some(count) = self.max_messages.filter(|count| !(1..=MAX_MESSAGES).contains(count)) {
             return Err(BuildRunnerError::MaxMessages(count));
         }
-        if !within(self.wait_time, MAX_WAIT_TIME) {
+        if !(TICK..=MAX_WAIT_TIME).contains(&self.wait_time) {
             return Err(BuildRunnerError::WaitTime(self.wait_time));
         }
-        if !(TICK..=MAX_VISIBILITY).contains(&visibility) {
+        let asked = self
+            .visibility_timeout
+            .unwrap_or_else(|| self.queue.visibility_timeout());
+        if asked > MAX_VISIBILITY {
+            return Err(BuildRunnerError::VisibilityTimeout(asked));
+        }
+        let visibility = asked.min(limits.max_visibility_timeout);
+        if visibility < TICK {
             return Err(BuildRunnerError::VisibilityTimeout(visibility));
         }
         if let Some(handler) = self.handler_timeout {
@@ -209,7 +219,7 @@ impl<Q> Settings<Q> {
             FailurePolicy::Backoff(backoff) if !backoff.is_within(MAX_VISIBILITY) => {
                 Err(BuildRunnerError::Backoff(backoff))
             }
-            _ => Ok(()),
+            _ => Ok(visibility),
         }
     }
 

@@ -235,12 +235,50 @@ fn a_queue_is_asked_for_no_more_than_its_limits_allow() {
     assert!(receives.len() > 4, "{receives:?}");
     assert!(receives.iter().any(|it| it.contains("for 3 s")), "{receives:?}");
     assert_eq!(counts(&jobs), [0, 0, 0]);
+}
+
+#[test]
+fn a_runner_pauses_between_receives_where_the_queue_lets_none_wait() {
+    for limit in [Duration::ZERO, Duration::from_micros(999)] {
+        let mut world = World::new();
+        let mut limits = Limits::default();
+        limits.receive_wait_time = limit;
+        let jobs = standard(&world.clock).limits(limits).build().unwrap();
+        let scripted = Scripted::new(&jobs, &world.clock);
+        let done = |_: &Job| Ok::<(), String>(());
+        let runner = Runner::builder(&scripted).concurrency(2).each(done).unwrap();
+        let handle = runner.handle();
+        let run = world.start(runner.run());
+        world.advance(secs(60));
+        let receives = scripted.calls.take();
+        let expected = ["0", "10", "30", "70", "150", "310", "630", "1270", "2270"];
+        assert_eq!(receives[..9], expected.map(|time| format!("{time} receive 2 for 0 s")));
+        assert!(receives.len() < 90, "{}", receives.len());
+        jobs.send("resize cat.png").unwrap();
+        world.advance(secs(1));
+        assert_eq!((handle.report().succeeded, counts(&jobs)), (1, [0, 0, 0]));
+        handle.pause();
+        world.settle();
+        jobs.send("resize dog.png").unwrap();
+        world.advance(secs(30));
+        assert_eq!(counts(&jobs), [1, 0, 0], "a pause ends the wait");
+        handle.resume();
+        world.settle();
+        handle.stop();
+        assert_eq!(world.over(run).unwrap().succeeded, 2);
+    }
+}
+
+#[test]
+fn no_message_is_hidden_for_longer_than_the_limits_of_its_queue_allow() {
+    let mut world = World::new();
     let mut limits = Limits::default();
     limits.visibility_timeout = secs(600);
     let short = standard(&world.clock).limits(limits).build().unwrap();
     short.send("job").unwrap();
     let clock = world.clock.clone();
-    let runner = Runner::builder(&short).each_async(move |_: Job| {
+    let builder = Runner::builder(&short).visibility_timeout(secs(3_600));
+    let runner = builder.each_async(move |_: Job| {
         let pause = after(&clock, secs(590));
         async move {
             pause.await;

@@ -3,7 +3,7 @@
 use {
     super::common::{MILLISECOND, fifo, secs, standard},
     requeue::{
-        ManualClock, Queue,
+        Limits, ManualClock, Queue,
         backend::Backoff,
         worker::{BatchAnswer, BatchSettings, BuildRunnerError, FailurePolicy, Job, RateLimit, Runner, RunnerBuilder},
     },
@@ -55,9 +55,11 @@ fn a_receive_asks_for_1_to_10_messages() {
 }
 
 #[test]
-fn a_receive_waits_for_more_than_0_and_at_most_20_seconds() {
+fn a_receive_waits_for_1_ms_to_20_seconds() {
     for (span, ok) in [
         (Duration::ZERO, false),
+        (Duration::from_nanos(1), false),
+        (MILLISECOND - Duration::from_nanos(1), false),
         (MILLISECOND, true),
         (secs(20), true),
         (secs(20) + MILLISECOND, false),
@@ -69,6 +71,8 @@ fn a_receive_waits_for_more_than_0_and_at_most_20_seconds() {
         };
         assert_eq!(built(|it| it.wait_time(span)), expected);
     }
+    let text = "the wait time is 1ns, it has to be 1 ms to 20 s";
+    assert_eq!(BuildRunnerError::WaitTime(Duration::from_nanos(1)).to_string(), text);
 }
 
 #[test]
@@ -99,6 +103,37 @@ fn a_queue_that_hides_nothing_needs_a_visibility_timeout_of_the_runners_own() {
     let refused = Err(BuildRunnerError::VisibilityTimeout(Duration::ZERO));
     assert_eq!(build(Runner::builder(&jobs)), refused);
     assert_eq!(build(Runner::builder(&jobs).visibility_timeout(secs(30))), Ok(()));
+}
+
+#[test]
+fn what_a_visibility_timeout_has_to_cover_is_checked_by_what_the_queue_allows() {
+    let mut limits = Limits::default();
+    limits.visibility_timeout = secs(10);
+    let clock = ManualClock::default();
+    let jobs = standard(&clock).visibility_timeout(secs(5)).limits(limits.clone());
+    let jobs = jobs.build().unwrap();
+    let builder = || Runner::builder(&jobs).visibility_timeout(secs(60)).heartbeat(false);
+    for (handler, ok) in [(10_000, true), (10_001, false)].map(|(millis, ok)| (Duration::from_millis(millis), ok)) {
+        let runner = builder().handler_timeout(handler).each(|_: &Job| Ok::<(), String>(()));
+        assert_eq!(runner.is_ok(), ok, "{handler:?}");
+        let settings = BatchSettings::new(10).window(handler - MILLISECOND);
+        let runner = builder().batch(settings, |_: &[Job]| BatchAnswer::success());
+        assert_eq!(runner.is_ok(), ok, "{handler:?}");
+        if let Err(error) = runner {
+            assert!(error.to_string().contains("visibility timeout of 10s"), "{error}");
+        }
+    }
+    limits.visibility_timeout = Duration::ZERO;
+    let jobs = standard(&clock)
+        .visibility_timeout(Duration::ZERO)
+        .limits(limits)
+        .build()
+        .unwrap();
+    let runner = Runner::builder(&jobs)
+        .visibility_timeout(secs(60))
+        .each(|_: &Job| Ok::<(), String>(()));
+    let refused = BuildRunnerError::VisibilityTimeout(Duration::ZERO);
+    assert_eq!(runner.map(drop), Err(refused), "it hides nothing");
 }
 
 #[test]
