@@ -3,10 +3,13 @@
 use {
     super::{
         batch::BatchSettings, dispatcher::End, engine::OnEvent, failure::FailurePolicy, handle::HandleOfBuilder,
-        limits::StartLimits, rate_limit::RateLimit, runner::WrapThread,
+        limits::StartLimits, rate_limit::RateLimit,
     },
     crate::{
-        backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
+        backend::{
+            ThreadWrapper,
+            limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
+        },
         clock::Clock,
     },
     std::{sync::Arc, time::Duration},
@@ -138,7 +141,7 @@ pub(super) struct Settings<Q> {
     pub(super) limits: StartLimits,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) on_event: Option<OnEvent>,
-    pub(super) wrap_thread: Option<WrapThread>,
+    pub(super) wrapper: ThreadWrapper,
     pub(super) handle: HandleOfBuilder,
 }
 
@@ -162,7 +165,7 @@ impl<Q> Settings<Q> {
             limits: StartLimits::default(),
             clock: None,
             on_event: None,
-            wrap_thread: None,
+            wrapper: ThreadWrapper::default(),
             handle: HandleOfBuilder::new(),
         }
     }
