@@ -151,7 +151,7 @@ fn a_message_without_a_header_begins_a_trace_and_one_with_a_header_keeps_it() {
 
 #[test]
 fn the_trace_goes_along_to_the_thread_that_polls_a_spawned_handler() {
-    use requeue::worker::{HandlerFuture, spawned};
+    use requeue::worker::HandlerFuture;
     let (jobs, next) = (
         Queue::standard("jobs").build().unwrap(),
         Queue::standard("next").build().unwrap(),
@@ -165,15 +165,16 @@ fn the_trace_goes_along_to_the_thread_that_polls_a_spawned_handler() {
         })
         .join()
     };
-    let handler = spawned(spawn, move |_: Job| {
+    let handler = move |_: Job| {
         let sends = sends.clone();
         async move {
             assert_ne!(thread::current().id(), home);
             sends.send(TraceHeader::carry(SendMessage::new("b"))).map(drop)
         }
-    });
+    };
     let runner = Runner::builder(&jobs).until_none_visible().each_async(handler);
-    let report = with_default(lines.clone(), || pollster::block_on(runner.unwrap().run()));
+    let runner = runner.unwrap().spawn_handlers(spawn);
+    let report = with_default(lines.clone(), || pollster::block_on(runner.run()));
     assert_eq!(report.unwrap().succeeded, 1);
     let entered = lines.taken().iter().filter(|line| *line == "enter a0").count();
     assert!(entered >= 2, "on either thread");
