@@ -54,7 +54,7 @@ pub use {
     event::{FailureCause, RunnerEvent},
     failure::{Failure, FailurePolicy, IntoFailure},
     handle::RunnerHandle,
-    handler::{Batch, BatchAsync, Each, EachAsync, Handler},
+    handler::{AsyncHandler, Batch, BatchAsync, Each, EachAsync, Handler},
     job::{Job, LeaseLost, Stopping},
     job_status::JobStatus,
     rate_limit::RateLimit,
@@ -62,5 +62,5 @@ pub use {
     router::Router,
     runner::{Runner, RunnerError},
     settings::BuildRunnerError,
-    spawned::{HandlerFuture, HandlerOutput, Spawned, spawned},
+    spawned::{HandlerFuture, SpawnedHandler},
 };

@@ -3,11 +3,11 @@
 use {
     super::{
         batch::BatchSettings, dispatcher::End, engine::OnEvent, failure::FailurePolicy, handle::HandleOfBuilder,
-        limits::StartLimits, rate_limit::RateLimit, runner::WrapThread,
+        limits::StartLimits, rate_limit::RateLimit,
     },
     crate::{
         backend::{
-            Backoff, MessageQueue, QueueLimits,
+            Backoff, MessageQueue, QueueLimits, ThreadWrapper,
             limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
         },
         clock::Clock,
@@ -154,7 +154,7 @@ pub(super) struct Settings<Q> {
     pub(super) limits: StartLimits,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) on_event: Option<OnEvent>,
-    pub(super) wrap_thread: Option<WrapThread>,
+    pub(super) wrapper: ThreadWrapper,
     pub(super) handle: HandleOfBuilder,
 }
 
@@ -178,7 +178,7 @@ impl<Q> Settings<Q> {
             limits: StartLimits::default(),
             clock: None,
             on_event: None,
-            wrap_thread: None,
+            wrapper: ThreadWrapper::default(),
             handle: HandleOfBuilder::new(),
         }
     }

@@ -99,6 +99,15 @@ impl Backlog {
         self.count
     }
 
+    /// How many groups it knows.
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> usize {
+        match &self.order {
+            Order::Received(_) => 0,
+            Order::Groups(groups) => groups.count(),
+        }
+    }
+
     /// The jobs that no group holds back.
     pub(super) fn ready_jobs(&self) -> usize {
         match &self.order {
@@ -160,6 +169,11 @@ impl Backlog {
         };
         self.forget(item.jobs());
         Some(item)
+    }
+
+    /// Whether the limits of groups hold back more jobs than they may.
+    pub(super) fn has_excess(&self) -> bool {
+        matches!(&self.order, Order::Groups(groups) if groups.has_excess())
     }
 
     /// Removes jobs beyond those that the limits of groups may hold back, those of one group.

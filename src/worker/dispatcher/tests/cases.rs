@@ -150,3 +150,29 @@ fn a_message_given_back_is_received_again_though_the_queue_was_empty_meanwhile()
     model.take_all([Step::GiveBack, Step::Settle]);
     assert_eq!(model.dispatcher.polls, 1);
 }
+
+#[test]
+fn a_job_that_its_group_holds_back_once_another_began_is_put_off_though_nobody_has_a_task() {
+    let mut model = Model::new(Setup {
+        concurrency: 3,
+        batch: Some(BatchSettings::new(2).window(WINDOW)),
+        limits: Limits {
+            rate: Some((1, 2)),
+            group_concurrency: Some(1),
+            ..Limits::NONE
+        },
+        ..SETUP
+    });
+    let answer = |groups| Step::Answer { nth: 0, groups };
+    model.take_all([
+        Step::Settle,
+        answer(Some(vec![2, 2])),
+        answer(None),
+        Step::Pass {
+            seconds: WINDOW.as_secs(),
+        },
+        Step::Settle,
+    ]);
+    assert_eq!(model.count_of(|it| matches!(it, Driver::Working(_))), 1);
+    model.end();
+}
