@@ -33,6 +33,8 @@ mod leases;
 mod notes;
 #[path = "worker/one_call.rs"]
 mod one_call;
+#[path = "worker/queue_outages.rs"]
+mod queue_outages;
 #[path = "worker/queue_sets.rs"]
 mod queue_sets;
 #[path = "worker/queues.rs"]

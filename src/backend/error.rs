@@ -92,4 +92,12 @@ impl MessageQueueError {
             message: message.into(),
         }
     }
+
+    /// The same error, whose message names the queue.
+    pub(crate) fn of_queue(mut self, url: &str) -> Self {
+        if !self.message.contains(url) {
+            self.message = format!("{} (queue {url})", self.message);
+        }
+        self
+    }
 }

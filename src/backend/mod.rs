@@ -8,10 +8,12 @@ mod embedded;
 mod error;
 pub(crate) mod limits;
 mod message_queue;
+mod outage;
 mod queue_set;
 mod received;
 mod retries;
 mod running;
+mod shares;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
 

@@ -5,9 +5,11 @@ use {
         error::{EntryFailure, ErrorKind, MessageQueueError},
         limits::QueueLimits,
         message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
+        outage::Outage,
         received::ReceivedMessage,
+        shares::Shares,
     },
-    crate::{clock::Clock, message::SendMessage, sync::Mutex},
+    crate::{clock::Clock, message::SendMessage, sync::Mutex, time::Timestamp},
     std::{
         fmt,
         future::{Future, poll_fn},
@@ -53,7 +55,13 @@ const WAIT_PER_QUEUE: Duration = Duration::from_secs(1);
 ///
 /// FIFO queues keep their order, and a group id that several of them use is one group to a runner. The visibility
 /// timeout is the shortest of the queues' own, unless the runner is given one. The first queue's clock tells the time.
-/// An error of one queue is an error of the set.
+///
+/// A queue whose receives fail by an error that [may pass](ErrorKind::may_pass) is left alone for a pause that grows from
+/// 1 s to 20 s, and the others are received from meanwhile. Its error, which names it, is told each time: as soon as the
+/// others have nothing, otherwise by the next receive. So the
+/// [`outage_timeout`](crate::worker::RunnerBuilder::outage_timeout) of a runner counts while no queue answers; if the runner
+/// ends once [none is visible](crate::worker::RunnerBuilder::until_none_visible), while one fails and the others have
+/// nothing. Any other error of one queue is an error of the set: a runner ends when one of its queues is gone.
 ///
 /// # Examples
 /// ```
@@ -82,22 +90,31 @@ pub struct QueueSet<Q> {
     url: Arc<str>,
     /// The queue whose turn it is to be waited on, where that is done one after the other.
     turn: Arc<AtomicUsize>,
+    /// Receives under way that wait, and ask a queue again when its outage may be over.
+    waiting: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
 struct Member<Q> {
     queue: Q,
     url: Arc<str>,
+    outage: Outage,
 }
 
-/// What of each queue has been received, divided by its weight: the queue that is furthest behind is next.
-///
-/// Invariant: a queue that had nothing is not behind those that were served meanwhile, so that it saves up no share.
-#[derive(Debug)]
-struct Shares {
-    weights: Vec<u32>,
-    /// In millionths of a message at weight 1.
-    served: Vec<u128>,
+/// Counts a receive that waits while it is under way.
+struct Waiting<'s>(&'s AtomicUsize);
+
+impl<'s> Waiting<'s> {
+    fn begin(count: &'s AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Why queues do not make a set.
@@ -208,12 +225,14 @@ impl<Q: MessageQueue> QueueSet<Q> {
         let member = |queue: Q| Member {
             url: queue.url().into(),
             queue,
+            outage: Outage::new(),
         };
         Ok(Self {
             shares: weights.map(|weights| Arc::new(Mutex::new(Shares::new(weights)))),
             members: queues.into_iter().map(member).collect(),
             url,
             turn: Arc::default(),
+            waiting: Arc::default(),
         })
     }
 
@@ -225,13 +244,31 @@ impl<Q: MessageQueue> QueueSet<Q> {
         }
     }
 
+    /// The queues to be asked first, in their order, those to be left alone, and when the first of these may be asked again.
+    ///
+    /// Invariant: there is one to be asked.
+    fn by_outage(&self) -> (Vec<usize>, Vec<usize>, Option<Timestamp>) {
+        let (now, mut first) = (self.clock().now(), None);
+        let (failing, ready): (Vec<_>, Vec<_>) = self.order().into_iter().partition(|at| {
+            let ends = self.members[*at].outage.ends_after(now);
+            first = first.into_iter().chain(ends).min();
+            ends.is_some()
+        });
+        if ready.is_empty() {
+            // Whoever receives goes by the pauses of its own.
+            return (failing, ready, None);
+        }
+        (ready, failing, first)
+    }
+
     /// Asks one queue after the other, without waiting, for messages of the first that has any.
     async fn ask_each(&self, order: &[usize], request: ReceiveRequest) -> Answer {
         let request = request.wait_time(Duration::ZERO);
         for at in order {
-            let messages = self.members[*at].queue.receive(request).await?;
+            let answer = self.members[*at].queue.receive(request).await;
+            let messages = self.answered(*at, answer)?;
             if !messages.is_empty() {
-                return Ok(self.served(*at, messages));
+                return Ok(messages);
             }
         }
         Ok(Vec::new())
@@ -244,12 +281,15 @@ impl<Q: MessageQueue> QueueSet<Q> {
         poll_fn(|context| {
             for slot in &mut receives {
                 let Some((at, receive)) = slot else { continue };
-                match Pin::new(receive).poll(context) {
-                    Poll::Pending => {}
-                    Poll::Ready(Ok(messages)) if messages.is_empty() => *slot = None,
-                    Poll::Ready(Ok(messages)) => return Poll::Ready(Ok(self.served(*at, messages))),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                let Poll::Ready(answer) = Pin::new(receive).poll(context) else {
+                    continue;
+                };
+                let failed = answer.is_err();
+                let answer = self.answered(*at, answer);
+                if failed || !answer.as_ref().is_ok_and(Vec::is_empty) {
+                    return Poll::Ready(answer);
                 }
+                *slot = None;
             }
             if receives.iter().any(Option::is_some) {
                 Poll::Pending
@@ -261,11 +301,36 @@ impl<Q: MessageQueue> QueueSet<Q> {
     }
 
     /// Waits on the queue whose turn it is.
-    async fn wait_on_next(&self, request: ReceiveRequest) -> Answer {
-        let at = self.turn.fetch_add(1, Ordering::Relaxed) % self.members.len();
+    async fn wait_on_next(&self, order: &[usize], request: ReceiveRequest) -> Answer {
+        let at = order[self.turn.fetch_add(1, Ordering::Relaxed) % order.len()];
         let wait_time = request.wait_time.min(WAIT_PER_QUEUE);
-        let messages = self.members[at].queue.receive(request.wait_time(wait_time)).await?;
-        Ok(self.served(at, messages))
+        let answer = self.members[at].queue.receive(request.wait_time(wait_time)).await;
+        self.answered(at, answer)
+    }
+
+    /// The messages that a queue gave; none if its error may pass, which is told later.
+    fn answered(&self, at: usize, answer: Answer) -> Answer {
+        let member = &self.members[at];
+        match answer {
+            Ok(messages) => {
+                member.outage.succeeded();
+                Ok(if messages.is_empty() {
+                    messages
+                } else {
+                    self.served(at, messages)
+                })
+            }
+            Err(error) => {
+                let error = error.of_queue(&member.url);
+                member.outage.failed(error, self.clock().now()).map(|()| Vec::new())
+            }
+        }
+    }
+
+    /// An error that has not been told, as the answer of a receive.
+    fn tell(&self) -> Result<(), MessageQueueError> {
+        let mut errors = self.members.iter().filter_map(|it| it.outage.take_untold());
+        errors.next().map_or(Ok(()), Err)
     }
 
     /// Counts what a queue gave, and names it in messages whose implementation does not.
@@ -382,17 +447,37 @@ impl<Q: MessageQueue> MessageQueue for QueueSet<Q> {
         ))
     }
 
-    async fn receive(&self, request: ReceiveRequest) -> Answer {
-        let order = self.order();
-        let messages = self.ask_each(&order, request).await?;
-        if !messages.is_empty() || request.wait_time.is_zero() {
+    async fn receive(&self, mut request: ReceiveRequest) -> Answer {
+        // The receive that met this error had messages of another queue.
+        self.tell()?;
+        let waits = !request.wait_time.is_zero();
+        let _waiting = waits.then(|| Waiting::begin(&self.waiting));
+        let (order, failing, again_at) = self.by_outage();
+        let mut messages = self.ask_each(&order, request).await?;
+        // Without one that waits for it, nobody but this receive could tell that a failing queue is not an empty one.
+        if messages.is_empty() && self.waiting.load(Ordering::Relaxed) == 0 {
+            messages = self.ask_each(&failing, request).await?;
+        }
+        if !messages.is_empty() {
             return Ok(messages);
         }
-        if self.is_in_process() {
-            self.wait_on_all(&order, request).await
-        } else {
-            self.wait_on_next(request).await
+        self.tell()?;
+        if !waits {
+            return Ok(messages);
         }
+        if let Some(again_at) = again_at {
+            let left = again_at.saturating_duration_since(self.clock().now());
+            request.wait_time = request.wait_time.min(left);
+        }
+        let messages = if self.is_in_process() {
+            self.wait_on_all(&order, request).await?
+        } else {
+            self.wait_on_next(&order, request).await?
+        };
+        if messages.is_empty() {
+            self.tell()?;
+        }
+        Ok(messages)
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
@@ -426,14 +511,36 @@ impl<Q: MessageQueue> MessageQueue for QueueSet<Q> {
         self.for_each_queue(messages, postpone).await
     }
 
+    /// The sums of its queues' counts. A queue that cannot be asked now, while others can, counts as one message in flight,
+    /// as it may hold some; the next receive tells its error.
     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        let mut sum = MessageCounts::default();
+        let (mut sum, mut unknown) = (MessageCounts::default(), Vec::new());
         for member in self.members.iter() {
-            let counts = member.queue.counts().await?;
+            let counts = match member.queue.counts().await {
+                Ok(counts) => counts,
+                Err(error) => {
+                    let error = error.of_queue(&member.url);
+                    if !error.kind.may_pass() {
+                        return Err(error);
+                    }
+                    unknown.push((member, error));
+                    continue;
+                }
+            };
             sum.visible = sum.visible.saturating_add(counts.visible);
             sum.in_flight = sum.in_flight.saturating_add(counts.in_flight);
             sum.delayed = sum.delayed.saturating_add(counts.delayed);
             sum.approximate |= counts.approximate;
+        }
+        if unknown.len() == self.members.len() {
+            if let Some((_, error)) = unknown.pop() {
+                return Err(error);
+            }
+        }
+        for (member, error) in unknown {
+            sum.in_flight = sum.in_flight.saturating_add(1);
+            sum.approximate = true;
+            member.outage.tell(error);
         }
         Ok(sum)
     }
@@ -447,31 +554,6 @@ impl<Q: MessageQueue> MessageQueue for QueueSet<Q> {
         if let Some(at) = self.member_of(message) {
             self.members[at].queue.report_failure(message, reason);
         }
-    }
-}
-
-impl Shares {
-    fn new(weights: Vec<u32>) -> Self {
-        Self {
-            served: vec![0; weights.len()],
-            weights,
-        }
-    }
-
-    /// Those furthest behind first.
-    fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.served.len()).collect();
-        order.sort_by_key(|at| self.served[*at]);
-        order
-    }
-
-    fn served(&mut self, at: usize, messages: usize) {
-        let level = self.served[at];
-        for served in &mut self.served {
-            // Those before it in the order had nothing.
-            *served = level.max(*served);
-        }
-        self.served[at] += (messages as u128) * 1_000_000 / u128::from(self.weights[at]);
     }
 }
 
@@ -492,13 +574,14 @@ impl<Q> Clone for QueueSet<Q> {
             shares: self.shares.clone(),
             url: Arc::clone(&self.url),
             turn: Arc::clone(&self.turn),
+            waiting: Arc::clone(&self.waiting),
         }
     }
 }
 
 impl<Q> fmt::Debug for QueueSet<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shares = self.shares.as_deref().map(|it| it.lock().weights.clone());
+        let shares = self.shares.as_deref().map(|it| it.lock().weights().to_vec());
         f.debug_struct("QueueSet")
             .field("queues", &self.url)
             .field("weights", &shares)
