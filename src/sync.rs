@@ -14,8 +14,10 @@ pub(crate) use std::thread_local;
 /// Runs a waker or a listener; if it panics, which the panic hook has reported, the caller goes on.
 pub(crate) fn contain(foreign: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(foreign)) {
-        // Dropping a payload runs code of its author, which could panic again.
-        mem::forget(payload);
+        // Dropping a payload runs code of its author, which could panic again, with a payload of the same kind.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(again);
+        }
     }
 }
 
@@ -38,6 +40,14 @@ mod tests {
         fn drop(&mut self) {
             resume_unwind(Box::new("a payload's own panic"));
         }
+    }
+
+    #[test]
+    fn the_payload_of_a_panic_is_dropped() {
+        let payload = std::sync::Arc::new(());
+        let own = payload.clone();
+        contain(|| resume_unwind(Box::new(own)));
+        assert_eq!(std::sync::Arc::strong_count(&payload), 1);
     }
 
     #[test]

@@ -16,7 +16,6 @@ use {
         any::Any,
         collections::HashMap,
         future::{Future, poll_fn},
-        mem,
         panic::{AssertUnwindSafe, catch_unwind},
         pin::{Pin, pin},
         task::{self, Context},
@@ -192,7 +191,7 @@ pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     // Dropping a payload runs user code, which could panic again.
-    mem::forget(panic);
+    contain(|| drop(panic));
     text.map_or_else(
         || "the handler panicked".to_owned(),
         |text| format!("the handler panicked: {text}"),

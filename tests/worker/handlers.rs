@@ -333,6 +333,20 @@ fn a_panic_is_a_failure_of_its_message_and_the_runner_goes_on() {
 }
 
 #[test]
+fn what_a_handler_panicked_with_is_dropped() {
+    for kind in KINDS {
+        let mut world = World::new();
+        let jobs = queue_of(&world, ["bad"]);
+        let payload = Arc::new(());
+        let own = payload.clone();
+        let report = run_kind(&mut world, kind, Runner::builder(&jobs), move |_| {
+            resume_unwind(Box::new(own.clone()))
+        });
+        assert_eq!((report.panicked, Arc::strong_count(&payload)), (1, 1), "{kind:?}");
+    }
+}
+
+#[test]
 fn a_panic_of_a_batch_handler_fails_every_message_of_the_batch() {
     // E20
     let mut world = World::new();
