@@ -1,6 +1,6 @@
 //! Documentation only: what is not one item's to say. The page of a feature is built with that feature.
 //!
-//! * [`architecture`]: the rooms of the crate, who may know whom, and why.
+//! * [`architecture`]: the modules of the crate, which of them may name which, and why.
 //! * [`differences`]: where SQS leaves the answer open and what this crate answers; what it does not do; what it adds.
 //! * [`changelog`]: what changed, by release.
 #![cfg_attr(

@@ -109,7 +109,8 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// [`RunnerEvent::Blocked`](super::RunnerEvent::Blocked). Dropping the future is as safe as a crash.
     ///
     /// # Errors
-    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout. Jobs in progress have been finished.
+    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout. Jobs in
+    /// progress have been finished.
     ///
     /// # Examples
     /// ```
@@ -197,8 +198,8 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// their threads end when they do.
     ///
     /// # Errors
-    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout, after jobs in progress have been finished; or
-    /// a thread could not be started, or ended before the runner did.
+    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout, after jobs
+    /// in progress have been finished; or a thread could not be started, or ended before the runner did.
     ///
     /// # Examples
     /// ```

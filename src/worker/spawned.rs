@@ -27,7 +27,8 @@ use super::trace::Trace;
 /// Makes an async handler of one that has each of its futures run by an executor, so that handlers may run in parallel.
 ///
 /// `spawn` gets the future of each handler call and passes it to the executor; what it returns is dropped, which must
-/// not cancel the future: detach a task that is cancelled so. The runner itself needs no executor, and counts, renews leases and settles messages as if the future ran in its own task:
+/// not cancel the future: detach a task that is cancelled so. The runner itself needs no executor, and counts, renews
+/// leases and settles messages as if the future ran in its own task:
 /// * a panic of the future is one of the handler;
 /// * a future that the handler timeout or the shutdown timeout cuts off is dropped at once, or as soon as the poll
 ///   under way ends;
