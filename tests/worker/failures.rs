@@ -254,7 +254,7 @@ fn a_queue_is_asked_for_no_more_than_its_limits_allow() {
         panic!("it is postponed by what the queue allows");
     };
     let left = until.saturating_duration_since(world.clock.now());
-    assert!(left > secs(5) && left <= secs(10), "{left:?}");
-    assert_eq!(handle.report().lost, 0);
+    assert_eq!(left, secs(9), "until a second before the 600 s that the queue allows");
+    assert_eq!((handle.report().postponed, handle.report().lost), (1, 0));
     world.kill(&run);
 }
