@@ -8,6 +8,7 @@ use {
         counters::Counters,
         dispatcher::{Dispatcher, DispatcherConfig},
         engine::{Control, Engine, EngineConfig},
+        error::BuildRunnerError,
         failure::IntoFailure,
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
@@ -16,9 +17,9 @@ use {
         rate_limit::Rate,
         router::Router,
         runner::Runner,
-        settings::{BuildRunnerError, RENEWALS, Settings, TICK, check_batch},
+        settings::{RENEWALS, Settings, check_batch},
     },
-    crate::backend::MessageQueue,
+    crate::{backend::MessageQueue, time::TICK},
     std::{future::Future, sync::Arc, time::Duration},
 };
 

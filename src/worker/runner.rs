@@ -4,13 +4,14 @@ use {
     super::{
         builder::RunnerBuilder,
         engine::{Engine, Life, WorkerPermit},
+        error::{RunnerError, exited_early},
         event::RunnerEvent,
         handle::RunnerHandle,
         handler::Handler,
         report::RunnerReport,
     },
     crate::{
-        backend::{MessageQueue, MessageQueueError, Running},
+        backend::{MessageQueue, Running},
         clock::block_on,
         sync::{Mutex, contain},
     },
@@ -333,11 +334,6 @@ fn run_threads<Q: MessageQueue, H: Handler>(
     }
 }
 
-/// Why a runner ended when a wrapper has panicked or has not called its thread.
-pub(super) fn exited_early() -> io::Error {
-    io::Error::other("it ended before the runner did")
-}
-
 /// Calls `run` once, within the wrapper if there is one, which has to call its argument.
 fn run_wrapped(wrap: Option<&WrapThread>, run: impl FnOnce()) {
     let mut run = Some(run);
@@ -350,30 +346,6 @@ fn run_wrapped(wrap: Option<&WrapThread>, run: impl FnOnce()) {
         Some(wrap) => wrap(&mut run),
         None => run(),
     }
-}
-
-/// Why a runner ended by itself.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunnerError {
-    /// The queue is gone, or refuses to be received from.
-    #[error("the runner ended: {error}")]
-    #[non_exhaustive]
-    Queue {
-        /// What the queue answered.
-        #[source]
-        error: MessageQueueError,
-        /// What the runner has done.
-        report: Box<RunnerReport>,
-    },
-    /// A thread could not be started, or ended before the runner did: what wraps it panicked or did not call it.
-    #[error("a worker thread exited early: {error}")]
-    #[non_exhaustive]
-    Thread {
-        /// Why.
-        #[source]
-        error: io::Error,
-    },
 }
 
 #[cfg(test)]
