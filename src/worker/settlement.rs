@@ -290,8 +290,19 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
     }
 
+    /// The jobs whose messages a call may change, to be asked right before it: an earlier call may have taken longer than
+    /// their leases.
+    fn still_held(&self, jobs: &[Job]) -> Vec<Job> {
+        let (held, lost): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(|job| self.may_change(job));
+        lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
+        held
+    }
+
     /// Postpones up to ten messages whose renewals are answered; returns how many of them it was done for.
     async fn postpone_all(&self, jobs: &[Job], delay: Duration) -> usize {
+        if jobs.is_empty() {
+            return 0;
+        }
         let postponed = if delay.is_zero() {
             self.queue.release(&messages(jobs)).await
         } else {
@@ -319,7 +330,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
         for (delay, jobs) in by_delay {
             for jobs in jobs.chunks(MAX_MESSAGES) {
-                let returned = self.postpone_all(jobs, delay).await;
+                let returned = self.postpone_all(&self.still_held(jobs), delay).await;
                 self.gave_back(returned);
             }
         }
@@ -394,15 +405,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             let now = self.now();
             let waits = |job: &Job| job.lease().is_renewing() && job.lease().is_held_at(now);
             let (renewing, settled) = left.into_iter().partition::<Vec<_>, _>(waits);
-            let (held, lost): (Vec<Job>, Vec<Job>) = settled.into_iter().partition(|job| self.may_change(job));
-            lost.iter().for_each(|job| self.left_to_timeout(job, not_held()));
-            for jobs in held.chunks(MAX_MESSAGES) {
-                let released = self.queue.release(&messages(jobs)).await;
-                let failed = failed_jobs(jobs, released);
-                returned(jobs.len() - failed.len());
-                for (job, error) in failed {
-                    self.left_to_timeout(&job, error);
-                }
+            for jobs in settled.chunks(MAX_MESSAGES) {
+                returned(self.postpone_all(&self.still_held(jobs), Duration::ZERO).await);
             }
             self.any_renewal_answered(&renewing).await;
             left = renewing;

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{counts, millis, receive, secs, standard},
+        common::{counts, millis, receive, receive_for, secs, standard},
         driver::{World, after},
         forward::forward,
         notes::Notes,
@@ -11,7 +11,7 @@ use {
     requeue::{
         ManualClock, Queue,
         backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceivedMessage},
-        worker::{Failure, FailurePolicy, Job, Runner},
+        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner},
     },
     std::time::Duration,
 };
@@ -282,4 +282,31 @@ fn no_message_is_hidden_by_a_call_that_could_arrive_after_the_lease() {
         assert_eq!((reported, called), (left, !left), "{span:?}");
         world.kill(&run);
     }
+}
+
+#[test]
+fn what_is_given_back_in_a_second_call_is_looked_at_again_before_it() {
+    // D19
+    let mut world = World::new();
+    let jobs = standard(&world.clock).build().unwrap();
+    (0..15).for_each(|number| _ = jobs.send(number.to_string()).unwrap());
+    let scripted = Scripted::new(&jobs, &world.clock);
+    let batches = BatchSettings::new(20).window(secs(60));
+    let runner = Runner::builder(&scripted).shutdown_timeout(secs(60));
+    let runner = runner.batch_async(batches, async |_: Vec<Job>| BatchAnswer::success());
+    let runner = runner.unwrap();
+    let handle = runner.handle();
+    let run = world.start(runner.run());
+    world.advance(secs(1));
+    // The first call, with ten of the fifteen, takes longer than the leases of the others.
+    scripted.script(Verb::Visibility, [Reply::Slow(secs(31))]);
+    handle.stop();
+    world.advance(secs(30));
+    for received in [10, 5] {
+        assert_eq!(receive_for(&jobs, 10, secs(300)).len(), received);
+    }
+    world.advance(secs(1));
+    let left = "what the second call would have had is left to its new consumer";
+    assert_eq!(counts(&jobs), [10, 5, 0], "{left}");
+    world.finish(run).unwrap();
 }
