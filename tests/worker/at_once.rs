@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{VISIBILITY, millis, numbered, secs, standard},
+        common::{VISIBILITY, millis, numbered, secs},
         driver::World,
         forward::forward,
     },
