@@ -10,13 +10,15 @@ mod forward;
 mod names;
 #[path = "common/shaky.rs"]
 mod shaky;
+#[path = "worker_schedule/threads.rs"]
+mod threads;
 
 use {
     proptest::prelude::*,
     requeue::{
         Clock, ManualClock, Message, Queue, SendMessage, Timestamp,
         backend::{ErrorKind, Running},
-        schedule::{AddScheduleError, Cancelled, Cron, Schedule, Scheduler, SchedulerHandle},
+        schedule::{AddScheduleError, Cancelled, Cron, Schedule, Scheduler, SchedulerError, SchedulerHandle},
     },
     shaky::{Fault, Shaky},
     std::{
@@ -49,17 +51,6 @@ fn start(queue: &Queue, clock: &ManualClock) -> (Running<SchedulerHandle>, Sched
     clock.wait_for_sleepers(1);
     let handle = running.handle();
     (running, handle)
-}
-
-#[test]
-fn the_name_of_the_thread_fits_in_15_bytes() {
-    let (jobs, clock) = standard();
-    let scheduler = Scheduler::builder(&jobs).until_none_held().build();
-    let name = |_| std::thread::current().name().unwrap_or_default().to_owned();
-    scheduler.handle().add_with("name", clock.now(), name).unwrap();
-    scheduler.spawn().unwrap().join().unwrap();
-    assert_eq!(receive(&jobs)[0].body(), "requeue-sched");
-    assert!("requeue-sched".len() <= 15);
 }
 
 fn settle(clock: &ManualClock) {
@@ -323,8 +314,11 @@ fn a_queue_that_is_gone_ends_the_scheduler_and_what_it_holds_stays_listed() {
     jobs.delete_queue().unwrap();
     clock.advance(HOUR);
     let error = running.join().unwrap_err();
-    assert_eq!((error.error.kind, error.report.held), (ErrorKind::QueueDoesNotExist, 1));
     assert!(error.to_string().starts_with("the scheduler ended: "));
+    let SchedulerError::Queue { error, report, .. } = error else {
+        panic!("{error}")
+    };
+    assert_eq!((error.kind, report.held), (ErrorKind::QueueDoesNotExist, 1));
     assert_eq!(&*schedules.due(9)[0].name, "lost");
     assert_eq!(schedules.add("more", HOUR, "more"), Err(AddScheduleError::Stopped));
     assert_eq!(schedules.cancel("lost"), Some(Cancelled::Prevented));

@@ -30,4 +30,7 @@ pub use {
     received::{MessageParts, ReceivedMessage},
     running::{Handle, Running},
 };
-pub(crate) use {retries::Retries, running::sealed};
+pub(crate) use {
+    retries::Retries,
+    running::{ThreadWrapper, sealed},
+};

@@ -46,8 +46,10 @@ const WAIT_PER_QUEUE: Duration = Duration::from_secs(1);
 /// receive brings messages of one queue; what is done with a message goes to the queue that it came from, and
 /// [`queue_url`](ReceivedMessage::queue_url) tells which that is.
 ///
-/// A receive that waits does so on all queues at once, if they live in this process. Queues behind a network are waited
-/// on one after the other, up to 1 s each, so that a message may wait for as many seconds as there are other queues.
+/// A receive that waits does so on all queues at once, if they live in this process. Of queues behind a network it waits
+/// on one for up to 1 s, and on the next one at the next receive, since the answer of a receive that is dropped would be
+/// lost until the visibility timeout. As each receive begins with a short poll of every queue, a message is received
+/// after about 1 s at the latest; on Amazon SQS, where a short poll asks only some of the servers (D9), it may take more.
 ///
 /// FIFO queues keep their order, and a group id that several of them use is one group to a runner. The visibility
 /// timeout is the shortest of the queues' own, unless the runner is given one. The first queue's clock tells the time.

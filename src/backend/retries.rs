@@ -33,13 +33,16 @@ impl Retries {
 
     /// The pause before the next call, after one that failed; `None` if the same call will fail again, or the time is over.
     pub(crate) fn pause(&self, error: &MessageQueueError, now: Timestamp) -> Option<Duration> {
+        if !error.kind.may_pass() {
+            return None;
+        }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if failures == 1 {
             self.since.store(now.as_millis(), Ordering::Relaxed);
         }
         let since = Timestamp::from_millis(self.since.load(Ordering::Relaxed));
         let left = self.timeout.saturating_sub(now.saturating_duration_since(since));
-        (error.kind.may_pass() && !left.is_zero()).then(|| self.backoff.limit(failures).min(left))
+        (!left.is_zero()).then(|| self.backoff.limit(failures).min(left))
     }
 
     pub(crate) fn succeeded(&self) {
@@ -99,9 +102,11 @@ mod tests {
 
     #[test]
     fn what_will_fail_again_is_not_called_again() {
-        let retries = Retries::new(Backoff::new(SECOND, SECOND), Duration::MAX);
+        let retries = Retries::new(Backoff::new(SECOND, 10 * SECOND), Duration::MAX);
         for kind in [ErrorKind::QueueDoesNotExist, ErrorKind::NotHeld, ErrorKind::Refused] {
             assert_eq!(pauses(&retries, kind, 1), [0; 0], "{kind:?}");
         }
+        let later = pauses(&retries, ErrorKind::Transient, 2);
+        assert_eq!(later, [1, 2], "nor does it lengthen the pauses of what is");
     }
 }

@@ -1,9 +1,13 @@
-//! What runs in the background: a thread with a handle, a stop and a join.
+//! What runs in the background: a thread with a handle, a stop and a join, and what wraps it.
 
-use std::{
-    fmt, io,
-    panic::resume_unwind,
-    thread::{self, JoinHandle},
+use {
+    crate::sync::contain,
+    std::{
+        fmt, io,
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+        sync::Arc,
+        thread::{self, JoinHandle},
+    },
 };
 
 /// What runs on a thread of its own, by [`Runner::spawn`](crate::worker::Runner::spawn) and the scheduler's `spawn`.
@@ -105,6 +109,34 @@ impl<H: Handle> Running<H> {
             // The thread runs no code but this crate's and that of a queue, whose panic goes on here.
             Err(panic) => resume_unwind(panic),
         }
+    }
+}
+
+/// Wraps the loop of a thread, as in an async runtime that a queue's client needs; by default in nothing.
+#[derive(Clone, Default)]
+pub(crate) struct ThreadWrapper(Option<Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>>);
+
+impl ThreadWrapper {
+    pub(crate) fn new(wrap: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(wrap)))
+    }
+
+    /// Runs `run` once within the wrapper; `None` if the wrapper did not call it, or panicked before.
+    ///
+    /// A panic of `run` itself goes on.
+    pub(crate) fn run<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
+        let Some(wrap) = &self.0 else {
+            return Some(run());
+        };
+        let (mut run, mut ended) = (Some(run), None);
+        contain(|| {
+            wrap(&mut || {
+                if let Some(run) = run.take() {
+                    ended = Some(catch_unwind(AssertUnwindSafe(run)));
+                }
+            });
+        });
+        ended.map(|ended| ended.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 }
 

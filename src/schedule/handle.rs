@@ -34,7 +34,7 @@ impl Shared {
         let report = agenda.report();
         match agenda.error() {
             None => Ok(report),
-            Some(error) => Err(SchedulerError {
+            Some(error) => Err(SchedulerError::Queue {
                 error: error.clone(),
                 report,
             }),

@@ -8,7 +8,9 @@ use {
         spec::Source,
     },
     crate::{
-        backend::{Backoff, ErrorKind, MessageQueue, MessageQueueError, Retries, Running, limits::MAX_DELAY},
+        backend::{
+            Backoff, ErrorKind, MessageQueue, MessageQueueError, Retries, Running, ThreadWrapper, limits::MAX_DELAY,
+        },
         clock::{Clock, Until, block_on, give_way},
         message::SendMessage,
         sync::{Mutex, contain},
@@ -71,6 +73,7 @@ pub struct Scheduler<Q> {
     fifo: bool,
     shared: Arc<Shared>,
     on_event: Option<OnEvent>,
+    wrapper: ThreadWrapper,
 }
 
 /// A scheduler to be built, begun by [`Scheduler::builder`].
@@ -82,6 +85,7 @@ pub struct SchedulerBuilder<Q> {
     until_none_held: bool,
     clock: Option<Arc<dyn Clock>>,
     on_event: Option<OnEvent>,
+    wrapper: ThreadWrapper,
 }
 
 impl<Q: MessageQueue + Clone> Scheduler<Q> {
@@ -103,6 +107,7 @@ impl<Q: MessageQueue + Clone> Scheduler<Q> {
             until_none_held: false,
             clock: None,
             on_event: None,
+            wrapper: ThreadWrapper::default(),
         }
     }
 }
@@ -189,6 +194,33 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
         self
     }
 
+    /// Wraps the loop of the thread of [`blocking`](Scheduler::blocking) or [`spawn`](Scheduler::spawn) in a function that
+    /// has to call its argument: the place to enter the async runtime that a client of Amazon SQS needs.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{ManualClock, Queue, schedule::Scheduler};
+    ///
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    /// let tokio = runtime.handle().clone();
+    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let scheduler = Scheduler::builder(&jobs).until_none_held().wrap_threads(move |work| {
+    ///     let _entered = tokio.enter();
+    ///     work();
+    /// });
+    /// let scheduler = scheduler.build();
+    /// scheduler.handle().add_with("tea", std::time::Duration::ZERO, |_| {
+    ///     assert!(tokio::runtime::Handle::try_current().is_ok());
+    ///     "tea"
+    /// })?;
+    /// assert_eq!(scheduler.spawn()?.join()?.sent, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wrap_threads(mut self, wrap: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) -> Self {
+        self.wrapper = ThreadWrapper::new(wrap);
+        self
+    }
+
     /// The scheduler, which does nothing until it runs.
     ///
     /// # Examples
@@ -214,6 +246,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
             fifo,
             shared: Arc::new(Shared { agenda, clock }),
             on_event: self.on_event,
+            wrapper: self.wrapper,
         }
     }
 }
@@ -272,7 +305,8 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// Runs on the calling thread, until it is stopped or the queue is gone.
     ///
     /// # Errors
-    /// [`SchedulerError`]: the queue is gone.
+    /// [`SchedulerError`]: the queue is gone, or what [wraps](SchedulerBuilder::wrap_threads) the thread did not call it;
+    /// the schedules stay, and the next run goes on with them.
     ///
     /// # Examples
     /// ```
@@ -286,8 +320,11 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn blocking(&mut self) -> Result<SchedulerReport, SchedulerError> {
-        let clock = Arc::clone(&self.shared.clock);
-        block_on(&*clock, self.run())
+        let (clock, wrapper) = (Arc::clone(&self.shared.clock), self.wrapper.clone());
+        wrapper.run(|| block_on(&*clock, self.run())).unwrap_or_else(|| {
+            let error = io::Error::other("what wraps it panicked or did not call it");
+            Err(SchedulerError::Thread { error })
+        })
     }
 
     /// [`blocking`](Self::blocking) on a thread of its own.
@@ -475,14 +512,26 @@ fn make(job: &Dispatch) -> Option<SendMessage> {
     }
 }
 
-/// Why a scheduler ended by itself: the queue is gone. What it held is still listed by its handle.
+/// Why a scheduler ended by itself. What it held is still listed by its handle.
 #[derive(Debug, thiserror::Error)]
-#[error("the scheduler ended: {error}")]
 #[non_exhaustive]
-pub struct SchedulerError {
-    /// What the queue answered.
-    #[source]
-    pub error: MessageQueueError,
-    /// What the scheduler has done.
-    pub report: SchedulerReport,
+pub enum SchedulerError {
+    /// The queue is gone.
+    #[error("the scheduler ended: {error}")]
+    #[non_exhaustive]
+    Queue {
+        /// What the queue answered.
+        #[source]
+        error: MessageQueueError,
+        /// What the scheduler has done.
+        report: SchedulerReport,
+    },
+    /// What wraps the thread panicked or did not call it.
+    #[error("the thread of the scheduler exited early: {error}")]
+    #[non_exhaustive]
+    Thread {
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
 }

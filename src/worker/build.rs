@@ -306,7 +306,7 @@ impl<Q: MessageQueue> Settings<Q> {
         self.handle.connect(&control);
         Ok(Runner {
             engine: Engine::new(self.queue, handler, config, control),
-            wrap_thread: self.wrap_thread,
+            wrapper: self.wrapper,
         })
     }
 

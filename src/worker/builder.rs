@@ -2,7 +2,10 @@
 
 use {
     super::{dispatcher::End, event::RunnerEvent, failure::FailurePolicy, handle::RunnerHandle, settings::Settings},
-    crate::{backend::MessageQueue, clock::Clock},
+    crate::{
+        backend::{MessageQueue, ThreadWrapper},
+        clock::Clock,
+    },
     std::{fmt, sync::Arc, time::Duration},
 };
 
@@ -28,7 +31,7 @@ impl<Q: MessageQueue> RunnerBuilder<Q> {
     ///
     /// A function gets a reference, an async function a clone of its own, so an `Arc` or a handle that is cheap to clone is
     /// fit for both. A clone that panics fails its job as a panic of the handler does, and the runner goes on. A
-    /// [`Router`](super::Router) has a [state](super::Router::state) of its own.
+    /// [`Router`](super::Router) is given its state by [`Router::state`](super::Router::state) instead.
     ///
     /// # Examples
     /// ```
@@ -429,7 +432,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wrap_threads(mut self, wrap: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) -> Self {
-        self.settings.wrap_thread = Some(Arc::new(wrap));
+        self.settings.wrapper = ThreadWrapper::new(wrap);
         self
     }
 }

@@ -6,7 +6,7 @@ use {
         failure::{Failure, IntoFailure},
         job::Job,
     },
-    std::future::Future,
+    std::{future::Future, pin::Pin},
 };
 
 /// What a [`Runner`](super::Runner) runs; made of a function by the last call to a
@@ -51,6 +51,45 @@ pub trait Handler: sealed::Sealed {
     #[doc(hidden)]
     fn at_once(&self) -> Option<impl Fn(&[Job]) -> Answer> {
         None::<fn(&[Job]) -> Answer>
+    }
+}
+
+/// A [`Handler`] whose futures may go to other threads, for [`Runner::spawn_handlers`](super::Runner::spawn_handlers).
+///
+/// It is for bounds on runners; there is nothing to implement.
+#[diagnostic::on_unimplemented(
+    message = "the handler of this runner cannot be spawned",
+    label = "not made by `each_async`, `batch_async` or `each_routed`, or its futures are not `Send + 'static`"
+)]
+pub trait AsyncHandler: Handler {
+    /// Calls the handler, and polls no future.
+    #[doc(hidden)]
+    fn begin(&self, jobs: &[Job]) -> Begun;
+}
+
+/// A handler call that has begun.
+#[doc(hidden)]
+#[expect(
+    unnameable_types,
+    missing_debug_implementations,
+    reason = "not part of the interface"
+)]
+pub enum Begun {
+    /// A plain function has answered.
+    Answered(Answer),
+    Future(Answering),
+}
+
+/// The future of a handler call that may go to another thread.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+impl Begun {
+    pub(super) fn of<R, E>(result: R) -> Self
+    where
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: IntoFailure,
+    {
+        Self::Future(Box::pin(async move { Answer::of(result.await) }))
     }
 }
 
@@ -139,6 +178,20 @@ where
     }
 }
 
+impl<F, R, E> AsyncHandler for EachAsync<F>
+where
+    F: Fn(Job) -> R,
+    R: Future<Output = Result<(), E>> + Send + 'static,
+    E: IntoFailure,
+{
+    fn begin(&self, jobs: &[Job]) -> Begun {
+        match jobs.first() {
+            Some(job) => Begun::of((self.0)(job.clone())),
+            None => Begun::Answered(Answer::Done),
+        }
+    }
+}
+
 impl<F: Fn(&[Job]) -> BatchAnswer> Handler for Batch<F> {
     async fn handle(&self, jobs: &[Job]) -> Answer {
         Answer::Batch((self.0)(jobs))
@@ -152,5 +205,16 @@ where
 {
     async fn handle(&self, jobs: &[Job]) -> Answer {
         Answer::Batch((self.0)(jobs.to_vec()).await)
+    }
+}
+
+impl<F, R> AsyncHandler for BatchAsync<F>
+where
+    F: Fn(Vec<Job>) -> R,
+    R: Future<Output = BatchAnswer> + Send + 'static,
+{
+    fn begin(&self, jobs: &[Job]) -> Begun {
+        let answer = (self.0)(jobs.to_vec());
+        Begun::Future(Box::pin(async move { Answer::Batch(answer.await) }))
     }
 }

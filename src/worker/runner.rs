@@ -11,16 +11,15 @@ use {
         report::RunnerReport,
     },
     crate::{
-        backend::{MessageQueue, Running},
+        backend::{MessageQueue, Running, ThreadWrapper},
         clock::block_on,
-        sync::{Mutex, contain},
+        sync::Mutex,
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{
         fmt,
         future::{Future, poll_fn},
         io, iter,
-        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
         pin::pin,
         sync::Arc,
         task::Poll,
@@ -30,9 +29,6 @@ use {
 
 /// Linux keeps 15 bytes of a thread's name.
 const RENEWER_THREAD: &str = "requeue-renewer";
-
-/// Wraps the loop of a thread.
-pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 /// Runs a handler for every message of a queue, several at a time, and settles the message by what the handler says.
 ///
@@ -61,7 +57,7 @@ pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 /// ```
 pub struct Runner<Q, H> {
     pub(super) engine: Engine<Q, H>,
-    pub(super) wrap_thread: Option<WrapThread>,
+    pub(super) wrapper: ThreadWrapper,
 }
 
 impl<Q: MessageQueue + Clone> Runner<Q, ()> {
@@ -219,18 +215,16 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     where
         H: Send + Sync + 'static,
     {
-        let (engine, wrap) = (Arc::new(self.engine), self.wrap_thread);
-        run_threads(&engine, wrap.as_ref(), |permit| {
-            let (own, wrap) = (Arc::clone(&engine), wrap.clone());
+        let (engine, wrapper) = (Arc::new(self.engine), self.wrapper);
+        run_threads(&engine, &wrapper, |permit| {
+            let (own, wrapper) = (Arc::clone(&engine), wrapper.clone());
             let thread = thread::Builder::new().name(worker_thread_name(permit.number()));
             let permit = Arc::new(Mutex::new(Some(permit)));
             let slot = Arc::clone(&permit);
             let started = thread.spawn(move || {
                 let permit = slot.lock().take();
                 if let Some(permit) = permit {
-                    run_wrapped(wrap.as_ref(), || {
-                        block_on(&*own.control.clock, own.run_worker(permit, false));
-                    });
+                    wrapper.run(|| block_on(&*own.control.clock, own.run_worker(permit, false)));
                 }
             });
             started.map(drop).map_err(|error| (error, permit.lock().take()))
@@ -280,7 +274,7 @@ fn worker_thread_name(number: usize) -> String {
 /// `start` answers with the error and the permit of a thread that it could not start.
 fn run_threads<Q: MessageQueue, H: Handler>(
     engine: &Engine<Q, H>,
-    wrap: Option<&WrapThread>,
+    wrapper: &ThreadWrapper,
     start: impl Fn(WorkerPermit) -> Result<(), (io::Error, Option<WorkerPermit>)>,
 ) -> Result<RunnerReport, RunnerError> {
     let control = &engine.control;
@@ -314,37 +308,14 @@ fn run_threads<Q: MessageQueue, H: Handler>(
         over
     });
     let mut until_over = pin!(until_over);
-    let mut ended = None;
-    contain(|| {
-        let renew = || block_on(&*control.clock, until_over.as_mut());
-        run_wrapped(wrap, || ended = Some(catch_unwind(AssertUnwindSafe(renew))));
-    });
-    match ended {
-        Some(Ok(())) => {}
-        Some(Err(panic)) => resume_unwind(panic),
-        None => {
-            control.stop(None);
-            block_on(&*control.clock, until_over);
-            failed.get_or_insert_with(exited_early);
-        }
+    if wrapper.run(|| block_on(&*control.clock, until_over.as_mut())).is_none() {
+        control.stop(None);
+        block_on(&*control.clock, until_over);
+        failed.get_or_insert_with(exited_early);
     }
     match failed {
         Some(error) => Err(RunnerError::Thread { error }),
         None => control.result(),
-    }
-}
-
-/// Calls `run` once, within the wrapper if there is one, which has to call its argument.
-fn run_wrapped(wrap: Option<&WrapThread>, run: impl FnOnce()) {
-    let mut run = Some(run);
-    let mut run = || {
-        if let Some(run) = run.take() {
-            run();
-        }
-    };
-    match wrap {
-        Some(wrap) => wrap(&mut run),
-        None => run(),
     }
 }
 
@@ -374,7 +345,7 @@ mod tests {
         H: Handler + Send + Sync + 'static,
     {
         let (engine, started) = (Arc::new(runner.engine), Cell::new(0));
-        run_threads(&engine, None, |permit| {
+        run_threads(&engine, &ThreadWrapper::default(), |permit| {
             if started.replace(started.get() + 1) >= most {
                 return Err((io::Error::other("no more threads"), Some(permit)));
             }

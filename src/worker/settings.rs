@@ -10,10 +10,12 @@ use {
         failure::FailurePolicy,
         handle::HandleOfBuilder,
         rate_limit::{Rate, RateLimit},
-        runner::WrapThread,
     },
     crate::{
-        backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
+        backend::{
+            ThreadWrapper,
+            limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
+        },
         clock::Clock,
         time::TICK,
     },
@@ -46,7 +48,7 @@ pub(super) struct Settings<Q> {
     pub(super) limits: StartLimits,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) on_event: Option<OnEvent>,
-    pub(super) wrap_thread: Option<WrapThread>,
+    pub(super) wrapper: ThreadWrapper,
     pub(super) handle: HandleOfBuilder,
 }
 
@@ -70,7 +72,7 @@ impl<Q> Settings<Q> {
             limits: StartLimits::default(),
             clock: None,
             on_event: None,
-            wrap_thread: None,
+            wrapper: ThreadWrapper::default(),
             handle: HandleOfBuilder::new(),
         }
     }

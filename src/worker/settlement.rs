@@ -13,7 +13,7 @@ use {
     },
     crate::{
         backend::{
-            Backoff, EntryFailure, ErrorKind, MessageQueue, MessageQueueError, QueueLimits, ReceivedMessage,
+            Backoff, EntryFailure, ErrorKind, MessageQueue, MessageQueueError, QueueLimits, ReceivedMessage, Retries,
             limits::MAX_MESSAGES,
         },
         sync::wake,
@@ -130,15 +130,16 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         mut result: Result<Vec<EntryFailure>, MessageQueueError>,
     ) -> Box<Outcome> {
         let mut outcome = Box::<Outcome>::default();
-        let (mut jobs, mut tries) = (Cow::Borrowed(jobs), 1);
+        let (mut jobs, retries) = (Cow::Borrowed(jobs), Retries::new(DELETE_BACKOFF, Duration::MAX));
         loop {
             let failed = failed_jobs(&jobs, result);
             outcome.add(Count::Succeeded, (jobs.len() - failed.len()) as u64);
-            let left = self.sort_undeleted(failed, &mut outcome, tries).await;
-            if left.is_empty() {
+            let now = self.now();
+            let pause = failed.iter().find_map(|(_, error)| retries.pause(error, now));
+            let left = self.sort_undeleted(failed, &mut outcome, pause).await;
+            let Some(pause) = pause.filter(|_| !left.is_empty()) else {
                 return outcome;
-            }
-            let pause = DELETE_BACKOFF.limit(tries);
+            };
             // The lease is renewed between two deletes.
             left.iter().for_each(|job| job.lease().delete_called());
             left.iter().for_each(|job| job.lease().pause_settling());
@@ -146,26 +147,25 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             self.before_removal(&left).await;
             result = self.queue.delete(&messages(&left)).await;
             jobs = Cow::Owned(left);
-            tries = tries.saturating_add(1);
         }
     }
 
-    /// Reports failed deletes; returns the jobs to retry.
+    /// Reports failed deletes; returns the jobs to retry, after `pause`.
     async fn sort_undeleted(
         &self,
         failed: Vec<(Job, MessageQueueError)>,
         outcome: &mut Outcome,
-        tries: u32,
+        pause: Option<Duration>,
     ) -> Vec<Job> {
         let mut again = Vec::new();
         for (job, error) in failed {
-            let retry = error.kind.may_pass() && job.is_held();
+            let retry_after = pause.filter(|_| error.kind.may_pass() && job.is_held());
             self.report(|| RunnerEvent::NotDeleted {
                 job: job.clone(),
                 error,
-                retry_after: retry.then(|| DELETE_BACKOFF.limit(tries)),
+                retry_after,
             });
-            if retry {
+            if retry_after.is_some() {
                 again.push(job);
             } else {
                 outcome.add(Count::NotDeleted, 1);

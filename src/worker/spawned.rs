@@ -3,9 +3,16 @@
 use {
     super::{
         batch::BatchAnswer,
-        failure::{Failure, IntoFailure},
+        engine::Engine,
+        failure::Failure,
+        handler::{Answer, Answering, AsyncHandler, Begun, Handler, sealed},
+        job::Job,
+        runner::Runner,
     },
-    crate::sync::{Mutex, contain, wake},
+    crate::{
+        backend::MessageQueue,
+        sync::{Mutex, contain, wake},
+    },
     std::{
         fmt,
         future::Future,
@@ -24,144 +31,128 @@ use {
 #[cfg(feature = "tracing")]
 use super::trace::Trace;
 
-/// Makes an async handler of one that has each of its futures run by an executor, so that handlers may run in parallel.
-///
-/// `spawn` gets the future of each handler call and passes it to the executor; what it returns is dropped, which must
-/// not cancel the future: detach a task that is cancelled so. The runner itself needs no executor, and counts, renews
-/// leases and settles messages as if the future ran in its own task:
-/// * a panic of the future is one of the handler;
-/// * a future that the handler timeout or the shutdown timeout cuts off is dropped at once, or as soon as the poll
-///   under way ends;
-/// * a future that the executor drops has failed;
-/// * a future that the executor never polls stays in progress, so a
-///   [`handler_timeout`](super::RunnerBuilder::handler_timeout) is advisable;
-/// * handlers that block their thread are the executor's business, and not reported.
-///
-/// # Examples
-/// ```
-/// use requeue::{Queue, worker::{Job, Runner, spawned}};
-///
-/// async fn resize(job: Job) -> Result<(), std::num::ParseIntError> {
-///     job.body().parse::<u32>().map(drop)
-/// }
-///
-/// let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
-/// let jobs = Queue::standard("jobs").build()?;
-/// jobs.send("640")?;
-/// let runner = Runner::builder(&jobs).concurrency(100).until_none_visible();
-/// let runner = runner.each_async(spawned(tokio::spawn, resize))?;
-/// assert_eq!(runtime.block_on(runner.run())?.succeeded, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn spawned<J, S, T, F, R>(spawn: S, handler: F) -> impl Fn(J) -> Spawned<R>
-where
-    S: Fn(HandlerFuture) -> T,
-    F: Fn(J) -> R,
-    R: Future<Output: HandlerOutput + Send> + Send + 'static,
-{
-    move |jobs| {
-        let shared = Arc::new(Shared::new(handler(jobs)));
-        let awaited = Spawned {
-            shared: Arc::clone(&shared),
+impl<Q: MessageQueue, H: AsyncHandler> Runner<Q, H> {
+    /// Has the future of each call of the async handler run by an executor, so that handlers may run in parallel.
+    ///
+    /// `spawn` gets the future and passes it to the executor; what it returns is dropped, which must not cancel the
+    /// future: detach a task that is cancelled so. The runner itself needs no executor, and counts, renews leases and
+    /// settles messages as if the future ran in its own task:
+    /// * a panic of the future is one of the handler;
+    /// * a future that the handler timeout or the shutdown timeout cuts off is dropped at once, or as soon as the poll
+    ///   under way ends;
+    /// * a future that the executor drops has failed;
+    /// * a future that the executor never polls stays in progress, so a
+    ///   [`handler_timeout`](super::RunnerBuilder::handler_timeout) is advisable;
+    /// * handlers that block their thread are the executor's business, and not reported.
+    ///
+    /// Routes of a [`Router`](super::Router) that are plain functions run as they do otherwise.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, worker::{Job, Runner}};
+    /// use std::sync::{Arc, atomic::{AtomicU32, Ordering::Relaxed}};
+    ///
+    /// async fn resize(job: Job, widths: Arc<AtomicU32>) -> Result<(), std::num::ParseIntError> {
+    ///     widths.fetch_add(job.body().parse::<u32>()?, Relaxed);
+    ///     Ok(())
+    /// }
+    ///
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    /// let (jobs, widths) = (Queue::standard("jobs").build()?, Arc::new(AtomicU32::new(0)));
+    /// jobs.send("640")?;
+    /// let runner = Runner::builder(&jobs).state(widths.clone()).concurrency(100).until_none_visible();
+    /// let runner = runner.each_async(resize)?.spawn_handlers(tokio::spawn);
+    /// assert_eq!(runtime.block_on(runner.run())?.succeeded, 1);
+    /// assert_eq!(widths.load(Relaxed), 640);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn_handlers<T>(
+        self,
+        spawn: impl Fn(HandlerFuture) -> T + Send + Sync + 'static,
+    ) -> Runner<Q, SpawnedHandler<H>> {
+        let Engine {
+            queue,
+            handler,
+            config,
+            control,
+            ..
+        } = self.engine;
+        let handler = SpawnedHandler {
+            handler,
+            spawn: Box::new(move |future| drop(spawn(future))),
         };
-        drop(spawn(HandlerFuture { shared }));
-        awaited
+        Runner {
+            engine: Engine::new(queue, handler, config, control),
+            wrapper: self.wrapper,
+        }
     }
 }
 
-/// What an async handler may return: `Result<(), E>` with an error that is [`IntoFailure`], or a [`BatchAnswer`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not what a handler returns",
-    label = "the handler of a message returns `Result<(), E>` with `E: IntoFailure`, that of a batch `BatchAnswer`"
-)]
-pub trait HandlerOutput: sealed::Sealed {
-    /// What the runner gets.
-    type Answer;
-
-    #[doc(hidden)]
-    fn answer(self) -> Self::Answer;
-
-    #[doc(hidden)]
-    fn failed(failure: Failure) -> Self::Answer;
+/// A handler whose futures an executor polls, by [`spawn_handlers`](Runner::spawn_handlers).
+pub struct SpawnedHandler<H> {
+    handler: H,
+    spawn: Box<dyn Fn(HandlerFuture) + Send + Sync>,
 }
 
-mod sealed {
-    #[expect(unnameable_types, reason = "nobody is to name it")]
-    pub trait Sealed {}
-    impl<E> Sealed for Result<(), E> {}
-    impl Sealed for super::BatchAnswer {}
-}
+impl<H> sealed::Sealed for SpawnedHandler<H> {}
 
-impl<E: IntoFailure> HandlerOutput for Result<(), E> {
-    type Answer = Result<(), Failure>;
-
-    fn answer(self) -> Result<(), Failure> {
-        self.map_err(Into::into)
-    }
-
-    fn failed(failure: Failure) -> Result<(), Failure> {
-        Err(failure)
+impl<H: AsyncHandler> Handler for SpawnedHandler<H> {
+    async fn handle(&self, jobs: &[Job]) -> Answer {
+        match self.handler.begin(jobs) {
+            Begun::Answered(answer) => answer,
+            Begun::Future(future) => {
+                let shared = Arc::new(Shared::new(future));
+                let awaited = Awaited(Arc::clone(&shared));
+                (self.spawn)(HandlerFuture { shared });
+                awaited.await
+            }
+        }
     }
 }
 
-impl HandlerOutput for BatchAnswer {
-    type Answer = Self;
-
-    fn answer(self) -> Self {
-        self
-    }
-
-    fn failed(failure: Failure) -> Self {
-        Self::failure(failure)
+impl<H> fmt::Debug for SpawnedHandler<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpawnedHandler").finish_non_exhaustive()
     }
 }
 
-/// The future of a handler call, for an executor, by [`spawned`].
+/// The future of a handler call, for an executor, by [`spawn_handlers`](Runner::spawn_handlers).
 #[must_use = "futures do nothing unless polled"]
 pub struct HandlerFuture {
-    shared: Arc<dyn Drive>,
+    shared: Arc<Shared>,
 }
 
-/// What a runner awaits of a handler whose future an executor polls, by [`spawned`].
-#[must_use = "futures do nothing unless polled"]
-pub struct Spawned<R: Future> {
-    shared: Arc<Shared<R>>,
-}
-
-/// A [`Shared`] without its type.
-trait Drive: Send + Sync {
-    fn poll(&self, context: &mut Context<'_>) -> Poll<()>;
-    fn dropped(&self);
-}
+/// What a runner awaits of a handler whose future an executor polls.
+struct Awaited(Arc<Shared>);
 
 /// A handler's future, which an executor polls and a runner awaits.
-struct Shared<R: Future> {
+struct Shared {
     /// The future, until it has ended or is dropped; locked while it is polled.
-    future: Mutex<Option<Pin<Box<R>>>>,
+    future: Mutex<Option<Answering>>,
     /// The runner awaits it no longer, so that whoever has the lock of the future next drops it.
     given_up: AtomicBool,
-    ends: Mutex<Ends<R::Output>>,
+    ends: Mutex<Ends>,
     #[cfg(feature = "tracing")]
     trace: Option<Trace>,
 }
 
-struct Ends<T> {
-    result: Progress<T>,
+struct Ends {
+    result: Progress,
     /// The executor's task, which ends once the future is dropped.
     task: Option<Waker>,
 }
 
-enum Progress<T> {
+enum Progress {
     Running(Option<Waker>),
-    Ended(thread::Result<T>),
+    Ended(thread::Result<Answer>),
     /// The executor has dropped the future.
     Dropped,
 }
 
-impl<R: Future> Shared<R> {
-    fn new(future: R) -> Self {
+impl Shared {
+    fn new(future: Answering) -> Self {
         Self {
-            future: Mutex::new(Some(Box::pin(future))),
+            future: Mutex::new(Some(future)),
             given_up: AtomicBool::new(false),
             ends: Mutex::new(Ends {
                 result: Progress::Running(None),
@@ -173,7 +164,7 @@ impl<R: Future> Shared<R> {
     }
 
     /// Polls the future; `None` if it has ended before or was dropped.
-    fn poll_future(&self, context: &mut Context<'_>) -> Option<Poll<thread::Result<R::Output>>> {
+    fn poll_future(&self, context: &mut Context<'_>) -> Option<Poll<thread::Result<Answer>>> {
         let mut slot = self.future.lock();
         let future = slot.as_mut().filter(|_| !self.given_up.load(Ordering::SeqCst))?;
         let poll = || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
@@ -199,7 +190,7 @@ impl<R: Future> Shared<R> {
         contain(|| drop(future));
     }
 
-    fn end(&self, progress: Progress<R::Output>) {
+    fn end(&self, progress: Progress) {
         let before = {
             let result = &mut self.ends.lock().result;
             match result {
@@ -213,12 +204,7 @@ impl<R: Future> Shared<R> {
             other => contain(|| drop(other)),
         }
     }
-}
 
-impl<R> Drive for Shared<R>
-where
-    R: Future<Output: Send> + Send,
-{
     fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         let before = self.ends.lock().task.replace(context.waker().clone());
         drop(before);
@@ -263,13 +249,13 @@ impl fmt::Debug for HandlerFuture {
     }
 }
 
-impl<R: Future<Output: HandlerOutput>> Future for Spawned<R> {
-    type Output = <R::Output as HandlerOutput>::Answer;
+impl Future for Awaited {
+    type Output = Answer;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let waker = context.waker().clone();
         let before = {
-            let result = &mut self.shared.ends.lock().result;
+            let result = &mut self.0.ends.lock().result;
             let next = match result {
                 Progress::Running(_) => Progress::Running(Some(waker)),
                 Progress::Ended(_) | Progress::Dropped => Progress::Dropped,
@@ -278,28 +264,22 @@ impl<R: Future<Output: HandlerOutput>> Future for Spawned<R> {
         };
         match before {
             Progress::Running(_) => Poll::Pending,
-            Progress::Ended(Ok(output)) => Poll::Ready(output.answer()),
+            Progress::Ended(Ok(answer)) => Poll::Ready(answer),
             Progress::Ended(Err(panic)) => resume_unwind(panic),
             Progress::Dropped => {
                 let reason = "the executor dropped the future of the handler before it ended";
-                Poll::Ready(R::Output::failed(Failure::from(reason)))
+                Poll::Ready(Answer::Batch(BatchAnswer::failure(Failure::from(reason))))
             }
         }
     }
 }
 
-impl<R: Future> Drop for Spawned<R> {
+impl Drop for Awaited {
     fn drop(&mut self) {
-        self.shared.given_up.store(true, Ordering::SeqCst);
-        self.shared.drop_future();
+        self.0.given_up.store(true, Ordering::SeqCst);
+        self.0.drop_future();
         // The executor's task has nothing left to poll, and ends.
-        let task = self.shared.ends.lock().task.take();
+        let task = self.0.ends.lock().task.take();
         wake(task);
-    }
-}
-
-impl<R: Future> fmt::Debug for Spawned<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spawned").finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use {
     super::{event::RunnerEvent, job::Job},
     crate::{backend::queue_name, message::SendMessage},
-    std::{cell::RefCell, fmt, str::FromStr},
+    std::{borrow::Cow, cell::RefCell, fmt, slice, str::FromStr},
 };
 
 /// The trace context of X-Ray, as `AWSTraceHeader` has it (M22).
@@ -173,10 +173,19 @@ pub(super) fn is_watched() -> bool {
     tracing::enabled!(target: TARGET, tracing::Level::WARN)
 }
 
+/// The name of the queue that jobs came from, which is one of a set's, or of the runner's where they came from several.
+fn queue_of<'a>(jobs: &'a [Job], runner_url: &'a str) -> Cow<'a, str> {
+    let mut urls = jobs.iter().map(|job| job.queue_url());
+    // The URL is empty if the queue's implementation does not name itself.
+    let one = urls.next().filter(|one| !one.is_empty() && urls.all(|url| url == *one));
+    queue_name(one.unwrap_or(runner_url))
+}
+
 /// Records an event, within the span of its job if that is being handled.
-pub(super) fn emit(event: &RunnerEvent, queue_url: &str) {
-    let queue = &*queue_name(queue_url);
-    let Some(job) = event.job() else {
+pub(super) fn emit(event: &RunnerEvent, runner_url: &str) {
+    let job = event.job();
+    let queue = &*queue_of(job.map_or(&[], slice::from_ref), runner_url);
+    let Some(job) = job else {
         tracing::warn!(target: TARGET, queue, "{event}");
         return;
     };
@@ -201,17 +210,21 @@ pub(super) struct Trace {
 
 impl Trace {
     /// Opens a span for a job, or for a batch, whose jobs may belong to many traces.
-    pub(super) fn open(queue_url: &str, jobs: &[Job]) -> Self {
-        let queue = &*queue_name(queue_url);
+    pub(super) fn open(runner_url: &str, jobs: &[Job]) -> Self {
         let [job] = jobs else {
-            let span = tracing::info_span!(target: TARGET, "batch", queue, messages = jobs.len());
+            let span = tracing::info_span!(
+                target: TARGET,
+                "batch",
+                queue = &*queue_of(jobs, runner_url),
+                messages = jobs.len(),
+            );
             return Self::new(span, None, jobs);
         };
         // Its fields are made only where somebody collects them.
         let span = tracing::info_span!(
             target: TARGET,
             "job",
-            queue,
+            queue = &*queue_of(jobs, runner_url),
             message_id = &*job.message_id(),
             receive_count = job.approximate_receive_count(),
             message_group_id = job.message_group_id(),

@@ -9,7 +9,7 @@ use {
     requeue::{
         MessageAttributeValue, Queue, SendMessage,
         backend::Backoff,
-        worker::{BuildRunnerError, FailurePolicy, Job, Router, Runner, RunnerReport, spawned},
+        worker::{BuildRunnerError, FailurePolicy, Job, Router, Runner, RunnerReport},
     },
     std::sync::Arc,
 };
@@ -65,13 +65,11 @@ fn each_message_goes_to_the_handler_of_its_route_be_it_async_or_not() {
 }
 
 #[test]
-fn a_router_runs_on_threads_and_executors_and_serves_several_queues() {
+fn a_router_runs_on_threads_and_as_a_future_and_serves_several_queues() {
     fn crosses<T: Send + 'static>(_: T) {}
     let notes = Notes::new();
     let router = Router::by_attribute("type").route("resize", noting(&notes, "resize"));
     let router = router.route_async("mail", |_: Job| async { Ok::<(), String>(()) });
-    let own_thread = |future| std::thread::spawn(|| pollster::block_on(future));
-    let router = router.route_async("spawned", spawned(own_thread, |_: Job| async { Ok::<(), String>(()) }));
     let router = router
         .state(Arc::new(1))
         .route("one", |_: &Job, one: &Arc<i32>| match **one {
@@ -80,12 +78,12 @@ fn a_router_runs_on_threads_and_executors_and_serves_several_queues() {
         });
     for _ in 0..2 {
         let jobs = Queue::standard("jobs").build().unwrap();
-        let kinds = ["resize", "mail", "one", "mail", "one", "resize", "spawned"];
+        let kinds = ["resize", "mail", "one", "mail", "one", "resize"];
         let _ = jobs.send_batch(kinds.map(|kind| of_type(kind, "m"))).unwrap();
         let builder = Runner::builder(&jobs).concurrency(3).until_none_visible();
         crosses(builder.clone().each_routed(router.clone()).unwrap().run());
         let runner = builder.each_routed(router.clone()).unwrap();
-        assert_eq!(runner.blocking().unwrap().succeeded, 7);
+        assert_eq!(runner.blocking().unwrap().succeeded, 6);
     }
     assert_eq!(notes.take().len(), 4);
 }

@@ -7,8 +7,8 @@ use {
         notes::Notes,
     },
     requeue::{
-        ManualClock,
-        worker::{BatchAnswer, BatchSettings, FailurePolicy, HandlerFuture, Job, Runner, spawned},
+        ManualClock, MessageAttributeValue, SendMessage,
+        worker::{BatchAnswer, BatchSettings, FailurePolicy, HandlerFuture, Job, Router, Runner},
     },
     std::{
         future::{Future, pending, poll_fn},
@@ -89,7 +89,7 @@ fn handlers_spawned_on_tokio_run_in_parallel() {
     let tokio = tokio_of(2);
     let both = Arc::new(Barrier::new(2));
     let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
-    let runner = runner.each_async(spawned(tokio::spawn, move |_: Job| {
+    let runner = runner.each_async(move |_: Job| {
         let both = Arc::clone(&both);
         async move {
             tokio::task::yield_now().await;
@@ -97,8 +97,9 @@ fn handlers_spawned_on_tokio_run_in_parallel() {
             both.wait();
             Ok::<(), String>(())
         }
-    }));
-    let report = tokio.block_on(runner.unwrap().run()).unwrap();
+    });
+    let runner = runner.unwrap().spawn_handlers(tokio::spawn);
+    let report = tokio.block_on(runner.run()).unwrap();
     assert_eq!((report.succeeded, report.failed, counts(&jobs)), (8, 0, [0, 0, 0]));
 }
 
@@ -112,13 +113,13 @@ fn threads_and_batches_await_spawned_handlers_too() {
         let _entered = entered.enter();
         work();
     });
-    let handler = spawned(tokio::spawn, |batch: Vec<Job>| async move {
+    let handler = |batch: Vec<Job>| async move {
         tokio::task::yield_now().await;
         let bad = batch.iter().filter(|job| job.body() == "7");
         bad.fold(BatchAnswer::success(), |answer, job| answer.fail(job, "unlucky"))
-    });
-    let report = runner.batch_async(BatchSettings::new(3), handler).unwrap().blocking();
-    let report = report.unwrap();
+    };
+    let runner = runner.batch_async(BatchSettings::new(3), handler).unwrap();
+    let report = runner.spawn_handlers(tokio::spawn).blocking().unwrap();
     assert_eq!((report.succeeded, report.failed), (19, 1));
 }
 
@@ -134,8 +135,8 @@ fn a_panic_in_a_spawned_handler_is_one_of_the_handler() {
             _ => Ok(()),
         }
     };
-    let runner = runner.each_async(spawned(move |future| tokio.spawn(future), handler));
-    let runner = runner.unwrap();
+    let runner = runner.each_async(handler).unwrap();
+    let runner = runner.spawn_handlers(move |future| tokio.spawn(future));
     let report = pollster::block_on(runner.run()).unwrap();
     assert_eq!((report.succeeded, report.failed, report.panicked), (1, 2, 1));
     let lines = [
@@ -154,8 +155,8 @@ fn a_panic_in_a_spawned_handler_is_one_of_the_handler() {
             pending::<Result<(), String>>()
         };
         let runner = Runner::builder(&jobs).until_none_visible();
-        let runner = runner.each_async(spawned(spawn, handler));
-        assert_eq!(world.run(runner.unwrap().run()).unwrap().panicked, 1);
+        let runner = runner.each_async(handler).unwrap().spawn_handlers(spawn);
+        assert_eq!(world.run(runner.run()).unwrap().panicked, 1);
     }
 }
 
@@ -167,7 +168,7 @@ fn a_future_that_the_executor_drops_has_failed() {
         let lines = notes.clone();
         let runner = Runner::builder(&jobs).on_event(notes.events()).until_none_visible();
         let runner = runner.failure_policy(FailurePolicy::RetryNow);
-        let runner = runner.each_async(spawned(executor.spawn(), move |job: Job| {
+        let runner = runner.each_async(move |job: Job| {
             let dropped = Dropped(lines.clone(), "dropped");
             async move {
                 if job.approximate_receive_count() == 1 {
@@ -176,8 +177,8 @@ fn a_future_that_the_executor_drops_has_failed() {
                 drop(dropped);
                 Ok::<(), String>(())
             }
-        }));
-        let run = world.start(runner.unwrap().run());
+        });
+        let run = world.start(runner.unwrap().spawn_handlers(executor.spawn()).run());
         world.settle();
         if polled {
             assert_eq!(executor.poll(), 0);
@@ -209,14 +210,14 @@ fn a_future_that_is_never_polled_is_dropped_by_the_handler_timeout_and_by_a_stop
             } else {
                 builder.handler_timeout(secs(20))
             };
-            let runner = builder.each_async(spawned(executor.spawn(), move |_: Job| {
+            let runner = builder.each_async(move |_: Job| {
                 let dropped = Dropped(lines.clone(), "dropped");
                 async move {
                     let _dropped = dropped;
                     pending::<Result<(), String>>().await
                 }
-            }));
-            let runner = runner.unwrap();
+            });
+            let runner = runner.unwrap().spawn_handlers(executor.spawn());
             let handle = runner.handle();
             let run = world.start(runner.run());
             world.settle();
@@ -247,7 +248,7 @@ fn a_future_that_is_given_up_while_it_is_polled_is_dropped_by_the_end_of_that_po
     type Drops = Box<dyn FnOnce() + Send>;
     let run: Arc<Mutex<Option<Drops>>> = Arc::default();
     let kill = Arc::clone(&run);
-    let runner = Runner::builder(&jobs).each_async(spawned(executor.spawn(), move |_: Job| {
+    let runner = Runner::builder(&jobs).each_async(move |_: Job| {
         let (dropped, lines, kill) = (Dropped(lines.clone(), "dropped"), lines.clone(), Arc::clone(&kill));
         poll_fn(move |_| {
             let _ = &dropped;
@@ -257,8 +258,8 @@ fn a_future_that_is_given_up_while_it_is_polled_is_dropped_by_the_end_of_that_po
             lines.write("polled");
             Poll::<Result<(), String>>::Pending
         })
-    }));
-    let runner = Box::pin(runner.unwrap().run());
+    });
+    let runner = Box::pin(runner.unwrap().spawn_handlers(executor.spawn()).run());
     let place = Arc::new(Mutex::new(Some(runner)));
     let mut context = Context::from_waker(Waker::noop());
     let polled = place
@@ -286,8 +287,80 @@ fn a_spawned_handler_may_end_before_it_is_awaited() {
             Ok::<(), String>(())
         }
     };
-    let runner = Runner::builder(&jobs)
-        .until_none_visible()
-        .each_async(spawned(inline, handler));
-    assert_eq!(world.run(runner.unwrap().run()).unwrap().succeeded, 3);
+    let runner = Runner::builder(&jobs).until_none_visible().each_async(handler);
+    let runner = runner.unwrap().spawn_handlers(inline);
+    assert_eq!(world.run(runner.run()).unwrap().succeeded, 3);
+}
+
+/// Whether this thread is one of tokio's.
+fn on_tokio() -> bool {
+    runtime::Handle::try_current().is_ok()
+}
+
+#[test]
+fn spawned_handlers_are_given_the_state_of_their_runner() {
+    let (clock, tokio) = (ManualClock::default(), tokio_of(2));
+    let spawn = |tokio: &Runtime| {
+        let tokio = tokio.handle().clone();
+        move |future| tokio.spawn(future)
+    };
+    let done = Notes::new();
+    let runner = Runner::builder(&numbered(&clock, 3))
+        .state(done.clone())
+        .until_none_visible();
+    let runner = runner.each_async(|job: Job, done: Notes| async move {
+        done.write(format!("{} on tokio {}", job.body(), on_tokio()));
+        Ok::<(), String>(())
+    });
+    let report = pollster::block_on(runner.unwrap().spawn_handlers(spawn(&tokio)).run()).unwrap();
+    assert_eq!(report.succeeded, 3);
+    assert_eq!(done.take(), ["0 on tokio true", "1 on tokio true", "2 on tokio true"]);
+
+    let runner = Runner::builder(&numbered(&clock, 3))
+        .state(done.clone())
+        .until_none_visible();
+    let runner = runner.batch_async(BatchSettings::new(3), |batch: Vec<Job>, done: Notes| async move {
+        done.write(format!("{} on tokio {}", batch.len(), on_tokio()));
+        BatchAnswer::success()
+    });
+    let report = runner.unwrap().spawn_handlers(spawn(&tokio)).blocking().unwrap();
+    assert_eq!((report.succeeded, done.take()), (3, vec!["3 on tokio true".to_owned()]));
+}
+
+#[test]
+fn async_routes_are_spawned_with_their_state_and_functions_run_in_place() {
+    let (clock, tokio, done) = (ManualClock::default(), tokio_of(1), Notes::new());
+    let jobs = standard(&clock).build().unwrap();
+    for name in ["async", "plain", "other"] {
+        let kind = MessageAttributeValue::string(name);
+        jobs.send(SendMessage::new(name).attribute("type", kind)).unwrap();
+    }
+    let write = |done: &Notes, what: &str| {
+        done.write(format!("{what} on tokio {}", on_tokio()));
+        Ok::<(), String>(())
+    };
+    let router = Router::by_attribute("type")
+        .state(done.clone())
+        .route_async("async", move |_: Job, done: Notes| async move { write(&done, "async") })
+        .route("plain", move |_: &Job, done: &Notes| write(done, "plain"))
+        .otherwise_async(move |_: Job, done: Notes| async move { write(&done, "other") });
+    let runner = Runner::builder(&jobs).until_none_visible().each_routed(router).unwrap();
+    let runner = runner.spawn_handlers(move |future| tokio.spawn(future));
+    assert_eq!(pollster::block_on(runner.run()).unwrap().succeeded, 3);
+    assert_eq!(
+        done.take(),
+        ["async on tokio true", "plain on tokio false", "other on tokio true"]
+    );
+}
+
+#[test]
+fn a_batch_whose_future_is_dropped_fails_as_a_whole() {
+    let mut world = World::new();
+    let (jobs, executor) = (numbered(&world.clock, 3), Executor::default());
+    let runner = Runner::builder(&jobs).until_none_visible();
+    let runner = runner.batch_async(BatchSettings::new(3), |_: Vec<Job>| pending::<BatchAnswer>());
+    let run = world.start(runner.unwrap().spawn_handlers(executor.spawn()).run());
+    world.settle();
+    executor.drop_all();
+    assert_eq!(world.over(run).unwrap().failed, 3);
 }

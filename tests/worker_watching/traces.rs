@@ -3,7 +3,8 @@
 use {
     requeue::{
         ManualClock, Queue, SendMessage,
-        worker::{Failure, Job, Runner, TraceHeader},
+        backend::QueueSet,
+        worker::{BatchAnswer, BatchSettings, Failure, Job, Runner, TraceHeader},
     },
     std::{
         collections::BTreeMap,
@@ -151,7 +152,7 @@ fn a_message_without_a_header_begins_a_trace_and_one_with_a_header_keeps_it() {
 
 #[test]
 fn the_trace_goes_along_to_the_thread_that_polls_a_spawned_handler() {
-    use requeue::worker::{HandlerFuture, spawned};
+    use requeue::worker::HandlerFuture;
     let (jobs, next) = (
         Queue::standard("jobs").build().unwrap(),
         Queue::standard("next").build().unwrap(),
@@ -165,20 +166,59 @@ fn the_trace_goes_along_to_the_thread_that_polls_a_spawned_handler() {
         })
         .join()
     };
-    let handler = spawned(spawn, move |_: Job| {
+    let handler = move |_: Job| {
         let sends = sends.clone();
         async move {
             assert_ne!(thread::current().id(), home);
             sends.send(TraceHeader::carry(SendMessage::new("b"))).map(drop)
         }
-    });
+    };
     let runner = Runner::builder(&jobs).until_none_visible().each_async(handler);
-    let report = with_default(lines.clone(), || pollster::block_on(runner.unwrap().run()));
+    let runner = runner.unwrap().spawn_handlers(spawn);
+    let report = with_default(lines.clone(), || pollster::block_on(runner.run()));
     assert_eq!(report.unwrap().succeeded, 1);
     let entered = lines.taken().iter().filter(|line| *line == "enter a0").count();
     assert!(entered >= 2, "on either thread");
     let carried = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=00000000000000a0;Sampled=1";
     assert_eq!(next.receive().blocking().unwrap()[0].aws_trace_header(), Some(carried));
+}
+
+#[test]
+fn spans_and_events_name_the_queue_of_the_set_that_a_message_came_from() {
+    let queues = ["urgent", "usual"].map(|name| Queue::standard(name).build().unwrap());
+    let set = QueueSet::by_priority(queues.clone()).unwrap();
+    let lines = Lines::default();
+    let told = |lines: &Lines, wanted: &str| -> Vec<String> {
+        let lines = lines.taken().into_iter().filter(|line| line.starts_with(wanted));
+        let queue = |line: String| {
+            let names = ["\"urgent\"", "\"usual\"", "\"urgent,usual\""];
+            let named = names.into_iter().find(|name| line.contains(&format!("queue={name}")));
+            named.unwrap_or_else(|| panic!("{line}")).to_owned()
+        };
+        lines.map(queue).collect()
+    };
+    for what in ["job ", "event "] {
+        for queue in &queues {
+            queue.send("a").unwrap();
+        }
+        let runner = Runner::builder(&set)
+            .until_none_visible()
+            .each(|_: &Job| Err::<(), _>("broken"));
+        with_default(lines.clone(), || pollster::block_on(runner.unwrap().run())).unwrap();
+        assert_eq!(told(&lines, what), ["\"urgent\"", "\"usual\""]);
+    }
+    // The batches of the test: of one queue, and of both.
+    for (sends, wait, expected) in [([0, 0], 0, "\"urgent\""), ([0, 1], 1, "\"urgent,usual\"")] {
+        for at in sends {
+            queues[at].send("a").unwrap();
+        }
+        let settings = BatchSettings::new(2).window(Duration::from_secs(wait));
+        let runner = Runner::builder(&set)
+            .until_none_visible()
+            .batch(settings, |_: &[Job]| BatchAnswer::success());
+        with_default(lines.clone(), || pollster::block_on(runner.unwrap().run())).unwrap();
+        assert_eq!(told(&lines, "batch "), [expected]);
+    }
 }
 
 /// What is told of a message that fails, in a runner as a future and on threads.

@@ -124,6 +124,12 @@ impl Groups {
         }
     }
 
+    /// How many groups it knows.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.groups.len()
+    }
+
     pub(super) const fn ready_jobs(&self) -> usize {
         self.ready_jobs
     }
@@ -145,60 +151,59 @@ impl Groups {
 
     /// Takes the next job.
     pub(super) fn take_one(&mut self) -> Option<Job> {
-        let id = Arc::clone(self.ready.front()?);
-        let job = self.groups.get_mut(&id)?.jobs.pop_front();
-        self.begin_front(&id, 1);
-        self.file(&id);
+        let id = self.ready.pop_front()?;
+        let group = self.groups.get_mut(&id)?;
+        let job = group.jobs.pop_front();
+        let filed = group.begin(1, self.now);
+        self.begun(&id, filed, 1);
         job
     }
 
     /// Takes jobs of ready groups, all that may begin of one before the next, while they fit.
     pub(super) fn take(&mut self, mut fits: impl FnMut(&Job) -> bool) -> Vec<Job> {
-        let (mut taken, mut begun, mut full) = (Vec::new(), Vec::new(), false);
-        while let (false, Some(id)) = (full, self.ready.front().cloned()) {
+        let (mut taken, mut full) = (Vec::new(), false);
+        while !full {
+            let Some(id) = self.ready.pop_front() else { break };
             let Some(group) = self.groups.get_mut(&id) else { break };
             let before = taken.len();
             while !full && taken.len() - before < group.filed.jobs {
                 full = !group.jobs.front().is_some_and(&mut fits);
                 taken.extend(if full { None } else { group.jobs.pop_front() });
             }
-            if taken.len() > before {
-                self.begin_front(&id, taken.len() - before);
-                begun.push(id);
+            let count = taken.len() - before;
+            if count == 0 {
+                self.ready.push_front(id);
+                break;
             }
+            let filed = group.begin(count, self.now);
+            self.begun(&id, filed, count);
         }
-        // Only now, as what is left of a group waits for the batch or for its next turn.
-        begun.iter().for_each(|id| self.file(id));
         taken
     }
 
-    /// Counts jobs of the first ready group as in progress; it then has no place.
-    fn begin_front(&mut self, id: &Arc<str>, count: usize) {
-        self.ready.pop_front();
-        if let Some(group) = self.groups.get_mut(id) {
-            group.busy += count;
-            group.began_at = self.now;
-            let filed = mem::take(&mut group.filed);
-            self.uncount(id, filed);
-        }
+    /// Counts jobs of a group that was the first of those that are ready, and filed so, as begun.
+    fn begun(&mut self, id: &Arc<str>, filed: Filed, count: usize) {
+        self.uncount(id, filed);
         if let Some(limits) = &mut self.limits {
             limits.take_tokens(id, self.now, count);
         }
+        // A FIFO group has no place while it is busy.
+        if !self.fifo {
+            self.file(id);
+        }
     }
 
-    /// Ends a job in progress.
+    /// Ends a job in progress, whose handler took so long.
     pub(super) fn release(&mut self, job: &Job, span: Duration) {
         let id = job.message_group_id().unwrap_or_default();
-        let Some((id, _)) = self.groups.get_key_value(id) else {
-            return;
-        };
-        let id = Arc::clone(id);
-        if let Some(group) = self.groups.get_mut(&id) {
-            group.busy = group.busy.saturating_sub(1);
-            let mean = group.mean.unwrap_or(span);
-            group.mean = Some((mean * (MEAN_OF - 1) + span) / MEAN_OF);
+        let Some(group) = self.groups.get_mut(id) else { return };
+        group.end(span);
+        if group.is_over() {
+            self.groups.remove(id);
+        } else if let Some((id, _)) = self.groups.get_key_value(id) {
+            let id = Arc::clone(id);
+            self.file(&id);
         }
-        self.file(&id);
         if let Some(limits) = &mut self.limits {
             limits.sweep(self.now);
         }
@@ -269,6 +274,8 @@ impl Groups {
     pub(super) fn take_all(&mut self) -> Vec<Job> {
         let mut all: Vec<Job> = self.groups.values_mut().flat_map(|it| it.jobs.drain(..)).collect();
         let ids: Vec<_> = self.groups.keys().cloned().collect();
+        // At once, as each search in it takes as long as it is.
+        self.ready.clear();
         ids.iter().for_each(|id| self.file(id));
         // The order of give-backs is the same on every run.
         all.sort_by_cached_key(|job| {
@@ -287,7 +294,7 @@ impl Groups {
         let Some(group) = self.groups.get_mut(id) else { return };
         let new = group.belongs(id, self.fifo, self.batch_size, self.limits.as_ref(), self.now);
         let old = mem::replace(&mut group.filed, new);
-        if group.jobs.is_empty() && group.busy == 0 {
+        if group.is_over() {
             self.groups.remove(id);
         }
         self.uncount(id, old);
@@ -327,6 +334,24 @@ impl Groups {
 }
 
 impl Group {
+    /// Counts jobs as in progress; returns how it was filed.
+    fn begin(&mut self, count: usize, now: Timestamp) -> Filed {
+        self.busy += count;
+        self.began_at = now;
+        mem::take(&mut self.filed)
+    }
+
+    fn end(&mut self, span: Duration) {
+        self.busy = self.busy.saturating_sub(1);
+        let mean = self.mean.unwrap_or(span);
+        self.mean = Some((mean * (MEAN_OF - 1) + span) / MEAN_OF);
+    }
+
+    /// Whether it has no jobs, here or in progress.
+    fn is_over(&self) -> bool {
+        self.jobs.is_empty() && self.busy == 0
+    }
+
     fn belongs(&self, id: &str, fifo: bool, batch_size: usize, limits: Option<&GroupLimits>, now: Timestamp) -> Filed {
         let jobs = self.jobs.len();
         if jobs == 0 || (fifo && self.busy > 0) {
@@ -361,5 +386,37 @@ impl Group {
         let lasts = now.saturating_duration_since(self.began_at);
         let one = lasts.max(self.mean.unwrap_or(SHORTEST_UNKNOWN));
         one / u32::try_from(concurrency).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use {
+        super::*,
+        crate::{
+            backend::{MessageParts, ReceivedMessage},
+            worker::job::SpareJobs,
+        },
+    };
+
+    fn job(group: usize) -> Job {
+        let parts = MessageParts {
+            message_group_id: Some(format!("g{group:06}")),
+            ..MessageParts::default()
+        };
+        let message = ReceivedMessage::from(parts);
+        SpareJobs::default().job(message, None, Timestamp::ZERO, Timestamp::ZERO, Timestamp::ZERO)
+    }
+
+    #[test]
+    fn a_stop_takes_the_jobs_of_a_hundred_thousand_groups_at_once() {
+        for fifo in [true, false] {
+            let mut groups = Groups::new(fifo, 1, None);
+            (0..100_000).for_each(|group| groups.push(job(group)));
+            assert_eq!(
+                (groups.take_all().len(), groups.ready_jobs(), groups.startable()),
+                (100_000, 0, 0)
+            );
+        }
     }
 }

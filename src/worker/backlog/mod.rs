@@ -99,6 +99,15 @@ impl Backlog {
         self.count
     }
 
+    /// How many groups it knows.
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> usize {
+        match &self.order {
+            Order::Received(_) => 0,
+            Order::Groups(groups) => groups.count(),
+        }
+    }
+
     /// The jobs that no group holds back.
     pub(super) fn ready_jobs(&self) -> usize {
         match &self.order {

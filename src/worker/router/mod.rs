@@ -7,7 +7,7 @@ use {
     super::{
         error::BuildRunnerError,
         failure::{Failure, IntoFailure},
-        handler::{Answer, Handler, sealed},
+        handler::{Answer, AsyncHandler, Begun, Handler, sealed},
         job::Job,
     },
     std::{
@@ -15,7 +15,6 @@ use {
         collections::{BTreeMap, btree_map::Entry},
         fmt,
         future::Future,
-        pin::Pin,
         sync::Arc,
     },
 };
@@ -27,7 +26,8 @@ const MAX_TEXT: usize = 200;
 ///
 /// The value is that of a [message attribute](Self::by_attribute) or of a field of the body (`by_field`, feature `serde`);
 /// a route is named by it, exactly. [`each_routed`](super::RunnerBuilder::each_routed) makes a runner of a router. Its
-/// clones share handlers and state, so that one router may serve several queues.
+/// clones share handlers and state, so that one router may serve several queues. It routes single messages: a batch holds
+/// whatever types were received together, so a type that needs batches needs a queue of its own.
 ///
 /// # Messages without a route
 /// Unless the router says [`otherwise`](Self::otherwise), a message whose value no route has, or that has no value, fails
@@ -67,13 +67,11 @@ pub struct Router<S = ()> {
     repeated: Option<String>,
 }
 
-type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
-
 /// A handler of the user's, its state included.
 #[derive(Clone)]
 enum Route {
     Function(Arc<dyn Fn(&Job) -> Answer + Send + Sync>),
-    Async(Arc<dyn Fn(Job) -> Answering + Send + Sync>),
+    Async(Arc<dyn Fn(Job) -> Begun + Send + Sync>),
 }
 
 /// What becomes of a message without a route.
@@ -94,16 +92,13 @@ impl Route {
         R: Future<Output = Result<(), E>> + Send + 'static,
         E: IntoFailure,
     {
-        Self::Async(Arc::new(move |job| {
-            let result = handler(job);
-            Box::pin(async move { Answer::of(result.await) })
-        }))
+        Self::Async(Arc::new(move |job| Begun::of(handler(job))))
     }
 
-    async fn call(&self, job: &Job) -> Answer {
+    fn begin(&self, job: &Job) -> Begun {
         match self {
-            Self::Function(handler) => handler(job),
-            Self::Async(handler) => handler(job.clone()).await,
+            Self::Function(handler) => Begun::Answered(handler(job)),
+            Self::Async(handler) => handler(job.clone()),
         }
     }
 }
@@ -483,12 +478,21 @@ impl<S> sealed::Sealed for Router<S> {}
 
 impl<S> Handler for Router<S> {
     async fn handle(&self, jobs: &[Job]) -> Answer {
+        match self.begin(jobs) {
+            Begun::Answered(answer) => answer,
+            Begun::Future(future) => future.await,
+        }
+    }
+}
+
+impl<S> AsyncHandler for Router<S> {
+    fn begin(&self, jobs: &[Job]) -> Begun {
         let Some(job) = jobs.first() else {
-            return Answer::Done;
+            return Begun::Answered(Answer::Done);
         };
         match self.find(job) {
-            Ok(route) => route.call(job).await,
-            Err(failure) => Answer::Failed(failure),
+            Ok(route) => route.begin(job),
+            Err(failure) => Begun::Answered(Answer::Failed(failure)),
         }
     }
 }

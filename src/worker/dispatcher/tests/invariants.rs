@@ -51,6 +51,11 @@ impl Model {
         assert_eq!(report.backlog, of(&|it| *it == Place::Backlog));
         assert_eq!(report.in_progress, of(&|it| matches!(it, Place::InProgress(_))));
         assert_eq!(report.abandoned as usize, of(&|it| *it == Place::Abandoned));
+        let (held, groups) = (
+            of(&|it| !matches!(it, Place::Settled | Place::GivenBack)),
+            self.dispatcher.backlog.groups(),
+        );
+        assert!(groups <= held, "{groups} groups are known of {held} jobs");
         let state = match (self.stopped, self.paused) {
             (true, _) => RunnerState::Stopping,
             (false, true) => RunnerState::Paused,
