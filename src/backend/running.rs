@@ -112,9 +112,11 @@ impl<H: Handle> Running<H> {
     }
 }
 
+type Wrap = dyn Fn(&mut dyn FnMut()) + Send + Sync;
+
 /// Wraps the loop of a thread, as in an async runtime that a queue's client needs; by default in nothing.
 #[derive(Clone, Default)]
-pub(crate) struct ThreadWrapper(Option<Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>>);
+pub(crate) struct ThreadWrapper(Option<Arc<Wrap>>);
 
 impl ThreadWrapper {
     pub(crate) fn new(wrap: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) -> Self {

@@ -234,6 +234,13 @@ impl Groups {
         removed
     }
 
+    /// Whether limits hold back more jobs than they may.
+    pub(super) fn has_excess(&self) -> bool {
+        self.limits
+            .as_ref()
+            .is_some_and(|limits| self.held_jobs > limits.config.max_held)
+    }
+
     /// Removes jobs beyond those that limits may hold back, the newest of the group that has the most; on a FIFO queue
     /// all of its jobs.
     pub(super) fn put_off(&mut self) -> Vec<PutOff> {

@@ -171,6 +171,11 @@ impl Backlog {
         Some(item)
     }
 
+    /// Whether the limits of groups hold back more jobs than they may.
+    pub(super) fn has_excess(&self) -> bool {
+        matches!(&self.order, Order::Groups(groups) if groups.has_excess())
+    }
+
     /// Removes jobs beyond those that the limits of groups may hold back, those of one group.
     pub(super) fn put_off(&mut self) -> Vec<PutOff> {
         let Order::Groups(groups) = &mut self.order else {

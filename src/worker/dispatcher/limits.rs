@@ -34,6 +34,11 @@ impl Dispatcher {
         (!put_off.is_empty()).then_some(put_off)
     }
 
+    /// Whether a parked worker has to be woken for it to put off what is held back.
+    pub(super) fn needs_put_off(&self) -> bool {
+        self.runnable == 0 && !self.paused && self.backlog.has_excess()
+    }
+
     /// How many work items may begin now.
     pub(super) fn startable(&self, now: Timestamp) -> usize {
         let startable = self.backlog.startable(now);

@@ -516,7 +516,9 @@ impl Dispatcher {
         if mem::take(&mut self.renewer_is_late) {
             wakers.extend(self.renewer.take());
         }
-        let needed = |own: &Self| own.needs_workers(now) || own.needs_timer(now) || own.has_parked_surplus();
+        let needed = |own: &Self| {
+            own.needs_workers(now) || own.needs_timer(now) || own.needs_put_off() || own.has_parked_surplus()
+        };
         while !self.parked.is_empty() && needed(self) {
             wakers.extend(self.unpark());
         }

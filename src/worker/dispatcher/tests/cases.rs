@@ -167,3 +167,29 @@ fn a_surplus_worker_ends_though_one_that_was_woken_to_end_took_a_job() {
     let working = model.count_of(|it| matches!(it, Driver::Working(_)));
     assert_eq!((working, model.drivers.len()), (2, 2));
 }
+
+#[test]
+fn a_job_that_its_group_holds_back_once_another_began_is_put_off_though_nobody_has_a_task() {
+    let mut model = Model::new(Setup {
+        concurrency: 3,
+        batch: Some(BatchSettings::new(2).window(WINDOW)),
+        limits: Limits {
+            rate: Some((1, 2)),
+            group_concurrency: Some(1),
+            ..Limits::NONE
+        },
+        ..SETUP
+    });
+    let answer = |groups| Step::Answer { nth: 0, groups };
+    model.take_all([
+        Step::Settle,
+        answer(Some(vec![2, 2])),
+        answer(None),
+        Step::Pass {
+            seconds: WINDOW.as_secs(),
+        },
+        Step::Settle,
+    ]);
+    assert_eq!(model.count_of(|it| matches!(it, Driver::Working(_))), 1);
+    model.end();
+}
