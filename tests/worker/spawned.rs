@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{counts, numbered, secs},
+        common::{counts, numbered, secs, standard},
         driver::{World, after},
         notes::Notes,
     },
