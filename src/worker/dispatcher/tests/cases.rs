@@ -150,20 +150,3 @@ fn a_message_given_back_is_received_again_though_the_queue_was_empty_meanwhile()
     model.take_all([Step::GiveBack, Step::Settle]);
     assert_eq!(model.dispatcher.polls, 1);
 }
-
-#[test]
-fn a_surplus_worker_ends_though_one_that_was_woken_to_end_took_a_job() {
-    let mut model = Model::new(Setup {
-        concurrency: 4,
-        ..SETUP
-    });
-    // One makes a long poll. Of the three that are parked two are woken to end, and one of these finds a job.
-    model.take_all([
-        Step::Settle,
-        Step::SetConcurrency { concurrency: 2 },
-        received(0, 2),
-        Step::Settle,
-    ]);
-    let working = model.count_of(|it| matches!(it, Driver::Working(_)));
-    assert_eq!((working, model.drivers.len()), (2, 2));
-}
