@@ -152,23 +152,6 @@ fn a_message_given_back_is_received_again_though_the_queue_was_empty_meanwhile()
 }
 
 #[test]
-fn a_surplus_worker_ends_though_one_that_was_woken_to_end_took_a_job() {
-    let mut model = Model::new(Setup {
-        concurrency: 4,
-        ..SETUP
-    });
-    // One makes a long poll. Of the three that are parked two are woken to end, and one of these finds a job.
-    model.take_all([
-        Step::Settle,
-        Step::SetConcurrency { concurrency: 2 },
-        received(0, 2),
-        Step::Settle,
-    ]);
-    let working = model.count_of(|it| matches!(it, Driver::Working(_)));
-    assert_eq!((working, model.drivers.len()), (2, 2));
-}
-
-#[test]
 fn a_job_that_its_group_holds_back_once_another_began_is_put_off_though_nobody_has_a_task() {
     let mut model = Model::new(Setup {
         concurrency: 3,
