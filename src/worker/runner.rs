@@ -55,6 +55,7 @@ const RENEWER_THREAD: &str = "requeue-renewer";
 /// assert_eq!((report.succeeded, report.failed), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a runner does nothing until it is run"]
 pub struct Runner<Q, H> {
     pub(super) engine: Engine<Q, H>,
     pub(super) wrapper: ThreadWrapper,
@@ -227,7 +228,8 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
                     wrapper.run(|| block_on(&*own.control.clock, own.run_worker(permit, false)));
                 }
             });
-            started.map(drop).map_err(|error| (error, permit.lock().take()))
+            let not_started = |error| (not_started(error), permit.lock().take());
+            started.map(drop).map_err(not_started)
         })
     }
 
@@ -317,6 +319,10 @@ fn run_threads<Q: MessageQueue, H: Handler>(
         Some(error) => Err(RunnerError::Thread { error }),
         None => control.result(),
     }
+}
+
+fn not_started(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("it could not be started: {error}"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use {
     },
     crate::{
         backend::{
-            ThreadWrapper,
+            Backoff, ThreadWrapper,
             limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
         },
         clock::Clock,
@@ -100,8 +100,8 @@ impl<Q> Settings<Q> {
             }
         }
         match self.policy {
-            FailurePolicy::Backoff(backoff) if backoff.max() > MAX_VISIBILITY => {
-                Err(BuildRunnerError::Backoff(backoff.max()))
+            FailurePolicy::Backoff(backoff) if !backoff.is_within(MAX_VISIBILITY) => {
+                Err(BuildRunnerError::Backoff(backoff))
             }
             _ => Ok(()),
         }
