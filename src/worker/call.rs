@@ -11,7 +11,11 @@ use {
         lease::Lease,
         worker_state::WorkerState,
     },
-    crate::{backend::MessageQueue, sync::contain, time::Timestamp},
+    crate::{
+        backend::MessageQueue,
+        sync::{contain, panicked},
+        time::Timestamp,
+    },
     std::{
         any::Any,
         collections::HashMap,
@@ -186,14 +190,7 @@ fn not_done(call: Call) -> task::Poll<Option<Box<Call>>> {
     task::Poll::Ready(Some(Box::new(call)))
 }
 
-/// The message of a panic.
-pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    // Dropping a payload runs user code, which could panic again.
-    contain(|| drop(panic));
-    text.map_or_else(
-        || "the handler panicked".to_owned(),
-        |text| format!("the handler panicked: {text}"),
-    )
+/// The reason of a failure by a handler's panic.
+pub(super) fn panic_text(payload: Box<dyn Any + Send>) -> String {
+    panicked("the handler", payload)
 }

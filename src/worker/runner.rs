@@ -59,6 +59,7 @@ pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 /// assert_eq!((report.succeeded, report.failed), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a runner does nothing until it is run"]
 pub struct Runner<Q, H> {
     pub(super) engine: Engine<Q, H>,
     pub(super) wrap_thread: Option<WrapThread>,
@@ -233,7 +234,8 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
                     });
                 }
             });
-            started.map(drop).map_err(|error| (error, permit.lock().take()))
+            let not_started = |error| (not_started(error), permit.lock().take());
+            started.map(drop).map_err(not_started)
         })
     }
 
@@ -332,6 +334,10 @@ fn run_threads<Q: MessageQueue, H: Handler>(
         Some(error) => Err(RunnerError::Thread { error }),
         None => control.result(),
     }
+}
+
+fn not_started(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("it could not be started: {error}"))
 }
 
 /// Calls `run` once, within the wrapper if there is one, which has to call its argument.

@@ -98,8 +98,8 @@ impl<Q> Settings<Q> {
             }
         }
         match self.policy {
-            FailurePolicy::Backoff(backoff) if backoff.max() > MAX_VISIBILITY => {
-                Err(BuildRunnerError::Backoff(backoff.max()))
+            FailurePolicy::Backoff(backoff) if !backoff.is_within(MAX_VISIBILITY) => {
+                Err(BuildRunnerError::Backoff(backoff))
             }
             _ => Ok(()),
         }

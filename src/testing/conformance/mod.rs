@@ -19,7 +19,10 @@ mod polls;
 mod refusals;
 mod scene;
 
-use scene::Checked;
+use {
+    crate::sync::panic_text,
+    std::panic::{AssertUnwindSafe, catch_unwind},
+};
 
 pub use {
     fixture::{Created, Fixture, Wanted},
@@ -61,10 +64,7 @@ pub fn requirements<F: Fixture>() -> Vec<Requirement<F>> {
         ($($file:ident: $($name:ident)+;)+) => {
             vec![$($(Requirement {
                 name: stringify!($name),
-                check: |fixture| fixture.run($file::$name(Checked {
-                    fixture,
-                    requirement: stringify!($name),
-                })),
+                check: |fixture| fixture.run($file::$name(fixture)),
             }),+),+]
         };
     }
@@ -107,7 +107,7 @@ impl<F: Fixture> Requirement<F> {
     /// Panics unless queues of this fixture keep it.
     ///
     /// # Panics
-    /// With a sentence that names what was broken.
+    /// With a sentence that names the requirement and what was broken.
     ///
     /// # Examples
     /// ```
@@ -116,6 +116,10 @@ impl<F: Fixture> Requirement<F> {
     /// requirements()[0].check(&InProcess::embedded());
     /// ```
     pub fn check(&self, fixture: &F) {
-        (self.check)(fixture);
+        let checked = catch_unwind(AssertUnwindSafe(|| (self.check)(fixture)));
+        if let Err(payload) = checked {
+            let sentence = panic_text(payload).unwrap_or_default();
+            panic!("the requirement {} is broken: {sentence}", self.name);
+        }
     }
 }
