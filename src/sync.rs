@@ -26,8 +26,8 @@ pub(crate) fn contain(foreign: impl FnOnce()) {
 pub(crate) fn panic_text(payload: Box<dyn std::any::Any + Send>) -> Option<String> {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    // As in `contain`.
-    mem::forget(payload);
+    // Its drop may panic again, as in `contain`.
+    contain(|| drop(payload));
     text
 }
 

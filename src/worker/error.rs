@@ -2,7 +2,10 @@
 
 use {
     super::{rate_limit::RateLimit, report::RunnerReport},
-    crate::backend::MessageQueueError,
+    crate::{
+        backend::{Backoff, MessageQueueError},
+        error::InvalidMessageAttribute,
+    },
     std::{io, time::Duration},
 };
 
@@ -98,9 +101,21 @@ pub enum BuildRunnerError {
     /// No message would have a handler of its own.
     #[error("the router has no route, it has to have at least 1")]
     NoRoute,
-    /// A message cannot be hidden for so long.
-    #[error("the longest backoff is {0:?}, it may be at most 12 hours")]
-    Backoff(Duration),
+    /// A backoff that does not grow is [`FailurePolicy::RetryNow`](super::FailurePolicy::RetryNow); a message can be hidden for 12 hours.
+    #[error(
+        "the backoff is {:?} to {:?}, it has to begin with more than 0 s and to end with that or more, at most 12 hours",
+        .0.base(), .0.max()
+    )]
+    Backoff(Backoff),
+    /// No message has an attribute of that name (M13).
+    #[error("a router cannot go by the message attribute {name:?}: {reason}")]
+    #[non_exhaustive]
+    RouterAttribute {
+        /// The name.
+        name: String,
+        /// Why no attribute has it.
+        reason: InvalidMessageAttribute,
+    },
 }
 
 /// Why a runner ended by itself.
@@ -118,7 +133,7 @@ pub enum RunnerError {
         report: Box<RunnerReport>,
     },
     /// A thread could not be started, or ended before the runner did: what wraps it panicked or did not call it.
-    #[error("a worker thread exited early: {error}")]
+    #[error("a worker thread failed: {error}")]
     #[non_exhaustive]
     Thread {
         /// Why.

@@ -13,7 +13,7 @@ use {
     },
     crate::{
         backend::{
-            Backoff, ThreadWrapper,
+            ThreadWrapper,
             limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
         },
         clock::Clock,
