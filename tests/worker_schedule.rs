@@ -258,7 +258,8 @@ fn a_send_that_fails_for_now_is_tried_again_and_holds_up_the_others() {
     assert_eq!(bodies(&jobs), [""; 0]);
     clock.advance(MILLISECOND);
     assert_eq!(bodies(&jobs), ["first", "second"]);
-    let line = |after| format!("schedule 1 due at {start} cannot be sent yet: Broken: as told, again in {after}");
+    let due = "2026-01-01T00:00:00Z";
+    let line = |after| format!("schedule 1 due at {due} cannot be sent yet: Broken: as told, again in {after}");
     assert_eq!(*log.lock().unwrap(), [line("200ms"), line("400ms"), line("800ms")]);
     assert_eq!(
         (running.handle().report().retries, running.handle().report().sent),
