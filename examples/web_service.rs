@@ -1,5 +1,5 @@
 //! An HTTP service that takes jobs: it answers at once, works them off in the background, shows metrics and traces, and
-//! loses nothing when it stops.
+//! ends what is begun when it stops. What still waits then is lost with the process, whose memory the queue lives in.
 //!
 //! `cargo run --example web_service --features metrics,tracing` sends itself a few jobs over a loopback socket and stops.
 //! With an address, as `-- 127.0.0.1:8080`, it serves until Ctrl-C: `curl -d 640 http://127.0.0.1:8080/jobs` sends a job,
@@ -94,7 +94,7 @@ async fn serve(listener: TcpListener, stop: impl Future + Send + 'static) -> Res
     println!("{report}");
     let counts = jobs.counts();
     println!(
-        "{} jobs wait for their next attempt, {} are dead letters",
+        "jobs that are lost with the process, new or to be tried again: {}; dead letters: {}",
         counts.approximate_number_of_messages + counts.approximate_number_of_messages_not_visible,
         failed.counts().approximate_number_of_messages
     );

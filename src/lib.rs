@@ -13,7 +13,11 @@
 //! [`ManualClock`]: ManualClock
 //! [MIT]: https://opensource.org/license/mit
 //! [Apache 2.0]: https://www.apache.org/licenses/LICENSE-2.0
-#![doc = include_str!("../README.md")]
+// Its examples need these features; those who read it need no word of that.
+#![cfg_attr(
+    any(not(doctest), all(feature = "worker", feature = "aws-sdk")),
+    doc = include_str!("../README.md")
+)]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -19,6 +19,25 @@ pub(crate) fn contain(foreign: impl FnOnce()) {
     }
 }
 
+/// What a panic says, if it says anything.
+#[cfg(feature = "worker")]
+pub(crate) fn panic_text(payload: Box<dyn std::any::Any + Send>) -> Option<String> {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    // As in `contain`.
+    mem::forget(payload);
+    text
+}
+
+/// That `what` panicked, and what its panic says.
+#[cfg(feature = "worker")]
+pub(crate) fn panicked(what: &str, payload: Box<dyn std::any::Any + Send>) -> String {
+    match panic_text(payload) {
+        Some(text) => format!("{what} panicked: {text}"),
+        None => format!("{what} panicked"),
+    }
+}
+
 /// Calls wakers, with no lock held.
 #[cfg(feature = "worker")]
 pub(crate) fn wake(wakers: impl IntoIterator<Item = std::task::Waker>) {

@@ -306,12 +306,12 @@ fn what_the_queue_refuses_and_what_cannot_be_made_is_reported_and_the_rest_goes_
     );
     let log = log.lock().unwrap();
     assert!(
-        log[0].starts_with("schedule refused due at 1767225660000 was not sent: InvalidMessageContents"),
+        log[0].starts_with("schedule refused due at 2026-01-01T00:01:00Z was not sent: InvalidMessageContents"),
         "{log:?}"
     );
     assert_eq!(
         log[1],
-        "schedule even due at 1767225660000 was not sent: the message factory panicked"
+        "schedule even due at 2026-01-01T00:01:00Z was not sent: the function that makes the message panicked: an odd minute"
     );
 }
 

@@ -31,7 +31,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// From `base` up to `max`, 12 h at most.
+    /// From `base`, more than 0 s, up to `max`, 12 h at most; a runner with any other cannot be built.
     ///
     /// # Examples
     /// ```
@@ -62,9 +62,17 @@ impl Backoff {
         self.base.saturating_mul(factor).min(self.max)
     }
 
-    /// The longest time it may ask for.
+    pub(crate) const fn base(&self) -> Duration {
+        self.base
+    }
+
     pub(crate) const fn max(&self) -> Duration {
         self.max
+    }
+
+    /// Whether it grows from more than nothing to at most this.
+    pub(crate) fn is_within(&self, longest: Duration) -> bool {
+        !self.base.is_zero() && self.base <= self.max && self.max <= longest
     }
 
     /// The delay of a message after this many receives; the same for the same seed, message and receive.

@@ -21,12 +21,13 @@ use {
 /// visibility timeout ends, as a lost response does, and loses none; see [`is_in_process`](Self::is_in_process).
 ///
 /// What has a default is as on Amazon SQS. An implementation around another queue passes all of it on, or a runner takes
-/// that queue for one of SQS.
+/// that queue for one of SQS. What an implementation has to do is checked by
+/// [`testing::conformance`](crate::testing::conformance), which lists it.
 ///
 /// # Examples
-/// A queue that counts what is sent to it:
+/// A queue that counts what is sent to it, and passes everything on:
 /// ```
-/// use requeue::{Queue, SendMessage, worker::*, backend::*};
+/// use requeue::{Clock, Queue, SendMessage, backend::*, testing::conformance};
 /// use std::{sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
 ///
 /// #[derive(Clone)]
@@ -40,7 +41,19 @@ use {
 ///         MessageQueue::is_fifo(&self.0)
 ///     }
 ///     fn visibility_timeout(&self) -> Duration {
-///         self.0.visibility_timeout()
+///         MessageQueue::visibility_timeout(&self.0)
+///     }
+///     fn clock(&self) -> Arc<dyn Clock> {
+///         MessageQueue::clock(&self.0)
+///     }
+///     fn is_in_process(&self) -> bool {
+///         MessageQueue::is_in_process(&self.0)
+///     }
+///     fn limits(&self) -> QueueLimits {
+///         MessageQueue::limits(&self.0)
+///     }
+///     fn restores_receive_count(&self) -> bool {
+///         MessageQueue::restores_receive_count(&self.0)
 ///     }
 ///     async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
 ///         self.1.fetch_add(1, Ordering::Relaxed);
@@ -48,6 +61,12 @@ use {
 ///     }
 ///     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
 ///         MessageQueue::receive(&self.0, request).await
+///     }
+///     fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
+///         MessageQueue::receive_at_once(&self.0, request, messages);
+///     }
+///     fn delete_at_once(&self, message: &ReceivedMessage) -> bool {
+///         MessageQueue::delete_at_once(&self.0, message)
 ///     }
 ///     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
 ///         MessageQueue::delete(&self.0, messages).await
@@ -59,18 +78,6 @@ use {
 ///     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
 ///         MessageQueue::change_visibility(&self.0, messages, timeout).await
 ///     }
-///     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
-///         MessageQueue::dead_letter(&self.0, message, reason).await
-///     }
-///     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-///         MessageQueue::counts(&self.0).await
-///     }
-///     fn limits(&self) -> QueueLimits {
-///         MessageQueue::limits(&self.0)
-///     }
-///     fn restores_receive_count(&self) -> bool {
-///         true
-///     }
 ///     async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
 ///         MessageQueue::release(&self.0, messages).await
 ///     }
@@ -81,11 +88,23 @@ use {
 ///     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
 ///         MessageQueue::postpone(&self.0, messages, delay).await
 ///     }
+///     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+///         MessageQueue::counts(&self.0).await
+///     }
+///     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+///         MessageQueue::dead_letter(&self.0, message, reason).await
+///     }
+///     fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
+///         MessageQueue::report_failure(&self.0, message, reason);
+///     }
 /// }
 ///
 /// let jobs = Counted(Queue::standard("jobs").build()?, Arc::default());
 /// pollster::block_on(jobs.send(SendMessage::new("resize cat.png")))?;
 /// assert_eq!(jobs.1.load(Ordering::Relaxed), 1);
+///
+/// let counted = |queue: &Queue| Counted(queue.clone(), Arc::default());
+/// conformance::check(&conformance::InProcess::new(move |_, _, queue| counted(queue)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -138,10 +157,16 @@ pub trait MessageQueue: Send + Sync + 'static {
         false
     }
 
-    /// Sends a message.
+    /// Sends a message, with its attributes, delay, group and deduplication id.
+    ///
+    /// What Amazon SQS refuses, an empty body for example, is refused as
+    /// [`ErrorKind::Refused`](super::ErrorKind::Refused).
     fn send(&self, message: SendMessage) -> impl Future<Output = Result<(), MessageQueueError>> + Send;
 
     /// Receives up to `max_messages` messages, and waits up to `wait_time` for the first.
+    ///
+    /// A FIFO queue may answer with several messages of one group, in their order, and with none of a group of which
+    /// messages are in flight.
     fn receive(
         &self,
         request: ReceiveRequest,

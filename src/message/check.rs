@@ -50,6 +50,12 @@ pub(super) fn check_trace_header(header: &str) -> Result<(), InvalidMessageAttri
         .ok_or_else(|| Invalid::Characters { name: name() })
 }
 
+/// Whether a message attribute may have this name under SQS's own limit.
+#[cfg(feature = "worker")]
+pub(crate) fn check_attribute_name(name: &str) -> Result<(), InvalidMessageAttribute> {
+    check_name(name, Limits::aws().attribute_name_length)
+}
+
 /// M13, M21.
 fn check_name(name: &str, limit: usize) -> Result<(), InvalidMessageAttribute> {
     let owned = || name.to_owned();

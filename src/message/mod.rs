@@ -13,6 +13,8 @@ mod parse;
 mod seal;
 
 pub use attribute::{AttributeContent, MessageAttributeValue, MessageAttributes};
+#[cfg(feature = "worker")]
+pub(crate) use check::check_attribute_name;
 pub use content::Content;
 pub(crate) use content::Extras;
 pub use ids::{MessageId, ReceiptHandle, SequenceNumber};

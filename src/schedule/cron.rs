@@ -95,6 +95,39 @@ pub enum CronError {
     },
 }
 
+const FIELDS: [&str; 7] = [
+    "second, 0 to 59",
+    "minute, 0 to 59",
+    "hour, 0 to 23",
+    "day of the month, 1 to 31 or L",
+    "month, 1 to 12 or JAN to DEC",
+    "day of the week, 0 to 7 or SUN to SAT",
+    "year, 1 to 5000",
+];
+
+/// Why a pattern cannot be read: the first of its fields that is wrong among stars, or else what the parser says.
+fn reason(parser: &CronParser, pattern: &str, said: &str) -> String {
+    if pattern.trim_start().starts_with('@') {
+        return "the names are @yearly, @annually, @monthly, @weekly, @daily and @hourly".to_owned();
+    }
+    let fields: Vec<&str> = pattern.split_whitespace().collect();
+    let names = match fields.len() {
+        5 => &FIELDS[1..6],
+        6 => &FIELDS[..6],
+        7 => &FIELDS[..],
+        count => return format!("it has {count} fields, it has to have 5 to 7"),
+    };
+    let wrong = |at: &usize| {
+        let mut alone = vec!["*"; fields.len()];
+        alone[*at] = fields[*at];
+        parser.parse(&alone.join(" ")).is_err()
+    };
+    match (0..fields.len()).find(wrong) {
+        Some(at) => format!("{:?} cannot be the {}", fields[at], names[at]),
+        None => said.trim_end_matches('.').to_owned(),
+    }
+}
+
 impl Cron {
     /// Reads a pattern.
     ///
@@ -107,7 +140,8 @@ impl Cron {
     ///
     /// assert!(Cron::new("*/5 * * * *").is_ok());
     /// let error = Cron::new("61 * * * *").unwrap_err();
-    /// assert!(error.to_string().starts_with("\"61 * * * *\" is not a cron pattern: "));
+    /// let reason = "\"61\" cannot be the minute, 0 to 59";
+    /// assert_eq!(error.to_string(), format!("\"61 * * * *\" is not a cron pattern: {reason}"));
     /// ```
     pub fn new(pattern: &str) -> Result<Self, CronError> {
         let parser = CronParser::builder()
@@ -116,7 +150,7 @@ impl Cron {
             .build();
         let cron = parser.parse(pattern).map_err(|error| CronError::Pattern {
             pattern: pattern.to_owned(),
-            reason: error.to_string(),
+            reason: reason(&parser, pattern, &error.to_string()),
         })?;
         let every_hour = (0..24).all(|hour| cron.pattern.hour_match(hour).unwrap_or(false));
         let cron = Self {

@@ -67,7 +67,9 @@ impl fmt::Display for SchedulerEvent {
             } => {
                 write!(
                     f,
-                    "schedule {name} was missed from {first} to {latest}, jobs sent for that: {jobs}"
+                    "schedule {name} was due from {} to {} and not sent then, jobs sent for that now: {jobs}",
+                    calendar(*first),
+                    calendar(*latest)
                 )
             }
             Self::Retry {
@@ -78,13 +80,25 @@ impl fmt::Display for SchedulerEvent {
             } => {
                 write!(
                     f,
-                    "schedule {name} due at {due} cannot be sent yet: {error}, again in {after:?}"
+                    "schedule {name} due at {} cannot be sent yet: {error}, again in {after:?}",
+                    calendar(*due)
                 )
             }
-            Self::Ended { name, latest } => write!(f, "schedule {name} ended, it names no time after {latest}"),
-            Self::NotSent { name, due, reason } => write!(f, "schedule {name} due at {due} was not sent: {reason}"),
+            Self::Ended { name, latest } => {
+                write!(f, "schedule {name} ended, it names no time after {}", calendar(*latest))
+            }
+            Self::NotSent { name, due, reason } => {
+                write!(f, "schedule {name} due at {} was not sent: {reason}", calendar(*due))
+            }
         }
     }
+}
+
+/// An instant as a calendar has it, in UTC; beyond the year 9999 as milliseconds.
+fn calendar(at: Timestamp) -> String {
+    let millis = i64::try_from(at.as_millis()).ok();
+    let at_millis = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    at_millis.map_or_else(|| at.to_string(), |at| at.to_string())
 }
 
 /// What a scheduler has done so far.

@@ -11,13 +11,14 @@ use {
         backend::{Backoff, ErrorKind, MessageQueue, MessageQueueError, Retries, Running, limits::MAX_DELAY},
         clock::{Clock, Until, block_on, give_way},
         message::SendMessage,
-        sync::{Mutex, contain},
+        sync::{Mutex, contain, panicked},
         time::Timestamp,
     },
     std::{
         fmt,
         future::{Future, poll_fn},
         io,
+        panic::{AssertUnwindSafe, catch_unwind},
         pin::{Pin, pin},
         sync::Arc,
         task::{Context, Poll},
@@ -354,9 +355,9 @@ impl<Q: MessageQueue> Scheduler<Q> {
     async fn deliver(&self, job: Dispatch) {
         let Dispatch { id, due, .. } = job;
         let _held = Held(&self.shared);
-        let Some(message) = make(&job) else {
-            self.not_sent(&job, "the message factory panicked".to_owned());
-            return;
+        let message = match make(&job) {
+            Ok(message) => message,
+            Err(reason) => return self.not_sent(&job, reason),
         };
         let retries = Retries::new(SEND_BACKOFF, Duration::MAX);
         loop {
@@ -463,15 +464,12 @@ impl Drop for Held<'_> {
     }
 }
 
-/// The message of a job; `None` if what makes it panicked.
-fn make(job: &Dispatch) -> Option<SendMessage> {
+/// The message of a job, or that what makes it panicked.
+fn make(job: &Dispatch) -> Result<SendMessage, String> {
     match &job.source {
-        Source::Fixed(message) => Some(message.clone()),
-        Source::Made(make) => {
-            let mut made = None;
-            contain(|| made = Some(make(job.due)));
-            made
-        }
+        Source::Fixed(message) => Ok(message.clone()),
+        Source::Made(make) => catch_unwind(AssertUnwindSafe(|| make(job.due)))
+            .map_err(|payload| panicked("the function that makes the message", payload)),
     }
 }
 

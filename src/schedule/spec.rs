@@ -162,7 +162,7 @@ pub enum AddScheduleError {
     #[error("the cron pattern {0:?} names no time to come")]
     Never(String),
     /// Nothing would be sent.
-    #[error("the scheduler was stopped")]
+    #[error("the scheduler has ended")]
     Stopped,
 }
 

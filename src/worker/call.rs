@@ -11,12 +11,15 @@ use {
         job::Job,
         lease::Lease,
     },
-    crate::{backend::MessageQueue, sync::contain, time::Timestamp},
+    crate::{
+        backend::MessageQueue,
+        sync::{contain, panicked},
+        time::Timestamp,
+    },
     std::{
         any::Any,
         collections::HashMap,
         future::{Future, poll_fn},
-        mem,
         panic::{AssertUnwindSafe, catch_unwind},
         pin::{Pin, pin},
         task::{self, Context},
@@ -187,14 +190,7 @@ fn not_done(call: Call) -> task::Poll<Option<Box<Call>>> {
     task::Poll::Ready(Some(Box::new(call)))
 }
 
-/// The message of a panic.
-pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    // Dropping a payload runs user code, which could panic again.
-    mem::forget(panic);
-    text.map_or_else(
-        || "the handler panicked".to_owned(),
-        |text| format!("the handler panicked: {text}"),
-    )
+/// The reason of a failure by a handler's panic.
+pub(super) fn panic_text(payload: Box<dyn Any + Send>) -> String {
+    panicked("the handler", payload)
 }

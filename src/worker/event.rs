@@ -29,7 +29,7 @@ pub enum RunnerEvent {
         job: Job,
         /// Why.
         reason: String,
-        /// How long the message is to be hidden.
+        /// How long the message is to be hidden: what the handler said, or until 12 h after its receive.
         delay: Duration,
     },
     /// An earlier message of its group and batch failed or was postponed, so that the message goes back to be done after

@@ -45,8 +45,8 @@ pub(super) enum Verdict {
 }
 
 impl Failure {
-    /// The message cannot be worked on yet: it is to come back after `delay`, 0 s to 12 h counted from its receive, whatever
-    /// the policy says.
+    /// The message cannot be worked on yet: it is to come back `delay` after the end of the handler, whatever the policy
+    /// says. It comes back at the latest 12 h after its receive, the longest that SQS hides a message.
     ///
     /// A postponement is not a failure, and spends no attempt: the message comes back with the receive count of before, as
     /// often as it is postponed. On Amazon SQS every receive counts, this one too.

@@ -97,6 +97,9 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// [in process](crate::backend::MessageQueue::is_in_process) 1 s before, so that it is not hidden from other
     /// consumers for nothing. A batch waits until it can begin whole; receives then ask for whole batches.
     ///
+    /// The receive that finds nothing left waits for a token too, so a runner that ends by itself does so up to one
+    /// interval after its last job.
+    ///
     /// # Examples
     /// ```
     /// use requeue::{Clock, ManualClock, Queue, worker::{Job, RateLimit, Runner}};

@@ -58,6 +58,7 @@ pub(super) type WrapThread = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 /// assert_eq!((report.succeeded, report.failed), (1, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a runner does nothing until it is run"]
 pub struct Runner<Q, H> {
     pub(super) engine: Engine<Q, H>,
     pub(super) wrap_thread: Option<WrapThread>,
@@ -231,7 +232,8 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
                     });
                 }
             });
-            started.map(drop).map_err(|error| (error, permit.lock().take()))
+            let not_started = |error| (not_started(error), permit.lock().take());
+            started.map(drop).map_err(not_started)
         })
     }
 
@@ -332,6 +334,10 @@ fn run_threads<Q: MessageQueue, H: Handler>(
     }
 }
 
+fn not_started(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("it could not be started: {error}"))
+}
+
 /// Why a runner ended when a wrapper has panicked or has not called its thread.
 pub(super) fn exited_early() -> io::Error {
     io::Error::other("it ended before the runner did")
@@ -366,7 +372,7 @@ pub enum RunnerError {
         report: Box<RunnerReport>,
     },
     /// A thread could not be started, or ended before the runner did: what wraps it panicked or did not call it.
-    #[error("a worker thread exited early: {error}")]
+    #[error("a worker thread failed: {error}")]
     #[non_exhaustive]
     Thread {
         /// Why.

@@ -6,8 +6,12 @@ use {
         limits::StartLimits, rate_limit::RateLimit, runner::WrapThread,
     },
     crate::{
-        backend::limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
+        backend::{
+            Backoff,
+            limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
+        },
         clock::Clock,
+        error::InvalidMessageAttribute,
     },
     std::{sync::Arc, time::Duration},
 };
@@ -114,9 +118,21 @@ pub enum BuildRunnerError {
     /// No message would have a handler of its own.
     #[error("the router has no route, it has to have at least 1")]
     NoRoute,
-    /// A message cannot be hidden for so long.
-    #[error("the longest backoff is {0:?}, it may be at most 12 hours")]
-    Backoff(Duration),
+    /// A backoff that does not grow is [`FailurePolicy::RetryNow`]; a message can be hidden for 12 hours.
+    #[error(
+        "the backoff is {:?} to {:?}, it has to begin with more than 0 s and to end with that or more, at most 12 hours",
+        .0.base(), .0.max()
+    )]
+    Backoff(Backoff),
+    /// No message has an attribute of that name (M13).
+    #[error("a router cannot go by the message attribute {name:?}: {reason}")]
+    #[non_exhaustive]
+    RouterAttribute {
+        /// The name.
+        name: String,
+        /// Why no attribute has it.
+        reason: InvalidMessageAttribute,
+    },
 }
 
 /// The settings of a runner to be built.
@@ -190,8 +206,8 @@ impl<Q> Settings<Q> {
             }
         }
         match self.policy {
-            FailurePolicy::Backoff(backoff) if backoff.max() > MAX_VISIBILITY => {
-                Err(BuildRunnerError::Backoff(backoff.max()))
+            FailurePolicy::Backoff(backoff) if !backoff.is_within(MAX_VISIBILITY) => {
+                Err(BuildRunnerError::Backoff(backoff))
             }
             _ => Ok(()),
         }

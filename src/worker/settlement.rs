@@ -202,7 +202,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 self.report(|| RunnerEvent::Postponed {
                     job: (*job).clone(),
                     reason: reason(),
-                    delay,
+                    delay: delay.min(max_hidden_time(job, self.now(), self.config.limits)),
                 });
             }
             (Some(cause), verdict) => {

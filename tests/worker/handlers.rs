@@ -418,7 +418,7 @@ fn an_async_handler_that_takes_too_long_is_dropped_and_has_failed() {
     let runner = Runner::builder(&jobs)
         .until_none_visible()
         .handler_timeout(secs(100))
-        .failure_policy(FailurePolicy::Backoff(Backoff::new(Duration::ZERO, Duration::ZERO)))
+        .failure_policy(FailurePolicy::RetryNow)
         .on_event(notes.events());
     let (clock, dropped) = (world.clock.clone(), Arc::new(()));
     let held = Arc::downgrade(&dropped);

@@ -306,6 +306,13 @@ fn a_router_has_routes_and_each_name_once() {
     assert_eq!(built(router().route("a", done).route("A", done)), Ok(()));
     assert_eq!(built(router()), Err(BuildRunnerError::NoRoute));
     assert_eq!(built(router().otherwise(done)), Err(BuildRunnerError::NoRoute));
+    for (name, valid) in [("", false), ("a b", false), ("AWS.type", false), ("a-b_c.d", true)] {
+        // M13, M21
+        let built = built(Router::by_attribute(name).route("a", done));
+        assert_eq!(built.is_ok(), valid, "{name:?}");
+        let named = |error: BuildRunnerError| error.to_string().contains(&format!("the message attribute {name:?}: "));
+        assert!(built.err().is_none_or(named), "{name:?}");
+    }
     let twice = |name: &str| Err(BuildRunnerError::RouteTwice(name.to_owned()));
     let many = router()
         .route("a", done)

@@ -146,22 +146,30 @@ fn without_heartbeats_a_handler_may_take_no_longer_than_its_message_is_hidden() 
 }
 
 #[test]
-fn a_backoff_is_at_most_12_hours() {
-    for (max, ok) in [
-        (HOURS_12 - MILLISECOND, true),
-        (HOURS_12, true),
-        (HOURS_12 + MILLISECOND, false),
+fn a_backoff_grows_from_more_than_nothing_to_at_most_12_hours() {
+    for (base, max, ok) in [
+        (secs(1), HOURS_12 - MILLISECOND, true),
+        (secs(1), HOURS_12, true),
+        (secs(1), HOURS_12 + MILLISECOND, false),
+        (secs(5), secs(5), true),
+        (secs(5), secs(4), false),
+        (Duration::ZERO, secs(4), false),
+        (Duration::ZERO, Duration::ZERO, false),
     ] {
-        let policy = FailurePolicy::Backoff(Backoff::new(secs(1), max));
+        let backoff = Backoff::new(base, max);
         let expected = if ok {
             Ok(())
         } else {
-            Err(BuildRunnerError::Backoff(max))
+            Err(BuildRunnerError::Backoff(backoff))
         };
-        assert_eq!(built(|it| it.failure_policy(policy)), expected);
+        assert_eq!(built(|it| it.failure_policy(FailurePolicy::Backoff(backoff))), expected);
     }
-    let text = "the longest backoff is 43201s, it may be at most 12 hours";
-    assert_eq!(BuildRunnerError::Backoff(secs(43_201)).to_string(), text);
+    let text =
+        "the backoff is 5s to 4s, it has to begin with more than 0 s and to end with that or more, at most 12 hours";
+    assert_eq!(
+        BuildRunnerError::Backoff(Backoff::new(secs(5), secs(4))).to_string(),
+        text
+    );
 }
 
 #[test]

@@ -260,7 +260,7 @@ fn a_wrapper_that_does_not_call_its_thread_ends_the_runner_with_an_error() {
     for wrapper in wrappers {
         let runner = Runner::builder(&jobs).concurrency(2).wrap_threads(wrapper);
         let result = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().blocking();
-        let text = "a worker thread exited early: it ended before the runner did";
+        let text = "a worker thread failed: it ended before the runner did";
         assert_eq!(result.unwrap_err().to_string(), text);
     }
     assert_eq!(counts(&jobs), [1, 0, 0]);
@@ -395,7 +395,7 @@ fn a_wrapper_that_does_not_call_the_renewal_of_leases_ends_the_runner_with_an_er
             _ => work(),
         });
         let running = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().spawn().unwrap();
-        let text = "a worker thread exited early: it ended before the runner did";
+        let text = "a worker thread failed: it ended before the runner did";
         assert_eq!(running.join().unwrap_err().to_string(), text);
     }
 }

@@ -66,9 +66,9 @@ fn after_a_time_without_a_run_the_policy_says_what_is_sent() {
         clock.wait_for_sleepers(2);
         assert_eq!(bodies(&jobs), expected, "{catch_up:?}");
         assert_eq!((schedules.report().missed, schedules.report().held), (1, 1));
-        let (first, latest) = (1_767_229_200_000_u64, 1_767_236_400_000_u64);
+        let (first, latest) = ("2026-01-01T01:00:00Z", "2026-01-01T03:00:00Z");
         let line = format!(
-            "schedule hourly was missed from {first} to {latest}, jobs sent for that: {}",
+            "schedule hourly was due from {first} to {latest} and not sent then, jobs sent for that now: {}",
             expected.len()
         );
         assert_eq!(*log.lock().unwrap(), [line]);

@@ -307,3 +307,31 @@ fn a_pattern_that_names_no_time_is_refused() {
         assert!(Cron::new(pattern).is_ok(), "{pattern}");
     }
 }
+
+#[test]
+fn a_pattern_that_cannot_be_read_is_refused_with_its_first_wrong_field() {
+    for (pattern, reason) in [
+        ("61 * * * *", "\"61\" cannot be the minute, 0 to 59"),
+        ("* 24 * * *", "\"24\" cannot be the hour, 0 to 23"),
+        ("60 * * * * *", "\"60\" cannot be the second, 0 to 59"),
+        ("* * 0 * *", "\"0\" cannot be the day of the month, 1 to 31 or L"),
+        ("* * * FOO *", "\"FOO\" cannot be the month, 1 to 12 or JAN to DEC"),
+        (
+            "* * * * MON-FOO",
+            "\"MON-FOO\" cannot be the day of the week, 0 to 7 or SUN to SAT",
+        ),
+        ("* * * * * * soon", "\"soon\" cannot be the year, 1 to 5000"),
+        ("* * *", "it has 3 fields, it has to have 5 to 7"),
+        ("", "it has 0 fields, it has to have 5 to 7"),
+        (
+            "@reboot",
+            "the names are @yearly, @annually, @monthly, @weekly, @daily and @hourly",
+        ),
+    ] {
+        let error = Cron::new(pattern).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{pattern:?} is not a cron pattern: {reason}")
+        );
+    }
+}

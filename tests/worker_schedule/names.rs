@@ -161,7 +161,7 @@ fn a_pattern_that_names_no_further_time_ends_its_schedule_and_says_so() {
         let lines = log.lock().unwrap();
         assert_eq!(
             lines[1..],
-            ["schedule twice ended, it names no time after 1767261600000"]
+            ["schedule twice ended, it names no time after 2026-01-01T10:00:00Z"]
         );
         assert_eq!(lines.len(), 2);
     }

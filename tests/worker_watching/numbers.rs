@@ -1,6 +1,7 @@
 //! Counters, histograms and gauges, in the recorder that a program installs.
 
 use {
+    super::alone,
     metrics::{
         Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,
         Unit, with_local_recorder,
@@ -126,6 +127,7 @@ impl Recorder for Collected {
 
 #[test]
 fn metrics_say_what_the_report_says() {
+    let _alone = alone();
     let clock = ManualClock::default();
     let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
     let _ = jobs.send_batch(["1", "two", "3"]).unwrap();
@@ -157,6 +159,7 @@ fn metrics_say_what_the_report_says() {
 
 #[test]
 fn every_metric_is_described_once_as_the_guide_has_it() {
+    let _alone = alone();
     let jobs = Queue::standard("jobs").build().unwrap();
     let collected = Collected::default();
     let runner = with_local_recorder(&collected, || {
@@ -227,6 +230,7 @@ fn poll(Run(future, woken): &mut Run) -> Option<u64> {
 
 #[test]
 fn gauges_tell_what_is_held_and_are_zero_in_the_end() {
+    let _alone = alone();
     let collected = Collected::default();
     let (clock, _jobs, mut run, handle) = held(&collected, |it| it);
     assert_eq!(collected.gauges(), [0.0; 3]);
@@ -248,6 +252,7 @@ fn gauges_tell_what_is_held_and_are_zero_in_the_end() {
 
 #[test]
 fn the_age_is_told_every_ten_seconds_whatever_the_leases_and_handlers() {
+    let _alone = alone();
     let collected = Collected::default();
     let (clock, _jobs, mut run, _handle) = held(&collected, |it| {
         it.visibility_timeout(Duration::from_secs(43_200)).concurrency(3)
@@ -262,6 +267,7 @@ fn the_age_is_told_every_ten_seconds_whatever_the_leases_and_handlers() {
 
 #[test]
 fn runners_of_one_queue_add_up_and_one_that_is_dropped_holds_nothing() {
+    let _alone = alone();
     let collected = Collected::default();
     let (_, _jobs, mut first, _kept) = held(&collected, |it| it);
     let (_, _jobs, mut second, _handle) = held(&collected, |it| it.concurrency(1));
@@ -275,6 +281,7 @@ fn runners_of_one_queue_add_up_and_one_that_is_dropped_holds_nothing() {
 
 #[test]
 fn handlers_that_a_stop_abandons_on_threads_are_not_in_progress() {
+    let _alone = alone();
     let jobs = Queue::standard("jobs").build().unwrap();
     jobs.send("a").unwrap();
     let collected = Collected::default();

@@ -1,6 +1,7 @@
 //! Spans and events, and the trace context that goes along with messages.
 
 use {
+    super::alone,
     requeue::{
         ManualClock, Queue, SendMessage,
         worker::{Failure, Job, Runner, TraceHeader},
@@ -11,6 +12,7 @@ use {
         sync::{
             Arc, Mutex,
             atomic::{AtomicU64, Ordering},
+            mpsc,
         },
         thread,
         time::Duration,
@@ -94,6 +96,7 @@ const HEADER: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42
 
 #[test]
 fn a_job_has_a_span_in_its_trace_and_what_it_sends_is_a_child_of_it() {
+    let _alone = alone();
     // M22
     let (jobs, next) = (
         Queue::standard("jobs").build().unwrap(),
@@ -119,6 +122,7 @@ fn a_job_has_a_span_in_its_trace_and_what_it_sends_is_a_child_of_it() {
 
 #[test]
 fn a_message_without_a_header_begins_a_trace_and_one_with_a_header_keeps_it() {
+    let _alone = alone();
     let (jobs, next) = (
         Queue::standard("jobs").build().unwrap(),
         Queue::standard("next").build().unwrap(),
@@ -151,6 +155,7 @@ fn a_message_without_a_header_begins_a_trace_and_one_with_a_header_keeps_it() {
 
 #[test]
 fn the_trace_goes_along_to_the_thread_that_polls_a_spawned_handler() {
+    let _alone = alone();
     use requeue::worker::{HandlerFuture, spawned};
     let (jobs, next) = (
         Queue::standard("jobs").build().unwrap(),
@@ -214,6 +219,7 @@ fn within_its_span(event: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn a_failure_is_a_warning_within_the_span_of_its_job() {
+    let _alone = alone();
     let told = told_of(|_| Err("broken".into()));
     let event = "event WARN message=message ID failed: broken queue=\"jobs\" message_id=\"ID\" receive_count=1";
     assert_eq!(told, within_its_span(event));
@@ -221,6 +227,7 @@ fn a_failure_is_a_warning_within_the_span_of_its_job() {
 
 #[test]
 fn a_postponement_is_no_warning() {
+    let _alone = alone();
     let later = |_: &Job| Err(Failure::retry_after(Duration::from_secs(60), "busy"));
     let event = "event INFO message=message ID is postponed by 60s: busy queue=\"jobs\" message_id=\"ID\" \
                  receive_count=1";
@@ -229,6 +236,7 @@ fn a_postponement_is_no_warning() {
 
 #[test]
 fn a_stuck_handler_is_told_of_within_its_span_by_the_thread_that_finds_it() {
+    let _alone = alone();
     let clock = ManualClock::default();
     let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
     jobs.send("a").unwrap();
@@ -240,14 +248,15 @@ fn a_stuck_handler_is_told_of_within_its_span_by_the_thread_that_finds_it() {
         .until_none_visible()
         .handler_timeout(Duration::from_secs(5))
         .wrap_threads(move |run| with_default(subscriber.clone(), run));
+    let (begin, begun) = mpsc::channel();
     let runner = runner.each(move |_: &Job| {
+        begin.send(()).unwrap();
         drop(blocked.lock().unwrap());
         Ok::<(), String>(())
     });
     let running = runner.unwrap().spawn().unwrap();
-    while running.handle().jobs().is_empty() {
-        thread::yield_now();
-    }
+    // Its timeout counts from here.
+    begun.recv().unwrap();
     // The lease renewer and its alarm.
     clock.wait_for_sleepers(2);
     clock.advance(Duration::from_secs(5));
@@ -278,6 +287,7 @@ fn a_stuck_handler_is_told_of_within_its_span_by_the_thread_that_finds_it() {
 
 #[test]
 fn the_span_of_a_job_that_is_kept_closes_once_its_message_is_settled() {
+    let _alone = alone();
     static KEPT: Mutex<Vec<Job>> = Mutex::new(Vec::new());
     let keep = |job: &Job| {
         KEPT.lock().unwrap().push(job.clone());
@@ -296,6 +306,7 @@ fn the_span_of_a_job_that_is_kept_closes_once_its_message_is_settled() {
 
 #[test]
 fn a_failure_in_a_batch_is_told_within_the_span_of_the_batch_with_its_own_id() {
+    let _alone = alone();
     use requeue::worker::{BatchAnswer, BatchSettings};
     let jobs = Queue::standard("jobs").build().unwrap();
     let sent = jobs.send_batch(["a", "b"]).unwrap();

@@ -3,7 +3,7 @@
 use {
     super::{
         fixture::Fixture,
-        scene::{Checked, Scene, bodies, require, require_done, require_kind, secs},
+        scene::{Scene, bodies, require, require_done, require_kind, secs},
     },
     crate::{
         backend::{ErrorKind, MessageQueue},
@@ -21,11 +21,11 @@ use {
 const LEASE: Duration = secs(10);
 const SHORT_LEASE: Duration = secs(5);
 
-pub(super) async fn a_dead_letter_moves_at_once<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_dead_letter_moves_at_once<F: Fixture>(fixture: &F) {
     let long = "why ".repeat(100_000);
     for reason in ["not an image", "", "\0\u{1}\u{ffff}", &long] {
         for attributes in [0, 10] {
-            let scene = Scene::with_dead_letter_queue(checked, false).await;
+            let scene = Scene::with_dead_letter_queue(fixture, false).await;
             let value = MessageAttributeValue::string("\u{e9}");
             let attributes: MessageAttributes = (0..attributes).map(|it| (format!("a{it}"), value.clone())).collect();
             scene.send(SendMessage::new("m").attributes(attributes.clone())).await;
@@ -61,8 +61,8 @@ pub(super) async fn a_dead_letter_moves_at_once<F: Fixture>(checked: Checked<'_,
     }
 }
 
-pub(super) async fn a_dead_letter_frees_its_group<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::with_dead_letter_queue(checked, true).await;
+pub(super) async fn a_dead_letter_frees_its_group<F: Fixture>(fixture: &F) {
+    let scene = Scene::with_dead_letter_queue(fixture, true).await;
     scene.send_all(&["1", "2"]).await;
     let message = scene.take_one().await;
     let moved = scene.dead_letter(&message, "it is late").await;
@@ -84,11 +84,11 @@ pub(super) async fn a_dead_letter_frees_its_group<F: Fixture>(checked: Checked<'
 }
 
 /// A move may be cut short between any two steps, as by a crash.
-pub(super) async fn a_dead_letter_is_never_nowhere<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_dead_letter_is_never_nowhere<F: Fixture>(fixture: &F) {
     const MAX_STEPS: usize = 64;
     for fifo in [false, true] {
         for steps in 1..=MAX_STEPS {
-            let scene = Scene::with_dead_letter_queue(checked, fifo).await;
+            let scene = Scene::with_dead_letter_queue(fixture, fifo).await;
             scene.send_all(&["m"]).await;
             let message = scene.take_one_for(SHORT_LEASE).await;
             let over = {
@@ -137,8 +137,8 @@ fn require_somewhere<F: Fixture>(scene: &Scene<'_, F>) {
     }
 }
 
-pub(super) async fn a_missing_dead_letter_queue_is_reported<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn a_missing_dead_letter_queue_is_reported<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     scene.send_all(&["m"]).await;
     let message = scene.take_one().await;
     let moved = scene.dead_letter(&message, "it is late").await;

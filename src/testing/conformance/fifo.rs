@@ -3,14 +3,14 @@
 use {
     super::{
         fixture::Fixture,
-        scene::{Checked, Scene, bodies, require, require_done, secs},
+        scene::{Scene, bodies, require, require_done, secs},
     },
     crate::backend::{EntryFailure, ErrorKind, ReceiveRequest, ReceivedMessage},
     std::{slice, time::Duration},
 };
 
-pub(super) async fn groups_keep_their_order<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::fifo(checked).await;
+pub(super) async fn groups_keep_their_order<F: Fixture>(fixture: &F) {
+    let scene = Scene::fifo(fixture).await;
     scene.send_all(&["1", "2", "3", "4"]).await;
     let first = scene.receive(ReceiveRequest::new(2).wait_time(secs(2))).await;
     let came = bodies(&first);
@@ -46,8 +46,8 @@ async fn take_group<F: Fixture>(scene: &Scene<'_, F>, count: usize) -> Vec<Strin
     came
 }
 
-pub(super) async fn given_back_in_order<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::fifo(checked).await;
+pub(super) async fn given_back_in_order<F: Fixture>(fixture: &F) {
+    let scene = Scene::fifo(fixture).await;
     scene.send_all(&["1", "2", "3"]).await;
     let messages = scene.take(3).await;
     // The order matters if each becomes visible on its own.
@@ -63,8 +63,8 @@ pub(super) async fn given_back_in_order<F: Fixture>(checked: Checked<'_, F>) {
     require!(took <= secs(2), "messages given back come at once, not {took:?} later");
 }
 
-pub(super) async fn an_expired_lease_is_reported<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::fifo(checked).await;
+pub(super) async fn an_expired_lease_is_reported<F: Fixture>(fixture: &F) {
+    let scene = Scene::fifo(fixture).await;
     let [mut over, mut held] = [Vec::new(), Vec::new()];
     for (group, timeout, messages) in [("a", secs(3), &mut over), ("b", secs(60), &mut held)] {
         scene.send(scene.message(group, group)).await;

@@ -30,38 +30,12 @@ type Front<Q> = Box<dyn Fn(&Service, &ManualClock, &Queue) -> Q>;
 /// will bring panics.
 ///
 /// # Examples
-/// A queue of one's own around an embedded one: see [`MessageQueue`] for what `Counted` is.
+/// A queue of one's own would be made in the closure, from the service, its clock or the embedded queue, as in the example
+/// of [`MessageQueue`]:
 /// ```
-/// # use requeue::{Queue, SendMessage, worker::*, backend::*};
-/// # use std::time::Duration;
-/// # struct Counted(Queue);
-/// # impl MessageQueue for Counted {
-/// #     fn url(&self) -> &str { MessageQueue::url(&self.0) }
-/// #     fn is_fifo(&self) -> bool { MessageQueue::is_fifo(&self.0) }
-/// #     fn visibility_timeout(&self) -> Duration { self.0.visibility_timeout() }
-/// #     fn clock(&self) -> std::sync::Arc<dyn requeue::Clock> { MessageQueue::clock(&self.0) }
-/// #     async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-/// #         MessageQueue::send(&self.0, message).await
-/// #     }
-/// #     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-/// #         MessageQueue::receive(&self.0, request).await
-/// #     }
-/// #     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-/// #         MessageQueue::delete(&self.0, messages).await
-/// #     }
-/// #     async fn change_visibility(
-/// #         &self, messages: &[ReceivedMessage], timeout: Duration,
-/// #     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-/// #         MessageQueue::change_visibility(&self.0, messages, timeout).await
-/// #     }
-/// #     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
-/// #         MessageQueue::dead_letter(&self.0, message, reason).await
-/// #     }
-/// #     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> { MessageQueue::counts(&self.0).await }
-/// # }
-/// use requeue::testing::conformance::{InProcess, check};
+/// use requeue::{Queue, testing::conformance::{InProcess, check}};
 ///
-/// check(&InProcess::new(|_, _, queue| Counted(queue.clone())));
+/// check(&InProcess::new(|_service, _clock, queue: &Queue| queue.clone()));
 /// ```
 pub struct InProcess<Q> {
     clock: ManualClock,

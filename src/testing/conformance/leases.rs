@@ -3,7 +3,7 @@
 use {
     super::{
         fixture::Fixture,
-        scene::{Checked, Scene, bodies, millis, require, require_done, secs},
+        scene::{Scene, bodies, millis, require, require_done, secs},
     },
     crate::{
         backend::{ErrorKind, MessageQueue},
@@ -12,13 +12,13 @@ use {
     std::{slice, time::Duration},
 };
 
-pub(super) async fn a_received_message_is_hidden<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_received_message_is_hidden<F: Fixture>(fixture: &F) {
     for (own, asked) in [
         (secs(4), None),
         (secs(30), Some(secs(4))),
         (secs(30), Some(millis(3_500))),
     ] {
-        let scene = Scene::of(checked, false, own, false).await;
+        let scene = Scene::of(fixture, false, own, false).await;
         scene.send_all(&["m"]).await;
         let timeout = asked.unwrap_or(own);
         let start = scene.now();
@@ -39,8 +39,8 @@ pub(super) async fn a_received_message_is_hidden<F: Fixture>(checked: Checked<'_
     }
 }
 
-pub(super) async fn a_message_can_be_given_back<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn a_message_can_be_given_back<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     scene.send_all(&["1", "2", "3"]).await;
     let messages = scene.take(3).await;
     let given_back = "a message that is held can be given back";
@@ -67,9 +67,9 @@ pub(super) async fn a_message_can_be_given_back<F: Fixture>(checked: Checked<'_,
     );
 }
 
-pub(super) async fn a_lease_can_be_extended<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_lease_can_be_extended<F: Fixture>(fixture: &F) {
     for timeout in [secs(4), millis(3_500)] {
-        let scene = Scene::of(checked, false, secs(3), false).await;
+        let scene = Scene::of(fixture, false, secs(3), false).await;
         scene.send_all(&["1", "2"]).await;
         let messages = scene.take(2).await;
         scene.pass(secs(2)).await;
@@ -91,9 +91,9 @@ pub(super) async fn a_lease_can_be_extended<F: Fixture>(checked: Checked<'_, F>)
     }
 }
 
-pub(super) async fn failures_are_reported_by_index<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn failures_are_reported_by_index<F: Fixture>(fixture: &F) {
     for gone in [0, 1, 2] {
-        let scene = Scene::standard(checked).await;
+        let scene = Scene::standard(fixture).await;
         scene.send_all(&["1", "2", "3"]).await;
         let messages = scene.take(3).await;
         let deleted = slice::from_ref(&messages[gone]);
@@ -126,8 +126,8 @@ fn require_about(span: Duration, expected: Duration, what: &str) {
     require!(span <= latest, "{what}, after {expected:?} and not {span:?}");
 }
 
-pub(super) async fn what_is_released_or_postponed_comes_back<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn what_is_released_or_postponed_comes_back<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     scene.send_all(&["m"]).await;
     let restores = scene.queue.restores_receive_count();
     let start = scene.now();
@@ -160,8 +160,8 @@ fn require_count(count: u32, receives: u32, restores: bool, how: &str) {
     );
 }
 
-pub(super) async fn counts_tell_what_is_left<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn counts_tell_what_is_left<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     scene.send_all(&["1", "2"]).await;
     scene.send(SendMessage::new("3").delay(secs(600))).await;
     let held = [scene.take_one().await];

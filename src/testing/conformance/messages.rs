@@ -3,7 +3,7 @@
 use {
     super::{
         fixture::Fixture,
-        scene::{Checked, Scene, bodies, millis, require, require_done, secs},
+        scene::{Scene, bodies, millis, require, require_done, secs},
     },
     crate::{
         backend::{ErrorKind, MessageQueue, ReceiveRequest, ReceivedMessage},
@@ -29,8 +29,8 @@ fn attributes() -> MessageAttributes {
     .collect()
 }
 
-pub(super) async fn messages_arrive_as_sent<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn messages_arrive_as_sent<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     let sent_at = scene.now();
     scene.send(full().message_group_id("tenant-3")).await;
     let message = scene.take_one().await;
@@ -42,7 +42,7 @@ pub(super) async fn messages_arrive_as_sent<F: Fixture>(checked: Checked<'_, F>)
     let (sent, received) = (message.sent_timestamp(), message.approximate_first_receive_timestamp());
     require!(
         sent.saturating_add(SKEW) >= sent_at && sent <= scene.now().saturating_add(SKEW),
-        "a message reports when it was sent, which was at {sent_at} and not at {sent}"
+        "a message reports when it was sent by the queue's clock(), which was at {sent_at} and not at {sent}"
     );
     require!(
         sent <= received && received <= scene.now().saturating_add(SKEW),
@@ -74,8 +74,8 @@ fn require_whole(message: &ReceivedMessage) {
     require!(!message.receipt_handle().is_empty(), "a reception has a receipt handle");
 }
 
-pub(super) async fn fifo_messages_arrive_as_sent<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::fifo(checked).await;
+pub(super) async fn fifo_messages_arrive_as_sent<F: Fixture>(fixture: &F) {
+    let scene = Scene::fifo(fixture).await;
     for number in ["1", "2"] {
         scene
             .send(full().message_group_id("orders").message_deduplication_id(number))
@@ -101,8 +101,8 @@ pub(super) async fn fifo_messages_arrive_as_sent<F: Fixture>(checked: Checked<'_
     );
 }
 
-pub(super) async fn messages_are_received_again<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn messages_are_received_again<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     scene.send_all(&["m"]).await;
     let first = scene.take_one().await;
     for receives in 2..=3 {
@@ -125,8 +125,8 @@ pub(super) async fn messages_are_received_again<F: Fixture>(checked: Checked<'_,
     }
 }
 
-pub(super) async fn delays_are_kept<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn delays_are_kept<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     scene.send(SendMessage::new("m").delay(millis(2_500))).await;
     scene.pass(millis(2_200)).await;
     scene
@@ -140,9 +140,9 @@ pub(super) async fn delays_are_kept<F: Fixture>(checked: Checked<'_, F>) {
 }
 
 /// What a queue does at once it does as its futures would; it need not do anything so.
-pub(super) async fn what_is_done_at_once_is_done<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn what_is_done_at_once_is_done<F: Fixture>(fixture: &F) {
     for fifo in [false, true] {
-        let scene = Scene::of(checked, fifo, secs(10), false).await;
+        let scene = Scene::of(fixture, fifo, secs(10), false).await;
         scene.send_all(&["1", "2", "3"]).await;
         let (mut messages, request) = (Vec::new(), ReceiveRequest::new(2).visibility_timeout(secs(30)));
         scene.queue.receive_at_once(&request, &mut messages);
@@ -176,13 +176,13 @@ pub(super) async fn what_is_done_at_once_is_done<F: Fixture>(checked: Checked<'_
     }
 }
 
-pub(super) async fn a_delete_is_final<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_delete_is_final<F: Fixture>(fixture: &F) {
     for (fifo, count) in [(false, 1), (false, 3), (true, 1), (true, 3)] {
-        let scene = Scene::of(checked, fifo, secs(10), false).await;
+        let scene = Scene::of(fixture, fifo, secs(10), false).await;
         scene.send_all(&["1", "2", "3"][..count]).await;
         let messages = scene.take(count).await;
         require_done(&scene.delete(&messages).await, "a message that is held is deleted");
-        let left = checked.fixture.messages_in(&scene.queue);
+        let left = fixture.messages_in(&scene.queue);
         require!(
             matches!(left, None | Some(0)),
             "what is deleted is gone: {left:?} of {count} are left"
@@ -197,7 +197,7 @@ pub(super) async fn a_delete_is_final<F: Fixture>(checked: Checked<'_, F>) {
         scene.pass(secs(11)).await;
         scene.require_hidden("a deleted message never comes back").await;
     }
-    let scene = Scene::standard(checked).await;
+    let scene = Scene::standard(fixture).await;
     let nothing = scene.queue.delete(&[]).await;
     require!(
         nothing.as_ref().is_ok_and(Vec::is_empty),

@@ -18,7 +18,10 @@ mod polls;
 mod refusals;
 mod scene;
 
-use scene::Checked;
+use {
+    crate::sync::panic_text,
+    std::panic::{AssertUnwindSafe, catch_unwind},
+};
 
 pub use {
     fixture::{Created, Fixture, Wanted},
@@ -60,10 +63,7 @@ pub fn requirements<F: Fixture>() -> Vec<Requirement<F>> {
         ($($file:ident: $($name:ident)+;)+) => {
             vec![$($(Requirement {
                 name: stringify!($name),
-                check: |fixture| fixture.run($file::$name(Checked {
-                    fixture,
-                    requirement: stringify!($name),
-                })),
+                check: |fixture| fixture.run($file::$name(fixture)),
             }),+),+]
         };
     }
@@ -106,7 +106,7 @@ impl<F: Fixture> Requirement<F> {
     /// Panics unless queues of this fixture keep it.
     ///
     /// # Panics
-    /// With a sentence that names what was broken.
+    /// With a sentence that names the requirement and what was broken.
     ///
     /// # Examples
     /// ```
@@ -115,6 +115,10 @@ impl<F: Fixture> Requirement<F> {
     /// requirements()[0].check(&InProcess::embedded());
     /// ```
     pub fn check(&self, fixture: &F) {
-        (self.check)(fixture);
+        let checked = catch_unwind(AssertUnwindSafe(|| (self.check)(fixture)));
+        if let Err(payload) = checked {
+            let sentence = panic_text(payload).unwrap_or_default();
+            panic!("the requirement {} is broken: {sentence}", self.name);
+        }
     }
 }

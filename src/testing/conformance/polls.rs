@@ -3,7 +3,7 @@
 use {
     super::{
         fixture::Fixture,
-        scene::{Checked, Scene, bodies, millis, require, secs, settle},
+        scene::{Scene, bodies, millis, require, secs, settle},
     },
     crate::backend::{MessageQueue, ReceiveRequest},
     futures_util::future::join,
@@ -20,8 +20,8 @@ use {
 /// A wait may end so much later than it should.
 const LATE: Duration = secs(2);
 
-pub(super) async fn a_receive_keeps_its_maximum<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn a_receive_keeps_its_maximum<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     let sent: Vec<String> = (0..12).map(|number| number.to_string()).collect();
     scene
         .send_all(&sent.iter().map(String::as_str).collect::<Vec<_>>())
@@ -43,8 +43,8 @@ pub(super) async fn a_receive_keeps_its_maximum<F: Fixture>(checked: Checked<'_,
     );
 }
 
-pub(super) async fn a_long_poll_waits_to_its_end<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn a_long_poll_waits_to_its_end<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     for wait in [millis(300), secs(2)] {
         let (start, over) = (scene.now(), Cell::new(None));
         let receive = async {
@@ -77,9 +77,9 @@ pub(super) async fn a_long_poll_waits_to_its_end<F: Fixture>(checked: Checked<'_
     );
 }
 
-pub(super) async fn a_long_poll_ends_with_a_message<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_long_poll_ends_with_a_message<F: Fixture>(fixture: &F) {
     for fifo in [false, true] {
-        let scene = Scene::of(checked, fifo, secs(30), false).await;
+        let scene = Scene::of(fixture, fifo, secs(30), false).await;
         let start = Cell::new(scene.now());
         let receive = async {
             let messages = scene.receive(ReceiveRequest::new(10).wait_time(secs(20))).await;
@@ -108,11 +108,11 @@ const MAX_RECEIVES: usize = 20;
 
 /// Whatever a dropped receive has taken comes back when its visibility timeout ends, or at once if the queue is in
 /// process; that it comes more than once is no loss.
-pub(super) async fn a_dropped_receive_loses_nothing<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_dropped_receive_loses_nothing<F: Fixture>(fixture: &F) {
     const MAX_POLLS: usize = 64;
     for fifo in [false, true] {
         for polls in 1..=MAX_POLLS {
-            let scene = Scene::of(checked, fifo, secs(5), false).await;
+            let scene = Scene::of(fixture, fifo, secs(5), false).await;
             let over = {
                 let mut receive = pin!(scene.queue.receive(ReceiveRequest::new(10).wait_time(secs(20))));
                 let early = poll_times(receive.as_mut(), polls).await;

@@ -3,7 +3,7 @@
 use {
     super::{
         fixture::Fixture,
-        scene::{Checked, Scene, require, require_done, require_kind, secs},
+        scene::{Scene, require, require_done, require_kind, secs},
     },
     crate::{
         backend::{
@@ -16,8 +16,8 @@ use {
     std::slice,
 };
 
-pub(super) async fn bad_parameters_are_refused<F: Fixture>(checked: Checked<'_, F>) {
-    let scene = Scene::standard(checked).await;
+pub(super) async fn bad_parameters_are_refused<F: Fixture>(fixture: &F) {
+    let scene = Scene::standard(fixture).await;
     for (message, what) in [
         (SendMessage::new(""), "a send without a body"),
         (SendMessage::new("\0"), "a send of a character that SQS does not take"),
@@ -64,16 +64,16 @@ fn first(result: Result<Vec<EntryFailure>, MessageQueueError>) -> Result<(), Mes
     result?.into_iter().next().map_or(Ok(()), |failure| Err(failure.error))
 }
 
-pub(super) async fn a_deleted_queue_is_reported<F: Fixture>(checked: Checked<'_, F>) {
+pub(super) async fn a_deleted_queue_is_reported<F: Fixture>(fixture: &F) {
     for fifo in [false, true] {
-        let scene = Scene::with_dead_letter_queue(checked, fifo).await;
+        let scene = Scene::with_dead_letter_queue(fixture, fifo).await;
         scene.send_all(&["1", "2", "3"]).await;
         let messages = scene.take(3).await;
         let start = scene.now();
         let receive = scene.queue.receive(ReceiveRequest::new(1).wait_time(secs(20)));
         let delete = async {
             scene.pass(secs(1)).await;
-            checked.fixture.delete_queue(&scene.queue).await;
+            fixture.delete_queue(&scene.queue).await;
         };
         let (waited, ()) = join(receive, delete).await;
         let (took, came) = (scene.since(start), waited.as_ref().map(Vec::len));

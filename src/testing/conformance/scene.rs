@@ -19,7 +19,7 @@ use {
 /// Panics with the sentence of a requirement that is broken.
 macro_rules! require {
     ($kept:expr, $($sentence:tt)+) => {
-        assert!($kept, "a requirement is broken: {}", format_args!($($sentence)+))
+        assert!($kept, $($sentence)+)
     };
 }
 pub(super) use require;
@@ -44,38 +44,24 @@ const fn sendable<F: Future + Send>(future: F) -> F {
     future
 }
 
-/// A fixture, and the requirement that is checked on it.
-pub(super) struct Checked<'f, F> {
-    pub(super) fixture: &'f F,
-    pub(super) requirement: &'static str,
-}
-
-impl<F> Copy for Checked<'_, F> {}
-
-impl<F> Clone for Checked<'_, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
 pub(super) struct Scene<'f, F: Fixture> {
-    checked: Checked<'f, F>,
+    fixture: &'f F,
     pub(super) queue: F::Queue,
     pub(super) dead_letter_queue: Option<F::Queue>,
     clock: Arc<dyn Clock>,
 }
 
 impl<'f, F: Fixture> Scene<'f, F> {
-    pub(super) async fn standard(checked: Checked<'f, F>) -> Self {
-        Self::of(checked, false, VISIBILITY, false).await
+    pub(super) async fn standard(fixture: &'f F) -> Self {
+        Self::of(fixture, false, VISIBILITY, false).await
     }
 
-    pub(super) async fn fifo(checked: Checked<'f, F>) -> Self {
-        Self::of(checked, true, VISIBILITY, false).await
+    pub(super) async fn fifo(fixture: &'f F) -> Self {
+        Self::of(fixture, true, VISIBILITY, false).await
     }
 
-    pub(super) async fn with_dead_letter_queue(checked: Checked<'f, F>, fifo: bool) -> Self {
-        let scene = Self::of(checked, fifo, VISIBILITY, true).await;
+    pub(super) async fn with_dead_letter_queue(fixture: &'f F, fifo: bool) -> Self {
+        let scene = Self::of(fixture, fifo, VISIBILITY, true).await;
         require!(
             scene.dead_letter_queue.is_some(),
             "the fixture makes a dead-letter queue when asked for one"
@@ -83,18 +69,13 @@ impl<'f, F: Fixture> Scene<'f, F> {
         scene
     }
 
-    pub(super) async fn of(
-        checked: Checked<'f, F>,
-        fifo: bool,
-        visibility_timeout: Duration,
-        dead_letter_queue: bool,
-    ) -> Self {
+    pub(super) async fn of(fixture: &'f F, fifo: bool, visibility_timeout: Duration, dead_letter_queue: bool) -> Self {
         let wanted = Wanted {
             fifo,
             visibility_timeout,
             dead_letter_queue,
         };
-        let created = checked.fixture.create(wanted).await;
+        let created = fixture.create(wanted).await;
         let queue = created.queue;
         require!(
             queue.is_fifo() == fifo,
@@ -106,7 +87,7 @@ impl<'f, F: Fixture> Scene<'f, F> {
             "visibility_timeout reports the queue's own, which is {visibility_timeout:?} and not {reported:?}"
         );
         Self {
-            checked,
+            fixture,
             clock: queue.clock(),
             queue,
             dead_letter_queue: created.dead_letter_queue,
@@ -114,7 +95,7 @@ impl<'f, F: Fixture> Scene<'f, F> {
     }
 
     pub(super) fn fixture(&self) -> &'f F {
-        self.checked.fixture
+        self.fixture
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -126,7 +107,7 @@ impl<'f, F: Fixture> Scene<'f, F> {
     }
 
     pub(super) async fn pass(&self, span: Duration) {
-        self.checked.fixture.pass(span).await;
+        self.fixture.pass(span).await;
         settle().await;
     }
 
@@ -159,7 +140,7 @@ impl<'f, F: Fixture> Scene<'f, F> {
         match sendable(self.queue.receive(request)).await {
             Ok(messages) => messages,
             Err(error) => {
-                panic!("a requirement is broken: a receive of {request:?} is answered, which failed: {error}")
+                panic!("a receive of {request:?} is answered, which failed: {error}")
             }
         }
     }
@@ -195,17 +176,17 @@ impl<'f, F: Fixture> Scene<'f, F> {
             match queue.receive(request).await {
                 Ok(messages) => taken.extend(messages),
                 Err(error) => {
-                    panic!("a requirement is broken: a receive of {request:?} is answered, which failed: {error}")
+                    panic!("a receive of {request:?} is answered, which failed: {error}")
                 }
             }
             if taken.len() >= count {
                 break;
             }
         }
-        let (bodies, requirement) = (bodies(&taken), self.checked.requirement);
         require!(
             taken.len() == count,
-            "{requirement}: what has been sent and is neither hidden nor deleted can be received, {count} and not {bodies:?}"
+            "what has been sent and is neither hidden nor deleted can be received: {count} messages, and not {:?}",
+            bodies(&taken)
         );
         taken
     }
@@ -240,7 +221,7 @@ fn answered(
     match result {
         Ok(failures) => failures,
         Err(error) => panic!(
-            "a requirement is broken: a {verb} reports by index for which messages it failed, but all of it failed for {} \
+            "a {verb} reports by index for which messages it failed, but all of it failed for {} \
              of them: {error}",
             messages.len()
         ),

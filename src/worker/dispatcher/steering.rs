@@ -76,8 +76,11 @@ impl Dispatcher {
             (false, None, false) => RunnerState::Running,
         };
         report.concurrency = self.config.concurrency;
-        report.in_progress = self.in_progress;
-        report.backlog = self.backlog.len();
+        // A runner that was dropped holds nothing any more.
+        if !self.over {
+            report.in_progress = self.in_progress;
+            report.backlog = self.backlog.len();
+        }
         report
     }
 

@@ -1,7 +1,7 @@
 //! Where a message says which route is its own: a message attribute or a field of its body.
 
 use {
-    crate::backend::ReceivedMessage,
+    crate::{backend::ReceivedMessage, message::check_attribute_name, worker::BuildRunnerError},
     std::{borrow::Cow, fmt},
 };
 
@@ -28,6 +28,18 @@ pub(super) enum Missing {
 }
 
 impl Key {
+    /// Whether a message can have a value there.
+    pub(super) fn check(&self) -> Result<(), BuildRunnerError> {
+        match self {
+            Self::Attribute(name) => check_attribute_name(name).map_err(|reason| BuildRunnerError::RouterAttribute {
+                name: name.clone(),
+                reason,
+            }),
+            #[cfg(feature = "serde")]
+            Self::Field(_) => Ok(()),
+        }
+    }
+
     pub(super) fn value<'m>(&self, message: &'m ReceivedMessage) -> Result<Cow<'m, str>, Missing> {
         match self {
             Self::Attribute(name) => {

@@ -448,6 +448,7 @@ impl<S> Router<S> {
     }
 
     pub(super) fn check(&self) -> Result<(), BuildRunnerError> {
+        self.key.check()?;
         match &self.repeated {
             Some(name) => Err(BuildRunnerError::RouteTwice(name.clone())),
             None if self.routes.is_empty() => Err(BuildRunnerError::NoRoute),

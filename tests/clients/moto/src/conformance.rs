@@ -112,8 +112,8 @@ fn sentence(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
     let text = text.unwrap_or_default();
-    match text.strip_prefix("a requirement is broken: ") {
-        Some(sentence) => sentence.to_owned(),
+    match text.split_once(" is broken: ") {
+        Some((_, sentence)) => sentence.to_owned(),
         None => text,
     }
 }
