@@ -1,4 +1,5 @@
 //! [architecture]: guide::architecture
+//! [rules]: guide::rules
 //! [differences]: guide::differences
 //! [changelog]: guide::changelog
 #![cfg_attr(feature = "testing", doc = "[consumers]: guide::consumers")]

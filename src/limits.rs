@@ -1,6 +1,6 @@
 //! Every quota of SQS as a field of [`Limits`], so that a test can set one to 5 and an application can lift it.
 //!
-//! Nothing here enforces a limit; the room that owns the rule reads it from here.
+//! Nothing here enforces a limit; the module that owns the rule reads it from here.
 use std::time::Duration;
 
 /// The quotas a queue enforces, all inclusive, each with the rule it comes from.
@@ -137,7 +137,7 @@ impl Limits {
     /// assert_eq!(Limits::aws().maximum_message_size_default, 1_048_576);
     /// ```
     #[must_use]
-    pub fn aws() -> Self {
+    pub const fn aws() -> Self {
         Self {
             queue_name_length: 80,
             maximum_message_size_min: 1_024,

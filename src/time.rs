@@ -4,6 +4,10 @@
 use std::fmt;
 use std::time::Duration;
 
+/// The resolution of time: the shortest delay before something may fall due again.
+#[cfg(feature = "worker")]
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
 /// A point in time with millisecond resolution, counted from the Unix epoch (rule X1).
 ///
 /// Ranges from [`ZERO`](Self::ZERO) (1970-01-01T00:00:00Z) to [`MAX`](Self::MAX), about 584 million years later.

@@ -8,10 +8,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rules::a_rule_that_is_cited_exists;
 use rust::{Token, outside_tests, paths, test_modules, tokens};
 
 #[path = "layering/made_up.rs"]
 mod made_up;
+#[path = "layering/rules.rs"]
+mod rules;
 #[path = "layering/rust.rs"]
 mod rust;
 
@@ -307,27 +310,32 @@ fn paths_into_the_crate(source: &Source) -> Vec<(Vec<String>, usize)> {
 // The crate under the laws.
 
 fn sources() -> Vec<Source> {
-    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    let files = files(&["src", "tests", "benches", "examples"], "rs").into_iter();
+    without_test_files(files.map(|(path, text)| Source::new(&path, &text)).collect())
+}
+
+/// Path and text of all files below `folders` with this extension.
+fn files(folders: &[&str], extension: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                walk(&path, files);
-            } else if path.extension().is_some_and(|it| it == "rs") {
+                walk(&path, extension, files);
+            } else if path.extension().is_some_and(|it| it == extension) {
                 files.push(path);
             }
         }
     }
     let (root, mut files) = (Path::new(env!("CARGO_MANIFEST_DIR")), Vec::new());
-    for folder in ["src", "tests", "benches", "examples"] {
-        walk(&root.join(folder), &mut files);
+    for folder in folders {
+        walk(&root.join(folder), extension, &mut files);
     }
     files.sort();
     let read = |file: PathBuf| {
-        let path = file.strip_prefix(root).unwrap().to_str().unwrap();
-        let text = fs::read_to_string(&file).unwrap();
-        Source::new(&path.replace('\\', "/"), &text)
+        let path = file.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+        (path, fs::read_to_string(&file).unwrap())
     };
-    without_test_files(files.into_iter().map(read).collect())
+    files.into_iter().map(read).collect()
 }
 
 /// Takes the code from the files of modules declared under `#[cfg(test)]`.
@@ -378,4 +386,5 @@ the_crate_keeps! {
     no_file_is_longer_than_600_lines
     sources_are_ascii
     nothing_is_left_undone
+    a_rule_that_is_cited_exists
 }

@@ -1,4 +1,4 @@
-//! The 50 scenarios of the behaviour contract, each observed on SQS, through two doors: the native API, and a client
+//! The 50 scenarios of the rules, each observed on SQS, through two doors: the native API, and a client
 //! of the AWS SDK (feature `aws-sdk`).
 //!
 //! Each is written once, in terms of [`door`], and must look the same through both, so that the doors cannot drift

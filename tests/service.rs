@@ -39,7 +39,7 @@ mod addresses {
 
     #[test]
     fn urls_and_arns_name_region_and_account() {
-        // Q6
+        // X3 Q6
         let service = Service::builder()
             .region("eu-west-1")
             .account_id("123456789012")

@@ -77,7 +77,7 @@ impl Tally {
                 None
             }
             Report::Killed { held, done } => Some(format!(
-                "a worker dies with {} in its hands: {done} done, none deleted",
+                "a worker dies holding {}: {done} done, none deleted",
                 some(held, "job")
             )),
             Report::Trouble(text) => Some(text),
@@ -93,8 +93,8 @@ impl Tally {
         self.all_sent
     }
 
-    /// Why a job is a dead letter. It need not have failed: its visibility timeout may have ended in the hands of a
-    /// worker that was killed or too slow.
+    /// Why a job is a dead letter. It need not have failed: its visibility timeout may have ended while a worker
+    /// held it that was killed or too slow.
     pub(crate) fn reason(&self, path: &str) -> &str {
         match self.reasons.get(path) {
             Some(reason) => reason,

@@ -34,7 +34,7 @@ pub(crate) enum Report {
     Done { path: String, measured: Measured },
     /// A job cannot be done; it is left to come back.
     Failed { path: String, reason: String },
-    /// A worker is about to die, with so many jobs in its hands of which so many are done.
+    /// A worker is about to die, holding so many jobs of which so many are done.
     Killed { held: usize, done: usize },
     /// Something else that somebody should know.
     Trouble(String),

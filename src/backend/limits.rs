@@ -1,22 +1,24 @@
 //! The quotas of SQS that a runner keeps, and what of them another queue may change.
 
-use std::time::Duration;
+use {crate::limits::Limits, std::time::Duration};
+
+const SQS: Limits = Limits::aws();
 
 /// The most messages in one call to a queue, or in its response.
-pub(crate) const MAX_MESSAGES: usize = 10;
+pub(crate) const MAX_MESSAGES: usize = SQS.receive_messages;
 
 /// The most user attributes of a message (M12).
-pub(crate) const MAX_ATTRIBUTES: usize = 10;
+pub(crate) const MAX_ATTRIBUTES: usize = SQS.message_attributes;
 
 /// The longest wait time of a receive.
-pub(crate) const MAX_WAIT_TIME: Duration = Duration::from_secs(20);
+pub(crate) const MAX_WAIT_TIME: Duration = SQS.receive_wait_time;
 
 /// The longest time that a message is hidden, counted from its receive (D26).
-pub(crate) const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
+pub(crate) const MAX_VISIBILITY: Duration = SQS.visibility_timeout;
 
 /// The longest delay of a message.
 #[cfg(feature = "schedule")]
-pub(crate) const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
+pub(crate) const MAX_DELAY: Duration = SQS.delay;
 
 /// What the calls of a [`MessageQueue`](super::MessageQueue) take; a runner asks for no more.
 ///

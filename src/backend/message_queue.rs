@@ -136,9 +136,9 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// answered leaves no message hidden. `false` unless an implementation says otherwise.
     ///
     /// A stop drops the receives of such a queue. From any other it waits for their answers, within the
-    /// [`shutdown_timeout`](crate::worker::RunnerBuilder::shutdown_timeout), and gives the messages back; and it leaves a message
-    /// to its timeout rather than change its visibility in the last tenth of its lease, at most 1 s, when the call could
-    /// arrive after the lease.
+    /// [`shutdown_timeout`](crate::worker::RunnerBuilder::shutdown_timeout), and gives the messages back. A runner leaves a
+    /// message of any other to its timeout rather than change its visibility in the last tenth of its lease, at most 1 s,
+    /// when the call could arrive after the lease.
     fn is_in_process(&self) -> bool {
         false
     }

@@ -8,6 +8,7 @@ use {
         counters::Counters,
         dispatcher::{Dispatcher, DispatcherConfig},
         engine::{Control, Engine, EngineConfig},
+        error::BuildRunnerError,
         failure::IntoFailure,
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
@@ -16,9 +17,9 @@ use {
         rate_limit::Rate,
         router::Router,
         runner::Runner,
-        settings::{BuildRunnerError, RENEWALS, Settings, TICK, check_batch},
+        settings::{RENEWALS, Settings, check_batch},
     },
-    crate::backend::MessageQueue,
+    crate::{backend::MessageQueue, time::TICK},
     std::{future::Future, sync::Arc, time::Duration},
 };
 
@@ -281,24 +282,34 @@ impl<Q: MessageQueue> Settings<Q> {
         batch: Option<BatchSettings>,
         handler: H,
     ) -> Result<Runner<Q, H>, BuildRunnerError> {
-        let limits = self.queue.limits().within_sqs();
-        let visibility_timeout = self.checked(limits)?;
+        let visibility_timeout = self.checked()?;
         let fifo = self.queue.is_fifo();
         let batch_size = batch.map_or(1, |batch| batch.size);
-        let restores = self.queue.restores_receive_count();
-        let max_messages = match self.max_messages {
-            // What is behind a failure in its group is given back, which costs it a receive.
-            None if fifo && !restores => batch_size,
-            chosen => chosen.unwrap_or(limits.max_messages),
-        };
         if let Some(batch) = &batch {
             check_batch(batch, fifo)?;
             self.check_window(batch.window, visibility_timeout)?;
         }
         self.limits.check(batch_size)?;
-        let in_process = self.queue.is_in_process();
+        let restores = self.queue.restores_receive_count();
         let group_limits = self.limits.of_groups(restores, self.heartbeat, visibility_timeout);
-        let config = EngineConfig {
+        let config = self.engine_config(visibility_timeout, batch_size);
+        let dispatcher = Dispatcher::new(
+            self.dispatcher_config(&config, batch),
+            Backlog::new(fifo, batch, group_limits),
+            Counters::new(self.queue.url()),
+        );
+        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
+        let control = Arc::new(Control::new(dispatcher, clock));
+        self.handle.connect(&control);
+        Ok(Runner {
+            engine: Engine::new(self.queue, handler, config, control),
+            wrapper: self.wrapper,
+        })
+    }
+
+    fn engine_config(&self, visibility_timeout: Duration, batch_size: usize) -> EngineConfig {
+        let in_process = self.queue.is_in_process();
+        EngineConfig {
             visibility_timeout,
             renew_interval: if self.heartbeat {
                 (visibility_timeout / RENEWALS).max(TICK)
@@ -309,52 +320,53 @@ impl<Q: MessageQueue> Settings<Q> {
             handler_timeout: self.handler_timeout,
             policy: self.policy,
             seed: self.seed,
-            fifo,
+            fifo: self.queue.is_fifo(),
             in_process,
             latency_margin: change_margin(in_process, visibility_timeout),
-            limits,
+            limits: self.queue.limits().within_sqs(),
             max_messages_per_group: batch_size,
             clock_of_queue: self.clock.is_none(),
             shutdown_timeout: self.shutdown_timeout,
             outage_timeout: self.outage_timeout,
-            on_event: self.on_event,
+            on_event: self.on_event.clone(),
+        }
+    }
+
+    fn dispatcher_config(&self, engine: &EngineConfig, batch: Option<BatchSettings>) -> DispatcherConfig {
+        let batch_size = batch.map_or(1, |batch| batch.size);
+        let restores = self.queue.restores_receive_count();
+        let max_messages = match self.max_messages {
+            // What is behind a failure in its group is given back, which costs it a receive.
+            None if engine.fifo && !restores => batch_size,
+            chosen => chosen.unwrap_or(engine.limits.max_messages),
         };
-        let dispatcher = DispatcherConfig {
+        DispatcherConfig {
             concurrency: self.concurrency,
             prefetch: self.prefetch,
             batch_size,
-            max_messages: max_messages.min(limits.max_messages),
+            max_messages: max_messages.min(engine.limits.max_messages),
             // Where receives may not wait, the engine makes one of this long out of several.
-            wait_time: if limits.max_wait_time < TICK {
+            wait_time: if engine.limits.max_wait_time < TICK {
                 self.wait_time
             } else {
-                self.wait_time.min(limits.max_wait_time)
+                self.wait_time.min(engine.limits.max_wait_time)
             },
             end: self.end,
-            fifo,
+            fifo: engine.fifo,
             give_back_after: if restores {
                 Duration::ZERO
             } else {
                 self.shutdown_timeout.saturating_sub(GIVE_BACK)
             },
             rate: self.limits.rate.map(Rate::new),
-            receive_ahead: if in_process || !self.heartbeat {
+            receive_ahead: if engine.in_process || !self.heartbeat {
                 Duration::ZERO
             } else {
                 RECEIVE_AHEAD
             },
             timed: self.limits.wait_for_time() || batch.is_some_and(|batch| !batch.window.is_zero()),
-            renew_interval: config.renew_interval,
-            handler_timeout: config.handler_timeout,
-        };
-        let counters = Counters::new(self.queue.url());
-        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
-        let dispatcher = Dispatcher::new(dispatcher, Backlog::new(fifo, batch, group_limits), counters);
-        let control = Arc::new(Control::new(dispatcher, clock));
-        self.handle.connect(&control);
-        Ok(Runner {
-            engine: Engine::new(self.queue, handler, config, control),
-            wrapper: self.wrapper,
-        })
+            renew_interval: engine.renew_interval,
+            handler_timeout: engine.handler_timeout,
+        }
     }
 }

@@ -274,7 +274,8 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
 
     /// How long running handlers and receives may go on after a stop; the default is 30 s.
     ///
-    /// [`Runner::run`](super::Runner::run) cuts off handlers that outlast it, and takes up to 1 s more to give their messages back.
+    /// [`Runner::run`](super::Runner::run) cuts off handlers that outlast it, and takes up to 1 s more to give their
+    /// messages back.
     ///
     /// # Examples
     /// ```
@@ -302,9 +303,9 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
 
     /// How long receives may fail in a row before the runner ends with the error; the default is 1 h.
     ///
-    /// This is for errors that [may pass](crate::backend::ErrorKind::may_pass): throttling, a network or a service that is down,
-    /// credentials that have expired. Each is reported, and the pauses between receives grow to 20 s. A queue that is gone
-    /// or a request that is wrong ends the runner at once. Zero ends it at the first error, [`Duration::MAX`] never.
+    /// This is for errors that [may pass](crate::backend::ErrorKind::may_pass): throttling, a network or a service that is
+    /// down, credentials that have expired. Each is reported, and the pauses between receives grow to 20 s. A queue that is
+    /// gone or a request that is wrong ends the runner at once. Zero ends it at the first error, [`Duration::MAX`] never.
     ///
     /// # Examples
     /// ```

@@ -2,14 +2,14 @@
 
 use {
     super::{
-        at_once::WorkerState,
-        counters::Outcome,
+        count::Outcome,
         engine::Engine,
         event::RunnerEvent,
         failure::Failure,
         handler::{Answer, Handler},
         job::Job,
         lease::Lease,
+        worker_state::WorkerState,
     },
     crate::{
         backend::MessageQueue,

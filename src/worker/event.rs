@@ -22,7 +22,8 @@ pub enum RunnerEvent {
         /// How.
         cause: FailureCause,
     },
-    /// A handler answered that the message cannot be worked on yet, by [`Failure::retry_after`](super::Failure::retry_after).
+    /// A handler answered that the message cannot be worked on yet, by
+    /// [`Failure::retry_after`](super::Failure::retry_after).
     #[non_exhaustive]
     Postponed {
         /// The job.

@@ -3,10 +3,9 @@
 use {
     super::{
         engine::Control,
+        error::{BuildRunnerError, RunnerError},
         job_status::{self, JobStatus},
         report::{RunnerReport, RunnerState},
-        runner::RunnerError,
-        settings::BuildRunnerError,
     },
     crate::{backend, sync::Mutex},
     std::{fmt, sync::Arc},

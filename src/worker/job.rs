@@ -141,8 +141,8 @@ impl Job {
     /// Whether the message is still in flight under this reception, as far as the runner knows.
     ///
     /// False once its visibility timeout has ended unrenewed, a renewal was refused, or the job has failed by its handler
-    /// timeout while the handler still runs: somebody else may have it. Where the queue does not report when a timeout ends, it counts from the response to the receive, and so ends late by the
-    /// response's latency.
+    /// timeout while the handler still runs: somebody else may have it. Where the queue does not report when a timeout
+    /// ends, it counts from the response to the receive, and so ends late by the response's latency.
     ///
     /// # Examples
     /// ```
@@ -267,7 +267,7 @@ impl Job {
     /// use std::{future::pending, time::Duration};
     ///
     /// let jobs = Queue::standard("jobs").build()?;
-    /// jobs.send("watch the door")?;
+    /// jobs.send("watch the oven")?;
     /// let runner = Runner::builder(&jobs).each_async(|job: Job| async move {
     ///     let (work, stopping) = (std::pin::pin!(pending::<()>()), job.stopping());
     ///     futures_util::future::select(work, stopping).await;

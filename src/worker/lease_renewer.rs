@@ -2,20 +2,18 @@
 
 use {
     super::{
-        dispatcher::RenewerTask,
+        dispatcher::{RenewerTask, Stuck},
         engine::Engine,
         event::RunnerEvent,
         handler::Handler,
         job::Job,
-        settings::TICK,
         settlement::{SAFETY, failed_jobs, max_hidden_time, messages},
-        stuck::Stuck,
     },
     crate::{
         backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_MESSAGES},
         clock::Until,
         sync::wake,
-        time::Timestamp,
+        time::{TICK, Timestamp},
     },
     futures_util::stream::{FuturesUnordered, StreamExt},
     std::{

@@ -1,93 +1,13 @@
 //! The limits on what begins: the rate of the runner, and the rate and concurrency of each message group.
 
 use {
-    super::{
-        backlog::GroupLimitsConfig,
-        builder::RunnerBuilder,
-        rate_limit::{Rate, RateLimit},
-        settings::BuildRunnerError,
-    },
+    super::{builder::RunnerBuilder, rate_limit::RateLimit},
     crate::backend::MessageQueue,
     std::time::Duration,
 };
 
 /// How long before its token a job is received from a queue whose calls take time.
 pub(super) const RECEIVE_AHEAD: Duration = Duration::from_secs(1);
-
-/// The longest time in which a rate may be given.
-const MAX_PER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The jobs that the limits of groups hold back in the backlog, unless said otherwise: where putting a message off is
-/// free, and where it costs a receive.
-const HELD_IF_FREE: usize = 100;
-const HELD_IF_COUNTED: usize = 1_000;
-
-/// The longest time that a message is put off by the rate of its group, where that is free; elsewhere until its turn.
-const PUT_OFF_BY_RATE: Duration = Duration::from_secs(15 * 60);
-
-/// The longest time that a message is put off by the concurrency of its group, where that is free; elsewhere for a
-/// visibility timeout. Its turn is estimated, and may come earlier.
-const PUT_OFF_BY_CONCURRENCY: Duration = Duration::from_secs(5);
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct StartLimits {
-    pub(super) rate: Option<RateLimit>,
-    group_rate: Option<RateLimit>,
-    group_concurrency: Option<usize>,
-    group_backlog: Option<usize>,
-}
-
-impl StartLimits {
-    pub(super) fn check(&self, batch_size: usize) -> Result<(), BuildRunnerError> {
-        for limit in self.rate.into_iter().chain(self.group_rate) {
-            if limit.jobs == 0 || limit.per.is_zero() || limit.per > MAX_PER {
-                return Err(BuildRunnerError::Rate(limit));
-            }
-            if limit.burst == 0 {
-                return Err(BuildRunnerError::Burst(limit));
-            }
-        }
-        if self.group_concurrency == Some(0) {
-            return Err(BuildRunnerError::GroupConcurrency);
-        }
-        match self.rate.map(|rate| rate.burst) {
-            Some(burst) if batch_size > burst as usize => Err(BuildRunnerError::BatchExceedsBurst {
-                size: batch_size,
-                burst,
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether jobs may have to wait for a token.
-    pub(super) const fn wait_for_time(&self) -> bool {
-        self.rate.is_some() || self.group_rate.is_some()
-    }
-
-    /// The limits of groups, if there are any.
-    pub(super) fn of_groups(&self, restores: bool, heartbeat: bool, visibility: Duration) -> Option<GroupLimitsConfig> {
-        if self.group_rate.is_none() && self.group_concurrency.is_none() {
-            return None;
-        }
-        let (held, by_rate, by_concurrency) = if restores {
-            (HELD_IF_FREE, PUT_OFF_BY_RATE, PUT_OFF_BY_CONCURRENCY)
-        } else {
-            (HELD_IF_COUNTED, Duration::MAX, visibility)
-        };
-        Some(GroupLimitsConfig {
-            rate: self.group_rate.map(Rate::new),
-            concurrency: self.group_concurrency.unwrap_or(usize::MAX),
-            // Without renewals the lease of what waits would end.
-            max_held: if heartbeat {
-                self.group_backlog.unwrap_or(held)
-            } else {
-                0
-            },
-            max_put_off_by_rate: by_rate,
-            max_put_off_by_concurrency: by_concurrency,
-        })
-    }
-}
 
 impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// How many jobs the runner may begin in a time; without limit by default.

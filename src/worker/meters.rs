@@ -1,7 +1,7 @@
 //! The numbers of a runner in the `metrics` facade.
 
 use {
-    super::counters::Count,
+    super::count::Count,
     crate::{backend::queue_name, time::Timestamp},
     metrics::{
         Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,

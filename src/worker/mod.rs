@@ -21,9 +21,11 @@ mod batch_json;
 mod build;
 mod builder;
 mod call;
+mod count;
 mod counters;
 mod dispatcher;
 mod engine;
+mod error;
 mod event;
 mod failure;
 mod handle;
@@ -45,12 +47,15 @@ mod spawned;
 mod stuck;
 #[cfg(feature = "tracing")]
 mod trace;
+mod worker_loop;
+mod worker_state;
 
 #[cfg(feature = "tracing")]
 pub use trace::{ParseTraceHeaderError, TraceHeader};
 pub use {
     batch::{BatchAnswer, BatchSettings},
     builder::RunnerBuilder,
+    error::{BuildRunnerError, RunnerError},
     event::{FailureCause, RunnerEvent},
     failure::{Failure, FailurePolicy, IntoFailure},
     handle::RunnerHandle,
@@ -60,7 +65,6 @@ pub use {
     rate_limit::RateLimit,
     report::{Distribution, RunnerReport, RunnerState},
     router::Router,
-    runner::{Runner, RunnerError},
-    settings::BuildRunnerError,
+    runner::Runner,
     spawned::{HandlerFuture, SpawnedHandler},
 };

@@ -4,13 +4,14 @@ use {
     super::{
         builder::RunnerBuilder,
         engine::{Engine, Life, WorkerPermit},
+        error::{RunnerError, exited_early},
         event::RunnerEvent,
         handle::RunnerHandle,
         handler::Handler,
         report::RunnerReport,
     },
     crate::{
-        backend::{MessageQueue, MessageQueueError, Running, ThreadWrapper},
+        backend::{MessageQueue, Running, ThreadWrapper},
         clock::block_on,
         sync::Mutex,
     },
@@ -106,7 +107,8 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// [`RunnerEvent::Blocked`](super::RunnerEvent::Blocked). Dropping the future is as safe as a crash.
     ///
     /// # Errors
-    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout. Jobs in progress have been finished.
+    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout. Jobs in
+    /// progress have been finished.
     ///
     /// # Examples
     /// ```
@@ -194,8 +196,8 @@ impl<Q: MessageQueue, H: Handler> Runner<Q, H> {
     /// their threads end when they do.
     ///
     /// # Errors
-    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout, after jobs in progress have been finished; or
-    /// a thread could not be started, or ended before the runner did.
+    /// [`RunnerError`]: the queue is gone, refuses to be received from, or could not be for the outage timeout, after jobs
+    /// in progress have been finished; or a thread could not be started, or ended before the runner did.
     ///
     /// # Examples
     /// ```
@@ -321,35 +323,6 @@ fn run_threads<Q: MessageQueue, H: Handler>(
 
 fn not_started(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("it could not be started: {error}"))
-}
-
-/// Why a runner ended when a wrapper has panicked or has not called its thread.
-pub(super) fn exited_early() -> io::Error {
-    io::Error::other("it ended before the runner did")
-}
-
-/// Why a runner ended by itself.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunnerError {
-    /// The queue is gone, or refuses to be received from.
-    #[error("the runner ended: {error}")]
-    #[non_exhaustive]
-    Queue {
-        /// What the queue answered.
-        #[source]
-        error: MessageQueueError,
-        /// What the runner has done.
-        report: Box<RunnerReport>,
-    },
-    /// A thread could not be started, or ended before the runner did: what wraps it panicked or did not call it.
-    #[error("a worker thread failed: {error}")]
-    #[non_exhaustive]
-    Thread {
-        /// Why.
-        #[source]
-        error: io::Error,
-    },
 }
 
 #[cfg(test)]

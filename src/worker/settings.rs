@@ -1,23 +1,26 @@
-//! The settings of a runner, their limits, and the error for settings beyond them.
+//! The settings of a runner, and their limits.
 
 use {
     super::{
-        batch::BatchSettings, dispatcher::End, engine::OnEvent, failure::FailurePolicy, handle::HandleOfBuilder,
-        limits::StartLimits, rate_limit::RateLimit,
+        backlog::GroupLimitsConfig,
+        batch::BatchSettings,
+        dispatcher::End,
+        engine::OnEvent,
+        error::BuildRunnerError,
+        failure::FailurePolicy,
+        handle::HandleOfBuilder,
+        rate_limit::{Rate, RateLimit},
     },
     crate::{
         backend::{
-            Backoff, MessageQueue, QueueLimits, ThreadWrapper,
+            MessageQueue, ThreadWrapper,
             limits::{MAX_MESSAGES, MAX_VISIBILITY, MAX_WAIT_TIME},
         },
         clock::Clock,
-        error::InvalidMessageAttribute,
+        time::TICK,
     },
     std::{sync::Arc, time::Duration},
 };
-
-/// Clock resolution: the shortest delay before something may fall due again.
-pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// Renewals in one visibility timeout: two may fail before the lease is lost.
 pub(super) const RENEWALS: u32 = 3;
@@ -25,115 +28,6 @@ pub(super) const RENEWALS: u32 = 3;
 const MAX_BATCH_SIZE: usize = 10_000;
 const MAX_WINDOW: Duration = Duration::from_secs(300);
 const WINDOW_OF_LARGE_BATCHES: Duration = Duration::from_secs(1);
-
-/// Why the settings of a runner are invalid.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildRunnerError {
-    /// No job would ever be done.
-    #[error("the concurrency is 0, it has to be at least 1")]
-    Concurrency,
-    /// A receive of SQS returns 1 to 10 messages.
-    #[error("a receive is to ask for {0} messages, it has to be 1 to 10")]
-    MaxMessages(usize),
-    /// A runner that does not wait would ask without end; time is counted in milliseconds.
-    #[error("the wait time is {0:?}, it has to be 1 ms to 20 s")]
-    WaitTime(Duration),
-    /// SQS hides messages for up to 12 hours; with a timeout of 0 another consumer could receive them at once.
-    #[error("the visibility timeout is {0:?}, it has to be 1 ms to 12 hours")]
-    VisibilityTimeout(Duration),
-    /// No handler could end in time, or none can hold its message for so long.
-    #[error("the handler timeout is {0:?}, it has to be more than 0 s and at most 12 hours")]
-    HandlerTimeout(Duration),
-    /// Another consumer could receive the message while its handler runs.
-    #[error(
-        "the handler timeout is {handler:?} and heartbeats are off, so that a message would be visible again after its \
-         visibility timeout of {visibility:?}, while its handler works on it"
-    )]
-    #[non_exhaustive]
-    HandlerOutlivesVisibility {
-        /// The handler timeout.
-        handler: Duration,
-        /// The visibility timeout.
-        visibility: Duration,
-    },
-    /// The size of a batch (E17).
-    #[error("the batch size is {size}, it has to be 1 to {limit}")]
-    #[non_exhaustive]
-    BatchSize {
-        /// The size.
-        size: usize,
-        /// The largest for a queue of this type.
-        limit: usize,
-    },
-    /// The window of a batch (E17).
-    #[error("the batching window is {window:?}, it may be at most {limit:?}")]
-    #[non_exhaustive]
-    BatchWindow {
-        /// The window.
-        window: Duration,
-        /// The longest for a queue of this type.
-        limit: Duration,
-    },
-    /// The leases of an incomplete batch would end while it waits for more messages.
-    #[error(
-        "the batching window is {window:?} and heartbeats are off, so that messages would be visible again after their \
-         visibility timeout of {visibility:?}, before a handler has done with them"
-    )]
-    #[non_exhaustive]
-    WindowOutlivesVisibility {
-        /// The window, and the handler timeout if there is one (E23).
-        window: Duration,
-        /// The visibility timeout.
-        visibility: Duration,
-    },
-    /// More messages than one receive brings need time to come together (E17).
-    #[error("the batch size is {0}, which takes a batching window of at least 1 s")]
-    BatchNeedsWindow(usize),
-    /// No job would ever begin, or there is no limit.
-    #[error(
-        "the rate limit is {} jobs in {:?}, it has to be at least 1 job in more than 0 s and at most 24 hours", .0.jobs, .0.per
-    )]
-    Rate(RateLimit),
-    /// No job would ever begin.
-    #[error("the burst of the rate limit is {}, it has to be at least 1", .0.burst)]
-    Burst(RateLimit),
-    /// A batch takes a token for each of its messages, and begins whole.
-    #[error(
-        "the batch size is {size} and the burst of the rate limit is {burst}, it has to be at least the batch size"
-    )]
-    #[non_exhaustive]
-    BatchExceedsBurst {
-        /// The batch size.
-        size: usize,
-        /// The burst.
-        burst: u32,
-    },
-    /// No job of a group would ever be done.
-    #[error("the concurrency of a group is 0, it has to be at least 1")]
-    GroupConcurrency,
-    /// A message could go to either handler.
-    #[error("two routes have the name {0:?}, a router has to have one for each value")]
-    RouteTwice(String),
-    /// No message would have a handler of its own.
-    #[error("the router has no route, it has to have at least 1")]
-    NoRoute,
-    /// A backoff that does not grow is [`FailurePolicy::RetryNow`]; a message can be hidden for 12 hours.
-    #[error(
-        "the backoff is {:?} to {:?}, it has to begin with more than 0 s and to end with that or more, at most 12 hours",
-        .0.base(), .0.max()
-    )]
-    Backoff(Backoff),
-    /// No message has an attribute of that name (M13).
-    #[error("a router cannot go by the message attribute {name:?}: {reason}")]
-    #[non_exhaustive]
-    RouterAttribute {
-        /// The name.
-        name: String,
-        /// Why no attribute has it.
-        reason: InvalidMessageAttribute,
-    },
-}
 
 /// The settings of a runner to be built.
 #[derive(Clone)]
@@ -186,7 +80,7 @@ impl<Q> Settings<Q> {
 
 impl<Q: MessageQueue> Settings<Q> {
     /// Checks what needs no handler; returns the visibility timeout, no longer than the queue allows.
-    pub(super) fn checked(&self, limits: QueueLimits) -> Result<Duration, BuildRunnerError> {
+    pub(super) fn checked(&self) -> Result<Duration, BuildRunnerError> {
         let within = |span: Duration, longest: Duration| !span.is_zero() && span <= longest;
         if self.concurrency == 0 {
             return Err(BuildRunnerError::Concurrency);
@@ -203,7 +97,7 @@ impl<Q: MessageQueue> Settings<Q> {
         if asked > MAX_VISIBILITY {
             return Err(BuildRunnerError::VisibilityTimeout(asked));
         }
-        let visibility = asked.min(limits.max_visibility_timeout);
+        let visibility = asked.min(self.queue.limits().max_visibility_timeout);
         if visibility < TICK {
             return Err(BuildRunnerError::VisibilityTimeout(visibility));
         }
@@ -254,4 +148,80 @@ pub(super) fn check_batch(batch: &BatchSettings, fifo: bool) -> Result<(), Build
         return Err(BuildRunnerError::BatchNeedsWindow(size));
     }
     Ok(())
+}
+
+/// The longest time in which a rate may be given.
+const MAX_PER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The jobs that the limits of groups hold back in the backlog, unless said otherwise: where putting a message off is
+/// free, and where it costs a receive.
+const HELD_IF_FREE: usize = 100;
+const HELD_IF_COUNTED: usize = 1_000;
+
+/// The longest time that a message is put off by the rate of its group, where that is free; elsewhere until its turn.
+const PUT_OFF_BY_RATE: Duration = Duration::from_secs(15 * 60);
+
+/// The longest time that a message is put off by the concurrency of its group, where that is free; elsewhere for a
+/// visibility timeout. Its turn is estimated, and may come earlier.
+const PUT_OFF_BY_CONCURRENCY: Duration = Duration::from_secs(5);
+
+/// The limits on what begins: the rate of the runner, and the rate and concurrency of each message group.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct StartLimits {
+    pub(super) rate: Option<RateLimit>,
+    pub(super) group_rate: Option<RateLimit>,
+    pub(super) group_concurrency: Option<usize>,
+    pub(super) group_backlog: Option<usize>,
+}
+
+impl StartLimits {
+    pub(super) fn check(&self, batch_size: usize) -> Result<(), BuildRunnerError> {
+        for limit in self.rate.into_iter().chain(self.group_rate) {
+            if limit.jobs == 0 || limit.per.is_zero() || limit.per > MAX_PER {
+                return Err(BuildRunnerError::Rate(limit));
+            }
+            if limit.burst == 0 {
+                return Err(BuildRunnerError::Burst(limit));
+            }
+        }
+        if self.group_concurrency == Some(0) {
+            return Err(BuildRunnerError::GroupConcurrency);
+        }
+        match self.rate.map(|rate| rate.burst) {
+            Some(burst) if batch_size > burst as usize => Err(BuildRunnerError::BatchExceedsBurst {
+                size: batch_size,
+                burst,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether jobs may have to wait for a token.
+    pub(super) const fn wait_for_time(&self) -> bool {
+        self.rate.is_some() || self.group_rate.is_some()
+    }
+
+    /// The limits of groups, if there are any.
+    pub(super) fn of_groups(&self, restores: bool, heartbeat: bool, visibility: Duration) -> Option<GroupLimitsConfig> {
+        if self.group_rate.is_none() && self.group_concurrency.is_none() {
+            return None;
+        }
+        let (held, by_rate, by_concurrency) = if restores {
+            (HELD_IF_FREE, PUT_OFF_BY_RATE, PUT_OFF_BY_CONCURRENCY)
+        } else {
+            (HELD_IF_COUNTED, Duration::MAX, visibility)
+        };
+        Some(GroupLimitsConfig {
+            rate: self.group_rate.map(Rate::new),
+            concurrency: self.group_concurrency.unwrap_or(usize::MAX),
+            // Without renewals the lease of what waits would end.
+            max_held: if heartbeat {
+                self.group_backlog.unwrap_or(held)
+            } else {
+                0
+            },
+            max_put_off_by_rate: by_rate,
+            max_put_off_by_concurrency: by_concurrency,
+        })
+    }
 }

@@ -4,7 +4,7 @@ use {
     super::{
         backlog::PutOff,
         call::Call,
-        counters::{Count, Outcome},
+        count::{Count, Outcome},
         engine::Engine,
         event::{FailureCause, RunnerEvent},
         failure::{Failure, FailurePolicy, Verdict},

@@ -3,6 +3,7 @@
 use {
     super::{
         call::Call,
+        dispatcher::Stuck,
         engine::Engine,
         event::RunnerEvent,
         handler::{Answer, Handler},
@@ -10,14 +11,6 @@ use {
     },
     crate::{backend::MessageQueue, sync::wake},
 };
-
-/// A handler call that was found to have timed out and has not ended; its jobs are counted.
-#[derive(Debug)]
-pub(super) struct Stuck {
-    pub(super) jobs: Vec<Job>,
-    /// The jobs of the same groups that left the backlog.
-    pub(super) behind: Vec<Job>,
-}
 
 impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     /// Settles the messages of a handler call that has timed out and not ended.

@@ -94,7 +94,7 @@ fn add_and_remove_permission() {
 
 #[test]
 fn send_receive_change_visibility_and_delete_message() {
-    // D1 D22 D26
+    // D22 D26
     let door = Door::new();
     let (client, url) = (&door.client, door.create("jobs", []));
     let sent = now(client.send_message().queue_url(&url).message_body("a").send()).unwrap();

@@ -39,6 +39,15 @@ pub(crate) fn standard(clock: &ManualClock) -> QueueBuilder {
     Queue::standard("jobs").clock(clock).seed(1)
 }
 
+/// A standard queue that holds the messages "0", "1" and so on.
+pub(crate) fn numbered(clock: &ManualClock, count: usize) -> Queue {
+    let jobs = standard(clock).build().unwrap();
+    for number in 0..count {
+        jobs.send(number.to_string()).unwrap();
+    }
+    jobs
+}
+
 /// A FIFO queue named `jobs.fifo`, with content-based deduplication.
 pub(crate) fn fifo(clock: &ManualClock) -> QueueBuilder {
     Queue::fifo("jobs.fifo")

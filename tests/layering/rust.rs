@@ -9,35 +9,67 @@ pub(crate) struct Token {
 
 /// Identifiers, numbers and punctuation. Comments are dropped; a literal stays as its empty shell.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
-    let (mut tokens, mut at, mut line) = (Vec::new(), 0, 1);
+    let shell = |piece: &str| match piece {
+        _ if is_comment(piece) => None,
+        _ if string(piece).is_some() => Some("\"\"".to_owned()),
+        _ if character(piece).is_some() => Some("''".to_owned()),
+        _ => Some(piece.to_owned()),
+    };
+    let pieces = pieces(text).into_iter();
+    pieces
+        .filter_map(|(piece, line)| shell(piece).map(|text| Token { text, line }))
+        .collect()
+}
+
+/// The comments, documentation included, as they stand.
+pub(crate) fn comments(text: &str) -> Vec<Token> {
+    kept(text, is_comment)
+}
+
+/// The string literals, as they stand.
+pub(crate) fn literals(text: &str) -> Vec<Token> {
+    kept(text, |piece| string(piece).is_some())
+}
+
+fn kept(text: &str, keeps: impl Fn(&str) -> bool) -> Vec<Token> {
+    let pieces = pieces(text).into_iter().filter(|(piece, _)| keeps(piece));
+    let token = |(piece, line): (&str, usize)| Token {
+        text: piece.to_owned(),
+        line,
+    };
+    pieces.map(token).collect()
+}
+
+fn is_comment(piece: &str) -> bool {
+    piece.starts_with("//") || piece.starts_with("/*")
+}
+
+/// All but the space between, each piece with the line that it begins on.
+fn pieces(text: &str) -> Vec<(&str, usize)> {
+    let (mut pieces, mut at, mut line) = (Vec::new(), 0, 1);
     while let Some(first) = text[at..].chars().next() {
         let rest = &text[at..];
-        let (length, token) = if first.is_whitespace() {
-            (first.len_utf8(), None)
-        } else if rest.starts_with("//") {
-            (rest.find('\n').unwrap_or(rest.len()), None)
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
-            (block_comment(rest), None)
-        } else if let Some(length) = string(rest) {
-            (length, Some("\"\""))
-        } else if let Some(length) = character(rest) {
-            (length, Some("''"))
+            block_comment(rest)
+        } else if let Some(length) = string(rest).or_else(|| character(rest)) {
+            length
         } else if is_word(first) {
-            let length = word(rest);
-            (length, Some(&rest[..length]))
+            word(rest)
         } else if rest.starts_with("::") {
-            (2, Some("::"))
+            2
         } else {
-            (first.len_utf8(), Some(&rest[..first.len_utf8()]))
+            first.len_utf8()
         };
-        tokens.extend(token.map(|it| Token {
-            text: it.to_owned(),
-            line,
-        }));
-        line += rest[..length].matches('\n').count();
+        let piece = &rest[..length];
+        if !first.is_whitespace() {
+            pieces.push((piece, line));
+        }
+        line += piece.matches('\n').count();
         at += length;
     }
-    tokens
+    pieces
 }
 
 fn is_word(c: char) -> bool {

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{millis, secs, standard},
+        common::{VISIBILITY, millis, numbered, secs},
         driver::World,
         forward::forward,
     },
@@ -84,14 +84,6 @@ impl MessageQueue for Prompt {
     }
 }
 
-fn filled(clock: &ManualClock, messages: usize) -> Queue {
-    let jobs = standard(clock).build().unwrap();
-    for number in 0..messages {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
-
 /// Works off twenty messages on a thread and twenty in a task; answers with the calls.
 fn work_off(deletes: bool) -> [Calls; 2] {
     let thread = |prompt: &Prompt| {
@@ -106,7 +98,7 @@ fn work_off(deletes: bool) -> [Calls; 2] {
     type Run<'f> = &'f dyn Fn(&Prompt) -> Result<RunnerReport, RunnerError>;
     let runs: [Run<'_>; 2] = [&thread, &task];
     runs.map(|run| {
-        let mut prompt = Prompt::new(&filled(&ManualClock::default(), 20));
+        let mut prompt = Prompt::new(&numbered(&ManualClock::default(), 20));
         prompt.deletes = deletes;
         assert_eq!(run(&prompt).unwrap().succeeded, 20);
         assert_eq!(prompt.queue.snapshot().messages, []);
@@ -136,7 +128,7 @@ fn a_message_that_is_not_deleted_at_once_is_deleted_by_a_future() {
 #[test]
 fn a_message_received_at_once_ends_an_outage() {
     let mut world = World::new();
-    let mut prompt = Prompt::new(&filled(&world.clock, 0));
+    let mut prompt = Prompt::new(&numbered(&world.clock, 0));
     prompt.down = true;
     let runner = Runner::builder(&prompt).outage_timeout(secs(60));
     let runner = runner.each_async(|_: Job| async { Ok::<(), String>(()) }).unwrap();
@@ -158,7 +150,7 @@ fn a_message_received_at_once_ends_an_outage() {
 fn workers_that_take_turns_receive_as_many_messages_as_there_are_idle_ones() {
     const MESSAGES: usize = 3_200;
     let mut world = World::new();
-    let prompt = Prompt::new(&filled(&world.clock, MESSAGES));
+    let prompt = Prompt::new(&numbered(&world.clock, MESSAGES));
     let runner = Runner::builder(&prompt).concurrency(10).until_none_visible();
     let runner = runner.each_async(|_: Job| async { Ok::<(), String>(()) });
     let run = world.start(runner.unwrap().run());
@@ -169,7 +161,7 @@ fn workers_that_take_turns_receive_as_many_messages_as_there_are_idle_ones() {
 
 #[test]
 fn a_job_that_its_handler_keeps_stays_what_it_was_while_others_follow() {
-    let jobs = filled(&ManualClock::default(), 100);
+    let jobs = numbered(&ManualClock::default(), 100);
     let kept = Arc::new(Mutex::new(Vec::<Job>::new()));
     let keep = Arc::clone(&kept);
     let runner = Runner::builder(&jobs).prefetch(9).until_none_visible();
@@ -186,4 +178,34 @@ fn a_job_that_its_handler_keeps_stays_what_it_was_while_others_follow() {
     let numbers: Vec<String> = (0..100).step_by(3).map(|number| number.to_string()).collect();
     assert!(kept.iter().map(|job| job.body()).eq(&numbers), "as they were sent");
     assert!(kept.iter().all(|job| job.progress().as_deref() == Some(job.body())));
+}
+
+#[test]
+fn a_message_whose_lease_ended_in_the_backlog_is_not_handled_at_once() {
+    for threads in [true, false] {
+        let clock = ManualClock::default();
+        let jobs = numbered(&clock, 2);
+        let handled = Arc::new(Mutex::new(Vec::new()));
+        let own = Arc::clone(&handled);
+        let runner = Runner::builder(&jobs).prefetch(1).heartbeat(false).until_none_visible();
+        let runner = runner.each(move |job: &Job| {
+            match job.body() {
+                "0" => clock.set(job.sent_timestamp().saturating_add(VISIBILITY)),
+                _ => own.lock().unwrap().push(job.approximate_receive_count()),
+            }
+            Ok::<(), String>(())
+        });
+        let runner = runner.unwrap();
+        let report = if threads {
+            runner.blocking().unwrap()
+        } else {
+            pollster::block_on(runner.run()).unwrap()
+        };
+        assert_eq!(
+            mem::take(&mut *handled.lock().unwrap()),
+            [2],
+            "on its second receive alone"
+        );
+        assert!(report.lost > 0);
+    }
 }

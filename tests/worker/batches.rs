@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{MILLISECOND, bodies, counts, fifo, in_group, receive, secs, standard},
+        common::{MILLISECOND, bodies, counts, fifo, in_group, numbered, receive, secs, standard},
         driver::{World, after, give_way},
         notes::Notes,
     },
@@ -13,14 +13,6 @@ use {
 };
 
 const MIB: usize = 1024 * 1024;
-
-fn numbered(world: &World, count: usize) -> Queue {
-    let jobs = standard(&world.clock).build().unwrap();
-    for number in 0..count {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
 
 /// Runs a batch handler that writes down the sizes of its batches.
 fn watch(world: &mut World, builder: RunnerBuilder<Queue>, settings: BatchSettings) -> (Notes, super::driver::Run<()>) {
@@ -46,7 +38,7 @@ fn without_a_window_a_batch_is_what_there_is() {
         (10, vec![10, 10, 5]),
     ] {
         let mut world = World::new();
-        let jobs = numbered(&world, 25);
+        let jobs = numbered(&world.clock, 25);
         let builder = Runner::builder(&jobs).until_none_visible();
         let (sizes, run) = watch(&mut world, builder, BatchSettings::new(size));
         world.finish(run);
@@ -59,7 +51,7 @@ fn without_a_window_a_batch_is_what_there_is() {
 fn a_window_counts_from_the_first_message_and_ends_early_once_the_batch_is_full() {
     // E17
     let mut world = World::new();
-    let jobs = numbered(&world, 0);
+    let jobs = numbered(&world.clock, 0);
     let builder = Runner::builder(&jobs);
     let (sizes, _run) = watch(&mut world, builder, BatchSettings::new(3).window(secs(5)));
     world.advance(secs(1));
@@ -85,7 +77,7 @@ fn a_window_counts_from_the_first_message_and_ends_early_once_the_batch_is_full(
 #[test]
 fn what_waits_for_its_window_is_held() {
     let mut world = World::new();
-    let jobs = numbered(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let builder = Runner::builder(&jobs);
     let (sizes, _run) = watch(&mut world, builder, BatchSettings::new(3).window(secs(300)));
     world.advance(secs(299));
@@ -99,7 +91,7 @@ fn a_large_batch_is_gathered_by_many_receives() {
     // E17
     for concurrency in [1, 4] {
         let mut world = World::new();
-        let jobs = numbered(&world, 2_500);
+        let jobs = numbered(&world.clock, 2_500);
         let builder = Runner::builder(&jobs).concurrency(concurrency);
         let (sizes, _run) = watch(&mut world, builder, BatchSettings::new(1_000).window(secs(5)));
         world.settle();
@@ -113,7 +105,7 @@ fn a_large_batch_is_gathered_by_many_receives() {
 fn the_largest_batch_there_is() {
     // E17
     let mut world = World::new();
-    let jobs = numbered(&world, 10_001);
+    let jobs = numbered(&world.clock, 10_001);
     let builder = Runner::builder(&jobs).until_none_visible();
     let (sizes, run) = watch(&mut world, builder, BatchSettings::new(10_000).window(secs(1)));
     world.finish(run);
@@ -158,7 +150,7 @@ fn six_megabytes_end_a_batch() {
 fn of_a_batch_what_is_named_fails_and_the_rest_is_deleted() {
     // E20
     let mut world = World::new();
-    let jobs = numbered(&world, 5);
+    let jobs = numbered(&world.clock, 5);
     let notes = Notes::new();
     let runner = Runner::builder(&jobs)
         .failure_policy(FailurePolicy::RetryNow)
@@ -207,7 +199,7 @@ fn on_a_standard_queue_a_failure_fails_nobody_else() {
 fn a_batch_that_takes_too_long_fails_as_a_whole() {
     // E19
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let clock = world.clock.clone();
     let runner = Runner::builder(&jobs).until_none_visible().handler_timeout(secs(5));
     let runner = runner.batch_async(BatchSettings::default(), move |_: Vec<Job>| {
@@ -224,7 +216,7 @@ fn a_batch_that_takes_too_long_fails_as_a_whole() {
 #[test]
 fn a_batch_larger_than_a_call_is_deleted_and_returned_in_several() {
     let mut world = World::new();
-    let jobs = numbered(&world, 35);
+    let jobs = numbered(&world.clock, 35);
     let runner = Runner::builder(&jobs).failure_policy(FailurePolicy::RetryNow);
     let runner = runner.batch(BatchSettings::new(100).window(secs(1)), |batch: &[Job]| {
         let odd = batch

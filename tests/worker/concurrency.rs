@@ -2,13 +2,13 @@
 
 use {
     super::{
-        common::{counts, millis, secs, standard},
+        common::{counts, millis, numbered, secs, standard},
         driver::{Gauge, Signal, World, after, give_way},
         notes::Notes,
         scripted::Scripted,
     },
     requeue::{
-        Clock, Queue,
+        Clock,
         worker::{BatchAnswer, BatchSettings, Job, Runner},
     },
     std::{
@@ -17,14 +17,6 @@ use {
         time::Duration,
     },
 };
-
-fn numbered(world: &World, count: usize) -> Queue {
-    let jobs = standard(&world.clock).build().unwrap();
-    for number in 0..count {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
 
 /// Different for each message, and the same on every run.
 fn span(job: &Job) -> Duration {
@@ -36,7 +28,7 @@ fn span(job: &Job) -> Duration {
 fn as_many_handlers_run_as_the_concurrency_says_and_never_more() {
     for (concurrency, prefetch) in [(1, 0), (2, 0), (5, 0), (5, 9), (1, 20), (12, 3)] {
         let mut world = World::new();
-        let jobs = numbered(&world, 60);
+        let jobs = numbered(&world.clock, 60);
         let (gauge, clock) = (Gauge::default(), world.clock.clone());
         let inside = gauge.clone();
         let runner = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
@@ -57,7 +49,7 @@ fn as_many_handlers_run_as_the_concurrency_says_and_never_more() {
 #[test]
 fn as_many_batches_run_as_the_concurrency_says_and_never_more() {
     let mut world = World::new();
-    let jobs = numbered(&world, 60);
+    let jobs = numbered(&world.clock, 60);
     let (gauge, clock) = (Gauge::default(), world.clock.clone());
     let inside = gauge.clone();
     let runner = Runner::builder(&jobs).concurrency(3).until_none_visible();
@@ -78,7 +70,7 @@ fn as_many_batches_run_as_the_concurrency_says_and_never_more() {
 fn one_slow_message_does_not_hold_back_nine_others() {
     for prefetch in [0, 3, 8, 100] {
         let mut world = World::new();
-        let jobs = numbered(&world, 10);
+        let jobs = numbered(&world.clock, 10);
         let (done, end, clock) = (Notes::timed(&world.clock), Signal::default(), world.clock.clone());
         let (lines, ended) = (done.clone(), end.clone());
         let runner = Runner::builder(&jobs)
@@ -119,7 +111,7 @@ fn no_more_is_in_flight_than_workers_and_prefetch_can_hold() {
         (3, 0, 7),
     ] {
         let mut world = World::new();
-        let jobs = numbered(&world, 100);
+        let jobs = numbered(&world.clock, 100);
         let (most, seen, clock) = (Rc::new(Cell::new(0)), jobs.clone(), world.clock.clone());
         let highest = Rc::clone(&most);
         let runner = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
@@ -153,7 +145,7 @@ fn no_more_is_in_flight_than_workers_and_prefetch_can_hold() {
 #[test]
 fn a_slow_handler_of_one_runner_does_not_starve_another() {
     let mut world = World::new();
-    let jobs = numbered(&world, 20);
+    let jobs = numbered(&world.clock, 20);
     let done = Rc::new(RefCell::new(Vec::new()));
     let runs = [secs(100_000), secs(1)].map(|span| {
         let (done, clock) = (Rc::clone(&done), world.clock.clone());
@@ -176,7 +168,7 @@ fn a_slow_handler_of_one_runner_does_not_starve_another() {
 #[test]
 fn handlers_that_are_done_at_once_starve_neither_leases_nor_other_handlers() {
     let mut world = World::new();
-    let jobs = numbered(&world, 300);
+    let jobs = numbered(&world.clock, 300);
     let (clock, events) = (world.clock.clone(), Notes::timed(&world.clock));
     let slow = Rc::new(Cell::new(None));
     let ended = Rc::clone(&slow);
@@ -213,7 +205,7 @@ fn handlers_that_are_done_at_once_starve_neither_leases_nor_other_handlers() {
 #[test]
 fn a_busy_runner_lets_other_tasks_of_its_executor_run() {
     let mut world = World::new();
-    let jobs = numbered(&world, 2_000);
+    let jobs = numbered(&world.clock, 2_000);
     let left = jobs.clone();
     let runner = Runner::builder(&jobs)
         .until_none_visible()
@@ -262,7 +254,7 @@ fn an_idle_runner_waits_in_one_receive_for_all_its_workers() {
 #[test]
 fn a_receive_asks_for_no_more_than_it_is_told_to() {
     let mut world = World::new();
-    let jobs = numbered(&world, 20);
+    let jobs = numbered(&world.clock, 20);
     let scripted = Scripted::new(&jobs, &world.clock);
     let runner = Runner::builder(&scripted).concurrency(30).max_messages(3);
     let runner = runner.wait_time(secs(7)).each(|_: &Job| Ok::<(), String>(())).unwrap();

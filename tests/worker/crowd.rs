@@ -2,29 +2,18 @@
 
 use {
     super::{
-        common::{counts, secs, standard},
+        common::{counts, numbered, secs},
         driver::{Gauge, Signal, World, after},
     },
-    requeue::{
-        Queue,
-        worker::{Job, Runner},
-    },
+    requeue::worker::{Job, Runner},
 };
 
 const CROWD: usize = 10_000;
 
-fn crowded(world: &World) -> Queue {
-    let jobs = standard(&world.clock).build().unwrap();
-    for number in 0..CROWD {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
-
 #[test]
 fn ten_thousand_handlers_wait_for_a_signal_at_the_same_time() {
     let mut world = World::new();
-    let jobs = crowded(&world);
+    let jobs = numbered(&world.clock, CROWD);
     let (gauge, signal) = (Gauge::default(), Signal::default());
     let (inside, given) = (gauge.clone(), signal.clone());
     let runner = Runner::builder(&jobs).concurrency(CROWD).until_none_visible();
@@ -52,7 +41,7 @@ fn ten_thousand_handlers_wait_for_a_signal_at_the_same_time() {
 #[test]
 fn ten_thousand_handlers_wait_for_the_clock_at_the_same_time() {
     let mut world = World::new();
-    let jobs = crowded(&world);
+    let jobs = numbered(&world.clock, CROWD);
     let (gauge, clock) = (Gauge::default(), world.clock.clone());
     let inside = gauge.clone();
     let runner = Runner::builder(&jobs).concurrency(CROWD).until_none_visible();
@@ -75,7 +64,7 @@ fn ten_thousand_handlers_wait_for_the_clock_at_the_same_time() {
 #[test]
 fn ten_thousand_handlers_are_abandoned_and_lose_nothing() {
     let mut world = World::new();
-    let jobs = crowded(&world);
+    let jobs = numbered(&world.clock, CROWD);
     let signal = Signal::default();
     let runner = Runner::builder(&jobs).concurrency(CROWD).shutdown_timeout(secs(1));
     let runner = runner.each_async(move |_: Job| {

@@ -2,13 +2,13 @@
 
 use {
     super::{
-        common::{MILLISECOND, counts, fifo, in_group, millis, secs, standard},
+        common::{MILLISECOND, counts, fifo, in_group, millis, numbered, secs, standard},
         driver::{Run, World, after},
         notes::Notes,
         scripted::Scripted,
     },
     requeue::{
-        Clock, ManualClock, Queue,
+        Clock, ManualClock,
         backend::MessageQueue,
         worker::{
             BatchAnswer, BatchSettings, Failure, Job, RateLimit, Runner, RunnerBuilder, RunnerError, RunnerHandle,
@@ -25,14 +25,6 @@ use {
 };
 
 type Ends = Run<Result<RunnerReport, RunnerError>>;
-
-fn numbered(world: &World, count: usize) -> Queue {
-    let jobs = standard(&world.clock).build().unwrap();
-    for number in 0..count {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
 
 /// The milliseconds at which handlers began.
 type Starts = Rc<RefCell<Vec<u64>>>;
@@ -64,7 +56,7 @@ fn each_second_of_a_minute_sees_exactly_the_rate_whatever_the_concurrency() {
     for (rate, concurrency, prefetch) in [(1, 10, 0), (3, 1, 0), (7, 3, 20), (10, 10, 0), (40, 50, 5)] {
         for restores in [true, false] {
             let mut world = World::new();
-            let jobs = numbered(&world, 60 * rate + 100);
+            let jobs = numbered(&world.clock, 60 * rate + 100);
             let scripted = if restores {
                 Scripted::restoring(&jobs, &world.clock)
             } else {
@@ -85,7 +77,7 @@ fn each_second_of_a_minute_sees_exactly_the_rate_whatever_the_concurrency() {
 #[test]
 fn after_a_pause_a_burst_begins_at_once_and_then_the_rate_alone() {
     let mut world = World::new();
-    let jobs = numbered(&world, 8);
+    let jobs = numbered(&world.clock, 8);
     let builder = Runner::builder(&jobs).concurrency(20);
     let builder = builder.rate_limit(RateLimit::per_second(2).burst(4));
     let (starts, _, run) = start(&mut world, builder, Duration::ZERO);
@@ -107,7 +99,7 @@ fn what_cannot_begin_yet_is_not_hidden_from_others() {
         (1, 9, RateLimit::per_second(3)),
     ] {
         let mut world = World::new();
-        let jobs = numbered(&world, 100);
+        let jobs = numbered(&world.clock, 100);
         let builder = Runner::builder(&jobs).concurrency(concurrency).prefetch(prefetch);
         let (_, _, run) = start(&mut world, builder.rate_limit(rate), Duration::ZERO);
         for _ in 0..300 {
@@ -123,7 +115,7 @@ fn what_cannot_begin_yet_is_not_hidden_from_others() {
 #[test]
 fn a_receive_asks_for_what_may_begin_and_none_is_made_without_a_token() {
     let mut world = World::new();
-    let jobs = numbered(&world, 4);
+    let jobs = numbered(&world.clock, 4);
     let scripted = Scripted::new(&jobs, &world.clock);
     let builder = Runner::builder(&scripted).concurrency(10);
     let builder = builder.rate_limit(RateLimit::new(1, secs(10)).burst(2));
@@ -164,7 +156,7 @@ fn what_is_received_ahead_of_its_token_keeps_its_lease() {
 #[test]
 fn a_batch_takes_a_token_for_each_of_its_messages_and_begins_whole() {
     let mut world = World::new();
-    let jobs = numbered(&world, 47);
+    let jobs = numbered(&world.clock, 47);
     let sizes = Notes::timed(&world.clock);
     let lines = sizes.clone();
     let builder = Runner::builder(&jobs).concurrency(3);
@@ -182,7 +174,7 @@ fn a_batch_takes_a_token_for_each_of_its_messages_and_begins_whole() {
 #[test]
 fn a_batch_with_a_window_gathers_what_tokens_let_it() {
     let mut world = World::new();
-    let jobs = numbered(&world, 0);
+    let jobs = numbered(&world.clock, 0);
     let sizes = Notes::timed(&world.clock);
     let lines = sizes.clone();
     let builder = Runner::builder(&jobs).rate_limit(RateLimit::per_second(1).burst(10));
@@ -209,7 +201,7 @@ fn a_batch_with_a_window_gathers_what_tokens_let_it() {
 #[test]
 fn every_attempt_takes_a_token() {
     let mut world = World::new();
-    let jobs = numbered(&world, 2);
+    let jobs = numbered(&world.clock, 2);
     let begun = Notes::timed(&world.clock);
     let lines = begun.clone();
     let builder = Runner::builder(&jobs)
@@ -232,7 +224,7 @@ fn every_attempt_takes_a_token() {
 fn a_runner_that_waits_for_tokens_is_polled_about_once_for_each() {
     for concurrency in [1, 10, 1_000] {
         let mut world = World::new();
-        let jobs = numbered(&world, 0);
+        let jobs = numbered(&world.clock, 0);
         // All workers have been busy once.
         let builder = Runner::builder(&jobs)
             .concurrency(concurrency)
@@ -272,7 +264,7 @@ fn a_runner_that_waits_for_tokens_is_polled_about_once_for_each() {
 #[test]
 fn a_stop_ends_the_wait_for_a_token() {
     let mut world = World::new();
-    let jobs = numbered(&world, 5);
+    let jobs = numbered(&world.clock, 5);
     let builder = Runner::builder(&jobs)
         .concurrency(3)
         .rate_limit(RateLimit::new(1, secs(1_000)));
@@ -286,7 +278,7 @@ fn a_stop_ends_the_wait_for_a_token() {
 #[test]
 fn a_runner_that_ends_by_itself_ends_under_a_rate_too() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let builder = Runner::builder(&jobs)
         .concurrency(3)
         .rate_limit(RateLimit::per_second(1));

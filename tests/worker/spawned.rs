@@ -2,12 +2,12 @@
 
 use {
     super::{
-        common::{counts, secs, standard},
+        common::{counts, numbered, secs, standard},
         driver::{World, after},
         notes::Notes,
     },
     requeue::{
-        ManualClock, MessageAttributeValue, Queue, SendMessage,
+        ManualClock, MessageAttributeValue, SendMessage,
         worker::{BatchAnswer, BatchSettings, FailurePolicy, HandlerFuture, Job, Router, Runner},
     },
     std::{
@@ -19,14 +19,6 @@ use {
     },
     tokio::runtime::{self, Runtime},
 };
-
-fn numbered(clock: &ManualClock, count: usize) -> Queue {
-    let jobs = standard(clock).build().unwrap();
-    for number in 0..count {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
 
 fn tokio_of(threads: usize) -> Runtime {
     runtime::Builder::new_multi_thread()

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{bodies, counts, fifo, in_group, receive, secs, standard},
+        common::{bodies, counts, fifo, in_group, numbered, receive, secs},
         driver::{Gauge, Run, Signal, World, after},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
@@ -19,14 +19,6 @@ use {
 };
 
 type Outcome = Result<RunnerReport, RunnerError>;
-
-fn numbered(world: &World, count: usize) -> Queue {
-    let jobs = standard(&world.clock).build().unwrap();
-    for number in 0..count {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
 
 /// A runner whose handlers take 10 s, and write down when they begin.
 fn slow<Q>(world: &mut World, builder: RunnerBuilder<Q>, begun: &Notes) -> (RunnerHandle, Run<Outcome>)
@@ -54,7 +46,7 @@ fn state(handle: &RunnerHandle) -> (RunnerState, usize, usize) {
 #[test]
 fn a_paused_runner_begins_nothing_new_until_it_is_resumed() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 4), Notes::timed(&world.clock));
+    let (jobs, begun) = (numbered(&world.clock, 4), Notes::timed(&world.clock));
     let builder = Runner::builder(&jobs).concurrency(2).prefetch(1).until_none_visible();
     let (handle, run) = slow(&mut world, builder, &begun);
     world.advance(secs(5));
@@ -78,7 +70,7 @@ fn a_paused_runner_begins_nothing_new_until_it_is_resumed() {
 fn a_paused_runner_renews_the_leases_of_what_runs_and_of_the_backlog() {
     // D29
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 3), Notes::new());
+    let (jobs, begun) = (numbered(&world.clock, 3), Notes::new());
     let (clock, lines) = (world.clock.clone(), begun.clone());
     let runner = Runner::builder(&jobs).prefetch(2).each_async(move |job: Job| {
         lines.write(job.body());
@@ -112,7 +104,7 @@ impl<F: Future<Output = ()>> IntoOk for F {}
 #[test]
 fn a_pause_drops_the_long_poll_on_an_embedded_queue() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 0), Notes::new());
+    let (jobs, begun) = (numbered(&world.clock, 0), Notes::new());
     let (handle, run) = slow(&mut world, Runner::builder(&jobs).concurrency(3), &begun);
     world.settle();
     assert_eq!(jobs.waiting(), 1);
@@ -133,7 +125,7 @@ fn a_pause_drops_the_long_poll_on_an_embedded_queue() {
 #[test]
 fn messages_of_a_long_poll_that_a_pause_does_not_drop_wait_in_the_backlog() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 0), Notes::timed(&world.clock));
+    let (jobs, begun) = (numbered(&world.clock, 0), Notes::timed(&world.clock));
     let scripted = Scripted::new(&jobs, &world.clock);
     let (handle, run) = slow(&mut world, Runner::builder(&scripted).concurrency(3), &begun);
     world.settle();
@@ -161,7 +153,7 @@ fn messages_of_a_long_poll_that_a_pause_does_not_drop_wait_in_the_backlog() {
 fn a_paused_runner_can_be_stopped() {
     for prefetch in [0, 3] {
         let mut world = World::new();
-        let (jobs, begun) = (numbered(&world, 4), Notes::new());
+        let (jobs, begun) = (numbered(&world.clock, 4), Notes::new());
         let (handle, run) = slow(&mut world, Runner::builder(&jobs).prefetch(prefetch), &begun);
         world.settle();
         handle.pause();
@@ -180,7 +172,7 @@ fn a_paused_runner_can_be_stopped() {
 fn a_paused_runner_does_not_end_by_itself() {
     for none_left in [false, true] {
         let mut world = World::new();
-        let (jobs, begun) = (numbered(&world, 1), Notes::new());
+        let (jobs, begun) = (numbered(&world.clock, 1), Notes::new());
         let builder = Runner::builder(&jobs);
         let builder = if none_left {
             builder.until_none_left()
@@ -201,7 +193,7 @@ fn a_paused_runner_does_not_end_by_itself() {
 #[test]
 fn a_receive_that_is_empty_ends_a_runner_once_it_is_resumed() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 0), Notes::new());
+    let (jobs, begun) = (numbered(&world.clock, 0), Notes::new());
     let scripted = Scripted::new(&jobs, &world.clock);
     scripted.script(Verb::Receive, [Reply::Late(secs(5))]);
     let (handle, run) = slow(&mut world, Runner::builder(&scripted).until_none_visible(), &begun);
@@ -217,7 +209,7 @@ fn a_receive_that_is_empty_ends_a_runner_once_it_is_resumed() {
 fn a_batch_whose_window_ends_during_a_pause_begins_when_it_is_resumed() {
     // E17
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 2), Notes::timed(&world.clock));
+    let (jobs, begun) = (numbered(&world.clock, 2), Notes::timed(&world.clock));
     let lines = begun.clone();
     let settings = BatchSettings::new(3).window(secs(5));
     let runner = Runner::builder(&jobs)
@@ -243,7 +235,7 @@ fn a_batch_whose_window_ends_during_a_pause_begins_when_it_is_resumed() {
 #[test]
 fn pause_and_resume_twice_are_as_once_and_after_the_end_as_nothing() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 1), Notes::new());
+    let (jobs, begun) = (numbered(&world.clock, 1), Notes::new());
     let (handle, run) = slow(&mut world, Runner::builder(&jobs).until_none_visible(), &begun);
     handle.resume();
     assert_eq!(state(&handle).0, RunnerState::Running);
@@ -268,7 +260,7 @@ fn pause_and_resume_twice_are_as_once_and_after_the_end_as_nothing() {
 #[test]
 fn more_handlers_begin_at_once_when_the_concurrency_is_raised() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 6), Notes::timed(&world.clock));
+    let (jobs, begun) = (numbered(&world.clock, 6), Notes::timed(&world.clock));
     let (handle, run) = slow(&mut world, Runner::builder(&jobs).until_none_visible(), &begun);
     world.advance(secs(5));
     assert_eq!(begun.take(), ["0 0"]);
@@ -285,7 +277,7 @@ fn more_handlers_begin_at_once_when_the_concurrency_is_raised() {
 fn fewer_handlers_begin_when_the_concurrency_is_lowered_and_those_that_run_end() {
     for prefetch in [0, 2] {
         let mut world = World::new();
-        let (jobs, begun) = (numbered(&world, 7), Notes::timed(&world.clock));
+        let (jobs, begun) = (numbered(&world.clock, 7), Notes::timed(&world.clock));
         let builder = Runner::builder(&jobs).concurrency(3).prefetch(prefetch);
         let (handle, run) = slow(&mut world, builder.until_none_visible(), &begun);
         world.advance(secs(5));
@@ -348,7 +340,7 @@ fn a_group_stays_in_order_while_the_concurrency_changes() {
 #[test]
 fn a_concurrency_of_0_is_refused_and_changes_nothing() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 2), Notes::new());
+    let (jobs, begun) = (numbered(&world.clock, 2), Notes::new());
     let builder = Runner::builder(&jobs).concurrency(2).until_none_visible();
     let early = builder.handle();
     assert_eq!(early.set_concurrency(0), Err(BuildRunnerError::Concurrency));
@@ -364,7 +356,7 @@ fn a_concurrency_of_0_is_refused_and_changes_nothing() {
 #[test]
 fn a_concurrency_without_bound_is_one_worker_for_each_message() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 200), Notes::new());
+    let (jobs, begun) = (numbered(&world.clock, 200), Notes::new());
     let (handle, run) = slow(&mut world, Runner::builder(&jobs).until_none_visible(), &begun);
     handle.set_concurrency(usize::MAX).unwrap();
     world.settle();
@@ -376,7 +368,7 @@ fn a_concurrency_without_bound_is_one_worker_for_each_message() {
 fn what_a_handle_is_told_before_its_runner_is_built_or_run_holds_from_the_beginning() {
     for built in [false, true] {
         let mut world = World::new();
-        let (jobs, begun) = (numbered(&world, 5), Notes::new());
+        let (jobs, begun) = (numbered(&world.clock, 5), Notes::new());
         let builder = Runner::builder(&jobs).concurrency(1);
         let handle = builder.handle();
         let lines = begun.clone();
@@ -411,7 +403,7 @@ fn a_stop_before_the_runner_is_built_or_run_ends_it_as_soon_as_it_runs() {
     for built in [false, true] {
         for threads in [false, true] {
             let mut world = World::new();
-            let jobs = numbered(&world, 1);
+            let jobs = numbered(&world.clock, 1);
             let builder = Runner::builder(&jobs);
             let handle = builder.handle();
             if !built {
@@ -436,7 +428,7 @@ fn a_stop_before_the_runner_is_built_or_run_ends_it_as_soon_as_it_runs() {
 #[test]
 fn a_clone_of_a_builder_has_a_handle_of_its_own() {
     let mut world = World::new();
-    let jobs = numbered(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let builder = Runner::builder(&jobs).until_none_visible();
     builder.handle().stop();
     let clone = builder.clone();
@@ -449,7 +441,7 @@ fn a_clone_of_a_builder_has_a_handle_of_its_own() {
 #[test]
 fn a_handler_may_steer_its_own_runner() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 9), Notes::timed(&world.clock));
+    let (jobs, begun) = (numbered(&world.clock, 9), Notes::timed(&world.clock));
     let builder = Runner::builder(&jobs).prefetch(9);
     let handle = builder.handle();
     let (own, lines, clock) = (handle.clone(), begun.clone(), world.clock.clone());
@@ -480,7 +472,7 @@ fn a_handler_may_steer_its_own_runner() {
 #[test]
 fn a_report_is_a_few_lines_for_people() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let clock = world.clock.clone();
     let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
     let runner = runner.each_async(move |job: Job| {
@@ -513,7 +505,7 @@ fn a_report_is_a_few_lines_for_people() {
 #[test]
 fn a_runner_that_is_dropped_while_it_runs_has_ended() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 1), Notes::new());
+    let (jobs, begun) = (numbered(&world.clock, 1), Notes::new());
     let (handle, run) = slow(&mut world, Runner::builder(&jobs), &begun);
     world.settle();
     world.kill(&run);
@@ -528,7 +520,7 @@ fn a_runner_that_is_dropped_while_it_runs_has_ended() {
 #[test]
 fn run_until_stops_gracefully_when_its_future_completes() {
     let mut world = World::new();
-    let (jobs, begun) = (numbered(&world, 3), Notes::new());
+    let (jobs, begun) = (numbered(&world.clock, 3), Notes::new());
     let (stop, clock) = (Signal::default(), world.clock.clone());
     let lines = begun.clone();
     let runner = Runner::builder(&jobs).prefetch(1).each_async(move |job: Job| {
@@ -549,7 +541,7 @@ fn run_until_stops_gracefully_when_its_future_completes() {
 #[test]
 fn run_until_a_future_that_is_ready_begins_nothing_and_one_that_never_is_changes_nothing() {
     let mut world = World::new();
-    let jobs = numbered(&world, 2);
+    let jobs = numbered(&world.clock, 2);
     let builder = Runner::builder(&jobs).until_none_visible();
     let ok = |_: &Job| Ok::<(), String>(());
     let report = world.run(builder.clone().each(ok).unwrap().run_until(ready("stop")));

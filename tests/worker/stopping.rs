@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{MILLISECOND, bodies, counts, fifo, millis, receive, secs, send_grouped, standard},
+        common::{MILLISECOND, bodies, counts, fifo, millis, numbered, receive, secs, send_grouped, standard},
         driver::{Run, Signal, World, after},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
@@ -26,14 +26,6 @@ use {
 };
 
 type Ends = Run<Result<RunnerReport, RunnerError>>;
-
-fn numbered(world: &World, count: usize) -> Queue {
-    let jobs = standard(&world.clock).build().unwrap();
-    for number in 0..count {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
 
 /// Begins a runner whose handlers take `span`.
 fn start<Q: MessageQueue>(world: &mut World, builder: RunnerBuilder<Q>, span: Duration) -> (RunnerHandle, Ends) {
@@ -63,7 +55,7 @@ fn assert_adds_up(report: &RunnerReport) {
 #[test]
 fn a_stop_cancels_the_long_poll_at_once() {
     let mut world = World::new();
-    let jobs = numbered(&world, 0);
+    let jobs = numbered(&world.clock, 0);
     let (handle, run) = start(&mut world, Runner::builder(&jobs).concurrency(7), secs(1));
     assert_eq!(jobs.waiting(), 1);
     world.advance(secs(3));
@@ -76,7 +68,7 @@ fn a_stop_cancels_the_long_poll_at_once() {
 #[test]
 fn a_stop_lets_handlers_finish_and_begins_no_more() {
     let mut world = World::new();
-    let jobs = numbered(&world, 5);
+    let jobs = numbered(&world.clock, 5);
     let (handle, run) = start(&mut world, Runner::builder(&jobs).concurrency(2), secs(20));
     world.advance(secs(5));
     handle.stop();
@@ -90,7 +82,7 @@ fn a_stop_lets_handlers_finish_and_begins_no_more() {
 #[test]
 fn a_stop_gives_back_what_is_not_begun_at_once() {
     let mut world = World::new();
-    let jobs = numbered(&world, 8);
+    let jobs = numbered(&world.clock, 8);
     let scripted = Scripted::restoring(&jobs, &world.clock);
     let builder = Runner::builder(&scripted).concurrency(2).prefetch(6);
     let (handle, run) = start(&mut world, builder, secs(20));
@@ -116,7 +108,7 @@ fn where_a_give_back_costs_a_receive_a_stop_waits_for_what_is_begun_first() {
     // By the ends of the handlers, or early enough before the end of the grace.
     for (span, expected) in [(20, 20), (1_000, 5 + 25)] {
         let mut world = World::new();
-        let jobs = numbered(&world, 8);
+        let jobs = numbered(&world.clock, 8);
         let scripted = Scripted::new(&jobs, &world.clock);
         let builder = Runner::builder(&scripted).concurrency(2).prefetch(6);
         let (handle, run) = start(&mut world, builder, secs(span));
@@ -135,7 +127,7 @@ fn where_a_give_back_costs_a_receive_a_stop_waits_for_what_is_begun_first() {
 #[test]
 fn a_stop_gives_back_a_batch_that_waits_for_its_window() {
     let mut world = World::new();
-    let jobs = numbered(&world, 30);
+    let jobs = numbered(&world.clock, 30);
     let runner = Runner::builder(&jobs).batch(BatchSettings::new(100).window(secs(60)), |_: &[Job]| {
         panic!("nobody is to be called");
     });
@@ -167,7 +159,7 @@ fn on_a_fifo_queue_a_stop_gives_back_groups_in_order() {
 #[test]
 fn what_a_stop_cannot_give_back_is_left_to_its_timeout_and_counted() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let scripted = Scripted::new(&jobs, &world.clock);
     scripted.script(Verb::Visibility, [Reply::Entry(1, ErrorKind::Transient)]);
     let notes = Notes::new();
@@ -183,7 +175,7 @@ fn what_a_stop_cannot_give_back_is_left_to_its_timeout_and_counted() {
 #[test]
 fn handlers_that_run_past_the_grace_are_abandoned_and_their_messages_come_back() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let builder = Runner::builder(&jobs).concurrency(3).shutdown_timeout(secs(10));
     let (handle, run) = start(&mut world, builder, secs(1_000));
     world.advance(secs(55));
@@ -200,7 +192,7 @@ fn handlers_that_run_past_the_grace_are_abandoned_and_their_messages_come_back()
 #[test]
 fn without_grace_a_stop_abandons_at_once() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let builder = Runner::builder(&jobs)
         .concurrency(2)
         .prefetch(1)
@@ -214,7 +206,7 @@ fn without_grace_a_stop_abandons_at_once() {
 #[test]
 fn leases_are_kept_during_the_grace() {
     let mut world = World::new();
-    let jobs = numbered(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let (handle, run) = start(
         &mut world,
         Runner::builder(&jobs).shutdown_timeout(secs(500)),
@@ -234,7 +226,7 @@ fn a_queue_that_does_not_answer_does_not_keep_a_runner_past_its_time() {
         // The renewals are never answered either, so nothing is held any more after 30 s.
         for (shutdown_timeout, expected) in [(secs(30), secs(30)), (secs(1), secs(5))] {
             let mut world = World::new();
-            let jobs = numbered(&world, 4);
+            let jobs = numbered(&world.clock, 4);
             let scripted = Scripted::new(&jobs, &world.clock);
             scripted.script(verb, [Reply::Never; 10]);
             let builder = Runner::builder(&scripted)
@@ -262,7 +254,7 @@ fn a_queue_that_does_not_answer_does_not_keep_a_runner_past_its_time() {
 #[test]
 fn a_give_back_that_takes_its_time_has_it() {
     let mut world = World::new();
-    let jobs = numbered(&world, 4);
+    let jobs = numbered(&world.clock, 4);
     let scripted = Scripted::new(&jobs, &world.clock);
     scripted.script(Verb::Visibility, [Reply::Slow(secs(3))]);
     let builder = Runner::builder(&scripted).prefetch(9).shutdown_timeout(secs(1));
@@ -275,7 +267,7 @@ fn a_give_back_that_takes_its_time_has_it() {
 #[test]
 fn a_stop_ends_the_pause_after_a_failed_receive() {
     let mut world = World::new();
-    let jobs = numbered(&world, 0);
+    let jobs = numbered(&world.clock, 0);
     let scripted = Scripted::new(&jobs, &world.clock);
     scripted.script(Verb::Receive, [Reply::Fail(ErrorKind::Transient); 20]);
     let (handle, run) = start(&mut world, Runner::builder(&scripted), secs(1));
@@ -287,7 +279,7 @@ fn a_stop_ends_the_pause_after_a_failed_receive() {
 #[test]
 fn a_stop_before_the_beginning_receives_nothing() {
     let mut world = World::new();
-    let jobs = numbered(&world, 2);
+    let jobs = numbered(&world.clock, 2);
     let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(())).unwrap();
     let handle = runner.handle();
     handle.stop();
@@ -301,7 +293,7 @@ fn a_stop_before_the_beginning_receives_nothing() {
 #[test]
 fn a_second_stop_changes_nothing() {
     let mut world = World::new();
-    let jobs = numbered(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let (handle, run) = start(
         &mut world,
         Runner::builder(&jobs).shutdown_timeout(secs(10)),
@@ -322,7 +314,7 @@ fn a_second_stop_changes_nothing() {
 #[test]
 fn a_handler_may_stop_its_own_runner() {
     let mut world = World::new();
-    let jobs = numbered(&world, 9);
+    let jobs = numbered(&world.clock, 9);
     let own = Rc::new(OnceCell::<RunnerHandle>::new());
     let handle = Rc::clone(&own);
     let runner = Runner::builder(&jobs).prefetch(9).each(move |job: &Job| {
@@ -340,7 +332,7 @@ fn a_handler_may_stop_its_own_runner() {
 #[test]
 fn until_none_visible_ends_once_nothing_is_left_and_no_handler_runs() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let sender = jobs.clone();
     let clock = world.clock.clone();
     let runner = Runner::builder(&jobs).concurrency(5).until_none_visible();
@@ -364,7 +356,7 @@ fn until_none_visible_ends_once_nothing_is_left_and_no_handler_runs() {
 #[test]
 fn until_none_visible_waits_neither_for_delayed_messages_nor_for_those_in_flight_elsewhere() {
     let mut world = World::new();
-    let jobs = numbered(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let elsewhere = receive(&jobs, 1);
     jobs.send(requeue::SendMessage::new("later").delay(secs(5))).unwrap();
     let (_, run) = start(&mut world, Runner::builder(&jobs).until_none_visible(), secs(1));
@@ -375,7 +367,7 @@ fn until_none_visible_waits_neither_for_delayed_messages_nor_for_those_in_flight
 #[test]
 fn until_none_visible_goes_on_while_failures_come_back() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let runner = Runner::builder(&jobs)
         .until_none_visible()
         .failure_policy(FailurePolicy::RetryNow);
@@ -401,7 +393,7 @@ impl Drop for Bomb {
 #[test]
 fn handlers_that_panic_when_they_are_abandoned_do_not_end_the_runner_another_way() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let runner = Runner::builder(&jobs).concurrency(3).shutdown_timeout(secs(1));
     let runner = runner.each_async(|_: Job| {
         let bomb = Bomb;
@@ -422,7 +414,7 @@ fn handlers_that_panic_when_they_are_abandoned_do_not_end_the_runner_another_way
 #[test]
 fn handlers_that_panic_when_the_runner_is_dropped_are_contained() {
     let mut world = World::new();
-    let jobs = numbered(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let runner = Runner::builder(&jobs).concurrency(3);
     let runner = runner.each_async(|_: Job| {
         let bomb = Bomb;
@@ -442,7 +434,7 @@ fn handlers_that_panic_when_the_runner_is_dropped_are_contained() {
 #[test]
 fn a_runner_that_is_dropped_leaves_nothing_behind_on_queue_or_clock() {
     let mut world = World::new();
-    let jobs = numbered(&world, 6);
+    let jobs = numbered(&world.clock, 6);
     let signal = Signal::default();
     let builder = Runner::builder(&jobs)
         .concurrency(3)

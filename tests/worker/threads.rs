@@ -2,7 +2,7 @@
 
 use {
     super::{
-        common::{MILLISECOND, counts, fifo, in_group, secs, send_grouped, standard},
+        common::{MILLISECOND, counts, fifo, in_group, numbered, secs, send_grouped},
         driver::Gauge,
     },
     requeue::{
@@ -18,14 +18,6 @@ use {
         time::Duration,
     },
 };
-
-fn numbered(clock: &ManualClock, count: usize) -> Queue {
-    let jobs = standard(clock).build().unwrap();
-    for number in 0..count {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
 
 /// Blocks the thread of a handler for a span of virtual time.
 pub(crate) fn block(clock: &ManualClock, span: Duration) {

@@ -2,12 +2,12 @@
 
 use {
     super::{
-        common::{counts, fifo, in_group, secs, standard},
+        common::{counts, fifo, in_group, numbered, secs},
         driver::{Signal, World, after},
         scripted::{Reply, Scripted, Verb},
     },
     requeue::{
-        Clock, Queue,
+        Clock,
         backend::ErrorKind,
         worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner},
     },
@@ -24,18 +24,10 @@ use {
     },
 };
 
-fn queue_of(world: &World, count: usize) -> Queue {
-    let jobs = standard(&world.clock).build().unwrap();
-    for number in 0..count {
-        jobs.send(number.to_string()).unwrap();
-    }
-    jobs
-}
-
 #[test]
 fn a_stop_is_seen_by_every_job_in_progress_and_wakes_who_waits_for_it() {
     let mut world = World::new();
-    let jobs = queue_of(&world, 5);
+    let jobs = numbered(&world.clock, 5);
     let told = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&told);
     let runner = Runner::builder(&jobs)
@@ -72,7 +64,7 @@ impl Wake for NoWake {
 #[test]
 fn a_future_that_waits_for_a_change_of_a_job_and_is_dropped_leaves_no_waker() {
     let mut world = World::new();
-    let jobs = queue_of(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let runner = Runner::builder(&jobs).until_none_visible().each(|job: &Job| {
         let woken = Arc::new(NoWake);
         let waker = Waker::from(Arc::clone(&woken));
@@ -91,7 +83,7 @@ fn a_future_that_waits_for_a_change_of_a_job_and_is_dropped_leaves_no_waker() {
 #[test]
 fn a_batch_sees_a_stop_in_each_of_its_jobs_and_so_does_a_handler_that_looks() {
     let mut world = World::new();
-    let jobs = queue_of(&world, 3);
+    let jobs = numbered(&world.clock, 3);
     let runner = Runner::builder(&jobs).batch_async(BatchSettings::new(3), |batch: Vec<Job>| async move {
         for job in &batch {
             job.stopping().await;
@@ -124,7 +116,7 @@ fn a_batch_sees_a_stop_in_each_of_its_jobs_and_so_does_a_handler_that_looks() {
 #[test]
 fn lost_lease_and_stop_wake_one_handler_that_waits_for_both() {
     let mut world = World::new();
-    let jobs = queue_of(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let seen = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&seen);
     let runner = Runner::builder(&jobs).heartbeat(false).each_async(move |job: Job| {
@@ -150,7 +142,7 @@ fn lost_lease_and_stop_wake_one_handler_that_waits_for_both() {
 #[test]
 fn the_lease_left_grows_with_a_renewal_and_is_zero_once_lost() {
     let mut world = World::new();
-    let jobs = queue_of(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let scripted = Scripted::new(&jobs, &world.clock);
     scripted.script(Verb::Visibility, [Reply::Pass, Reply::Fail(ErrorKind::NotHeld)]);
     let (clock, seen) = (world.clock.clone(), Arc::new(Mutex::new(Vec::new())));
@@ -208,7 +200,7 @@ fn failures_count_neither_postponements_nor_what_no_handler_began() {
 #[test]
 fn a_watcher_sees_the_jobs_in_progress_and_no_others() {
     let mut world = World::new();
-    let jobs = queue_of(&world, 0);
+    let jobs = numbered(&world.clock, 0);
     for (body, group) in [("a", "g1"), ("b", "g2"), ("c", "g3")] {
         jobs.send(in_group(group, body)).unwrap();
     }
@@ -256,7 +248,7 @@ fn a_watcher_sees_the_jobs_in_progress_and_no_others() {
 #[test]
 fn a_handler_that_outlasts_its_runner_on_a_thread_is_still_seen() {
     let world = World::new();
-    let jobs = queue_of(&world, 1);
+    let jobs = numbered(&world.clock, 1);
     let hold = Arc::new(Mutex::new(()));
     let (held, blocked) = (hold.lock().unwrap(), Arc::clone(&hold));
     let runner = Runner::builder(&jobs)

@@ -44,9 +44,9 @@ use {
 /// # Dead letters
 /// SQS has no action that moves one message. [`dead_letter`](MessageQueue::dead_letter) sends a copy to the dead-letter
 /// queue and then deletes the original: body, user attributes, trace header and group are kept, and the reason is added
-/// as the attribute [`REASON`](Self::REASON) unless the message has ten attributes. It is a message of its own: its id and its
-/// timestamps are new. On a FIFO queue its deduplication id is the id of the original, so that a move which was cut
-/// short and is made again within five minutes leaves one copy.
+/// as the attribute [`REASON`](Self::REASON) unless the message has ten attributes. It is a message of its own: its id
+/// and its timestamps are new. On a FIFO queue its deduplication id is the id of the original, so that a move which was
+/// cut short and is made again within five minutes leaves one copy.
 ///
 /// # Examples
 /// An unmodified client on a service in process, in place of Amazon's:

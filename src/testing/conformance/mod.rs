@@ -1,4 +1,5 @@
-//! What an implementation of [`MessageQueue`](crate::backend::MessageQueue) has to do, as checks for its tests. Feature `worker`.
+//! What an implementation of [`MessageQueue`](crate::backend::MessageQueue) has to do, as checks for its tests. Feature
+//! `worker`.
 //!
 //! A [`Fixture`] makes queues of the implementation and lets time pass; [`check`] runs every [`Requirement`] against it
 //! and panics with a sentence that names the broken one. The queues of this crate are checked so: the embedded one, and

@@ -2,11 +2,8 @@
 
 use {
     crate::{
-        time::Timestamp,
-        worker::{
-            rate_limit::{Bucket, Rate},
-            settings::TICK,
-        },
+        time::{TICK, Timestamp},
+        worker::rate_limit::{Bucket, Rate},
     },
     std::{
         collections::BTreeMap,

@@ -32,11 +32,11 @@ mod watch;
 use {
     super::{
         backlog::{Backlog, PutOff, WorkItem},
-        counters::{Count, Counters, Outcome},
+        count::{Count, Outcome},
+        counters::Counters,
         job::Job,
         lease::Lease,
         rate_limit::{Bucket, Rate},
-        stuck::Stuck,
     },
     crate::{
         backend::{MessageCounts, MessageQueueError},
@@ -144,6 +144,14 @@ pub(super) enum RenewerTask {
     /// Nothing is due before this instant, unless the waker is called.
     Sleep(Timestamp),
     Over,
+}
+
+/// A handler call that was found to have timed out and has not ended; its jobs are counted.
+#[derive(Debug)]
+pub(super) struct Stuck {
+    pub(super) jobs: Vec<Job>,
+    /// The jobs of the same groups that left the backlog.
+    pub(super) behind: Vec<Job>,
 }
 
 /// What a worker does.

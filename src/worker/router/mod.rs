@@ -5,10 +5,10 @@ mod key;
 use {
     self::key::{Key, Missing},
     super::{
+        error::BuildRunnerError,
         failure::{Failure, IntoFailure},
         handler::{Answer, AsyncHandler, Begun, Handler, sealed},
         job::Job,
-        settings::BuildRunnerError,
     },
     std::{
         borrow::Cow,
