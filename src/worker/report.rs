@@ -155,15 +155,34 @@ impl fmt::Display for RunnerReport {
         for (what, count) in rare.into_iter().filter(|(_, count)| *count > 0) {
             write!(f, ", {count} {what}")?;
         }
-        let [wait, handling] = [&self.queue_wait, &self.handling_time].map(|spans| {
-            let millis = [spans.quantile(0.5), spans.quantile(0.99), spans.max()];
-            millis.map(Duration::from_millis)
-        });
         write!(
             f,
-            "\nmedian, 99 %, longest: queue wait {:?}, {:?}, {:?}; handling time {:?}, {:?}, {:?}",
-            wait[0], wait[1], wait[2], handling[0], handling[1], handling[2]
+            "\nmedian, 99 %, longest: queue wait {}; handling time {}",
+            Spans(&self.queue_wait),
+            Spans(&self.handling_time)
         )
+    }
+}
+
+/// The median, the 99 % quantile and the longest of spans.
+struct Spans<'d>(&'d Distribution);
+
+impl fmt::Display for Spans<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.count() == 0 {
+            return f.write_str("none");
+        }
+        for (at, millis) in [self.0.quantile(0.5), self.0.quantile(0.99), self.0.max()]
+            .into_iter()
+            .enumerate()
+        {
+            f.write_str(if at > 0 { ", " } else { "" })?;
+            match millis {
+                0 => f.write_str("<1ms")?,
+                _ => write!(f, "{:?}", Duration::from_millis(millis))?,
+            }
+        }
+        Ok(())
     }
 }
 

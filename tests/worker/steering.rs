@@ -489,7 +489,7 @@ fn a_report_is_a_few_lines_for_people() {
     let lines = [
         "running: concurrency 2, 2 in progress, 0 in the backlog",
         "2 received (0 again), 0 succeeded, 0 failed",
-        "median, 99 %, longest: queue wait 0ns, 0ns, 0ns; handling time 0ns, 0ns, 0ns",
+        "median, 99 %, longest: queue wait <1ms, <1ms, <1ms; handling time none",
     ];
     assert_eq!(handle.report().to_string(), lines.join("\n"));
     let report = world.finish(run).unwrap().to_string();
