@@ -1,6 +1,6 @@
 //! Errors of queues, by what they mean for whoever made the call.
 
-use std::borrow::Cow;
+use {super::queue_set::SEPARATOR, std::borrow::Cow};
 
 /// One message of a call for which the call did nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -93,9 +93,9 @@ impl MessageQueueError {
         }
     }
 
-    /// The same error, whose message names the queue.
+    /// The same error, whose message names the queue with this URL, or one queue of the set with these.
     pub(crate) fn of_queue(mut self, url: &str) -> Self {
-        if !self.message.contains(url) {
+        if !url.split(SEPARATOR).any(|url| self.message.contains(url)) {
             self.message = format!("{} (queue {url})", self.message);
         }
         self

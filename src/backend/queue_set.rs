@@ -25,7 +25,7 @@ use {
 };
 
 /// Separates the URLs of a set's queues; no URL contains it.
-const SEPARATOR: char = ' ';
+pub(super) const SEPARATOR: char = ' ';
 
 /// The name of the queue with this URL; those of a set separated by commas.
 #[cfg(any(feature = "metrics", feature = "tracing"))]

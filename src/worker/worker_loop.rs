@@ -325,7 +325,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 error: error.clone(),
                 retry_after: None,
             });
-            self.control.stop(Some(error));
+            self.control.stop(Some(error.of_queue(self.queue.url())));
             return;
         };
         self.report(|| RunnerEvent::ReceiveFailed {

@@ -31,7 +31,7 @@ use {
     std::{fmt, sync::Arc, time::Duration},
 };
 
-/// A queue of Amazon SQS, or of anything that an [`aws_sdk_sqs::Client`] speaks to, for a [`Runner`](crate::worker::Runner).
+/// A queue of Amazon SQS, or of anything that an `aws_sdk_sqs::Client` speaks to, for a [`Runner`](crate::worker::Runner).
 /// Feature `worker-sqs`.
 ///
 /// Region, endpoint, credentials, retries and timeouts are the client's. A `read_timeout` or `operation_timeout` has to
@@ -102,6 +102,7 @@ impl SqsQueue {
     /// let url = "https://sqs.us-east-1.amazonaws.com/000000000000/jobs";
     /// let error = pollster::block_on(SqsQueue::connect(client, url)).unwrap_err();
     /// assert_eq!(error.kind, ErrorKind::QueueDoesNotExist);
+    /// assert!(error.message.ends_with("(queue https://sqs.us-east-1.amazonaws.com/000000000000/jobs)"));
     /// ```
     pub async fn connect(client: Client, url: impl Into<Arc<str>>) -> Result<Self, MessageQueueError> {
         let url = url.into();
@@ -113,7 +114,7 @@ impl SqsQueue {
             .attribute_names(QueueAttributeName::QueueArn)
             .send()
             .await
-            .map_err(from_sdk)?;
+            .map_err(|error| from_sdk(error).of_queue(&url))?;
         let attributes = answer.attributes.unwrap_or_default();
         let text = |name| attributes.get(&name).map(String::as_str);
         let timeout = text(QueueAttributeName::VisibilityTimeout).and_then(|text| text.parse().ok());
