@@ -3,8 +3,8 @@
 use {
     super::{
         agenda::Agenda,
+        error::SchedulerError,
         event::SchedulerReport,
-        scheduler::SchedulerError,
         spec::{AddScheduleError, Schedule, Source},
     },
     crate::{

@@ -9,6 +9,7 @@
 mod agenda;
 mod catch_up;
 mod cron;
+mod error;
 mod event;
 mod handle;
 mod scheduler;
@@ -16,8 +17,9 @@ mod spec;
 
 pub use {
     cron::{Cron, CronError},
+    error::SchedulerError,
     event::{SchedulerEvent, SchedulerReport},
     handle::{Cancelled, DueJob, SchedulerHandle},
-    scheduler::{Scheduler, SchedulerBuilder, SchedulerError},
+    scheduler::{Scheduler, SchedulerBuilder},
     spec::{AddScheduleError, CatchUp, Schedule},
 };

@@ -3,14 +3,13 @@
 use {
     super::{
         agenda::{Agenda, Config, Dispatch, Next},
+        error::SchedulerError,
         event::{SchedulerEvent, SchedulerReport},
         handle::{SchedulerHandle, Shared},
         spec::Source,
     },
     crate::{
-        backend::{
-            Backoff, ErrorKind, MessageQueue, MessageQueueError, Retries, Running, ThreadWrapper, limits::MAX_DELAY,
-        },
+        backend::{Backoff, ErrorKind, MessageQueue, Retries, Running, ThreadWrapper, limits::MAX_DELAY},
         clock::{Clock, Until, block_on, give_way},
         message::SendMessage,
         sync::{Mutex, contain, panicked},
@@ -508,28 +507,4 @@ fn make(job: &Dispatch) -> Result<SendMessage, String> {
         Source::Made(make) => catch_unwind(AssertUnwindSafe(|| make(job.due)))
             .map_err(|payload| panicked("the function that makes the message", payload)),
     }
-}
-
-/// Why a scheduler ended by itself. What it held is still listed by its handle.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SchedulerError {
-    /// The queue is gone.
-    #[error("the scheduler ended: {error}")]
-    #[non_exhaustive]
-    Queue {
-        /// What the queue answered.
-        #[source]
-        error: MessageQueueError,
-        /// What the scheduler has done.
-        report: SchedulerReport,
-    },
-    /// What wraps the thread panicked or did not call it.
-    #[error("the thread of the scheduler exited early: {error}")]
-    #[non_exhaustive]
-    Thread {
-        /// Why.
-        #[source]
-        error: io::Error,
-    },
 }

@@ -48,6 +48,20 @@ macro_rules! forward {
             ::requeue::backend::MessageQueue::receive(&$self.$field, request).await
         }
     };
+    (@receive_at_once $self:ident $field:tt) => {
+        fn receive_at_once(
+            &$self,
+            request: &::requeue::backend::ReceiveRequest,
+            messages: &mut Vec<::requeue::backend::ReceivedMessage>,
+        ) {
+            ::requeue::backend::MessageQueue::receive_at_once(&$self.$field, request, messages);
+        }
+    };
+    (@delete_at_once $self:ident $field:tt) => {
+        fn delete_at_once(&$self, message: &::requeue::backend::ReceivedMessage) -> bool {
+            ::requeue::backend::MessageQueue::delete_at_once(&$self.$field, message)
+        }
+    };
     (@delete $self:ident $field:tt) => { $crate::forward::forward!(@entries $self $field delete); };
     (@release $self:ident $field:tt) => { $crate::forward::forward!(@entries $self $field release); };
     (@change_visibility $self:ident $field:tt) => {

@@ -9,9 +9,9 @@ use {
         scripted::{Reply, Scripted, Verb},
     },
     requeue::{
-        ManualClock, Queue,
+        ManualClock, Queue, SendMessage,
         backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, ReceivedMessage},
-        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner},
+        worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, RateLimit, Runner},
     },
     std::time::Duration,
 };
@@ -103,6 +103,7 @@ struct OneByOne(Queue, ManualClock);
 
 impl MessageQueue for OneByOne {
     forward!(self.0: url is_fifo visibility_timeout clock send receive delete counts dead_letter);
+    forward!(self.0: receive_at_once delete_at_once);
 
     fn is_in_process(&self) -> bool {
         true
@@ -140,6 +141,35 @@ fn messages_put_off_while_a_batch_is_renewed_stay_put_off() {
         messages.iter().all(|it| it.approximate_receive_count == 1),
         "{messages:?}"
     );
+    world.kill(&run);
+}
+
+#[test]
+fn a_message_that_is_being_renewed_is_not_deleted_at_once() {
+    let mut world = World::new();
+    let jobs = standard(&world.clock).build().unwrap();
+    for body in ["1", "2"] {
+        jobs.send(SendMessage::new(body).message_group_id("a")).unwrap();
+    }
+    let slow = OneByOne(jobs.clone(), world.clock.clone());
+    let notes = Notes::new();
+    let begun = Notes::timed(&world.clock);
+    let lines = begun.clone();
+    // The second waits in the backlog, and begins while its renewal is under way, which is called after 10 s.
+    let runner = Runner::builder(&slow)
+        .concurrency(2)
+        .group_rate_limit(RateLimit::new(1, millis(10_050)))
+        .on_event(notes.events());
+    let runner = runner.each(move |job: &Job| {
+        lines.write(job.body());
+        Ok::<(), String>(())
+    });
+    let run = world.start(runner.unwrap().run());
+    world.advance(millis(10_050));
+    assert_eq!(begun.take(), ["0 1", "10050 2"]);
+    assert_eq!(counts(&jobs), [0, 1, 0], "its renewal is under way");
+    world.advance(millis(50));
+    assert_eq!((counts(&jobs), notes.take()), ([0, 0, 0], Vec::new()));
     world.kill(&run);
 }
 
