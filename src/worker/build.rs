@@ -302,6 +302,7 @@ impl<Q: MessageQueue> Settings<Q> {
         let in_process = self.queue.is_in_process();
         let group_limits = self.limits.of_groups(restores, self.heartbeat, visibility_timeout);
         let config = EngineConfig {
+            concurrency: self.concurrency,
             visibility_timeout,
             renew_interval: if self.heartbeat {
                 (visibility_timeout / RENEWALS).max(TICK)

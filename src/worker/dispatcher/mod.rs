@@ -319,6 +319,8 @@ impl Dispatcher {
     /// other worker can resume its task, so the runner stops.
     pub(super) fn worker_ended(&mut self, worker: usize, now: Timestamp) -> Vec<Waker> {
         self.alive -= 1;
+        // One that could not be started was never asked for its task.
+        self.set_busy(worker);
         self.measure(now);
         if let Some((item, _)) = self.workers[worker].abandoned.take() {
             // What was decided stands, as does an earlier give-back.
@@ -349,16 +351,7 @@ impl Dispatcher {
     }
 
     fn next_task(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
-        match mem::take(&mut self.workers[worker].phase) {
-            Phase::Runnable => self.runnable -= 1,
-            // A timer woke it.
-            Phase::Parked => self.parked.retain(|parked| *parked != worker),
-            Phase::Busy => {}
-        }
-        self.workers[worker].waker = None;
-        if self.timer.is_some_and(|(timed, _)| timed == worker) {
-            self.timer = None;
-        }
+        self.set_busy(worker);
         if self.stopped_at.is_some() {
             return Some(Task::End);
         }
@@ -476,6 +469,20 @@ impl Dispatcher {
     fn set_runnable(&mut self, worker: usize) {
         if mem::replace(&mut self.workers[worker].phase, Phase::Runnable) != Phase::Runnable {
             self.runnable += 1;
+        }
+    }
+
+    /// The worker is neither runnable nor parked any more.
+    fn set_busy(&mut self, worker: usize) {
+        match mem::take(&mut self.workers[worker].phase) {
+            Phase::Runnable => self.runnable -= 1,
+            // A timer woke it.
+            Phase::Parked => self.parked.retain(|parked| *parked != worker),
+            Phase::Busy => {}
+        }
+        self.workers[worker].waker = None;
+        if self.timer.is_some_and(|(timed, _)| timed == worker) {
+            self.timer = None;
         }
     }
 

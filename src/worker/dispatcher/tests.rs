@@ -152,6 +152,7 @@ impl Model {
                     self.ask(worker, false);
                 }
             }
+            Step::NotStarted { nth } => self.not_started(nth),
             Step::Renew => self.renew(),
             Step::Stop => self.stop(),
             Step::Pause => {

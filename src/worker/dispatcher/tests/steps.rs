@@ -108,6 +108,10 @@ pub(super) enum Step {
         nth: usize,
     },
     GiveBack,
+    /// A worker that was added could not be started.
+    NotStarted {
+        nth: usize,
+    },
     Renew,
     /// A worker has put messages off.
     PutOff {
@@ -146,6 +150,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => nth().prop_map(|nth| Step::LoseLease { nth }),
         2 => Just(Step::GiveBack),
         3 => nth().prop_map(|nth| Step::PutOff { nth }),
+        3 => nth().prop_map(|nth| Step::NotStarted { nth }),
         3 => Just(Step::Renew),
         1 => prop_oneof![1 => Just(Step::Stop), 5 => Just(Step::Settle)],
         2 => Just(Step::Pause),
@@ -155,4 +160,24 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Settle),
         1 => Just(Step::Abandon),
     ]
+}
+
+impl Model {
+    /// As the renewer's caller does with a thread that cannot be started while the runner goes on.
+    pub(super) fn not_started(&mut self, nth: usize) {
+        let workers = &self.dispatcher.workers;
+        let fresh =
+            |it: &&usize| matches!(self.drivers[it].0, Driver::Asking) && workers[**it].phase == Phase::Runnable;
+        let fresh: Vec<usize> = self.drivers.keys().filter(fresh).copied().collect();
+        if self.setup.on_demand || fresh.is_empty() || self.drivers.len() == 1 {
+            return;
+        }
+        let worker = fresh[nth % fresh.len()];
+        self.dispatcher.retire(worker);
+        let staff = self.dispatcher.staff();
+        let wakers = self.dispatcher.worker_ended(worker, self.now);
+        self.drivers.remove(&worker);
+        self.wake(wakers);
+        self.take(Step::SetConcurrency { concurrency: staff });
+    }
 }
