@@ -213,6 +213,10 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// later changes nothing and is reported as [`RunnerEvent::AnsweredLate`](super::RunnerEvent::AnsweredLate). In a
     /// [`run`](super::Runner::run) such a handler blocks whoever could find that out, and its answer counts.
     ///
+    /// A handler that runs on keeps its thread and nothing else: other jobs of its message group may begin, beyond the
+    /// [`group_concurrency`](Self::group_concurrency) as well. While all threads are kept so, the runner receives nothing
+    /// and gives its backlog back: at once, or on Amazon SQS, where that costs a receive, after as long as a stop waits.
+    ///
     /// # Examples
     /// ```
     /// use requeue::{Queue, worker::{BuildRunnerError, Job, Runner}};

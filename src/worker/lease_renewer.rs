@@ -110,7 +110,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 RenewerTask::GiveBackAbandoned(jobs) => {
                     return Poll::Ready(Some(vec![LeaseCall::GiveBackAbandoned(jobs)]));
                 }
-                RenewerTask::Stuck(stuck) => return Poll::Ready(Some(vec![LeaseCall::SettleStuck(stuck)])),
+                RenewerTask::Stuck(stuck) => {
+                    // Other jobs of its groups may begin.
+                    let wakers = dispatcher.wake_parked(now);
+                    drop(dispatcher);
+                    wake(wakers);
+                    return Poll::Ready(Some(vec![LeaseCall::SettleStuck(stuck)]));
+                }
                 RenewerTask::Sleep(until) => (false, until),
                 RenewerTask::Over => (true, Timestamp::MAX),
             };

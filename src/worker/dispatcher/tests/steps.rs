@@ -13,6 +13,8 @@ pub(super) struct Setup {
     pub(super) end: End,
     pub(super) give_back_after: u64,
     pub(super) limits: Limits,
+    /// In seconds.
+    pub(super) handler_timeout: Option<u64>,
     /// Workers are added when there is something to do, and not all at once.
     pub(super) on_demand: bool,
 }
@@ -61,9 +63,10 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
         2 => Just(Some(WINDOW)),
     ];
     let end = prop_oneof![2 => Just(End::Never), 1 => Just(End::NoneVisible), 1 => Just(End::NoneLeft)];
-    let rest = (any::<bool>(), 0_u64..2, any::<bool>(), limits());
+    let handler_timeout = prop::option::weighted(0.4, 1_u64..8);
+    let rest = (any::<bool>(), 0_u64..2, any::<bool>(), limits(), handler_timeout);
     (1_usize..4, 0_usize..3, batch, end, rest).prop_map(|(concurrency, prefetch, window, end, rest)| {
-        let (fifo, give_back, on_demand, limits) = rest;
+        let (fifo, give_back, on_demand, limits, handler_timeout) = rest;
         let window_of = |window: Duration| if fifo { Duration::ZERO } else { window };
         Setup {
             concurrency,
@@ -73,6 +76,7 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
             end,
             give_back_after: give_back * 20,
             limits,
+            handler_timeout,
             on_demand,
         }
     })
@@ -112,6 +116,8 @@ pub(super) enum Step {
     NotStarted {
         nth: usize,
     },
+    /// The messages of a handler that has timed out are settled.
+    SettleStuck,
     Renew,
     /// A worker has put messages off.
     PutOff {
@@ -151,6 +157,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::GiveBack),
         3 => nth().prop_map(|nth| Step::PutOff { nth }),
         3 => nth().prop_map(|nth| Step::NotStarted { nth }),
+        2 => Just(Step::SettleStuck),
         3 => Just(Step::Renew),
         1 => prop_oneof![1 => Just(Step::Stop), 5 => Just(Step::Settle)],
         2 => Just(Step::Pause),
@@ -163,6 +170,19 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
 }
 
 impl Model {
+    pub(super) fn abandon(&mut self) {
+        if !self.stopped {
+            return;
+        }
+        self.dispatcher.abandon();
+        self.timed_out = true;
+        for (_, place) in &mut self.jobs {
+            if matches!(place, Place::InProgress(_)) {
+                *place = Place::Abandoned;
+            }
+        }
+    }
+
     /// As the renewer's caller does with a thread that cannot be started while the runner goes on.
     pub(super) fn not_started(&mut self, nth: usize) {
         let workers = &self.dispatcher.workers;
