@@ -11,7 +11,7 @@ use {
         failure::IntoFailure,
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
-        lease_renewer::{GIVE_BACK, change_margin},
+        lease_renewer::{GIVE_BACK, change_margin, last_due},
         limits::RECEIVE_AHEAD,
         rate_limit::Rate,
         router::Router,
@@ -296,7 +296,7 @@ impl<Q: MessageQueue> Settings<Q> {
         };
         if let Some(batch) = &batch {
             check_batch(batch, fifo)?;
-            self.check_window(batch.window, visibility_timeout)?;
+            self.check_window(batch.window, visibility_timeout, last_due(visibility_timeout))?;
         }
         self.limits.check(batch_size)?;
         let in_process = self.queue.is_in_process();
@@ -307,7 +307,7 @@ impl<Q: MessageQueue> Settings<Q> {
             renew_interval: if self.heartbeat {
                 (visibility_timeout / RENEWALS).max(TICK)
             } else {
-                visibility_timeout
+                last_due(visibility_timeout)
             },
             heartbeat: self.heartbeat,
             handler_timeout: self.handler_timeout,

@@ -106,6 +106,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// quick; other consumers do not get them meanwhile. What a stop gives back has cost nothing on an embedded queue. On
     /// Amazon SQS each receive counts, so that a message may go to the dead-letter queue without ever having been begun
     /// when runners stop as often as its redrive policy allows receives: prefetch little there, and allow more receives.
+    /// It takes a [`heartbeat`](Self::heartbeat).
     ///
     /// # Examples
     /// ```
@@ -187,6 +188,10 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
 
     /// Whether the visibility timeouts of messages that the runner holds are renewed each time a third of them has
     /// passed; on by default.
+    ///
+    /// Without it nothing may be [prefetched](Self::prefetch). What no handler can begin, because the runner is paused or
+    /// its concurrency was lowered, goes back to the queue before its visibility timeout ends: by a tenth of that, at most
+    /// 1 s. On an embedded queue that costs nothing.
     ///
     /// # Examples
     /// ```

@@ -57,6 +57,12 @@ pub enum BuildRunnerError {
         /// The visibility timeout.
         visibility: Duration,
     },
+    /// Messages would be visible again before a handler has begun them.
+    #[error(
+        "the prefetch is {0} and heartbeats are off, so that messages would be visible again after their visibility \
+         timeout, before a handler has begun them"
+    )]
+    PrefetchWithoutHeartbeat(usize),
     /// The size of a batch (E17).
     #[error("the batch size is {size}, it has to be 1 to {limit}")]
     #[non_exhaustive]
@@ -77,8 +83,8 @@ pub enum BuildRunnerError {
     },
     /// The leases of an incomplete batch would end while it waits for more messages.
     #[error(
-        "the batching window is {window:?} and heartbeats are off, so that messages would be visible again after their \
-         visibility timeout of {visibility:?}, before a handler has done with them"
+        "the batching window is {window:?} and heartbeats are off, so that messages would have to go back by the end of \
+         their visibility timeout of {visibility:?}, before a handler has done with them"
     )]
     #[non_exhaustive]
     WindowOutlivesVisibility {
@@ -197,6 +203,9 @@ impl<Q> Settings<Q> {
         if !(TICK..=MAX_VISIBILITY).contains(&visibility) {
             return Err(BuildRunnerError::VisibilityTimeout(visibility));
         }
+        if !self.heartbeat && self.prefetch > 0 {
+            return Err(BuildRunnerError::PrefetchWithoutHeartbeat(self.prefetch));
+        }
         if let Some(handler) = self.handler_timeout {
             if !within(handler, MAX_VISIBILITY) {
                 return Err(BuildRunnerError::HandlerTimeout(handler));
@@ -213,10 +222,15 @@ impl<Q> Settings<Q> {
         }
     }
 
-    /// E23: what waits for its batch waits in flight.
-    pub(super) fn check_window(&self, window: Duration, visibility: Duration) -> Result<(), BuildRunnerError> {
+    /// E23: what waits for its batch waits in flight, and goes back once it has been held for `longest` without a renewal.
+    pub(super) fn check_window(
+        &self,
+        window: Duration,
+        visibility: Duration,
+        longest: Duration,
+    ) -> Result<(), BuildRunnerError> {
         let span = window.saturating_add(self.handler_timeout.unwrap_or_default());
-        if self.heartbeat || window.is_zero() || span < visibility {
+        if self.heartbeat || window.is_zero() || span < longest {
             return Ok(());
         }
         Err(BuildRunnerError::WindowOutlivesVisibility {

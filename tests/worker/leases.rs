@@ -374,42 +374,34 @@ fn what_was_done_after_its_lease_is_deleted_if_the_queue_still_lets_it_be() {
 
 #[test]
 fn what_was_lost_while_it_waited_is_not_begun() {
-    for heartbeat in [true, false] {
-        let mut world = World::new();
-        let (jobs, scripted) = queue_of(&world, ["a", "b"]);
-        let notes = Notes::timed(&world.clock);
-        scripted.script(Verb::Visibility, [Reply::Entry(1, ErrorKind::NotHeld)]);
-        let runner = with_prefetch(&scripted).heartbeat(heartbeat);
-        let runner = runner.each_async(until_lost(&world.clock, &notes, |job| match job.body() {
-            "a" => secs(29),
-            _ => secs(2),
-        }));
-        let runner = runner.unwrap();
-        let run = world.start(runner.run());
-        world.advance(secs(29));
-        if heartbeat {
-            assert_eq!(notes.take(), ["29000 a done, held true"]);
-            let report = world.finish(run).unwrap();
-            assert_eq!((report.received, report.succeeded, report.lost), (2, 1, 1));
-            assert_eq!(
-                (notes.take(), counts(&jobs)),
-                (Vec::new(), [0, 1, 0]),
-                "nobody works on b"
-            );
-        } else {
-            world.advance(secs(1));
-            assert_eq!(notes.take(), ["29000 a done, held true", "30000 b lost, held false"]);
-            world.kill(&run);
-        }
-    }
+    let mut world = World::new();
+    let (jobs, scripted) = queue_of(&world, ["a", "b"]);
+    let notes = Notes::timed(&world.clock);
+    scripted.script(Verb::Visibility, [Reply::Entry(1, ErrorKind::NotHeld)]);
+    let runner = with_prefetch(&scripted);
+    let runner = runner.each_async(until_lost(&world.clock, &notes, |job| match job.body() {
+        "a" => secs(29),
+        _ => secs(2),
+    }));
+    let run = world.start(runner.unwrap().run());
+    world.advance(secs(29));
+    assert_eq!(notes.take(), ["29000 a done, held true"]);
+    let report = world.finish(run).unwrap();
+    assert_eq!((report.received, report.succeeded, report.lost), (2, 1, 1));
+    assert_eq!(
+        (notes.take(), counts(&jobs)),
+        (Vec::new(), [0, 1, 0]),
+        "nobody works on b"
+    );
 }
 
 #[test]
 fn what_expired_while_it_waited_is_received_again_and_handled_once() {
     let mut world = World::new();
-    let (jobs, _) = queue_of(&world, ["a", "b"]);
+    let (jobs, scripted) = queue_of(&world, ["a", "b"]);
+    scripted.script(Verb::Visibility, [Reply::Fail(ErrorKind::Transient); 100]);
     let notes = Notes::timed(&world.clock);
-    let runner = with_prefetch(&jobs).heartbeat(false).on_event(notes.events());
+    let runner = with_prefetch(&scripted).on_event(notes.events());
     let runner = runner.each_async(until_lost(&world.clock, &notes, |job| match job.body() {
         "a" => VISIBILITY,
         _ => secs(1),
@@ -421,6 +413,63 @@ fn what_expired_while_it_waited_is_received_again_and_handled_once() {
     assert_eq!(handled, 1, "{lines:?}");
     assert!(lines.contains(&"31000 b done, held true".to_owned()), "{lines:?}");
     assert_eq!((counts(&jobs), report.retries > 0), ([0, 0, 0], true));
+}
+
+#[test]
+fn what_no_handler_may_begin_goes_back_before_its_lease_ends_and_costs_nothing() {
+    for (fifo, heartbeat) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut world = World::new();
+        let dead = if fifo {
+            Queue::fifo("dead.fifo")
+        } else {
+            Queue::standard("dead")
+        };
+        let dead = dead.clock(&world.clock).build().unwrap();
+        let jobs = match fifo {
+            true => super::common::fifo(&world.clock),
+            false => standard(&world.clock),
+        };
+        let jobs = jobs.dead_letter(&dead, 1).build().unwrap();
+        let all = ["g-1", "h-1", "i-1", "j-1", "k-1"];
+        send_grouped(&jobs, all);
+        let begun = Notes::timed(&world.clock);
+        let builder = Runner::builder(&jobs)
+            .concurrency(5)
+            .heartbeat(heartbeat)
+            .until_none_left();
+        let (handle, lines) = (builder.handle(), begun.clone());
+        let runner = builder.each_async(move |job: Job| {
+            lines.write(format!("{} of receive {}", job.body(), job.approximate_receive_count()));
+            if job.body() == "g-1" {
+                handle.pause();
+            }
+            async { Ok::<(), String>(()) }
+        });
+        let runner = runner.unwrap();
+        let (handle, run) = (runner.handle(), world.start(runner.run()));
+        // A second before the lease ends, which is at 12 hours less one second at the latest.
+        let held = secs(if heartbeat { 12 * 3_600 - 2 } else { 29 });
+        world.advance(held - MILLISECOND);
+        assert_eq!(
+            (counts(&jobs), handle.report().backlog),
+            ([0, 4, 0], 4),
+            "{fifo} {heartbeat}"
+        );
+        world.advance(MILLISECOND);
+        assert_eq!(
+            (counts(&jobs), handle.report().backlog),
+            ([4, 0, 0], 0),
+            "{fifo} {heartbeat}"
+        );
+        world.advance(secs(12 * 3_600));
+        handle.resume();
+        let report = world.finish(run).unwrap();
+        assert_eq!((report.succeeded, report.given_back, report.lost), (5, 4, 0));
+        let begun = begun.take().into_iter();
+        let begun: Vec<String> = begun.filter_map(|it| Some(it.split_once(' ')?.1.to_owned())).collect();
+        assert_eq!(begun, all.map(|job| format!("{job} of receive 1")));
+        assert_eq!(counts(&dead), [0, 0, 0]);
+    }
 }
 
 #[test]

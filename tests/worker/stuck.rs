@@ -239,7 +239,7 @@ fn what_no_worker_can_begin_while_all_handlers_are_stuck_goes_back_and_costs_not
             start(&clock, &jobs, runner.unwrap(), 1)
         };
         let all: Vec<String> = (0..10).map(|number| number.to_string()).collect();
-        jobs.send_batch(all).unwrap();
+        let _ = jobs.send_batch(all).unwrap();
         clock.advance(secs(5) - MILLISECOND);
         let held = |running: &Running<RunnerHandle>| {
             let report = running.handle().report();

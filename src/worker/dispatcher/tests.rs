@@ -511,15 +511,7 @@ impl Model {
                 .dispatcher
                 .next_renewer_task(self.now, &Waker::from(Arc::clone(&self.renewer)))
             {
-                RenewerTask::Due(jobs) => {
-                    for job in &jobs {
-                        let at = self.place_of(job);
-                        assert!(matches!(self.jobs[at].1, Place::Backlog | Place::InProgress(_)));
-                        assert!(!job.lease().is_lost() && job.lease().renew_at() <= self.now);
-                        job.lease().set_renew_at(self.now.saturating_add(RENEW_INTERVAL));
-                    }
-                    self.dispatcher.renewed(jobs.len());
-                }
+                RenewerTask::Due(jobs) => self.due(&jobs),
                 RenewerTask::GiveBack(jobs) => {
                     assert!(self.stopped || self.is_blocked(), "somebody begins the backlog");
                     for job in &jobs {

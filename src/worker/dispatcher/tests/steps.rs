@@ -13,6 +13,7 @@ pub(super) struct Setup {
     pub(super) end: End,
     pub(super) give_back_after: u64,
     pub(super) limits: Limits,
+    pub(super) heartbeat: bool,
     /// In seconds.
     pub(super) handler_timeout: Option<u64>,
     /// Workers are added when there is something to do, and not all at once.
@@ -64,9 +65,17 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
     ];
     let end = prop_oneof![2 => Just(End::Never), 1 => Just(End::NoneVisible), 1 => Just(End::NoneLeft)];
     let handler_timeout = prop::option::weighted(0.4, 1_u64..8);
-    let rest = (any::<bool>(), 0_u64..2, any::<bool>(), limits(), handler_timeout);
+    let heartbeat = prop::bool::weighted(0.7);
+    let rest = (
+        any::<bool>(),
+        0_u64..2,
+        any::<bool>(),
+        limits(),
+        heartbeat,
+        handler_timeout,
+    );
     (1_usize..4, 0_usize..3, batch, end, rest).prop_map(|(concurrency, prefetch, window, end, rest)| {
-        let (fifo, give_back, on_demand, limits, handler_timeout) = rest;
+        let (fifo, give_back, on_demand, limits, heartbeat, handler_timeout) = rest;
         let window_of = |window: Duration| if fifo { Duration::ZERO } else { window };
         Setup {
             concurrency,
@@ -76,6 +85,7 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
             end,
             give_back_after: give_back * 20,
             limits,
+            heartbeat,
             handler_timeout,
             on_demand,
         }
@@ -170,6 +180,35 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
 }
 
 impl Model {
+    /// The leases of these jobs are renewed, or what no handler has begun goes back.
+    pub(super) fn due(&mut self, jobs: &[Job]) {
+        for job in jobs {
+            let place = self.jobs[self.place_of(job)].1;
+            assert!(matches!(place, Place::Backlog | Place::InProgress(_)), "{place:?}");
+            assert!(!job.lease().is_lost() && job.lease().renew_at() <= self.now);
+        }
+        for job in jobs {
+            job.lease().set_renew_at(self.now.saturating_add(RENEW_INTERVAL));
+            if !self.setup.heartbeat {
+                self.take_unbegun(job);
+            }
+        }
+        self.dispatcher.renewed(jobs.len());
+    }
+
+    fn take_unbegun(&mut self, job: &Job) {
+        let at = self.place_of(job);
+        let waits = self.jobs[at].1 == Place::Backlog;
+        let taken = self.dispatcher.take_unbegun(job);
+        let wakers = self.dispatcher.wake_parked(self.now);
+        self.wake(wakers);
+        assert_eq!(taken.first().map(|it| self.place_of(it)), waits.then_some(at));
+        if waits {
+            self.jobs[at].1 = Place::Leaving;
+            self.leave(at, &taken[1..]);
+        }
+    }
+
     pub(super) fn abandon(&mut self) {
         if !self.stopped {
             return;
