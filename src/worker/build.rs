@@ -12,7 +12,7 @@ use {
         failure::IntoFailure,
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
-        lease_renewer::{GIVE_BACK, change_margin},
+        lease_renewer::{GIVE_BACK, change_margin, last_due},
         limits::RECEIVE_AHEAD,
         rate_limit::Rate,
         router::Router,
@@ -287,7 +287,7 @@ impl<Q: MessageQueue> Settings<Q> {
         let batch_size = batch.map_or(1, |batch| batch.size);
         if let Some(batch) = &batch {
             check_batch(batch, fifo)?;
-            self.check_window(batch.window, visibility_timeout)?;
+            self.check_window(batch.window, visibility_timeout, last_due(visibility_timeout))?;
         }
         self.limits.check(batch_size)?;
         let restores = self.queue.restores_receive_count();
@@ -310,11 +310,12 @@ impl<Q: MessageQueue> Settings<Q> {
     fn engine_config(&self, visibility_timeout: Duration, batch_size: usize) -> EngineConfig {
         let in_process = self.queue.is_in_process();
         EngineConfig {
+            concurrency: self.concurrency,
             visibility_timeout,
             renew_interval: if self.heartbeat {
                 (visibility_timeout / RENEWALS).max(TICK)
             } else {
-                visibility_timeout
+                last_due(visibility_timeout)
             },
             heartbeat: self.heartbeat,
             handler_timeout: self.handler_timeout,

@@ -109,6 +109,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// quick; other consumers do not get them meanwhile. What a stop gives back has cost nothing on an embedded queue. On
     /// Amazon SQS each receive counts, so that a message may go to the dead-letter queue without ever having been begun
     /// when runners stop as often as its redrive policy allows receives: prefetch little there, and allow more receives.
+    /// It takes a [`heartbeat`](Self::heartbeat).
     ///
     /// # Examples
     /// ```
@@ -195,6 +196,10 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// Whether the visibility timeouts of messages that the runner holds are renewed each time a third of them has
     /// passed; on by default.
     ///
+    /// Without it nothing may be [prefetched](Self::prefetch). What no handler can begin, because the runner is paused or
+    /// its concurrency was lowered, goes back to the queue before its visibility timeout ends: by a tenth of that, at most
+    /// 1 s. On an embedded queue that costs nothing.
+    ///
     /// # Examples
     /// ```
     /// use requeue::{Queue, worker::{Job, Runner}};
@@ -219,6 +224,10 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// be handled again meanwhile. [`Job::is_held`](super::Job::is_held) is false from then on. What the handler answers
     /// later changes nothing and is reported as [`RunnerEvent::AnsweredLate`](super::RunnerEvent::AnsweredLate). In a
     /// [`run`](super::Runner::run) such a handler blocks whoever could find that out, and its answer counts.
+    ///
+    /// A handler that runs on keeps its thread and nothing else: other jobs of its message group may begin, beyond the
+    /// [`group_concurrency`](Self::group_concurrency) as well. While all threads are kept so, the runner receives nothing
+    /// and gives its backlog back: at once, or on Amazon SQS, where that costs a receive, after as long as a stop waits.
     ///
     /// # Examples
     /// ```

@@ -37,6 +37,8 @@ pub(super) type OnEvent = Arc<dyn Fn(&RunnerEvent) + Send + Sync>;
 /// The validated settings of an engine.
 #[derive(Clone)]
 pub(super) struct EngineConfig {
+    /// The concurrency that the runner is built with.
+    pub(super) concurrency: usize,
     pub(super) visibility_timeout: Duration,
     /// Time from a receive or a renewal until the lease is next due.
     pub(super) renew_interval: Duration,

@@ -40,6 +40,12 @@ pub enum BuildRunnerError {
         /// The visibility timeout.
         visibility: Duration,
     },
+    /// Messages would be visible again before a handler has begun them.
+    #[error(
+        "the prefetch is {0} and heartbeats are off, so that messages would be visible again after their visibility \
+         timeout, before a handler has begun them"
+    )]
+    PrefetchWithoutHeartbeat(usize),
     /// The size of a batch (E17).
     #[error("the batch size is {size}, it has to be 1 to {limit}")]
     #[non_exhaustive]
@@ -60,8 +66,8 @@ pub enum BuildRunnerError {
     },
     /// The leases of an incomplete batch would end while it waits for more messages.
     #[error(
-        "the batching window is {window:?} and heartbeats are off, so that messages would be visible again after their \
-         visibility timeout of {visibility:?}, before a handler has done with them"
+        "the batching window is {window:?} and heartbeats are off, so that messages would have to go back by the end of \
+         their visibility timeout of {visibility:?}, before a handler has done with them"
     )]
     #[non_exhaustive]
     WindowOutlivesVisibility {

@@ -108,7 +108,13 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 RenewerTask::GiveBackAbandoned(jobs) => {
                     return Poll::Ready(Some(vec![LeaseCall::GiveBackAbandoned(jobs)]));
                 }
-                RenewerTask::Stuck(stuck) => return Poll::Ready(Some(vec![LeaseCall::SettleStuck(stuck)])),
+                RenewerTask::Stuck(stuck) => {
+                    // Other jobs of its groups may begin.
+                    let wakers = dispatcher.wake_parked(now);
+                    drop(dispatcher);
+                    wake(wakers);
+                    return Poll::Ready(Some(vec![LeaseCall::SettleStuck(stuck)]));
+                }
                 RenewerTask::Sleep(until) => (false, until),
                 RenewerTask::Over => (true, Timestamp::MAX),
             };
@@ -143,7 +149,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     fn plan_renewals(&self, jobs: Vec<Job>) -> Vec<LeaseCall> {
         let now = self.now();
-        let (mut calls, mut whole) = (Vec::new(), Vec::new());
+        let (mut calls, mut whole, mut unbegun) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             let left = max_hidden_time(&job, now, self.config.limits);
             let gains = now.saturating_add(left) > job.lease().held_until();
@@ -157,9 +163,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             // Until the renewal is answered, only the end of the lease is due.
             job.lease().set_renew_at(job.lease().held_until());
             if !self.config.heartbeat || now >= job.lease().renew_until() || !gains {
-                continue;
-            }
-            if left < self.config.visibility_timeout {
+                unbegun.extend(self.take_unbegun(&job));
+            } else if left < self.config.visibility_timeout {
                 calls.push(LeaseCall::Renew(vec![job], left));
             } else {
                 whole.push(job);
@@ -167,7 +172,20 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         }
         let batches = whole.chunks(MAX_MESSAGES).map(<[Job]>::to_vec);
         calls.extend(batches.map(|jobs| LeaseCall::Renew(jobs, self.config.visibility_timeout)));
+        calls.extend(give_back(unbegun));
         calls
+    }
+
+    /// Removes a job whose lease cannot be renewed from the backlog, with the rest of its FIFO group: given back while
+    /// they are held, they cost nothing where that can be.
+    fn take_unbegun(&self, job: &Job) -> Vec<Job> {
+        let (jobs, wakers) = {
+            let mut dispatcher = self.control.dispatcher.lock();
+            // Fewer jobs may need fewer tokens.
+            (dispatcher.take_unbegun(job), dispatcher.wake_parked(self.now()))
+        };
+        wake(wakers);
+        jobs
     }
 
     async fn run_call(&self, call: LeaseCall) -> Done {
@@ -237,8 +255,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                     job.lease().hold_until(until);
                     // A shorter renewal reaches the 12 hours, and is the last.
                     let last = timeout < self.config.visibility_timeout;
-                    let renew_at = called_at.saturating_add(self.config.renew_interval);
-                    job.lease().set_renew_at(if last { until } else { renew_at.min(until) });
+                    let next = if last {
+                        last_due(timeout)
+                    } else {
+                        self.config.renew_interval
+                    };
+                    job.lease().set_renew_at(called_at.saturating_add(next).min(until));
                 }
                 Some(ErrorKind::NotHeld | ErrorKind::QueueDoesNotExist) if !job.lease().is_delete_called() => {
                     behind.extend(self.mark_lost(job));
@@ -344,6 +366,12 @@ pub(super) fn change_margin(in_process: bool, visibility_timeout: Duration) -> D
 /// How long before the end of a lease no call that changes visibility is made any more to a queue whose calls take time.
 fn latency_margin(visibility_timeout: Duration) -> Duration {
     SAFETY.min(visibility_timeout / MARGIN)
+}
+
+/// When a lease of this length is due that cannot be renewed: jobs that no handler has begun go back by then.
+pub(super) fn last_due(visibility_timeout: Duration) -> Duration {
+    let left = visibility_timeout.saturating_sub(latency_margin(visibility_timeout));
+    left.max(TICK).min(visibility_timeout)
 }
 
 fn give_back(jobs: Vec<Job>) -> Option<LeaseCall> {

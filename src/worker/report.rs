@@ -36,7 +36,8 @@ pub struct RunnerReport {
     pub state: RunnerState,
     /// How many handlers run at the same time at most.
     pub concurrency: usize,
-    /// Jobs whose handlers are running, or whose messages are being settled.
+    /// Jobs whose handlers are running, or whose messages are being settled; not those whose synchronous handler runs on
+    /// after its timeout, which have failed.
     pub in_progress: usize,
     /// Jobs received that no handler has begun.
     pub backlog: usize,
@@ -65,7 +66,8 @@ pub struct RunnerReport {
     /// Jobs whose handler succeeded, and whose message could not be deleted while it was held.
     pub not_deleted: u64,
     /// Jobs that no handler had begun, given back to the queue: at the end, because an earlier one of their message group
-    /// failed, or because the limits of their group [put them off](super::RunnerBuilder::group_backlog).
+    /// failed, because the limits of their group [put them off](super::RunnerBuilder::group_backlog), or because handlers
+    /// that have timed out keep all threads.
     pub given_back: u64,
     /// Jobs that no handler had begun, and that come back when their visibility timeout ends: they were lost before, or
     /// giving them back failed or has not been answered.

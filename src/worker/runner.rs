@@ -273,7 +273,8 @@ fn worker_thread_name(number: usize) -> String {
 
 /// Renews the leases until the runner has ended, and starts the threads that the concurrency asks for.
 ///
-/// `start` answers with the error and the permit of a thread that it could not start.
+/// `start` answers with the error and the permit of a thread that it could not start. Without the threads that it was
+/// built with the runner ends; without one that a handle asked for it goes on.
 fn run_threads<Q: MessageQueue, H: Handler>(
     engine: &Engine<Q, H>,
     wrapper: &ThreadWrapper,
@@ -282,8 +283,7 @@ fn run_threads<Q: MessageQueue, H: Handler>(
     let control = &engine.control;
     let _life = Life(control);
     let (mut renewer, mut failed) = (pin!(engine.renew_leases(false)), None);
-    // Those that the runner begins with.
-    let mut missing = control.dispatcher.lock().concurrency();
+    let mut missing = engine.config.concurrency;
     let until_over = poll_fn(|context| {
         let over = renewer.as_mut().poll(context);
         // The renewer has been polled before, so that a handle which asks for more from now on wakes it.
@@ -307,6 +307,8 @@ fn run_threads<Q: MessageQueue, H: Handler>(
                 }
             }
         }
+        // If fewer have begun, a handle had lowered the concurrency.
+        missing = 0;
         over
     });
     let mut until_over = pin!(until_over);
@@ -329,7 +331,10 @@ fn not_started(error: io::Error) -> io::Error {
 mod tests {
     use super::*;
     use crate::{queue::Queue, worker::Job};
-    use std::{cell::Cell, sync::mpsc};
+    use std::{
+        cell::Cell,
+        sync::{Barrier, mpsc},
+    };
 
     #[test]
     fn thread_names_fit_in_15_bytes_with_their_number() {
@@ -389,6 +394,25 @@ mod tests {
         let report = run_on(2, runner.unwrap()).unwrap();
         assert_eq!((report.concurrency, report.panicked), (2, 0));
         assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+    }
+
+    #[test]
+    fn more_workers_than_the_runner_was_built_with_need_not_start_however_early_they_are_asked_for() {
+        let jobs = Queue::standard("jobs").build().unwrap();
+        for number in 0..20 {
+            jobs.send(number.to_string()).unwrap();
+        }
+        // Jobs for each of the workers, were there more of them.
+        let started = Arc::new(Barrier::new(2));
+        let runner = Runner::builder(&jobs).concurrency(2).until_none_visible();
+        let runner = runner.each(move |_: &Job| {
+            started.wait();
+            Ok::<(), String>(())
+        });
+        let runner = runner.unwrap();
+        runner.handle().set_concurrency(9).unwrap();
+        let report = run_on(2, runner).unwrap();
+        assert_eq!((report.concurrency, report.succeeded), (2, 20));
     }
 
     #[test]

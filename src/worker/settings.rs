@@ -101,6 +101,9 @@ impl<Q: MessageQueue> Settings<Q> {
         if visibility < TICK {
             return Err(BuildRunnerError::VisibilityTimeout(visibility));
         }
+        if !self.heartbeat && self.prefetch > 0 {
+            return Err(BuildRunnerError::PrefetchWithoutHeartbeat(self.prefetch));
+        }
         if let Some(handler) = self.handler_timeout {
             if !within(handler, MAX_VISIBILITY) {
                 return Err(BuildRunnerError::HandlerTimeout(handler));
@@ -117,10 +120,15 @@ impl<Q: MessageQueue> Settings<Q> {
         }
     }
 
-    /// E23: what waits for its batch waits in flight.
-    pub(super) fn check_window(&self, window: Duration, visibility: Duration) -> Result<(), BuildRunnerError> {
+    /// E23: what waits for its batch waits in flight, and goes back once it has been held for `longest` without a renewal.
+    pub(super) fn check_window(
+        &self,
+        window: Duration,
+        visibility: Duration,
+        longest: Duration,
+    ) -> Result<(), BuildRunnerError> {
         let span = window.saturating_add(self.handler_timeout.unwrap_or_default());
-        if self.heartbeat || window.is_zero() || span < visibility {
+        if self.heartbeat || window.is_zero() || span < longest {
             return Ok(());
         }
         Err(BuildRunnerError::WindowOutlivesVisibility {

@@ -2,8 +2,9 @@
 
 use {
     super::{
-        common::{counts, fifo, in_group, millis, secs, standard},
+        common::{MILLISECOND, counts, fifo, in_group, millis, secs, send_grouped, standard},
         driver::{World, after},
+        notes::Notes,
         scripted::Scripted,
     },
     requeue::{
@@ -295,4 +296,57 @@ fn no_message_is_hidden_for_longer_than_the_limits_of_its_queue_allow() {
     assert_eq!(left, secs(9), "until a second before the 600 s that the queue allows");
     assert_eq!((handle.report().postponed, handle.report().lost), (1, 0));
     world.kill(&run);
+}
+
+#[test]
+fn what_no_handler_may_begin_goes_back_before_its_lease_ends_and_costs_nothing() {
+    for (is_fifo, heartbeat) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut world = World::new();
+        let (dead, jobs) = if is_fifo {
+            (Queue::fifo("dead.fifo"), fifo(&world.clock))
+        } else {
+            (Queue::standard("dead"), standard(&world.clock))
+        };
+        let dead = dead.clock(&world.clock).build().unwrap();
+        let jobs = jobs.dead_letter(&dead, 1).build().unwrap();
+        let all = ["g-1", "h-1", "i-1", "j-1", "k-1"];
+        send_grouped(&jobs, all);
+        let begun = Notes::timed(&world.clock);
+        let builder = Runner::builder(&jobs)
+            .concurrency(5)
+            .heartbeat(heartbeat)
+            .until_none_left();
+        let (handle, lines) = (builder.handle(), begun.clone());
+        let runner = builder.each_async(move |job: Job| {
+            lines.write(format!("{} of receive {}", job.body(), job.approximate_receive_count()));
+            if job.body() == "g-1" {
+                handle.pause();
+            }
+            async { Ok::<(), String>(()) }
+        });
+        let runner = runner.unwrap();
+        let (handle, run) = (runner.handle(), world.start(runner.run()));
+        // A second before the lease ends, which is at 12 hours less one second at the latest.
+        let held = secs(if heartbeat { 12 * 3_600 - 2 } else { 29 });
+        world.advance(held - MILLISECOND);
+        assert_eq!(
+            (counts(&jobs), handle.report().backlog),
+            ([0, 4, 0], 4),
+            "{is_fifo} {heartbeat}"
+        );
+        world.advance(MILLISECOND);
+        assert_eq!(
+            (counts(&jobs), handle.report().backlog),
+            ([4, 0, 0], 0),
+            "{is_fifo} {heartbeat}"
+        );
+        world.advance(secs(12 * 3_600));
+        handle.resume();
+        let report = world.finish(run).unwrap();
+        assert_eq!((report.succeeded, report.given_back, report.lost), (5, 4, 0));
+        let begun = begun.take().into_iter();
+        let begun: Vec<String> = begun.filter_map(|it| Some(it.split_once(' ')?.1.to_owned())).collect();
+        assert_eq!(begun, all.map(|job| format!("{job} of receive 1")));
+        assert_eq!(counts(&dead), [0, 0, 0]);
+    }
 }

@@ -426,7 +426,6 @@ fn a_group_that_came_back_while_a_handler_goes_on_without_its_lease_waits_for_it
         let runner = Runner::builder(&scripted)
             .max_messages(10)
             .concurrency(2)
-            .prefetch(2)
             .heartbeat(false);
         let runner = runner.each_async(move |job: Job| {
             let receives = job.approximate_receive_count();

@@ -374,42 +374,34 @@ fn what_was_done_after_its_lease_is_deleted_if_the_queue_still_lets_it_be() {
 
 #[test]
 fn what_was_lost_while_it_waited_is_not_begun() {
-    for heartbeat in [true, false] {
-        let mut world = World::new();
-        let (jobs, scripted) = queue_of(&world, ["a", "b"]);
-        let notes = Notes::timed(&world.clock);
-        scripted.script(Verb::Visibility, [Reply::Entry(1, ErrorKind::NotHeld)]);
-        let runner = with_prefetch(&scripted).heartbeat(heartbeat);
-        let runner = runner.each_async(until_lost(&world.clock, &notes, |job| match job.body() {
-            "a" => secs(29),
-            _ => secs(2),
-        }));
-        let runner = runner.unwrap();
-        let run = world.start(runner.run());
-        world.advance(secs(29));
-        if heartbeat {
-            assert_eq!(notes.take(), ["29000 a done, held true"]);
-            let report = world.finish(run).unwrap();
-            assert_eq!((report.received, report.succeeded, report.lost), (2, 1, 1));
-            assert_eq!(
-                (notes.take(), counts(&jobs)),
-                (Vec::new(), [0, 1, 0]),
-                "nobody works on b"
-            );
-        } else {
-            world.advance(secs(1));
-            assert_eq!(notes.take(), ["29000 a done, held true", "30000 b lost, held false"]);
-            world.kill(&run);
-        }
-    }
+    let mut world = World::new();
+    let (jobs, scripted) = queue_of(&world, ["a", "b"]);
+    let notes = Notes::timed(&world.clock);
+    scripted.script(Verb::Visibility, [Reply::Entry(1, ErrorKind::NotHeld)]);
+    let runner = with_prefetch(&scripted);
+    let runner = runner.each_async(until_lost(&world.clock, &notes, |job| match job.body() {
+        "a" => secs(29),
+        _ => secs(2),
+    }));
+    let run = world.start(runner.unwrap().run());
+    world.advance(secs(29));
+    assert_eq!(notes.take(), ["29000 a done, held true"]);
+    let report = world.finish(run).unwrap();
+    assert_eq!((report.received, report.succeeded, report.lost), (2, 1, 1));
+    assert_eq!(
+        (notes.take(), counts(&jobs)),
+        (Vec::new(), [0, 1, 0]),
+        "nobody works on b"
+    );
 }
 
 #[test]
 fn what_expired_while_it_waited_is_received_again_and_handled_once() {
     let mut world = World::new();
-    let (jobs, _) = queue_of(&world, ["a", "b"]);
+    let (jobs, scripted) = queue_of(&world, ["a", "b"]);
+    scripted.script(Verb::Visibility, [Reply::Fail(ErrorKind::Transient); 100]);
     let notes = Notes::timed(&world.clock);
-    let runner = with_prefetch(&jobs).heartbeat(false).on_event(notes.events());
+    let runner = with_prefetch(&scripted).on_event(notes.events());
     let runner = runner.each_async(until_lost(&world.clock, &notes, |job| match job.body() {
         "a" => VISIBILITY,
         _ => secs(1),

@@ -116,7 +116,8 @@ fn what_a_visibility_timeout_has_to_cover_is_checked_by_what_the_queue_allows() 
     for (handler, ok) in [(10_000, true), (10_001, false)].map(|(millis, ok)| (Duration::from_millis(millis), ok)) {
         let runner = builder().handler_timeout(handler).each(|_: &Job| Ok::<(), String>(()));
         assert_eq!(runner.is_ok(), ok, "{handler:?}");
-        let settings = BatchSettings::new(10).window(handler - MILLISECOND);
+        // What waits goes back a second before its lease ends.
+        let settings = BatchSettings::new(10).window(handler - secs(1) - MILLISECOND);
         let runner = builder().batch(settings, |_: &[Job]| BatchAnswer::success());
         assert_eq!(runner.is_ok(), ok, "{handler:?}");
         if let Err(error) = runner {
@@ -177,6 +178,16 @@ fn without_heartbeats_a_handler_may_take_no_longer_than_its_message_is_hidden() 
     assert!(matches!(error, BuildRunnerError::HandlerOutlivesVisibility { .. }));
     let text = "the handler timeout is 31s and heartbeats are off, so that a message would be visible again after its \
                 visibility timeout of 30s, while its handler works on it";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn without_heartbeats_nothing_is_received_ahead() {
+    assert_eq!(built(|it| it.prefetch(1)), Ok(()));
+    assert_eq!(built(|it| it.heartbeat(false).prefetch(0)), Ok(()));
+    let error = built(|it| it.heartbeat(false).prefetch(1)).unwrap_err();
+    let text = "the prefetch is 1 and heartbeats are off, so that messages would be visible again after their visibility \
+                timeout, before a handler has begun them";
     assert_eq!(error.to_string(), text);
 }
 
@@ -277,14 +288,14 @@ fn more_than_10_messages_need_a_window_of_a_second() {
 
 #[test]
 fn without_heartbeats_a_window_and_its_handler_have_to_fit_into_the_visibility_timeout() {
-    // E23
+    // E23; what waits goes back 1 s before.
     let clock = ManualClock::default();
     let jobs = standard(&clock).visibility_timeout(secs(30)).build().unwrap();
     for (heartbeat, window, handler, ok) in [
-        (false, secs(30) - MILLISECOND, None, true),
-        (false, secs(30), None, false),
-        (false, secs(20), Some(secs(10) - MILLISECOND), true),
-        (false, secs(20), Some(secs(10)), false),
+        (false, secs(29) - MILLISECOND, None, true),
+        (false, secs(29), None, false),
+        (false, secs(20), Some(secs(9) - MILLISECOND), true),
+        (false, secs(20), Some(secs(9)), false),
         (false, Duration::ZERO, Some(secs(30)), true),
         (true, secs(300), None, true),
     ] {
@@ -296,7 +307,7 @@ fn without_heartbeats_a_window_and_its_handler_have_to_fit_into_the_visibility_t
         let result = builder.batch(settings, |_: &[Job]| BatchAnswer::success());
         assert_eq!(result.is_ok(), ok, "{heartbeat} {window:?} {handler:?}");
         if let Err(error) = result {
-            assert!(error.to_string().contains("is 30s and heartbeats are off"), "{error}");
+            assert!(error.to_string().contains("is 29s and heartbeats are off"), "{error}");
         }
     }
 }

@@ -31,10 +31,12 @@ fn message(handle: &str) -> ReceivedMessage {
     })
 }
 
-/// The kind and the text of the error of connecting, which that of every other call has to be too.
+/// The kind and the text of the error of every call; that of connecting names the queue besides.
 #[track_caller]
 fn error_of_every_call(client: Client) -> (ErrorKind, String) {
-    let error = pollster::block_on(SqsQueue::connect(client.clone(), URL)).unwrap_err();
+    let mut error = pollster::block_on(SqsQueue::connect(client.clone(), URL)).unwrap_err();
+    let unnamed = error.message.strip_suffix(&format!(" (queue {URL})"));
+    error.message = unnamed.expect("the name of the queue").to_owned();
     let jobs = queue(client);
     let two = [message("one"), message("other")];
     pollster::block_on(async {

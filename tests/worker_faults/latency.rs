@@ -195,12 +195,14 @@ impl Distant {
 
     fn start(&self, world: &mut World, visibility: Duration, calm: bool) -> requeue::worker::RunnerHandle {
         let (own, log) = (self.clone(), Arc::clone(&self.log));
+        let (concurrency, prefetch) = (1 + self.below(12) as usize, self.below(6) as usize);
+        let heartbeat = self.below(4) > 0;
         let runner = Runner::builder(self)
-            .concurrency(1 + self.below(12) as usize)
-            .prefetch(self.below(6) as usize)
+            .concurrency(concurrency)
+            .prefetch(if heartbeat { prefetch } else { 0 })
             .wait_time(secs(2))
             .visibility_timeout(visibility)
-            .heartbeat(self.below(4) > 0)
+            .heartbeat(heartbeat)
             .failure_policy(FailurePolicy::RetryNow)
             .shutdown_timeout(secs(60))
             .on_event(move |event| {

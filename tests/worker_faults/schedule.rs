@@ -196,12 +196,13 @@ fn start<Q: MessageQueue + Clone>(
     mut handler: Handler,
     until_none_visible: bool,
 ) -> (RunnerHandle, Ends) {
+    // Without it a window that is too long is refused (E23).
+    let heartbeat = plan.heartbeat || plan.batch.is_some() && !plan.window.is_zero();
     let mut builder = Runner::builder(queue)
         .concurrency(plan.concurrency)
-        .prefetch(plan.prefetch)
+        .prefetch(if heartbeat { plan.prefetch } else { 0 })
         .failure_policy(plan.policy)
-        // Without it a window that is too long is refused (E23).
-        .heartbeat(plan.heartbeat || plan.batch.is_some() && !plan.window.is_zero())
+        .heartbeat(heartbeat)
         // Faults come one after the other, with jumps of the clock between them.
         .outage_timeout(DAY)
         .shutdown_timeout(plan.shutdown_timeout);

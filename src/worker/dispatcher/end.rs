@@ -75,9 +75,9 @@ impl Dispatcher {
         self.timed_out = true;
         for worker in &mut self.workers {
             if let Some((item, began_at)) = worker.item.take() {
-                let begun = item.jobs().len() - worker.not_begun;
-                self.in_progress -= begun;
-                if !worker.timed_out {
+                if worker.timed_out_at.is_none() {
+                    let begun = item.jobs().len() - worker.not_begun;
+                    self.in_progress -= begun;
                     self.counters.add(Count::Abandoned, begun as u64);
                 }
                 worker.abandoned = Some((item, began_at));

@@ -11,18 +11,13 @@ impl Dispatcher {
     }
 
     fn find_renewer_task(&mut self, now: Timestamp, waker: &Waker) -> RenewerTask {
-        let mut give_back_at = Timestamp::MAX;
-        if let Some(stopped_at) = self.stopped_at {
-            give_back_at = stopped_at.saturating_add(self.config.give_back_after);
-            let jobs = if self.working > 0 && now < give_back_at {
-                Vec::new()
-            } else {
-                self.backlog.take_all()
-            };
-            if !jobs.is_empty() {
-                self.counters.not_begun(jobs.len());
-                return RenewerTask::GiveBack(jobs);
-            }
+        let give_back_at = self.give_back_at();
+        if give_back_at <= now && self.backlog.len() > 0 {
+            let jobs = self.backlog.take_all();
+            self.counters.not_begun(jobs.len());
+            return RenewerTask::GiveBack(jobs);
+        }
+        if self.stopped_at.is_some() {
             if !self.cut_off.is_empty() {
                 return RenewerTask::GiveBackAbandoned(mem::take(&mut self.cut_off));
             }
@@ -64,6 +59,18 @@ impl Dispatcher {
         self.renewer = Some(waker.clone());
         self.renewer_wakes_at = until;
         RenewerTask::Sleep(until)
+    }
+
+    /// When the backlog goes back, as no handler will begin it or none can.
+    fn give_back_at(&self) -> Timestamp {
+        match (self.stopped_at, self.blocked_since()) {
+            (Some(_), _) if self.working == 0 => Timestamp::ZERO,
+            (None, None) => Timestamp::MAX,
+            (stopped_at, blocked_since) => {
+                let since = stopped_at.into_iter().chain(blocked_since).min();
+                since.unwrap_or_default().saturating_add(self.config.give_back_after)
+            }
+        }
     }
 
     /// Counts renewed leases, after which the renewer has to scan all jobs again.

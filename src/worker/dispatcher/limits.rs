@@ -3,6 +3,24 @@
 use super::*;
 
 impl Dispatcher {
+    /// The next work item, if one may begin.
+    pub(super) fn take_item(&mut self, now: Timestamp) -> Option<WorkItem> {
+        // A surplus worker that has not ended may find as many in progress as the concurrency says.
+        let may_begin = !self.paused && self.working < self.config.concurrency;
+        may_begin.then(|| self.take_by_rate(now)).flatten()
+    }
+
+    pub(super) fn begin(&mut self, worker: usize, item: &WorkItem, now: Timestamp) {
+        for job in item.jobs() {
+            self.counters
+                .waited(now.saturating_duration_since(job.sent_timestamp()));
+        }
+        self.workers[worker].item = Some((item.clone(), now));
+        self.working += 1;
+        self.in_progress += item.jobs().len();
+        self.watch_timeout(now);
+    }
+
     /// The next work item, if there are tokens for it.
     #[inline]
     pub(super) fn take_by_rate(&mut self, now: Timestamp) -> Option<WorkItem> {

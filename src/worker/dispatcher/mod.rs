@@ -11,6 +11,8 @@
 //! * a work item begins only if the rate has a token for each of its jobs, and their groups allow them;
 //! * limits of groups hold back no more jobs than they may, unless the runner is paused: the next worker puts them off;
 //! * on a FIFO queue at most one work item at a time has jobs of a group, and they begin in the order of their receives;
+//!   a job whose handler has timed out and not ended is settled, and holds neither its group nor a place in the report;
+//! * while all workers have such handlers, nothing is received, and the backlog goes back;
 //! * each job received is exactly one of: in the backlog, in progress, settled, given back (or to be), abandoned; so
 //!   none is lost, and none begins twice;
 //! * a worker is exactly one of: runnable, parked, busy. If a work item or a receive could begin and no runnable worker
@@ -71,7 +73,8 @@ pub(super) struct DispatcherConfig {
     pub(super) wait_time: Duration,
     pub(super) end: End,
     pub(super) fifo: bool,
-    /// How long after a stop the backlog waits for handlers, where giving it back costs a receive.
+    /// How long the backlog waits for handlers after a stop, or while all have timed out, where giving it back costs a
+    /// receive.
     pub(super) give_back_after: Duration,
     /// The rate at which jobs may begin.
     pub(super) rate: Option<Rate>,
@@ -176,8 +179,8 @@ struct Worker {
     not_begun: usize,
     /// The work item, and when it began, once it is counted as abandoned.
     abandoned: Option<(WorkItem, Timestamp)>,
-    /// The handler has timed out and runs on, and its jobs are counted.
-    timed_out: bool,
+    /// When the handler was found to have timed out, while it runs on: its jobs are counted, and their groups released.
+    timed_out_at: Option<Timestamp>,
     /// [`Dispatcher::returns`] when its last receive began.
     returns: u64,
     /// The waker, while the worker is parked or waits for the queue.
@@ -202,8 +205,10 @@ pub(super) struct Dispatcher {
     /// Number of runnable workers.
     runnable: usize,
     working: usize,
-    /// Number of jobs of the work items in progress, without those that were left out.
+    /// Number of jobs of the work items in progress, without those that were left out or have timed out.
     in_progress: usize,
+    /// Number of workers in progress whose handlers have timed out.
+    blocked: usize,
     /// Number of workers that have not ended, and of those among them that were told to.
     alive: usize,
     retiring: usize,
@@ -269,6 +274,7 @@ impl Dispatcher {
             runnable: 0,
             working: 0,
             in_progress: 0,
+            blocked: 0,
             alive: 0,
             retiring: 0,
             paused: false,
@@ -331,6 +337,8 @@ impl Dispatcher {
     pub(super) fn worker_ended(&mut self, worker: usize, now: Option<Timestamp>) -> Vec<Waker> {
         let now = now.unwrap_or(self.asked_at);
         self.alive -= 1;
+        // One that could not be started was never asked for its task.
+        self.set_busy(worker);
         self.measure(now);
         if let Some((item, _)) = self.workers[worker].abandoned.take() {
             // What was decided stands, as does an earlier give-back.
@@ -362,16 +370,7 @@ impl Dispatcher {
     }
 
     fn next_task(&mut self, worker: usize, now: Timestamp) -> Option<Task> {
-        match mem::take(&mut self.workers[worker].phase) {
-            Phase::Runnable => self.runnable -= 1,
-            // A timer woke it.
-            Phase::Parked => self.parked.retain(|parked| *parked != worker),
-            Phase::Busy => {}
-        }
-        self.workers[worker].waker = None;
-        if self.timer.is_some_and(|(timed, _)| timed == worker) {
-            self.timer = None;
-        }
+        self.set_busy(worker);
         if self.stopped_at.is_some() {
             return Some(Task::End);
         }
@@ -425,24 +424,6 @@ impl Dispatcher {
         }
     }
 
-    /// The next work item, if one may begin.
-    fn take_item(&mut self, now: Timestamp) -> Option<WorkItem> {
-        // A surplus worker that has not ended may find as many in progress as the concurrency says.
-        let may_begin = !self.paused && self.working < self.config.concurrency;
-        may_begin.then(|| self.take_by_rate(now)).flatten()
-    }
-
-    fn begin(&mut self, worker: usize, item: &WorkItem, now: Timestamp) {
-        for job in item.jobs() {
-            self.counters
-                .waited(now.saturating_duration_since(job.sent_timestamp()));
-        }
-        self.workers[worker].item = Some((item.clone(), now));
-        self.working += 1;
-        self.in_progress += item.jobs().len();
-        self.watch_timeout(now);
-    }
-
     /// The receive that an idle worker may make.
     fn receive_task(&self, now: Timestamp) -> Option<ReceiveTask> {
         let idle = self.config.concurrency.saturating_sub(self.working);
@@ -474,7 +455,7 @@ impl Dispatcher {
 
     /// Whether another receive may be under way.
     const fn may_receive(&self) -> bool {
-        !self.counting && (self.polls == 0 || self.last_receive_nonempty)
+        !self.counting && !self.is_blocked() && (self.polls == 0 || self.last_receive_nonempty)
     }
 
     fn needs_workers(&self, now: Timestamp) -> bool {
@@ -489,6 +470,20 @@ impl Dispatcher {
     fn set_runnable(&mut self, worker: usize) {
         if mem::replace(&mut self.workers[worker].phase, Phase::Runnable) != Phase::Runnable {
             self.runnable += 1;
+        }
+    }
+
+    /// The worker is neither runnable nor parked any more.
+    fn set_busy(&mut self, worker: usize) {
+        match mem::take(&mut self.workers[worker].phase) {
+            Phase::Runnable => self.runnable -= 1,
+            // A timer woke it.
+            Phase::Parked => self.parked.retain(|parked| *parked != worker),
+            Phase::Busy => {}
+        }
+        self.workers[worker].waker = None;
+        if self.timer.is_some_and(|(timed, _)| timed == worker) {
+            self.timer = None;
         }
     }
 
@@ -559,30 +554,42 @@ impl Dispatcher {
             self.count_due = self.config.end == End::NoneLeft;
         }
         self.stay_runnable(worker);
-        let renewer = self.stopped_at.is_some() || look_at.is_some_and(|look_at| look_at < self.renewer_wakes_at);
+        let goes_back = self.stopped_at.is_some() || self.is_blocked();
+        let renewer = goes_back || look_at.is_some_and(|look_at| look_at < self.renewer_wakes_at);
         renewer.then(|| self.renewer.take()).flatten()
     }
 
     /// Ends a work item whose messages are settled; without an outcome all jobs succeeded and were deleted.
     pub(super) fn finished(&mut self, worker: usize, outcome: Option<Box<Outcome>>, now: Timestamp) {
         self.may_have_returned();
-        self.workers[worker].abandoned = None;
-        self.workers[worker].timed_out = false;
         self.changed();
-        let not_begun = mem::take(&mut self.workers[worker].not_begun);
-        if let Some((item, began_at)) = &self.workers[worker].item {
+        let Worker {
+            item,
+            not_begun,
+            abandoned,
+            timed_out_at,
+            ..
+        } = &mut self.workers[worker];
+        *abandoned = None;
+        let not_begun = mem::take(not_begun);
+        let timed_out = timed_out_at.take().is_some();
+        if let Some((item, began_at)) = item {
             self.working -= 1;
             let span = now.saturating_duration_since(*began_at);
-            item.jobs().iter().for_each(|job| self.backlog.release(job, span));
             let begun = item.jobs().len() - not_begun;
-            self.in_progress -= begun;
             (0..begun).for_each(|_| self.counters.handled(span));
-            self.workers[worker].item = None;
+            if timed_out {
+                self.blocked -= 1;
+            } else {
+                item.jobs().iter().for_each(|job| self.backlog.release(job, span));
+                self.in_progress -= begun;
+            }
             match outcome {
                 None => self.counters.add(Count::Succeeded, begun as u64),
                 Some(outcome) => self.counters.add_all(&outcome),
             }
         }
+        self.workers[worker].item = None;
         self.stay_runnable(worker);
     }
 

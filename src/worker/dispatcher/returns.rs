@@ -19,6 +19,17 @@ impl Dispatcher {
         behind
     }
 
+    /// Removes this job from the backlog, if it is there, with the rest of its FIFO group; returns them.
+    pub(in crate::worker) fn take_unbegun(&mut self, job: &Job) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        if self.backlog.remove(job) {
+            jobs.push(job.clone());
+            jobs.extend(self.backlog.abandon_group(job));
+            self.counters.not_begun(jobs.len());
+        }
+        jobs
+    }
+
     /// Counts this many jobs of a worker's work item as not begun.
     pub(in crate::worker) fn not_begun(&mut self, worker: usize, count: usize) {
         // Abandoned jobs are already counted.

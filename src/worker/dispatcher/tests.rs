@@ -4,6 +4,7 @@ mod cases;
 mod invariants;
 mod limits;
 mod steps;
+mod stuck;
 
 use {
     super::*,
@@ -34,6 +35,7 @@ const MAX_TURNS: usize = 10_000;
 enum Place {
     Backlog,
     InProgress(usize),
+    /// Also while its handler runs on after its timeout.
     Settled,
     /// It left the backlog or was left out, and is to be given back.
     Leaving,
@@ -84,6 +86,9 @@ struct Model {
     paused: bool,
     stopped: bool,
     timed_out: bool,
+    /// Workers whose handlers have timed out, and since when; how many of those calls are being settled.
+    stuck: BTreeMap<usize, Timestamp>,
+    settling: usize,
     /// When jobs began, and of which groups they are.
     begun: Vec<(Timestamp, String)>,
     /// Numbers of the steps that may have returned a message to the queue, and of those that make a count out of date.
@@ -108,7 +113,7 @@ impl Model {
             receive_ahead: limits::receive_ahead(&setup),
             timed: limits::timed(&setup),
             renew_interval: RENEW_INTERVAL,
-            handler_timeout: None,
+            handler_timeout: setup.handler_timeout.map(Duration::from_secs),
         };
         let backlog = Backlog::new(setup.fifo, setup.batch, limits::of_groups(&setup));
         let mut model = Self {
@@ -122,6 +127,8 @@ impl Model {
             paused: false,
             stopped: false,
             timed_out: false,
+            stuck: BTreeMap::new(),
+            settling: 0,
             begun: Vec::new(),
             returns: 0,
             changes: 0,
@@ -152,6 +159,8 @@ impl Model {
                     self.ask(worker, false);
                 }
             }
+            Step::NotStarted { nth } => self.not_started(nth),
+            Step::SettleStuck => self.settle_stuck(),
             Step::Renew => self.renew(),
             Step::Stop => self.stop(),
             Step::Pause => {
@@ -174,16 +183,7 @@ impl Model {
             }
             Step::Pass { seconds } => self.now = self.now.saturating_add(Duration::from_secs(seconds)),
             Step::Settle => self.settle(),
-            Step::Abandon if self.stopped => {
-                self.dispatcher.abandon();
-                self.timed_out = true;
-                for (_, place) in &mut self.jobs {
-                    if matches!(place, Place::InProgress(_)) {
-                        *place = Place::Abandoned;
-                    }
-                }
-            }
-            Step::Abandon => {}
+            Step::Abandon => self.abandon(),
         }
         self.check();
     }
@@ -289,7 +289,7 @@ impl Model {
             Task::One(job) => self.begin_item(worker, WorkItem::One(job), goes_on),
             Task::Batch(jobs) => self.begin_item(worker, WorkItem::Batch(jobs), goes_on),
             Task::Receive(receive) => {
-                assert!(goes_on && (1..=10).contains(&receive.max_messages()));
+                assert!(goes_on && !self.is_blocked() && (1..=10).contains(&receive.max_messages()));
                 self.check_receive(&receive);
                 self.dispatcher.listen(worker, &Waker::from(Arc::clone(flag)));
                 Driver::Receiving(receive, self.returns, self.now.saturating_add(receive.wait_time()))
@@ -343,6 +343,7 @@ impl Model {
             self.jobs[at].1 = Place::InProgress(worker);
         }
         self.check_limits(&item);
+        self.call(&item);
         Driver::Working(item)
     }
 
@@ -420,6 +421,8 @@ impl Model {
         let Driver::Working(item) = mem::replace(driver, Driver::Asking) else {
             return;
         };
+        let stuck = self.answer_call(worker, &item);
+        let (left_out, fails) = if stuck { (0, false) } else { (left_out, fails) };
         if left_out > 0 {
             self.dispatcher.not_begun(worker, left_out);
         }
@@ -433,9 +436,9 @@ impl Model {
                 self.leave(at, &behind);
             }
         }
-        let outcome = fails.then(|| {
+        let outcome = (fails || stuck).then(|| {
             let mut outcome = Box::<Outcome>::default();
-            outcome.add(Count::Failed, item.jobs().len() as u64);
+            outcome.add(Count::Failed, if fails { item.jobs().len() as u64 } else { 0 });
             outcome
         });
         self.dispatcher.finished(worker, outcome, self.now);
@@ -508,17 +511,9 @@ impl Model {
                 .dispatcher
                 .next_renewer_task(self.now, &Waker::from(Arc::clone(&self.renewer)))
             {
-                RenewerTask::Due(jobs) => {
-                    for job in &jobs {
-                        let at = self.place_of(job);
-                        assert!(matches!(self.jobs[at].1, Place::Backlog | Place::InProgress(_)));
-                        assert!(!job.lease().is_lost() && job.lease().renew_at() <= self.now);
-                        job.lease().set_renew_at(self.now.saturating_add(RENEW_INTERVAL));
-                    }
-                    self.dispatcher.renewed(jobs.len());
-                }
+                RenewerTask::Due(jobs) => self.due(&jobs),
                 RenewerTask::GiveBack(jobs) => {
-                    assert!(self.stopped, "a runner that goes on keeps its backlog");
+                    assert!(self.stopped || self.is_blocked(), "somebody begins the backlog");
                     for job in &jobs {
                         let at = self.place_of(job);
                         assert_eq!(self.jobs[at].1, Place::Backlog);
@@ -535,7 +530,7 @@ impl Model {
                             .all(|job| self.jobs[self.place_of(job)].1 == Place::Abandoned)
                     );
                 }
-                RenewerTask::Stuck(stuck) => panic!("no handler times out: {stuck:?}"),
+                RenewerTask::Stuck(stuck) => self.time_out(&stuck),
                 RenewerTask::Sleep(until) => {
                     self.renewer_sleeps = Some(until);
                     return self.add_workers();

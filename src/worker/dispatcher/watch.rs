@@ -30,7 +30,7 @@ impl Dispatcher {
             let jobs = item
                 .iter()
                 .flat_map(|(item, began_at)| item.jobs().iter().map(|job| (job.clone(), *began_at)));
-            running.extend(jobs.map(|(job, began_at)| (job, began_at, worker.timed_out)));
+            running.extend(jobs.map(|(job, began_at)| (job, began_at, worker.timed_out_at.is_some())));
         }
         running
     }
@@ -77,7 +77,7 @@ impl Dispatcher {
                 next = next.min(due);
             } else if first.is_some_and(Lease::time_out) {
                 let jobs = item.jobs().iter().filter(called).cloned().collect();
-                return Ok(self.count_stuck(at, jobs));
+                return Ok(self.count_stuck(at, jobs, now));
             } else if !first.is_some_and(Lease::is_decided) {
                 next = next.min(now.saturating_add(LOOK_AGAIN));
             }
@@ -85,14 +85,32 @@ impl Dispatcher {
         Err(next)
     }
 
-    fn count_stuck(&mut self, worker: usize, jobs: Vec<Job>) -> Stuck {
-        self.workers[worker].timed_out = true;
+    /// Counts the jobs of a handler call as failed, and releases their groups.
+    fn count_stuck(&mut self, worker: usize, jobs: Vec<Job>, now: Timestamp) -> Stuck {
+        self.workers[worker].timed_out_at = Some(now);
+        self.blocked += 1;
         self.stuck += 1;
+        self.in_progress -= jobs.len();
         self.counters.add(Count::Failed, jobs.len() as u64);
         self.counters.add(Count::TimedOut, jobs.len() as u64);
-        // The rest of a group leaves the backlog before the handler can end and free the group.
+        // The rest of a group leaves the backlog before the group is released.
         let behind = jobs.iter().flat_map(|job| self.abandon_group(job)).collect();
+        if let Some((item, began_at)) = &self.workers[worker].item {
+            let span = now.saturating_duration_since(*began_at);
+            item.jobs().iter().for_each(|job| self.backlog.release(job, span));
+        }
         Stuck { jobs, behind }
+    }
+
+    /// Whether no worker can begin a work item before a handler ends that has timed out.
+    pub(super) const fn is_blocked(&self) -> bool {
+        self.blocked >= self.config.concurrency
+    }
+
+    /// Since when no worker can begin a work item, if [`is_blocked`](Self::is_blocked).
+    pub(super) fn blocked_since(&self) -> Option<Timestamp> {
+        let latest = || self.workers.iter().filter_map(|worker| worker.timed_out_at).max();
+        self.is_blocked().then(latest).flatten()
     }
 
     /// Ends the settlement of a handler call that had timed out; returns the wakers to call.

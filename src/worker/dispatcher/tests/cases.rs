@@ -13,6 +13,8 @@ const SETUP: Setup = Setup {
     end: End::Never,
     give_back_after: 0,
     limits: Limits::NONE,
+    heartbeat: true,
+    handler_timeout: None,
     on_demand: false,
 };
 

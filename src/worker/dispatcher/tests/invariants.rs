@@ -14,12 +14,12 @@ impl Model {
             End::NoneVisible => self.seen_empty && polls == 0,
             End::NoneLeft => self.zeros > 1,
         };
-        self.is_idle() && none && !self.paused && !self.stopped
+        self.is_idle() && self.settling == 0 && none && !self.paused && !self.stopped
     }
 
     pub(super) fn is_idle(&self) -> bool {
         let held = |it: &(Job, Place)| matches!(it.1, Place::Backlog | Place::InProgress(_));
-        !self.jobs.iter().any(held)
+        !self.jobs.iter().any(held) && self.count_of(|it| matches!(it, Driver::Working(_))) == 0
     }
 
     pub(super) fn assert_woken(&self, what: &str) {
@@ -66,6 +66,7 @@ impl Model {
         assert!(long <= 1, "{long} long polls");
         self.check_workers();
         self.check_wakes();
+        self.check_timeouts();
     }
 
     /// A worker is one of runnable, parked and busy, and every list and number says the same.
@@ -143,7 +144,10 @@ impl Model {
         let size = self.dispatcher.config.batch_size;
         let idle = self.setup.concurrency.saturating_sub(working) * size + self.setup.prefetch;
         let backlog = if self.setup.fifo { 0 } else { self.startable_jobs() };
-        idle <= backlog || self.tokens_for_receives() == 0 || (self.setup.end == End::NoneVisible && self.seen_empty)
+        idle <= backlog
+            || self.is_blocked()
+            || self.tokens_for_receives() == 0
+            || (self.setup.end == End::NoneVisible && self.seen_empty)
     }
 
     /// Nobody is up: as many work as may, and none is there without need.
@@ -155,6 +159,7 @@ impl Model {
         let timer = self.count_of(|it| matches!(it, Driver::Parked(Some(_))));
         assert!(self.stopped || self.drivers.len() <= self.setup.concurrency.max(busy) + timer.min(1));
         self.check_held();
+        self.check_blocked();
         let added = if self.setup.on_demand {
             self.dispatcher.add_worker_if_needed(self.now)
         } else {

@@ -13,6 +13,9 @@ pub(super) struct Setup {
     pub(super) end: End,
     pub(super) give_back_after: u64,
     pub(super) limits: Limits,
+    pub(super) heartbeat: bool,
+    /// In seconds.
+    pub(super) handler_timeout: Option<u64>,
     /// Workers are added when there is something to do, and not all at once.
     pub(super) on_demand: bool,
 }
@@ -61,9 +64,18 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
         2 => Just(Some(WINDOW)),
     ];
     let end = prop_oneof![2 => Just(End::Never), 1 => Just(End::NoneVisible), 1 => Just(End::NoneLeft)];
-    let rest = (any::<bool>(), 0_u64..2, any::<bool>(), limits());
+    let handler_timeout = prop::option::weighted(0.4, 1_u64..8);
+    let heartbeat = prop::bool::weighted(0.7);
+    let rest = (
+        any::<bool>(),
+        0_u64..2,
+        any::<bool>(),
+        limits(),
+        heartbeat,
+        handler_timeout,
+    );
     (1_usize..4, 0_usize..3, batch, end, rest).prop_map(|(concurrency, prefetch, window, end, rest)| {
-        let (fifo, give_back, on_demand, limits) = rest;
+        let (fifo, give_back, on_demand, limits, heartbeat, handler_timeout) = rest;
         let window_of = |window: Duration| if fifo { Duration::ZERO } else { window };
         Setup {
             concurrency,
@@ -73,6 +85,8 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
             end,
             give_back_after: give_back * 20,
             limits,
+            heartbeat,
+            handler_timeout,
             on_demand,
         }
     })
@@ -108,6 +122,12 @@ pub(super) enum Step {
         nth: usize,
     },
     GiveBack,
+    /// A worker that was added could not be started.
+    NotStarted {
+        nth: usize,
+    },
+    /// The messages of a handler that has timed out are settled.
+    SettleStuck,
     Renew,
     /// A worker has put messages off.
     PutOff {
@@ -146,6 +166,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => nth().prop_map(|nth| Step::LoseLease { nth }),
         2 => Just(Step::GiveBack),
         3 => nth().prop_map(|nth| Step::PutOff { nth }),
+        3 => nth().prop_map(|nth| Step::NotStarted { nth }),
+        2 => Just(Step::SettleStuck),
         3 => Just(Step::Renew),
         1 => prop_oneof![1 => Just(Step::Stop), 5 => Just(Step::Settle)],
         2 => Just(Step::Pause),
@@ -155,4 +177,66 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Settle),
         1 => Just(Step::Abandon),
     ]
+}
+
+impl Model {
+    /// The leases of these jobs are renewed, or what no handler has begun goes back.
+    pub(super) fn due(&mut self, jobs: &[Job]) {
+        for job in jobs {
+            let place = self.jobs[self.place_of(job)].1;
+            assert!(matches!(place, Place::Backlog | Place::InProgress(_)), "{place:?}");
+            assert!(!job.lease().is_lost() && job.lease().renew_at() <= self.now);
+        }
+        for job in jobs {
+            job.lease().set_renew_at(self.now.saturating_add(RENEW_INTERVAL));
+            if !self.setup.heartbeat {
+                self.take_unbegun(job);
+            }
+        }
+        self.dispatcher.renewed(jobs.len());
+    }
+
+    fn take_unbegun(&mut self, job: &Job) {
+        let at = self.place_of(job);
+        let waits = self.jobs[at].1 == Place::Backlog;
+        let taken = self.dispatcher.take_unbegun(job);
+        let wakers = self.dispatcher.wake_parked(self.now);
+        self.wake(wakers);
+        assert_eq!(taken.first().map(|it| self.place_of(it)), waits.then_some(at));
+        if waits {
+            self.jobs[at].1 = Place::Leaving;
+            self.leave(at, &taken[1..]);
+        }
+    }
+
+    pub(super) fn abandon(&mut self) {
+        if !self.stopped {
+            return;
+        }
+        self.dispatcher.abandon();
+        self.timed_out = true;
+        for (_, place) in &mut self.jobs {
+            if matches!(place, Place::InProgress(_)) {
+                *place = Place::Abandoned;
+            }
+        }
+    }
+
+    /// As the renewer's caller does with a thread that cannot be started while the runner goes on.
+    pub(super) fn not_started(&mut self, nth: usize) {
+        let workers = &self.dispatcher.workers;
+        let fresh =
+            |it: &&usize| matches!(self.drivers[it].0, Driver::Asking) && workers[**it].phase == Phase::Runnable;
+        let fresh: Vec<usize> = self.drivers.keys().filter(fresh).copied().collect();
+        if self.setup.on_demand || fresh.is_empty() || self.drivers.len() == 1 {
+            return;
+        }
+        let worker = fresh[nth % fresh.len()];
+        self.dispatcher.retire(worker);
+        let staff = self.dispatcher.staff();
+        let wakers = self.dispatcher.worker_ended(worker, Some(self.now));
+        self.drivers.remove(&worker);
+        self.wake(wakers);
+        self.take(Step::SetConcurrency { concurrency: staff });
+    }
 }
