@@ -130,13 +130,17 @@ impl Bucket {
         Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)).max(now)
     }
 
-    /// Whether it is full, so that a new one does as well.
-    pub(super) fn is_full(self, rate: &Rate, now: Timestamp) -> bool {
-        self.full_at <= rate.units(now)
+    /// When it is full, so that a new one does as well.
+    pub(super) fn full_at(self, rate: &Rate) -> Timestamp {
+        Timestamp::from_millis(u64::try_from(self.full_at.div_ceil(rate.tick)).unwrap_or(u64::MAX))
     }
 
+    /// No later than if all tokens were taken now, also after a clock was set back.
     fn full_since(self, rate: &Rate, now: Timestamp) -> u128 {
-        self.full_at.max((rate.units(now) + 1).saturating_sub(rate.tick))
+        let empty = rate.units(now).saturating_add(rate.tokens(rate.burst));
+        self.full_at
+            .max((rate.units(now) + 1).saturating_sub(rate.tick))
+            .min(empty)
     }
 }
 
@@ -194,10 +198,7 @@ mod tests {
         bucket.take(&rate, at(0), 4);
         let tokens = |millis| bucket.tokens(&rate, at(millis), Duration::ZERO);
         assert_eq!([0, 499, 500, 1_999, 2_000, 1_000_000].map(tokens), [0, 0, 1, 3, 4, 4]);
-        assert_eq!(
-            [1_999, 2_000].map(|millis| bucket.is_full(&rate, at(millis))),
-            [false, true]
-        );
+        assert_eq!(bucket.full_at(&rate), at(2_000));
         assert_eq!(bucket.tokens(&rate, at(0), Duration::from_millis(1_000)), 2);
         assert_eq!(bucket.available_at(&rate, at(0), 3), at(1_500));
         assert_eq!(
@@ -205,6 +206,19 @@ mod tests {
             at(4_500),
             "if each is taken as it comes"
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_costs_no_more_than_an_empty_bucket() {
+        let at = |millis| Timestamp::from_millis(START + millis);
+        let rate = Rate::new(RateLimit::per_second(1).burst(3));
+        let mut bucket = Bucket::default();
+        bucket.take(&rate, at(3_600_000), 3);
+        assert_eq!(bucket.available_at(&rate, at(3_600_000), 1), at(3_601_000));
+        assert_eq!(bucket.available_at(&rate, at(0), 1), at(1_000));
+        assert_eq!(bucket.tokens(&rate, at(0), Duration::ZERO), 0);
+        bucket.take(&rate, at(1_000), 1);
+        assert_eq!(bucket.available_at(&rate, at(1_000), 1), at(2_000));
     }
 
     #[test]

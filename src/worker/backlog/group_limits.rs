@@ -6,15 +6,14 @@ use {
         worker::rate_limit::{Bucket, Rate},
     },
     std::{
-        collections::BTreeMap,
-        ops::Bound::{Excluded, Unbounded},
+        collections::{BTreeMap, BTreeSet},
         sync::Arc,
         time::Duration,
     },
 };
 
-/// How many cells one step looks at, to drop those that are out of date: more than the one that a step may add.
-const SWEPT: usize = 2;
+/// The most cells out of date that one step drops: many more than the one that a step may add, and still a bounded time.
+const SWEPT: usize = 512;
 
 /// The group of messages without a group id, to which no limit applies.
 pub(super) const NO_GROUP: &str = "";
@@ -33,13 +32,13 @@ pub(in crate::worker) struct GroupLimitsConfig {
     pub(in crate::worker) max_put_off_by_concurrency: Duration,
 }
 
-/// Invariant: there is a cell for each group whose bucket is not full, or to which messages put off will return.
+/// Invariants: there is a cell for each group whose bucket is not full, or to which messages put off will return; `ends`
+/// has each cell once, by its `ends_at`.
 #[derive(Debug)]
 pub(super) struct GroupLimits {
     pub(super) config: GroupLimitsConfig,
     cells: BTreeMap<Arc<str>, Cell>,
-    /// The last cell that was looked at.
-    swept: Option<Arc<str>>,
+    ends: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +46,8 @@ struct Cell {
     bucket: Bucket,
     /// When the last of the messages put off returns, in nanoseconds.
     last_return: u128,
+    /// When it is out of date: its bucket is full, and no message put off is to return.
+    ends_at: Timestamp,
 }
 
 impl GroupLimits {
@@ -54,7 +55,7 @@ impl GroupLimits {
         Self {
             config,
             cells: BTreeMap::new(),
-            swept: None,
+            ends: BTreeSet::new(),
         }
     }
 
@@ -83,8 +84,7 @@ impl GroupLimits {
 
     pub(super) fn take_tokens(&mut self, group: &Arc<str>, now: Timestamp, count: usize) {
         if let (Some(rate), true) = (self.config.rate, **group != *NO_GROUP) {
-            let cell = self.cells.entry(Arc::clone(group)).or_default();
-            cell.bucket.take(&rate, now, count);
+            self.change(group, |cell| cell.bucket.take(&rate, now, count));
             self.sweep(now);
         }
     }
@@ -113,31 +113,41 @@ impl GroupLimits {
         let turn = nanos(by_rate)
             .max(nanos(now).saturating_add(by_concurrency))
             .max(soonest);
-        let cell = self.cells.entry(Arc::clone(group)).or_default();
-        let after_others = cell
-            .last_return
-            .saturating_add(spacing.unwrap_or(rate_spacing).as_nanos());
         let latest = nanos(now.saturating_add(longest));
-        cell.last_return = turn.max(after_others).min(latest);
-        let at = timestamp(cell.last_return);
+        let at = self.change(group, |cell| {
+            let after_others = cell
+                .last_return
+                .saturating_add(spacing.unwrap_or(rate_spacing).as_nanos());
+            cell.last_return = turn.max(after_others).min(latest);
+            timestamp(cell.last_return)
+        });
         self.sweep(now);
         at
     }
 
-    /// Drops what is out of date among a few cells.
+    /// Changes the cell of a group, and when it is out of date.
+    fn change<T>(&mut self, group: &Arc<str>, change: impl FnOnce(&mut Cell) -> T) -> T {
+        let cell = self.cells.entry(Arc::clone(group)).or_default();
+        let changed = change(cell);
+        let full_at = self
+            .config
+            .rate
+            .map_or(Timestamp::ZERO, |rate| cell.bucket.full_at(&rate));
+        let ends_at = full_at.max(timestamp(cell.last_return));
+        self.ends.remove(&(cell.ends_at, Arc::clone(group)));
+        self.ends.insert((ends_at, Arc::clone(group)));
+        cell.ends_at = ends_at;
+        changed
+    }
+
+    /// Drops some of the cells that are out of date.
     pub(super) fn sweep(&mut self, now: Timestamp) {
         for _ in 0..SWEPT {
-            let after = self.swept.take();
-            let start = after.as_deref().map_or(Unbounded, Excluded);
-            let next = self.cells.range::<str, _>((start, Unbounded)).next();
-            // After the last cell comes the first.
-            let Some((group, cell)) = next else { return };
-            let full = self.config.rate.is_none_or(|rate| cell.bucket.is_full(&rate, now));
-            let group = Arc::clone(group);
-            if full && cell.last_return <= nanos(now) {
-                self.cells.remove(&group);
-            }
-            self.swept = Some(group);
+            let Some((_, group)) = self.ends.first().filter(|(ends_at, _)| *ends_at <= now) else {
+                return;
+            };
+            self.cells.remove(group);
+            self.ends.pop_first();
         }
     }
 
@@ -187,11 +197,24 @@ mod tests {
                 most = most.max(limits.cells.len());
             }
             assert!(most <= 3_000, "a thousand are limited at a time, and {most} were kept");
-            for _ in 0..=most {
+            for _ in 0..=most / SWEPT {
                 limits.sweep(at(2_000_000));
             }
-            assert!(limits.cells.is_empty());
+            assert!(limits.cells.is_empty() && limits.ends.is_empty());
         }
+    }
+
+    #[test]
+    fn a_burst_of_groups_is_forgotten_by_a_few_steps_once_their_buckets_are_full() {
+        let mut limits = limits(Some(RateLimit::per_second(1)));
+        let take = |limits: &mut GroupLimits, number: u64, now| {
+            let group = Arc::from(number.to_string());
+            limits.take_tokens(&group, now, 1);
+        };
+        (0..100_000).for_each(|number| take(&mut limits, number, at(0)));
+        assert_eq!((limits.cells.len(), limits.ends.len()), (100_000, 100_000));
+        (0..200).for_each(|number| take(&mut limits, number, at(86_400_000)));
+        assert_eq!((limits.cells.len(), limits.ends.len()), (200, 200));
     }
 
     #[test]
