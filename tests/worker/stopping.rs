@@ -12,7 +12,7 @@ use {
         backend::{ErrorKind, MessageQueue},
         worker::{
             BatchAnswer, BatchSettings, FailurePolicy, Job, Runner, RunnerBuilder, RunnerError, RunnerHandle,
-            RunnerReport,
+            RunnerReport, RunnerState,
         },
     },
     std::{
@@ -21,6 +21,7 @@ use {
         future::pending,
         panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
         rc::Rc,
+        sync::Arc,
         time::Duration,
     },
 };
@@ -409,6 +410,45 @@ fn handlers_that_panic_when_they_are_abandoned_do_not_end_the_runner_another_way
     world.settle();
     handle.stop();
     assert_eq!(world.finish(run).unwrap().abandoned, 3);
+}
+
+#[test]
+fn a_runner_that_is_dropped_holds_nothing_and_its_report_adds_up() {
+    for is_fifo in [false, true] {
+        let mut world = World::new();
+        let jobs = if is_fifo {
+            fifo(&world.clock)
+        } else {
+            standard(&world.clock)
+        };
+        let jobs = jobs.build().unwrap();
+        send_grouped(&jobs, ["a-1", "b-1", "c-1", "d-1"]);
+        let body = Arc::new(());
+        let held = Arc::downgrade(&body);
+        let clock = world.clock.clone();
+        let runner = Runner::builder(&jobs).prefetch(9).each_async(move |_: Job| {
+            let (pause, body) = (after(&clock, secs(100)), body.clone());
+            async move {
+                pause.await;
+                drop(body);
+                Ok::<(), String>(())
+            }
+        });
+        let runner = runner.unwrap();
+        let handle = runner.handle();
+        let run = world.start(runner.run());
+        world.advance(secs(1));
+        assert_eq!((handle.report().in_progress, handle.report().backlog), (1, 3));
+        world.kill(&run);
+        let report = handle.report();
+        assert_eq!(
+            (report.state, report.in_progress, report.backlog),
+            (RunnerState::Ended, 0, 0)
+        );
+        assert_eq!((report.received, report.abandoned, report.not_given_back), (4, 1, 3));
+        assert_adds_up(&report);
+        assert!(handle.jobs().is_empty() && held.upgrade().is_none());
+    }
 }
 
 #[test]

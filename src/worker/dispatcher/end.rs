@@ -61,9 +61,16 @@ impl Dispatcher {
         wakers
     }
 
-    /// Marks the runner as over.
-    pub(in crate::worker) const fn end(&mut self) {
+    /// Marks the runner as over. One that was dropped holds nothing any more: its messages come back by themselves.
+    pub(in crate::worker) fn end(&mut self) {
         self.over = true;
+        let left = self.backlog.take_all().len();
+        self.counters.not_begun(left);
+        self.abandon();
+        if self.alive == 0 {
+            self.cut_off.clear();
+            self.workers.iter_mut().for_each(|worker| worker.abandoned = None);
+        }
     }
 
     pub(in crate::worker) const fn stopped_at(&self) -> Option<Timestamp> {

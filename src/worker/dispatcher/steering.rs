@@ -76,11 +76,8 @@ impl Dispatcher {
             (false, None, false) => RunnerState::Running,
         };
         report.concurrency = self.config.concurrency;
-        // A runner that was dropped holds nothing any more.
-        if !self.over {
-            report.in_progress = self.in_progress;
-            report.backlog = self.backlog.len();
-        }
+        report.in_progress = self.in_progress;
+        report.backlog = self.backlog.len();
         report
     }
 
