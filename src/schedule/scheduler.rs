@@ -186,7 +186,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// let mut scheduler = builder.on_event(move |event| lines.lock().unwrap().push(event.to_string())).build();
     /// scheduler.handle().add("empty", Duration::ZERO, "")?;
     /// assert_eq!(scheduler.blocking()?.not_sent, 1);
-    /// assert!(log.lock().unwrap()[0].starts_with("schedule empty due at 1767225600000 was not sent: MissingParameter"));
+    /// assert!(log.lock().unwrap()[0].starts_with("schedule empty due at 2026-01-01T00:00:00Z was not sent: MissingParameter"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_event(mut self, on_event: impl Fn(&SchedulerEvent) + Send + Sync + 'static) -> Self {

@@ -17,6 +17,7 @@ use {
         time::Timestamp,
     },
     std::{
+        io,
         sync::{
             Arc,
             atomic::{AtomicBool, Ordering},
@@ -114,12 +115,23 @@ impl Control {
         }
     }
 
+    /// Why a runner has ended one of whose threads has failed.
+    pub(super) fn thread_error(&self, error: io::Error) -> RunnerError {
+        let mut dispatcher = self.dispatcher.lock();
+        dispatcher.end();
+        let report = Box::new(dispatcher.report());
+        RunnerError::Thread { error, report }
+    }
+
     /// The result of a runner that has ended.
     pub(super) fn result(&self) -> Result<RunnerReport, RunnerError> {
         let mut dispatcher = self.dispatcher.lock();
         dispatcher.end();
         match dispatcher.error() {
-            None if dispatcher.worker_exited_early() => Err(RunnerError::Thread { error: exited_early() }),
+            None if dispatcher.worker_exited_early() => {
+                drop(dispatcher);
+                Err(self.thread_error(exited_early()))
+            }
             None => Ok(dispatcher.report()),
             Some(error) => Err(RunnerError::Queue {
                 error: error.clone(),

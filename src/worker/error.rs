@@ -145,6 +145,8 @@ pub enum RunnerError {
         /// Why.
         #[source]
         error: io::Error,
+        /// What the runner has done.
+        report: Box<RunnerReport>,
     },
 }
 

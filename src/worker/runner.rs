@@ -318,7 +318,7 @@ fn run_threads<Q: MessageQueue, H: Handler>(
         failed.get_or_insert_with(exited_early);
     }
     match failed {
-        Some(error) => Err(RunnerError::Thread { error }),
+        Some(error) => Err(control.thread_error(error)),
         None => control.result(),
     }
 }

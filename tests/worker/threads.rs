@@ -8,7 +8,7 @@ use {
     requeue::{
         Clock, ManualClock, Parker, Queue,
         backend::Running,
-        worker::{BatchAnswer, BatchSettings, Each, Job, Runner, RunnerError, RunnerHandle},
+        worker::{BatchAnswer, BatchSettings, Each, Job, Runner, RunnerError, RunnerHandle, RunnerState},
     },
     std::{
         collections::BTreeSet,
@@ -253,7 +253,12 @@ fn a_wrapper_that_does_not_call_its_thread_ends_the_runner_with_an_error() {
         let runner = Runner::builder(&jobs).concurrency(2).wrap_threads(wrapper);
         let result = runner.each(|_: &Job| Ok::<(), String>(())).unwrap().blocking();
         let text = "a worker thread failed: it ended before the runner did";
-        assert_eq!(result.unwrap_err().to_string(), text);
+        let error = result.unwrap_err();
+        assert_eq!(error.to_string(), text);
+        let RunnerError::Thread { report, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!((report.state, report.received), (RunnerState::Ended, 0));
     }
     assert_eq!(counts(&jobs), [1, 0, 0]);
 }
