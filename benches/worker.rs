@@ -15,27 +15,26 @@
 //!
 //! # Figures
 //!
-//! 2026-11-29, two virtual processors of an AMD EPYC, Linux, rustc 1.95, a machine that compiled meanwhile (load 6 to 7), so
-//! that only ratios say something; nanoseconds a message, three runs:
+//! 2026-11-29, two virtual processors of an AMD EPYC, Linux, rustc 1.95, an idle machine; nanoseconds a message, three runs:
 //!
 //! | case | runner | by hand | ratio | limit |
 //! | --- | ---: | ---: | ---: | ---: |
-//! | `threads_1` | 669, 706, 366 | 438, 672, 292 | 1.5, 1.3, 1.3 | 2.0 |
-//! | `threads_2` | 303, 653, 225 | 392, 432, 161 | 1.2, 1.2, 1.3 | 2.0 |
-//! | `batches_1` | 611, 327, 372 | 409, 147, 396 | 1.5, 1.7, 1.3 | 2.0 |
-//! | `batches_2` | 229, 518, 183 | 145, 401, 118 | 1.6, 1.5, 1.6 | 2.0 |
-//! | `future` | 226, 233, 250 | 606, 580, 347 | 0.7, 0.7, 1.1 | 2.0 |
+//! | `threads_1` | 392, 239, 419 | 246, 174, 236 | 1.6, 1.5, 1.7 | 2.0 |
+//! | `threads_2` | 600, 515, 589 | 359, 310, 315 | 1.6, 1.6, 1.8 | 2.0 |
+//! | `batches_1` | 289, 186, 299 | 161, 121, 168 | 1.7, 1.6, 1.7 | 2.0 |
+//! | `batches_2` | 459, 403, 478 | 222, 208, 262 | 2.1, 2.0, 1.9 | 2.0 |
+//! | `future` | 338, 225, 242 | 248, 173, 192 | 1.4, 1.3, 1.3 | 2.0 |
 //!
-//! An idle runner stopped within 0.3 to 12 ms; ten thousand handlers were at work at once and done after 17 to 49 ms.
+//! An idle runner stopped within 0.5 ms; ten thousand handlers were at work at once and done after 21 to 25 ms.
 //!
 //! Instructions a message (callgrind, sends left out):
 //!
 //! | case | runner | by hand | difference |
 //! | --- | ---: | ---: | ---: |
-//! | one thread | 2,839 | 1,810 | 1,029 |
-//! | one thread, prefetch of nine | 2,070 | 1,273 | 797 |
-//! | a future, one handler at a time | 3,148 | 1,810 | 1,338 |
-//! | a future, ten handlers at a time | 2,373 | 1,273 | 1,100 |
+//! | one thread | 2,925 | 1,812 | 1,113 |
+//! | one thread, prefetch of nine | 2,147 | 1,294 | 853 |
+//! | a future, one handler at a time | 3,254 | 1,812 | 1,442 |
+//! | a future, ten handlers at a time | 2,461 | 1,294 | 1,167 |
 //!
 //! What a runner adds: two turns at the dispatcher with a reading of the clock each, or one for a message that was
 //! prefetched; the counters; the lease of the job. It allocates nothing for a message, and enters futures only to wait.
