@@ -1,4 +1,4 @@
-//! Whether a request to create a queue says the same as the queue that has its name.
+//! Whether a CreateQueue request matches the existing queue of that name.
 use super::json::Json;
 use super::{QueueAttributes, RedriveAllowPolicy, Settings, name};
 use crate::time::whole_millis;

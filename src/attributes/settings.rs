@@ -1,4 +1,4 @@
-//! [`Settings`], the attributes of a queue as they stand.
+//! [`Settings`], the attributes of a queue in force.
 use super::policies::{DeduplicationScope, FifoThroughputLimit, RedriveAllowPolicy, RedrivePolicy};
 use crate::limits::Limits;
 use crate::time::Timestamp;

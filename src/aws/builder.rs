@@ -1,4 +1,4 @@
-//! What an endpoint may be told beside its service.
+//! The options of an endpoint.
 
 use {
     super::{endpoint::Endpoint, throttle::Throttle},

@@ -1,4 +1,4 @@
-//! What a runner asks of a queue, embedded or real.
+//! [`MessageQueue`], the operations that a runner needs of a queue.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Who waits for messages of a queue, longest first.
+//! The receivers that wait for messages of a queue, longest first.
 
 use {
     crate::time::Timestamp,

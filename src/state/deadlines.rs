@@ -1,4 +1,4 @@
-//! What falls due when: delays, visibility timeouts, retention.
+//! The deadlines of messages: delays, visibility timeouts, retention.
 
 use {
     super::{

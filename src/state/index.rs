@@ -1,4 +1,4 @@
-//! Finding a node by the hash of its key, in a table that grows and shrinks by one bucket at a time.
+//! A hash index of nodes whose table grows and shrinks by one bucket at a time.
 //!
 //! The table is a linear hash table: it stores only the first node of each bucket, and the nodes are chained through
 //! links of their own. An insert splits at most one bucket and a removal merges a few, so no single call pays for a

@@ -1,4 +1,4 @@
-//! An ordered set of slots that costs a pointer swap as long as what enters is the largest so far.
+//! An ordered list of slots; an insert is a pointer swap while each new key is the largest so far.
 //!
 //! Queues are mostly monotone: messages are sent in order, uniform timeouts end in the order they began. A [`Lane`]
 //! threads such slots through links kept in the nodes themselves. What arrives out of order goes to a tree beside

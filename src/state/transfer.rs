@@ -1,4 +1,4 @@
-//! Leaving for another queue and arriving from one, in two phases (L6-L19, L30-L34).
+//! Moving messages between queues in two phases (L6-L19, L30-L34).
 //!
 //! A departing message stays stored here until the other queue has it, so that no instant finds it in neither.
 
@@ -76,7 +76,7 @@ impl QueueState {
     }
 
     /// Marks a message in flight as departing, whatever its receive count, if its reception is that of the receipt; on
-    /// a standard queue as on a FIFO queue, as the message may be in the hands of another consumer (D19, D30).
+    /// a standard queue as on a FIFO queue, as the message may be held by another consumer (D19, D30).
     pub(crate) fn dead_letter(
         &mut self,
         now: Timestamp,

@@ -1,4 +1,4 @@
-//! A queue behind a network that loses, delays and repeats.
+//! [`FaultyQueue`], a queue behind a network that loses, delays and repeats calls.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! The loop that each worker runs: it asks the dispatcher for tasks, and does what may have to wait.
+//! The loop of a worker: asks the dispatcher for tasks and carries out those that may have to wait.
 
 use {
     super::{
