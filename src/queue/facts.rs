@@ -122,6 +122,7 @@ impl Inner {
         let mut core = self.core.lock();
         loop {
             if core.handing_on {
+                // The thread that delivers checks `facts` again, under the lock, before it stops: none is left behind.
                 if IN_LISTENER.with(Cell::get) {
                     return;
                 }

@@ -110,6 +110,8 @@ impl Senders {
         }
         self.withdraw_late(now);
         let own = place.and_then(|place| self.line.get_key_value(&place.ticket));
+        // `wanted` is the sum over the whole line. What it says is exact for the first in line and for a newcomer; for
+        // the others it counts those behind them too, and so errs towards waiting.
         let is_first = own.is_some_and(|(own, _)| self.line.keys().next() == Some(own));
         let before = match own {
             _ if is_first => Amount::default(),
@@ -221,6 +223,8 @@ impl Senders {
             self.granted.insert(Place { deadline, ticket }, size);
             self.promise(size);
             wakers.push(waker);
+            // A thread that is woken takes its capacity and ends that step, which grants to the next in line. A future
+            // may not be polled for long, so those behind it are granted theirs here.
             if caller == Caller::Thread {
                 break;
             }

@@ -160,6 +160,7 @@ impl Deduplication {
             if let Some(entry) = entry {
                 return Some(entry.value);
             }
+            // The entry is past its time but not yet trimmed. An index holds at most one entry of a key.
             self.indexes[self.active].remove(&mut View(&mut self.entries, self.active), place);
         }
         let place = self.entries.push(group, id, original, forgotten_at);

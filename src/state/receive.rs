@@ -221,6 +221,7 @@ impl QueueState {
             let Some(slot) = fifo.next_in_group(&self.records, group, previous) else {
                 return;
             };
+            // A message that is delayed or in flight locks all behind it in its group (F18).
             if !self.records[slot].is_visible() {
                 return;
             }

@@ -91,6 +91,7 @@ impl QueueState {
             message_id,
             reason: Arc::clone(&reason),
         });
+        // `depart` takes a visible record. If no queue takes the message, it becomes visible as of this instant.
         self.leave_phase(slot, now);
         self.records[slot].phase = self.visible_from_here();
         // In flight or given up, it locks its group alike: the discipline has nothing to put in order.
@@ -130,6 +131,8 @@ impl QueueState {
 
     fn is_departing(&self, departure: &Departure) -> bool {
         self.records.get(departure.slot).is_some_and(|record| {
+            // A purge or an expiry may have removed the message on its way, and the slot may hold another one since.
+            // The sequence tells them apart; a slot alone does not identify a message.
             record.sequence == departure.sequence && matches!(record.phase, Phase::Departing { .. })
         })
     }
@@ -161,6 +164,7 @@ impl QueueState {
             content: record.content.clone(),
             receive_count: record.receive_count,
         });
+        // On a standard queue the retention period goes on from the source's, so the message may expire on arrival.
         self.store(record);
         self.advance(now, out);
     }
