@@ -32,6 +32,11 @@ pub mod rules {}
 pub mod differences {}
 
 #[cfg(feature = "testing")]
+#[cfg_attr(feature = "worker", doc = "[`Runner`]: crate::worker::Runner")]
+#[cfg_attr(feature = "worker", doc = "[`MessageQueue`]: crate::backend::MessageQueue")]
+#[cfg_attr(not(feature = "worker"), doc = "[`Runner`]: crate#what-is-in-it")]
+#[cfg_attr(not(feature = "worker"), doc = "[`MessageQueue`]: crate#what-is-in-it")]
+#[doc = ""]
 #[doc = include_str!("consumers.md")]
 pub mod consumers {}
 
@@ -40,6 +45,19 @@ pub mod consumers {}
 pub mod sqs_endpoint {}
 
 #[cfg(feature = "worker")]
+#[cfg_attr(feature = "testing", doc = "[`conformance`]: crate::testing::conformance")]
+#[cfg_attr(feature = "schedule", doc = "[`Cron`]: crate::schedule::Cron")]
+#[cfg_attr(
+    feature = "schedule",
+    doc = "[`SchedulerBuilder::wrap_threads`]: crate::schedule::SchedulerBuilder::wrap_threads"
+)]
+#[cfg_attr(not(feature = "testing"), doc = "[`conformance`]: crate#what-is-in-it")]
+#[cfg_attr(not(feature = "schedule"), doc = "[`Cron`]: crate#what-is-in-it")]
+#[cfg_attr(
+    not(feature = "schedule"),
+    doc = "[`SchedulerBuilder::wrap_threads`]: crate#what-is-in-it"
+)]
+#[doc = ""]
 #[doc = include_str!("worker.md")]
 pub mod worker {}
 

@@ -164,7 +164,7 @@ impl QueueState {
             content: record.content.clone(),
             receive_count: record.receive_count,
         });
-        // On a standard queue the retention period goes on from the source's, so the message may expire on arrival.
+        // On a standard queue retention still counts from the original send (L13), so it may expire on arrival.
         self.store(record);
         self.advance(now, out);
     }
