@@ -1,4 +1,5 @@
 //! Errors of the operations on one queue.
+use super::code::ErrorCode;
 use super::codes;
 use super::parameter::{InvalidParameterValue, MissingParameter};
 use super::text::{self, Seconds};
@@ -34,8 +35,8 @@ impl ParseReceiptHandleError {
     /// assert_eq!(error.code(), "ReceiptHandleIsInvalid");
     /// ```
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        "ReceiptHandleIsInvalid"
+    pub const fn code(&self) -> &'static str {
+        ErrorCode::ReceiptHandleIsInvalid.name()
     }
 }
 
@@ -117,7 +118,7 @@ codes! {
     /// assert_eq!(jobs.send("").unwrap_err().code(), "MissingParameter");
     /// assert_eq!(jobs.send("\u{0}").unwrap_err().code(), "InvalidMessageContents");
     SendError:
-    MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = "OverLimit"
+    MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = OverLimit
 }
 
 /// Why there is no room for a message in a queue with a budget; budgets are ours, SQS has none.
@@ -146,7 +147,7 @@ codes! {
     /// let jobs = Queue::standard("jobs").budget(Budget::new().bytes(10)).build()?;
     /// assert_eq!(jobs.reserve_timeout(11, Duration::ZERO).unwrap_err().code(), "OverLimit");
     ReserveError:
-    QueueDoesNotExist, QueueFull = "OverLimit"
+    QueueDoesNotExist, QueueFull = OverLimit
 }
 
 impl SendError {
@@ -393,7 +394,7 @@ codes! {
     /// let message = &jobs.receive().blocking()?[0];
     /// assert_eq!(message.dead_letter("not an image").unwrap_err().code(), "UnsupportedOperation");
     DeadLetterError:
-    ReceiptHandleIsInvalid, InvalidParameterValue, NoDeadLetterQueue = "UnsupportedOperation", QueueDoesNotExist
+    ReceiptHandleIsInvalid, InvalidParameterValue, NoDeadLetterQueue = UnsupportedOperation, QueueDoesNotExist
 }
 
 /// Why a queue was not purged.

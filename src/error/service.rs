@@ -197,7 +197,7 @@ codes! {
     /// # use requeue::{Service, StartMessageMoveTask};
     /// let request = StartMessageMoveTask::new("arn:aws:sqs:us-east-1:000000000000:nobody");
     /// assert_eq!(Service::new().start_message_move_task(&request).unwrap_err().code(), "ResourceNotFoundException");
-    MoveTaskError: ResourceNotFound = "ResourceNotFoundException", InvalidParameterValue, OverLimit
+    MoveTaskError: ResourceNotFound = ResourceNotFoundException, InvalidParameterValue, OverLimit
 }
 
 /// Widens [`AttributeError`] into the error of one operation.
