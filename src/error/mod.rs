@@ -33,13 +33,14 @@ pub use service::{
 pub(crate) use text::excerpt;
 
 /// Gives an error enum its `code()`: the [`ErrorCode`] with the name of the variant, unless another one is given for it.
-/// Begins with the lines of an example.
+/// Behind a semicolon stands a variant whose error has a code of its own. Begins with the lines of an example.
 macro_rules! codes {
-    ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:ident)?),+ $(,)?) => {
+    ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:ident)?),+ $(; $nested:ident)?) => {
         impl $error {
             pub(crate) const fn error_code(&self) -> $crate::error::ErrorCode {
                 match self {
                     $(Self::$variant { .. } => $crate::error::codes!(@code $variant $($code)?),)+
+                    $(Self::$nested(error) => error.error_code(),)?
                 }
             }
 
@@ -83,7 +84,7 @@ mod tests {
                 assert_eq!((error.code(), error.to_string().as_str()), ("QueueDoesNotExist", text));
             )+};
         }
-        each!(SendError SendBatchError ReceiveError DeleteError ChangeVisibilityError DeadLetterError BatchError);
+        each!(SendError ReceiveError DeleteError ChangeVisibilityError DeadLetterError BatchError);
         each!(PurgeError QueueError SetQueueAttributesError ListError TagError PermissionError);
     }
 
