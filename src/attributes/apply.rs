@@ -1,6 +1,8 @@
 //! What a request does to the settings of a queue: everything it says, or nothing if anything in it is wrong.
+#[cfg(feature = "aws-protocol")]
+use super::access_policy;
+use super::name;
 use super::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, Settings};
-use super::{access_policy, name};
 use crate::error::{AttributeError, InvalidAttributeName, InvalidAttributeValue};
 use crate::limits::Limits;
 use crate::time::whole_millis;
@@ -86,6 +88,7 @@ impl QueueAttributes {
 
     /// Q26, L2a, L3, L4, L20: the JSON documents.
     fn apply_documents(&self, settings: &mut Settings, limits: &Limits) -> Result<(), AttributeError> {
+        #[cfg(feature = "aws-protocol")]
         if let Some(document) = &self.policy {
             if !document.is_empty() && !access_policy::is_policy(document, limits) {
                 return Err(refused(name::POLICY).into());
@@ -369,6 +372,7 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "aws-protocol")]
     #[test]
     fn a_policy_is_json_within_quota_or_empty() {
         // Q26, quotas in the tests of is_policy

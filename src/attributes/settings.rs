@@ -28,6 +28,7 @@ impl Settings {
                 .max(limits.message_retention_period_min),
             receive_message_wait_time: Duration::ZERO,
             visibility_timeout: Duration::from_secs(30).min(limits.visibility_timeout),
+            #[cfg(feature = "aws-protocol")]
             policy: None,
             redrive_policy: None,
             redrive_allow_policy: None,

@@ -111,6 +111,7 @@ attributes! {
     /// `VisibilityTimeout`, 0 s to 12 h, 30 s unless set: how long a receive that does not say so hides its messages.
     visibility_timeout(Duration): Duration => Duration, spans, VISIBILITY_TIMEOUT = "VisibilityTimeout";
 
+    #[cfg(feature = "aws-protocol")]
     /// `Policy`: the access policy, a JSON object of at most 8192 bytes that is kept and not enforced; setting an empty
     /// one removes it (rules Q26, X4).
     policy(impl Into<String>): String => Option<String>, documents, POLICY = "Policy";

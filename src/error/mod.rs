@@ -26,9 +26,9 @@ pub use queue::{
     BatchError, BudgetLimit, ChangeVisibilityError, DeadLetterError, DeleteError, ParseMessageIdError,
     ParseReceiptHandleError, PurgeError, QueueError, ReceiveError, ReserveError, SendBatchError, SendError,
 };
-pub use service::{
-    CreateQueueError, ListError, MoveTaskError, PermissionError, ResourceNotFound, SetQueueAttributesError, TagError,
-};
+#[cfg(feature = "aws-protocol")]
+pub use service::PermissionError;
+pub use service::{CreateQueueError, ListError, MoveTaskError, ResourceNotFound, SetQueueAttributesError, TagError};
 #[cfg(any(feature = "serde", feature = "worker"))]
 pub(crate) use text::excerpt;
 
@@ -85,7 +85,9 @@ mod tests {
             )+};
         }
         each!(SendError ReceiveError DeleteError ChangeVisibilityError DeadLetterError BatchError);
-        each!(PurgeError QueueError SetQueueAttributesError ListError TagError PermissionError);
+        each!(PurgeError QueueError SetQueueAttributesError ListError TagError);
+        #[cfg(feature = "aws-protocol")]
+        each!(PermissionError);
     }
 
     #[test]
@@ -287,6 +289,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "aws-protocol")]
     #[test]
     fn permissions_are_refused_in_the_words_of_sqs() {
         // Q50 Q52 Q53
