@@ -52,12 +52,13 @@ pub use attributes::{
     DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
 };
 pub use clock::{Alarm, Clock, ManualClock, Parker, SystemClock};
+#[cfg(feature = "aws-protocol")]
+pub use error::PermissionError;
 pub use error::{
     BatchError, BudgetLimit, ChangeVisibilityError, CreateQueueError, DeadLetterError, DeleteError,
     InvalidAttributeName, InvalidAttributeValue, InvalidMessageAttribute, InvalidParameterValue, InvalidReason,
-    ListError, MissingParameter, MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PermissionError,
-    PurgeError, QueueError, ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError,
-    SetQueueAttributesError, TagError,
+    ListError, MissingParameter, MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PurgeError, QueueError,
+    ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError, SetQueueAttributesError, TagError,
 };
 #[cfg(feature = "serde")]
 pub use error::{ParseJsonError, WriteJsonError};
@@ -71,9 +72,9 @@ pub use queue::{
     FactListener, Message, Metrics, MetricsReport, Permit, Queue, QueueBuilder, Receive, ReceiveFuture,
     ReserveTimeoutFuture, SendBatchEntry, SendTimeoutFuture, Sent, SentMessageSize,
 };
-pub use service::{
-    ListQueues, MessageMoveTask, Page, Permission, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle,
-};
+#[cfg(feature = "aws-protocol")]
+pub use service::Permission;
+pub use service::{ListQueues, MessageMoveTask, Page, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle};
 pub use state::{
     Counts, Entry, Fact, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, StaleDelete,
 };

@@ -10,7 +10,9 @@ use {
     },
     crate::{
         clock::Clock,
-        error::{BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError},
+        error::{
+            BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
+        },
         message::{MessageId, SendMessage, SequenceNumber},
         state::Incoming,
         sync::MutexGuard,
@@ -175,7 +177,7 @@ impl Queue {
     ) -> Result<BatchResult<Sent>, SendBatchError> {
         let inner = &self.inner;
         if inner.is_gone() {
-            return Err(SendBatchError::QueueDoesNotExist);
+            return Err(BatchError::QueueDoesNotExist.into());
         }
         let entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
         check_ids(entries.iter().map(|entry| &entry.id), &inner.limits)?;
@@ -194,7 +196,7 @@ impl Queue {
             (id, prepared.map_err(Box::new))
         };
         let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
-        let (now, mut core) = inner.enter_to_send().ok_or(SendBatchError::QueueDoesNotExist)?;
+        let (now, mut core) = inner.enter_to_send().ok_or(BatchError::QueueDoesNotExist)?;
         let result = run(prepared, |message| {
             let admit = |message| {
                 core.admit(inner, now, message, None)
