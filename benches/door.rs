@@ -1,4 +1,4 @@
-//! What the SQS door costs: the same cycle of send, receive and delete by the native calls, through
+//! What the wire protocols cost: the same cycle of send, receive and delete by the native calls, through
 //! `aws::Endpoint::handle` in both protocols, and over loopback HTTP.
 //!
 //! `cargo bench --bench door --features aws-protocol` prints the first two; `-- --addr 127.0.0.1:9324` adds the
