@@ -1,4 +1,4 @@
-//! Building a queue that works alone.
+//! The builder of a queue without a service.
 
 use {
     super::{Budget, Core, DeadLetterRoute, FactListener, Inner, Owner, Queue, senders::Senders, waiters::Waiters},

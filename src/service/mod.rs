@@ -80,7 +80,7 @@ struct Shared {
     budget: Budget,
     listeners: Vec<Arc<dyn FactListener>>,
     registry: Mutex<Registry>,
-    /// Requests answered by the doors, counted for their ids.
+    /// Requests answered by endpoints, counted for their ids.
     #[cfg(feature = "aws-protocol")]
     requests: AtomicU64,
 }
