@@ -9,7 +9,7 @@ const VISIBILITY: Duration = Duration::from_secs(30);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).build();
+    let service = Service::builder().clock(clock.clone()).build();
     let failed = service.create_queue("orders-failed", QueueAttributes::new())?;
     let attributes = QueueAttributes::new()
         .visibility_timeout(VISIBILITY)

@@ -67,12 +67,13 @@ pub use message::{
 pub use queue::{
     BatchFailure, BatchResult, BatchSuccess, Budget, ChangeVisibilityBatchEntry, DeleteBatchEntry, FactChannel,
     FactListener, Message, Metrics, MetricsReport, Permit, Queue, QueueBuilder, Receive, ReceiveFuture,
-    ReserveTimeoutFuture, SendBatchEntry, SendTimeoutFuture, Sent, SentMessageSize,
+    ReserveTimeoutFuture, SendBatchEntry, SendTimeoutFuture, SentMessageSize,
 };
 pub use service::{
     ListQueues, MessageMoveTask, Page, Permission, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle,
 };
 pub use state::{
-    Counts, Entry, Fact, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, StaleDelete,
+    Counts, Entry, Fact, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, Sent,
+    StaleDelete,
 };
 pub use time::Timestamp;

@@ -23,7 +23,7 @@ fn fifo() -> QueueAttributes {
 
 fn service() -> (ManualClock, Service) {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     (clock, service)
 }
 

@@ -27,8 +27,8 @@ const EXPIRED: &str = "The receipt handle has expired.";
 
 /// Builders of a dead-letter queue and its source, of either type.
 fn each_type(clock: &ManualClock) -> [(QueueBuilder, QueueBuilder); 2] {
-    let dead = Queue::standard("dead").clock(clock);
-    let fifo_dead = Queue::fifo("dead.fifo").clock(clock);
+    let dead = Queue::standard("dead").clock(clock.clone());
+    let fifo_dead = Queue::fifo("dead.fifo").clock(clock.clone());
     [(dead, standard(clock)), (fifo_dead, fifo(clock))]
 }
 
@@ -132,7 +132,11 @@ fn retention_goes_on_from_the_send_and_on_a_fifo_queue_from_the_move() {
 fn delay_of_the_target_does_not_apply_and_a_long_poll_there_wakes() {
     // L17
     let clock = ManualClock::default();
-    let dead = Queue::standard("dead").clock(&clock).delay(secs(900)).build().unwrap();
+    let dead = Queue::standard("dead")
+        .clock(clock.clone())
+        .delay(secs(900))
+        .build()
+        .unwrap();
     let jobs = standard(&clock).dead_letter(&dead, 5).build().unwrap();
     jobs.send("m").unwrap();
     thread::scope(|scope| {
@@ -468,7 +472,7 @@ fn each_hop_of_a_chain_is_a_call_of_its_own() {
     let clock = ManualClock::default();
     let lasts = [Queue::standard("last"), Queue::fifo("last.fifo")];
     for ((dead, jobs), last) in each_type(&clock).into_iter().zip(lasts) {
-        let last = last.clock(&clock).build().unwrap();
+        let last = last.clock(clock.clone()).build().unwrap();
         let dead = dead.dead_letter(&last, 1).build().unwrap();
         let jobs = jobs.dead_letter(&dead, 1).build().unwrap();
         let sent = jobs.send(in_group("g", "m")).unwrap();
@@ -486,7 +490,7 @@ fn each_hop_of_a_chain_is_a_call_of_its_own() {
 }
 
 fn in_service(clock: &ManualClock, fifo: bool) -> (Service, Queue, Queue) {
-    let service = Service::builder().clock(clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     let attributes = || {
         let attributes = QueueAttributes::new();
         if fifo {
@@ -549,7 +553,7 @@ fn in_a_service_a_deleted_target_is_missed_until_a_queue_of_its_name_exists_agai
 #[test]
 fn in_a_service_queues_without_a_policy_have_no_dead_letter_queue() {
     // L4
-    let service = Service::builder().clock(&ManualClock::default()).seed(1).build();
+    let service = Service::builder().clock(ManualClock::default()).seed(1).build();
     let jobs = service.create_queue("jobs", QueueAttributes::new()).unwrap();
     jobs.send("m").unwrap();
     let message = take(&jobs);
@@ -561,7 +565,7 @@ fn in_a_service_queues_without_a_policy_have_no_dead_letter_queue() {
 #[test]
 fn a_message_that_left_makes_room_in_the_budget() {
     let clock = ManualClock::default();
-    let dead = Queue::standard("dead").clock(&clock).build().unwrap();
+    let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
     let jobs = standard(&clock).dead_letter(&dead, 5).budget(Budget::new().messages(1));
     let jobs = jobs.build().unwrap();
     jobs.send("m").unwrap();

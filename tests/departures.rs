@@ -20,8 +20,8 @@ use {
 
 /// Builders of a dead-letter queue and its source, of either type.
 fn each_type(clock: &ManualClock) -> [(QueueBuilder, QueueBuilder); 2] {
-    let dead = Queue::standard("dead").clock(clock);
-    let fifo_dead = Queue::fifo("dead.fifo").clock(clock);
+    let dead = Queue::standard("dead").clock(clock.clone());
+    let fifo_dead = Queue::fifo("dead.fifo").clock(clock.clone());
     [(dead, standard(clock)), (fifo_dead, fifo(clock))]
 }
 
@@ -53,7 +53,7 @@ fn a_message_on_its_way_is_received_from_the_target_alone() {
     let clock = ManualClock::default();
     let watcher = Watcher::default();
     let dead = Queue::standard("dead")
-        .clock(&clock)
+        .clock(clock.clone())
         .listener(watcher.clone())
         .build()
         .unwrap();
@@ -164,7 +164,7 @@ fn a_receive_goes_on_after_any_number_of_dead_letters() {
 fn a_dead_letter_received_with_visibility_zero_can_be_moved_back() {
     // F25 L31
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     let attributes = || {
         QueueAttributes::new()
             .fifo_queue(true)

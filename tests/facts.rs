@@ -178,7 +178,7 @@ fn a_dead_letter_arrives_there_before_it_leaves_here() {
     let clock = ManualClock::default();
     let (listener, facts) = FactChannel::unbounded();
     let dead = Queue::standard("dead")
-        .clock(&clock)
+        .clock(clock.clone())
         .listener(listener.clone())
         .build()
         .unwrap();
@@ -389,7 +389,7 @@ fn one_listener_may_hear_of_many_queues() {
     let (listener, facts) = FactChannel::unbounded();
     let queues = ["a", "b"].map(|name| {
         Queue::standard(name)
-            .clock(&clock)
+            .clock(clock.clone())
             .listener(listener.clone())
             .build()
             .unwrap()

@@ -60,7 +60,7 @@ impl House {
 
     fn of(builder: ServiceBuilder) -> Self {
         let clock = ManualClock::default();
-        let service = builder.clock(&clock).seed(1).build();
+        let service = builder.clock(clock.clone()).seed(1).build();
         Self::in_service(clock, service)
     }
 

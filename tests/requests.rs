@@ -34,7 +34,7 @@ type Asked<'r> = Pin<Box<dyn Future<Output = Result<ReceivedMessage, RequestErro
 /// A queue for requests, a host queue for answers, and their clock.
 fn queues() -> (Queue, Queue, ManualClock) {
     let clock = ManualClock::default();
-    let queue = |name| Queue::standard(name).clock(&clock).build().unwrap();
+    let queue = |name| Queue::standard(name).clock(clock.clone()).build().unwrap();
     (queue("requests"), queue("answers"), clock.clone())
 }
 
@@ -381,7 +381,7 @@ fn a_request_that_cannot_be_sent_fails_at_once_and_one_whose_send_never_ends_tim
 #[test]
 fn fifo_queues_carry_requests_and_answers_too() {
     let clock = ManualClock::default();
-    let queue = |name| Queue::fifo(name).clock(&clock).build().unwrap();
+    let queue = |name| Queue::fifo(name).clock(clock.clone()).build().unwrap();
     let (requests, host) = (queue("requests.fifo"), queue("answers.fifo"));
     let requester = Requester::new(&requests, &host);
     let request = |id: &str| SendMessage::new(id).message_group_id("g").message_deduplication_id(id);

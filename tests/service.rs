@@ -22,7 +22,7 @@ fn bare() -> QueueAttributes {
 
 fn service() -> (ManualClock, Service) {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     (clock, service)
 }
 
@@ -366,9 +366,9 @@ mod seeds {
     /// Ids and handles of a few steps.
     fn run(seed: u64) -> Vec<String> {
         let service = Service::builder()
-            .clock(&ManualClock::default())
+            .clock(ManualClock::default())
             .seed(seed)
-            .sampled(4)
+            .shards(4)
             .build();
         let mut drawn = Vec::new();
         for name in ["a", "b"] {
@@ -417,7 +417,7 @@ mod lifetime {
     fn a_listener_may_call_the_service() {
         let meddler = Meddler::default();
         let service = Service::builder()
-            .clock(&ManualClock::default())
+            .clock(ManualClock::default())
             .listener(meddler.clone())
             .build();
         assert!(meddler.0.0.set(service.clone()).is_ok());

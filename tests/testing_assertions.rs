@@ -33,7 +33,7 @@ struct Scene {
 /// `jobs` with `dead` behind it, after two receives.
 fn scene() -> Scene {
     let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    let dead = Queue::standard("dead").clock(&clock).listener(recorder.clone());
+    let dead = Queue::standard("dead").clock(clock.clone()).listener(recorder.clone());
     let dead = dead.build().unwrap();
     let jobs = standard(&clock).listener(recorder.clone()).dead_letter(&dead, 2);
     let jobs = jobs.build().unwrap();
@@ -47,7 +47,7 @@ fn scene() -> Scene {
 
 fn fifo_scene() -> Scene {
     let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    let dead = Queue::fifo("dead.fifo").clock(&clock).build().unwrap();
+    let dead = Queue::fifo("dead.fifo").clock(clock.clone()).build().unwrap();
     let jobs = fifo(&clock).listener(recorder.clone()).dead_letter(&dead, 2);
     let jobs = jobs.build().unwrap();
     Scene {
@@ -453,7 +453,10 @@ fn a_purge_and_the_end_of_a_queue_lose_what_they_end_and_nothing_else() {
 #[test]
 fn a_message_moved_by_a_task_is_followed() {
     let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    let service = Service::builder().clock(&clock).listener(recorder.clone()).build();
+    let service = Service::builder()
+        .clock(clock.clone())
+        .listener(recorder.clone())
+        .build();
     let dead = service.create_queue("dead", QueueAttributes::new()).unwrap();
     let redrive = requeue::RedrivePolicy::new(dead.arn(), 1);
     let jobs = QueueAttributes::new().redrive_policy(redrive);

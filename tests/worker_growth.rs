@@ -58,14 +58,14 @@ fn main() -> ExitCode {
 }
 
 fn queue(clock: &ManualClock, name: &str) -> Queue {
-    Queue::standard(name).clock(clock).build().unwrap()
+    Queue::standard(name).clock(clock.clone()).build().unwrap()
 }
 
 /// Schedules that are added and cancelled.
 fn schedules(burst: usize) -> usize {
     let clock = ManualClock::default();
     let jobs = queue(&clock, "jobs");
-    let scheduler = Scheduler::builder(&jobs).clock(&clock).build();
+    let scheduler = Scheduler::builder(&jobs).clock(clock.clone()).build();
     let handle = scheduler.handle();
     for number in 0..burst {
         let hour = Duration::from_secs(3_600);

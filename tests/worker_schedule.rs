@@ -36,12 +36,14 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn standard() -> (Queue, ManualClock) {
     let clock = ManualClock::default();
-    (Queue::standard("jobs").clock(&clock).build().unwrap(), clock)
+    (Queue::standard("jobs").clock(clock.clone()).build().unwrap(), clock)
 }
 
 fn fifo() -> (Queue, ManualClock) {
     let clock = ManualClock::default();
-    let queue = Queue::fifo("jobs.fifo").clock(&clock).content_based_deduplication(true);
+    let queue = Queue::fifo("jobs.fifo")
+        .clock(clock.clone())
+        .content_based_deduplication(true);
     (queue.build().unwrap(), clock)
 }
 
@@ -130,7 +132,11 @@ fn a_job_on_a_fifo_queue_is_held_until_it_is_due() {
 fn the_delay_of_a_standard_queue_is_not_added() {
     // D33
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).delay(5 * MINUTE).build().unwrap();
+    let jobs = Queue::standard("jobs")
+        .clock(clock.clone())
+        .delay(5 * MINUTE)
+        .build()
+        .unwrap();
     let (_running, schedules) = start(&jobs, &clock);
     schedules.add("now", Duration::ZERO, "now").unwrap();
     schedules.add("minute", every_minute(), "minute").unwrap();

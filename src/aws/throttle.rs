@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_queues_that_are_not_called() {
         let clock = ManualClock::default();
-        let service = Service::builder().clock(&clock).build();
+        let service = Service::builder().clock(clock.clone()).build();
         let (throttle, fifo) = (Throttle::default(), QueueAttributes::new().fifo_queue(true));
         let queues: Vec<_> = (0..50)
             .map(|number| service.create_queue(&format!("{number}.fifo"), fifo.clone()).unwrap())

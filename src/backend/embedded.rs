@@ -228,7 +228,9 @@ mod tests {
     #[test]
     fn what_is_refused_is_not_done_at_once() {
         let clock = ManualClock::default();
-        let jobs = Queue::fifo("jobs.fifo").clock(&clock).content_based_deduplication(true);
+        let jobs = Queue::fifo("jobs.fifo")
+            .clock(clock.clone())
+            .content_based_deduplication(true);
         let jobs = jobs.build().unwrap();
         jobs.send(SendMessage::new("1").message_group_id("a")).unwrap();
         let mut messages = Vec::new();
@@ -269,7 +271,7 @@ mod tests {
     fn a_timeout_that_is_too_long_does_not_cost_the_lease() {
         // D25 D26
         let clock = ManualClock::default();
-        let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+        let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
         jobs.send("resize cat.png").unwrap();
         let message = jobs.receive().blocking().unwrap().remove(0);
         clock.advance(Duration::from_secs(1));

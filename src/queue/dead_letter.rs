@@ -208,33 +208,17 @@ impl Inner {
 
     /// Says whether the message is stored here.
     fn arrive_dead_letter(&self, departure: &Departure, source_arn: &Arc<str>) -> bool {
-        let now = self.clock.now();
-        let Some(mut core) = self.enter() else {
-            return false;
-        };
-        let core_ref = &mut *core;
-        core_ref
-            .state
-            .arrive_dead_letter(now, departure, source_arn, &mut core_ref.effects);
-        self.leave(core, now);
-        true
+        let arrived = self.step(|state, now, out| state.arrive_dead_letter(now, departure, source_arn, out));
+        arrived.is_some()
     }
 
     pub(super) fn departed(&self, departure: &Departure) {
-        let now = self.clock.now();
-        if let Some(mut core) = self.enter() {
-            let core_ref = &mut *core;
-            core_ref.state.departed(now, departure, &mut core_ref.effects);
-            self.leave(core, now);
-        }
+        // A deleted queue holds nothing any more.
+        let _ = self.step(|state, now, out| state.departed(now, departure, out));
     }
 
     pub(super) fn departure_refused(&self, departure: &Departure) {
-        let now = self.clock.now();
-        if let Some(mut core) = self.enter() {
-            let core_ref = &mut *core;
-            core_ref.state.departure_refused(now, departure, &mut core_ref.effects);
-            self.leave(core, now);
-        }
+        // A deleted queue holds nothing any more.
+        let _ = self.step(|state, now, out| state.departure_refused(now, departure, out));
     }
 }

@@ -137,7 +137,7 @@ impl Message {
     /// # use requeue::{Clock, ManualClock, Queue, SendMessage};
     /// # use std::time::Duration;
     /// let (clock, delay) = (ManualClock::default(), Duration::from_secs(5));
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let sent_at = clock.now();
     /// jobs.send(SendMessage::new("resize cat.png").delay(delay))?;
     /// clock.advance(delay);
@@ -174,7 +174,7 @@ impl Message {
     /// # use requeue::{Clock, ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let first = clock.now();
     /// jobs.receive().blocking()?;
@@ -310,7 +310,7 @@ impl Message {
     /// # use requeue::{Clock, ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let message = &jobs.receive().visibility_timeout(Duration::from_secs(60)).blocking()?[0];
     /// assert_eq!(message.invisible_until(), clock.now().saturating_add(Duration::from_secs(60)));
@@ -441,7 +441,7 @@ impl Message {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let message = &jobs.receive().blocking()?[0];
     /// clock.advance(Duration::from_secs(20));

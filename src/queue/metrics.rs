@@ -175,7 +175,7 @@ impl Metrics {
     /// # use requeue::{ManualClock, Metrics, Queue};
     /// # use std::time::Duration;
     /// let (metrics, clock) = (Metrics::new(), ManualClock::default());
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(metrics.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(metrics.clone()).build()?;
     /// let _ = jobs.send_batch(["resize cat.png", "cat.png"])?;
     /// clock.advance(Duration::from_secs(5));
     /// let report = metrics.report(&jobs);

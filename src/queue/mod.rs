@@ -8,6 +8,7 @@ mod batch;
 mod budget;
 mod builder;
 mod dead_letter;
+mod environment;
 mod facts;
 mod message;
 mod metrics;
@@ -31,11 +32,12 @@ pub use {
     metrics::{Metrics, MetricsReport, SentMessageSize},
     permit::{Permit, ReserveTimeoutFuture},
     receive::{Receive, ReceiveFuture},
-    send::{SendTimeoutFuture, Sent},
+    send::SendTimeoutFuture,
 };
 pub(crate) use {
     builder::{QueueParts, check_dead_letter_target, check_redrive_allowed},
     dead_letter::{DeadLetterRoute, DeadLetterTarget},
+    environment::{Environment, environment_setters},
     owner::Owner,
 };
 
@@ -385,7 +387,7 @@ impl Queue {
     /// use std::{thread, time::Duration};
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// thread::scope(|scope| {
     ///     let poll = scope.spawn(|| jobs.receive().wait_time(Duration::from_secs(20)).blocking());
     ///     jobs.wait_for_waiters(1);

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        Inner, Queue, Sent,
+        Inner, Queue,
         send::{Shortage, Standing},
         senders::Caller,
         waiting::{Attempt, Step, Waiting, block_on},
@@ -11,6 +11,7 @@ use {
         clock::Clock,
         error::{ReserveError, SendError},
         message::SendMessage,
+        state::Sent,
     },
     std::{
         fmt,

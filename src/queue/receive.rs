@@ -56,7 +56,7 @@ impl Queue {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let messages = jobs.receive().max_messages(10).visibility_timeout(Duration::from_secs(5)).blocking()?;
     /// assert_eq!(messages[0].body(), "resize cat.png");
@@ -105,7 +105,7 @@ impl<'queue> Receive<'queue> {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let (clock, minute) = (ManualClock::default(), Duration::from_secs(60));
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// jobs.receive().visibility_timeout(minute).blocking()?;
     /// clock.advance(Duration::from_secs(59));
@@ -126,7 +126,7 @@ impl<'queue> Receive<'queue> {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::{thread, time::Duration};
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let consumer = thread::spawn({
     ///     let jobs = jobs.clone();
     ///     move || jobs.receive().wait_time(Duration::from_secs(20)).blocking()

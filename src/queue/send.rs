@@ -11,8 +11,8 @@ use {
     crate::{
         clock::Clock,
         error::{BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError},
-        message::{MessageId, SendMessage, SequenceNumber},
-        state::Incoming,
+        message::SendMessage,
+        state::{Incoming, Sent},
         sync::MutexGuard,
         time::Timestamp,
     },
@@ -26,16 +26,6 @@ use {
         time::Duration,
     },
 };
-
-/// What a send answers (M49).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Sent {
-    /// The id of the message; of the original if the send repeated one on a FIFO queue (F11).
-    pub message_id: MessageId,
-    /// FIFO only (F37).
-    pub sequence_number: Option<SequenceNumber>,
-}
 
 impl Queue {
     /// Stores a message; it is counted and can be received before the call returns (D2).
@@ -126,7 +116,7 @@ impl Queue {
     /// # use requeue::{Budget, ManualClock, Queue};
     /// # use std::{future::Future, pin::pin, task::{Context, Waker}, time::Duration};
     /// # let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).budget(Budget::new().messages(1)).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).budget(Budget::new().messages(1)).build()?;
     /// jobs.send("resize cat.png")?;
     /// let mut second = pin!(jobs.send_timeout_async("resize dog.png", Duration::from_secs(5)));
     /// assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -377,11 +367,7 @@ impl Core {
             content,
             delay,
         };
-        let accepted = self.state.send(now, incoming, &mut self.effects);
-        Sent {
-            message_id: accepted.message_id,
-            sequence_number: accepted.sequence_number,
-        }
+        self.state.send(now, incoming, &mut self.effects)
     }
 }
 

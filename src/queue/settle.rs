@@ -227,7 +227,7 @@ impl Queue {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let handle = jobs.receive().blocking()?[0].receipt_handle();
     /// jobs.postpone(&handle, Duration::from_secs(3_600))?;

@@ -58,7 +58,7 @@ type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
 /// use std::time::Duration;
 ///
 /// let clock = ManualClock::default(); // shows midnight
-/// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+/// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
 /// let running = Scheduler::builder(&jobs).build().spawn()?;
 /// running.handle().add("nightly", Cron::new("0 3 * * *")?, "clean up")?;
 /// clock.wait_for_sleepers(1);
@@ -121,7 +121,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).tolerance(Duration::ZERO).until_none_held().build();
     /// scheduler.handle().add("call", Schedule::from(Duration::ZERO).catch_up(CatchUp::Skip), "now or never")?;
     /// clock.advance(Duration::from_millis(1));
@@ -140,7 +140,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
@@ -160,13 +160,13 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").build()?;
-    /// let scheduler = Scheduler::builder(&jobs).clock(&ManualClock::at(Timestamp::ZERO)).build();
+    /// let scheduler = Scheduler::builder(&jobs).clock(ManualClock::at(Timestamp::ZERO)).build();
     /// scheduler.handle().add("tea", Duration::from_secs(5), "tea")?;
     /// assert_eq!(scheduler.handle().due(1)[0].due, Timestamp::from_millis(5_000));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
-        self.clock = Some(Arc::new(clock.clone()));
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
         self
     }
 
@@ -179,7 +179,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::{sync::{Arc, Mutex}, time::Duration};
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let log = Arc::new(Mutex::new(Vec::new()));
     /// let lines = log.clone();
     /// let builder = Scheduler::builder(&jobs).until_none_held();
@@ -203,7 +203,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     ///
     /// let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     /// let tokio = runtime.handle().clone();
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let scheduler = Scheduler::builder(&jobs).until_none_held().wrap_threads(move |work| {
     ///     let _entered = tokio.enter();
     ///     work();
@@ -284,7 +284,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(pollster::block_on(scheduler.run())?.sent, 1);
@@ -313,7 +313,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
@@ -337,7 +337,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.spawn()?.join()?.sent, 1);

@@ -42,10 +42,10 @@ impl Service {
             return source.set_attributes(attributes);
         }
         // Whatever can be said without looking at another queue is said first (X11).
-        let settings = attributes.apply(&source.settings(), &shared.limits)?;
+        let settings = attributes.apply(&source.settings(), &shared.environment.limits)?;
         let target = shared.dead_letter_target(source.name(), &settings)?;
         let changed = source.change_settings(|before| {
-            let settings = attributes.apply(before, &shared.limits)?;
+            let settings = attributes.apply(before, &shared.environment.limits)?;
             // While the source's lock is held, so that links follow policies in the order these are set.
             let link = |target: &str| shared.registry.lock().link(source.name(), target);
             Ok((settings, target.as_deref().and_then(link)))

@@ -30,8 +30,7 @@ use {
         error::{CreateQueueError, QueueError, check},
         limits::Limits,
         message::{MessageId, Seed},
-        queue::{Budget, DeadLetterRoute, FactListener, Owner, Queue, QueueParts},
-        state::StaleDelete,
+        queue::{DeadLetterRoute, Environment, Owner, Queue, QueueParts},
         sync::Mutex,
         time::Timestamp,
     },
@@ -68,15 +67,10 @@ pub struct Service {
 
 /// The service behind its handles.
 struct Shared {
-    clock: Arc<dyn Clock>,
-    limits: Arc<Limits>,
+    environment: Environment,
     addresses: Addresses,
     sender_id: Arc<str>,
     seed: Seed,
-    shards: usize,
-    stale_delete: StaleDelete,
-    budget: Budget,
-    listeners: Vec<Arc<dyn FactListener>>,
     registry: Mutex<Registry>,
     /// Requests answered by the doors, counted for their ids.
     #[cfg(feature = "aws-protocol")]
@@ -174,7 +168,7 @@ impl Service {
         attributes: &QueueAttributes,
         tags: BTreeMap<String, String>,
     ) -> Result<Queue, CreateQueueError> {
-        let (shared, limits) = (&self.shared, &*self.shared.limits);
+        let (shared, limits) = (&self.shared, &*self.shared.environment.limits);
         let fifo = attributes.fifo_queue == Some(true);
         check::queue_name(name, fifo, limits)?;
         loop {
@@ -260,7 +254,7 @@ impl Service {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.shared.limits
+        &self.shared.environment.limits
     }
 
     /// An id for a request: the same on every run for the same seed and number of requests before it.
@@ -270,7 +264,7 @@ impl Service {
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
-        &self.shared.clock
+        &self.shared.environment.clock
     }
 
     pub(crate) fn region(&self) -> &str {
@@ -302,9 +296,9 @@ impl fmt::Debug for Service {
 
 impl Shared {
     fn named(&self, name: &str) -> Option<Queue> {
-        let now = self.clock.now();
+        let now = self.environment.clock.now();
         let mut registry = self.registry.lock();
-        registry.forget_deleted(now, self.limits.recreate_interval);
+        registry.forget_deleted(now, self.environment.limits.recreate_interval);
         registry.get(name).map(|entry| entry.queue.clone())
     }
 
@@ -325,9 +319,9 @@ impl Shared {
         tags: &BTreeMap<String, String>,
         target: Option<&str>,
     ) -> Result<Option<Queue>, CreateQueueError> {
-        let now = self.clock.now();
+        let now = self.environment.clock.now();
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
-        let interval = self.limits.recreate_interval;
+        let interval = self.environment.limits.recreate_interval;
         let mut registry = self.registry.lock();
         if registry.get(name).is_some() {
             return Ok(None);
@@ -360,13 +354,8 @@ impl Shared {
             arn: self.addresses.arn(name).into(),
             url: self.addresses.url(name),
             settings,
-            limits: Arc::clone(&self.limits),
-            clock: Arc::clone(&self.clock),
+            environment: self.environment.clone(),
             seed: self.seed.of_queue(number, &self.addresses.arn(name)),
-            shards: self.shards,
-            stale_delete: self.stale_delete,
-            listeners: self.listeners.clone(),
-            budget: self.budget,
             sender_id: Arc::clone(&self.sender_id),
             owner: Some(owner),
             route,
@@ -384,7 +373,7 @@ impl Owner for Shared {
     fn queue_deleted(&self, queue: &Queue, now: Timestamp) {
         let mut registry = self.registry.lock();
         let registered = registry.entry(queue.name()).is_some_and(|entry| entry.queue.is(queue));
-        let entry = registered.then(|| registry.remove(queue.name(), now, self.limits.recreate_interval));
+        let entry = registered.then(|| registry.remove(queue.name(), now, self.environment.limits.recreate_interval));
         drop(registry);
         drop(entry);
     }

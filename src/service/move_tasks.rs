@@ -96,7 +96,7 @@ impl StartMessageMoveTask {
     /// # use requeue::{ManualClock, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask};
     /// # use std::time::Duration;
     /// # let clock = ManualClock::default();
-    /// # let service = Service::builder().clock(&clock).build();
+    /// # let service = Service::builder().clock(clock.clone()).build();
     /// # let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
     /// # let policy = RedrivePolicy::new(failed.arn(), 1);
     /// # let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
@@ -128,7 +128,7 @@ impl TaskHandle {
     /// # Examples
     /// ```
     /// # use requeue::{QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask};
-    /// # let service = Service::builder().clock(&requeue::ManualClock::default()).build();
+    /// # let service = Service::builder().clock(requeue::ManualClock::default()).build();
     /// # let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
     /// # let policy = RedrivePolicy::new(failed.arn(), 1);
     /// # let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
@@ -257,7 +257,7 @@ impl Service {
             return Ok(None);
         };
         let as_count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-        let limit = self.shared.limits.move_task_messages_per_second;
+        let limit = self.shared.environment.limits.move_task_messages_per_second;
         check::check_count("MaxNumberOfMessagesPerSecond", as_count(rate), as_count(limit))?;
         Ok(NonZeroU32::new(rate))
     }
@@ -328,7 +328,11 @@ impl Service {
         }
         let tasks = self.shared.tasks_of(source_arn).ok_or(ResourceNotFound::SourceArn)?;
         let max_results = max_results.unwrap_or(1);
-        check::check_count("MaxResults", max_results, self.shared.limits.list_move_task_results)?;
+        check::check_count(
+            "MaxResults",
+            max_results,
+            self.shared.environment.limits.list_move_task_results,
+        )?;
         let newest = tasks.iter().take(max_results);
         Ok(newest.map(MessageMoveTask::of).collect())
     }
@@ -390,7 +394,11 @@ impl Shared {
         rate: Option<NonZeroU32>,
     ) -> Result<Arc<Task>, MoveTaskError> {
         let to_move = source.counts().approximate_number_of_messages as u64;
-        let machine = MoveTask::start(self.clock.now(), rate, self.limits.move_task_duration);
+        let machine = MoveTask::start(
+            self.environment.clock.now(),
+            rate,
+            self.environment.limits.move_task_duration,
+        );
         let name = source.name().to_owned();
         let mut registry = self.registry.lock();
         let entry = registry.get(&name).filter(|entry| entry.queue.is(&source));
@@ -398,14 +406,14 @@ impl Shared {
         if tasks.front().is_some_and(|task| task.is_active()) {
             return Err(InvalidParameterValue::MoveTaskRunning.into());
         }
-        let limit = self.limits.move_tasks_active;
+        let limit = self.environment.limits.move_tasks_active;
         if !registry.may_start_task(limit) {
             return Err(MoveTaskError::OverLimit { limit });
         }
         registry.started += 1;
         let id = self.draw_id("move task", registry.started);
         let task = Arc::new(Task::new(self, id, (source, destination), rate, to_move, machine));
-        let forgotten = registry.push_task(&name, Arc::clone(&task), self.limits.list_move_task_results);
+        let forgotten = registry.push_task(&name, Arc::clone(&task), self.environment.limits.list_move_task_results);
         drop(registry);
         drop(forgotten);
         Ok(task)

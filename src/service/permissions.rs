@@ -101,14 +101,14 @@ impl Service {
         }
         let shared = &self.shared;
         let queue = shared.find(queue).ok_or(PermissionError::QueueDoesNotExist)?;
-        permission.check(&shared.limits)?;
+        permission.check(&shared.environment.limits)?;
         let statement = permission.into_statement(queue.arn());
         change_policy(&queue, |policy| {
             if policy.has(&statement.sid) {
                 return Err(label_refused(&statement.sid, InvalidReason::LabelExists).into());
             }
             policy.push(statement);
-            Ok(policy.check(policy.to_string().len(), &shared.limits)?)
+            Ok(policy.check(policy.to_string().len(), &shared.environment.limits)?)
         })
     }
 
@@ -175,7 +175,7 @@ impl Service {
         let Some(policy) = AccessPolicy::parse(&document) else {
             return Ok(Vec::new());
         };
-        let permission = |statement| Permission::of_statement(statement, queue.arn(), &shared.limits);
+        let permission = |statement| Permission::of_statement(statement, queue.arn(), &shared.environment.limits);
         Ok(policy.grants().filter_map(permission).collect())
     }
 }

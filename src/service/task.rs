@@ -125,7 +125,7 @@ impl Task {
         };
         let mut portion = None;
         loop {
-            let now = service.clock.now();
+            let now = service.environment.clock.now();
             let mut progress = self.progress.lock();
             let moved = progress.machine.moved();
             let end = *portion.get_or_insert_with(|| self.to_move.max(moved.saturating_add(PORTION)));
@@ -135,14 +135,14 @@ impl Task {
                 // Not at `now`: an alarm that is due when it is set goes off before the turn ends.
                 Next::Move if moved >= end => {
                     let at = now.saturating_add(RESOLUTION);
-                    Some(service.clock.wake_at(at, self.ticker()))
+                    Some(service.environment.clock.wake_at(at, self.ticker()))
                 }
                 Next::Move => {
                     let outcome = self.move_one(&service);
                     self.progress.lock().machine.settle(outcome);
                     continue;
                 }
-                Next::WaitUntil(at) => Some(service.clock.wake_at(at, self.ticker())),
+                Next::WaitUntil(at) => Some(service.environment.clock.wake_at(at, self.ticker())),
                 Next::Over => None,
             };
             match turn.end(alarm) {

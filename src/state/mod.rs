@@ -59,6 +59,6 @@ pub(crate) use {
 pub use {
     fact::{Entry, Fact},
     move_task::{MoveTaskFailure, MoveTaskStatus},
-    queue::{Counts, StaleDelete},
+    queue::{Counts, Sent, StaleDelete},
     snapshot::{MessagePhase, MessageSnapshot, QueueSnapshot},
 };

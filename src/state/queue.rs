@@ -74,11 +74,14 @@ pub(crate) struct Contents {
     _attempts: Option<Attempts>,
 }
 
-/// What a send answers.
+/// What a send answers (M49).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Accepted {
-    pub(crate) message_id: MessageId,
-    pub(crate) sequence_number: Option<SequenceNumber>,
+#[non_exhaustive]
+pub struct Sent {
+    /// The id of the message; of the original if the send repeated one on a FIFO queue (F11).
+    pub message_id: MessageId,
+    /// FIFO only (F37).
+    pub sequence_number: Option<SequenceNumber>,
 }
 
 /// How many messages are in which phase (C1-C3).
@@ -205,7 +208,7 @@ impl QueueState {
     }
 
     /// Stores a message, or answers with the original if it repeats a send of the last five minutes (F9-F11).
-    pub(crate) fn send(&mut self, now: Timestamp, incoming: Incoming, out: &mut Effects) -> Accepted {
+    pub(crate) fn send(&mut self, now: Timestamp, incoming: Incoming, out: &mut Effects) -> Sent {
         let now = self.advance(now, out);
         let Incoming {
             message_id,
@@ -235,7 +238,7 @@ impl QueueState {
         };
         let sequence = self.next_sequence;
         self.store(Record::new(message_id, content, now, phase));
-        Accepted {
+        Sent {
             message_id,
             sequence_number: self.is_fifo().then(|| SequenceNumber::new(sequence)),
         }
@@ -247,7 +250,7 @@ impl QueueState {
     }
 
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
-    fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Accepted> {
+    fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Sent> {
         if !self.is_fifo() {
             return None;
         }
@@ -258,7 +261,7 @@ impl QueueState {
         let original =
             self.deduplication
                 .remember(self.now, group, id, Original { message_id, sequence }, forgotten_at)?;
-        Some(Accepted {
+        Some(Sent {
             message_id: original.message_id,
             sequence_number: Some(SequenceNumber::new(original.sequence)),
         })

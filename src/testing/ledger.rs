@@ -446,8 +446,10 @@ mod tests {
     fn dead_letter(receives: u32) -> Vec<Entry> {
         let (listener, facts) = FactChannel::unbounded();
         let clock = ManualClock::default();
-        let failed = Queue::standard("failed").clock(&clock).build().unwrap();
-        let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, receives);
+        let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
+        let jobs = Queue::standard("jobs")
+            .clock(clock.clone())
+            .dead_letter(&failed, receives);
         let jobs = jobs.listener(listener).build().unwrap();
         jobs.send("poison").unwrap();
         for _ in 0..=receives {
@@ -460,8 +462,8 @@ mod tests {
     fn a_dead_letter_that_a_consumer_gave_up_is_allowed_after_any_receives() {
         let (listener, facts) = FactChannel::unbounded();
         let clock = ManualClock::default();
-        let failed = Queue::standard("failed").clock(&clock).build().unwrap();
-        let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, 2);
+        let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
+        let jobs = Queue::standard("jobs").clock(clock.clone()).dead_letter(&failed, 2);
         let jobs = jobs.listener(listener).build().unwrap();
         jobs.send("poison").unwrap();
         jobs.receive().blocking().unwrap()[0].dead_letter("poison").unwrap();
@@ -494,8 +496,8 @@ mod tests {
         for takes_back in [false, true] {
             let (listener, facts) = FactChannel::unbounded();
             let clock = ManualClock::default();
-            let failed = Queue::standard("failed").clock(&clock).build().unwrap();
-            let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, 1);
+            let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
+            let jobs = Queue::standard("jobs").clock(clock.clone()).dead_letter(&failed, 1);
             let jobs = jobs.listener(listener).build().unwrap();
             jobs.send("poison").unwrap();
             jobs.receive().blocking().unwrap()[0].release().unwrap();

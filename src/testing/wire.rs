@@ -10,9 +10,9 @@ use {
         message::{MessageId, SendMessage},
         queue::{
             BatchEntry, BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive,
-            SendBatchEntry, Sent,
+            SendBatchEntry,
         },
-        state::{MessagePhase, MessageSnapshot},
+        state::{MessagePhase, MessageSnapshot, Sent},
         sync::Mutex,
         time::Timestamp,
     },

@@ -150,7 +150,7 @@ impl Job {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let clock = clock.clone();
     /// let runner = Runner::builder(&jobs).heartbeat(false).until_none_visible().each(move |job: &Job| {
@@ -176,7 +176,7 @@ impl Job {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let clock = clock.clone();
     /// let runner = Runner::builder(&jobs).heartbeat(false).until_none_visible().each(move |job: &Job| {

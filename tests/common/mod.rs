@@ -36,7 +36,7 @@ pub(crate) const fn millis(millis: u64) -> Duration {
 
 /// A standard queue named `jobs`.
 pub(crate) fn standard(clock: &ManualClock) -> QueueBuilder {
-    Queue::standard("jobs").clock(clock).seed(1)
+    Queue::standard("jobs").clock(clock.clone()).seed(1)
 }
 
 /// A standard queue that holds the messages "0", "1" and so on.
@@ -51,7 +51,7 @@ pub(crate) fn numbered(clock: &ManualClock, count: usize) -> Queue {
 /// A FIFO queue named `jobs.fifo`, with content-based deduplication.
 pub(crate) fn fifo(clock: &ManualClock) -> QueueBuilder {
     Queue::fifo("jobs.fifo")
-        .clock(clock)
+        .clock(clock.clone())
         .seed(1)
         .content_based_deduplication(true)
 }

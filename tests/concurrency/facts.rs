@@ -216,7 +216,11 @@ fn listeners_that_answer_each_other_from_many_threads_come_to_an_end() {
                 other: Arc::clone(other),
                 own: own.clone(),
             };
-            Queue::standard(name).clock(&clock).listener(listener).build().unwrap()
+            Queue::standard(name)
+                .clock(clock.clone())
+                .listener(listener)
+                .build()
+                .unwrap()
         };
         let queues = [build("a", &to_b, &logs[0]), build("b", &to_a, &logs[1])];
         to_a.get_or_init(|| queues[0].clone());

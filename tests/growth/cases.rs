@@ -72,7 +72,7 @@ pub(crate) fn limits() -> Limits {
 
 /// A queue builder with these limits; the seed makes every run the same.
 pub(crate) fn with(clock: &ManualClock, builder: QueueBuilder) -> QueueBuilder {
-    builder.clock(clock).limits(limits()).seed(1)
+    builder.clock(clock.clone()).limits(limits()).seed(1)
 }
 
 /// The message of this number, in a group of its own.

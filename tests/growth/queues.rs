@@ -23,7 +23,7 @@ const FIFO: Shape = || Queue::fifo("jobs.fifo");
 
 const SHAPES: [(&str, Shape); 10] = [
     ("a standard queue", STANDARD),
-    ("a sampled standard queue", || STANDARD().sampled(10)),
+    ("a sampled standard queue", || STANDARD().shards(10)),
     ("a standard queue with a listener", || {
         STANDARD().listener(Metrics::new())
     }),
@@ -78,7 +78,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(case("noisy tenants", STANDARD, noisy));
     for shards in [1, 10, 1_000] {
         let name = format!("tenants over {shards} shards that stay stored");
-        let run = move |burst| stored(&|| STANDARD().sampled(shards), burst);
+        let run = move |burst| stored(&|| STANDARD().shards(shards), burst);
         cases.push(Case::new(name, run).part(50).kept_per_thousand(4_096_000));
     }
     cases

@@ -32,7 +32,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn case(name: &str, builder: fn() -> ServiceBuilder, burst: fn(&ManualClock, &Service, usize)) -> Case {
     Case::new(name, move |size| {
         alive(|clock| {
-            let service = builder().clock(clock).limits(limits()).seed(1).build();
+            let service = builder().clock(clock.clone()).limits(limits()).seed(1).build();
             create(&service, "stays");
             burst(clock, &service, size);
             ordinary(clock, &service);

@@ -95,7 +95,7 @@ fn with(clock: &Stepping, builder: QueueBuilder) -> QueueBuilder {
         receive_wait_time: Duration::MAX,
         ..Limits::default()
     };
-    builder.clock(clock).limits(limits).seed(1)
+    builder.clock(clock.clone()).limits(limits).seed(1)
 }
 
 fn standard(clock: &Stepping) -> QueueBuilder {

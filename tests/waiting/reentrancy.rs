@@ -344,7 +344,7 @@ fn listeners_of_two_queues_may_call_each_others_queue_at_the_same_time() {
                 }
             };
             Queue::standard(["a", "b"][own])
-                .clock(&clock)
+                .clock(clock.clone())
                 .listener(Listener(forward))
                 .build()
                 .unwrap()

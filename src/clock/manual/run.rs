@@ -49,7 +49,7 @@ impl ManualClock {
     ///
     /// let clock = ManualClock::default();
     /// let start = clock.now();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send(SendMessage::new("tea").delay(Duration::from_secs(5)))?;
     /// let poll = || jobs.receive().wait_time(Duration::from_secs(20));
     ///
@@ -77,7 +77,7 @@ impl ManualClock {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let consumer = std::thread::spawn(move || jobs.receive().wait_time(Duration::from_secs(20)).blocking());
     /// pollster::block_on(clock.wait_for_sleepers_async(1));
     /// clock.advance(Duration::from_secs(20));

@@ -26,7 +26,7 @@ const LONGEST_REASON: usize = 80;
 /// use requeue::{ManualClock, Queue, testing::assertions::Recorder};
 ///
 /// let recorder = Recorder::new();
-/// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).listener(recorder.clone()).build()?;
+/// let jobs = Queue::standard("jobs").clock(ManualClock::default()).listener(recorder.clone()).build()?;
 /// jobs.send("resize cat.png")?;
 /// jobs.receive().blocking()?[0].delete()?;
 /// assert_eq!(

@@ -163,11 +163,11 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
     let config = &setup.queues[plan.queue % setup.queues.len()];
     let case_clock = CaseClock::new(&clock);
     let mut builder = (config.build)()
-        .clock(&case_clock)
+        .clock(case_clock.clone())
         .seed(plan.seed)
         .listener(facts.clone());
     if plan.shards > 1 {
-        builder = builder.sampled(plan.shards);
+        builder = builder.shards(plan.shards);
     }
     let mut dead_letter_queue = None;
     if let Some(max_receive_count) = config.max_receive_count {
@@ -177,7 +177,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
             Queue::standard("dead-letters")
         };
         let dead = dead
-            .clock(&case_clock)
+            .clock(case_clock.clone())
             .seed(plan.seed ^ 1)
             .build()
             .map_err(Unfit::Queue)?;

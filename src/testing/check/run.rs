@@ -241,7 +241,10 @@ impl<W: 'static> Check<W> {
         let clock = ManualClock::default();
         let mut fifo = Vec::new();
         for config in &self.setup.queues {
-            let queue: Queue = (config.build)().clock(&clock).build().map_err(CheckError::Queue)?;
+            let queue: Queue = (config.build)()
+                .clock(clock.clone())
+                .build()
+                .map_err(CheckError::Queue)?;
             self.faults.chance(queue.name(), queue.is_fifo(), 0)?;
             config.fifo.set(queue.is_fifo());
             fifo.push(queue.is_fifo());

@@ -71,7 +71,7 @@ impl<Q: MessageQueue> InProcess<Q> {
     /// ```
     pub fn new(front: impl Fn(&Service, &ManualClock, &Queue) -> Q + 'static) -> Self {
         let clock = ManualClock::default();
-        let service = Service::builder().clock(&clock).seed(1).build();
+        let service = Service::builder().clock(clock.clone()).seed(1).build();
         Self {
             clock,
             service,

@@ -6,8 +6,8 @@ use {
         clock::{Alarm, Clock, ManualClock},
         error::{ChangeVisibilityError, DeleteError, SendError},
         message::{MessageId, SendMessage},
-        queue::{Message, Sent},
-        state::{MessagePhase, MessageSnapshot},
+        queue::Message,
+        state::{MessagePhase, MessageSnapshot, Sent},
         testing::{
             faults::Fault,
             source::Source,
