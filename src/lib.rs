@@ -73,7 +73,7 @@ pub use service::{
     ListQueues, MessageMoveTask, Page, Permission, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle,
 };
 pub use state::{
-    Counts, Entry, Fact, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, Sent,
+    Counts, Fact, FactEntry, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, Sent,
     StaleDelete,
 };
 pub use time::Timestamp;

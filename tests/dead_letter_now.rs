@@ -9,7 +9,7 @@ use {
         standard, take, take_for,
     },
     requeue::{
-        Budget, Entry, Fact, FactChannel, FactListener, ManualClock, Message, Queue, QueueAttributes, QueueBuilder,
+        Budget, Fact, FactChannel, FactEntry, FactListener, ManualClock, Message, Queue, QueueAttributes, QueueBuilder,
         QueueError, RedrivePolicy, SendMessage, Service, StartMessageMoveTask,
     },
     std::{
@@ -322,7 +322,7 @@ impl Watcher {
 }
 
 impl FactListener for Watcher {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, entry: &FactEntry) {
         if matches!(
             entry.fact,
             Fact::Failed { .. } | Fact::Arrived { .. } | Fact::DeadLettered { .. } | Fact::Returned { .. }

@@ -5,8 +5,8 @@ mod common;
 use {
     common::{bodies, counts, fifo, in_group, receive, receive_for, secs, standard, take},
     requeue::{
-        Entry, Fact, FactListener, Limits, ManualClock, Queue, QueueAttributes, QueueBuilder, RedrivePolicy, Service,
-        StartMessageMoveTask,
+        Fact, FactEntry, FactListener, Limits, ManualClock, Queue, QueueAttributes, QueueBuilder, RedrivePolicy,
+        Service, StartMessageMoveTask,
     },
     std::{
         sync::{
@@ -38,7 +38,7 @@ struct Watcher {
 }
 
 impl FactListener for Watcher {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, entry: &FactEntry) {
         if matches!(entry.fact, Fact::Arrived { .. } | Fact::DeadLettered { .. }) {
             let (jobs, dead) = self.queues.get().unwrap();
             let found = (fail(jobs, 10), fail(dead, 10));
@@ -74,7 +74,7 @@ fn a_message_on_its_way_is_received_from_the_target_alone() {
 struct Remover(Queue, Arc<AtomicBool>);
 
 impl FactListener for Remover {
-    fn on_fact(&self, _: &Arc<str>, _: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, _: &FactEntry) {
         if self.1.swap(false, Ordering::Relaxed) {
             self.0.delete_queue().unwrap();
         }

@@ -2,7 +2,7 @@
 
 use common::{assert_refused, bodies, counts, in_group, millis, receive, receive_for, secs, take};
 use requeue::{
-    Alarm, Clock, Entry, Fact, FactChannel, FactListener, Limits, ManualClock, MessageMoveTask, MoveTaskError,
+    Alarm, Clock, Fact, FactChannel, FactEntry, FactListener, Limits, ManualClock, MessageMoveTask, MoveTaskError,
     MoveTaskFailure, MoveTaskStatus, Parker, Queue, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, SendMessage,
     Service, ServiceBuilder, StartMessageMoveTask, TaskHandle, Timestamp,
 };

@@ -76,10 +76,7 @@ fn deliver<R: MessageQueue + Clone>(requester: &Requester<R, Queue>) -> impl Fn(
 
 fn is_empty(queue: &Queue) -> bool {
     let counts = queue.counts();
-    (
-        counts.approximate_number_of_messages,
-        counts.approximate_number_of_messages_not_visible,
-    ) == (0, 0)
+    (counts.visible, counts.in_flight) == (0, 0)
 }
 
 fn string(message: &requeue::Message, name: &str) -> String {

@@ -2,7 +2,7 @@
 
 use common::{DAY, assert_refused, bodies, counts, in_group, millis, receive, receive_for, secs, take};
 use requeue::{
-    Budget, Entry, FactListener, ListQueues, ManualClock, QueueAttributes, ReceiveError, RedrivePolicy, SendError,
+    Budget, FactEntry, FactListener, ListQueues, ManualClock, QueueAttributes, ReceiveError, RedrivePolicy, SendError,
     SendMessage, Service, StaleDelete,
 };
 use std::{
@@ -401,7 +401,7 @@ mod lifetime {
     struct Meddler(Arc<(OnceLock<Service>, Mutex<Vec<String>>)>);
 
     impl FactListener for Meddler {
-        fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+        fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
             let Some(service) = self.0.0.get() else { return };
             let found = service.queue(queue).is_ok();
             service.list_queues(&ListQueues::new()).unwrap();

@@ -97,7 +97,7 @@ fn a_consumer_in_a_thread_of_its_own_empties_the_queue() {
     jobs.send(requeue::SendMessage::new("m").delay(secs(5))).unwrap();
     let mut consumer = Some(consumer);
     recorder.assert_eventually_empty(&jobs, &clock, secs(6), || {
-        if jobs.counts().approximate_number_of_messages_not_visible > 0 {
+        if jobs.counts().in_flight > 0 {
             consumer
                 .take()
                 .into_iter()

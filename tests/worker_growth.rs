@@ -6,7 +6,7 @@
 use {
     requeue::{
         ManualClock, Queue,
-        request::{Request, Requester},
+        request::{RequestBuilder, Requester},
         schedule::Scheduler,
     },
     stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc},
@@ -84,7 +84,7 @@ fn requests(burst: usize) -> usize {
     let requester = Requester::new(&asked, &host);
     let mut waiting: Vec<_> = (0..burst)
         .map(|_| requester.request("?"))
-        .map(Request::into_future)
+        .map(RequestBuilder::into_future)
         .collect();
     for request in &mut waiting {
         let request = pin!(request);

@@ -80,7 +80,7 @@ fn bodies(queue: &Queue) -> Vec<String> {
 }
 
 fn delayed(queue: &Queue) -> usize {
-    queue.counts().approximate_number_of_messages_delayed
+    queue.counts().delayed
 }
 
 fn every_minute() -> Cron {

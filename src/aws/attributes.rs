@@ -27,13 +27,13 @@ type Attribute = (&'static str, fn(&Report) -> Option<String>);
 
 const ATTRIBUTES: &[Attribute] = &[
     ("ApproximateNumberOfMessages", |report| {
-        Some(report.counts.approximate_number_of_messages.to_string())
+        Some(report.counts.visible.to_string())
     }),
     ("ApproximateNumberOfMessagesDelayed", |report| {
-        Some(report.counts.approximate_number_of_messages_delayed.to_string())
+        Some(report.counts.delayed.to_string())
     }),
     ("ApproximateNumberOfMessagesNotVisible", |report| {
-        Some(report.counts.approximate_number_of_messages_not_visible.to_string())
+        Some(report.counts.in_flight.to_string())
     }),
     ("ContentBasedDeduplication", |report| {
         report.on_fifo(|settings| settings.content_based_deduplication.to_string())

@@ -102,9 +102,9 @@ impl MessageQueue for Queue {
         }
         let counts = self.counts();
         Ok(MessageCounts {
-            visible: counts.approximate_number_of_messages as u64,
-            in_flight: counts.approximate_number_of_messages_not_visible as u64,
-            delayed: counts.approximate_number_of_messages_delayed as u64,
+            visible: counts.visible as u64,
+            in_flight: counts.in_flight as u64,
+            delayed: counts.delayed as u64,
             approximate: false,
         })
     }

@@ -219,7 +219,7 @@ impl QueueBuilder {
     /// let jobs = Queue::standard("jobs").clock(clock.clone()).message_retention_period(hour).build()?;
     /// jobs.send("resize cat.png")?;
     /// clock.advance(hour);
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+    /// assert_eq!(jobs.counts().visible, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn message_retention_period(self, period: Duration) -> Self {
@@ -288,7 +288,7 @@ impl QueueBuilder {
     /// for group in ["customer-3", "customer-7"] {
     ///     orders.send(SendMessage::new("order-17").message_group_id(group).message_deduplication_id("17"))?;
     /// }
-    /// assert_eq!(orders.counts().approximate_number_of_messages, 2);
+    /// assert_eq!(orders.counts().visible, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn deduplication_scope(self, scope: DeduplicationScope) -> Self {

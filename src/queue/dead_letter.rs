@@ -65,7 +65,7 @@ impl Queue {
     /// jobs.send("resize cat.txt")?;
     /// let handle = jobs.receive().blocking()?[0].receipt_handle();
     /// pollster::block_on(jobs.dead_letter_async(&handle, "not an image"))?;
-    /// assert_eq!(failed.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(failed.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn dead_letter_async(

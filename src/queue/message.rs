@@ -106,7 +106,7 @@ impl Message {
     /// jobs.send("resize cat.png")?;
     /// let text = jobs.receive().blocking()?[0].receipt_handle().to_string();
     /// jobs.delete(&text.parse::<ReceiptHandle>()?)?; // perhaps elsewhere, by somebody who has the text alone
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -368,7 +368,7 @@ impl Message {
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
     /// jobs.receive().blocking()?[0].delete()?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete(&self) -> Result<(), DeleteError> {
@@ -387,7 +387,7 @@ impl Message {
     /// jobs.send("resize cat.png")?;
     /// let message = &pollster::block_on(async { jobs.receive().await })?[0];
     /// pollster::block_on(message.delete_async())?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn delete_async(&self) -> Result<(), DeleteError> {

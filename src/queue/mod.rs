@@ -312,7 +312,7 @@ impl Queue {
     /// # use requeue::Queue;
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(jobs.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -472,7 +472,7 @@ impl Queue {
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
     /// jobs.purge()?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+    /// assert_eq!(jobs.counts().visible, 0);
     /// assert_eq!(jobs.purge().unwrap_err().code(), "PurgeQueueInProgress");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

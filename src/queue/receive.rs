@@ -406,7 +406,7 @@ impl<R: Borrow<Request>> Look<'_, R> {
             attempt_id: asked.attempt_id.as_ref(),
             redrive,
         };
-        let most = request.max_messages.min(state.counts().approximate_number_of_messages);
+        let most = request.max_messages.min(state.counts().visible);
         if messages.capacity() == 0 {
             // `reserve` would take the path of growth; there is nothing to drop.
             mem::forget(mem::replace(messages, Vec::with_capacity(most)));

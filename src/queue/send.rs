@@ -49,7 +49,7 @@ impl Queue {
     /// let first = orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
     /// let again = orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
     /// assert_eq!(first, again);
-    /// assert_eq!(orders.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(orders.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {

@@ -144,7 +144,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_delayed, 1);
+    /// assert_eq!(jobs.counts().delayed, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn until_none_held(mut self) -> Self {

@@ -57,7 +57,7 @@ use {
 /// let policy = RedrivePolicy::new(failed.arn(), 3);
 /// let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
 /// jobs.send("resize cat.png")?;
-/// assert_eq!(service.queue("jobs")?.counts().approximate_number_of_messages, 1);
+/// assert_eq!(service.queue("jobs")?.counts().visible, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

@@ -103,9 +103,9 @@ impl StartMessageMoveTask {
     /// let _ = failed.send_batch(["resize cat.png", "resize dog.png", "resize cow.png"])?;
     /// let request = StartMessageMoveTask::new(failed.arn()).destination_arn(jobs.arn()).max_messages_per_second(2);
     /// service.start_message_move_task(&request)?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(jobs.counts().visible, 1);
     /// clock.advance(Duration::from_millis(500));
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 2);
+    /// assert_eq!(jobs.counts().visible, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -393,7 +393,7 @@ impl Shared {
         destination: Option<Queue>,
         rate: Option<NonZeroU32>,
     ) -> Result<Arc<Task>, MoveTaskError> {
-        let to_move = source.counts().approximate_number_of_messages as u64;
+        let to_move = source.counts().visible as u64;
         let machine = MoveTask::start(
             self.environment.clock.now(),
             rate,

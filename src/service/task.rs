@@ -164,7 +164,7 @@ impl Task {
         match self.bring(&departure, service) {
             Ok(()) => {
                 self.source.departed(&departure);
-                let visible = self.source.counts().approximate_number_of_messages;
+                let visible = self.source.counts().visible;
                 Outcome::Moved {
                     more_visible: visible > 0,
                 }

@@ -57,7 +57,7 @@ pub(crate) use {
     receive::{DEPARTURES_AT_ONCE, Delivery, Receipt, ReceiveRequest},
 };
 pub use {
-    fact::{Entry, Fact},
+    fact::{Fact, FactEntry},
     move_task::{MoveTaskFailure, MoveTaskStatus},
     queue::{Counts, Sent, StaleDelete},
     snapshot::{MessagePhase, MessageSnapshot, QueueSnapshot},

@@ -89,11 +89,11 @@ pub struct Sent {
 #[non_exhaustive]
 pub struct Counts {
     /// Visible messages; on a FIFO queue also those that a locked group holds back.
-    pub approximate_number_of_messages: usize,
+    pub visible: usize,
     /// Messages in flight.
-    pub approximate_number_of_messages_not_visible: usize,
+    pub in_flight: usize,
     /// Messages whose delay has not ended.
-    pub approximate_number_of_messages_delayed: usize,
+    pub delayed: usize,
 }
 
 /// See the [module](super).
@@ -185,9 +185,9 @@ impl QueueState {
     /// Counts as of the latest time seen, unless the queue is behind; a departing message still counts as visible here.
     pub(crate) const fn counts(&self) -> Counts {
         Counts {
-            approximate_number_of_messages: self.records.len() - self.delayed - self.in_flight,
-            approximate_number_of_messages_not_visible: self.in_flight,
-            approximate_number_of_messages_delayed: self.delayed,
+            visible: self.records.len() - self.delayed - self.in_flight,
+            in_flight: self.in_flight,
+            delayed: self.delayed,
         }
     }
 

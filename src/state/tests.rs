@@ -296,11 +296,7 @@ impl Pair {
             self.state.is_behind()
         } {}
         let counts = self.state.counts();
-        let counted = [
-            counts.approximate_number_of_messages,
-            counts.approximate_number_of_messages_not_visible,
-            counts.approximate_number_of_messages_delayed,
-        ];
+        let counted = [counts.visible, counts.in_flight, counts.delayed];
         assert_eq!(counted, self.counts(), "C1-C3");
         let facts = self.out.facts.iter().map(|it| it.at).collect::<Vec<_>>();
         assert!(facts.is_sorted(), "{facts:?}");

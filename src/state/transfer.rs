@@ -273,8 +273,8 @@ mod tests {
     fn counted(state: &QueueState) -> [usize; 4] {
         let counts = state.counts();
         [
-            counts.approximate_number_of_messages,
-            counts.approximate_number_of_messages_not_visible,
+            counts.visible,
+            counts.in_flight,
             state.departing,
             state.groups_with_in_flight(),
         ]
@@ -290,7 +290,7 @@ mod tests {
     }
 
     fn visible(state: &QueueState) -> usize {
-        state.counts().approximate_number_of_messages
+        state.counts().visible
     }
 
     #[test]

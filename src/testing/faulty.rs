@@ -353,7 +353,7 @@ impl FaultyQueue {
     /// let messages = faulty.receive(10)?;
     /// let back = messages.iter().map(|message| (message, Duration::ZERO));
     /// assert_eq!(faulty.change_visibility_batch(back), Err(CallError::ResponseLost));
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1, "it was given back all the same");
+    /// assert_eq!(jobs.counts().visible, 1, "it was given back all the same");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn change_visibility_batch<E: Into<ChangeVisibilityBatchEntry>>(

@@ -120,7 +120,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// let held = jobs.clone();
     /// let runner = Runner::builder(&jobs).prefetch(9).until_none_visible().each(move |job: &Job| {
     ///     let left = 3 - job.body().parse::<usize>()?;
-    ///     assert_eq!(held.counts().approximate_number_of_messages_not_visible, left + 1);
+    ///     assert_eq!(held.counts().in_flight, left + 1);
     ///     Ok::<(), std::num::ParseIntError>(())
     /// })?;
     /// assert_eq!(runner.blocking()?.succeeded, 3);

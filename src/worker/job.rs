@@ -280,7 +280,7 @@ impl Job {
     /// }
     /// handle.stop();
     /// running.join().unwrap()?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1, "it is back, and was never received");
+    /// assert_eq!(jobs.counts().visible, 1, "it is back, and was never received");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stopping(&self) -> Stopping {

@@ -104,11 +104,7 @@ pub(crate) fn bodies(messages: &[Message]) -> Vec<&str> {
 /// Messages visible, not visible, and delayed.
 pub(crate) fn counts(queue: &Queue) -> [usize; 3] {
     let counts = queue.counts();
-    [
-        counts.approximate_number_of_messages,
-        counts.approximate_number_of_messages_not_visible,
-        counts.approximate_number_of_messages_delayed,
-    ]
+    [counts.visible, counts.in_flight, counts.delayed]
 }
 
 /// A standard and a FIFO queue, each with a clock of its own and a message `m` received with the queue's timeout.

@@ -7,8 +7,8 @@ use {
         waiter::within_patience,
     },
     requeue::{
-        Entry, Fact, FactListener, Limits, ManualClock, Message, Queue, QueueAttributes, RedrivePolicy, SendMessage,
-        Service,
+        Fact, FactEntry, FactListener, Limits, ManualClock, Message, Queue, QueueAttributes, RedrivePolicy,
+        SendMessage, Service,
     },
     std::{
         collections::BTreeSet,
@@ -178,11 +178,11 @@ fn a_target_deleted_under_load_loses_only_what_had_arrived() {
                     });
                 }
                 scope.spawn(|| {
-                    while dead.counts().approximate_number_of_messages < MESSAGES / 4 {
+                    while dead.counts().visible < MESSAGES / 4 {
                         thread::yield_now();
                     }
                     // Nothing arrives between the last look and the end, or else it is lost with the queue.
-                    arrived.store(dead.counts().approximate_number_of_messages, Ordering::Relaxed);
+                    arrived.store(dead.counts().visible, Ordering::Relaxed);
                     dead.delete_queue().unwrap();
                     gone.store(true, Ordering::Release);
                 });
@@ -211,7 +211,7 @@ fn a_target_deleted_under_load_loses_only_what_had_arrived() {
 struct Greedy(Arc<OnceLock<Queue>>);
 
 impl FactListener for Greedy {
-    fn on_fact(&self, _queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _queue: &Arc<str>, entry: &FactEntry) {
         if let (Some(jobs), Fact::Arrived { .. }) = (self.0.get(), &entry.fact) {
             jobs.receive().max_messages(10).blocking().unwrap();
         }

@@ -109,7 +109,7 @@ pub(crate) fn drain(clock: &ManualClock, queue: &Queue) {
     during("the queue is drained");
     for batch in 1.. {
         // One shard of a sampled queue may have nothing while others do.
-        if queue.counts().approximate_number_of_messages == 0 {
+        if queue.counts().visible == 0 {
             return;
         }
         delete(queue, &receive(queue));

@@ -2,7 +2,7 @@
 
 use super::*;
 use requeue::{
-    Entry, Fact, FactChannel, FactListener, MoveTaskFailure, MoveTaskStatus, SendMessage, StartMessageMoveTask,
+    Fact, FactChannel, FactEntry, FactListener, MoveTaskFailure, MoveTaskStatus, SendMessage, StartMessageMoveTask,
 };
 
 /// A queue of each type that names itself after so many receives.
@@ -219,7 +219,7 @@ fn a_message_that_moves_within_its_queue_is_there_once_by_its_facts() {
 struct Purger(Arc<Mutex<Option<Queue>>>);
 
 impl FactListener for Purger {
-    fn on_fact(&self, _: &Arc<str>, _: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, _: &FactEntry) {
         let queue = self.0.lock().unwrap().take();
         if let Some(queue) = queue {
             queue.purge().unwrap();
@@ -306,7 +306,7 @@ fn a_task_moves_the_messages_of_other_queues_and_those_with_a_destination() {
 struct Alive(#[expect(dead_code, reason = "counted, never read")] Arc<()>);
 
 impl FactListener for Alive {
-    fn on_fact(&self, _: &Arc<str>, _: &Entry) {}
+    fn on_fact(&self, _: &Arc<str>, _: &FactEntry) {}
 }
 
 #[test]

@@ -8,7 +8,7 @@ use {
         scripted::{Reply, Scripted, Verb},
     },
     requeue::{
-        Entry, Fact, FactChannel, ManualClock, Queue,
+        Fact, FactChannel, FactEntry, ManualClock, Queue,
         backend::{ErrorKind, MessageQueue},
         worker::{Failure, FailurePolicy, Job, Runner, RunnerBuilder},
     },
@@ -574,7 +574,7 @@ fn why_a_lost_message_was_to_be_a_dead_letter_is_told_all_the_same() {
     world.advance(secs(30));
     handle.stop();
     world.finish(run).unwrap();
-    let failed = |(_, entry): (_, Entry)| match entry.fact {
+    let failed = |(_, entry): (_, FactEntry)| match entry.fact {
         Fact::Failed { reason, .. } => Some(reason.to_string()),
         _ => None,
     };

@@ -16,7 +16,7 @@ use crate::{
     clock::{Clock, ManualClock},
     message::MessageId,
     queue::{FactListener, Queue},
-    state::{Entry, MessagePhase, QueueSnapshot},
+    state::{FactEntry, MessagePhase, QueueSnapshot},
     sync::Mutex,
     time::Timestamp,
 };
@@ -24,7 +24,7 @@ use crate::{
 pub use timeline::Timeline;
 
 /// The ARN of a queue and a fact of it.
-type Recorded = (Arc<str>, Entry);
+type Recorded = (Arc<str>, FactEntry);
 
 /// Keeps the facts of the queues that it listens to, and asserts what they have to say; clones share them.
 ///
@@ -61,7 +61,7 @@ pub struct Recorder {
 }
 
 impl FactListener for Recorder {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         self.record.lock().push((Arc::clone(queue), entry.clone()));
     }
 }
@@ -98,7 +98,7 @@ impl Recorder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn facts(&self) -> Vec<(Arc<str>, Entry)> {
+    pub fn facts(&self) -> Vec<(Arc<str>, FactEntry)> {
         self.record.lock().clone()
     }
 
@@ -469,7 +469,7 @@ impl Recorder {
 
 /// Messages stored, and visible: a consumer can lower the pair only so often before time has to pass.
 fn holding(snapshot: &QueueSnapshot) -> (usize, usize) {
-    let visible = snapshot.counts.approximate_number_of_messages;
+    let visible = snapshot.counts.visible;
     (snapshot.messages.len(), visible)
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use super::Recorded;
 use crate::{
     message::{Content, MessageId},
-    state::{Entry, Fact},
+    state::{Fact, FactEntry},
     testing::story::{Colours, Event, instant, lines},
     time::Timestamp,
 };
@@ -152,7 +152,7 @@ impl Names {
     fn what<'a>(
         &self,
         queue: &'a Arc<str>,
-        entry: &Entry,
+        entry: &FactEntry,
         receives: &mut HashMap<(&'a Arc<str>, MessageId), u32>,
     ) -> String {
         let Some(id) = entry.fact.message_id() else {

@@ -24,7 +24,7 @@ use {
         error::{CreateQueueError, ReceiveError, SendError},
         message::MessageId,
         queue::{FactListener, Message, Queue},
-        state::{Entry, Fact},
+        state::{Fact, FactEntry},
         sync::Mutex,
         time::Timestamp,
     },
@@ -94,10 +94,10 @@ pub(super) enum Unfit {
 }
 
 #[derive(Clone, Default)]
-struct Facts(Arc<Mutex<Vec<Entry>>>);
+struct Facts(Arc<Mutex<Vec<FactEntry>>>);
 
 impl FactListener for Facts {
-    fn on_fact(&self, _queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _queue: &Arc<str>, entry: &FactEntry) {
         self.0.lock().push(entry.clone());
     }
 }

@@ -139,8 +139,8 @@ impl<Q: MessageQueue> Fixture for InProcess<Q> {
 
     fn messages_in(&self, queue: &Q) -> Option<usize> {
         let counts = self.service.queue(queue.url()).ok()?.counts();
-        let visible_or_not = counts.approximate_number_of_messages + counts.approximate_number_of_messages_not_visible;
-        Some(visible_or_not + counts.approximate_number_of_messages_delayed)
+        let visible_or_not = counts.visible + counts.in_flight;
+        Some(visible_or_not + counts.delayed)
     }
 }
 

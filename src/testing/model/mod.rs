@@ -75,7 +75,7 @@
 //!                 world.set_clock(clock.now().as_millis());
 //!             }
 //!         }
-//!         prop_assert_eq!(jobs.0.counts().approximate_number_of_messages, world.counts(0).visible);
+//!         prop_assert_eq!(jobs.0.counts().visible, world.counts(0).visible);
 //!     }
 //! });
 //! ```
