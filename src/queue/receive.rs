@@ -33,11 +33,11 @@ use {
 #[must_use = "a receive does nothing until it is blocked on or awaited"]
 pub struct Receive<'queue> {
     inner: &'queue Arc<Inner>,
-    request: Request,
+    request: ReceiveOptions,
 }
 
 #[derive(Clone, Debug)]
-struct Request {
+struct ReceiveOptions {
     max_messages: usize,
     visibility_timeout: Option<Duration>,
     wait_time: Option<Duration>,
@@ -68,7 +68,7 @@ impl Queue {
     pub fn receive(&self) -> Receive<'_> {
         Receive {
             inner: &self.inner,
-            request: Request {
+            request: ReceiveOptions {
                 max_messages: 1,
                 visibility_timeout: None,
                 wait_time: None,
@@ -292,7 +292,7 @@ impl<'queue> Receive<'queue> {
 }
 
 /// A receive under way.
-struct Look<'queue, R: Borrow<Request>> {
+struct Look<'queue, R: Borrow<ReceiveOptions>> {
     inner: &'queue Arc<Inner>,
     request: R,
     /// When the wait is over; decided by the first look.
@@ -301,7 +301,7 @@ struct Look<'queue, R: Borrow<Request>> {
     ticket: Option<Ticket>,
 }
 
-impl<'queue, R: Borrow<Request>> Look<'queue, R> {
+impl<'queue, R: Borrow<ReceiveOptions>> Look<'queue, R> {
     const fn new(inner: &'queue Arc<Inner>, request: R) -> Self {
         Self {
             inner,
@@ -313,7 +313,7 @@ impl<'queue, R: Borrow<Request>> Look<'queue, R> {
     }
 }
 
-impl<R: Borrow<Request>> Attempt for Look<'_, R> {
+impl<R: Borrow<ReceiveOptions>> Attempt for Look<'_, R> {
     type Output = Result<Vec<Message>, ReceiveError>;
 
     fn clock(&self) -> &dyn Clock {
@@ -385,7 +385,7 @@ impl Core {
     }
 }
 
-impl<R: Borrow<Request>> Look<'_, R> {
+impl<R: Borrow<ReceiveOptions>> Look<'_, R> {
     /// Adds what the queue has for this request to `messages`, which are empty.
     fn receive<M: From<Message>>(
         &self,
@@ -442,7 +442,7 @@ impl<R: Borrow<Request>> Look<'_, R> {
     }
 }
 
-impl<R: Borrow<Request>> Drop for Look<'_, R> {
+impl<R: Borrow<ReceiveOptions>> Drop for Look<'_, R> {
     /// A receiver that gives up passes its wake on: nothing it would have received stays hidden from the others.
     fn drop(&mut self) {
         if self.ticket.is_some() {
@@ -463,7 +463,7 @@ impl<R: Borrow<Request>> Drop for Look<'_, R> {
 /// the end of that receiver's own wait time.
 #[must_use = "futures do nothing unless polled"]
 pub struct ReceiveFuture<'queue> {
-    state: Result<Waiting<Look<'queue, Request>>, Option<ReceiveError>>,
+    state: Result<Waiting<Look<'queue, ReceiveOptions>>, Option<ReceiveError>>,
 }
 
 impl Future for ReceiveFuture<'_> {

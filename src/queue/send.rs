@@ -416,7 +416,7 @@ impl Inner {
 }
 
 /// Someone who may have to stand in line for room.
-pub(super) struct Standing<'queue> {
+pub(super) struct RoomWait<'queue> {
     pub(super) inner: &'queue Arc<Inner>,
     wait: Duration,
     caller: Caller,
@@ -424,7 +424,7 @@ pub(super) struct Standing<'queue> {
     pub(super) place: Option<Place>,
 }
 
-impl<'queue> Standing<'queue> {
+impl<'queue> RoomWait<'queue> {
     pub(super) const fn new(inner: &'queue Arc<Inner>, wait: Duration, caller: Caller) -> Self {
         Self {
             inner,
@@ -472,7 +472,7 @@ impl<'queue> Standing<'queue> {
     }
 }
 
-impl Drop for Standing<'_> {
+impl Drop for RoomWait<'_> {
     /// A sender that gives up lets the next one in.
     fn drop(&mut self) {
         if self.place.is_some() {
@@ -484,7 +484,7 @@ impl Drop for Standing<'_> {
 
 /// A send that waits for room.
 struct Admission<'queue> {
-    standing: Standing<'queue>,
+    room_wait: RoomWait<'queue>,
     /// Taken by the attempt that ends it.
     message: Option<Result<SendMessage, SendError>>,
     id_computed: bool,
@@ -494,7 +494,7 @@ impl<'queue> Admission<'queue> {
     fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration, caller: Caller) -> Self {
         let prepared = inner.prepare(&mut message);
         Self {
-            standing: Standing::new(inner, wait, caller),
+            room_wait: RoomWait::new(inner, wait, caller),
             id_computed: prepared == Ok(true),
             message: Some(prepared.map(|_| message)),
         }
@@ -505,7 +505,7 @@ impl Attempt for Admission<'_> {
     type Output = Result<Sent, SendError>;
 
     fn clock(&self) -> &dyn Clock {
-        &*self.standing.inner.clock
+        &*self.room_wait.inner.clock
     }
 
     fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
@@ -514,21 +514,21 @@ impl Attempt for Admission<'_> {
             Some(Err(error)) => return Step::Done(Err(error)),
             None => return Step::Done(Err(SendError::QueueDoesNotExist)),
         };
-        let inner = self.standing.inner;
-        let standing = &mut self.standing;
+        let inner = self.room_wait.inner;
+        let room_wait = &mut self.room_wait;
         let Some((now, mut core)) = inner.enter_to_send() else {
-            standing.place = None;
+            room_wait.place = None;
             return Step::Done(Err(SendError::QueueDoesNotExist));
         };
-        let may_wait = standing.may_wait(now, message.size_bytes());
-        match (core.admit(inner, now, message, standing.place), may_wait) {
+        let may_wait = room_wait.may_wait(now, message.size_bytes());
+        match (core.admit(inner, now, message, room_wait.place), may_wait) {
             (Err(full), Some(deadline)) => {
                 let wanted = (full.message.size_bytes(), ids(&full.message).filter(|_| inner.fifo));
                 self.message = Some(Ok(full.message));
-                Step::Wait(standing.park(core, now, waker(), wanted, deadline))
+                Step::Wait(room_wait.park(core, now, waker(), wanted, deadline))
             }
             (result, _) => {
-                standing.leave(core, now);
+                room_wait.leave(core, now);
                 Step::Done(result.map_err(|full| full.into_error(self.id_computed)))
             }
         }

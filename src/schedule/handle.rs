@@ -18,12 +18,12 @@ use {
 };
 
 /// What is known of a scheduler from outside, whatever its queue.
-pub(super) struct Shared {
+pub(super) struct SchedulerState {
     pub(super) agenda: Mutex<Agenda>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Shared {
+impl SchedulerState {
     pub(super) fn stop(&self, error: Option<MessageQueueError>) {
         let waker = self.agenda.lock().stop(error);
         wake(waker);
@@ -45,7 +45,7 @@ impl Shared {
 /// Adds schedules to a [`Scheduler`](super::Scheduler) and cancels them, whether it runs or not; clones do the same.
 #[derive(Clone)]
 pub struct SchedulerHandle {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SchedulerState>,
 }
 
 /// What became of a schedule that was cancelled.

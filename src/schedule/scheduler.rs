@@ -5,7 +5,7 @@ use {
         agenda::{Agenda, Config, Dispatch, Next},
         error::SchedulerError,
         event::{SchedulerEvent, SchedulerReport},
-        handle::{SchedulerHandle, Shared},
+        handle::{SchedulerHandle, SchedulerState},
         spec::Source,
     },
     crate::{
@@ -71,7 +71,7 @@ type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
 pub struct Scheduler<Q> {
     queue: Q,
     fifo: bool,
-    shared: Arc<Shared>,
+    shared: Arc<SchedulerState>,
     on_event: Option<OnEvent>,
     wrapper: ThreadWrapper,
 }
@@ -244,7 +244,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
         Scheduler {
             queue: self.queue,
             fifo,
-            shared: Arc::new(Shared { agenda, clock }),
+            shared: Arc::new(SchedulerState { agenda, clock }),
             on_event: self.on_event,
             wrapper: self.wrapper,
         }
@@ -492,7 +492,7 @@ impl<Q: MessageQueue> fmt::Debug for SchedulerBuilder<Q> {
 }
 
 /// A job that is being sent; dropped, it is not being sent any more.
-struct Held<'s>(&'s Shared);
+struct Held<'s>(&'s SchedulerState);
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {

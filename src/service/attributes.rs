@@ -1,7 +1,7 @@
 //! Attributes by queue name, and redrive policies between queues (L1-L5, L20-L23).
 
 use {
-    super::{Service, Shared},
+    super::{Service, ServiceState},
     crate::{
         attributes::{QueueAttributes, Settings},
         error::{InvalidParameterValue, SetQueueAttributesError},
@@ -54,7 +54,7 @@ impl Service {
     }
 }
 
-impl Shared {
+impl ServiceState {
     /// The name of the queue that the redrive policy of `source`, which is to have these settings, names if it is in
     /// order (L3-L3d). It may be the source, which need not exist yet.
     pub(super) fn dead_letter_target(

@@ -1,7 +1,7 @@
 //! Building a service.
 
 use {
-    super::{Service, Shared, address::Addresses, registry::Registry},
+    super::{Service, ServiceState, address::Addresses, registry::Registry},
     crate::{
         queue::{Environment, environment_setters},
         sync::Mutex,
@@ -99,7 +99,7 @@ impl ServiceBuilder {
     /// ```
     #[must_use]
     pub fn build(self) -> Service {
-        let shared = Shared {
+        let shared = ServiceState {
             seed: self.environment.seed(),
             environment: self.environment,
             addresses: Addresses::new(&self.region, &self.account_id, self.endpoint_url.as_deref()),

@@ -62,11 +62,11 @@ use {
 /// ```
 #[derive(Clone)]
 pub struct Service {
-    shared: Arc<Shared>,
+    shared: Arc<ServiceState>,
 }
 
 /// The service behind its handles.
-struct Shared {
+struct ServiceState {
     environment: Environment,
     addresses: Addresses,
     sender_id: Arc<str>,
@@ -294,7 +294,7 @@ impl fmt::Debug for Service {
     }
 }
 
-impl Shared {
+impl ServiceState {
     fn named(&self, name: &str) -> Option<Queue> {
         let now = self.environment.clock.now();
         let mut registry = self.registry.lock();
@@ -369,7 +369,7 @@ impl Shared {
     }
 }
 
-impl Owner for Shared {
+impl Owner for ServiceState {
     fn queue_deleted(&self, queue: &Queue, now: Timestamp) {
         let mut registry = self.registry.lock();
         let registered = registry.entry(queue.name()).is_some_and(|entry| entry.queue.is(queue));

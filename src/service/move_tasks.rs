@@ -2,7 +2,7 @@
 //! from (L24-L34).
 
 use {
-    super::{Service, Shared, address::is_arn, task::Task},
+    super::{Service, ServiceState, address::is_arn, task::Task},
     crate::{
         clock::Clock,
         error::{InvalidParameterValue, InvalidReason, MoveTaskError, ResourceNotFound, check},
@@ -372,7 +372,7 @@ impl MessageMoveTask {
     }
 }
 
-impl Shared {
+impl ServiceState {
     /// The tasks of a queue, the newest first.
     fn tasks_of(&self, source_arn: &str) -> Option<Vec<Arc<Task>>> {
         let name = self.addresses.name_in_arn(source_arn)?;

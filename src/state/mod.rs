@@ -52,7 +52,7 @@ mod tests;
 pub(crate) use mix::mix;
 pub(crate) use {
     effects::{Departure, Effects},
-    move_task::{MoveTask, Next, Outcome},
+    move_task::{MoveOutcome, MoveTask, Next},
     queue::{Incoming, QueueState, Refusal},
     receive::{DEPARTURES_AT_ONCE, Delivery, Receipt, ReceiveRequest},
 };

@@ -86,7 +86,7 @@ impl QueueState {
     ) -> Result<(), Refusal> {
         let now = self.advance(now, out);
         self.catch_up_on(receipt.slot, out);
-        let (slot, message_id) = (receipt.slot, self.in_hand(receipt)?.message_id);
+        let (slot, message_id) = (receipt.slot, self.in_flight_record(receipt)?.message_id);
         out.fact(now, || Fact::Failed {
             message_id,
             reason: Arc::clone(&reason),

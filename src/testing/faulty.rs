@@ -44,19 +44,19 @@ use {
 /// ```
 #[derive(Clone, Debug)]
 pub struct FaultyQueue {
-    shared: Arc<Shared>,
+    shared: Arc<FaultyState>,
 }
 
 /// No lock is held while the queue or the clock is called.
 #[derive(Debug)]
-struct Shared {
+struct FaultyState {
     wire: Wire,
     chance: Mutex<Chance>,
     struck: Mutex<Vec<(Timestamp, Fault)>>,
 }
 
 /// Lets late calls arrive while the clock moves.
-struct Arrivals(Weak<Shared>);
+struct Arrivals(Weak<FaultyState>);
 
 impl Wake for Arrivals {
     fn wake(self: Arc<Self>) {
@@ -84,7 +84,7 @@ impl FaultyQueue {
     /// ```
     pub fn new(queue: &Queue, clock: &ManualClock, faults: Faults, seed: u64) -> Result<Self, FaultError> {
         let chance = faults.chance(queue.name(), queue.is_fifo(), seed)?;
-        let shared = Arc::new_cyclic(|shared| Shared {
+        let shared = Arc::new_cyclic(|shared| FaultyState {
             wire: Wire::waking(queue, clock, Some(Waker::from(Arc::new(Arrivals(Weak::clone(shared)))))),
             chance: Mutex::new(chance),
             struck: Mutex::default(),

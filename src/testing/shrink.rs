@@ -6,7 +6,7 @@
 
 use {
     super::{
-        case::{self, Outcome, Script},
+        case::{self, CaseOutcome, Script},
         check::Setup,
         ledger::Property,
         schedule::CaseSchedule,
@@ -33,7 +33,12 @@ struct Shrinker<'a, W> {
     runs: usize,
 }
 
-pub(super) fn shrink<W>(setup: &Setup<W>, schedule: CaseSchedule, trees: Vec<Tree>, outcome: &Outcome) -> CaseSchedule {
+pub(super) fn shrink<W>(
+    setup: &Setup<W>,
+    schedule: CaseSchedule,
+    trees: Vec<Tree>,
+    outcome: &CaseOutcome,
+) -> CaseSchedule {
     let Some(violation) = &outcome.violation else {
         return schedule;
     };

@@ -11,7 +11,7 @@ use {
         message::SendMessage,
         queue::Queue,
         testing::{
-            case::{self, Outcome, Script},
+            case::{self, CaseOutcome, Script},
             faults::{Fault, Faults},
             ledger::Violation,
             schedule::{CaseSchedule, Plan, ScheduleError},
@@ -342,7 +342,7 @@ impl<W: 'static> Check<W> {
         &self,
         which: Which,
         plan: Plan,
-        outcome: &Outcome,
+        outcome: &CaseOutcome,
         violation: &Violation,
     ) -> Result<CaseFailure, CheckError> {
         let trees = self.trees(which.seed, plan.messages.len() as u64)?;
@@ -358,7 +358,7 @@ impl<W: 'static> Check<W> {
     }
 
     /// `which` is `None` for a replayed schedule.
-    fn failure(&self, schedule: CaseSchedule, outcome: Outcome, which: Option<Which>) -> Option<CaseFailure> {
+    fn failure(&self, schedule: CaseSchedule, outcome: CaseOutcome, which: Option<Which>) -> Option<CaseFailure> {
         const OR: &str = "; or save the schedule and replay its file";
         let violation = outcome.violation?;
         let (case, seed) = (which.and_then(|it| it.number), which.and_then(|it| it.seed.persisted()));
@@ -402,7 +402,7 @@ impl<W: 'static> Check<W> {
 }
 
 impl Tally {
-    fn count(&mut self, outcome: &Outcome) {
+    fn count(&mut self, outcome: &CaseOutcome) {
         self.passed.steps += outcome.acts as u64;
         for (fault, count) in &outcome.faults {
             *self.passed.faults.entry(*fault).or_default() += count;
