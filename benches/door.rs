@@ -5,7 +5,7 @@
 //! third, against a running `sqs_endpoint`:
 //!
 //! ```text
-//! cargo run --release --example sqs_endpoint --features aws-protocol -- --queue bench
+//! cargo run --release -p sqs_endpoint -- --queue bench
 //! ```
 //!
 //! Body of 256 bytes. Eight keep-alive connections, a thread each, take turns on the two processors with the server, so

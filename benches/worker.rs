@@ -1,6 +1,6 @@
 //! What a runner costs beside the loop that one would write by hand: receive, handle, delete.
 //!
-//! `cargo bench --bench worker --features worker` prints the table; `-- --quick` runs everything briefly, and words pick
+//! `cargo bench --bench worker` prints the table; `-- --quick` runs everything briefly, and words pick
 //! the cases whose names contain them. The two take turns in the same process; see `driver` for what a figure is.
 //!
 //! One operation is one message of 256 bytes on a standard queue that is full of them, worked off by a handler that only

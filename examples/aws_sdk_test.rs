@@ -1,5 +1,5 @@
 //! Code written for Amazon SQS, tested in process: the client is the AWS SDK's own, the queues and the time are not.
-//! `cargo run --release --example aws_sdk_test --features aws-sdk` prints a line per test, with what it took.
+//! `cargo run --release --example aws_sdk_test --features aws-sdk,worker-sqs` prints a line per test, with what it took.
 use {
     aws_sdk_sqs::{
         Client, Error,

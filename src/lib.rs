@@ -50,12 +50,13 @@ pub use attributes::{
     DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
 };
 pub use clock::{Alarm, Clock, ManualClock, Parker, SystemClock};
+#[cfg(feature = "aws-protocol")]
+pub use error::PermissionError;
 pub use error::{
     BatchError, BudgetLimit, ChangeVisibilityError, CreateQueueError, DeadLetterError, DeleteError,
     InvalidAttributeName, InvalidAttributeValue, InvalidMessageAttribute, InvalidParameterValue, InvalidReason,
-    ListError, MissingParameter, MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PermissionError,
-    PurgeError, QueueError, ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError,
-    SetQueueAttributesError, TagError,
+    ListError, MissingParameter, MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PurgeError, QueueError,
+    ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError, SetQueueAttributesError, TagError,
 };
 #[cfg(feature = "serde")]
 pub use error::{ParseJsonError, WriteJsonError};
@@ -69,9 +70,9 @@ pub use queue::{
     FactListener, Message, Metrics, MetricsReport, Permit, Queue, QueueBuilder, Receive, ReceiveFuture,
     ReserveTimeoutFuture, SendBatchEntry, SendTimeoutFuture, SentMessageSize,
 };
-pub use service::{
-    ListQueues, MessageMoveTask, Page, Permission, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle,
-};
+#[cfg(feature = "aws-protocol")]
+pub use service::Permission;
+pub use service::{ListQueues, MessageMoveTask, Page, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle};
 pub use state::{
     Counts, Fact, FactEntry, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, Sent,
     StaleDelete,

@@ -1,6 +1,6 @@
 //! The lock library, named in this file only, and the wall around code that is not ours.
 //!
-//! Its locks are never poisoned: a consumer that panics leaves a queue usable for the others. `tests/schedules.rs` puts
+//! Its locks are never poisoned: a consumer that panics leaves a queue usable for the others. `tests/schedules` puts
 //! a checker of thread schedules in the place of this file, which is why a thread's own variables come from here too.
 
 use std::{

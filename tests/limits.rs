@@ -449,6 +449,7 @@ fn the_interval_of_purges() {
     }
 }
 
+#[cfg(feature = "aws-protocol")]
 #[test]
 fn the_bytes_of_a_policy() {
     // Q26 Q55

@@ -1,4 +1,5 @@
 //! AddPermission and RemovePermission.
+#![cfg(feature = "aws-protocol")]
 
 use common::assert_refused;
 use requeue::{Limits, ManualClock, PermissionError, QueueAttributes, Service};

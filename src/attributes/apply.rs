@@ -1,6 +1,8 @@
 //! What a request does to the settings of a queue: everything it says, or nothing if anything in it is wrong.
+#[cfg(feature = "aws-protocol")]
+use super::access_policy;
+use super::name;
 use super::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, Settings};
-use super::{access_policy, name};
 use crate::error::{AttributeError, InvalidAttributeName, InvalidAttributeValue};
 use crate::limits::Limits;
 use crate::time::whole_millis;
@@ -8,27 +10,6 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 impl QueueAttributes {
-    /// This request with what `later` sets laid over it.
-    pub(crate) fn merge(self, later: Self) -> Self {
-        Self {
-            delay: later.delay.or(self.delay),
-            maximum_message_size: later.maximum_message_size.or(self.maximum_message_size),
-            message_retention_period: later.message_retention_period.or(self.message_retention_period),
-            receive_message_wait_time: later.receive_message_wait_time.or(self.receive_message_wait_time),
-            visibility_timeout: later.visibility_timeout.or(self.visibility_timeout),
-            policy: later.policy.or(self.policy),
-            redrive_policy: later.redrive_policy.or(self.redrive_policy),
-            redrive_allow_policy: later.redrive_allow_policy.or(self.redrive_allow_policy),
-            kms_master_key_id: later.kms_master_key_id.or(self.kms_master_key_id),
-            kms_data_key_reuse_period: later.kms_data_key_reuse_period.or(self.kms_data_key_reuse_period),
-            sqs_managed_sse_enabled: later.sqs_managed_sse_enabled.or(self.sqs_managed_sse_enabled),
-            fifo_queue: later.fifo_queue.or(self.fifo_queue),
-            content_based_deduplication: later.content_based_deduplication.or(self.content_based_deduplication),
-            deduplication_scope: later.deduplication_scope.or(self.deduplication_scope),
-            fifo_throughput_limit: later.fifo_throughput_limit.or(self.fifo_throughput_limit),
-        }
-    }
-
     /// `base` with this request applied, or why the request is refused as a whole (Q16 to Q28, Q42, Q43, L2a, L3, L20).
     ///
     /// For a new queue `base` is [`Settings::fifo`] exactly if the request sets `fifo_queue(true)`; name and type are
@@ -107,6 +88,7 @@ impl QueueAttributes {
 
     /// Q26, L2a, L3, L4, L20: the JSON documents.
     fn apply_documents(&self, settings: &mut Settings, limits: &Limits) -> Result<(), AttributeError> {
+        #[cfg(feature = "aws-protocol")]
         if let Some(document) = &self.policy {
             if !document.is_empty() && !access_policy::is_policy(document, limits) {
                 return Err(refused(name::POLICY).into());
@@ -390,6 +372,7 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "aws-protocol")]
     #[test]
     fn a_policy_is_json_within_quota_or_empty() {
         // Q26, quotas in the tests of is_policy

@@ -1,99 +1,47 @@
-//! Whether a request to create a queue says the same as the queue that has its name.
+//! When what a request gives differs from what a queue has (Q31, Q34): a default given explicitly equals an attribute
+//! that is not set, and so does one that the request removes.
+use super::RedriveAllowPolicy;
+#[cfg(feature = "aws-protocol")]
 use super::json::Json;
-use super::{QueueAttributes, RedriveAllowPolicy, Settings, name};
 use crate::time::whole_millis;
 use std::time::Duration;
 
-impl QueueAttributes {
-    /// SQS's name of the first attribute that this request gives another value than `settings` have (Q29 to Q32, Q34).
-    ///
-    /// Only attributes in the request are compared. One that it removes equals one that is not set, and a default
-    /// given explicitly equals one that is not set.
-    pub(crate) fn first_difference(&self, settings: &Settings) -> Option<&'static str> {
-        let allow_policy = |policy: &Option<RedriveAllowPolicy>| policy.clone().unwrap_or_default();
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let span = |given: Option<Duration>, held| given.map(whole_millis).is_some_and(|given| given != held);
-        [
-            (name::DELAY, span(self.delay, settings.delay)),
-            (
-                name::MAXIMUM_MESSAGE_SIZE,
-                differs(&self.maximum_message_size, &settings.maximum_message_size),
-            ),
-            (
-                name::MESSAGE_RETENTION_PERIOD,
-                span(self.message_retention_period, settings.message_retention_period),
-            ),
-            (
-                name::RECEIVE_WAIT_TIME,
-                span(self.receive_message_wait_time, settings.receive_message_wait_time),
-            ),
-            (
-                name::VISIBILITY_TIMEOUT,
-                span(self.visibility_timeout, settings.visibility_timeout),
-            ),
-            (
-                name::POLICY,
-                self.policy
-                    .as_ref()
-                    .is_some_and(|given| !same_document(given, &text(&settings.policy))),
-            ),
-            (
-                name::REDRIVE_POLICY,
-                differs(&self.redrive_policy, &settings.redrive_policy),
-            ),
-            (
-                name::REDRIVE_ALLOW_POLICY,
-                differs(
-                    &self.redrive_allow_policy.as_ref().map(allow_policy),
-                    &allow_policy(&settings.redrive_allow_policy),
-                ),
-            ),
-            (
-                name::KMS_MASTER_KEY_ID,
-                differs(&self.kms_master_key_id, &text(&settings.kms_master_key_id)),
-            ),
-            (
-                name::KMS_DATA_KEY_REUSE_PERIOD,
-                span(self.kms_data_key_reuse_period, settings.kms_data_key_reuse_period),
-            ),
-            (
-                name::SQS_MANAGED_SSE_ENABLED,
-                differs(&self.sqs_managed_sse_enabled, &settings.sqs_managed_sse_enabled),
-            ),
-            (name::FIFO_QUEUE, differs(&self.fifo_queue, &settings.fifo_queue)),
-            (
-                name::CONTENT_BASED_DEDUPLICATION,
-                differs(&self.content_based_deduplication, &settings.content_based_deduplication),
-            ),
-            (
-                name::DEDUPLICATION_SCOPE,
-                differs(&self.deduplication_scope, &settings.deduplication_scope),
-            ),
-            (
-                name::FIFO_THROUGHPUT_LIMIT,
-                differs(&self.fifo_throughput_limit, &settings.fifo_throughput_limit),
-            ),
-        ]
-        .into_iter()
-        .find_map(|(name, differs)| differs.then_some(name))
-    }
+/// The common case.
+pub(super) fn values<T: PartialEq>(given: &T, held: &T) -> bool {
+    given != held
 }
 
-fn differs<T: PartialEq>(given: &Option<T>, held: &T) -> bool {
-    given.as_ref().is_some_and(|given| given != held)
+/// Spans are kept to the millisecond.
+pub(super) fn spans(given: &Duration, held: &Duration) -> bool {
+    whole_millis(*given) != *held
 }
 
-/// Q34: documents are compared as JSON, and as text where one of them is none.
-fn same_document(one: &str, other: &str) -> bool {
-    one == other || matches!((Json::parse(one), Json::parse(other)), (Some(one), Some(other)) if one == other)
+/// An empty text removes the attribute.
+pub(super) fn texts(given: &str, held: &Option<String>) -> bool {
+    given != held.as_deref().unwrap_or_default()
+}
+
+/// Without a policy every queue is allowed.
+pub(super) fn allow_policies(given: &Option<RedriveAllowPolicy>, held: &Option<RedriveAllowPolicy>) -> bool {
+    let policy = |policy: &Option<RedriveAllowPolicy>| policy.clone().unwrap_or_default();
+    policy(given) != policy(held)
+}
+
+#[cfg(feature = "aws-protocol")]
+/// Documents are compared as JSON, and as text where one of them is none.
+pub(super) fn documents(given: &str, held: &Option<String>) -> bool {
+    let same = |held| matches!((Json::parse(given), Json::parse(held)), (Some(one), Some(other)) if one == other);
+    texts(given, held) && !same(held.as_deref().unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::attributes::{DeduplicationScope, FifoThroughputLimit, RedrivePolicy};
+    use crate::attributes::{
+        DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
+    };
     use crate::limits::Limits;
     use crate::time::Timestamp;
+    use std::time::Duration;
 
     const SECOND: Duration = Duration::from_secs(1);
     const DEAD: &str = "arn:aws:sqs:us-east-1:123456789012:dead";
@@ -134,7 +82,6 @@ mod tests {
             .message_retention_period(345_600 * SECOND)
             .receive_message_wait_time(Duration::ZERO)
             .visibility_timeout(30 * SECOND)
-            .policy("")
             .no_redrive_policy()
             .redrive_allow_policy(RedriveAllowPolicy::AllowAll)
             .kms_master_key_id("")
@@ -144,22 +91,30 @@ mod tests {
             .content_based_deduplication(false)
             .deduplication_scope(DeduplicationScope::Queue)
             .fifo_throughput_limit(FifoThroughputLimit::PerQueue);
+        #[cfg(feature = "aws-protocol")]
+        let defaults = defaults.policy("");
         assert_eq!(defaults.first_difference(&fifo()), None);
+    }
+
+    #[cfg(feature = "aws-protocol")]
+    #[test]
+    fn policies_differ_as_documents() {
+        // Q34
+        let set = Settings {
+            policy: Some(r#"{"Id":"x","Version":1}"#.into()),
+            ..fifo()
+        };
+        let difference = |policy: &str| request().policy(policy).first_difference(&set);
+        assert_eq!(difference(r#"{ "Version": 1.0, "Id": "x" }"#), None);
+        for policy in [r#"{"Id":"y","Version":1}"#, "", "{"] {
+            assert_eq!(difference(policy), Some("Policy"), "{policy}");
+        }
     }
 
     #[test]
     fn every_attribute_that_differs_is_named() {
         // Q30 Q34
-        let set = Settings {
-            policy: Some(r#"{"Id":"x","Version":1}"#.into()),
-            ..fifo()
-        };
-        assert_eq!(
-            request()
-                .policy(r#"{ "Version": 1.0, "Id": "x" }"#)
-                .first_difference(&set),
-            None
-        );
+        let set = fifo();
         for (request, name) in [
             (request().delay(SECOND), "DelaySeconds"),
             (request().maximum_message_size(1_024), "MaximumMessageSize"),
@@ -172,8 +127,9 @@ mod tests {
                 "ReceiveMessageWaitTimeSeconds",
             ),
             (request().visibility_timeout(SECOND), "VisibilityTimeout"),
+            #[cfg(feature = "aws-protocol")]
             (request().policy(r#"{"Id":"y","Version":1}"#), "Policy"),
-            (request().policy(""), "Policy"),
+            #[cfg(feature = "aws-protocol")]
             (request().policy("{"), "Policy"),
             (request().redrive_policy(RedrivePolicy::new(DEAD, 3)), "RedrivePolicy"),
             (

@@ -1,7 +1,6 @@
 //! The JSON documents and closed choices among the attributes of a queue, in typed form.
-#[cfg(any(feature = "aws-protocol", feature = "worker-sqs"))]
+#[cfg(feature = "aws-protocol")]
 use super::json::Json;
-use super::json::JsonText;
 use crate::error::{InvalidParameterValue, InvalidReason};
 use crate::limits::Limits;
 use std::fmt;
@@ -120,13 +119,6 @@ impl RedrivePolicy {
             count_first: first == Some("maxReceiveCount"),
             ..self
         }
-    }
-
-    /// The ARN of the dead-letter queue in a policy's document, if it names one (L2).
-    #[cfg(feature = "worker-sqs")]
-    pub(crate) fn target_in(document: &str) -> Option<String> {
-        let document = Json::parse(document)?;
-        document.get("deadLetterTargetArn")?.as_str().map(str::to_owned)
     }
 
     /// The ARN of the dead-letter queue.
@@ -255,6 +247,23 @@ impl fmt::Display for RedriveAllowPolicy {
                 f.write_str("]}")
             }
         }
+    }
+}
+
+/// A text as a JSON string.
+pub(super) struct JsonText<'a>(pub(super) &'a str);
+
+impl fmt::Display for JsonText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(character))?,
+                _ => write!(f, "{character}")?,
+            }
+        }
+        f.write_str("\"")
     }
 }
 

@@ -1,53 +1,9 @@
-//! [`Settings`], the attributes of a queue as they stand.
-use super::policies::{DeduplicationScope, FifoThroughputLimit, RedriveAllowPolicy, RedrivePolicy};
+//! The [`Settings`] of a new queue.
+use super::policies::{DeduplicationScope, FifoThroughputLimit};
+use super::table::Settings;
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use std::time::Duration;
-
-/// Every attribute of a queue with the value in force.
-///
-/// Fields for FIFO queues keep their defaults on a standard queue.
-///
-/// # Source
-/// [`GetQueueAttributes`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html).
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Settings {
-    /// `DelaySeconds`: how long every message is hidden after its send; 0 s unless set.
-    pub delay: Duration,
-    /// `MaximumMessageSize`: the greatest size of a message as M6 counts it, in bytes.
-    pub maximum_message_size: usize,
-    /// `MessageRetentionPeriod`: how long after its send a message disappears; 4 days unless set.
-    pub message_retention_period: Duration,
-    /// `ReceiveMessageWaitTimeSeconds`: how long a receive that does not say so waits; 0 s unless set.
-    pub receive_message_wait_time: Duration,
-    /// `VisibilityTimeout`: how long a receive that does not say so hides its messages; 30 s unless set.
-    pub visibility_timeout: Duration,
-    /// `Policy`: the access policy, a JSON document that is kept and not enforced (rule X4).
-    pub policy: Option<String>,
-    /// `RedrivePolicy`: where messages go that nobody could consume.
-    pub redrive_policy: Option<RedrivePolicy>,
-    /// `RedriveAllowPolicy`: which queues may send such messages here; without one, all.
-    pub redrive_allow_policy: Option<RedriveAllowPolicy>,
-    /// `KmsMasterKeyId`: kept and not used (rule X4).
-    pub kms_master_key_id: Option<String>,
-    /// `KmsDataKeyReusePeriodSeconds`: kept and not used; 300 s unless set.
-    pub kms_data_key_reuse_period: Duration,
-    /// `SqsManagedSseEnabled`: kept and not used; true until a KMS key is set (rule Q42).
-    pub sqs_managed_sse_enabled: bool,
-    /// `FifoQueue`: the type of the queue, which never changes.
-    pub fifo_queue: bool,
-    /// `ContentBasedDeduplication`: whether a message without deduplication id gets the hash of its body as one.
-    pub content_based_deduplication: bool,
-    /// `DeduplicationScope`: how far a deduplication id reaches.
-    pub deduplication_scope: DeduplicationScope,
-    /// `FifoThroughputLimit`: what throughput quotas count, where they are enforced.
-    pub fifo_throughput_limit: FifoThroughputLimit,
-    /// `CreatedTimestamp`: when the queue was created.
-    pub created_timestamp: Timestamp,
-    /// `LastModifiedTimestamp`: when its attributes changed last (rule Q15).
-    pub last_modified_timestamp: Timestamp,
-}
 
 impl Settings {
     pub(crate) const KMS_DATA_KEY_REUSE_PERIOD: Duration = Duration::from_secs(300);
@@ -72,6 +28,7 @@ impl Settings {
                 .max(limits.message_retention_period_min),
             receive_message_wait_time: Duration::ZERO,
             visibility_timeout: Duration::from_secs(30).min(limits.visibility_timeout),
+            #[cfg(feature = "aws-protocol")]
             policy: None,
             redrive_policy: None,
             redrive_allow_policy: None,

@@ -3,7 +3,7 @@
 use {
     super::{
         batches,
-        endpoint::Call,
+        call::Call,
         fault::Fault,
         messages, model, move_tasks, permissions, queues,
         shape::{Kind, Wire},

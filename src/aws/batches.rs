@@ -2,7 +2,7 @@
 
 use {
     super::{
-        endpoint::Call,
+        call::Call,
         fault::Fault,
         messages::{Digests, Outgoing},
         model::{

@@ -1,8 +1,9 @@
 //! What an endpoint may be told beside its service.
 
 use {
-    super::{endpoint::Endpoint, throttle::Throttle},
+    super::{call::EndpointParts, endpoint::Endpoint, throttle::Throttle},
     crate::service::Service,
+    std::sync::Arc,
 };
 
 /// An [`Endpoint`] to be.
@@ -21,15 +22,25 @@ pub struct EndpointBuilder {
     host_urls: bool,
 }
 
-impl EndpointBuilder {
-    pub(super) fn new(service: &Service) -> Self {
-        Self {
+impl Endpoint {
+    /// Begins an endpoint that is told more than its service.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Service, aws::Endpoint};
+    /// let throttled = Endpoint::builder(&Service::new()).throttling(true).build();
+    /// assert!(throttled.service().queue("jobs").is_err());
+    /// ```
+    pub fn builder(service: &Service) -> EndpointBuilder {
+        EndpointBuilder {
             service: service.clone(),
             throttling: false,
             host_urls: false,
         }
     }
+}
 
+impl EndpointBuilder {
     /// Whether calls beyond the quotas of FIFO queues are refused with `RequestThrottled`; by default none is.
     ///
     /// The quotas are fields of [`Limits`](crate::Limits) and count per second of the service's clock, a burst of one
@@ -98,6 +109,12 @@ impl EndpointBuilder {
     /// ```
     #[must_use]
     pub fn build(self) -> Endpoint {
-        Endpoint::assemble(self.service, self.throttling.then(Throttle::default), self.host_urls)
+        Endpoint {
+            parts: Arc::new(EndpointParts {
+                service: self.service,
+                throttle: self.throttling.then(Throttle::default),
+                host_urls: self.host_urls,
+            }),
+        }
     }
 }

@@ -3,14 +3,12 @@
 use {
     super::{
         action::{self, Action},
-        builder::EndpointBuilder,
+        call::{Call, EndpointParts},
         fault::Fault,
-        host,
         http::{Request, Response},
         json, query,
-        throttle::{Load, Throttle},
     },
-    crate::{limits::Limits, queue::Queue, service::Service},
+    crate::{limits::Limits, service::Service},
     serde_json::Value,
     std::{fmt, sync::Arc},
 };
@@ -33,14 +31,7 @@ use {
 /// ```
 #[derive(Clone)]
 pub struct Endpoint {
-    pub(super) shared: Arc<Shared>,
-}
-
-pub(super) struct Shared {
-    pub(super) service: Service,
-    /// `None` if quotas of calls are not enforced.
-    throttle: Option<Throttle>,
-    host_urls: bool,
+    pub(super) parts: Arc<EndpointParts>,
 }
 
 impl Endpoint {
@@ -59,28 +50,6 @@ impl Endpoint {
         Self::builder(service).build()
     }
 
-    /// Begins an endpoint that is told more than its service.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{Service, aws::Endpoint};
-    /// let throttled = Endpoint::builder(&Service::new()).throttling(true).build();
-    /// assert!(throttled.service().queue("jobs").is_err());
-    /// ```
-    pub fn builder(service: &Service) -> EndpointBuilder {
-        EndpointBuilder::new(service)
-    }
-
-    pub(super) fn assemble(service: Service, throttle: Option<Throttle>, host_urls: bool) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                service,
-                throttle,
-                host_urls,
-            }),
-        }
-    }
-
     /// The service that answers.
     ///
     /// # Examples
@@ -93,7 +62,7 @@ impl Endpoint {
     /// ```
     #[must_use]
     pub fn service(&self) -> &Service {
-        &self.shared.service
+        &self.parts.service
     }
 
     /// Answers one request; waits only for a long poll, and never fails: an error is an answer.
@@ -114,7 +83,7 @@ impl Endpoint {
     /// assert!(response.body.starts_with(br#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist""#));
     /// ```
     pub async fn handle(&self, request: Request) -> Response {
-        let request_id = self.shared.service.draw_request_id().to_string();
+        let request_id = self.parts.service.draw_request_id().to_string();
         let mut response = if json::speaks(&request) {
             let result = self.answer(&request, json::read(&request)).await;
             json::write(result.map(|(_, output)| output))
@@ -134,7 +103,7 @@ impl Endpoint {
     ) -> Result<(&'static Action, Value), Fault> {
         let (action, input) = asked?;
         let call = Call {
-            endpoint: self,
+            parts: &self.parts,
             request,
         };
         Ok((action, action::answer(&call, action.name, input).await?))
@@ -152,53 +121,8 @@ impl Default for Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
-            .field("service", &self.shared.service)
+            .field("service", &self.parts.service)
             .finish_non_exhaustive()
-    }
-}
-
-/// One request under way, as the actions see it.
-#[derive(Clone, Copy)]
-pub(super) struct Call<'request> {
-    pub(super) endpoint: &'request Endpoint,
-    pub(super) request: &'request Request,
-}
-
-impl Call<'_> {
-    pub(super) fn service(&self) -> &Service {
-        self.endpoint.service()
-    }
-
-    /// The queue that `address` names: a URL by its last two segments, or a bare name (Q6, Q7, X10).
-    pub(super) fn queue(&self, address: &str) -> Result<Queue, Fault> {
-        if !self.service().is_queue_address(address) {
-            return Err(Fault::invalid_address(address));
-        }
-        Ok(self.service().queue(address)?)
-    }
-
-    /// The URL of a queue as the client is to see it.
-    pub(super) fn url(&self, url: &str) -> String {
-        let asked = self.endpoint.shared.host_urls;
-        match asked.then(|| host::of(self.request)).flatten() {
-            Some(host) => host::replace(url, host),
-            None => url.to_owned(),
-        }
-    }
-
-    /// Counts the call against the quotas of its queue, if the endpoint enforces them.
-    pub(super) fn admit(&self, queue: &Queue, load: Load<'_>) -> Result<(), Fault> {
-        match &self.endpoint.shared.throttle {
-            Some(throttle) => throttle.admit(self.service(), queue, load),
-            None => Ok(()),
-        }
-    }
-
-    /// Counts what a call that was admitted has received.
-    pub(super) fn received(&self, queue: &Queue, messages: usize) {
-        if let Some(throttle) = &self.endpoint.shared.throttle {
-            throttle.received(self.service(), queue, messages);
-        }
     }
 }
 

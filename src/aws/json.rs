@@ -50,13 +50,18 @@ pub(super) fn write(result: Result<Value, Fault>) -> Response {
         },
         Err(fault) => {
             let Fault { code, message } = fault.without_address();
-            let kind = format!("{}#{}", code.namespace(), code.shape);
+            let namespace = if code.is_modelled() {
+                "com.amazonaws.sqs"
+            } else {
+                "com.amazon.coral.service"
+            };
+            let kind = format!("{namespace}#{}", code.json_name());
             let body = json!({ "__type": kind, "message": message });
             Response {
-                status: code.status,
+                status: code.status(),
                 headers: vec![
                     ("Content-Type", CONTENT_TYPE.to_owned()),
-                    ("x-amzn-query-error", format!("{};Sender", code.query)),
+                    ("x-amzn-query-error", format!("{};Sender", code.query_name())),
                 ],
                 body: body.to_string().into_bytes(),
             }

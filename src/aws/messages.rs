@@ -2,8 +2,8 @@
 
 use {
     super::{
+        call::Call,
         digest,
-        endpoint::Call,
         fault::Fault,
         model::{
             ChangeMessageVisibilityRequest, DeleteMessageRequest, Message, MessageAttributeValue, Nothing,

@@ -7,6 +7,7 @@ mod action;
 mod attributes;
 mod batches;
 mod builder;
+mod call;
 mod digest;
 mod endpoint;
 mod fault;

@@ -1,7 +1,7 @@
 //! Permissions by label.
 
 use super::{
-    endpoint::Call,
+    call::Call,
     fault::Fault,
     model::{AddPermissionRequest, Nothing, RemovePermissionRequest},
 };

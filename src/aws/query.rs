@@ -9,6 +9,7 @@ use {
         shape::{Flattened, Kind, Shape},
         xml::Xml,
     },
+    crate::error::ErrorCode,
     serde_json::{Map, Value, json},
 };
 
@@ -151,14 +152,14 @@ pub(super) fn write(request: &Request, result: Result<(&Action, Value), Fault>, 
     let (status, body) = match result {
         Ok((action, output)) if in_json => (200, json_answer(action, output, request_id)),
         Ok((action, output)) => (200, answer(action, &output, request_id)),
-        Err(fault) if fault.code.shape == "UnknownOperationException" => {
+        Err(fault) if fault.code == ErrorCode::UnknownOperationException => {
             // Where no action is, no protocol of an action is either: this is all, whatever is accepted (W6).
             let mut xml = Xml::new();
-            xml.text(fault.code.shape, "");
-            return response(fault.code.status, false, xml.into_bytes());
+            xml.text(fault.code.json_name(), "");
+            return response(fault.code.status(), false, xml.into_bytes());
         }
-        Err(fault) if in_json => (fault.code.status, json_error(&fault, request_id)),
-        Err(fault) => (fault.code.status, error(&fault, request_id)),
+        Err(fault) if in_json => (fault.code.status(), json_error(&fault, request_id)),
+        Err(fault) => (fault.code.status(), error(&fault, request_id)),
     };
     response(status, in_json, body)
 }
@@ -199,7 +200,7 @@ fn error(fault: &Fault, request_id: &str) -> Vec<u8> {
     xml.element(&format!("ErrorResponse xmlns=\"{NAMESPACE}\""), |xml| {
         xml.element("Error", |xml| {
             xml.text("Type", "Sender");
-            xml.text("Code", fault.code.query);
+            xml.text("Code", fault.code.query_name());
             xml.text("Message", message(fault));
             xml.text("Detail", "");
         });
@@ -209,8 +210,8 @@ fn error(fault: &Fault, request_id: &str) -> Vec<u8> {
 }
 
 fn message(fault: &Fault) -> &str {
-    match fault.code.shape {
-        "QueueDoesNotExist" => QUEUE_DOES_NOT_EXIST,
+    match fault.code {
+        ErrorCode::QueueDoesNotExist => QUEUE_DOES_NOT_EXIST,
         _ => &fault.message,
     }
 }
@@ -230,7 +231,7 @@ fn json_answer(action: &Action, output: Value, request_id: &str) -> Vec<u8> {
 }
 
 fn json_error(fault: &Fault, request_id: &str) -> Vec<u8> {
-    let error = json!({ "Type": "Sender", "Code": fault.code.query, "Message": message(fault), "Detail": null });
+    let error = json!({ "Type": "Sender", "Code": fault.code.query_name(), "Message": message(fault), "Detail": null });
     json!({ "Error": error, "RequestId": request_id })
         .to_string()
         .into_bytes()

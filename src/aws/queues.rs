@@ -3,7 +3,7 @@
 use {
     super::{
         attributes,
-        endpoint::Call,
+        call::Call,
         fault::Fault,
         model::{
             CreateQueueRequest, CreateQueueResult, DeleteQueueRequest, GetQueueAttributesRequest,

@@ -1,7 +1,7 @@
 //! Tags of queues.
 
 use super::{
-    endpoint::Call,
+    call::Call,
     fault::Fault,
     model::{ListQueueTagsRequest, ListQueueTagsResult, Nothing, TagQueueRequest, UntagQueueRequest},
 };

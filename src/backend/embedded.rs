@@ -2,7 +2,7 @@
 
 use {
     super::{
-        error::{EntryFailure, ErrorKind, MessageQueueError},
+        error::{EntryFailure, MessageQueueError},
         limits::QueueLimits,
         message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
         received::ReceivedMessage,
@@ -10,8 +10,8 @@ use {
     crate::{
         clock::Clock,
         error::{
-            ChangeVisibilityError, DeadLetterError, DeleteError, InvalidParameterValue, InvalidReason, ReceiveError,
-            SendBatchError, SendError,
+            ChangeVisibilityError, DeadLetterError, DeleteError, ErrorCode, ErrorKind, InvalidParameterValue,
+            InvalidReason, ReceiveError, SendBatchError, SendError,
         },
         message::SendMessage,
         queue::{Message, Queue, Receive},
@@ -159,7 +159,7 @@ fn own(message: &ReceivedMessage) -> Result<&Message, MessageQueueError> {
             "message {} was not received from an embedded queue",
             message.message_id()
         );
-        MessageQueueError::new(ErrorKind::Refused, "ReceiptHandleIsInvalid", text)
+        MessageQueueError::new(ErrorKind::Refused, ErrorCode::ReceiptHandleIsInvalid.name(), text)
     })
 }
 
@@ -172,33 +172,21 @@ fn is_not_held(error: &InvalidParameterValue) -> bool {
     matches!(reason, NotAvailable | NotInFlight | ReceiptHandleExpired)
 }
 
-/// Sorts what an operation answers into kinds; what is not named is refused for good.
-macro_rules! kinds {
-    ($($error:ident { $($pattern:pat $(if $guard:expr)? => $kind:ident),+ })+) => {$(
+/// Widens the error of an operation; what no kind is known for is refused for good.
+macro_rules! from_errors {
+    ($($error:ident)+) => {$(
         impl From<$error> for MessageQueueError {
             fn from(error: $error) -> Self {
-                use $error::*;
                 let kind = match &error {
-                    $($pattern $(if $guard)? => ErrorKind::$kind,)+
-                    _ => ErrorKind::Refused,
+                    $error::InvalidParameterValue(it) if is_not_held(it) => ErrorKind::NotHeld,
+                    _ => error.error_code().kind().unwrap_or(ErrorKind::Refused),
                 };
                 Self::new(kind, error.code(), error.to_string())
             }
         }
     )+};
 }
-
-kinds! {
-    SendError { QueueDoesNotExist => QueueDoesNotExist, QueueFull { .. } => Transient }
-    SendBatchError { QueueDoesNotExist => QueueDoesNotExist }
-    ReceiveError { QueueDoesNotExist => QueueDoesNotExist, OverLimit => Transient }
-    DeleteError { QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue(it) if is_not_held(it) => NotHeld }
-    ChangeVisibilityError {
-        QueueDoesNotExist => QueueDoesNotExist,
-        InvalidParameterValue(it) if is_not_held(it) => NotHeld
-    }
-    DeadLetterError { QueueDoesNotExist => QueueDoesNotExist, InvalidParameterValue(it) if is_not_held(it) => NotHeld }
-}
+from_errors!(SendError SendBatchError ReceiveError DeleteError ChangeVisibilityError DeadLetterError);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Errors of queues, by what they mean for whoever made the call.
 
-use {super::queue_set::SEPARATOR, std::borrow::Cow};
+use {super::queue_set::SEPARATOR, crate::error::ErrorKind, std::borrow::Cow};
 
 /// One message of a call for which the call did nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,39 +25,6 @@ impl EntryFailure {
     #[must_use]
     pub const fn new(index: usize, error: MessageQueueError) -> Self {
         Self { index, error }
-    }
-}
-
-/// What an error means for whoever made the call.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The queue does not exist (any more).
-    QueueDoesNotExist,
-    /// The message is not in flight under the handle of this reception (any more): deleted, expired or received again.
-    NotHeld,
-    /// The same call may succeed later: throttling, a lost answer, a service that is down.
-    Transient,
-    /// The caller is not let in: credentials are missing, expired or wrong, or lack a permission. The same call may succeed
-    /// once somebody has mended that.
-    Denied,
-    /// The same call will fail again: a bad parameter, or something that the queue cannot do.
-    Refused,
-}
-
-impl ErrorKind {
-    /// Whether the same call may succeed later.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::backend::ErrorKind;
-    ///
-    /// assert!(ErrorKind::Transient.may_pass() && ErrorKind::Denied.may_pass());
-    /// assert!(!ErrorKind::Refused.may_pass());
-    /// ```
-    #[must_use]
-    pub const fn may_pass(self) -> bool {
-        matches!(self, Self::Transient | Self::Denied)
     }
 }
 

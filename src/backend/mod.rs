@@ -17,6 +17,7 @@ mod shares;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
 
+pub use crate::error::ErrorKind;
 #[cfg(feature = "testing")]
 pub(crate) use embedded::{each, receive_from};
 #[cfg(any(feature = "metrics", feature = "tracing"))]
@@ -25,7 +26,7 @@ pub(crate) use queue_set::queue_name;
 pub use sqs::SqsQueue;
 pub use {
     backoff::Backoff,
-    error::{EntryFailure, ErrorKind, MessageQueueError},
+    error::{EntryFailure, MessageQueueError},
     limits::QueueLimits,
     message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
     queue_set::{QueueSet, QueueSetError},

@@ -2,14 +2,20 @@
 
 use {
     super::{
-        error::{EntryFailure, ErrorKind, MessageQueueError},
+        error::{EntryFailure, MessageQueueError},
         limits::QueueLimits,
         message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
         outage::Outage,
         received::ReceivedMessage,
         shares::Shares,
     },
-    crate::{clock::Clock, message::SendMessage, sync::Mutex, time::Timestamp},
+    crate::{
+        clock::Clock,
+        error::{ErrorCode, ErrorKind},
+        message::SendMessage,
+        sync::Mutex,
+        time::Timestamp,
+    },
     std::{
         fmt,
         future::{Future, poll_fn},
@@ -564,7 +570,7 @@ fn foreign(message: &ReceivedMessage) -> MessageQueueError {
         message.message_id(),
         message.queue_url()
     );
-    MessageQueueError::new(ErrorKind::Refused, "ReceiptHandleIsInvalid", text)
+    MessageQueueError::new(ErrorKind::Refused, ErrorCode::ReceiptHandleIsInvalid.name(), text)
 }
 
 impl<Q> Clone for QueueSet<Q> {

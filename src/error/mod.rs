@@ -4,6 +4,7 @@
 //! several operations share is written once, in [`InvalidParameterValue`] and its causes or in `text`.
 mod attribute;
 pub(crate) mod check;
+mod code;
 #[cfg(feature = "serde")]
 mod json;
 mod message_attribute;
@@ -14,6 +15,9 @@ mod text;
 
 pub(crate) use attribute::AttributeError;
 pub use attribute::{InvalidAttributeName, InvalidAttributeValue};
+pub(crate) use code::ErrorCode;
+#[cfg(feature = "worker")]
+pub use code::ErrorKind;
 #[cfg(feature = "serde")]
 pub use json::{ParseJsonError, WriteJsonError};
 pub use message_attribute::InvalidMessageAttribute;
@@ -22,20 +26,23 @@ pub use queue::{
     BatchError, BudgetLimit, ChangeVisibilityError, DeadLetterError, DeleteError, ParseMessageIdError,
     ParseReceiptHandleError, PurgeError, QueueError, ReceiveError, ReserveError, SendBatchError, SendError,
 };
-pub use service::{
-    CreateQueueError, ListError, MoveTaskError, PermissionError, ResourceNotFound, SetQueueAttributesError, TagError,
-};
+#[cfg(feature = "aws-protocol")]
+pub use service::PermissionError;
+pub use service::{CreateQueueError, ListError, MoveTaskError, ResourceNotFound, SetQueueAttributesError, TagError};
 #[cfg(any(feature = "serde", feature = "worker"))]
 pub(crate) use text::excerpt;
 
-/// Gives an error enum its `code()`: the name of the variant, unless another one is given for it. Begins with the
-/// lines of an example.
+/// Gives an error enum its `code()`: the [`ErrorCode`] with the name of the variant, unless another one is given for it.
+/// Behind a semicolon stands a variant whose error has a code of its own. Begins with the lines of an example.
 macro_rules! codes {
-    ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:literal)?),+ $(,)?) => {
+    ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:ident)?),+ $(; $nested:ident)?) => {
         impl $error {
-            /// What [`code`](Self::code) may answer.
-            #[cfg(all(test, feature = "aws-protocol"))]
-            pub(crate) const CODES: &[&str] = &[$($crate::error::codes!(@name $variant $($code)?)),+];
+            pub(crate) const fn error_code(&self) -> $crate::error::ErrorCode {
+                match self {
+                    $(Self::$variant { .. } => $crate::error::codes!(@code $variant $($code)?),)+
+                    $(Self::$nested(error) => error.error_code(),)?
+                }
+            }
 
             /// The name SQS gives to this error.
             ///
@@ -45,15 +52,13 @@ macro_rules! codes {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             #[must_use]
-            pub fn code(&self) -> &'static str {
-                match self {
-                    $(Self::$variant { .. } => $crate::error::codes!(@name $variant $($code)?),)+
-                }
+            pub const fn code(&self) -> &'static str {
+                self.error_code().name()
             }
         }
     };
-    (@name $variant:ident) => { stringify!($variant) };
-    (@name $variant:ident $code:literal) => { $code };
+    (@code $variant:ident) => { $crate::error::ErrorCode::$variant };
+    (@code $variant:ident $code:ident) => { $crate::error::ErrorCode::$code };
 }
 use codes;
 
@@ -79,8 +84,10 @@ mod tests {
                 assert_eq!((error.code(), error.to_string().as_str()), ("QueueDoesNotExist", text));
             )+};
         }
-        each!(SendError SendBatchError ReceiveError DeleteError ChangeVisibilityError DeadLetterError BatchError);
-        each!(PurgeError QueueError SetQueueAttributesError ListError TagError PermissionError);
+        each!(SendError ReceiveError DeleteError ChangeVisibilityError DeadLetterError BatchError);
+        each!(PurgeError QueueError SetQueueAttributesError ListError TagError);
+        #[cfg(feature = "aws-protocol")]
+        each!(PermissionError);
     }
 
     #[test]
@@ -282,6 +289,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "aws-protocol")]
     #[test]
     fn permissions_are_refused_in_the_words_of_sqs() {
         // Q50 Q52 Q53

@@ -1,4 +1,5 @@
 //! The two most frequent errors of SQS, which its model does not list: a parameter is missing or has a bad value.
+use super::code::ErrorCode;
 use super::message_attribute::InvalidMessageAttribute;
 use super::text::Seconds;
 use std::time::Duration;
@@ -140,8 +141,8 @@ impl InvalidParameterValue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        "InvalidParameterValue"
+    pub const fn code(&self) -> &'static str {
+        ErrorCode::InvalidParameterValue.name()
     }
 }
 

@@ -1,4 +1,5 @@
 //! Errors of the operations on one queue.
+use super::code::ErrorCode;
 use super::codes;
 use super::parameter::{InvalidParameterValue, MissingParameter};
 use super::text::{self, Seconds};
@@ -34,8 +35,8 @@ impl ParseReceiptHandleError {
     /// assert_eq!(error.code(), "ReceiptHandleIsInvalid");
     /// ```
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        "ReceiptHandleIsInvalid"
+    pub const fn code(&self) -> &'static str {
+        ErrorCode::ReceiptHandleIsInvalid.name()
     }
 }
 
@@ -117,7 +118,7 @@ codes! {
     /// assert_eq!(jobs.send("").unwrap_err().code(), "MissingParameter");
     /// assert_eq!(jobs.send("\u{0}").unwrap_err().code(), "InvalidMessageContents");
     SendError:
-    MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = "OverLimit"
+    MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = OverLimit
 }
 
 /// Why there is no room for a message in a queue with a budget; budgets are ours, SQS has none.
@@ -146,7 +147,7 @@ codes! {
     /// let jobs = Queue::standard("jobs").budget(Budget::new().bytes(10)).build()?;
     /// assert_eq!(jobs.reserve_timeout(11, Duration::ZERO).unwrap_err().code(), "OverLimit");
     ReserveError:
-    QueueDoesNotExist, QueueFull = "OverLimit"
+    QueueDoesNotExist, QueueFull = OverLimit
 }
 
 impl SendError {
@@ -168,13 +169,16 @@ impl SendError {
 #[non_exhaustive]
 pub enum BatchError {
     /// There are no entries (M31).
-    #[error("{}", text::empty_batch(.entry))]
+    #[error("There should be at least one {entry} in the request.")]
     EmptyBatchRequest {
         /// SQS's name for an entry.
         entry: &'static str,
     },
     /// The id of an entry is empty, too long, or holds something other than letters, digits, `-` and `_` (M32).
-    #[error("{}", text::invalid_batch_entry_id(*.limit))]
+    #[error(
+        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. \
+         It can be at most {limit} letters long."
+    )]
     InvalidBatchEntryId {
         /// The id.
         id: String,
@@ -182,13 +186,13 @@ pub enum BatchError {
         limit: usize,
     },
     /// Two entries share an id (M34).
-    #[error("{}", text::repeated_id(.id))]
+    #[error("Id {id} repeated.")]
     BatchEntryIdsNotDistinct {
         /// The first id that repeats.
         id: String,
     },
     /// There are more entries than allowed (M35).
-    #[error("{}", text::too_many_entries(*.count, *.limit))]
+    #[error("Maximum number of entries per request are {limit}. You have sent {count}.")]
     TooManyEntriesInBatchRequest {
         /// How many there are.
         count: usize,
@@ -215,20 +219,9 @@ codes! {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendBatchError {
-    /// There are no entries (M31).
-    #[error("{}", text::empty_batch(.entry))]
-    EmptyBatchRequest {
-        /// SQS's name for an entry.
-        entry: &'static str,
-    },
-    /// The id of an entry is empty, too long, or holds something other than letters, digits, `-` and `_` (M32).
-    #[error("{}", text::invalid_batch_entry_id(*.limit))]
-    InvalidBatchEntryId {
-        /// The id.
-        id: String,
-        /// The greatest length allowed, in characters.
-        limit: usize,
-    },
+    /// The entries are refused as those of any batch are, or the queue was deleted (M31, M32, M34, M35).
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// The messages together are larger than allowed (M10).
     #[error("Batch requests cannot be longer than {limit} bytes. You have sent {size} bytes.")]
     BatchRequestTooLong {
@@ -237,49 +230,16 @@ pub enum SendBatchError {
         /// The greatest sum allowed, in bytes.
         limit: usize,
     },
-    /// Two entries share an id (M34).
-    #[error("{}", text::repeated_id(.id))]
-    BatchEntryIdsNotDistinct {
-        /// The first id that repeats.
-        id: String,
-    },
-    /// There are more entries than allowed (M35).
-    #[error("{}", text::too_many_entries(*.count, *.limit))]
-    TooManyEntriesInBatchRequest {
-        /// How many there are.
-        count: usize,
-        /// How many are allowed.
-        limit: usize,
-    },
     /// A message to a FIFO queue has no group or no deduplication id (M36).
     #[error(transparent)]
     InvalidParameterValue(#[from] InvalidParameterValue),
-    /// The queue was deleted.
-    #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
-    QueueDoesNotExist,
 }
 codes! {
     /// # use requeue::Queue;
     /// let jobs = Queue::standard("jobs").build()?;
     /// assert_eq!(jobs.send_batch(["resize cat.png"; 11]).unwrap_err().code(), "TooManyEntriesInBatchRequest");
     /// assert_eq!(jobs.send_batch([("cat", "a"), ("cat", "b")]).unwrap_err().code(), "BatchEntryIdsNotDistinct");
-    SendBatchError:
-    EmptyBatchRequest, InvalidBatchEntryId, BatchRequestTooLong, BatchEntryIdsNotDistinct,
-    TooManyEntriesInBatchRequest, InvalidParameterValue, QueueDoesNotExist
-}
-
-impl From<BatchError> for SendBatchError {
-    fn from(error: BatchError) -> Self {
-        match error {
-            BatchError::EmptyBatchRequest { entry } => Self::EmptyBatchRequest { entry },
-            BatchError::InvalidBatchEntryId { id, limit } => Self::InvalidBatchEntryId { id, limit },
-            BatchError::BatchEntryIdsNotDistinct { id } => Self::BatchEntryIdsNotDistinct { id },
-            BatchError::TooManyEntriesInBatchRequest { count, limit } => {
-                Self::TooManyEntriesInBatchRequest { count, limit }
-            }
-            BatchError::QueueDoesNotExist => Self::QueueDoesNotExist,
-        }
-    }
+    SendBatchError: BatchRequestTooLong, InvalidParameterValue; Batch
 }
 
 /// Why nothing was received.
@@ -393,7 +353,7 @@ codes! {
     /// let message = &jobs.receive().blocking()?[0];
     /// assert_eq!(message.dead_letter("not an image").unwrap_err().code(), "UnsupportedOperation");
     DeadLetterError:
-    ReceiptHandleIsInvalid, InvalidParameterValue, NoDeadLetterQueue = "UnsupportedOperation", QueueDoesNotExist
+    ReceiptHandleIsInvalid, InvalidParameterValue, NoDeadLetterQueue = UnsupportedOperation, QueueDoesNotExist
 }
 
 /// Why a queue was not purged.

@@ -1,7 +1,9 @@
 //! Errors of the operations that create, name, list and connect queues.
 use super::attribute::{AttributeError, InvalidAttributeName, InvalidAttributeValue};
 use super::codes;
-use super::parameter::{InvalidParameterValue, MissingParameter};
+use super::parameter::InvalidParameterValue;
+#[cfg(feature = "aws-protocol")]
+use super::parameter::MissingParameter;
 use super::text::{self, Seconds};
 use std::time::Duration;
 
@@ -124,6 +126,7 @@ codes! {
 ///
 /// # Source
 /// [`AddPermission`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_AddPermission.html).
+#[cfg(feature = "aws-protocol")]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PermissionError {
@@ -147,6 +150,7 @@ pub enum PermissionError {
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
 }
+#[cfg(feature = "aws-protocol")]
 codes! {
     /// # use requeue::{QueueAttributes, Service};
     /// let service = Service::new();
@@ -197,7 +201,7 @@ codes! {
     /// # use requeue::{Service, StartMessageMoveTask};
     /// let request = StartMessageMoveTask::new("arn:aws:sqs:us-east-1:000000000000:nobody");
     /// assert_eq!(Service::new().start_message_move_task(&request).unwrap_err().code(), "ResourceNotFoundException");
-    MoveTaskError: ResourceNotFound = "ResourceNotFoundException", InvalidParameterValue, OverLimit
+    MoveTaskError: ResourceNotFound = ResourceNotFoundException, InvalidParameterValue, OverLimit
 }
 
 /// Widens [`AttributeError`] into the error of one operation.

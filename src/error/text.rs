@@ -9,29 +9,6 @@ pub(super) const QUEUE_DOES_NOT_EXIST: &str = "The specified queue does not exis
 pub(super) const INVALID_CHARACTERS: &str = "Invalid characters found. Valid unicode characters are \
     #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
 
-/// M31.
-pub(super) fn empty_batch(entry: &str) -> String {
-    format!("There should be at least one {entry} in the request.")
-}
-
-/// M32.
-pub(super) fn invalid_batch_entry_id(limit: usize) -> String {
-    format!(
-        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. \
-         It can be at most {limit} letters long."
-    )
-}
-
-/// M34.
-pub(super) fn repeated_id(id: &str) -> String {
-    format!("Id {id} repeated.")
-}
-
-/// M35.
-pub(super) fn too_many_entries(count: usize, limit: usize) -> String {
-    format!("Maximum number of entries per request are {limit}. You have sent {count}.")
-}
-
 /// Ours.
 pub(super) fn no_dead_letter_queue(target: Option<&str>) -> String {
     match target {

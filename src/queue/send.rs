@@ -10,7 +10,9 @@ use {
     },
     crate::{
         clock::Clock,
-        error::{BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError},
+        error::{
+            BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
+        },
         message::SendMessage,
         state::{Incoming, Sent},
         sync::MutexGuard,
@@ -165,7 +167,7 @@ impl Queue {
     ) -> Result<BatchResult<Sent>, SendBatchError> {
         let inner = &self.inner;
         if inner.is_gone() {
-            return Err(SendBatchError::QueueDoesNotExist);
+            return Err(BatchError::QueueDoesNotExist.into());
         }
         let entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
         check_ids(entries.iter().map(|entry| &entry.id), &inner.limits)?;
@@ -184,7 +186,7 @@ impl Queue {
             (id, prepared.map_err(Box::new))
         };
         let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
-        let (now, mut core) = inner.enter_to_send().ok_or(SendBatchError::QueueDoesNotExist)?;
+        let (now, mut core) = inner.enter_to_send().ok_or(BatchError::QueueDoesNotExist)?;
         let result = run(prepared, |message| {
             let admit = |message| {
                 core.admit(inner, now, message, None)

@@ -9,16 +9,18 @@ mod attributes;
 mod builder;
 mod listing;
 mod move_tasks;
+#[cfg(feature = "aws-protocol")]
 mod permissions;
 mod registry;
 mod tags;
 mod task;
 
+#[cfg(feature = "aws-protocol")]
+pub use permissions::Permission;
 pub use {
     builder::ServiceBuilder,
     listing::{ListQueues, Page},
     move_tasks::{MessageMoveTask, StartMessageMoveTask, TaskHandle},
-    permissions::Permission,
 };
 
 #[cfg(feature = "aws-protocol")]

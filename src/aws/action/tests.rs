@@ -2,9 +2,9 @@
 
 use {
     super::*,
-    crate::aws::{
-        fault::CATALOGUE,
-        shape::{Member, Shape},
+    crate::{
+        aws::shape::{Member, Shape},
+        error::ErrorCode,
     },
     serde_json::Map,
 };
@@ -118,8 +118,9 @@ fn every_action_member_and_error_of_the_model_is_here() {
             ),
         }
         for error in operation["errors"].as_array().unwrap() {
-            if !CATALOGUE.iter().any(|code| code.shape == shape_of(error)) {
-                model.found.push(format!("{} of {name} is missing", shape_of(error)));
+            let (error, mut codes) = (shape_of(error), ErrorCode::ALL.iter());
+            if !codes.any(|code| code.is_modelled() && code.json_name() == error) {
+                model.found.push(format!("{error} of {name} is missing"));
             }
         }
     }

@@ -6,7 +6,6 @@ use {
         error::{from_sdk, refused},
     },
     crate::{
-        attributes::RedrivePolicy,
         backend::{ErrorKind, MessageQueueError, ReceivedMessage, limits::MAX_ATTRIBUTES},
         message::{MessageAttributeValue, MessageAttributes, SendMessage},
     },
@@ -24,6 +23,12 @@ pub(super) struct DeadLetters {
     url: OnceLock<String>,
 }
 
+/// The ARN of the dead-letter queue in the document of a redrive policy, if it names one (L2).
+fn target_of(document: &str) -> Option<String> {
+    let policy: serde_json::Value = serde_json::from_str(document).ok()?;
+    policy.get("deadLetterTargetArn")?.as_str().map(str::to_owned)
+}
+
 impl DeadLetters {
     pub(super) fn at(url: String) -> Self {
         Self {
@@ -34,7 +39,7 @@ impl DeadLetters {
 
     pub(super) fn by_policy(document: Option<&str>) -> Self {
         Self {
-            arn: document.and_then(RedrivePolicy::target_in),
+            arn: document.and_then(target_of),
             url: OnceLock::new(),
         }
     }
@@ -96,7 +101,7 @@ impl SqsQueue {
         let answer = get.send().await.map_err(from_sdk)?;
         let attributes = answer.attributes.unwrap_or_default();
         let policy = attributes.get(&QueueAttributeName::RedrivePolicy);
-        Ok(policy.and_then(|document| RedrivePolicy::target_in(document)))
+        Ok(policy.and_then(|document| target_of(document)))
     }
 
     async fn ask_for_url(&self, arn: &str) -> Result<String, MessageQueueError> {

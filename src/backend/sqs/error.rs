@@ -1,7 +1,10 @@
 //! Errors of SQS and of the SDK, as errors of the message queue.
 
 use {
-    crate::backend::{ErrorKind, MessageQueueError},
+    crate::{
+        backend::{ErrorKind, MessageQueueError},
+        error::ErrorCode,
+    },
     aws_credential_types::provider::error::CredentialsError,
     aws_sdk_sqs::{
         error::{BuildError, ConnectorError, ProvideErrorMetadata, SdkError},
@@ -9,8 +12,6 @@ use {
     },
     std::{error::Error, iter},
 };
-
-const INVALID_PARAMETER_VALUE: &str = "InvalidParameterValue";
 
 /// What a text about a receipt handle says when the message is not in flight under it (D19). The same code is given for
 /// other parameters, such as a visibility timeout that is too long in total (D26).
@@ -69,7 +70,7 @@ pub(super) fn from_entry(entry: &BatchResultErrorEntry) -> MessageQueueError {
 
 /// Whether an error concerns the message of the call rather than the call.
 pub(super) fn concerns_the_message(error: &MessageQueueError) -> bool {
-    error.kind == ErrorKind::NotHeld || name(&error.code) == INVALID_PARAMETER_VALUE
+    error.kind == ErrorKind::NotHeld || ErrorCode::named(&error.code) == Some(ErrorCode::InvalidParameterValue)
 }
 
 /// Converts an error without a response. Errors that the SDK itself would retry are transient.
@@ -104,48 +105,10 @@ fn no_credentials(text: &str) -> String {
     format!("the client has no credentials to sign the request with: {text}")
 }
 
-/// The error code without the prefixes and suffixes of the protocols.
-fn name(code: &str) -> &str {
-    let code = code.rsplit_once('#').map_or(code, |(_, code)| code);
-    let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
-    code.strip_suffix("Exception").unwrap_or(code)
-}
-
 fn kind_of_code(code: &str, text: &str) -> Option<ErrorKind> {
-    match name(code) {
-        "NonExistentQueue" | "QueueDoesNotExist" => Some(ErrorKind::QueueDoesNotExist),
-        "ReceiptHandleIsInvalid" | "MessageNotInflight" => Some(ErrorKind::NotHeld),
-        INVALID_PARAMETER_VALUE => {
-            let held = !NOT_HELD.iter().any(|said| text.contains(said));
-            Some(if held { ErrorKind::Refused } else { ErrorKind::NotHeld })
-        }
-        "OverLimit"
-        | "RequestThrottled"
-        | "Throttling"
-        | "Throttled"
-        | "TooManyRequests"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "KMS.Throttling"
-        | "KmsThrottled"
-        | "RequestTimeout"
-        | "InternalError"
-        | "InternalFailure"
-        | "ServiceUnavailable" => Some(ErrorKind::Transient),
-        // With status 403, or in the query protocol with 400.
-        "AccessDenied"
-        | "ExpiredToken"
-        | "IncompleteSignature"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
-        | "InvalidSecurity"
-        | "MissingAuthenticationToken"
-        | "NotAuthorized"
-        | "OptInRequired"
-        | "RequestExpired"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClient" => Some(ErrorKind::Denied),
-        _ => None,
+    match ErrorCode::named(code)? {
+        ErrorCode::InvalidParameterValue if NOT_HELD.iter().any(|said| text.contains(said)) => Some(ErrorKind::NotHeld),
+        code => code.kind(),
     }
 }
 

@@ -129,6 +129,7 @@ fn broken_attributes() -> BrokenStrategy<QueueAttributes> {
         ),
     ];
     let two = good().prop_map(|it| it.kms_master_key_id("alias/aws/sqs").sqs_managed_sse_enabled(true));
+    #[cfg(feature = "aws-protocol")]
     let no_policies = put(
         select(vec!["{", "[]", "null", "allow"]).boxed(),
         QueueAttributes::policy,
@@ -145,6 +146,7 @@ fn broken_attributes() -> BrokenStrategy<QueueAttributes> {
     any_of([
         broken("Q16", ATTRIBUTE_VALUE, Union::new(out_of_range)),
         broken("Q24", ATTRIBUTE_NAME, two),
+        #[cfg(feature = "aws-protocol")]
         broken("Q26", ATTRIBUTE_VALUE, no_policies),
         broken("L2a", INVALID, redrives),
         broken("L20", INVALID, allows),

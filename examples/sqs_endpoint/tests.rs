@@ -1,16 +1,11 @@
-//! The parts of `examples/sqs_endpoint` that need no connection: its options, its queue URLs and its log.
-
-#[path = "../examples/sqs_endpoint/log.rs"]
-mod log;
-#[path = "../examples/sqs_endpoint/options.rs"]
-mod options;
-#[path = "../examples/sqs_endpoint/regions.rs"]
-mod regions;
+//! The parts that need no connection: options, queue URLs and the log.
 
 use {
-    log::Line,
-    options::{HELP, Options},
-    regions::Regions,
+    crate::{
+        log::Line,
+        options::{self, HELP, Options},
+        regions::Regions,
+    },
     requeue::aws::{Request, Response},
     serde_json::{Value, json},
 };

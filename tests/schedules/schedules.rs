@@ -8,31 +8,30 @@
 //! `REQUEUE_SCHEDULES=100000 cargo test --release --test schedules` is the long run.
 #![allow(
     dead_code,
+    unexpected_cfgs,
     unused,
     unreachable_pub,
     missing_docs,
     reason = "a part of the library, without its face"
 )]
 
-#[path = "../src/attributes/mod.rs"]
+#[path = "../../src/attributes/mod.rs"]
 mod attributes;
-#[path = "../src/clock/mod.rs"]
+#[path = "../../src/clock/mod.rs"]
 mod clock;
-#[path = "../src/error/mod.rs"]
+#[path = "../../src/error/mod.rs"]
 mod error;
-#[path = "../src/limits.rs"]
+#[path = "../../src/limits.rs"]
 mod limits;
-#[path = "../src/message/mod.rs"]
+#[path = "../../src/message/mod.rs"]
 mod message;
-#[path = "../src/queue/mod.rs"]
+#[path = "../../src/queue/mod.rs"]
 mod queue;
-#[path = "schedules/runs.rs"]
 mod runs;
-#[path = "../src/state/mod.rs"]
+#[path = "../../src/state/mod.rs"]
 mod state;
-#[path = "schedules/sync.rs"]
 mod sync;
-#[path = "../src/time.rs"]
+#[path = "../../src/time.rs"]
 mod time;
 
 fn main() {

@@ -1,6 +1,5 @@
 //! A development tool: Amazon SQS's API on a loopback address, for programs in any language and for conformance suites.
-//! `cargo run --release --example sqs_endpoint --features aws-protocol [-- --addr 127.0.0.1:9324]`; `-- --help` lists
-//! the options.
+//! `cargo run --release -p sqs_endpoint [-- --addr 127.0.0.1:9324]`; `-- --help` lists the options.
 //!
 //! One service per account and region, as the credential scope of a request names them; signatures are not checked,
 //! and nothing outlives the process. Ctrl-C or SIGTERM lets running answers finish and ends long polls.
@@ -10,6 +9,8 @@ mod options;
 mod regions;
 mod server;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use {
     options::{HELP, Options},

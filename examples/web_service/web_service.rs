@@ -1,7 +1,7 @@
 //! An HTTP service that takes jobs: it answers at once, works them off in the background, shows metrics and traces, and
 //! ends what is begun when it stops. What still waits then is lost with the process, whose memory the queue lives in.
 //!
-//! `cargo run --example web_service --features metrics,tracing` sends itself a few jobs over a loopback socket and stops.
+//! `cargo run -p web_service` sends itself a few jobs over a loopback socket and stops.
 //! With an address, as `-- 127.0.0.1:8080`, it serves until Ctrl-C: `curl -d 640 http://127.0.0.1:8080/jobs` sends a job,
 //! `curl http://127.0.0.1:8080/report` shows how the runner is doing, and `/metrics` is for Prometheus.
 use {
