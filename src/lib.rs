@@ -47,7 +47,7 @@ pub mod worker;
 
 // The public interface is:
 pub use attributes::{
-    DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
+    DeduplicationScope, FifoThroughputLimit, QueueAttributes, QueueSettings, RedriveAllowPolicy, RedrivePolicy,
 };
 pub use clock::{Alarm, Clock, ManualClock, Parker, SystemClock};
 #[cfg(feature = "aws-protocol")]

@@ -6,7 +6,7 @@ use {
         waiters::Waiters,
     },
     crate::{
-        attributes::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedrivePolicy, Settings},
+        attributes::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, QueueSettings, RedrivePolicy},
         error::{CreateQueueError, InvalidParameterValue, InvalidReason, check},
         message::{SealKey, Seed},
         state::{Effects, QueueState},
@@ -32,7 +32,7 @@ pub(crate) struct QueueParts {
     pub(crate) name: String,
     pub(crate) arn: Arc<str>,
     pub(crate) url: String,
-    pub(crate) settings: Settings,
+    pub(crate) settings: QueueSettings,
     pub(crate) environment: Environment,
     pub(crate) seed: Seed,
     pub(crate) sender_id: Arc<str>,
@@ -359,9 +359,9 @@ impl QueueBuilder {
             attributes = attributes.redrive_policy(RedrivePolicy::new(target.arn(), *max_receive_count));
         }
         let base = if fifo {
-            Settings::fifo(limits)
+            QueueSettings::fifo(limits)
         } else {
-            Settings::standard(limits)
+            QueueSettings::standard(limits)
         };
         let mut settings = attributes.apply(&base, limits)?;
         if let Some(policy) = &settings.redrive_policy {
@@ -404,7 +404,7 @@ pub(crate) fn check_dead_letter_target(
 
 /// The redrive allow policy of a target lets this source in (L3c).
 pub(crate) fn check_redrive_allowed(
-    target: &Settings,
+    target: &QueueSettings,
     policy: &RedrivePolicy,
     source_arn: &str,
 ) -> Result<(), InvalidParameterValue> {

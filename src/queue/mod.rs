@@ -43,7 +43,7 @@ pub(crate) use {
 
 use {
     crate::{
-        attributes::{QueueAttributes, Settings},
+        attributes::{QueueAttributes, QueueSettings},
         clock::Clock,
         error::{InvalidReason, PurgeError, QueueError, SetQueueAttributesError},
         limits::Limits,
@@ -236,7 +236,7 @@ impl Inner {
         }
     }
 
-    fn mirror(&self, settings: &Settings) {
+    fn mirror(&self, settings: &QueueSettings) {
         self.maximum_message_size
             .store(settings.maximum_message_size, Ordering::Relaxed);
         self.content_based_deduplication
@@ -418,7 +418,7 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&self) -> QueueSettings {
         self.inner.core.lock().state.settings().clone()
     }
 

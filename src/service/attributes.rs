@@ -3,7 +3,7 @@
 use {
     super::{Service, ServiceState},
     crate::{
-        attributes::{QueueAttributes, Settings},
+        attributes::{QueueAttributes, QueueSettings},
         error::{InvalidParameterValue, SetQueueAttributesError},
         queue::{check_dead_letter_target, check_redrive_allowed},
     },
@@ -60,7 +60,7 @@ impl ServiceState {
     pub(super) fn dead_letter_target(
         &self,
         source: &str,
-        settings: &Settings,
+        settings: &QueueSettings,
     ) -> Result<Option<String>, InvalidParameterValue> {
         let Some(policy) = &settings.redrive_policy else {
             return Ok(None);

@@ -27,7 +27,7 @@ pub use {
 use std::sync::atomic::{AtomicU64, Ordering};
 use {
     crate::{
-        attributes::{QueueAttributes, Settings},
+        attributes::{QueueAttributes, QueueSettings},
         clock::Clock,
         error::{CreateQueueError, QueueError, check},
         limits::Limits,
@@ -177,8 +177,8 @@ impl Service {
             let existing = shared.named(name);
             let base = match &existing {
                 Some(existing) => existing.settings(),
-                None if fifo => Settings::fifo(limits),
-                None => Settings::standard(limits),
+                None if fifo => QueueSettings::fifo(limits),
+                None => QueueSettings::standard(limits),
             };
             let settings = attributes.apply(&base, limits)?;
             tags::check("tags", &tags, limits)?;
@@ -317,7 +317,7 @@ impl ServiceState {
     fn create(
         self: &Arc<Self>,
         name: &str,
-        mut settings: Settings,
+        mut settings: QueueSettings,
         tags: &BTreeMap<String, String>,
         target: Option<&str>,
     ) -> Result<Option<Queue>, CreateQueueError> {
@@ -346,7 +346,7 @@ impl ServiceState {
     fn assemble(
         self: &Arc<Self>,
         name: &str,
-        settings: Settings,
+        settings: QueueSettings,
         number: u64,
         route: Option<DeadLetterRoute>,
     ) -> Queue {

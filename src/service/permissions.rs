@@ -3,7 +3,7 @@
 use {
     super::Service,
     crate::{
-        attributes::{AccessPolicy, OverQuota, Settings, Statement},
+        attributes::{AccessPolicy, OverQuota, QueueSettings, Statement},
         error::{InvalidParameterValue, InvalidReason, MissingParameter, PermissionError, QueueError, check},
         limits::Limits,
         queue::Queue,
@@ -250,7 +250,7 @@ fn change_policy(
         let mut policy = held.unwrap_or_else(|| AccessPolicy::new(queue.arn()));
         change(&mut policy)?;
         let policy = (!policy.is_empty()).then(|| policy.to_string());
-        let settings = Settings {
+        let settings = QueueSettings {
             policy,
             ..before.clone()
         };

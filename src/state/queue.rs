@@ -11,7 +11,7 @@ use {
         slab::{Slab, Slot},
     },
     crate::{
-        attributes::Settings,
+        attributes::QueueSettings,
         limits::Limits,
         message::{Content, MessageId, SequenceNumber},
         time::Timestamp,
@@ -99,7 +99,7 @@ pub struct Counts {
 /// See the [module](super).
 #[derive(Debug)]
 pub(crate) struct QueueState {
-    pub(super) settings: Settings,
+    pub(super) settings: QueueSettings,
     pub(super) limits: Arc<Limits>,
     pub(super) stale_delete: StaleDelete,
     /// The latest time seen.
@@ -125,7 +125,7 @@ pub(crate) struct QueueState {
 impl QueueState {
     /// An empty queue; `shards` is 1 in the strict profile, `salt` spreads messages over more.
     pub(crate) fn new(
-        settings: Settings,
+        settings: QueueSettings,
         limits: Arc<Limits>,
         stale_delete: StaleDelete,
         shards: usize,
@@ -158,7 +158,7 @@ impl QueueState {
         }
     }
 
-    pub(crate) const fn settings(&self) -> &Settings {
+    pub(crate) const fn settings(&self) -> &QueueSettings {
         &self.settings
     }
 
@@ -314,7 +314,7 @@ impl QueueState {
 
     /// Puts other settings in force, with their effect on stored messages (Q40, D31, D35, D40, F16). What a queue that is
     /// [behind](Self::is_behind) has not done yet happens under the new ones.
-    pub(crate) fn replace_settings(&mut self, now: Timestamp, settings: Settings, out: &mut Effects) {
+    pub(crate) fn replace_settings(&mut self, now: Timestamp, settings: QueueSettings, out: &mut Effects) {
         let now = self.advance(now, out);
         let old = std::mem::replace(&mut self.settings, settings);
         if old.deduplication_scope != self.settings.deduplication_scope {

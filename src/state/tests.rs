@@ -3,7 +3,7 @@
 use {
     super::*,
     crate::{
-        attributes::Settings,
+        attributes::QueueSettings,
         limits::Limits,
         message::{MessageId, SendMessage},
         time::Timestamp,
@@ -71,9 +71,9 @@ impl Pair {
         let mut limits = Limits::aws();
         limits.purge_interval = Duration::ZERO;
         let mut settings = if fifo {
-            Settings::fifo(&limits)
+            QueueSettings::fifo(&limits)
         } else {
-            Settings::standard(&limits)
+            QueueSettings::standard(&limits)
         };
         settings.message_retention_period = seconds(RETENTION);
         settings.delay = Duration::ZERO;
@@ -273,7 +273,7 @@ impl Pair {
     fn change_delay(&mut self, delay: u64) {
         self.catch_up();
         self.delay = delay;
-        let settings = Settings {
+        let settings = QueueSettings {
             delay: seconds(delay),
             ..self.state.settings().clone()
         };

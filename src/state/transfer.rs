@@ -215,7 +215,7 @@ fn arrival(message_id: MessageId, content: Content, sent_at: Timestamp) -> Recor
 mod tests {
     use super::*;
     use crate::{
-        attributes::Settings,
+        attributes::QueueSettings,
         limits::Limits,
         message::SendMessage,
         state::{Delivery, Incoming, ReceiveRequest, StaleDelete},
@@ -226,15 +226,15 @@ mod tests {
 
     fn queue() -> QueueState {
         let limits = Limits::aws();
-        with(Settings::standard(&limits), limits)
+        with(QueueSettings::standard(&limits), limits)
     }
 
     fn fifo_queue() -> QueueState {
         let limits = Limits::aws();
-        with(Settings::fifo(&limits), limits)
+        with(QueueSettings::fifo(&limits), limits)
     }
 
-    fn with(settings: Settings, limits: Limits) -> QueueState {
+    fn with(settings: QueueSettings, limits: Limits) -> QueueState {
         QueueState::new(settings, Arc::new(limits), StaleDelete::default(), 1, 0)
     }
 
