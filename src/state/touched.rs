@@ -1,4 +1,4 @@
-//! Counts the records that a call looks at, so that `tests/growth.rs` can bound the work done under one lock.
+//! Counts the records that a call looks at, so that `tests/growth` can bound the work done under one lock.
 //!
 //! Every access to a record counts, and so does every entry of a window that is read or dropped. Outside tests nothing
 //! is counted.

@@ -1,5 +1,4 @@
 //! An endpoint and a caller of its JSON protocol.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use requeue::{
     Limits, ManualClock, Service,

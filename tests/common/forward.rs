@@ -3,7 +3,7 @@
 /// Implements these verbs of [`MessageQueue`](requeue::backend::MessageQueue) by those of a field.
 macro_rules! forward {
     ($self:ident.$field:tt: $($verb:ident)+) => {
-        $($crate::forward::forward!(@$verb $self $field);)+
+        $($crate::common::forward::forward!(@$verb $self $field);)+
     };
     (@url $self:ident $field:tt) => {
         fn url(&$self) -> &str {
@@ -62,13 +62,13 @@ macro_rules! forward {
             ::requeue::backend::MessageQueue::delete_at_once(&$self.$field, message)
         }
     };
-    (@delete $self:ident $field:tt) => { $crate::forward::forward!(@entries $self $field delete); };
-    (@release $self:ident $field:tt) => { $crate::forward::forward!(@entries $self $field release); };
+    (@delete $self:ident $field:tt) => { $crate::common::forward::forward!(@entries $self $field delete); };
+    (@release $self:ident $field:tt) => { $crate::common::forward::forward!(@entries $self $field release); };
     (@change_visibility $self:ident $field:tt) => {
-        $crate::forward::forward!(@entries $self $field change_visibility span: ::std::time::Duration);
+        $crate::common::forward::forward!(@entries $self $field change_visibility span: ::std::time::Duration);
     };
     (@postpone $self:ident $field:tt) => {
-        $crate::forward::forward!(@entries $self $field postpone span: ::std::time::Duration);
+        $crate::common::forward::forward!(@entries $self $field postpone span: ::std::time::Duration);
     };
     (@entries $self:ident $field:tt $verb:ident $($span:ident: $type:ty)?) => {
         async fn $verb(

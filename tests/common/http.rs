@@ -1,5 +1,4 @@
 //! HTTP clients of the SDK that do to requests what a network does.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use {
     aws_sdk_sqs::{

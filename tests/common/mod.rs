@@ -6,6 +6,15 @@
     reason = "every test file uses a part of it"
 )]
 
+#[cfg(feature = "aws-protocol")]
+pub(crate) mod aws;
+#[cfg(feature = "worker")]
+pub(crate) mod forward;
+#[cfg(all(feature = "aws-sdk", feature = "worker-sqs"))]
+pub(crate) mod http;
+#[cfg(feature = "worker")]
+pub(crate) mod shaky;
+
 use {
     requeue::{Alarm, Clock, ManualClock, Message, Queue, QueueBuilder, SendMessage},
     std::{

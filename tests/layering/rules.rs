@@ -97,7 +97,7 @@ fn cited(source: &Source) -> Vec<(String, usize, bool)> {
             );
         }
     }
-    if source.is_in("tests/scenarios/") {
+    if source.is_in("tests/service/scenarios/") {
         let numbers = source.tokens.iter().filter_map(|it| {
             let (number, _) = it.text.strip_prefix('b')?.split_once('_')?;
             Some((number.parse::<u8>().ok()?, it.line))
@@ -219,7 +219,10 @@ fn citations_are_comments_lists_of_ids_and_names_of_scenarios() {
         cited.map(|(id, line, _)| format!("{id} {line}")).collect::<Vec<_>>()
     };
     assert_eq!(found("tests/a.rs"), ["Q7 1", "F18 2", "D19 2", "Q8 2", "M1 2", "M3 2"]);
-    assert_eq!(found("tests/scenarios/a.rs").last().map(String::as_str), Some("B7 2"));
+    assert_eq!(
+        found("tests/service/scenarios/a.rs").last().map(String::as_str),
+        Some("B7 2")
+    );
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What needs no waiting is done without futures, and with the same result.
 
 use {
-    super::{
+    super::driver::World,
+    crate::{
+        common::forward::forward,
         common::{VISIBILITY, millis, numbered, secs},
-        driver::World,
-        forward::forward,
     },
     requeue::{
         ManualClock, Queue,

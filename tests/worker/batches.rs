@@ -2,10 +2,10 @@
 
 use {
     super::{
-        common::{MILLISECOND, bodies, counts, fifo, in_group, numbered, receive, secs, standard},
         driver::{World, after, give_way},
         notes::Notes,
     },
+    crate::common::{MILLISECOND, bodies, counts, fifo, in_group, numbered, receive, secs, standard},
     requeue::{
         Queue,
         worker::{BatchAnswer, BatchSettings, Failure, FailurePolicy, Job, Runner, RunnerBuilder},

@@ -1,7 +1,7 @@
 //! A clock of the user's that panics.
 
 use {
-    super::common::{counts, standard},
+    crate::common::{counts, standard},
     requeue::{
         Alarm, Clock, ManualClock, Parker, Timestamp,
         worker::{Job, Runner},

@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{counts, millis, numbered, secs, standard},
         driver::{Gauge, Signal, World, after, give_way},
         notes::Notes,
         scripted::Scripted,
     },
+    crate::common::{counts, millis, numbered, secs, standard},
     requeue::{
         Clock,
         worker::{BatchAnswer, BatchSettings, Job, Runner},

@@ -1,10 +1,8 @@
 //! Very many handlers in one future.
 
 use {
-    super::{
-        common::{counts, numbered, secs},
-        driver::{Gauge, Signal, World, after},
-    },
+    super::driver::{Gauge, Signal, World, after},
+    crate::common::{counts, numbered, secs},
     requeue::worker::{Job, Runner},
 };
 

@@ -2,10 +2,10 @@
 
 use {
     super::{
-        common::{MILLISECOND, counts, fifo, in_group, millis, secs, standard, take},
         driver::{World, after},
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{MILLISECOND, counts, fifo, in_group, millis, secs, standard, take},
     requeue::{
         Queue, SendMessage,
         backend::{Backoff, ErrorKind, MessageCounts},

@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{MILLISECOND, counts, fifo, in_group, millis, secs, send_grouped, standard},
         driver::{World, after},
         notes::Notes,
         scripted::Scripted,
     },
+    crate::common::{MILLISECOND, counts, fifo, in_group, millis, secs, send_grouped, standard},
     requeue::{
         Clock, Limits, MessagePhase, Queue,
         backend::{Backoff, MessageQueue},

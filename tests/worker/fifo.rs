@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{bodies, counts, fifo, millis, receive, secs, send_grouped},
         driver::{Gauge, World, after},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{bodies, counts, fifo, millis, receive, secs, send_grouped},
     requeue::{
         Queue,
         backend::{Backoff, ErrorKind},

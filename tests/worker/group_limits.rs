@@ -2,10 +2,10 @@
 
 use {
     super::{
-        common::{counts, fifo, in_group, millis, secs, standard},
         driver::{Run, World, after},
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{counts, fifo, in_group, millis, secs, standard},
     requeue::{
         Clock, Queue,
         backend::{ErrorKind, MessageQueue},

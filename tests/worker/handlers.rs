@@ -2,10 +2,10 @@
 
 use {
     super::{
-        common::{MILLISECOND, counts, fifo, in_group, millis, secs, standard},
         driver::{World, after, give_way},
         notes::Notes,
     },
+    crate::common::{MILLISECOND, counts, fifo, in_group, millis, secs, standard},
     requeue::{
         Fact, FactChannel, ManualClock, Queue,
         backend::Backoff,

@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{MILLISECOND, VISIBILITY, counts, fifo, receive, secs, send_grouped, standard},
         driver::{After, World, after},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{MILLISECOND, VISIBILITY, counts, fifo, receive, secs, send_grouped, standard},
     requeue::{
         Fact, FactChannel, FactEntry, ManualClock, Queue,
         backend::{ErrorKind, MessageQueue},
@@ -341,7 +341,7 @@ fn what_was_done_after_its_lease_is_deleted_if_the_queue_still_lets_it_be() {
     for (fifo, expected) in [(false, (1, 0, 1)), (true, (0, 1, 1))] {
         let mut world = World::new();
         let jobs = match fifo {
-            true => super::common::fifo(&world.clock),
+            true => crate::common::fifo(&world.clock),
             false => standard(&world.clock),
         };
         let jobs = jobs.build().unwrap();
@@ -486,7 +486,7 @@ fn a_loss_of_what_waits_in_a_group_gives_back_what_follows_and_spares_what_goes_
     );
     world.advance(secs(60));
     let left = receive(&jobs, 10);
-    assert_eq!(super::common::bodies(&left), ["g-2", "g-3", "g-4"]);
+    assert_eq!(crate::common::bodies(&left), ["g-2", "g-3", "g-4"]);
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use {
     super::{
-        common::{counts, millis, receive, receive_for, secs, standard},
         driver::{World, after},
-        forward::forward,
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
+    },
+    crate::{
+        common::forward::forward,
+        common::{counts, millis, receive, receive_for, secs, standard},
     },
     requeue::{
         ManualClock, Queue, SendMessage,

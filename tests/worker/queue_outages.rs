@@ -2,10 +2,12 @@
 
 use {
     super::{
-        common::{counts, secs},
         driver::{Run, World},
-        forward::forward,
         notes::{Notes, error},
+    },
+    crate::{
+        common::forward::forward,
+        common::{counts, secs},
     },
     requeue::{
         Clock, Queue,

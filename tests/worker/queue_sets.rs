@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{counts, secs},
         driver::{World, after},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{counts, secs},
     requeue::{
         Clock, ManualClock, Queue, SendMessage,
         backend::{ErrorKind, MessageQueue, QueueSet, QueueSetError, ReceiveRequest},

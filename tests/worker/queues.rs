@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{MILLISECOND, counts, fifo, secs, send_grouped, standard},
         driver::{World, after},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{MILLISECOND, counts, fifo, secs, send_grouped, standard},
     requeue::{
         Queue,
         backend::ErrorKind,

@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{MILLISECOND, counts, fifo, in_group, millis, numbered, secs, standard},
         driver::{Run, World, after},
         notes::Notes,
         scripted::Scripted,
     },
+    crate::common::{MILLISECOND, counts, fifo, in_group, millis, numbered, secs, standard},
     requeue::{
         Clock, ManualClock,
         backend::MessageQueue,

@@ -2,10 +2,10 @@
 
 use {
     super::{
-        common::{bodies, counts, fifo, millis, receive, secs, standard},
         driver::{World, give_way},
         notes::Notes,
     },
+    crate::common::{bodies, counts, fifo, millis, receive, secs, standard},
     requeue::{
         MessageAttributeValue, Queue, SendMessage,
         backend::Backoff,

@@ -4,9 +4,9 @@
 use {
     super::{
         driver::after,
-        forward::forward,
         notes::{Notes, error},
     },
+    crate::common::forward::forward,
     requeue::{
         ManualClock, Queue,
         backend::{

@@ -1,7 +1,7 @@
 //! What a builder refuses: each limit one below, at, and one above (E17).
 
 use {
-    super::common::{MILLISECOND, fifo, secs, standard},
+    crate::common::{MILLISECOND, fifo, secs, standard},
     requeue::{
         Limits, ManualClock, Queue,
         backend::Backoff,

@@ -2,10 +2,10 @@
 
 use {
     super::{
-        common::{counts, numbered, secs, standard},
         driver::{World, after},
         notes::Notes,
     },
+    crate::common::{counts, numbered, secs, standard},
     requeue::{
         ManualClock, MessageAttributeValue, SendMessage,
         worker::{BatchAnswer, BatchSettings, FailurePolicy, HandlerFuture, Job, Router, Runner},

@@ -1,11 +1,8 @@
 //! The state of a runner, which handlers are given beside the job.
 
 use {
-    super::{
-        common::{millis, standard},
-        driver::World,
-        notes::Notes,
-    },
+    super::{driver::World, notes::Notes},
+    crate::common::{millis, standard},
     requeue::{
         Queue,
         backend::Backoff,

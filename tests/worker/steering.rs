@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{bodies, counts, fifo, in_group, numbered, receive, secs},
         driver::{Gauge, Run, Signal, World, after},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{bodies, counts, fifo, in_group, numbered, receive, secs},
     requeue::{
         Queue,
         backend::MessageQueue,

@@ -3,10 +3,10 @@
 
 use {
     super::{
-        common::{counts, millis, secs, standard},
         driver::{Run, World, after},
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{counts, millis, secs, standard},
     requeue::{
         Queue,
         backend::ErrorKind,

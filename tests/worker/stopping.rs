@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{MILLISECOND, bodies, counts, fifo, millis, numbered, receive, secs, send_grouped, standard},
         driver::{Run, Signal, World, after},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{MILLISECOND, bodies, counts, fifo, millis, numbered, receive, secs, send_grouped, standard},
     requeue::{
         Queue,
         backend::{ErrorKind, MessageQueue},

@@ -2,11 +2,11 @@
 
 use {
     super::{
-        common::{MILLISECOND, bodies, counts, fifo, receive, secs, send_grouped, standard},
         notes::Notes,
         scripted::{Reply, Scripted, Verb},
         threads::block,
     },
+    crate::common::{MILLISECOND, bodies, counts, fifo, receive, secs, send_grouped, standard},
     requeue::{
         ManualClock, Queue,
         backend::{MessageQueue, Running},

@@ -1,10 +1,8 @@
 //! The same runner on threads, in virtual time.
 
 use {
-    super::{
-        common::{MILLISECOND, counts, fifo, in_group, numbered, secs, send_grouped},
-        driver::Gauge,
-    },
+    super::driver::Gauge,
+    crate::common::{MILLISECOND, counts, fifo, in_group, numbered, secs, send_grouped},
     requeue::{
         Clock, ManualClock, Parker, Queue,
         backend::Running,

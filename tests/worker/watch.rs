@@ -2,10 +2,10 @@
 
 use {
     super::{
-        common::{counts, fifo, in_group, numbered, secs},
         driver::{Signal, World, after},
         scripted::{Reply, Scripted, Verb},
     },
+    crate::common::{counts, fifo, in_group, numbered, secs},
     requeue::{
         Clock,
         backend::ErrorKind,

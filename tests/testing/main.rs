@@ -1,0 +1,8 @@
+//! The tools of `requeue::testing`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod assertions;
+mod check;
+mod strategies;
