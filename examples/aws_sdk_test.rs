@@ -112,7 +112,7 @@ async fn send(sqs: &Client, queue: &str, body: &str, group: Option<&str>) -> Res
 /// Runs a test on a service and a clock of its own.
 fn report<F: Future<Output = Outcome>>(claim: &str, test: fn(ManualClock, Client) -> F) -> Outcome {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).limits(Limits::aws()).build();
+    let service = Service::builder().clock(clock.clone()).limits(Limits::aws()).build();
     let client = Client::new(&service.sdk_config());
     #[expect(clippy::disallowed_methods, reason = "the claim is about real time")]
     let real = Instant::now();

@@ -9,7 +9,7 @@ const VISIBILITY: Duration = Duration::from_secs(30);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).build();
+    let service = Service::builder().clock(clock.clone()).build();
     let failed = service.create_queue("orders-failed", QueueAttributes::new())?;
     let attributes = QueueAttributes::new()
         .visibility_timeout(VISIBILITY)
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         orders.receive().blocking()?.is_empty(),
         "the third receive moves it instead"
     );
-    assert_eq!(failed.counts().approximate_number_of_messages, 1);
+    assert_eq!(failed.counts().visible, 1);
     println!("now it is a dead letter");
 
     service.start_message_move_task(&StartMessageMoveTask::new(failed.arn()))?;

@@ -7,13 +7,13 @@ use {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = SystemClock::new();
-    let reminders = Queue::standard("reminders").clock(&clock).build()?;
+    let reminders = Queue::standard("reminders").clock(clock.clone()).build()?;
     let delay = Duration::from_secs(1);
 
     let sent_at = clock.now();
     reminders.send(SendMessage::new("tea is ready").delay(delay))?;
     assert!(reminders.receive().blocking()?.is_empty());
-    assert_eq!(reminders.counts().approximate_number_of_messages_delayed, 1);
+    assert_eq!(reminders.counts().delayed, 1);
     println!("sent, and nothing to receive yet");
 
     let reminder = &reminders.receive().wait_time(Duration::from_secs(20)).blocking()?[0];

@@ -44,10 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(&jobs, until_stopped()))?;
     let counts = jobs.counts();
-    println!("{} wait for the next run", counts.approximate_number_of_messages);
-    assert_eq!(
-        counts.approximate_number_of_messages_not_visible, 0,
-        "nothing is left hidden"
-    );
+    println!("{} wait for the next run", counts.visible);
+    assert_eq!(counts.in_flight, 0, "nothing is left hidden");
     Ok(())
 }

@@ -12,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let clock = ManualClock::default(); // Thursday, 2026-01-01, midnight in UTC
-    let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     let scheduler = Scheduler::builder(&jobs)
         .on_event(|event| println!("  {event}"))
         .build();

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut diary = Vec::new();
     let mut note = |event: &str| diary.push((clock.now().saturating_duration_since(midnight), event.to_owned()));
     let reports = Queue::standard("reports")
-        .clock(&clock)
+        .clock(clock.clone())
         .visibility_timeout(12 * HOUR)
         .message_retention_period(24 * HOUR)
         .build()?;

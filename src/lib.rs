@@ -49,7 +49,7 @@ pub mod worker;
 
 // The public interface is:
 pub use attributes::{
-    DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
+    DeduplicationScope, FifoThroughputLimit, QueueAttributes, QueueSettings, RedriveAllowPolicy, RedrivePolicy,
 };
 pub use clock::{Alarm, Clock, ManualClock, Parker, SystemClock};
 #[cfg(feature = "aws-protocol")]
@@ -70,12 +70,13 @@ pub use message::{
 pub use queue::{
     BatchFailure, BatchResult, BatchSuccess, Budget, ChangeVisibilityBatchEntry, DeleteBatchEntry, FactChannel,
     FactListener, Message, Metrics, MetricsReport, Permit, Queue, QueueBuilder, Receive, ReceiveFuture,
-    ReserveTimeoutFuture, SendBatchEntry, SendTimeoutFuture, Sent, SentMessageSize,
+    ReserveTimeoutFuture, SendBatchEntry, SendTimeoutFuture, SentMessageSize,
 };
 #[cfg(feature = "aws-protocol")]
 pub use service::Permission;
 pub use service::{ListQueues, MessageMoveTask, Page, Service, ServiceBuilder, StartMessageMoveTask, TaskHandle};
 pub use state::{
-    Counts, Entry, Fact, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, StaleDelete,
+    Counts, Fact, FactEntry, MessagePhase, MessageSnapshot, MoveTaskFailure, MoveTaskStatus, QueueSnapshot, Sent,
+    StaleDelete,
 };
 pub use time::Timestamp;

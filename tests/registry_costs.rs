@@ -25,7 +25,7 @@ fn cost<T>(call: impl FnOnce() -> T) -> usize {
 /// The costs of a page, a filtered page, a move task and the creation of the dead-letter queue anew.
 fn costs(sources: usize) -> [usize; 4] {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     let dead = service.create_queue("dead", QueueAttributes::new()).unwrap();
     let policy = RedrivePolicy::new(dead.arn(), 3);
     for n in 0..sources {

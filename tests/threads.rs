@@ -105,7 +105,7 @@ fn blocking_on_the_system_clock() {
 
 fn a_manual_clock(threads_before: usize) {
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let mut polls: Vec<_> = (0..100)
         .map(|_| Box::pin(jobs.receive().wait_time(WAIT).into_future()))
         .collect();

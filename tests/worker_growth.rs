@@ -6,7 +6,7 @@
 use {
     requeue::{
         ManualClock, Queue,
-        request::{Request, Requester},
+        request::{RequestBuilder, Requester},
         schedule::Scheduler,
     },
     stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc},
@@ -58,14 +58,14 @@ fn main() -> ExitCode {
 }
 
 fn queue(clock: &ManualClock, name: &str) -> Queue {
-    Queue::standard(name).clock(clock).build().unwrap()
+    Queue::standard(name).clock(clock.clone()).build().unwrap()
 }
 
 /// Schedules that are added and cancelled.
 fn schedules(burst: usize) -> usize {
     let clock = ManualClock::default();
     let jobs = queue(&clock, "jobs");
-    let scheduler = Scheduler::builder(&jobs).clock(&clock).build();
+    let scheduler = Scheduler::builder(&jobs).clock(clock.clone()).build();
     let handle = scheduler.handle();
     for number in 0..burst {
         let hour = Duration::from_secs(3_600);
@@ -84,7 +84,7 @@ fn requests(burst: usize) -> usize {
     let requester = Requester::new(&asked, &host);
     let mut waiting: Vec<_> = (0..burst)
         .map(|_| requester.request("?"))
-        .map(Request::into_future)
+        .map(RequestBuilder::into_future)
         .collect();
     for request in &mut waiting {
         let request = pin!(request);

@@ -95,8 +95,8 @@ async fn serve(listener: TcpListener, stop: impl Future + Send + 'static) -> Res
     let counts = jobs.counts();
     println!(
         "jobs that are lost with the process, new or to be tried again: {}; dead letters: {}",
-        counts.approximate_number_of_messages + counts.approximate_number_of_messages_not_visible,
-        failed.counts().approximate_number_of_messages
+        counts.visible + counts.in_flight,
+        failed.counts().visible
     );
     Ok(())
 }

@@ -23,7 +23,7 @@ use {
     files::{Found, Shown, some},
     options::{HELP, Options},
     requeue::{
-        Clock, Counts, Entry, FactChannel, Queue, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask,
+        Clock, Counts, FactChannel, FactEntry, Queue, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask,
         SystemClock, Timestamp, backend::Running, worker::RunnerHandle,
     },
     screen::Screen,
@@ -84,7 +84,7 @@ struct Run {
     service: Service,
     jobs: Queue,
     failed: Queue,
-    facts: Receiver<(Arc<str>, Entry)>,
+    facts: Receiver<(Arc<str>, FactEntry)>,
     reports: Receiver<Report>,
     reporter: Sender<Report>,
     /// Says that somebody pressed Ctrl-C.
@@ -99,7 +99,7 @@ impl Run {
     fn new(options: &Options, found: &Found) -> Result<Self, Box<dyn Error>> {
         let clock = SystemClock::new();
         let (listener, facts) = FactChannel::unbounded();
-        let service = Service::builder().clock(&clock).listener(listener).build();
+        let service = Service::builder().clock(clock.clone()).listener(listener).build();
         let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
         let attributes = QueueAttributes::new()
             .visibility_timeout(options.visibility)
@@ -210,7 +210,7 @@ impl Run {
         }
     }
 
-    fn note_fact(&mut self, queue: &str, entry: Entry) {
+    fn note_fact(&mut self, queue: &str, entry: FactEntry) {
         if queue == self.jobs.arn() {
             self.tally.note_fact(entry.fact);
         }

@@ -2,7 +2,7 @@
 #[cfg(feature = "aws-protocol")]
 use super::access_policy;
 use super::name;
-use super::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, Settings};
+use super::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, QueueSettings};
 use crate::error::{AttributeError, InvalidAttributeName, InvalidAttributeValue};
 use crate::limits::Limits;
 use crate::time::whole_millis;
@@ -12,9 +12,9 @@ use std::time::Duration;
 impl QueueAttributes {
     /// `base` with this request applied, or why the request is refused as a whole (Q16 to Q28, Q42, Q43, L2a, L3, L20).
     ///
-    /// For a new queue `base` is [`Settings::fifo`] exactly if the request sets `fifo_queue(true)`; name and type are
+    /// For a new queue `base` is [`QueueSettings::fifo`] exactly if the request sets `fifo_queue(true)`; name and type are
     /// compared by whoever knows the name. Timestamps are left alone.
-    pub(crate) fn apply(&self, base: &Settings, limits: &Limits) -> Result<Settings, AttributeError> {
+    pub(crate) fn apply(&self, base: &QueueSettings, limits: &Limits) -> Result<QueueSettings, AttributeError> {
         self.check_names(base.fifo_queue)?;
         let mut settings = base.clone();
         self.apply_ranges(&mut settings, limits)?;
@@ -55,7 +55,7 @@ impl QueueAttributes {
     }
 
     /// Q16: the numbers.
-    fn apply_ranges(&self, settings: &mut Settings, limits: &Limits) -> Result<(), InvalidAttributeValue> {
+    fn apply_ranges(&self, settings: &mut QueueSettings, limits: &Limits) -> Result<(), InvalidAttributeValue> {
         let zero = Duration::ZERO;
         set_span(&mut settings.delay, self.delay, zero..=limits.delay, name::DELAY)?;
         if let Some(bytes) = self.maximum_message_size {
@@ -87,7 +87,7 @@ impl QueueAttributes {
     }
 
     /// Q26, L2a, L3, L4, L20: the JSON documents.
-    fn apply_documents(&self, settings: &mut Settings, limits: &Limits) -> Result<(), AttributeError> {
+    fn apply_documents(&self, settings: &mut QueueSettings, limits: &Limits) -> Result<(), AttributeError> {
         #[cfg(feature = "aws-protocol")]
         if let Some(document) = &self.policy {
             if !document.is_empty() && !access_policy::is_policy(document, limits) {
@@ -107,12 +107,12 @@ impl QueueAttributes {
     }
 
     /// Q42, Q43: KMS and SQS-managed encryption displace each other, and removing one does not bring back the other.
-    fn apply_encryption(&self, settings: &mut Settings, limits: &Limits) -> Result<(), InvalidAttributeValue> {
+    fn apply_encryption(&self, settings: &mut QueueSettings, limits: &Limits) -> Result<(), InvalidAttributeValue> {
         if let Some(enabled) = self.sqs_managed_sse_enabled {
             settings.sqs_managed_sse_enabled = enabled;
             if enabled {
                 settings.kms_master_key_id = None;
-                settings.kms_data_key_reuse_period = Settings::KMS_DATA_KEY_REUSE_PERIOD;
+                settings.kms_data_key_reuse_period = QueueSettings::KMS_DATA_KEY_REUSE_PERIOD;
             }
         }
         if let Some(id) = &self.kms_master_key_id {
@@ -128,7 +128,7 @@ impl QueueAttributes {
     }
 
     /// Q20 to Q23: what only FIFO queues have.
-    fn apply_fifo(&self, settings: &mut Settings) -> Result<(), InvalidAttributeValue> {
+    fn apply_fifo(&self, settings: &mut QueueSettings) -> Result<(), InvalidAttributeValue> {
         if settings.fifo_queue && self.fifo_queue == Some(false) {
             return Err(InvalidAttributeValue::QueueType);
         }
@@ -192,20 +192,20 @@ mod tests {
         QueueAttributes::new()
     }
 
-    fn standard() -> Settings {
-        Settings::standard(&Limits::aws())
+    fn standard() -> QueueSettings {
+        QueueSettings::standard(&Limits::aws())
     }
 
-    fn fifo() -> Settings {
-        Settings::fifo(&Limits::aws())
+    fn fifo() -> QueueSettings {
+        QueueSettings::fifo(&Limits::aws())
     }
 
-    fn apply(request: QueueAttributes, base: &Settings) -> Result<Settings, SetQueueAttributesError> {
+    fn apply(request: QueueAttributes, base: &QueueSettings) -> Result<QueueSettings, SetQueueAttributesError> {
         Ok(request.apply(base, &Limits::aws())?)
     }
 
     /// Code and text of the refusal.
-    fn refused(request: QueueAttributes, base: &Settings) -> (&'static str, String) {
+    fn refused(request: QueueAttributes, base: &QueueSettings) -> (&'static str, String) {
         let error = apply(request, base).unwrap_err();
         (error.code(), error.to_string())
     }
@@ -436,7 +436,7 @@ mod tests {
         );
         assert_eq!(apply(request().sqs_managed_sse_enabled(true), &kms), Ok(standard()));
         let removed = request().kms_master_key_id("").kms_data_key_reuse_period(300 * SECOND);
-        let neither = Settings {
+        let neither = QueueSettings {
             sqs_managed_sse_enabled: false,
             ..standard()
         };
@@ -462,7 +462,7 @@ mod tests {
         limits.visibility_timeout = SECOND;
         limits.message_retention_period_max = 60 * SECOND;
         limits.maximum_message_size_max = 2_048;
-        let settings = Settings::standard(&limits);
+        let settings = QueueSettings::standard(&limits);
         assert_eq!(
             (settings.visibility_timeout, settings.message_retention_period),
             (SECOND, 60 * SECOND)

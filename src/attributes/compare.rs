@@ -37,7 +37,7 @@ pub(super) fn documents(given: &str, held: &Option<String>) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::attributes::{
-        DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
+        DeduplicationScope, FifoThroughputLimit, QueueAttributes, QueueSettings, RedriveAllowPolicy, RedrivePolicy,
     };
     use crate::limits::Limits;
     use crate::time::Timestamp;
@@ -50,14 +50,14 @@ mod tests {
         QueueAttributes::new()
     }
 
-    fn fifo() -> Settings {
-        Settings::fifo(&Limits::aws())
+    fn fifo() -> QueueSettings {
+        QueueSettings::fifo(&Limits::aws())
     }
 
     #[test]
     fn only_attributes_in_the_request_are_compared_with_current_values() {
         // Q29 Q30
-        let current = Settings {
+        let current = QueueSettings {
             delay: SECOND,
             visibility_timeout: SECOND,
             ..fifo()
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(request().visibility_timeout(SECOND).first_difference(&current), None);
         let both = request().visibility_timeout(2 * SECOND).delay(2 * SECOND);
         assert_eq!(both.first_difference(&current), Some("DelaySeconds"));
-        let stamped = Settings {
+        let stamped = QueueSettings {
             created_timestamp: Timestamp::MAX,
             ..fifo()
         };
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn policies_differ_as_documents() {
         // Q34
-        let set = Settings {
+        let set = QueueSettings {
             policy: Some(r#"{"Id":"x","Version":1}"#.into()),
             ..fifo()
         };

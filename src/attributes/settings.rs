@@ -1,20 +1,20 @@
-//! The [`Settings`] of a new queue.
+//! The [`QueueSettings`] of a new queue.
 use super::policies::{DeduplicationScope, FifoThroughputLimit};
-use super::table::Settings;
+use super::table::QueueSettings;
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-impl Settings {
+impl QueueSettings {
     pub(crate) const KMS_DATA_KEY_REUSE_PERIOD: Duration = Duration::from_secs(300);
 
     /// A standard queue that sets nothing; a default beyond `limits` is brought back to them. Timestamps are zero.
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Limits, Settings};
+    /// # use requeue::{Limits, QueueSettings};
     /// # use std::time::Duration;
-    /// let settings = Settings::standard(&Limits::aws());
+    /// let settings = QueueSettings::standard(&Limits::aws());
     /// assert_eq!(settings.visibility_timeout, Duration::from_secs(30));
     /// assert_eq!(settings.maximum_message_size, 1_048_576);
     /// ```
@@ -48,8 +48,8 @@ impl Settings {
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{DeduplicationScope, Limits, Settings};
-    /// let settings = Settings::fifo(&Limits::default());
+    /// # use requeue::{DeduplicationScope, Limits, QueueSettings};
+    /// let settings = QueueSettings::fifo(&Limits::default());
     /// assert!(settings.fifo_queue && !settings.content_based_deduplication);
     /// assert_eq!(settings.deduplication_scope, DeduplicationScope::Queue);
     /// ```

@@ -57,7 +57,7 @@ macro_rules! attributes {
 
             /// SQS's name of the first attribute that this request gives another value than `settings` have (Q29 to
             /// Q32, Q34). Only attributes in the request are compared.
-            pub(crate) fn first_difference(&self, settings: &Settings) -> Option<&'static str> {
+            pub(crate) fn first_difference(&self, settings: &QueueSettings) -> Option<&'static str> {
                 $(
                     $(#[cfg($cfg)])?
                     if self.$field.as_ref().is_some_and(|given| compare::$differ(given, &settings.$field)) {
@@ -76,7 +76,7 @@ macro_rules! attributes {
         /// [`GetQueueAttributes`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html).
         #[derive(Clone, Debug, Eq, PartialEq)]
         #[non_exhaustive]
-        pub struct Settings {
+        pub struct QueueSettings {
             $(
                 $(#[cfg($cfg)])?
                 $(#[doc = $doc])+
@@ -157,9 +157,9 @@ impl QueueAttributes {
     ///
     /// # Examples
     /// ```
-    /// # use requeue::{Limits, Queue, QueueAttributes, Settings};
+    /// # use requeue::{Limits, Queue, QueueAttributes, QueueSettings};
     /// let jobs = Queue::standard("jobs").attributes(QueueAttributes::new()).build()?;
-    /// assert_eq!(jobs.settings().delay, Settings::standard(&Limits::default()).delay);
+    /// assert_eq!(jobs.settings().delay, QueueSettings::standard(&Limits::default()).delay);
     /// # Ok::<(), requeue::CreateQueueError>(())
     /// ```
     #[must_use]

@@ -4,7 +4,7 @@ use {
     super::fault::Fault,
     crate::{
         attributes::{
-            DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, Settings,
+            DeduplicationScope, FifoThroughputLimit, QueueAttributes, QueueSettings, RedriveAllowPolicy, RedrivePolicy,
         },
         error::{InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue, InvalidReason},
         limits::Limits,
@@ -18,7 +18,7 @@ use {
 /// What a queue has to say of itself.
 struct Report {
     arn: String,
-    settings: Settings,
+    settings: QueueSettings,
     counts: Counts,
 }
 
@@ -27,13 +27,13 @@ type Attribute = (&'static str, fn(&Report) -> Option<String>);
 
 const ATTRIBUTES: &[Attribute] = &[
     ("ApproximateNumberOfMessages", |report| {
-        Some(report.counts.approximate_number_of_messages.to_string())
+        Some(report.counts.visible.to_string())
     }),
     ("ApproximateNumberOfMessagesDelayed", |report| {
-        Some(report.counts.approximate_number_of_messages_delayed.to_string())
+        Some(report.counts.delayed.to_string())
     }),
     ("ApproximateNumberOfMessagesNotVisible", |report| {
-        Some(report.counts.approximate_number_of_messages_not_visible.to_string())
+        Some(report.counts.in_flight.to_string())
     }),
     ("ContentBasedDeduplication", |report| {
         report.on_fifo(|settings| settings.content_based_deduplication.to_string())
@@ -59,7 +59,7 @@ const ATTRIBUTES: &[Attribute] = &[
     }),
     ("KmsDataKeyReusePeriodSeconds", |report| {
         // Shown only with a key, and only if it is not the default.
-        let (settings, default) = (&report.settings, Settings::KMS_DATA_KEY_REUSE_PERIOD);
+        let (settings, default) = (&report.settings, QueueSettings::KMS_DATA_KEY_REUSE_PERIOD);
         let shown = settings.kms_master_key_id.is_some() && settings.kms_data_key_reuse_period != default;
         shown.then(|| seconds(settings.kms_data_key_reuse_period))
     }),
@@ -97,7 +97,7 @@ const ATTRIBUTES: &[Attribute] = &[
 ];
 
 impl Report {
-    fn on_fifo(&self, text: impl FnOnce(&Settings) -> String) -> Option<String> {
+    fn on_fifo(&self, text: impl FnOnce(&QueueSettings) -> String) -> Option<String> {
         self.settings.fifo_queue.then(|| text(&self.settings))
     }
 }

@@ -57,7 +57,7 @@ impl EndpointBuilder {
     /// let mut limits = Limits::aws();
     /// limits.fifo_calls = 2; // per second
     /// let clock = ManualClock::default();
-    /// let service = Service::builder().limits(limits).clock(&clock).build();
+    /// let service = Service::builder().limits(limits).clock(clock.clone()).build();
     /// service.create_queue("jobs.fifo", QueueAttributes::new().fifo_queue(true))?;
     /// let endpoint = Endpoint::builder(&service).throttling(true).build();
     /// let receive = || {

@@ -17,7 +17,8 @@ use {
         error::{InvalidMessageAttribute, InvalidParameterValue, InvalidReason, SendError},
         limits::Limits,
         message::{self, AttributeContent, ReceiptHandle, SendMessage},
-        queue::{self, Sent},
+        queue,
+        state::Sent,
     },
     std::collections::BTreeMap,
 };

@@ -95,12 +95,12 @@ impl Service {
     /// use std::time::{Duration, SystemTime};
     ///
     /// let clock = ManualClock::default();
-    /// let shown = Service::builder().clock(&clock).build().sdk_clock().now();
+    /// let shown = Service::builder().clock(clock.clone()).build().sdk_clock().now();
     /// assert_eq!(shown, SystemTime::UNIX_EPOCH + Duration::from_millis(clock.now().as_millis()));
     /// ```
     #[must_use]
     pub fn sdk_clock(&self) -> SdkClock {
-        SdkClock::new(self.clock())
+        SdkClock::new(self.clock().clone())
     }
 }
 

@@ -8,7 +8,7 @@
 use {
     super::fault::Fault,
     crate::{
-        attributes::{DeduplicationScope, FifoThroughputLimit, Settings},
+        attributes::{DeduplicationScope, FifoThroughputLimit, QueueSettings},
         limits::Limits,
         queue::Queue,
         service::Service,
@@ -77,7 +77,7 @@ struct Rates {
 
 impl Rates {
     /// F40.
-    fn of(settings: &Settings, limits: &Limits, region: &str) -> Self {
+    fn of(settings: &QueueSettings, limits: &Limits, region: &str) -> Self {
         let high_throughput = settings.deduplication_scope == DeduplicationScope::MessageGroup
             && settings.fifo_throughput_limit == FifoThroughputLimit::PerMessageGroupId;
         if !high_throughput {
@@ -282,10 +282,10 @@ mod tests {
     use std::time::Duration;
 
     fn rates(region: &str, limits: &Limits) -> Rates {
-        let settings = Settings {
+        let settings = QueueSettings {
             deduplication_scope: DeduplicationScope::MessageGroup,
             fifo_throughput_limit: FifoThroughputLimit::PerMessageGroupId,
-            ..Settings::fifo(limits)
+            ..QueueSettings::fifo(limits)
         };
         Rates::of(&settings, limits, region)
     }
@@ -322,9 +322,9 @@ mod tests {
         // F40 Q23
         let limits = Limits::aws();
         for scope in [DeduplicationScope::Queue, DeduplicationScope::MessageGroup] {
-            let settings = Settings {
+            let settings = QueueSettings {
                 deduplication_scope: scope,
-                ..Settings::fifo(&limits)
+                ..QueueSettings::fifo(&limits)
             };
             let normal = Rates {
                 calls: 300,
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_queues_that_are_not_called() {
         let clock = ManualClock::default();
-        let service = Service::builder().clock(&clock).build();
+        let service = Service::builder().clock(clock.clone()).build();
         let (throttle, fifo) = (Throttle::default(), QueueAttributes::new().fifo_queue(true));
         let queues: Vec<_> = (0..50)
             .map(|number| service.create_queue(&format!("{number}.fifo"), fifo.clone()).unwrap())

@@ -102,9 +102,9 @@ impl MessageQueue for Queue {
         }
         let counts = self.counts();
         Ok(MessageCounts {
-            visible: counts.approximate_number_of_messages as u64,
-            in_flight: counts.approximate_number_of_messages_not_visible as u64,
-            delayed: counts.approximate_number_of_messages_delayed as u64,
+            visible: counts.visible as u64,
+            in_flight: counts.in_flight as u64,
+            delayed: counts.delayed as u64,
             approximate: false,
         })
     }
@@ -216,7 +216,9 @@ mod tests {
     #[test]
     fn what_is_refused_is_not_done_at_once() {
         let clock = ManualClock::default();
-        let jobs = Queue::fifo("jobs.fifo").clock(&clock).content_based_deduplication(true);
+        let jobs = Queue::fifo("jobs.fifo")
+            .clock(clock.clone())
+            .content_based_deduplication(true);
         let jobs = jobs.build().unwrap();
         jobs.send(SendMessage::new("1").message_group_id("a")).unwrap();
         let mut messages = Vec::new();
@@ -257,7 +259,7 @@ mod tests {
     fn a_timeout_that_is_too_long_does_not_cost_the_lease() {
         // D25 D26
         let clock = ManualClock::default();
-        let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+        let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
         jobs.send("resize cat.png").unwrap();
         let message = jobs.receive().blocking().unwrap().remove(0);
         clock.advance(Duration::from_secs(1));

@@ -65,10 +65,10 @@ const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// ```
 #[derive(Clone)]
 pub struct ManualClock {
-    shared: Arc<Shared>,
+    shared: Arc<ManualClockState>,
 }
 
-struct Shared {
+struct ManualClockState {
     state: Mutex<State>,
     /// Signalled whenever a thread parks, leaves or begins to move the clock, an alarm is set, or a turn ends.
     changed: Condvar,
@@ -97,11 +97,11 @@ type Key = (Timestamp, u64);
 
 struct Tracked {
     thread: ThreadId,
-    standing: Standing,
+    phase: ThreadPhase,
 }
 
 #[derive(Clone, Copy)]
-enum Standing {
+enum ThreadPhase {
     /// Blocked in `park_until`; with its entry of `due`, which the clock may just have removed to wake it.
     Parked(Option<Key>),
     /// Woken and not back yet.
@@ -130,7 +130,7 @@ impl ManualClock {
             audience: Audience::default(),
         };
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(ManualClockState {
                 state: Mutex::new(state),
                 changed: Condvar::new(),
             }),
@@ -270,7 +270,7 @@ impl Clock for ManualClock {
     }
 
     fn park_until(&self, parker: &Parker, deadline: Option<Timestamp>) {
-        let watcher: Arc<Shared> = Arc::clone(&self.shared);
+        let watcher: Arc<ManualClockState> = Arc::clone(&self.shared);
         parker.watch(watcher);
         if self.shared.begin_park(parker, deadline) {
             while self.shared.is_parked(parker.id()) {
@@ -301,7 +301,7 @@ impl Clock for ManualClock {
     }
 }
 
-impl Shared {
+impl ManualClockState {
     /// Takes a turn to move the clock to what `target` makes of the time at its start.
     fn move_clock(&self, target: impl FnOnce(&mut Timestamp) -> Timestamp) {
         let mut turn = Turn::take(self);
@@ -330,13 +330,13 @@ impl Shared {
         let mut state = self.state.lock();
         let woken = parker.take_wake();
         if woken {
-            state.track(parker, Standing::Busy);
+            state.track(parker, ThreadPhase::Busy);
         }
         if woken || deadline.is_some_and(|it| it <= state.now) {
             return false;
         }
         let key = deadline.map(|it| state.insert(it, parker.waker()));
-        state.track(parker, Standing::Parked(key));
+        state.track(parker, ThreadPhase::Parked(key));
         self.announce(state);
         true
     }
@@ -346,17 +346,17 @@ impl Shared {
         state
             .threads
             .get(&parker)
-            .is_some_and(|it| matches!(it.standing, Standing::Parked(_)))
+            .is_some_and(|it| matches!(it.phase, ThreadPhase::Parked(_)))
     }
 }
 
-impl Watcher for Shared {
+impl Watcher for ManualClockState {
     fn on_wake(&self, parker: ParkerId) {
         let mut state = self.state.lock();
         let Some(tracked) = state.threads.get_mut(&parker) else {
             return;
         };
-        if let Standing::Parked(key) = std::mem::replace(&mut tracked.standing, Standing::Busy) {
+        if let ThreadPhase::Parked(key) = std::mem::replace(&mut tracked.phase, ThreadPhase::Busy) {
             let timeout = key.and_then(|it| state.due.remove(&it));
             drop(state);
             drop(timeout);
@@ -389,12 +389,12 @@ impl State {
         Some(waker)
     }
 
-    fn track(&mut self, parker: &Parker, standing: Standing) {
+    fn track(&mut self, parker: &Parker, phase: ThreadPhase) {
         self.threads.insert(
             parker.id(),
             Tracked {
                 thread: parker.thread_id(),
-                standing,
+                phase,
             },
         );
     }
@@ -406,18 +406,18 @@ impl State {
     /// Whether a thread other than `me` is busy.
     fn is_busy_without(&self, me: Option<ThreadId>) -> bool {
         let counts = |thread| Some(thread) != me && !self.movers.contains(&thread);
-        let busy = |it: &Tracked| matches!(it.standing, Standing::Busy) && counts(it.thread);
+        let busy = |it: &Tracked| matches!(it.phase, ThreadPhase::Busy) && counts(it.thread);
         // A thread that was woken may park anew in something it calls, which has a parker of its own.
         let parks_anew = |thread: ThreadId| {
-            let parked = |it: &Tracked| it.thread == thread && matches!(it.standing, Standing::Parked(_));
+            let parked = |it: &Tracked| it.thread == thread && matches!(it.phase, ThreadPhase::Parked(_));
             self.threads.values().any(parked)
         };
         self.threads.values().any(|it| busy(it) && !parks_anew(it.thread))
     }
 
     fn sleepers(&self) -> usize {
-        let parked = |it: &&Tracked| matches!(it.standing, Standing::Parked(_));
-        let timed = |it: &&Tracked| matches!(it.standing, Standing::Parked(Some(key)) if self.due.contains_key(&key));
+        let parked = |it: &&Tracked| matches!(it.phase, ThreadPhase::Parked(_));
+        let timed = |it: &&Tracked| matches!(it.phase, ThreadPhase::Parked(Some(key)) if self.due.contains_key(&key));
         let threads = self.threads.values();
         self.due.len() + threads.clone().filter(parked).count() - threads.filter(timed).count()
     }
@@ -425,13 +425,13 @@ impl State {
 
 /// The right to move the clock; a thread that has it, because a waker moves the clock too, gets it again at once.
 struct Turn<'a> {
-    shared: &'a Shared,
+    shared: &'a ManualClockState,
     nested: bool,
     ended: bool,
 }
 
 impl<'a> Turn<'a> {
-    fn take(shared: &'a Shared) -> Self {
+    fn take(shared: &'a ManualClockState) -> Self {
         let me = thread::current().id();
         let mut state = shared.state.lock();
         state.movers.push(me);

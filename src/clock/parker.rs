@@ -31,12 +31,12 @@ use crate::sync::Mutex;
 /// assert!(other.join().is_ok());
 /// ```
 pub struct Parker {
-    shared: Arc<Shared>,
+    shared: Arc<ParkerState>,
     /// Neither `Send` nor `Sync`: only the thread that is unparked may park.
     on_its_thread: PhantomData<*const ()>,
 }
 
-struct Shared {
+struct ParkerState {
     id: ParkerId,
     thread: Thread,
     /// A wake that no park has taken yet.
@@ -74,7 +74,7 @@ impl Parker {
     pub fn new() -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(ParkerState {
                 id: ParkerId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
                 thread: thread::current(),
                 notified: AtomicBool::new(false),
@@ -186,7 +186,7 @@ impl fmt::Debug for Parker {
     }
 }
 
-impl Wake for Shared {
+impl Wake for ParkerState {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

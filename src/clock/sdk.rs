@@ -34,7 +34,7 @@ const ALMOST_A_MILLISECOND: Duration = Duration::from_nanos(999_999);
 /// use std::time::Duration;
 ///
 /// let clock = ManualClock::default();
-/// let sleep = SdkClock::new(&clock).sleep(Duration::from_secs(5));
+/// let sleep = SdkClock::new(clock.clone()).sleep(Duration::from_secs(5));
 /// clock.advance(Duration::from_secs(5));
 /// pollster::block_on(sleep); // is over
 /// ```
@@ -52,14 +52,12 @@ impl SdkClock {
     /// use requeue::{ManualClock, Timestamp, aws::SdkClock};
     /// use std::time::SystemTime;
     ///
-    /// let clock = SdkClock::new(&ManualClock::at(Timestamp::ZERO));
+    /// let clock = SdkClock::new(ManualClock::at(Timestamp::ZERO));
     /// assert_eq!(clock.now(), SystemTime::UNIX_EPOCH);
     /// ```
     #[must_use]
-    pub fn new<C: Clock + Clone>(clock: &C) -> Self {
-        Self {
-            clock: Arc::new(clock.clone()),
-        }
+    pub fn new(clock: impl Clock) -> Self {
+        Self { clock: Arc::new(clock) }
     }
 
     /// Gives `call` no more than `span` from now.
@@ -129,7 +127,7 @@ mod tests {
         let clock = ManualClock::default();
         let woken = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&woken));
-        let mut sleep = SdkClock::new(&clock).sleep(Duration::from_micros(1_999_001));
+        let mut sleep = SdkClock::new(clock.clone()).sleep(Duration::from_micros(1_999_001));
         assert_eq!(poll(&mut sleep, &waker), Poll::Pending);
         clock.advance(Duration::from_millis(1_999));
         assert_eq!(
@@ -144,7 +142,7 @@ mod tests {
     #[test]
     fn a_sleep_that_is_over_or_dropped_leaves_no_alarm() {
         let clock = ManualClock::default();
-        let mut sleeps = [1, 2].map(|secs| SdkClock::new(&clock).sleep(Duration::from_secs(secs)));
+        let mut sleeps = [1, 2].map(|secs| SdkClock::new(clock.clone()).sleep(Duration::from_secs(secs)));
         for sleep in &mut sleeps {
             assert_eq!(poll(sleep, Waker::noop()), Poll::Pending);
         }
@@ -159,7 +157,7 @@ mod tests {
     #[test]
     fn a_sleep_of_no_time_is_over_and_one_of_all_time_ends_with_it() {
         let clock = ManualClock::default();
-        let sdk = SdkClock::new(&clock);
+        let sdk = SdkClock::new(clock.clone());
         assert_eq!(poll(&mut sdk.sleep(Duration::ZERO), Waker::noop()), Poll::Ready(()));
         let mut endless = sdk.sleep(Duration::MAX);
         assert_eq!(poll(&mut endless, Waker::noop()), Poll::Pending);
@@ -171,13 +169,13 @@ mod tests {
     fn a_sleep_of_the_machines_clock_ends_by_itself() {
         let (clock, span) = (SystemClock::new(), Duration::from_millis(5));
         let start = clock.now();
-        pollster::block_on(SdkClock::new(&clock).sleep(span));
+        pollster::block_on(SdkClock::new(clock.clone()).sleep(span));
         assert!(clock.now().saturating_duration_since(start) >= span);
     }
 
     #[test]
     fn dates_that_the_sdk_cannot_write_are_not_shown() {
-        let show = |at| SdkClock::new(&ManualClock::at(at)).now();
+        let show = |at| SdkClock::new(ManualClock::at(at)).now();
         let last = SystemTime::UNIX_EPOCH + Duration::from_millis(LAST_DATE.as_millis());
         assert_eq!(
             show(Timestamp::from_millis(1)),

@@ -97,6 +97,38 @@ impl SystemClock {
     }
 }
 
+impl Timestamp {
+    /// The same point of the machine's calendar, its fraction of a millisecond dropped; `None` before the Unix epoch.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Timestamp;
+    /// # use std::time::{Duration, SystemTime};
+    /// let at = SystemTime::UNIX_EPOCH + Duration::from_micros(1_500);
+    /// assert_eq!(Timestamp::from_system_time(at), Some(Timestamp::from_millis(1)));
+    /// assert_eq!(Timestamp::from_system_time(SystemTime::UNIX_EPOCH - Duration::from_millis(1)), None);
+    /// ```
+    #[must_use]
+    pub fn from_system_time(at: SystemTime) -> Option<Self> {
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(Self::ZERO.saturating_add(since))
+    }
+
+    /// The same point of the machine's calendar; `None` if the platform cannot represent it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Timestamp;
+    /// # use std::time::{Duration, SystemTime};
+    /// let at = Timestamp::from_millis(1_500).to_system_time();
+    /// assert_eq!(at, Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_500)));
+    /// ```
+    #[must_use]
+    pub fn to_system_time(self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.as_millis()))
+    }
+}
+
 impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Timestamp {

@@ -1,11 +1,12 @@
 //! Batches: up to ten entries in one call, each with a result of its own (M31-M43).
 
 use {
-    super::{Message, Sent},
+    super::Message,
     crate::{
         error::{BatchError, ChangeVisibilityError, DeleteError, SendError, check},
         limits::Limits,
         message::{ReceiptHandle, SendMessage},
+        state::Sent,
     },
     std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration},
 };

@@ -43,7 +43,7 @@ impl Budget {
     /// for number in 0..1_000 {
     ///     jobs.send(format!("resize {number}.png"))?;
     /// }
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1_000);
+    /// assert_eq!(jobs.counts().visible, 1_000);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

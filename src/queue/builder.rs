@@ -1,20 +1,20 @@
 //! The builder of a queue without a service.
 
 use {
-    super::{Budget, Core, DeadLetterRoute, FactListener, Inner, Owner, Queue, senders::Senders, waiters::Waiters},
+    super::{
+        Core, DeadLetterRoute, Environment, Inner, Owner, Queue, environment_setters, senders::Senders,
+        waiters::Waiters,
+    },
     crate::{
-        attributes::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, RedrivePolicy, Settings},
-        clock::{Clock, SystemClock},
+        attributes::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, QueueSettings, RedrivePolicy},
         error::{CreateQueueError, InvalidParameterValue, InvalidReason, check},
-        limits::Limits,
         message::{SealKey, Seed},
-        state::{Effects, QueueState, StaleDelete},
+        state::{Effects, QueueState},
         sync::{Condvar, Mutex},
     },
     rand::{SeedableRng, rngs::Xoshiro256PlusPlus},
     std::{
         fmt,
-        hash::{BuildHasher, RandomState},
         sync::{
             Arc, Weak,
             atomic::{AtomicBool, AtomicUsize},
@@ -32,15 +32,9 @@ pub(crate) struct QueueParts {
     pub(crate) name: String,
     pub(crate) arn: Arc<str>,
     pub(crate) url: String,
-    pub(crate) settings: Settings,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: QueueSettings,
+    pub(crate) environment: Environment,
     pub(crate) seed: Seed,
-    /// 1 in the strict profile.
-    pub(crate) shards: usize,
-    pub(crate) stale_delete: StaleDelete,
-    pub(crate) listeners: Vec<Arc<dyn FactListener>>,
-    pub(crate) budget: Budget,
     pub(crate) sender_id: Arc<str>,
     pub(crate) owner: Option<Weak<dyn Owner>>,
     /// Where the redrive policy leads, if there is one.
@@ -49,16 +43,17 @@ pub(crate) struct QueueParts {
 
 impl Queue {
     pub(crate) fn assemble(parts: QueueParts) -> Self {
-        let seed = parts.seed;
+        let (seed, environment) = (parts.seed, parts.environment);
         let chance = Xoshiro256PlusPlus::seed_from_u64(seed.draw("chance", 0));
         let (nonce, salt) = (seed.draw("nonce", 0), seed.draw("salt", 0));
         let seal_key = SealKey::new(seed.draw("receipt handles", 0), seed.draw("receipt handles", 1));
-        let effects = Effects::new(!parts.listeners.is_empty());
+        let effects = Effects::new(!environment.listeners.is_empty());
         let fifo = parts.settings.fifo_queue;
         let maximum_message_size = AtomicUsize::new(parts.settings.maximum_message_size);
         let content_based_deduplication = AtomicBool::new(parts.settings.content_based_deduplication);
-        let limits = Arc::clone(&parts.limits);
-        let state = QueueState::new(parts.settings, limits, parts.stale_delete, parts.shards, salt);
+        let limits = Arc::clone(&environment.limits);
+        let (stale_delete, shards) = (environment.stale_delete, environment.shards);
+        let state = QueueState::new(parts.settings, limits, stale_delete, shards, salt);
         let core = Core {
             state,
             effects,
@@ -74,10 +69,10 @@ impl Queue {
             url: parts.url,
             sender_id: parts.sender_id,
             fifo,
-            limits: parts.limits,
-            clock: parts.clock,
-            budget: parts.budget,
-            listeners: parts.listeners,
+            limits: environment.limits,
+            clock: environment.clock,
+            budget: environment.budget,
+            listeners: environment.listeners,
             owner: parts.owner,
             nonce,
             seal_key,
@@ -126,18 +121,27 @@ impl Queue {
 }
 
 /// What a queue outside a service is to be; [`build`](Self::build) checks it all.
+///
+/// # Examples
+/// ```
+/// use requeue::{Budget, ManualClock, Queue};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::default();
+/// let jobs = Queue::standard("jobs").clock(clock.clone()).seed(7).budget(Budget::new().messages(1)).build()?;
+/// jobs.send("resize cat.png")?;
+/// assert_eq!(jobs.send("resize dog.png").unwrap_err().code(), "OverLimit");
+/// assert_eq!(jobs.receive().blocking()?.len(), 1);
+/// clock.advance(Duration::from_secs(30));
+/// assert_eq!(jobs.receive().blocking()?[0].approximate_receive_count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a queue exists once it is built"]
 pub struct QueueBuilder {
     name: String,
     attributes: QueueAttributes,
     dead_letter: Option<(Queue, u32)>,
-    clock: Arc<dyn Clock>,
-    limits: Limits,
-    seed: Option<u64>,
-    shards: usize,
-    stale_delete: StaleDelete,
-    listeners: Vec<Arc<dyn FactListener>>,
-    budget: Budget,
+    environment: Environment,
 }
 
 impl QueueBuilder {
@@ -146,13 +150,7 @@ impl QueueBuilder {
             name,
             attributes,
             dead_letter: None,
-            clock: Arc::new(SystemClock::new()),
-            limits: Limits::default(),
-            seed: None,
-            shards: 1,
-            stale_delete: StaleDelete::default(),
-            listeners: Vec::new(),
-            budget: Budget::new(),
+            environment: Environment::new(),
         }
     }
 
@@ -180,7 +178,7 @@ impl QueueBuilder {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).visibility_timeout(Duration::from_secs(60)).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).visibility_timeout(Duration::from_secs(60)).build()?;
     /// jobs.send("resize cat.png")?;
     /// assert_eq!(jobs.receive().blocking()?.len(), 1);
     /// clock.advance(Duration::from_secs(59));
@@ -200,7 +198,7 @@ impl QueueBuilder {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).delay(Duration::from_secs(5)).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).delay(Duration::from_secs(5)).build()?;
     /// jobs.send("resize cat.png")?;
     /// assert!(jobs.receive().blocking()?.is_empty());
     /// clock.advance(Duration::from_secs(5));
@@ -218,10 +216,10 @@ impl QueueBuilder {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let (clock, hour) = (ManualClock::default(), Duration::from_secs(3_600));
-    /// let jobs = Queue::standard("jobs").clock(&clock).message_retention_period(hour).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).message_retention_period(hour).build()?;
     /// jobs.send("resize cat.png")?;
     /// clock.advance(hour);
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+    /// assert_eq!(jobs.counts().visible, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn message_retention_period(self, period: Duration) -> Self {
@@ -236,7 +234,7 @@ impl QueueBuilder {
     /// # use std::{thread, time::Duration};
     /// # let clock = ManualClock::default();
     /// let wait = Duration::from_secs(20);
-    /// let jobs = Queue::standard("jobs").clock(&clock).receive_message_wait_time(wait).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).receive_message_wait_time(wait).build()?;
     /// let consumer = thread::spawn({
     ///     let jobs = jobs.clone();
     ///     move || jobs.receive().blocking()
@@ -290,7 +288,7 @@ impl QueueBuilder {
     /// for group in ["customer-3", "customer-7"] {
     ///     orders.send(SendMessage::new("order-17").message_group_id(group).message_deduplication_id("17"))?;
     /// }
-    /// assert_eq!(orders.counts().approximate_number_of_messages, 2);
+    /// assert_eq!(orders.counts().visible, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn deduplication_scope(self, scope: DeduplicationScope) -> Self {
@@ -334,140 +332,7 @@ impl QueueBuilder {
         self
     }
 
-    /// The clock, by default [`SystemClock`].
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{Clock, ManualClock, Queue};
-    /// # use std::time::Duration;
-    /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// clock.advance(Duration::from_secs(3_600));
-    /// jobs.send("resize cat.png")?;
-    /// assert_eq!(jobs.receive().blocking()?[0].sent_timestamp(), clock.now());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
-        self.clock = Arc::new(clock.clone());
-        self
-    }
-
-    /// Other limits than SQS's.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{Limits, Queue};
-    /// let mut limits = Limits::default();
-    /// limits.in_flight_standard = 1;
-    /// let jobs = Queue::standard("jobs").limits(limits).build()?;
-    /// let _ = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
-    /// assert_eq!(jobs.receive().blocking()?.len(), 1);
-    /// assert_eq!(jobs.receive().blocking().unwrap_err().code(), "OverLimit");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// The seed of everything drawn by chance: same name, same seed, same steps, same bytes. By default a different one
-    /// for each queue.
-    ///
-    /// Two queues of one name and seed are copies: where both have taken the same steps, a receipt handle of one is one
-    /// of the other as well. Who knows the seed can compute handles.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::Queue;
-    /// let first = Queue::standard("jobs").seed(7).build()?;
-    /// let again = Queue::standard("jobs").seed(7).build()?;
-    /// assert_eq!(first.send("resize cat.png")?.message_id, again.send("resize cat.png")?.message_id);
-    /// let other = Queue::standard("jobs").seed(8).build()?;
-    /// assert_ne!(first.send("resize dog.png")?.message_id, other.send("resize dog.png")?.message_id);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// Spreads the messages of a standard queue over this many shards (10 comes close to SQS), of which a short poll
-    /// asks one: fewer messages than asked for, out of order (D13, D14). By default there is one;
-    /// the number is kept within 1 to 1000.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::Queue;
-    /// let jobs = Queue::standard("jobs").sampled(10).seed(7).build()?;
-    /// for number in 0..20 {
-    ///     jobs.send(format!("resize {number}.png"))?;
-    /// }
-    /// let mut received = jobs.receive().max_messages(10).blocking()?.len();
-    /// assert!(received < 10); // those of one shard
-    /// while received < 20 {
-    ///     received += jobs.receive().max_messages(10).blocking()?.len();
-    /// }
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 0); // all have arrived all the same
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn sampled(mut self, shards: usize) -> Self {
-        self.shards = shards;
-        self
-    }
-
-    /// What deleting by a handle older than the latest receive does on a standard queue (D20).
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{Queue, StaleDelete};
-    /// # use std::time::Duration;
-    /// let jobs = Queue::standard("jobs").stale_delete(StaleDelete::Ignore).build()?;
-    /// jobs.send("resize cat.png")?;
-    /// let old = jobs.receive().visibility_timeout(Duration::ZERO).blocking()?[0].receipt_handle();
-    /// let latest = jobs.receive().blocking()?[0].receipt_handle();
-    /// jobs.delete(&old)?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 1);
-    /// jobs.delete(&latest)?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn stale_delete(mut self, stale_delete: StaleDelete) -> Self {
-        self.stale_delete = stale_delete;
-        self
-    }
-
-    /// Adds a listener for facts. Without any, no facts are built.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{Fact, FactChannel, Metrics, Queue};
-    /// let (channel, facts) = FactChannel::unbounded();
-    /// let metrics = Metrics::new();
-    /// let jobs = Queue::standard("jobs").listener(channel).listener(metrics.clone()).build()?;
-    /// jobs.send("resize cat.png")?;
-    /// assert!(matches!(facts.recv()?.1.fact, Fact::Sent { .. }));
-    /// assert_eq!(metrics.report(&jobs).number_of_messages_sent, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn listener(mut self, listener: impl FactListener) -> Self {
-        self.listeners.push(Arc::new(listener));
-        self
-    }
-
-    /// How much the queue may hold, by default without limit.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{Budget, Queue};
-    /// let jobs = Queue::standard("jobs").budget(Budget::new().messages(1)).build()?;
-    /// jobs.send("resize cat.png")?;
-    /// assert_eq!(jobs.send("resize dog.png").unwrap_err().code(), "OverLimit");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn budget(mut self, budget: Budget) -> Self {
-        self.budget = budget;
-        self
-    }
+    environment_setters!();
 
     /// Checks everything and makes the queue.
     ///
@@ -485,39 +350,33 @@ impl QueueBuilder {
     /// assert_eq!(error.code(), "InvalidParameterValue");
     /// ```
     pub fn build(self) -> Result<Queue, CreateQueueError> {
-        let limits = Arc::new(self.limits);
+        let limits = &*self.environment.limits;
         let fifo = self.attributes.fifo_queue == Some(true);
-        check::queue_name(&self.name, fifo, &limits)?;
+        check::queue_name(&self.name, fifo, limits)?;
         let arn: Arc<str> = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", self.name).into();
         let mut attributes = self.attributes;
         if let Some((target, max_receive_count)) = &self.dead_letter {
             attributes = attributes.redrive_policy(RedrivePolicy::new(target.arn(), *max_receive_count));
         }
         let base = if fifo {
-            Settings::fifo(&limits)
+            QueueSettings::fifo(limits)
         } else {
-            Settings::standard(&limits)
+            QueueSettings::standard(limits)
         };
-        let mut settings = attributes.apply(&base, &limits)?;
+        let mut settings = attributes.apply(&base, limits)?;
         if let Some(policy) = &settings.redrive_policy {
             let target = self.dead_letter.as_ref().map(|(target, _)| target);
             check_dead_letter_target(target, policy, fifo, &arn)?;
         }
-        let now = self.clock.now();
+        let now = self.environment.clock.now();
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
-        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(now));
         Ok(Queue::assemble(QueueParts {
             url: format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", self.name),
-            seed: Seed::new(seed).of_queue(0, &arn),
+            seed: self.environment.seed().of_queue(0, &arn),
             name: self.name,
             arn,
             settings,
-            limits,
-            clock: self.clock,
-            shards: self.shards,
-            stale_delete: self.stale_delete,
-            listeners: self.listeners,
-            budget: self.budget,
+            environment: self.environment,
             sender_id: ACCOUNT.into(),
             owner: None,
             route: self.dead_letter.map(|(target, _)| DeadLetterRoute::Owned(target)),
@@ -545,7 +404,7 @@ pub(crate) fn check_dead_letter_target(
 
 /// The redrive allow policy of a target lets this source in (L3c).
 pub(crate) fn check_redrive_allowed(
-    target: &Settings,
+    target: &QueueSettings,
     policy: &RedrivePolicy,
     source_arn: &str,
 ) -> Result<(), InvalidParameterValue> {

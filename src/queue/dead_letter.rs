@@ -65,7 +65,7 @@ impl Queue {
     /// jobs.send("resize cat.txt")?;
     /// let handle = jobs.receive().blocking()?[0].receipt_handle();
     /// pollster::block_on(jobs.dead_letter_async(&handle, "not an image"))?;
-    /// assert_eq!(failed.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(failed.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn dead_letter_async(
@@ -208,33 +208,17 @@ impl Inner {
 
     /// Says whether the message is stored here.
     fn arrive_dead_letter(&self, departure: &Departure, source_arn: &Arc<str>) -> bool {
-        let now = self.clock.now();
-        let Some(mut core) = self.enter() else {
-            return false;
-        };
-        let core_ref = &mut *core;
-        core_ref
-            .state
-            .arrive_dead_letter(now, departure, source_arn, &mut core_ref.effects);
-        self.leave(core, now);
-        true
+        let arrived = self.step(|state, now, out| state.arrive_dead_letter(now, departure, source_arn, out));
+        arrived.is_some()
     }
 
     pub(super) fn departed(&self, departure: &Departure) {
-        let now = self.clock.now();
-        if let Some(mut core) = self.enter() {
-            let core_ref = &mut *core;
-            core_ref.state.departed(now, departure, &mut core_ref.effects);
-            self.leave(core, now);
-        }
+        // A deleted queue holds nothing any more.
+        let _ = self.step(|state, now, out| state.departed(now, departure, out));
     }
 
     pub(super) fn departure_refused(&self, departure: &Departure) {
-        let now = self.clock.now();
-        if let Some(mut core) = self.enter() {
-            let core_ref = &mut *core;
-            core_ref.state.departure_refused(now, departure, &mut core_ref.effects);
-            self.leave(core, now);
-        }
+        // A deleted queue holds nothing any more.
+        let _ = self.step(|state, now, out| state.departure_refused(now, departure, out));
     }
 }

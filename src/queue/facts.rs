@@ -3,7 +3,7 @@
 use {
     super::{Core, Inner},
     crate::{
-        state::Entry,
+        state::FactEntry,
         sync::{MutexGuard, contain, thread_local},
     },
     crossbeam_channel::{Receiver, Sender, TrySendError, unbounded},
@@ -18,29 +18,33 @@ use {
 /// for them. It must not wait for another thread that uses the queue, which may be waiting for it. A listener that
 /// panics misses that entry; the queue goes on.
 ///
+/// A closure is a listener.
+///
 /// # Examples
 /// ```
-/// use requeue::{Entry, FactListener, Queue};
+/// use requeue::{FactEntry, Queue};
 /// use std::sync::{Arc, Mutex};
 ///
-/// #[derive(Clone, Default)]
-/// struct Log(Arc<Mutex<Vec<u64>>>);
-/// impl FactListener for Log {
-///     fn on_fact(&self, _queue: &Arc<str>, entry: &Entry) {
-///         self.0.lock().unwrap().push(entry.number);
-///     }
-/// }
-///
-/// let log = Log::default();
-/// let jobs = Queue::standard("jobs").listener(log.clone()).build()?;
+/// let log = Arc::new(Mutex::new(Vec::new()));
+/// let listener = {
+///     let log = Arc::clone(&log);
+///     move |_queue: &Arc<str>, entry: &FactEntry| log.lock().unwrap().push(entry.number)
+/// };
+/// let jobs = Queue::standard("jobs").listener(listener).build()?;
 /// jobs.send("resize cat.png")?;
 /// jobs.receive().blocking()?;
-/// assert_eq!(*log.0.lock().unwrap(), [1, 2]);
+/// assert_eq!(*log.lock().unwrap(), [1, 2]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait FactListener: Send + Sync + 'static {
     /// Takes note of one fact of the queue with this ARN.
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry);
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry);
+}
+
+impl<F: Fn(&Arc<str>, &FactEntry) + Send + Sync + 'static> FactListener for F {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
+        self(queue, entry);
+    }
 }
 
 /// A [`FactListener`] that sends every fact into a channel, so that a program can `select!` on queue events.
@@ -61,7 +65,7 @@ pub trait FactListener: Send + Sync + 'static {
 /// ```
 #[derive(Clone, Debug)]
 pub struct FactChannel {
-    sender: Sender<(Arc<str>, Entry)>,
+    sender: Sender<(Arc<str>, FactEntry)>,
 }
 
 impl FactChannel {
@@ -79,7 +83,7 @@ impl FactChannel {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn unbounded() -> (Self, Receiver<(Arc<str>, Entry)>) {
+    pub fn unbounded() -> (Self, Receiver<(Arc<str>, FactEntry)>) {
         let (sender, receiver) = unbounded();
         (Self { sender }, receiver)
     }
@@ -99,14 +103,14 @@ impl FactChannel {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn bounded(capacity: usize) -> (Self, Receiver<(Arc<str>, Entry)>) {
+    pub fn bounded(capacity: usize) -> (Self, Receiver<(Arc<str>, FactEntry)>) {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
         (Self { sender }, receiver)
     }
 }
 
 impl FactListener for FactChannel {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         match self.sender.try_send((Arc::clone(queue), entry.clone())) {
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
@@ -139,7 +143,7 @@ impl Inner {
         }
     }
 
-    fn tell_listeners(&self, facts: &[Entry]) {
+    fn tell_listeners(&self, facts: &[FactEntry]) {
         let nested = IN_LISTENER.with(|it| it.replace(true));
         for entry in facts {
             for listener in &self.listeners {

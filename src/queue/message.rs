@@ -106,7 +106,7 @@ impl Message {
     /// jobs.send("resize cat.png")?;
     /// let text = jobs.receive().blocking()?[0].receipt_handle().to_string();
     /// jobs.delete(&text.parse::<ReceiptHandle>()?)?; // perhaps elsewhere, by somebody who has the text alone
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -137,7 +137,7 @@ impl Message {
     /// # use requeue::{Clock, ManualClock, Queue, SendMessage};
     /// # use std::time::Duration;
     /// let (clock, delay) = (ManualClock::default(), Duration::from_secs(5));
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let sent_at = clock.now();
     /// jobs.send(SendMessage::new("resize cat.png").delay(delay))?;
     /// clock.advance(delay);
@@ -174,7 +174,7 @@ impl Message {
     /// # use requeue::{Clock, ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let first = clock.now();
     /// jobs.receive().blocking()?;
@@ -310,7 +310,7 @@ impl Message {
     /// # use requeue::{Clock, ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let message = &jobs.receive().visibility_timeout(Duration::from_secs(60)).blocking()?[0];
     /// assert_eq!(message.invisible_until(), clock.now().saturating_add(Duration::from_secs(60)));
@@ -368,7 +368,7 @@ impl Message {
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
     /// jobs.receive().blocking()?[0].delete()?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete(&self) -> Result<(), DeleteError> {
@@ -387,7 +387,7 @@ impl Message {
     /// jobs.send("resize cat.png")?;
     /// let message = &pollster::block_on(async { jobs.receive().await })?[0];
     /// pollster::block_on(message.delete_async())?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn delete_async(&self) -> Result<(), DeleteError> {
@@ -441,7 +441,7 @@ impl Message {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let message = &jobs.receive().blocking()?[0];
     /// clock.advance(Duration::from_secs(20));

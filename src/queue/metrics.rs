@@ -3,7 +3,7 @@
 use {
     super::{FactListener, Queue},
     crate::{
-        state::{Entry, Fact, MessagePhase, MessageSnapshot},
+        state::{Fact, FactEntry, MessagePhase, MessageSnapshot},
         sync::Mutex,
     },
     std::{
@@ -175,7 +175,7 @@ impl Metrics {
     /// # use requeue::{ManualClock, Metrics, Queue};
     /// # use std::time::Duration;
     /// let (metrics, clock) = (Metrics::new(), ManualClock::default());
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(metrics.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(metrics.clone()).build()?;
     /// let _ = jobs.send_batch(["resize cat.png", "cat.png"])?;
     /// clock.advance(Duration::from_secs(5));
     /// let report = metrics.report(&jobs);
@@ -202,7 +202,7 @@ impl Metrics {
 }
 
 impl FactListener for Metrics {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         let mut queues = self.queues.lock();
         let counters = queues.counters(queue);
         match &entry.fact {
@@ -236,9 +236,9 @@ fn gauges(queue: &Queue) -> MetricsReport {
     let mut report = MetricsReport {
         approximate_number_of_noisy_groups: noisy.len(),
         approximate_number_of_groups_with_inflight_messages: queue.groups_with_in_flight(),
-        approximate_number_of_messages_delayed: snapshot.counts.approximate_number_of_messages_delayed,
-        approximate_number_of_messages_not_visible: snapshot.counts.approximate_number_of_messages_not_visible,
-        approximate_number_of_messages_visible: snapshot.counts.approximate_number_of_messages,
+        approximate_number_of_messages_delayed: snapshot.counts.delayed,
+        approximate_number_of_messages_not_visible: snapshot.counts.in_flight,
+        approximate_number_of_messages_visible: snapshot.counts.visible,
         ..MetricsReport::default()
     };
     for message in &snapshot.messages {

@@ -8,6 +8,7 @@ mod batch;
 mod budget;
 mod builder;
 mod dead_letter;
+mod environment;
 mod facts;
 mod message;
 mod metrics;
@@ -31,17 +32,18 @@ pub use {
     metrics::{Metrics, MetricsReport, SentMessageSize},
     permit::{Permit, ReserveTimeoutFuture},
     receive::{Receive, ReceiveFuture},
-    send::{SendTimeoutFuture, Sent},
+    send::SendTimeoutFuture,
 };
 pub(crate) use {
     builder::{QueueParts, check_dead_letter_target, check_redrive_allowed},
     dead_letter::{DeadLetterRoute, DeadLetterTarget},
+    environment::{Environment, environment_setters},
     owner::Owner,
 };
 
 use {
     crate::{
-        attributes::{QueueAttributes, Settings},
+        attributes::{QueueAttributes, QueueSettings},
         clock::Clock,
         error::{InvalidReason, PurgeError, QueueError, SetQueueAttributesError},
         limits::Limits,
@@ -236,7 +238,7 @@ impl Inner {
         }
     }
 
-    fn mirror(&self, settings: &Settings) {
+    fn mirror(&self, settings: &QueueSettings) {
         self.maximum_message_size
             .store(settings.maximum_message_size, Ordering::Relaxed);
         self.content_based_deduplication
@@ -312,7 +314,7 @@ impl Queue {
     /// # use requeue::Queue;
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(jobs.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -387,7 +389,7 @@ impl Queue {
     /// use std::{thread, time::Duration};
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// thread::scope(|scope| {
     ///     let poll = scope.spawn(|| jobs.receive().wait_time(Duration::from_secs(20)).blocking());
     ///     jobs.wait_for_waiters(1);
@@ -418,7 +420,7 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&self) -> QueueSettings {
         self.inner.core.lock().state.settings().clone()
     }
 
@@ -472,7 +474,7 @@ impl Queue {
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.send("resize cat.png")?;
     /// jobs.purge()?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+    /// assert_eq!(jobs.counts().visible, 0);
     /// assert_eq!(jobs.purge().unwrap_err().code(), "PurgeQueueInProgress");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -2,7 +2,7 @@
 
 use {
     super::{Core, DeadLetterRoute, Inner, Queue},
-    crate::{attributes::Settings, state::Departure, time::Timestamp},
+    crate::{attributes::QueueSettings, state::Departure, time::Timestamp},
     std::sync::Arc,
 };
 
@@ -26,7 +26,7 @@ impl Inner {
     /// `None` if the queue is deleted.
     pub(super) fn change_settings<E>(
         &self,
-        change: impl FnOnce(&Settings) -> Result<(Settings, Option<DeadLetterRoute>), E>,
+        change: impl FnOnce(&QueueSettings) -> Result<(QueueSettings, Option<DeadLetterRoute>), E>,
     ) -> Option<Result<(), E>> {
         // What the settings in force have made due happens under them.
         self.look(|_| ())?;
@@ -95,7 +95,7 @@ impl Queue {
     /// Changes settings and dead-letter route in one step; see `Inner`. `None` if the queue is deleted.
     pub(crate) fn change_settings<E>(
         &self,
-        change: impl FnOnce(&Settings) -> Result<(Settings, Option<DeadLetterRoute>), E>,
+        change: impl FnOnce(&QueueSettings) -> Result<(QueueSettings, Option<DeadLetterRoute>), E>,
     ) -> Option<Result<(), E>> {
         self.inner.change_settings(change)
     }

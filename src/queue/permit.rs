@@ -2,8 +2,8 @@
 
 use {
     super::{
-        Inner, Queue, Sent,
-        send::{Shortage, Standing},
+        Inner, Queue,
+        send::{RoomWait, Shortage},
         senders::Caller,
         waiting::{Attempt, Step, Waiting, block_on},
     },
@@ -11,6 +11,7 @@ use {
         clock::Clock,
         error::{ReserveError, SendError},
         message::SendMessage,
+        state::Sent,
     },
     std::{
         fmt,
@@ -156,7 +157,7 @@ impl Inner {
 /// A wait for a permit.
 struct Reservation<'queue> {
     queue: &'queue Queue,
-    standing: Standing<'queue>,
+    room_wait: RoomWait<'queue>,
     bytes: usize,
 }
 
@@ -164,7 +165,7 @@ impl<'queue> Reservation<'queue> {
     const fn new(queue: &'queue Queue, bytes: usize, wait: Duration, caller: Caller) -> Self {
         Self {
             queue,
-            standing: Standing::new(&queue.inner, wait, caller),
+            room_wait: RoomWait::new(&queue.inner, wait, caller),
             bytes,
         }
     }
@@ -174,24 +175,24 @@ impl Attempt for Reservation<'_> {
     type Output = Result<Permit, ReserveError>;
 
     fn clock(&self) -> &dyn Clock {
-        &*self.standing.inner.clock
+        &*self.room_wait.inner.clock
     }
 
     fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
-        let (standing, inner) = (&mut self.standing, &self.queue.inner);
+        let (room_wait, inner) = (&mut self.room_wait, &self.queue.inner);
         let Some((now, mut core)) = inner.enter_to_send() else {
-            standing.place = None;
+            room_wait.place = None;
             return Step::Done(Err(ReserveError::QueueDoesNotExist));
         };
-        let may_wait = standing.may_wait(now, self.bytes);
-        let shortage = core.shortage(inner, now, self.bytes, standing.place);
+        let may_wait = room_wait.may_wait(now, self.bytes);
+        let shortage = core.shortage(inner, now, self.bytes, room_wait.place);
         if let (Some(_), Some(deadline)) = (shortage, may_wait) {
-            return Step::Wait(standing.park(core, now, waker(), (self.bytes, None), deadline));
+            return Step::Wait(room_wait.park(core, now, waker(), (self.bytes, None), deadline));
         }
         if shortage.is_none() {
             core.senders.promise(self.bytes);
         }
-        standing.leave(core, now);
+        room_wait.leave(core, now);
         Step::Done(match shortage {
             None => Ok(Permit {
                 queue: self.queue.clone(),

@@ -33,11 +33,11 @@ use {
 #[must_use = "a receive does nothing until it is blocked on or awaited"]
 pub struct Receive<'queue> {
     inner: &'queue Arc<Inner>,
-    request: Request,
+    request: ReceiveOptions,
 }
 
 #[derive(Clone, Debug)]
-struct Request {
+struct ReceiveOptions {
     max_messages: usize,
     visibility_timeout: Option<Duration>,
     wait_time: Option<Duration>,
@@ -56,7 +56,7 @@ impl Queue {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let messages = jobs.receive().max_messages(10).visibility_timeout(Duration::from_secs(5)).blocking()?;
     /// assert_eq!(messages[0].body(), "resize cat.png");
@@ -68,7 +68,7 @@ impl Queue {
     pub fn receive(&self) -> Receive<'_> {
         Receive {
             inner: &self.inner,
-            request: Request {
+            request: ReceiveOptions {
                 max_messages: 1,
                 visibility_timeout: None,
                 wait_time: None,
@@ -105,7 +105,7 @@ impl<'queue> Receive<'queue> {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let (clock, minute) = (ManualClock::default(), Duration::from_secs(60));
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// jobs.receive().visibility_timeout(minute).blocking()?;
     /// clock.advance(Duration::from_secs(59));
@@ -126,7 +126,7 @@ impl<'queue> Receive<'queue> {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::{thread, time::Duration};
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let consumer = thread::spawn({
     ///     let jobs = jobs.clone();
     ///     move || jobs.receive().wait_time(Duration::from_secs(20)).blocking()
@@ -292,7 +292,7 @@ impl<'queue> Receive<'queue> {
 }
 
 /// A receive under way.
-struct Look<'queue, R: Borrow<Request>> {
+struct Look<'queue, R: Borrow<ReceiveOptions>> {
     inner: &'queue Arc<Inner>,
     request: R,
     /// When the wait is over; decided by the first look.
@@ -301,7 +301,7 @@ struct Look<'queue, R: Borrow<Request>> {
     ticket: Option<Ticket>,
 }
 
-impl<'queue, R: Borrow<Request>> Look<'queue, R> {
+impl<'queue, R: Borrow<ReceiveOptions>> Look<'queue, R> {
     const fn new(inner: &'queue Arc<Inner>, request: R) -> Self {
         Self {
             inner,
@@ -313,7 +313,7 @@ impl<'queue, R: Borrow<Request>> Look<'queue, R> {
     }
 }
 
-impl<R: Borrow<Request>> Attempt for Look<'_, R> {
+impl<R: Borrow<ReceiveOptions>> Attempt for Look<'_, R> {
     type Output = Result<Vec<Message>, ReceiveError>;
 
     fn clock(&self) -> &dyn Clock {
@@ -386,7 +386,7 @@ impl Core {
     }
 }
 
-impl<R: Borrow<Request>> Look<'_, R> {
+impl<R: Borrow<ReceiveOptions>> Look<'_, R> {
     /// Adds what the queue has for this request to `messages`, which are empty.
     fn receive<M: From<Message>>(
         &self,
@@ -408,7 +408,7 @@ impl<R: Borrow<Request>> Look<'_, R> {
             attempt_id: asked.attempt_id.as_ref(),
             redrive,
         };
-        let most = request.max_messages.min(state.counts().approximate_number_of_messages);
+        let most = request.max_messages.min(state.counts().visible);
         if messages.capacity() == 0 {
             // `reserve` would take the path of growth; there is nothing to drop.
             mem::forget(mem::replace(messages, Vec::with_capacity(most)));
@@ -445,7 +445,7 @@ impl<R: Borrow<Request>> Look<'_, R> {
     }
 }
 
-impl<R: Borrow<Request>> Drop for Look<'_, R> {
+impl<R: Borrow<ReceiveOptions>> Drop for Look<'_, R> {
     /// A receiver that gives up passes its wake on: nothing it would have received stays hidden from the others.
     fn drop(&mut self) {
         if self.ticket.is_some() {
@@ -466,7 +466,7 @@ impl<R: Borrow<Request>> Drop for Look<'_, R> {
 /// the end of that receiver's own wait time.
 #[must_use = "futures do nothing unless polled"]
 pub struct ReceiveFuture<'queue> {
-    state: Result<Waiting<Look<'queue, Request>>, Option<ReceiveError>>,
+    state: Result<Waiting<Look<'queue, ReceiveOptions>>, Option<ReceiveError>>,
 }
 
 impl Future for ReceiveFuture<'_> {

@@ -13,8 +13,8 @@ use {
         error::{
             BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
         },
-        message::{MessageId, SendMessage, SequenceNumber},
-        state::Incoming,
+        message::SendMessage,
+        state::{Incoming, Sent},
         sync::MutexGuard,
         time::Timestamp,
     },
@@ -28,16 +28,6 @@ use {
         time::Duration,
     },
 };
-
-/// What a send answers (M49).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Sent {
-    /// The id of the message; of the original if the send repeated one on a FIFO queue (F11).
-    pub message_id: MessageId,
-    /// FIFO only (F37).
-    pub sequence_number: Option<SequenceNumber>,
-}
 
 impl Queue {
     /// Stores a message; it is counted and can be received before the call returns (D2).
@@ -61,7 +51,7 @@ impl Queue {
     /// let first = orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
     /// let again = orders.send(SendMessage::new("order-17").message_group_id("customer-3"))?;
     /// assert_eq!(first, again);
-    /// assert_eq!(orders.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(orders.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {
@@ -128,7 +118,7 @@ impl Queue {
     /// # use requeue::{Budget, ManualClock, Queue};
     /// # use std::{future::Future, pin::pin, task::{Context, Waker}, time::Duration};
     /// # let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).budget(Budget::new().messages(1)).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).budget(Budget::new().messages(1)).build()?;
     /// jobs.send("resize cat.png")?;
     /// let mut second = pin!(jobs.send_timeout_async("resize dog.png", Duration::from_secs(5)));
     /// assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -379,11 +369,7 @@ impl Core {
             content,
             delay,
         };
-        let accepted = self.state.send(now, incoming, &mut self.effects);
-        Sent {
-            message_id: accepted.message_id,
-            sequence_number: accepted.sequence_number,
-        }
+        self.state.send(now, incoming, &mut self.effects)
     }
 }
 
@@ -432,7 +418,7 @@ impl Inner {
 }
 
 /// Someone who may have to stand in line for capacity.
-pub(super) struct Standing<'queue> {
+pub(super) struct RoomWait<'queue> {
     pub(super) inner: &'queue Arc<Inner>,
     wait: Duration,
     caller: Caller,
@@ -440,7 +426,7 @@ pub(super) struct Standing<'queue> {
     pub(super) place: Option<Place>,
 }
 
-impl<'queue> Standing<'queue> {
+impl<'queue> RoomWait<'queue> {
     pub(super) const fn new(inner: &'queue Arc<Inner>, wait: Duration, caller: Caller) -> Self {
         Self {
             inner,
@@ -488,7 +474,7 @@ impl<'queue> Standing<'queue> {
     }
 }
 
-impl Drop for Standing<'_> {
+impl Drop for RoomWait<'_> {
     /// A sender that gives up lets the next one in.
     fn drop(&mut self) {
         if self.place.is_some() {
@@ -500,7 +486,7 @@ impl Drop for Standing<'_> {
 
 /// A send that waits for capacity.
 struct Admission<'queue> {
-    standing: Standing<'queue>,
+    room_wait: RoomWait<'queue>,
     /// Taken by the attempt that ends it.
     message: Option<Result<SendMessage, SendError>>,
     id_computed: bool,
@@ -510,7 +496,7 @@ impl<'queue> Admission<'queue> {
     fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration, caller: Caller) -> Self {
         let prepared = inner.prepare(&mut message);
         Self {
-            standing: Standing::new(inner, wait, caller),
+            room_wait: RoomWait::new(inner, wait, caller),
             id_computed: prepared == Ok(true),
             message: Some(prepared.map(|_| message)),
         }
@@ -521,7 +507,7 @@ impl Attempt for Admission<'_> {
     type Output = Result<Sent, SendError>;
 
     fn clock(&self) -> &dyn Clock {
-        &*self.standing.inner.clock
+        &*self.room_wait.inner.clock
     }
 
     fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
@@ -530,21 +516,21 @@ impl Attempt for Admission<'_> {
             Some(Err(error)) => return Step::Done(Err(error)),
             None => return Step::Done(Err(SendError::QueueDoesNotExist)),
         };
-        let inner = self.standing.inner;
-        let standing = &mut self.standing;
+        let inner = self.room_wait.inner;
+        let room_wait = &mut self.room_wait;
         let Some((now, mut core)) = inner.enter_to_send() else {
-            standing.place = None;
+            room_wait.place = None;
             return Step::Done(Err(SendError::QueueDoesNotExist));
         };
-        let may_wait = standing.may_wait(now, message.size_bytes());
-        match (core.admit(inner, now, message, standing.place), may_wait) {
+        let may_wait = room_wait.may_wait(now, message.size_bytes());
+        match (core.admit(inner, now, message, room_wait.place), may_wait) {
             (Err(full), Some(deadline)) => {
                 let wanted = (full.message.size_bytes(), ids(&full.message).filter(|_| inner.fifo));
                 self.message = Some(Ok(full.message));
-                Step::Wait(standing.park(core, now, waker(), wanted, deadline))
+                Step::Wait(room_wait.park(core, now, waker(), wanted, deadline))
             }
             (result, _) => {
-                standing.leave(core, now);
+                room_wait.leave(core, now);
                 Step::Done(result.map_err(|full| full.into_error(self.id_computed)))
             }
         }

@@ -38,7 +38,7 @@ impl Queue {
     /// let handle = jobs.receive().blocking()?[0].receipt_handle();
     /// jobs.delete(&handle)?;
     /// jobs.delete(&handle)?; // once more is no error
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete(&self, receipt_handle: &ReceiptHandle) -> Result<(), DeleteError> {
@@ -57,7 +57,7 @@ impl Queue {
     /// jobs.send("resize cat.png")?;
     /// let handle = jobs.receive().blocking()?[0].receipt_handle();
     /// pollster::block_on(jobs.delete_async(&handle))?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn delete_async(&self, receipt_handle: &ReceiptHandle) -> Result<(), DeleteError> {
@@ -118,7 +118,7 @@ impl Queue {
     /// let _ = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
     /// let messages = jobs.receive().max_messages(10).blocking()?;
     /// assert_eq!(pollster::block_on(jobs.delete_batch_async(&messages))?.successful.len(), 2);
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_not_visible, 0);
+    /// assert_eq!(jobs.counts().in_flight, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn delete_batch_async<E: Into<DeleteBatchEntry>>(
@@ -227,7 +227,7 @@ impl Queue {
     /// # use requeue::{ManualClock, Queue};
     /// # use std::time::Duration;
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let handle = jobs.receive().blocking()?[0].receipt_handle();
     /// jobs.postpone(&handle, Duration::from_secs(3_600))?;
@@ -302,7 +302,7 @@ impl Queue {
     /// let messages = jobs.receive().max_messages(10).blocking()?;
     /// let back: Vec<_> = messages.iter().map(|message| (message, Duration::ZERO)).collect();
     /// assert!(pollster::block_on(jobs.change_visibility_batch_async(back))?.failed.is_empty());
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 2);
+    /// assert_eq!(jobs.counts().visible, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn change_visibility_batch_async<E: Into<ChangeVisibilityBatchEntry>>(

@@ -16,7 +16,7 @@ mod responder;
 mod slots;
 
 pub use {
-    requester::{DeliverError, Request, RequestError, Requester},
+    requester::{DeliverError, RequestBuilder, RequestError, Requester},
     responder::{AnswerError, Answering, Responder, ResponderReport},
     slots::RequesterReport,
 };

@@ -139,7 +139,7 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
         self
     }
 
-    /// Begins a request: send it and wait, 30 s at most unless [`timeout`](Request::timeout) says otherwise.
+    /// Begins a request: send it and wait, 30 s at most unless [`timeout`](RequestBuilder::timeout) says otherwise.
     ///
     /// # Examples
     /// ```
@@ -151,8 +151,8 @@ impl<R: MessageQueue + Clone, H: MessageQueue + Clone> Requester<R, H> {
     /// assert_eq!(unheard.unwrap_err(), RequestError::Timeout(moment));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn request(&self, message: impl Into<SendMessage>) -> Request<'_, R, H> {
-        Request {
+    pub fn request(&self, message: impl Into<SendMessage>) -> RequestBuilder<'_, R, H> {
+        RequestBuilder {
             requester: self,
             message: message.into(),
             timeout: Duration::from_secs(30),
@@ -218,13 +218,13 @@ impl<R: MessageQueue, H: MessageQueue> fmt::Debug for Requester<R, H> {
 ///
 /// The future gives the request up when it is dropped; its answer is then late.
 #[must_use = "nothing is sent until it is blocked on or awaited"]
-pub struct Request<'requester, R = Queue, H = R> {
+pub struct RequestBuilder<'requester, R = Queue, H = R> {
     requester: &'requester Requester<R, H>,
     message: SendMessage,
     timeout: Duration,
 }
 
-impl<R, H> Request<'_, R, H> {
+impl<R, H> RequestBuilder<'_, R, H> {
     /// How long to wait for the answer, the time of sending included, under the clock of the host queue.
     ///
     /// # Examples
@@ -242,7 +242,7 @@ impl<R, H> Request<'_, R, H> {
     }
 }
 
-impl<R: MessageQueue, H: MessageQueue> Request<'_, R, H> {
+impl<R: MessageQueue, H: MessageQueue> RequestBuilder<'_, R, H> {
     /// Sends the request and blocks the thread until the answer is here, or its time is over.
     ///
     /// # Errors
@@ -308,7 +308,7 @@ fn slots_for(message: &SendMessage, slots: &Arc<Slots>) -> Result<Ticket, Reques
     slots.open().ok_or(RequestError::TooManyInFlight)
 }
 
-impl<'requester, R: MessageQueue, H: MessageQueue> IntoFuture for Request<'requester, R, H> {
+impl<'requester, R: MessageQueue, H: MessageQueue> IntoFuture for RequestBuilder<'requester, R, H> {
     type Output = Result<ReceivedMessage, RequestError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'requester>>;
 
@@ -317,9 +317,9 @@ impl<'requester, R: MessageQueue, H: MessageQueue> IntoFuture for Request<'reque
     }
 }
 
-impl<R: MessageQueue, H: MessageQueue> fmt::Debug for Request<'_, R, H> {
+impl<R: MessageQueue, H: MessageQueue> fmt::Debug for RequestBuilder<'_, R, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
+        f.debug_struct("RequestBuilder")
             .field("message", &self.message)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()

@@ -58,7 +58,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Responder<A = Queue> {
-    shared: Arc<Shared<A>>,
+    shared: Arc<ResponderState<A>>,
 }
 
 /// What a responder has done so far.
@@ -106,7 +106,7 @@ fn last(error: Option<&MessageQueueError>) -> String {
 /// Finds a queue by its URL.
 type Directory<A> = dyn Fn(&str) -> Option<A> + Send + Sync;
 
-struct Shared<A> {
+struct ResponderState<A> {
     directory: Box<Directory<A>>,
     answered: AtomicU64,
     gone: AtomicU64,
@@ -128,7 +128,7 @@ impl<A: MessageQueue> Responder<A> {
     /// ```
     #[must_use]
     pub fn new(directory: impl Fn(&str) -> Option<A> + Send + Sync + 'static) -> Self {
-        let shared = Shared {
+        let shared = ResponderState {
             directory: Box::new(directory),
             answered: AtomicU64::new(0),
             gone: AtomicU64::new(0),
@@ -201,7 +201,7 @@ impl<A> Responder<A> {
     /// ```
     #[must_use]
     pub fn report(&self) -> ResponderReport {
-        let Shared {
+        let ResponderState {
             answered,
             gone,
             unrequested,
@@ -238,7 +238,7 @@ impl<A> fmt::Debug for Responder<A> {
 /// was dropped, or whose time was over, is open.
 #[must_use = "nothing is sent until it is blocked on or awaited"]
 pub struct Answering<'r, A = Queue> {
-    shared: &'r Shared<A>,
+    shared: &'r ResponderState<A>,
     request: &'r ReceivedMessage,
     answer: SendMessage,
     timeout: Duration,

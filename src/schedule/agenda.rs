@@ -35,7 +35,7 @@ pub(super) struct Config {
 
 pub(super) struct Agenda {
     config: Config,
-    entries: BTreeMap<EntryId, Entry>,
+    entries: BTreeMap<EntryId, AgendaEntry>,
     names: BTreeMap<Arc<str>, EntryId>,
     /// When something is to be done for each entry.
     actions: BTreeSet<(Timestamp, EntryId)>,
@@ -53,7 +53,7 @@ pub(super) struct Agenda {
     report: SchedulerReport,
 }
 
-struct Entry {
+struct AgendaEntry {
     name: Arc<str>,
     source: Source,
     /// `None` for a job that is sent once.
@@ -148,7 +148,7 @@ impl Agenda {
         self.next_id += 1;
         self.report.added += 1;
         self.names.insert(Arc::clone(&name), id);
-        let entry = Entry {
+        let entry = AgendaEntry {
             name,
             source,
             cron,
@@ -331,14 +331,14 @@ impl Agenda {
         self.waker.take()
     }
 
-    fn entry(&self, id: EntryId) -> &Entry {
+    fn entry(&self, id: EntryId) -> &AgendaEntry {
         self.entries
             .get(&id)
             .expect("invariant: what is on the agenda is an entry")
     }
 
     /// Changes an entry; it leaves the agenda if no job is to follow.
-    fn change(&mut self, id: EntryId, change: impl FnOnce(&mut Entry)) {
+    fn change(&mut self, id: EntryId, change: impl FnOnce(&mut AgendaEntry)) {
         let Some(mut entry) = self.entries.remove(&id) else {
             return;
         };
@@ -362,19 +362,19 @@ impl Agenda {
         }
     }
 
-    fn insert(&mut self, id: EntryId, entry: &Entry) {
+    fn insert(&mut self, id: EntryId, entry: &AgendaEntry) {
         self.due.insert((entry.due, id));
         self.actions.insert((self.time_to_act(entry), id));
     }
 
-    fn remove(&mut self, id: EntryId, entry: &Entry) {
+    fn remove(&mut self, id: EntryId, entry: &AgendaEntry) {
         self.due.remove(&(entry.due, id));
         self.actions.remove(&(self.time_to_act(entry), id));
     }
 
     /// A job that is sent once waits in the queue for as long as the queue can delay it; one that is made when it is
     /// due, and the next of many, which can then be cancelled or skipped to the last, wait here.
-    fn time_to_act(&self, entry: &Entry) -> Timestamp {
+    fn time_to_act(&self, entry: &AgendaEntry) -> Timestamp {
         match (&entry.source, &entry.cron) {
             (Source::Fixed(_), None) => entry.due.saturating_sub(self.config.lead),
             _ => entry.due,

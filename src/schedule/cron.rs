@@ -209,13 +209,13 @@ impl Cron {
     /// ```
     #[must_use]
     pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
-        let at = jiff::Timestamp::from_millisecond(i64::try_from(at.as_millis()).ok()?).ok()?;
+        let at = at.to_jiff()?;
         let mut local = self.zone.to_datetime(at);
         if let Some(change) = self.change(local).filter(|it| !it.is_forward()) {
             if self.every_hour && at < change.at {
                 let turn = change.before.to_datetime(change.at);
                 match self.named_after(local).filter(|next| *next < turn) {
-                    Some(next) => return timestamp(change.before.to_timestamp(next).ok()?),
+                    Some(next) => return Timestamp::from_jiff(change.before.to_timestamp(next).ok()?),
                     None => local = just_before(change.after.to_datetime(change.at))?,
                 }
             } else if !self.every_hour && at >= change.at {
@@ -243,7 +243,7 @@ impl Cron {
                 }
             };
             if due > at {
-                return timestamp(due);
+                return Timestamp::from_jiff(due);
             }
         }
     }
@@ -291,8 +291,37 @@ fn just_before(local: DateTime) -> Option<DateTime> {
     local.checked_sub(Duration::from_secs(1)).ok()
 }
 
-fn timestamp(at: jiff::Timestamp) -> Option<Timestamp> {
-    u64::try_from(at.as_millisecond()).ok().map(Timestamp::from_millis)
+impl Timestamp {
+    /// The same point of jiff's calendar, its fraction of a millisecond dropped; `None` before the Unix epoch.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Timestamp;
+    /// let at: jiff::Timestamp = "1970-01-01T00:00:01.5009Z".parse()?;
+    /// assert_eq!(Timestamp::from_jiff(at), Some(Timestamp::from_millis(1_500)));
+    /// assert_eq!(Timestamp::from_jiff("1969-12-31T23:59:59.9999Z".parse()?), None);
+    /// # Ok::<(), jiff::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_jiff(at: jiff::Timestamp) -> Option<Self> {
+        let millis = u64::try_from(at.as_millisecond()).ok()?;
+        (at >= jiff::Timestamp::UNIX_EPOCH).then_some(Self::from_millis(millis))
+    }
+
+    /// The same point of jiff's calendar, which ends with the year 9999; `None` beyond.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::Timestamp;
+    /// let at = Timestamp::from_millis(1_500).to_jiff();
+    /// assert_eq!(at, Some("1970-01-01T00:00:01.5Z".parse()?));
+    /// assert_eq!(Timestamp::MAX.to_jiff(), None);
+    /// # Ok::<(), jiff::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_jiff(self) -> Option<jiff::Timestamp> {
+        jiff::Timestamp::from_millisecond(i64::try_from(self.as_millis()).ok()?).ok()
+    }
 }
 
 impl FromStr for Cron {

@@ -96,9 +96,7 @@ impl fmt::Display for SchedulerEvent {
 
 /// An instant as a calendar has it, in UTC; beyond the year 9999 as milliseconds.
 fn calendar(at: Timestamp) -> String {
-    let millis = i64::try_from(at.as_millis()).ok();
-    let at_millis = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-    at_millis.map_or_else(|| at.to_string(), |at| at.to_string())
+    at.to_jiff().map_or_else(|| at.to_string(), |at| at.to_string())
 }
 
 /// What a scheduler has done so far.

@@ -18,12 +18,12 @@ use {
 };
 
 /// What is known of a scheduler from outside, whatever its queue.
-pub(super) struct Shared {
+pub(super) struct SchedulerState {
     pub(super) agenda: Mutex<Agenda>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Shared {
+impl SchedulerState {
     pub(super) fn stop(&self, error: Option<MessageQueueError>) {
         let waker = self.agenda.lock().stop(error);
         wake(waker);
@@ -45,7 +45,7 @@ impl Shared {
 /// Adds schedules to a [`Scheduler`](super::Scheduler) and cancels them, whether it runs or not; clones do the same.
 #[derive(Clone)]
 pub struct SchedulerHandle {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SchedulerState>,
 }
 
 /// What became of a schedule that was cancelled.
@@ -85,7 +85,7 @@ impl SchedulerHandle {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let schedules = Scheduler::builder(&jobs).build().handle();
     /// schedules.add("nightly", Cron::new("0 3 * * *")?, "clean up")?;
     /// schedules.add("tea", clock.now().saturating_add(Duration::from_secs(60)), "tea is ready")?;
@@ -115,7 +115,7 @@ impl SchedulerHandle {
     /// use requeue::{Clock, ManualClock, Queue, schedule::{Schedule, Scheduler}};
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add_with("report", clock.now(), |due| format!("report of {due}"))?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
@@ -153,7 +153,7 @@ impl SchedulerHandle {
     /// ```
     /// use requeue::{ManualClock, Queue, schedule::{Cancelled, Cron, Scheduler}};
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let schedules = Scheduler::builder(&jobs).build().handle();
     /// schedules.add("nightly", Cron::new("0 3 * * *")?, "clean up")?;
     /// assert_eq!(schedules.cancel("nightly"), Some(Cancelled::Prevented));
@@ -180,7 +180,7 @@ impl SchedulerHandle {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let schedules = Scheduler::builder(&jobs).build().handle();
     /// schedules.add("lunch", Duration::from_secs(7_200), "soup")?;
     /// schedules.add("tea", Duration::from_secs(3_600), "tea")?;
@@ -205,7 +205,7 @@ impl SchedulerHandle {
     /// ```
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// assert_eq!(Scheduler::builder(&jobs).build().handle().report().sent, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -223,7 +223,7 @@ impl SchedulerHandle {
     /// use requeue::{ManualClock, Queue, schedule::{AddScheduleError, Scheduler}};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).build();
     /// scheduler.handle().add("tea", Duration::from_secs(5), "tea")?;
     /// scheduler.handle().stop();

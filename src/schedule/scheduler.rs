@@ -5,7 +5,7 @@ use {
         agenda::{Agenda, Config, Dispatch, Next},
         error::SchedulerError,
         event::{SchedulerEvent, SchedulerReport},
-        handle::{SchedulerHandle, Shared},
+        handle::{SchedulerHandle, SchedulerState},
         spec::Source,
     },
     crate::{
@@ -58,7 +58,7 @@ type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
 /// use std::time::Duration;
 ///
 /// let clock = ManualClock::default(); // shows midnight
-/// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+/// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
 /// let running = Scheduler::builder(&jobs).build().spawn()?;
 /// running.handle().add("nightly", Cron::new("0 3 * * *")?, "clean up")?;
 /// clock.wait_for_sleepers(1);
@@ -71,7 +71,7 @@ type OnEvent = Arc<dyn Fn(&SchedulerEvent) + Send + Sync>;
 pub struct Scheduler<Q> {
     queue: Q,
     fifo: bool,
-    shared: Arc<Shared>,
+    shared: Arc<SchedulerState>,
     on_event: Option<OnEvent>,
     wrapper: ThreadWrapper,
 }
@@ -121,7 +121,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).tolerance(Duration::ZERO).until_none_held().build();
     /// scheduler.handle().add("call", Schedule::from(Duration::ZERO).catch_up(CatchUp::Skip), "now or never")?;
     /// clock.advance(Duration::from_millis(1));
@@ -140,11 +140,11 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::from_secs(60), "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
-    /// assert_eq!(jobs.counts().approximate_number_of_messages_delayed, 1);
+    /// assert_eq!(jobs.counts().delayed, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn until_none_held(mut self) -> Self {
@@ -160,13 +160,13 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use std::time::Duration;
     ///
     /// let jobs = Queue::standard("jobs").build()?;
-    /// let scheduler = Scheduler::builder(&jobs).clock(&ManualClock::at(Timestamp::ZERO)).build();
+    /// let scheduler = Scheduler::builder(&jobs).clock(ManualClock::at(Timestamp::ZERO)).build();
     /// scheduler.handle().add("tea", Duration::from_secs(5), "tea")?;
     /// assert_eq!(scheduler.handle().due(1)[0].due, Timestamp::from_millis(5_000));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
-        self.clock = Some(Arc::new(clock.clone()));
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
         self
     }
 
@@ -179,7 +179,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::{sync::{Arc, Mutex}, time::Duration};
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let log = Arc::new(Mutex::new(Vec::new()));
     /// let lines = log.clone();
     /// let builder = Scheduler::builder(&jobs).until_none_held();
@@ -203,7 +203,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
     ///
     /// let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     /// let tokio = runtime.handle().clone();
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let scheduler = Scheduler::builder(&jobs).until_none_held().wrap_threads(move |work| {
     ///     let _entered = tokio.enter();
     ///     work();
@@ -244,7 +244,7 @@ impl<Q: MessageQueue> SchedulerBuilder<Q> {
         Scheduler {
             queue: self.queue,
             fifo,
-            shared: Arc::new(Shared { agenda, clock }),
+            shared: Arc::new(SchedulerState { agenda, clock }),
             on_event: self.on_event,
             wrapper: self.wrapper,
         }
@@ -284,7 +284,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(pollster::block_on(scheduler.run())?.sent, 1);
@@ -313,7 +313,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.blocking()?.sent, 1);
@@ -337,7 +337,7 @@ impl<Q: MessageQueue> Scheduler<Q> {
     /// use requeue::{ManualClock, Queue, schedule::Scheduler};
     /// use std::time::Duration;
     ///
-    /// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
     /// let scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// scheduler.handle().add("tea", Duration::ZERO, "tea")?;
     /// assert_eq!(scheduler.spawn()?.join()?.sent, 1);
@@ -492,7 +492,7 @@ impl<Q: MessageQueue> fmt::Debug for SchedulerBuilder<Q> {
 }
 
 /// A job that is being sent; dropped, it is not being sent any more.
-struct Held<'s>(&'s Shared);
+struct Held<'s>(&'s SchedulerState);
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {

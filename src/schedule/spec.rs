@@ -16,7 +16,7 @@ use {
 /// use requeue::{ManualClock, Queue, schedule::{CatchUp, Cron, Schedule, Scheduler}};
 /// use std::time::Duration;
 ///
-/// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+/// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
 /// let scheduler = Scheduler::builder(&jobs).build();
 /// let schedules = scheduler.handle();
 /// schedules.add("tea", Duration::from_secs(90), "tea is ready")?;
@@ -104,7 +104,7 @@ impl Schedule {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
     /// let two_days_ago = clock.now().saturating_sub(Duration::from_secs(2 * 86_400));
     /// scheduler.handle().add("nightly", Schedule::from(Cron::new("0 3 * * *")?).since(two_days_ago), "clean up")?;

@@ -1,9 +1,9 @@
 //! Attributes by queue name, and redrive policies between queues (L1-L5, L20-L23).
 
 use {
-    super::{Service, Shared},
+    super::{Service, ServiceState},
     crate::{
-        attributes::{QueueAttributes, Settings},
+        attributes::{QueueAttributes, QueueSettings},
         error::{InvalidParameterValue, SetQueueAttributesError},
         queue::{check_dead_letter_target, check_redrive_allowed},
     },
@@ -42,10 +42,10 @@ impl Service {
             return source.set_attributes(attributes);
         }
         // Whatever can be said without looking at another queue is said first (X11).
-        let settings = attributes.apply(&source.settings(), &shared.limits)?;
+        let settings = attributes.apply(&source.settings(), &shared.environment.limits)?;
         let target = shared.dead_letter_target(source.name(), &settings)?;
         let changed = source.change_settings(|before| {
-            let settings = attributes.apply(before, &shared.limits)?;
+            let settings = attributes.apply(before, &shared.environment.limits)?;
             // While the source's lock is held, so that links follow policies in the order these are set.
             let link = |target: &str| shared.registry.lock().link(source.name(), target);
             Ok((settings, target.as_deref().and_then(link)))
@@ -54,13 +54,13 @@ impl Service {
     }
 }
 
-impl Shared {
+impl ServiceState {
     /// The name of the queue that the redrive policy of `source`, which is to have these settings, names if it is in
     /// order (L3-L3d). It may be the source, which need not exist yet.
     pub(super) fn dead_letter_target(
         &self,
         source: &str,
-        settings: &Settings,
+        settings: &QueueSettings,
     ) -> Result<Option<String>, InvalidParameterValue> {
         let Some(policy) = &settings.redrive_policy else {
             return Ok(None);

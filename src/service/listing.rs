@@ -154,7 +154,7 @@ impl Service {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn list_queues(&self, request: &ListQueues) -> Result<Page<String>, ListError> {
-        let (after, size) = request.check(&self.shared.limits)?;
+        let (after, size) = request.check(&self.shared.environment.limits)?;
         let registry = self.shared.registry.lock();
         Ok(page(registry.after(&request.prefix, &after), request, size))
     }
@@ -183,7 +183,7 @@ impl Service {
     /// ```
     pub fn list_dead_letter_source_queues(&self, queue: &str, request: &ListQueues) -> Result<Page<String>, ListError> {
         let target = self.shared.find(queue).ok_or(ListError::QueueDoesNotExist)?;
-        let (after, size) = request.check(&self.shared.limits)?;
+        let (after, size) = request.check(&self.shared.environment.limits)?;
         let registry = self.shared.registry.lock();
         let sources = registry.sources_after(target.name(), &request.prefix, &after);
         Ok(page(sources, request, size))

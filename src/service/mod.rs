@@ -27,13 +27,12 @@ pub use {
 use std::sync::atomic::{AtomicU64, Ordering};
 use {
     crate::{
-        attributes::{QueueAttributes, Settings},
+        attributes::{QueueAttributes, QueueSettings},
         clock::Clock,
         error::{CreateQueueError, QueueError, check},
         limits::Limits,
         message::{MessageId, Seed},
-        queue::{Budget, DeadLetterRoute, FactListener, Owner, Queue, QueueParts},
-        state::StaleDelete,
+        queue::{DeadLetterRoute, Environment, Owner, Queue, QueueParts},
         sync::Mutex,
         time::Timestamp,
     },
@@ -60,25 +59,20 @@ use {
 /// let policy = RedrivePolicy::new(failed.arn(), 3);
 /// let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
 /// jobs.send("resize cat.png")?;
-/// assert_eq!(service.queue("jobs")?.counts().approximate_number_of_messages, 1);
+/// assert_eq!(service.queue("jobs")?.counts().visible, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Service {
-    shared: Arc<Shared>,
+    shared: Arc<ServiceState>,
 }
 
 /// The service behind its handles.
-struct Shared {
-    clock: Arc<dyn Clock>,
-    limits: Arc<Limits>,
+struct ServiceState {
+    environment: Environment,
     addresses: Addresses,
     sender_id: Arc<str>,
     seed: Seed,
-    shards: usize,
-    stale_delete: StaleDelete,
-    budget: Budget,
-    listeners: Vec<Arc<dyn FactListener>>,
     registry: Mutex<Registry>,
     /// Requests answered by endpoints, counted for their ids.
     #[cfg(feature = "aws-protocol")]
@@ -176,15 +170,15 @@ impl Service {
         attributes: &QueueAttributes,
         tags: BTreeMap<String, String>,
     ) -> Result<Queue, CreateQueueError> {
-        let (shared, limits) = (&self.shared, &*self.shared.limits);
+        let (shared, limits) = (&self.shared, &*self.shared.environment.limits);
         let fifo = attributes.fifo_queue == Some(true);
         check::queue_name(name, fifo, limits)?;
         loop {
             let existing = shared.named(name);
             let base = match &existing {
                 Some(existing) => existing.settings(),
-                None if fifo => Settings::fifo(limits),
-                None => Settings::standard(limits),
+                None if fifo => QueueSettings::fifo(limits),
+                None => QueueSettings::standard(limits),
             };
             let settings = attributes.apply(&base, limits)?;
             tags::check("tags", &tags, limits)?;
@@ -262,7 +256,7 @@ impl Service {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.shared.limits
+        &self.shared.environment.limits
     }
 
     /// An id for a request: the same on every run for the same seed and number of requests before it.
@@ -272,7 +266,7 @@ impl Service {
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
-        &self.shared.clock
+        &self.shared.environment.clock
     }
 
     pub(crate) fn region(&self) -> &str {
@@ -302,11 +296,11 @@ impl fmt::Debug for Service {
     }
 }
 
-impl Shared {
+impl ServiceState {
     fn named(&self, name: &str) -> Option<Queue> {
-        let now = self.clock.now();
+        let now = self.environment.clock.now();
         let mut registry = self.registry.lock();
-        registry.forget_deleted(now, self.limits.recreate_interval);
+        registry.forget_deleted(now, self.environment.limits.recreate_interval);
         registry.get(name).map(|entry| entry.queue.clone())
     }
 
@@ -323,13 +317,13 @@ impl Shared {
     fn create(
         self: &Arc<Self>,
         name: &str,
-        mut settings: Settings,
+        mut settings: QueueSettings,
         tags: &BTreeMap<String, String>,
         target: Option<&str>,
     ) -> Result<Option<Queue>, CreateQueueError> {
-        let now = self.clock.now();
+        let now = self.environment.clock.now();
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
-        let interval = self.limits.recreate_interval;
+        let interval = self.environment.limits.recreate_interval;
         let mut registry = self.registry.lock();
         if registry.get(name).is_some() {
             return Ok(None);
@@ -352,7 +346,7 @@ impl Shared {
     fn assemble(
         self: &Arc<Self>,
         name: &str,
-        settings: Settings,
+        settings: QueueSettings,
         number: u64,
         route: Option<DeadLetterRoute>,
     ) -> Queue {
@@ -362,13 +356,8 @@ impl Shared {
             arn: self.addresses.arn(name).into(),
             url: self.addresses.url(name),
             settings,
-            limits: Arc::clone(&self.limits),
-            clock: Arc::clone(&self.clock),
+            environment: self.environment.clone(),
             seed: self.seed.of_queue(number, &self.addresses.arn(name)),
-            shards: self.shards,
-            stale_delete: self.stale_delete,
-            listeners: self.listeners.clone(),
-            budget: self.budget,
             sender_id: Arc::clone(&self.sender_id),
             owner: Some(owner),
             route,
@@ -382,11 +371,11 @@ impl Shared {
     }
 }
 
-impl Owner for Shared {
+impl Owner for ServiceState {
     fn queue_deleted(&self, queue: &Queue, now: Timestamp) {
         let mut registry = self.registry.lock();
         let registered = registry.entry(queue.name()).is_some_and(|entry| entry.queue.is(queue));
-        let entry = registered.then(|| registry.remove(queue.name(), now, self.limits.recreate_interval));
+        let entry = registered.then(|| registry.remove(queue.name(), now, self.environment.limits.recreate_interval));
         drop(registry);
         drop(entry);
     }

@@ -2,7 +2,7 @@
 //! from (L24-L34).
 
 use {
-    super::{Service, Shared, address::is_arn, task::Task},
+    super::{Service, ServiceState, address::is_arn, task::Task},
     crate::{
         clock::Clock,
         error::{InvalidParameterValue, InvalidReason, MoveTaskError, ResourceNotFound, check},
@@ -96,16 +96,16 @@ impl StartMessageMoveTask {
     /// # use requeue::{ManualClock, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask};
     /// # use std::time::Duration;
     /// # let clock = ManualClock::default();
-    /// # let service = Service::builder().clock(&clock).build();
+    /// # let service = Service::builder().clock(clock.clone()).build();
     /// # let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
     /// # let policy = RedrivePolicy::new(failed.arn(), 1);
     /// # let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
     /// let _ = failed.send_batch(["resize cat.png", "resize dog.png", "resize cow.png"])?;
     /// let request = StartMessageMoveTask::new(failed.arn()).destination_arn(jobs.arn()).max_messages_per_second(2);
     /// service.start_message_move_task(&request)?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(jobs.counts().visible, 1);
     /// clock.advance(Duration::from_millis(500));
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 2);
+    /// assert_eq!(jobs.counts().visible, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -128,7 +128,7 @@ impl TaskHandle {
     /// # Examples
     /// ```
     /// # use requeue::{QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask};
-    /// # let service = Service::builder().clock(&requeue::ManualClock::default()).build();
+    /// # let service = Service::builder().clock(requeue::ManualClock::default()).build();
     /// # let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
     /// # let policy = RedrivePolicy::new(failed.arn(), 1);
     /// # let jobs = service.create_queue("jobs", QueueAttributes::new().redrive_policy(policy))?;
@@ -257,7 +257,7 @@ impl Service {
             return Ok(None);
         };
         let as_count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-        let limit = self.shared.limits.move_task_messages_per_second;
+        let limit = self.shared.environment.limits.move_task_messages_per_second;
         check::check_count("MaxNumberOfMessagesPerSecond", as_count(rate), as_count(limit))?;
         Ok(NonZeroU32::new(rate))
     }
@@ -328,7 +328,11 @@ impl Service {
         }
         let tasks = self.shared.tasks_of(source_arn).ok_or(ResourceNotFound::SourceArn)?;
         let max_results = max_results.unwrap_or(1);
-        check::check_count("MaxResults", max_results, self.shared.limits.list_move_task_results)?;
+        check::check_count(
+            "MaxResults",
+            max_results,
+            self.shared.environment.limits.list_move_task_results,
+        )?;
         let newest = tasks.iter().take(max_results);
         Ok(newest.map(MessageMoveTask::of).collect())
     }
@@ -368,7 +372,7 @@ impl MessageMoveTask {
     }
 }
 
-impl Shared {
+impl ServiceState {
     /// The tasks of a queue, the newest first.
     fn tasks_of(&self, source_arn: &str) -> Option<Vec<Arc<Task>>> {
         let name = self.addresses.name_in_arn(source_arn)?;
@@ -389,8 +393,12 @@ impl Shared {
         destination: Option<Queue>,
         rate: Option<NonZeroU32>,
     ) -> Result<Arc<Task>, MoveTaskError> {
-        let to_move = source.counts().approximate_number_of_messages as u64;
-        let machine = MoveTask::start(self.clock.now(), rate, self.limits.move_task_duration);
+        let to_move = source.counts().visible as u64;
+        let machine = MoveTask::start(
+            self.environment.clock.now(),
+            rate,
+            self.environment.limits.move_task_duration,
+        );
         let name = source.name().to_owned();
         let mut registry = self.registry.lock();
         let entry = registry.get(&name).filter(|entry| entry.queue.is(&source));
@@ -398,14 +406,14 @@ impl Shared {
         if tasks.front().is_some_and(|task| task.is_active()) {
             return Err(InvalidParameterValue::MoveTaskRunning.into());
         }
-        let limit = self.limits.move_tasks_active;
+        let limit = self.environment.limits.move_tasks_active;
         if !registry.may_start_task(limit) {
             return Err(MoveTaskError::OverLimit { limit });
         }
         registry.started += 1;
         let id = self.draw_id("move task", registry.started);
         let task = Arc::new(Task::new(self, id, (source, destination), rate, to_move, machine));
-        let forgotten = registry.push_task(&name, Arc::clone(&task), self.limits.list_move_task_results);
+        let forgotten = registry.push_task(&name, Arc::clone(&task), self.environment.limits.list_move_task_results);
         drop(registry);
         drop(forgotten);
         Ok(task)

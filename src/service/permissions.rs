@@ -3,7 +3,7 @@
 use {
     super::Service,
     crate::{
-        attributes::{AccessPolicy, OverQuota, Settings, Statement},
+        attributes::{AccessPolicy, OverQuota, QueueSettings, Statement},
         error::{InvalidParameterValue, InvalidReason, MissingParameter, PermissionError, QueueError, check},
         limits::Limits,
         queue::Queue,
@@ -101,14 +101,14 @@ impl Service {
         }
         let shared = &self.shared;
         let queue = shared.find(queue).ok_or(PermissionError::QueueDoesNotExist)?;
-        permission.check(&shared.limits)?;
+        permission.check(&shared.environment.limits)?;
         let statement = permission.into_statement(queue.arn());
         change_policy(&queue, |policy| {
             if policy.has(&statement.sid) {
                 return Err(label_refused(&statement.sid, InvalidReason::LabelExists).into());
             }
             policy.push(statement);
-            Ok(policy.check(policy.to_string().len(), &shared.limits)?)
+            Ok(policy.check(policy.to_string().len(), &shared.environment.limits)?)
         })
     }
 
@@ -175,7 +175,7 @@ impl Service {
         let Some(policy) = AccessPolicy::parse(&document) else {
             return Ok(Vec::new());
         };
-        let permission = |statement| Permission::of_statement(statement, queue.arn(), &shared.limits);
+        let permission = |statement| Permission::of_statement(statement, queue.arn(), &shared.environment.limits);
         Ok(policy.grants().filter_map(permission).collect())
     }
 }
@@ -250,7 +250,7 @@ fn change_policy(
         let mut policy = held.unwrap_or_else(|| AccessPolicy::new(queue.arn()));
         change(&mut policy)?;
         let policy = (!policy.is_empty()).then(|| policy.to_string());
-        let settings = Settings {
+        let settings = QueueSettings {
             policy,
             ..before.clone()
         };

@@ -43,7 +43,7 @@ impl Service {
     }
 
     fn merge_tags(&self, queue: &str, tags: BTreeMap<String, String>) -> Result<(), TagError> {
-        let (shared, limits) = (&self.shared, &self.shared.limits);
+        let (shared, limits) = (&self.shared, &self.shared.environment.limits);
         let name = shared.addresses.name_in(queue).ok_or(TagError::QueueDoesNotExist)?;
         let mut registry = shared.registry.lock();
         let entry = registry.get_mut(name).ok_or(TagError::QueueDoesNotExist)?;

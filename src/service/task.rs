@@ -4,12 +4,12 @@
 //! ours. A look at the task from outside moves what is due as well. One thread moves at a time, with no lock held.
 
 use {
-    super::Shared,
+    super::ServiceState,
     crate::{
         clock::{Alarm, Clock},
         message::MessageId,
         queue::Queue,
-        state::{Departure, MoveTask, MoveTaskFailure, MoveTaskStatus, Next, Outcome},
+        state::{Departure, MoveOutcome, MoveTask, MoveTaskFailure, MoveTaskStatus, Next},
         sync::Mutex,
         time::Timestamp,
     },
@@ -36,7 +36,7 @@ pub(super) struct Task {
     pub(super) rate: Option<NonZeroU32>,
     /// Messages visible at the start.
     pub(super) to_move: u64,
-    service: Weak<Shared>,
+    service: Weak<ServiceState>,
     progress: Mutex<Progress>,
 }
 
@@ -70,7 +70,7 @@ impl Wake for Ticker {
 
 impl Task {
     pub(super) fn new(
-        service: &Arc<Shared>,
+        service: &Arc<ServiceState>,
         id: MessageId,
         (source, destination): (Queue, Option<Queue>),
         rate: Option<NonZeroU32>,
@@ -125,7 +125,7 @@ impl Task {
         };
         let mut portion = None;
         loop {
-            let now = service.clock.now();
+            let now = service.environment.clock.now();
             let mut progress = self.progress.lock();
             let moved = progress.machine.moved();
             let end = *portion.get_or_insert_with(|| self.to_move.max(moved.saturating_add(PORTION)));
@@ -135,14 +135,14 @@ impl Task {
                 // Not at `now`: an alarm that is due when it is set goes off before the turn ends.
                 Next::Move if moved >= end => {
                     let at = now.saturating_add(RESOLUTION);
-                    Some(service.clock.wake_at(at, self.ticker()))
+                    Some(service.environment.clock.wake_at(at, self.ticker()))
                 }
                 Next::Move => {
                     let outcome = self.move_one(&service);
                     self.progress.lock().machine.settle(outcome);
                     continue;
                 }
-                Next::WaitUntil(at) => Some(service.clock.wake_at(at, self.ticker())),
+                Next::WaitUntil(at) => Some(service.environment.clock.wake_at(at, self.ticker())),
                 Next::Over => None,
             };
             match turn.end(alarm) {
@@ -157,26 +157,26 @@ impl Task {
     }
 
     /// Two phases with no lock held between them: at no instant is the message in neither queue (L34).
-    fn move_one(&self, service: &Shared) -> Outcome {
+    fn move_one(&self, service: &ServiceState) -> MoveOutcome {
         let Some(departure) = self.source.depart_for_move() else {
-            return Outcome::NothingVisible;
+            return MoveOutcome::NothingVisible;
         };
         match self.bring(&departure, service) {
             Ok(()) => {
                 self.source.departed(&departure);
-                let visible = self.source.counts().approximate_number_of_messages;
-                Outcome::Moved {
+                let visible = self.source.counts().visible;
+                MoveOutcome::Moved {
                     more_visible: visible > 0,
                 }
             }
             Err(failure) => {
                 self.source.departure_refused(&departure);
-                Outcome::Failed(failure)
+                MoveOutcome::Failed(failure)
             }
         }
     }
 
-    fn bring(&self, departure: &Departure, service: &Shared) -> Result<(), MoveTaskFailure> {
+    fn bring(&self, departure: &Departure, service: &ServiceState) -> Result<(), MoveTaskFailure> {
         let origin;
         let destination = match &self.destination {
             Some(destination) => destination,
@@ -194,7 +194,7 @@ impl Task {
 
     /// The queue from which a message came into the dead-letter queue (L25). Of a dead-letter queue's own messages it
     /// is no other queue (L3d): a task that moved them would never run out of messages.
-    fn origin(&self, departure: &Departure, service: &Shared) -> Result<Queue, MoveTaskFailure> {
+    fn origin(&self, departure: &Departure, service: &ServiceState) -> Result<Queue, MoveTaskFailure> {
         let arn = departure.content.dead_letter_source();
         let arn = arn.filter(|arn| &***arn != self.source.arn());
         let arn = arn.ok_or(MoveTaskFailure::CouldNotDetermineMessageSource)?;

@@ -6,7 +6,7 @@ use {
         record::{ByEnd, ByRetention, Record, Records},
         slab::Slot,
     },
-    crate::{attributes::Settings, time::Timestamp},
+    crate::{attributes::QueueSettings, time::Timestamp},
     std::time::Duration,
 };
 
@@ -36,7 +36,7 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
-    pub(crate) const fn new(settings: &Settings) -> Self {
+    pub(crate) const fn new(settings: &QueueSettings) -> Self {
         Self {
             retention: Lane::new(),
             delayed: Lane::new(),
@@ -53,7 +53,7 @@ impl Deadlines {
     }
 
     /// Other settings are in force.
-    pub(crate) fn change(&mut self, settings: &Settings) {
+    pub(crate) fn change(&mut self, settings: &QueueSettings) {
         let Self {
             retention_period,
             delay_shift,

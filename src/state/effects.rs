@@ -2,7 +2,7 @@
 
 use {
     super::{
-        fact::{Entry, Fact},
+        fact::{Fact, FactEntry},
         slab::Slot,
     },
     crate::{
@@ -48,7 +48,7 @@ pub(crate) struct Effects {
     /// Messages to offer to another queue.
     pub(crate) departures: Vec<Departure>,
     /// Facts not yet delivered. Their numbering lives here because it is fixed under the lock that guards the state.
-    pub(crate) facts: Vec<Entry>,
+    pub(crate) facts: Vec<FactEntry>,
     listening: bool,
     numbered: u64,
 }
@@ -66,7 +66,7 @@ impl Effects {
     pub(crate) fn fact(&mut self, at: Timestamp, fact: impl FnOnce() -> Fact) {
         if self.listening {
             self.numbered += 1;
-            self.facts.push(Entry {
+            self.facts.push(FactEntry {
                 number: self.numbered,
                 at,
                 fact: fact(),

@@ -186,7 +186,7 @@ impl Fact {
 /// A fact with its place in the queue's history.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct FactEntry {
     /// Counts the queue's facts from 1 without gaps.
     pub number: u64,
     /// When it happened; never earlier than the entry before.

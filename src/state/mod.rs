@@ -52,13 +52,13 @@ mod tests;
 pub(crate) use mix::mix;
 pub(crate) use {
     effects::{Departure, Effects},
-    move_task::{MoveTask, Next, Outcome},
+    move_task::{MoveOutcome, MoveTask, Next},
     queue::{Incoming, QueueState, Refusal},
     receive::{DEPARTURES_AT_ONCE, Delivery, Receipt, ReceiveRequest},
 };
 pub use {
-    fact::{Entry, Fact},
+    fact::{Fact, FactEntry},
     move_task::{MoveTaskFailure, MoveTaskStatus},
-    queue::{Counts, StaleDelete},
+    queue::{Counts, Sent, StaleDelete},
     snapshot::{MessagePhase, MessageSnapshot, QueueSnapshot},
 };

@@ -107,7 +107,7 @@ pub(crate) enum Next {
 
 /// What came of a [`Next::Move`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Outcome {
+pub(crate) enum MoveOutcome {
     Moved { more_visible: bool },
     NothingVisible,
     Failed(MoveTaskFailure),
@@ -192,15 +192,15 @@ impl MoveTask {
     }
 
     /// Takes note of what came of a move; a task that is being cancelled is over then, whatever it was.
-    pub(crate) fn settle(&mut self, outcome: Outcome) {
-        self.moved += u64::from(matches!(outcome, Outcome::Moved { .. }));
+    pub(crate) fn settle(&mut self, outcome: MoveOutcome) {
+        self.moved += u64::from(matches!(outcome, MoveOutcome::Moved { .. }));
         match (self.status, outcome) {
             (MoveTaskStatus::Cancelling, _) => self.status = MoveTaskStatus::Cancelled,
-            (MoveTaskStatus::Running, Outcome::Moved { more_visible: true }) => {}
-            (MoveTaskStatus::Running, Outcome::Moved { more_visible: false } | Outcome::NothingVisible) => {
+            (MoveTaskStatus::Running, MoveOutcome::Moved { more_visible: true }) => {}
+            (MoveTaskStatus::Running, MoveOutcome::Moved { more_visible: false } | MoveOutcome::NothingVisible) => {
                 self.status = MoveTaskStatus::Completed;
             }
-            (MoveTaskStatus::Running, Outcome::Failed(reason)) => self.fail(reason),
+            (MoveTaskStatus::Running, MoveOutcome::Failed(reason)) => self.fail(reason),
             (MoveTaskStatus::Completed | MoveTaskStatus::Cancelled | MoveTaskStatus::Failed, _) => {}
         }
     }
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     const START: Timestamp = Timestamp::from_millis(1_000_000);
-    const MOVED: Outcome = Outcome::Moved { more_visible: true };
+    const MOVED: MoveOutcome = MoveOutcome::Moved { more_visible: true };
 
     fn after(millis: u64) -> Timestamp {
         START.saturating_add(Duration::from_millis(millis))
@@ -284,7 +284,7 @@ mod tests {
             assert_eq!(task.next(START), Next::Move);
             task.settle(MOVED);
         }
-        task.settle(Outcome::Moved { more_visible: false });
+        task.settle(MoveOutcome::Moved { more_visible: false });
         assert_eq!((task.status(), task.moved()), (MoveTaskStatus::Completed, 1_001));
         assert_eq!((task.next(START), task.failure()), (Next::Over, None));
     }
@@ -293,7 +293,7 @@ mod tests {
     fn a_source_found_empty_completes_the_task() {
         let mut task = task(1);
         assert_eq!(task.next(START), Next::Move);
-        task.settle(Outcome::NothingVisible);
+        task.settle(MoveOutcome::NothingVisible);
         assert_eq!((task.status(), task.moved()), (MoveTaskStatus::Completed, 0));
     }
 
@@ -314,8 +314,8 @@ mod tests {
     fn a_cancelled_task_ends_cancelled_even_if_its_last_message_cannot_move() {
         // L28
         for outcome in [
-            Outcome::NothingVisible,
-            Outcome::Failed(MoveTaskFailure::NonExistentQueue),
+            MoveOutcome::NothingVisible,
+            MoveOutcome::Failed(MoveTaskFailure::NonExistentQueue),
         ] {
             let mut task = task(1);
             tick(&mut task, after(0));
@@ -335,7 +335,7 @@ mod tests {
         let mut task = task(1);
         tick(&mut task, after(2_000));
         assert_eq!(task.next(after(3_000)), Next::Move);
-        task.settle(Outcome::Failed(MoveTaskFailure::NonExistentQueue));
+        task.settle(MoveOutcome::Failed(MoveTaskFailure::NonExistentQueue));
         assert_eq!((task.status(), task.moved()), (MoveTaskStatus::Failed, 3));
         assert_eq!(task.failure(), Some(MoveTaskFailure::NonExistentQueue));
         assert_eq!((task.next(after(4_000)), task.cancel()), (Next::Over, None));

@@ -11,7 +11,7 @@ use {
         slab::{Slab, Slot},
     },
     crate::{
-        attributes::Settings,
+        attributes::QueueSettings,
         limits::Limits,
         message::{Content, MessageId, SequenceNumber},
         time::Timestamp,
@@ -74,11 +74,14 @@ pub(crate) struct Contents {
     _attempts: Option<Attempts>,
 }
 
-/// What a send answers.
+/// What a send answers (M49).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Accepted {
-    pub(crate) message_id: MessageId,
-    pub(crate) sequence_number: Option<SequenceNumber>,
+#[non_exhaustive]
+pub struct Sent {
+    /// The id of the message; of the original if the send repeated one on a FIFO queue (F11).
+    pub message_id: MessageId,
+    /// FIFO only (F37).
+    pub sequence_number: Option<SequenceNumber>,
 }
 
 /// How many messages are in which phase (C1-C3).
@@ -86,17 +89,17 @@ pub(crate) struct Accepted {
 #[non_exhaustive]
 pub struct Counts {
     /// Visible messages; on a FIFO queue also those that a locked group holds back.
-    pub approximate_number_of_messages: usize,
+    pub visible: usize,
     /// Messages in flight.
-    pub approximate_number_of_messages_not_visible: usize,
+    pub in_flight: usize,
     /// Messages whose delay has not ended.
-    pub approximate_number_of_messages_delayed: usize,
+    pub delayed: usize,
 }
 
 /// See the [module](super).
 #[derive(Debug)]
 pub(crate) struct QueueState {
-    pub(super) settings: Settings,
+    pub(super) settings: QueueSettings,
     pub(super) limits: Arc<Limits>,
     pub(super) stale_delete: StaleDelete,
     /// The latest time seen.
@@ -122,7 +125,7 @@ pub(crate) struct QueueState {
 impl QueueState {
     /// An empty queue; `shards` is 1 in the strict profile, `salt` spreads messages over more.
     pub(crate) fn new(
-        settings: Settings,
+        settings: QueueSettings,
         limits: Arc<Limits>,
         stale_delete: StaleDelete,
         shards: usize,
@@ -155,7 +158,7 @@ impl QueueState {
         }
     }
 
-    pub(crate) const fn settings(&self) -> &Settings {
+    pub(crate) const fn settings(&self) -> &QueueSettings {
         &self.settings
     }
 
@@ -182,9 +185,9 @@ impl QueueState {
     /// Counts as of the latest time seen, unless the queue is behind; a departing message still counts as visible here.
     pub(crate) const fn counts(&self) -> Counts {
         Counts {
-            approximate_number_of_messages: self.records.len() - self.delayed - self.in_flight,
-            approximate_number_of_messages_not_visible: self.in_flight,
-            approximate_number_of_messages_delayed: self.delayed,
+            visible: self.records.len() - self.delayed - self.in_flight,
+            in_flight: self.in_flight,
+            delayed: self.delayed,
         }
     }
 
@@ -205,7 +208,7 @@ impl QueueState {
     }
 
     /// Stores a message, or answers with the original if it repeats a send of the last five minutes (F9-F11).
-    pub(crate) fn send(&mut self, now: Timestamp, incoming: Incoming, out: &mut Effects) -> Accepted {
+    pub(crate) fn send(&mut self, now: Timestamp, incoming: Incoming, out: &mut Effects) -> Sent {
         let now = self.advance(now, out);
         let Incoming {
             message_id,
@@ -235,7 +238,7 @@ impl QueueState {
         };
         let sequence = self.next_sequence;
         self.store(Record::new(message_id, content, now, phase));
-        Accepted {
+        Sent {
             message_id,
             sequence_number: self.is_fifo().then(|| SequenceNumber::new(sequence)),
         }
@@ -247,7 +250,7 @@ impl QueueState {
     }
 
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
-    fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Accepted> {
+    fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Sent> {
         if !self.is_fifo() {
             return None;
         }
@@ -258,7 +261,7 @@ impl QueueState {
         let original =
             self.deduplication
                 .remember(self.now, group, id, Original { message_id, sequence }, forgotten_at)?;
-        Some(Accepted {
+        Some(Sent {
             message_id: original.message_id,
             sequence_number: Some(SequenceNumber::new(original.sequence)),
         })
@@ -311,7 +314,7 @@ impl QueueState {
 
     /// Puts other settings in force, with their effect on stored messages (Q40, D31, D35, D40, F16). What a queue that is
     /// [behind](Self::is_behind) has not done yet happens under the new ones.
-    pub(crate) fn replace_settings(&mut self, now: Timestamp, settings: Settings, out: &mut Effects) {
+    pub(crate) fn replace_settings(&mut self, now: Timestamp, settings: QueueSettings, out: &mut Effects) {
         let now = self.advance(now, out);
         let old = std::mem::replace(&mut self.settings, settings);
         if old.deduplication_scope != self.settings.deduplication_scope {

@@ -59,7 +59,7 @@ pub(crate) struct Delivery {
 pub(crate) const DEPARTURES_AT_ONCE: usize = 100;
 
 /// The messages of one receive under way.
-struct Hand<'hand, F> {
+struct Fill<'fill, F> {
     room: usize,
     max_per_group: usize,
     now: Timestamp,
@@ -68,11 +68,11 @@ struct Hand<'hand, F> {
     receipts: Option<Vec<Receipt>>,
     /// How many messages more may turn out to be expired, which one that is behind finds when it looks.
     expired: usize,
-    deliver: &'hand mut F,
-    out: &'hand mut Effects,
+    deliver: &'fill mut F,
+    out: &'fill mut Effects,
 }
 
-impl<F> Hand<'_, F> {
+impl<F> Fill<'_, F> {
     fn wants_more(&self) -> bool {
         self.room > 0 && self.expired > 0 && self.out.departures.len() < DEPARTURES_AT_ONCE
     }
@@ -104,7 +104,7 @@ impl QueueState {
         }
         let policy = self.settings.redrive_policy.as_ref().filter(|_| request.redrive);
         // What is received with timeout zero is never in flight, so the limit does not hold it back (D6, D17).
-        let mut hand = Hand {
+        let mut fill = Fill {
             room: if timeout.is_zero() {
                 request.max_messages
             } else {
@@ -120,16 +120,16 @@ impl QueueState {
             out,
         };
         if self.is_fifo() {
-            self.fill_from_groups(&mut hand);
+            self.fill_from_groups(&mut fill);
         } else {
             let reach = if request.long_poll {
                 Reach::AllShards
             } else {
                 Reach::OneShard(request.chance)
             };
-            self.fill_in_order(reach, &mut hand);
+            self.fill_in_order(reach, &mut fill);
         }
-        if let (Some(id), Some(receipts)) = (attempt_id, hand.receipts) {
+        if let (Some(id), Some(receipts)) = (attempt_id, fill.receipts) {
             let forgotten_at = now.saturating_add(self.limits.receive_attempt_interval);
             self.attempts.remember(id, receipts, forgotten_at);
             self.deadlines.expect_at(forgotten_at);
@@ -138,14 +138,14 @@ impl QueueState {
     }
 
     /// Standard: message by message in the discipline's order (D49, N4).
-    fn fill_in_order<F: FnMut(Delivery)>(&mut self, reach: Reach, hand: &mut Hand<'_, F>) {
+    fn fill_in_order<F: FnMut(Delivery)>(&mut self, reach: Reach, fill: &mut Fill<'_, F>) {
         let Discipline::Standard(standard) = &mut self.discipline else {
             return;
         };
-        let selection = standard.select(hand.now, self.in_flight, reach, &self.limits);
+        let selection = standard.select(fill.now, self.in_flight, reach, &self.limits);
         // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
         let mut seen = Vec::new();
-        while hand.wants_more() {
+        while fill.wants_more() {
             let Discipline::Standard(standard) = &mut self.discipline else {
                 break;
             };
@@ -153,17 +153,17 @@ impl QueueState {
                 break;
             };
             if self.is_expired(slot) {
-                self.expire(slot, hand.now, hand.out);
-                hand.expired -= 1;
+                self.expire(slot, fill.now, fill.out);
+                fill.expired -= 1;
                 continue;
             }
             let Discipline::Standard(standard) = &mut self.discipline else {
                 break;
             };
             standard.remove_visible(&mut self.records, slot);
-            if self.is_over_limit(slot, hand) {
-                self.depart(slot, Cause::DeadLetter, None, hand.out);
-            } else if self.hand_out(slot, hand) {
+            if self.is_over_limit(slot, fill) {
+                self.depart(slot, Cause::DeadLetter, None, fill.out);
+            } else if self.hand_out(slot, fill) {
                 seen.push(slot);
             }
         }
@@ -173,11 +173,11 @@ impl QueueState {
     }
 
     /// FIFO: the receivable prefix of one group after the other (F18, F19, F22).
-    fn fill_from_groups<F: FnMut(Delivery)>(&mut self, hand: &mut Hand<'_, F>) {
+    fn fill_from_groups<F: FnMut(Delivery)>(&mut self, fill: &mut Fill<'_, F>) {
         let mut visited = std::mem::take(&mut self.visited_groups);
         // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
         let mut seen = Vec::new();
-        while hand.wants_more() {
+        while fill.wants_more() {
             let Discipline::Fifo(fifo) = &mut self.discipline else {
                 break;
             };
@@ -189,8 +189,8 @@ impl QueueState {
                 .next_in_group(&self.records, group, None)
                 .filter(|&head| self.is_expired(head))
             {
-                self.expire(head, hand.now, hand.out);
-                hand.expired -= 1;
+                self.expire(head, fill.now, fill.out);
+                fill.expired -= 1;
                 continue;
             }
             let Discipline::Fifo(fifo) = &mut self.discipline else {
@@ -198,7 +198,7 @@ impl QueueState {
             };
             fifo.set_aside(group);
             visited.push(group);
-            self.fill_from_group(group, hand, &mut seen);
+            self.fill_from_group(group, fill, &mut seen);
         }
         for slot in seen {
             self.discipline.became_visible(&mut self.records, slot);
@@ -211,10 +211,10 @@ impl QueueState {
         self.visited_groups = visited;
     }
 
-    fn fill_from_group<F: FnMut(Delivery)>(&mut self, group: Slot, hand: &mut Hand<'_, F>, seen: &mut Vec<Slot>) {
+    fn fill_from_group<F: FnMut(Delivery)>(&mut self, group: Slot, fill: &mut Fill<'_, F>, seen: &mut Vec<Slot>) {
         let mut previous = None;
-        let enough = hand.room.saturating_sub(hand.max_per_group);
-        while hand.wants_more() && hand.room > enough {
+        let enough = fill.room.saturating_sub(fill.max_per_group);
+        while fill.wants_more() && fill.room > enough {
             let Discipline::Fifo(fifo) = &mut self.discipline else {
                 return;
             };
@@ -227,9 +227,9 @@ impl QueueState {
             }
             previous = Some(slot);
             fifo.remove_visible(&mut self.records, slot);
-            if self.is_over_limit(slot, hand) {
-                self.depart(slot, Cause::DeadLetter, None, hand.out);
-            } else if self.hand_out(slot, hand) {
+            if self.is_over_limit(slot, fill) {
+                self.depart(slot, Cause::DeadLetter, None, fill.out);
+            } else if self.hand_out(slot, fill) {
                 seen.push(slot);
             }
         }
@@ -241,16 +241,16 @@ impl QueueState {
     }
 
     /// Whether the message was received as often as this queue allows (L6, L8).
-    fn is_over_limit<F>(&self, slot: Slot, hand: &Hand<'_, F>) -> bool {
-        hand.max_receive_count
+    fn is_over_limit<F>(&self, slot: Slot, fill: &Fill<'_, F>) -> bool {
+        fill.max_receive_count
             .is_some_and(|max| self.records[slot].queue_receive_count() >= max)
     }
 
     /// Begins a reception of a message that stands in no order of visible messages; says whether it stays visible,
     /// which it does when the timeout is zero (D6).
-    fn hand_out<F: FnMut(Delivery)>(&mut self, slot: Slot, hand: &mut Hand<'_, F>) -> bool {
-        let now = hand.now;
-        let until = now.saturating_add(hand.timeout);
+    fn hand_out<F: FnMut(Delivery)>(&mut self, slot: Slot, fill: &mut Fill<'_, F>) -> bool {
+        let now = fill.now;
+        let until = now.saturating_add(fill.timeout);
         let hides = until > now;
         let phase = match self.records[slot].phase {
             Phase::Visible { since } if hides => Phase::InFlight {
@@ -271,7 +271,7 @@ impl QueueState {
         record.reception = record.reception.saturating_add(1);
         let (message_id, receive_count) = (record.message_id, record.receive_count);
         let delivery = delivery(slot, record, until, fifo);
-        if let Some(receipts) = &mut hand.receipts {
+        if let Some(receipts) = &mut fill.receipts {
             receipts.push(delivery.receipt);
         }
         if hides {
@@ -280,13 +280,13 @@ impl QueueState {
             self.in_flight += 1;
             self.discipline.reception_began(&self.records[slot]);
         }
-        hand.out.fact(now, || Fact::Received {
+        fill.out.fact(now, || Fact::Received {
             message_id,
             receive_count,
             invisible_until: until,
         });
-        hand.room -= 1;
-        (hand.deliver)(delivery);
+        fill.room -= 1;
+        (fill.deliver)(delivery);
         !hides
     }
 
@@ -358,7 +358,7 @@ impl QueueState {
         let now = self.advance(now, out);
         self.catch_up_on(receipt.slot, out);
         let record = if self.is_fifo() {
-            self.in_hand(receipt)?
+            self.in_flight_record(receipt)?
         } else {
             let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;
             if !record.is_in_flight() {
@@ -382,7 +382,7 @@ impl QueueState {
     pub(crate) fn release(&mut self, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
         let now = self.advance(now, out);
         self.catch_up_on(receipt.slot, out);
-        let record = self.in_hand(receipt)?;
+        let record = self.in_flight_record(receipt)?;
         let Phase::InFlight { since, .. } = record.phase else {
             return Err(Refusal::NotAvailable);
         };
@@ -413,7 +413,7 @@ impl QueueState {
             return self.release(now, receipt, out);
         }
         self.catch_up_on(receipt.slot, out);
-        let message_id = self.in_hand(receipt)?.message_id;
+        let message_id = self.in_flight_record(receipt)?.message_id;
         let record = &mut self.records[receipt.slot];
         record.receive_count = record.receive_count.saturating_sub(1);
         // A second call with the same receipt would take the count back twice.
@@ -460,7 +460,7 @@ impl QueueState {
     }
 
     /// The message of a receipt whose reception is the latest and goes on.
-    pub(super) fn in_hand(&self, receipt: Receipt) -> Result<&Record, Refusal> {
+    pub(super) fn in_flight_record(&self, receipt: Receipt) -> Result<&Record, Refusal> {
         let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;
         if record.reception != receipt.reception {
             return Err(Refusal::HandleExpired);

@@ -31,7 +31,7 @@ pub(super) const fn distance(first: Place, place: Place) -> u32 {
 
 /// What is remembered until an instant.
 #[derive(Debug)]
-pub(super) struct Entry<T> {
+pub(super) struct RecentEntry<T> {
     pub(super) value: T,
     pub(super) forgotten_at: Timestamp,
     /// Where the text begins among the texts of its chunk: the group, and the id behind it.
@@ -43,7 +43,7 @@ pub(super) struct Entry<T> {
 
 #[derive(Debug)]
 struct Chunk<T> {
-    entries: VecDeque<Entry<T>>,
+    entries: VecDeque<RecentEntry<T>>,
     texts: Vec<u8>,
 }
 
@@ -82,11 +82,11 @@ impl<T> Recent<T> {
         self.len
     }
 
-    fn oldest(&self) -> Option<&Entry<T>> {
+    fn oldest(&self) -> Option<&RecentEntry<T>> {
         self.chunks.front()?.entries.front()
     }
 
-    pub(super) fn get(&self, place: Place) -> Option<&Entry<T>> {
+    pub(super) fn get(&self, place: Place) -> Option<&RecentEntry<T>> {
         let (chunk, index) = self.position(place);
         self.chunks.get(chunk)?.entries.get(index?)
     }
@@ -126,7 +126,7 @@ impl<T> Recent<T> {
         }
         let last = self.chunks.len() - 1;
         let chunk = &mut self.chunks[last];
-        chunk.entries.push_back(Entry {
+        chunk.entries.push_back(RecentEntry {
             value,
             forgotten_at,
             text: length(chunk.texts.len()),

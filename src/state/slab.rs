@@ -18,14 +18,14 @@ const CHUNK: usize = 1 << CHUNK_BITS;
 const NO_PLACE: u32 = u32::MAX;
 
 #[derive(Debug)]
-enum Entry<T> {
+enum SlabEntry<T> {
     Vacant { next: Slot },
     Occupied(T),
 }
 
 #[derive(Debug)]
 struct Chunk<T> {
-    entries: Box<[Entry<T>; CHUNK]>,
+    entries: Box<[SlabEntry<T>; CHUNK]>,
     /// Head of the list of vacant slots that runs through the vacant entries.
     vacant: Slot,
     occupied: u32,
@@ -89,11 +89,11 @@ impl<T> Slab<T> {
         let chunk = self.chunk_mut(place);
         let slot = chunk.vacant;
         let entry = &mut chunk.entries[slot as usize % CHUNK];
-        let Entry::Vacant { next } = entry else {
+        let SlabEntry::Vacant { next } = entry else {
             unreachable!("invariant: the vacant list holds vacant slots");
         };
         chunk.vacant = *next;
-        *entry = Entry::Occupied(value);
+        *entry = SlabEntry::Occupied(value);
         chunk.occupied += 1;
         let (first, full) = (chunk.occupied == 1, chunk.vacant == NO_SLOT);
         if first {
@@ -118,10 +118,10 @@ impl<T> Slab<T> {
             .filter(|&first| first < NO_SLOT - CHUNK as Slot);
         let first = first.expect("invariant: fewer than 2^32 values are stored");
         let last = first + (CHUNK as Slot - 1);
-        let entries = (first..=last).map(|slot| Entry::Vacant {
+        let entries = (first..=last).map(|slot| SlabEntry::Vacant {
             next: if slot == last { NO_SLOT } else { slot + 1 },
         });
-        let entries: Box<[Entry<T>]> = entries.collect();
+        let entries: Box<[SlabEntry<T>]> = entries.collect();
         let Ok(entries) = entries.try_into() else {
             unreachable!("invariant: a chunk has {CHUNK} entries");
         };
@@ -151,8 +151,8 @@ impl<T> Slab<T> {
             return None;
         };
         match &chunk.entries[slot as usize % CHUNK] {
-            Entry::Occupied(value) => Some(value),
-            Entry::Vacant { .. } => None,
+            SlabEntry::Occupied(value) => Some(value),
+            SlabEntry::Vacant { .. } => None,
         }
     }
 
@@ -163,9 +163,9 @@ impl<T> Slab<T> {
         let place = slot >> CHUNK_BITS;
         let chunk = self.chunk_mut(place);
         let entry = &mut chunk.entries[slot as usize % CHUNK];
-        debug_assert!(matches!(entry, Entry::Occupied(_)), "a vacant slot is removed");
+        debug_assert!(matches!(entry, SlabEntry::Occupied(_)), "a vacant slot is removed");
         let was_full = chunk.vacant == NO_SLOT;
-        *entry = Entry::Vacant { next: chunk.vacant };
+        *entry = SlabEntry::Vacant { next: chunk.vacant };
         chunk.vacant = slot;
         chunk.occupied -= 1;
         let empty = chunk.occupied == 0;
@@ -267,8 +267,8 @@ impl<T> Slab<T> {
             (first..).zip(entries).filter_map(|(slot, entry)| {
                 touch();
                 match entry {
-                    Entry::Occupied(value) => Some((slot, value)),
-                    Entry::Vacant { .. } => None,
+                    SlabEntry::Occupied(value) => Some((slot, value)),
+                    SlabEntry::Vacant { .. } => None,
                 }
             })
         })
@@ -289,8 +289,8 @@ impl<T> IndexMut<Slot> for Slab<T> {
     fn index_mut(&mut self, slot: Slot) -> &mut T {
         touch();
         match &mut self.chunk_mut(slot >> CHUNK_BITS).entries[slot as usize % CHUNK] {
-            Entry::Occupied(value) => value,
-            Entry::Vacant { .. } => unreachable!("invariant: slots in use are occupied"),
+            SlabEntry::Occupied(value) => value,
+            SlabEntry::Vacant { .. } => unreachable!("invariant: slots in use are occupied"),
         }
     }
 }

@@ -87,9 +87,9 @@ impl QueueState {
             }
             let phase = self.phase_at(record, at);
             match phase {
-                MessagePhase::Visible => counts.approximate_number_of_messages += 1,
-                MessagePhase::Delayed { .. } => counts.approximate_number_of_messages_delayed += 1,
-                MessagePhase::InFlight { .. } => counts.approximate_number_of_messages_not_visible += 1,
+                MessagePhase::Visible => counts.visible += 1,
+                MessagePhase::Delayed { .. } => counts.delayed += 1,
+                MessagePhase::InFlight { .. } => counts.in_flight += 1,
             }
             let visible = phase == MessagePhase::Visible;
             let blocked = self.is_fifo() && visible && locked.contains(&record.group);

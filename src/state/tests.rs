@@ -3,7 +3,7 @@
 use {
     super::*,
     crate::{
-        attributes::Settings,
+        attributes::QueueSettings,
         limits::Limits,
         message::{MessageId, SendMessage},
         time::Timestamp,
@@ -71,9 +71,9 @@ impl Pair {
         let mut limits = Limits::aws();
         limits.purge_interval = Duration::ZERO;
         let mut settings = if fifo {
-            Settings::fifo(&limits)
+            QueueSettings::fifo(&limits)
         } else {
-            Settings::standard(&limits)
+            QueueSettings::standard(&limits)
         };
         settings.message_retention_period = seconds(RETENTION);
         settings.delay = Duration::ZERO;
@@ -273,7 +273,7 @@ impl Pair {
     fn change_delay(&mut self, delay: u64) {
         self.catch_up();
         self.delay = delay;
-        let settings = Settings {
+        let settings = QueueSettings {
             delay: seconds(delay),
             ..self.state.settings().clone()
         };
@@ -296,11 +296,7 @@ impl Pair {
             self.state.is_behind()
         } {}
         let counts = self.state.counts();
-        let counted = [
-            counts.approximate_number_of_messages,
-            counts.approximate_number_of_messages_not_visible,
-            counts.approximate_number_of_messages_delayed,
-        ];
+        let counted = [counts.visible, counts.in_flight, counts.delayed];
         assert_eq!(counted, self.counts(), "C1-C3");
         let facts = self.out.facts.iter().map(|it| it.at).collect::<Vec<_>>();
         assert!(facts.is_sorted(), "{facts:?}");

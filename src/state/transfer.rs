@@ -86,7 +86,7 @@ impl QueueState {
     ) -> Result<(), Refusal> {
         let now = self.advance(now, out);
         self.catch_up_on(receipt.slot, out);
-        let (slot, message_id) = (receipt.slot, self.in_hand(receipt)?.message_id);
+        let (slot, message_id) = (receipt.slot, self.in_flight_record(receipt)?.message_id);
         out.fact(now, || Fact::Failed {
             message_id,
             reason: Arc::clone(&reason),
@@ -219,7 +219,7 @@ fn arrival(message_id: MessageId, content: Content, sent_at: Timestamp) -> Recor
 mod tests {
     use super::*;
     use crate::{
-        attributes::Settings,
+        attributes::QueueSettings,
         limits::Limits,
         message::SendMessage,
         state::{Delivery, Incoming, ReceiveRequest, StaleDelete},
@@ -230,15 +230,15 @@ mod tests {
 
     fn queue() -> QueueState {
         let limits = Limits::aws();
-        with(Settings::standard(&limits), limits)
+        with(QueueSettings::standard(&limits), limits)
     }
 
     fn fifo_queue() -> QueueState {
         let limits = Limits::aws();
-        with(Settings::fifo(&limits), limits)
+        with(QueueSettings::fifo(&limits), limits)
     }
 
-    fn with(settings: Settings, limits: Limits) -> QueueState {
+    fn with(settings: QueueSettings, limits: Limits) -> QueueState {
         QueueState::new(settings, Arc::new(limits), StaleDelete::default(), 1, 0)
     }
 
@@ -277,8 +277,8 @@ mod tests {
     fn counted(state: &QueueState) -> [usize; 4] {
         let counts = state.counts();
         [
-            counts.approximate_number_of_messages,
-            counts.approximate_number_of_messages_not_visible,
+            counts.visible,
+            counts.in_flight,
             state.departing,
             state.groups_with_in_flight(),
         ]
@@ -294,7 +294,7 @@ mod tests {
     }
 
     fn visible(state: &QueueState) -> usize {
-        state.counts().approximate_number_of_messages
+        state.counts().visible
     }
 
     #[test]

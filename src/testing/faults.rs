@@ -253,7 +253,7 @@ impl Faults {
     /// use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let jobs = FaultyQueue::new(&jobs, &clock, Faults::script([(2, Fault::SendThrottled)]), 1)?;
     /// assert!(jobs.send("resize cat.png").is_ok());
     /// assert_eq!(jobs.send("resize dog.png").unwrap_err().code(), Some("RequestThrottled"));

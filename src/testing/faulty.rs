@@ -9,9 +9,8 @@ use {
         clock::{Clock, ManualClock},
         error::{BatchError, ChangeVisibilityError, DeleteError, ReceiveError, SendBatchError, SendError},
         message::SendMessage,
-        queue::{
-            BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive, SendBatchEntry, Sent,
-        },
+        queue::{BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive, SendBatchEntry},
+        state::Sent,
         sync::Mutex,
         time::Timestamp,
     },
@@ -35,7 +34,7 @@ use {
 /// use requeue::{ManualClock, Queue, testing::{CallError, Fault, Faults, FaultyQueue}};
 ///
 /// let clock = ManualClock::default();
-/// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+/// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
 /// let faulty = FaultyQueue::new(&jobs, &clock, Faults::script([(3, Fault::DeleteResponseLost)]), 1)?;
 /// faulty.send("resize cat.png")?;
 /// let messages = faulty.receive(10)?;
@@ -45,19 +44,19 @@ use {
 /// ```
 #[derive(Clone, Debug)]
 pub struct FaultyQueue {
-    shared: Arc<Shared>,
+    shared: Arc<FaultyState>,
 }
 
 /// No lock is held while the queue or the clock is called.
 #[derive(Debug)]
-struct Shared {
+struct FaultyState {
     wire: Wire,
     chance: Mutex<Chance>,
     struck: Mutex<Vec<(Timestamp, Fault)>>,
 }
 
 /// Lets late calls arrive while the clock moves.
-struct Arrivals(Weak<Shared>);
+struct Arrivals(Weak<FaultyState>);
 
 impl Wake for Arrivals {
     fn wake(self: Arc<Self>) {
@@ -77,7 +76,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// let clock = ManualClock::default();
-    /// let orders = Queue::fifo("orders.fifo").clock(&clock).build()?;
+    /// let orders = Queue::fifo("orders.fifo").clock(clock.clone()).build()?;
     /// let faults = Faults::none().with(Fault::Reordered, 0.5);
     /// let error = FaultyQueue::new(&orders, &clock, faults, 1).unwrap_err();
     /// assert_eq!(error.to_string(), "Reordered cannot happen on the FIFO queue orders.fifo");
@@ -85,7 +84,7 @@ impl FaultyQueue {
     /// ```
     pub fn new(queue: &Queue, clock: &ManualClock, faults: Faults, seed: u64) -> Result<Self, FaultError> {
         let chance = faults.chance(queue.name(), queue.is_fifo(), seed)?;
-        let shared = Arc::new_cyclic(|shared| Shared {
+        let shared = Arc::new_cyclic(|shared| FaultyState {
             wire: Wire::waking(queue, clock, Some(Waker::from(Arc::new(Arrivals(Weak::clone(shared)))))),
             chance: Mutex::new(chance),
             struck: Mutex::default(),
@@ -99,7 +98,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, testing::{Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let jobs = FaultyQueue::new(&jobs, &clock, Faults::none(), 1)?;
     /// jobs.send("resize cat.png")?;
     /// assert!(jobs.struck().is_empty());
@@ -119,7 +118,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let faulty = FaultyQueue::new(&jobs, &clock, Faults::none().with(Fault::SendLate, 1.0), 1)?;
     /// assert!(faulty.send("resize cat.png").is_err());
     /// assert!(jobs.snapshot().messages.is_empty());
@@ -142,7 +141,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let jobs = FaultyQueue::new(&jobs, &clock, Faults::none().with(Fault::BatchEntryFails, 1.0), 1)?;
     /// let result = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
     /// assert_eq!((result.successful.len(), result.failed[0].code), (1, "InternalError"));
@@ -166,7 +165,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let faults = Faults::none().with(Fault::DuplicateInFlight, 1.0);
     /// let jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
@@ -190,7 +189,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::{CallError, Fault, Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
-    /// # let orders = Queue::fifo("orders.fifo").clock(&clock).content_based_deduplication(true).build()?;
+    /// # let orders = Queue::fifo("orders.fifo").clock(clock.clone()).content_based_deduplication(true).build()?;
     /// let orders = FaultyQueue::new(&orders, &clock, Faults::script([(2, Fault::ReceiveResponseLost)]), 1)?;
     /// orders.send(SendMessage::new("order-17").message_group_id("customer-7"))?;
     /// let poll = || orders.receive_with(|poll| poll.max_messages(10).receive_request_attempt_id("first"));
@@ -218,7 +217,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let faults = Faults::none().with(Fault::DuplicateAfterDelete, 1.0);
     /// let jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
@@ -241,7 +240,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let faults = Faults::none().with(Fault::BatchEntryFails, 1.0);
     /// let jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
@@ -270,7 +269,7 @@ impl FaultyQueue {
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// # use std::time::Duration;
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let faults = Faults::none().with(Fault::VisibilityFails, 1.0);
     /// let jobs = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// jobs.send("resize cat.png")?;
@@ -298,7 +297,7 @@ impl FaultyQueue {
     /// ```
     /// # use requeue::{ManualClock, Queue, testing::{CallError, Fault, Faults, FaultyQueue}};
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let faults = Faults::none().with(Fault::VisibilityResponseLost, 1.0);
     /// let faulty = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// faulty.send("resize cat.png")?;
@@ -322,7 +321,7 @@ impl FaultyQueue {
     /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
     /// # use std::time::Duration;
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let faulty = FaultyQueue::new(&jobs, &clock, Faults::none().with(Fault::VisibilityLate, 1.0), 1)?;
     /// faulty.send("resize cat.png")?;
     /// let message = faulty.receive(1)?.remove(0);
@@ -347,14 +346,14 @@ impl FaultyQueue {
     /// # use requeue::{ManualClock, Queue, testing::{CallError, Fault, Faults, FaultyQueue}};
     /// # use std::time::Duration;
     /// # let clock = ManualClock::default();
-    /// # let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let faults = Faults::none().with(Fault::VisibilityResponseLost, 1.0);
     /// let faulty = FaultyQueue::new(&jobs, &clock, faults, 1)?;
     /// faulty.send("resize cat.png")?;
     /// let messages = faulty.receive(10)?;
     /// let back = messages.iter().map(|message| (message, Duration::ZERO));
     /// assert_eq!(faulty.change_visibility_batch(back), Err(CallError::ResponseLost));
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1, "it was given back all the same");
+    /// assert_eq!(jobs.counts().visible, 1, "it was given back all the same");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn change_visibility_batch<E: Into<ChangeVisibilityBatchEntry>>(

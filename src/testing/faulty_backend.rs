@@ -39,7 +39,7 @@ impl<E: Error + Into<Self>> From<CallError<E>> for MessageQueueError {
 /// use requeue::{ManualClock, Queue, testing::{Faults, FaultyQueue}, worker::{Job, Runner}};
 ///
 /// let clock = ManualClock::default();
-/// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+/// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
 /// let _ = jobs.send_batch(["resize cat.png", "resize dog.png"])?;
 /// let faulty = FaultyQueue::new(&jobs, &clock, Faults::everyday(), 7)?;
 /// let runner = Runner::builder(&faulty).until_none_left().each_async(|_: Job| async { Ok::<_, String>(()) })?;

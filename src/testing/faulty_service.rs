@@ -23,7 +23,7 @@ use {
 /// use requeue::{ManualClock, QueueAttributes, Service, testing::{CallError, Fault, Faults, FaultyService}};
 ///
 /// let clock = ManualClock::default();
-/// let service = Service::builder().clock(&clock).seed(1).build();
+/// let service = Service::builder().clock(clock.clone()).seed(1).build();
 /// let jobs = service.create_queue("jobs", QueueAttributes::new())?;
 /// let faulty = FaultyService::new(&service, &clock, Faults::none().with(Fault::SendResponseLost, 1.0), 1)?;
 /// assert_eq!(faulty.queue("jobs")?.send("resize cat.png"), Err(CallError::ResponseLost));
@@ -49,7 +49,7 @@ impl FaultyService {
     /// ```
     /// # use requeue::{ManualClock, Service, testing::{Fault, Faults, FaultyService}};
     /// let clock = ManualClock::default();
-    /// let service = Service::builder().clock(&clock).build();
+    /// let service = Service::builder().clock(clock.clone()).build();
     /// let error = FaultyService::new(&service, &clock, Faults::none().with(Fault::ClockJump, 2.0), 1).unwrap_err();
     /// assert_eq!(error.to_string(), "the probability of ClockJump is 2, which is not between 0 and 1");
     /// ```
@@ -76,7 +76,7 @@ impl FaultyService {
     /// # use requeue::{ManualClock, QueueAttributes, QueueError, Service};
     /// # use requeue::testing::{Fault, FaultError, Faults, FaultyService};
     /// # let clock = ManualClock::default();
-    /// # let service = Service::builder().clock(&clock).build();
+    /// # let service = Service::builder().clock(clock.clone()).build();
     /// service.create_queue("jobs", QueueAttributes::new())?;
     /// service.create_queue("orders.fifo", QueueAttributes::new().fifo_queue(true))?;
     /// let faulty = FaultyService::new(&service, &clock, Faults::none().with(Fault::Reordered, 0.5), 1)?;

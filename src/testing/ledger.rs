@@ -3,7 +3,7 @@
 use {
     crate::{
         message::MessageId,
-        state::{Entry, Fact},
+        state::{Fact, FactEntry},
     },
     std::{
         collections::{HashMap, HashSet},
@@ -212,7 +212,7 @@ impl Ledger {
     }
 
     /// Takes note of a fact, caused by `actor`.
-    pub(super) fn fact(&mut self, entry: &Entry, actor: Actor) -> Result<(), Violation> {
+    pub(super) fn fact(&mut self, entry: &FactEntry, actor: Actor) -> Result<(), Violation> {
         let failed = matches!(entry.fact, Fact::Failed { .. });
         let before = entry.fact.message_id().and_then(|id| self.track(id));
         let given_up = before.is_some_and(|track| mem::replace(&mut track.failed, failed));
@@ -443,11 +443,13 @@ mod tests {
     use std::time::Duration;
 
     /// The facts of a message that is received `receives` times and then dead-lettered.
-    fn dead_letter(receives: u32) -> Vec<Entry> {
+    fn dead_letter(receives: u32) -> Vec<FactEntry> {
         let (listener, facts) = FactChannel::unbounded();
         let clock = ManualClock::default();
-        let failed = Queue::standard("failed").clock(&clock).build().unwrap();
-        let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, receives);
+        let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
+        let jobs = Queue::standard("jobs")
+            .clock(clock.clone())
+            .dead_letter(&failed, receives);
         let jobs = jobs.listener(listener).build().unwrap();
         jobs.send("poison").unwrap();
         for _ in 0..=receives {
@@ -460,8 +462,8 @@ mod tests {
     fn a_dead_letter_that_a_consumer_gave_up_is_allowed_after_any_receives() {
         let (listener, facts) = FactChannel::unbounded();
         let clock = ManualClock::default();
-        let failed = Queue::standard("failed").clock(&clock).build().unwrap();
-        let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, 2);
+        let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
+        let jobs = Queue::standard("jobs").clock(clock.clone()).dead_letter(&failed, 2);
         let jobs = jobs.listener(listener).build().unwrap();
         jobs.send("poison").unwrap();
         jobs.receive().blocking().unwrap()[0].dead_letter("poison").unwrap();
@@ -476,7 +478,7 @@ mod tests {
     fn a_failure_reported_before_the_last_receive_excuses_no_dead_letter() {
         let mut ledger = Ledger::new(false, Some(2));
         let facts = dead_letter(1);
-        let reported = Entry {
+        let reported = FactEntry {
             fact: Fact::Failed {
                 message_id: facts[0].fact.message_id().unwrap(),
                 reason: "a try".into(),
@@ -494,8 +496,8 @@ mod tests {
         for takes_back in [false, true] {
             let (listener, facts) = FactChannel::unbounded();
             let clock = ManualClock::default();
-            let failed = Queue::standard("failed").clock(&clock).build().unwrap();
-            let jobs = Queue::standard("jobs").clock(&clock).dead_letter(&failed, 1);
+            let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
+            let jobs = Queue::standard("jobs").clock(clock.clone()).dead_letter(&failed, 1);
             let jobs = jobs.listener(listener).build().unwrap();
             jobs.send("poison").unwrap();
             jobs.receive().blocking().unwrap()[0].release().unwrap();
@@ -507,7 +509,7 @@ mod tests {
             jobs.receive().blocking().unwrap();
             let mut ledger = Ledger::new(false, Some(1));
             let heard = facts.try_iter().map(|(_, entry)| entry);
-            let taken_back = |entry: &Entry| matches!(entry.fact, Fact::Released { .. } | Fact::Postponed { .. });
+            let taken_back = |entry: &FactEntry| matches!(entry.fact, Fact::Released { .. } | Fact::Postponed { .. });
             let heard = heard.filter(|entry| takes_back || !taken_back(entry));
             let result: Result<Vec<()>, _> = heard.map(|entry| ledger.fact(&entry, Actor::Kit)).collect();
             assert_eq!(result.is_ok(), takes_back);

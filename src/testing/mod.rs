@@ -52,13 +52,13 @@ mod wire;
 pub use proptest;
 pub use {
     case::World,
-    check::{Check, CheckError, Failure, Passed, check},
+    check::{CaseFailure, Check, CheckError, Passed, check},
     consumer::{Consumer, Context, Wait},
     faults::{Fault, FaultError, Faults},
     faulty::FaultyQueue,
     faulty_service::FaultyService,
     ledger::{Fate, FinalMessage, Property, Violation},
-    schedule::{Schedule, ScheduleError},
+    schedule::{CaseSchedule, ScheduleError},
     story::{Event, Story},
     wire::CallError,
 };

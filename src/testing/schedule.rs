@@ -31,16 +31,16 @@ pub(super) struct Plan {
 ///
 /// # Examples
 /// ```
-/// use requeue::testing::Schedule;
+/// use requeue::testing::CaseSchedule;
 ///
 /// let text = "requeue schedule 1\nqueue 0 seed 7 shards 1\nmessage order-1\nsend 0\nturn 0\nturn 0 CrashBeforeWork\nend 5\n";
-/// let schedule: Schedule = text.parse()?;
+/// let schedule: CaseSchedule = text.parse()?;
 /// assert_eq!(schedule.to_string(), text);
-/// assert!("requeue schedule 9\n".parse::<Schedule>().is_err());
+/// assert!("requeue schedule 9\n".parse::<CaseSchedule>().is_err());
 /// # Ok::<(), requeue::testing::ScheduleError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Schedule {
+pub struct CaseSchedule {
     pub(super) plan: Plan,
     pub(super) steps: Vec<Step>,
 }
@@ -83,7 +83,7 @@ pub enum ScheduleError {
     },
 }
 
-impl fmt::Display for Schedule {
+impl fmt::Display for CaseSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { plan, steps } = self;
         writeln!(f, "{VERSION}")?;
@@ -171,7 +171,7 @@ fn text(word: &str) -> Option<String> {
     String::from_utf8(unescape(word)?).ok()
 }
 
-impl FromStr for Schedule {
+impl FromStr for CaseSchedule {
     type Err = ScheduleError;
 
     fn from_str(file: &str) -> Result<Self, ScheduleError> {
@@ -218,7 +218,7 @@ fn read_head(line: &str) -> Option<Plan> {
     })
 }
 
-impl Schedule {
+impl CaseSchedule {
     fn read_line(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ')?;
         if word == "message" {

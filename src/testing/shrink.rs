@@ -6,10 +6,10 @@
 
 use {
     super::{
-        case::{self, Outcome, Script},
+        case::{self, CaseOutcome, Script},
         check::Setup,
         ledger::Property,
-        schedule::Schedule,
+        schedule::CaseSchedule,
         source::{Step, Strike},
     },
     crate::message::SendMessage,
@@ -27,13 +27,18 @@ type Tree = Box<dyn ValueTree<Value = SendMessage>>;
 struct Shrinker<'a, W> {
     setup: &'a Setup<W>,
     property: Property,
-    best: Schedule,
+    best: CaseSchedule,
     /// Of the story of the best.
     event_count: usize,
     runs: usize,
 }
 
-pub(super) fn shrink<W>(setup: &Setup<W>, schedule: Schedule, trees: Vec<Tree>, outcome: &Outcome) -> Schedule {
+pub(super) fn shrink<W>(
+    setup: &Setup<W>,
+    schedule: CaseSchedule,
+    trees: Vec<Tree>,
+    outcome: &CaseOutcome,
+) -> CaseSchedule {
     let Some(violation) = &outcome.violation else {
         return schedule;
     };
@@ -63,7 +68,7 @@ pub(super) fn shrink<W>(setup: &Setup<W>, schedule: Schedule, trees: Vec<Tree>, 
 
 impl<W> Shrinker<'_, W> {
     /// Takes a candidate if it fails in the same way, and its story is no longer.
-    fn offer(&mut self, candidate: Schedule) -> bool {
+    fn offer(&mut self, candidate: CaseSchedule) -> bool {
         if self.runs >= MOST_RUNS {
             return false;
         }

@@ -18,7 +18,7 @@ use {
 /// use requeue::{ManualClock, Queue, testing::assertions::Recorder};
 ///
 /// let recorder = Recorder::new();
-/// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).listener(recorder.clone()).build()?;
+/// let jobs = Queue::standard("jobs").clock(ManualClock::default()).listener(recorder.clone()).build()?;
 /// jobs.send("resize cat.png")?;
 /// let timeline = recorder.timeline();
 /// let event = &timeline.events()[0];

@@ -10,9 +10,9 @@ use {
         message::{MessageId, SendMessage},
         queue::{
             BatchEntry, BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive,
-            SendBatchEntry, Sent,
+            SendBatchEntry,
         },
-        state::{MessagePhase, MessageSnapshot},
+        state::{MessagePhase, MessageSnapshot, Sent},
         sync::Mutex,
         time::Timestamp,
     },
@@ -236,7 +236,7 @@ impl Wire {
     ) -> Option<Result<Vec<Message>, CallError<ReceiveError>>> {
         // A long poll asks every server (D10), and is not told of the limit (D15).
         let short = || !poll.is_long_poll();
-        let visible = || self.queue.counts().approximate_number_of_messages > 0;
+        let visible = || self.queue.counts().visible > 0;
         match fault? {
             Fault::OverLimit if short() => Some(Err(CallError::Refused(ReceiveError::OverLimit))),
             Fault::SampledPoll if short() && visible() => Some(Ok(Vec::new())),

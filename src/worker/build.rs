@@ -198,7 +198,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, (S,)> {
     /// let runner = Runner::builder(&jobs).state(done.clone()).until_none_visible();
     /// let runner = runner.each_async(|job: Job, done: Queue| async move { done.send(job.body()).map(drop) })?;
     /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
-    /// assert_eq!(done.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(done.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn each_async<F, R, E>(self, handler: F) -> Result<Runner<Q, EachAsync<impl Fn(Job) -> R>>, BuildRunnerError>

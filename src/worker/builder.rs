@@ -120,7 +120,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// let held = jobs.clone();
     /// let runner = Runner::builder(&jobs).prefetch(9).until_none_visible().each(move |job: &Job| {
     ///     let left = 3 - job.body().parse::<usize>()?;
-    ///     assert_eq!(held.counts().approximate_number_of_messages_not_visible, left + 1);
+    ///     assert_eq!(held.counts().in_flight, left + 1);
     ///     Ok::<(), std::num::ParseIntError>(())
     /// })?;
     /// assert_eq!(runner.blocking()?.succeeded, 3);
@@ -379,13 +379,13 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// use requeue::{ManualClock, Queue, worker::{Job, Runner}};
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
-    /// let runner = Runner::builder(&jobs).clock(&clock).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
+    /// let runner = Runner::builder(&jobs).clock(clock.clone()).until_none_visible().each(|_: &Job| Ok::<(), String>(()))?;
     /// assert_eq!(runner.blocking()?.received, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
-        self.settings.clock = Some(Arc::new(clock.clone()));
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.settings.clock = Some(Arc::new(clock));
         self
     }
 

@@ -150,7 +150,7 @@ impl Job {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let clock = clock.clone();
     /// let runner = Runner::builder(&jobs).heartbeat(false).until_none_visible().each(move |job: &Job| {
@@ -176,7 +176,7 @@ impl Job {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// let clock = clock.clone();
     /// let runner = Runner::builder(&jobs).heartbeat(false).until_none_visible().each(move |job: &Job| {
@@ -280,7 +280,7 @@ impl Job {
     /// }
     /// handle.stop();
     /// running.join().unwrap()?;
-    /// assert_eq!(jobs.counts().approximate_number_of_messages, 1, "it is back, and was never received");
+    /// assert_eq!(jobs.counts().visible, 1, "it is back, and was never received");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stopping(&self) -> Stopping {

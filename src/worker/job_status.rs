@@ -14,7 +14,7 @@ use {
 /// ```
 /// use requeue::{ManualClock, Queue, SendMessage, worker::{Job, Runner}};
 ///
-/// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build()?;
+/// let jobs = Queue::standard("jobs").clock(ManualClock::default()).build()?;
 /// jobs.send(SendMessage::new("resize cat.png").message_group_id("customer-3"))?;
 /// let runner = Runner::builder(&jobs).each_async(|job: Job| async move {
 ///     job.set_progress("3 of 8 sizes");

@@ -26,7 +26,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let _ = jobs.send_batch(["1", "2", "3"])?;
     /// let start = clock.now();
     /// let runner = Runner::builder(&jobs).concurrency(10).rate_limit(RateLimit::per_second(1)).until_none_left();
@@ -52,7 +52,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// for customer in ["a", "a", "a", "b"] {
     ///     jobs.send(SendMessage::new("invoice").message_group_id(customer))?;
     /// }
@@ -118,7 +118,7 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     /// use requeue::{ManualClock, Queue, SendMessage, worker::{Job, RateLimit, Runner}};
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// for _ in 0..10 {
     ///     jobs.send(SendMessage::new("invoice").message_group_id("a"))?;
     /// }

@@ -393,7 +393,7 @@ mod tests {
         });
         let report = run_on(2, runner.unwrap()).unwrap();
         assert_eq!((report.concurrency, report.panicked), (2, 0));
-        assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+        assert_eq!(jobs.counts().visible, 0);
     }
 
     #[test]

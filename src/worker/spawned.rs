@@ -101,7 +101,7 @@ impl<H: AsyncHandler> Handler for SpawnedHandler<H> {
         match self.handler.begin(jobs) {
             Begun::Answered(answer) => answer,
             Begun::Future(future) => {
-                let shared = Arc::new(Shared::new(future));
+                let shared = Arc::new(SpawnedState::new(future));
                 let awaited = Awaited(Arc::clone(&shared));
                 (self.spawn)(HandlerFuture { shared });
                 awaited.await
@@ -119,14 +119,14 @@ impl<H> fmt::Debug for SpawnedHandler<H> {
 /// The future of a handler call, for an executor, by [`spawn_handlers`](Runner::spawn_handlers).
 #[must_use = "futures do nothing unless polled"]
 pub struct HandlerFuture {
-    shared: Arc<Shared>,
+    shared: Arc<SpawnedState>,
 }
 
 /// What a runner awaits of a handler whose future an executor polls.
-struct Awaited(Arc<Shared>);
+struct Awaited(Arc<SpawnedState>);
 
 /// A handler's future, which an executor polls and a runner awaits.
-struct Shared {
+struct SpawnedState {
     /// The future, until it has ended or is dropped; locked while it is polled.
     future: Mutex<Option<Answering>>,
     /// The runner awaits it no longer, so that whoever has the lock of the future next drops it.
@@ -149,7 +149,7 @@ enum Progress {
     Dropped,
 }
 
-impl Shared {
+impl SpawnedState {
     fn new(future: Answering) -> Self {
         Self {
             future: Mutex::new(Some(future)),

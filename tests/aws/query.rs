@@ -28,7 +28,7 @@ struct Door {
 
 impl Door {
     fn new() -> Self {
-        let service = Service::builder().clock(&ManualClock::default()).seed(1);
+        let service = Service::builder().clock(ManualClock::default()).seed(1);
         let service = service.account_id("123456789012").region("eu-west-1").build();
         let endpoint = Endpoint::new(&service);
         Self { service, endpoint }

@@ -22,7 +22,7 @@ impl Door {
 
     pub(crate) fn with(limits: Limits, set: impl FnOnce(EndpointBuilder) -> EndpointBuilder) -> Self {
         let clock = ManualClock::default();
-        let service = Service::builder().clock(&clock).limits(limits).seed(1).build();
+        let service = Service::builder().clock(clock.clone()).limits(limits).seed(1).build();
         let endpoint = set(Endpoint::builder(&service)).build();
         Self {
             clock,

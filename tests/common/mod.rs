@@ -45,7 +45,7 @@ pub(crate) const fn millis(millis: u64) -> Duration {
 
 /// A standard queue named `jobs`.
 pub(crate) fn standard(clock: &ManualClock) -> QueueBuilder {
-    Queue::standard("jobs").clock(clock).seed(1)
+    Queue::standard("jobs").clock(clock.clone()).seed(1)
 }
 
 /// A standard queue that holds the messages "0", "1" and so on.
@@ -60,7 +60,7 @@ pub(crate) fn numbered(clock: &ManualClock, count: usize) -> Queue {
 /// A FIFO queue named `jobs.fifo`, with content-based deduplication.
 pub(crate) fn fifo(clock: &ManualClock) -> QueueBuilder {
     Queue::fifo("jobs.fifo")
-        .clock(clock)
+        .clock(clock.clone())
         .seed(1)
         .content_based_deduplication(true)
 }
@@ -113,11 +113,7 @@ pub(crate) fn bodies(messages: &[Message]) -> Vec<&str> {
 /// Messages visible, not visible, and delayed.
 pub(crate) fn counts(queue: &Queue) -> [usize; 3] {
     let counts = queue.counts();
-    [
-        counts.approximate_number_of_messages,
-        counts.approximate_number_of_messages_not_visible,
-        counts.approximate_number_of_messages_delayed,
-    ]
+    [counts.visible, counts.in_flight, counts.delayed]
 }
 
 /// A standard and a FIFO queue, each with a clock of its own and a message `m` received with the queue's timeout.

@@ -72,7 +72,7 @@ pub(crate) fn limits() -> Limits {
 
 /// A queue builder with these limits; the seed makes every run the same.
 pub(crate) fn with(clock: &ManualClock, builder: QueueBuilder) -> QueueBuilder {
-    builder.clock(clock).limits(limits()).seed(1)
+    builder.clock(clock.clone()).limits(limits()).seed(1)
 }
 
 /// The message of this number, in a group of its own.
@@ -109,7 +109,7 @@ pub(crate) fn drain(clock: &ManualClock, queue: &Queue) {
     during("the queue is drained");
     for batch in 1.. {
         // One shard of a sampled queue may have nothing while others do.
-        if queue.counts().approximate_number_of_messages == 0 {
+        if queue.counts().visible == 0 {
             return;
         }
         delete(queue, &receive(queue));

@@ -23,7 +23,7 @@ const FIFO: Shape = || Queue::fifo("jobs.fifo");
 
 const SHAPES: [(&str, Shape); 10] = [
     ("a standard queue", STANDARD),
-    ("a sampled standard queue", || STANDARD().sampled(10)),
+    ("a sampled standard queue", || STANDARD().shards(10)),
     ("a standard queue with a listener", || {
         STANDARD().listener(Metrics::new())
     }),
@@ -78,7 +78,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(case("noisy tenants", STANDARD, noisy));
     for shards in [1, 10, 1_000] {
         let name = format!("tenants over {shards} shards that stay stored");
-        let run = move |burst| stored(&|| STANDARD().sampled(shards), burst);
+        let run = move |burst| stored(&|| STANDARD().shards(shards), burst);
         cases.push(Case::new(name, run).part(50).kept_per_thousand(4_096_000));
     }
     cases
@@ -162,7 +162,7 @@ fn hold(queue: &Queue, messages: usize, timeout: impl Fn(usize) -> Duration) {
 }
 
 fn hold_all(queue: &Queue, timeout: impl Fn(usize) -> Duration) {
-    hold(queue, queue.counts().approximate_number_of_messages, timeout);
+    hold(queue, queue.counts().visible, timeout);
 }
 
 /// Groups, ids, delays, timeouts and the end of retention in one life.
@@ -314,7 +314,7 @@ fn dead_letters(shape: Shape, burst: usize) -> usize {
         hold_all(&queue, |_| Duration::ZERO);
         during("dead letters leave");
         assert!(receive(&queue).is_empty());
-        assert_eq!(dead.counts().approximate_number_of_messages, burst);
+        assert_eq!(dead.counts().visible, burst);
         drain(clock, &dead);
         ordinary(clock, &dead);
         ordinary(clock, &queue);

@@ -372,9 +372,9 @@ impl Pair {
         let counts = self.world.counts(queue);
         let real = self.queues[queue].counts();
         let real = Counts {
-            visible: real.approximate_number_of_messages,
-            not_visible: real.approximate_number_of_messages_not_visible,
-            delayed: real.approximate_number_of_messages_delayed,
+            visible: real.visible,
+            not_visible: real.in_flight,
+            delayed: real.delayed,
         };
         same(&format!("counts of queue {queue}"), real, counts)?;
         same("waiting", self.queues[queue].waiting(), 0)?;

@@ -17,7 +17,7 @@ pub(crate) fn queues_alone(shape: &Shape, clock: &ManualClock) -> Vec<Queue> {
         };
         let mut builder = builder
             .attributes(all_attributes(setup))
-            .clock(clock)
+            .clock(clock.clone())
             .limits(limits(&shape.limits))
             .seed(place as u64);
         if let Some((target, maximum)) = setup.redrive {
@@ -33,7 +33,7 @@ pub(crate) fn queues_alone(shape: &Shape, clock: &ManualClock) -> Vec<Queue> {
 
 pub(crate) fn queues_of_a_service(shape: &Shape, clock: &ManualClock) -> (Service, Vec<Queue>) {
     let service = Service::builder()
-        .clock(clock)
+        .clock(clock.clone())
         .limits(limits(&shape.limits))
         .seed(0)
         .build();

@@ -259,7 +259,7 @@ fn processing_time_has_no_bound() {
 fn any_number_of_shards_makes_a_queue() {
     // D14
     for shards in [0, 1, 2, 100_000, usize::MAX] {
-        let jobs = standard(&ManualClock::default()).sampled(shards).build().unwrap();
+        let jobs = standard(&ManualClock::default()).shards(shards).build().unwrap();
         for number in 0..100 {
             jobs.send(in_group(&number.to_string(), "m")).unwrap();
         }

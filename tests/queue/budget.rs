@@ -218,7 +218,7 @@ fn a_dead_letter_makes_room_and_needs_none() {
     // L6 L17
     let clock = ManualClock::default();
     let dead = Queue::standard("dead")
-        .clock(&clock)
+        .clock(clock.clone())
         .budget(Budget::new().messages(1).bytes(1))
         .build()
         .unwrap();

@@ -155,7 +155,7 @@ fn a_dead_letter_move_makes_room() {
     // L6: at the receive that would exceed the count, and not before
     for face in FACES {
         let clock = ManualClock::default();
-        let dead = Queue::standard("dead").clock(&clock).build().unwrap();
+        let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
         let budget = Budget::new().messages(1);
         let jobs = standard(&clock).dead_letter(&dead, 1).budget(budget).build().unwrap();
         jobs.send("poison").unwrap();
@@ -178,7 +178,7 @@ fn a_move_task_makes_room_in_its_source() {
     for face in FACES {
         let clock = ManualClock::default();
         let service = Service::builder()
-            .clock(&clock)
+            .clock(clock.clone())
             .budget(Budget::new().messages(1))
             .build();
         let dead = service.create_queue("dead", QueueAttributes::new()).unwrap();

@@ -271,7 +271,7 @@ fn the_visibility_of_what_was_dead_lettered_cannot_be_changed() {
         (Queue::standard("dead"), standard(&clock)),
         (Queue::fifo("dead.fifo"), fifo(&clock)),
     ] {
-        let dead = dead.clock(&clock).build().unwrap();
+        let dead = dead.clock(clock.clone()).build().unwrap();
         let jobs = builder.dead_letter(&dead, 1).build().unwrap();
         jobs.send(in_group("g", "m")).unwrap();
         let message = take_for(&jobs, Duration::ZERO);

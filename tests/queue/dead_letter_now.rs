@@ -7,7 +7,7 @@ use {
         standard, take, take_for,
     },
     requeue::{
-        Budget, Entry, Fact, FactChannel, FactListener, ManualClock, Message, Queue, QueueAttributes, QueueBuilder,
+        Budget, Fact, FactChannel, FactEntry, FactListener, ManualClock, Message, Queue, QueueAttributes, QueueBuilder,
         QueueError, RedrivePolicy, SendMessage, Service, StartMessageMoveTask,
     },
     std::{
@@ -25,8 +25,8 @@ const EXPIRED: &str = "The receipt handle has expired.";
 
 /// Builders of a dead-letter queue and its source, of either type.
 fn each_type(clock: &ManualClock) -> [(QueueBuilder, QueueBuilder); 2] {
-    let dead = Queue::standard("dead").clock(clock);
-    let fifo_dead = Queue::fifo("dead.fifo").clock(clock);
+    let dead = Queue::standard("dead").clock(clock.clone());
+    let fifo_dead = Queue::fifo("dead.fifo").clock(clock.clone());
     [(dead, standard(clock)), (fifo_dead, fifo(clock))]
 }
 
@@ -130,7 +130,11 @@ fn retention_goes_on_from_the_send_and_on_a_fifo_queue_from_the_move() {
 fn delay_of_the_target_does_not_apply_and_a_long_poll_there_wakes() {
     // L17
     let clock = ManualClock::default();
-    let dead = Queue::standard("dead").clock(&clock).delay(secs(900)).build().unwrap();
+    let dead = Queue::standard("dead")
+        .clock(clock.clone())
+        .delay(secs(900))
+        .build()
+        .unwrap();
     let jobs = standard(&clock).dead_letter(&dead, 5).build().unwrap();
     jobs.send("m").unwrap();
     thread::scope(|scope| {
@@ -316,7 +320,7 @@ impl Watcher {
 }
 
 impl FactListener for Watcher {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, entry: &FactEntry) {
         if matches!(
             entry.fact,
             Fact::Failed { .. } | Fact::Arrived { .. } | Fact::DeadLettered { .. } | Fact::Returned { .. }
@@ -466,7 +470,7 @@ fn each_hop_of_a_chain_is_a_call_of_its_own() {
     let clock = ManualClock::default();
     let lasts = [Queue::standard("last"), Queue::fifo("last.fifo")];
     for ((dead, jobs), last) in each_type(&clock).into_iter().zip(lasts) {
-        let last = last.clock(&clock).build().unwrap();
+        let last = last.clock(clock.clone()).build().unwrap();
         let dead = dead.dead_letter(&last, 1).build().unwrap();
         let jobs = jobs.dead_letter(&dead, 1).build().unwrap();
         let sent = jobs.send(in_group("g", "m")).unwrap();
@@ -484,7 +488,7 @@ fn each_hop_of_a_chain_is_a_call_of_its_own() {
 }
 
 fn in_service(clock: &ManualClock, fifo: bool) -> (Service, Queue, Queue) {
-    let service = Service::builder().clock(clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     let attributes = || {
         let attributes = QueueAttributes::new();
         if fifo {
@@ -547,7 +551,7 @@ fn in_a_service_a_deleted_target_is_missed_until_a_queue_of_its_name_exists_agai
 #[test]
 fn in_a_service_queues_without_a_policy_have_no_dead_letter_queue() {
     // L4
-    let service = Service::builder().clock(&ManualClock::default()).seed(1).build();
+    let service = Service::builder().clock(ManualClock::default()).seed(1).build();
     let jobs = service.create_queue("jobs", QueueAttributes::new()).unwrap();
     jobs.send("m").unwrap();
     let message = take(&jobs);
@@ -559,7 +563,7 @@ fn in_a_service_queues_without_a_policy_have_no_dead_letter_queue() {
 #[test]
 fn a_message_that_left_makes_room_in_the_budget() {
     let clock = ManualClock::default();
-    let dead = Queue::standard("dead").clock(&clock).build().unwrap();
+    let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
     let jobs = standard(&clock).dead_letter(&dead, 5).budget(Budget::new().messages(1));
     let jobs = jobs.build().unwrap();
     jobs.send("m").unwrap();

@@ -15,11 +15,11 @@ use {
 };
 
 fn dead_of(clock: &ManualClock) -> QueueBuilder {
-    Queue::standard("dead").clock(clock)
+    Queue::standard("dead").clock(clock.clone())
 }
 
 fn fifo_dead_of(clock: &ManualClock) -> QueueBuilder {
-    Queue::fifo("dead.fifo").clock(clock)
+    Queue::fifo("dead.fifo").clock(clock.clone())
 }
 
 /// A queue and its dead-letter queue, of either type.
@@ -149,9 +149,9 @@ fn the_receive_count_runs_on_in_the_dead_letter_queue() {
 fn each_hop_of_a_chain_counts_receives_of_its_own() {
     // L8 L16
     let clock = ManualClock::default();
-    let last = Queue::standard("last").clock(&clock).build().unwrap();
+    let last = Queue::standard("last").clock(clock.clone()).build().unwrap();
     let middle = Queue::standard("middle")
-        .clock(&clock)
+        .clock(clock.clone())
         .dead_letter(&last, 2)
         .build()
         .unwrap();
@@ -462,7 +462,7 @@ fn a_target_may_forbid_its_use_and_later_links_only() {
     dead.set_attributes(QueueAttributes::new().redrive_allow_policy(RedriveAllowPolicy::DenyAll))
         .unwrap();
     assert_eq!(
-        refused(Queue::standard("late").clock(&clock), &dead, 1).0,
+        refused(Queue::standard("late").clock(clock.clone()), &dead, 1).0,
         "InvalidParameterValue"
     );
     jobs.send("m").unwrap();
@@ -475,20 +475,20 @@ fn a_target_may_forbid_its_use_and_later_links_only() {
         .unwrap();
     assert!(
         Queue::standard("late")
-            .clock(&clock)
+            .clock(clock.clone())
             .dead_letter(&dead, 1)
             .build()
             .is_ok()
     );
     assert_eq!(
-        refused(Queue::standard("later").clock(&clock), &dead, 1).0,
+        refused(Queue::standard("later").clock(clock.clone()), &dead, 1).0,
         "InvalidParameterValue"
     );
     dead.set_attributes(QueueAttributes::new().no_redrive_allow_policy())
         .unwrap();
     assert!(
         Queue::standard("later")
-            .clock(&clock)
+            .clock(clock.clone())
             .dead_letter(&dead, 1)
             .build()
             .is_ok()

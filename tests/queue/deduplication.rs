@@ -166,7 +166,7 @@ fn the_memory_outlives_an_expired_message() {
 fn the_memory_outlives_a_dead_lettered_message() {
     // F12 L12
     let clock = ManualClock::default();
-    let dead = Queue::fifo("dead.fifo").clock(&clock).build().unwrap();
+    let dead = Queue::fifo("dead.fifo").clock(clock.clone()).build().unwrap();
     let jobs = fifo(&clock).dead_letter(&dead, 1).build().unwrap();
     let original = jobs.send(with_id("g", "d", "m")).unwrap();
     take_for(&jobs, Duration::ZERO);
@@ -212,7 +212,7 @@ fn a_refused_send_is_not_remembered() {
 fn arrivals_neither_ask_the_memory_nor_fill_it() {
     // F15 L12
     let clock = ManualClock::default();
-    let dead = Queue::fifo("dead.fifo").clock(&clock).build().unwrap();
+    let dead = Queue::fifo("dead.fifo").clock(clock.clone()).build().unwrap();
     let builder = fifo(&clock).deduplication_scope(DeduplicationScope::MessageGroup);
     let jobs = builder.dead_letter(&dead, 1).build().unwrap();
     dead.send(with_id("x", "d", "sent to the dead-letter queue")).unwrap();

@@ -194,7 +194,7 @@ fn deleting_what_was_dead_lettered_succeeds_and_leaves_the_dead_letter() {
         (Queue::standard("dead"), standard(&clock)),
         (Queue::fifo("dead.fifo"), fifo(&clock)),
     ] {
-        let dead = dead.clock(&clock).build().unwrap();
+        let dead = dead.clock(clock.clone()).build().unwrap();
         let jobs = builder.dead_letter(&dead, 1).build().unwrap();
         jobs.send(in_group("g", "m")).unwrap();
         let message = take_for(&jobs, Duration::ZERO);
@@ -250,7 +250,7 @@ fn a_handle_of_another_queue_is_invalid() {
 fn a_handle_of_a_deleted_queue_of_the_same_name_is_invalid() {
     // D19, seventh row
     let clock = ManualClock::default();
-    let build = |seed| Queue::standard("jobs").clock(&clock).seed(seed).build().unwrap();
+    let build = |seed| Queue::standard("jobs").clock(clock.clone()).seed(seed).build().unwrap();
     let before = build(1);
     before.send("m").unwrap();
     let handle = take(&before).receipt_handle();

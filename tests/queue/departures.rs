@@ -3,8 +3,8 @@
 use {
     crate::common::{bodies, counts, fifo, in_group, receive, receive_for, secs, standard, take},
     requeue::{
-        Entry, Fact, FactListener, Limits, ManualClock, Queue, QueueAttributes, QueueBuilder, RedrivePolicy, Service,
-        StartMessageMoveTask,
+        Fact, FactEntry, FactListener, Limits, ManualClock, Queue, QueueAttributes, QueueBuilder, RedrivePolicy,
+        Service, StartMessageMoveTask,
     },
     std::{
         sync::{
@@ -18,8 +18,8 @@ use {
 
 /// Builders of a dead-letter queue and its source, of either type.
 fn each_type(clock: &ManualClock) -> [(QueueBuilder, QueueBuilder); 2] {
-    let dead = Queue::standard("dead").clock(clock);
-    let fifo_dead = Queue::fifo("dead.fifo").clock(clock);
+    let dead = Queue::standard("dead").clock(clock.clone());
+    let fifo_dead = Queue::fifo("dead.fifo").clock(clock.clone());
     [(dead, standard(clock)), (fifo_dead, fifo(clock))]
 }
 
@@ -36,7 +36,7 @@ struct Watcher {
 }
 
 impl FactListener for Watcher {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, entry: &FactEntry) {
         if matches!(entry.fact, Fact::Arrived { .. } | Fact::DeadLettered { .. }) {
             let (jobs, dead) = self.queues.get().unwrap();
             let found = (fail(jobs, 10), fail(dead, 10));
@@ -51,7 +51,7 @@ fn a_message_on_its_way_is_received_from_the_target_alone() {
     let clock = ManualClock::default();
     let watcher = Watcher::default();
     let dead = Queue::standard("dead")
-        .clock(&clock)
+        .clock(clock.clone())
         .listener(watcher.clone())
         .build()
         .unwrap();
@@ -72,7 +72,7 @@ fn a_message_on_its_way_is_received_from_the_target_alone() {
 struct Remover(Queue, Arc<AtomicBool>);
 
 impl FactListener for Remover {
-    fn on_fact(&self, _: &Arc<str>, _: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, _: &FactEntry) {
         if self.1.swap(false, Ordering::Relaxed) {
             self.0.delete_queue().unwrap();
         }
@@ -162,7 +162,7 @@ fn a_receive_goes_on_after_any_number_of_dead_letters() {
 fn a_dead_letter_received_with_visibility_zero_can_be_moved_back() {
     // F25 L31
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     let attributes = || {
         QueueAttributes::new()
             .fifo_queue(true)

@@ -6,8 +6,8 @@ use {
         take, take_for,
     },
     requeue::{
-        Clock, Entry, Fact, FactChannel, FactListener, ManualClock, MessagePhase, Queue, QueueAttributes, QueueBuilder,
-        SendMessage, Timestamp,
+        Clock, Fact, FactChannel, FactEntry, FactListener, ManualClock, MessagePhase, Queue, QueueAttributes,
+        QueueBuilder, SendMessage, Timestamp,
     },
     std::{
         panic,
@@ -19,16 +19,16 @@ use {
 
 /// Keeps every entry.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<Entry>>>);
+struct Log(Arc<Mutex<Vec<FactEntry>>>);
 
 impl FactListener for Log {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, entry: &FactEntry) {
         self.0.lock().unwrap().push(entry.clone());
     }
 }
 
 impl Log {
-    fn entries(&self) -> Vec<Entry> {
+    fn entries(&self) -> Vec<FactEntry> {
         self.0.lock().unwrap().clone()
     }
 
@@ -46,7 +46,7 @@ fn name(fact: &Fact) -> String {
 
 /// Asserts that entries are numbered from 1 without gaps and never go back in time.
 #[track_caller]
-fn assert_gap_free(entries: &[Entry]) {
+fn assert_gap_free(entries: &[FactEntry]) {
     let numbers: Vec<_> = entries.iter().map(|entry| entry.number).collect();
     assert_eq!(numbers, (1..=entries.len() as u64).collect::<Vec<_>>());
     assert!(entries.is_sorted_by_key(|entry| entry.at));
@@ -176,7 +176,7 @@ fn a_dead_letter_arrives_there_before_it_leaves_here() {
     let clock = ManualClock::default();
     let (listener, facts) = FactChannel::unbounded();
     let dead = Queue::standard("dead")
-        .clock(&clock)
+        .clock(clock.clone())
         .listener(listener.clone())
         .build()
         .unwrap();
@@ -224,7 +224,7 @@ fn a_life_is_the_list_of_facts_that_carry_its_id() {
     clock.advance(secs(5));
     receive(&jobs, 3).iter().for_each(|message| message.delete().unwrap());
     for id in ids {
-        let carries = |entry: &&Entry| format!("{:?}", entry.fact).contains(&id.to_string());
+        let carries = |entry: &&FactEntry| format!("{:?}", entry.fact).contains(&id.to_string());
         let entries = log.entries();
         let life: Vec<_> = entries.iter().filter(carries).map(|entry| name(&entry.fact)).collect();
         assert_eq!(
@@ -267,7 +267,7 @@ fn facts_of_many_threads_have_no_gaps() {
 struct Panicking(Log);
 
 impl FactListener for Panicking {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         self.0.on_fact(queue, entry);
         panic::resume_unwind(Box::new("a listener that panics"));
     }
@@ -299,7 +299,7 @@ struct Answering {
 }
 
 impl FactListener for Answering {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         self.seen.on_fact(queue, entry);
         let Fact::Sent { content, .. } = &entry.fact else {
             return;
@@ -335,7 +335,7 @@ fn a_listener_may_use_the_queue_and_hears_of_it_afterwards() {
 struct Meddling(Arc<OnceLock<Queue>>, Log);
 
 impl FactListener for Meddling {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         self.1.on_fact(queue, entry);
         if let (Fact::Received { .. }, Some(jobs)) = (&entry.fact, self.0.get()) {
             receive(jobs, 10).iter().for_each(|message| message.delete().unwrap());
@@ -387,7 +387,7 @@ fn one_listener_may_hear_of_many_queues() {
     let (listener, facts) = FactChannel::unbounded();
     let queues = ["a", "b"].map(|name| {
         Queue::standard(name)
-            .clock(&clock)
+            .clock(clock.clone())
             .listener(listener.clone())
             .build()
             .unwrap()

@@ -324,7 +324,7 @@ fn purge_unlocks_all_groups() {
 }
 
 fn with_dead_letters(clock: &ManualClock, max_receive_count: u32) -> (Queue, Queue) {
-    let dead = Queue::fifo("dead.fifo").clock(clock).build().unwrap();
+    let dead = Queue::fifo("dead.fifo").clock(clock.clone()).build().unwrap();
     let jobs = fifo(clock).dead_letter(&dead, max_receive_count).build().unwrap();
     (jobs, dead)
 }

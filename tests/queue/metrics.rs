@@ -124,7 +124,7 @@ fn sizes_have_no_datapoint_until_something_was_sent() {
 fn a_dead_letter_is_not_sent_again_and_ages_from_its_move() {
     // L18 C5
     let clock = ManualClock::default();
-    let (dead, dead_report) = metered(Queue::standard("dead").clock(&clock));
+    let (dead, dead_report) = metered(Queue::standard("dead").clock(clock.clone()));
     let (jobs, report) = metered(standard(&clock).dead_letter(&dead, 1));
     jobs.send("m").unwrap();
     take_for(&jobs, Duration::ZERO);
@@ -151,7 +151,10 @@ fn a_dead_letter_is_not_sent_again_and_ages_from_its_move() {
 fn a_message_put_in_by_a_move_task_counts_as_sent() {
     // L30
     let (clock, metrics) = (ManualClock::default(), Metrics::new());
-    let service = Service::builder().clock(&clock).listener(metrics.clone()).build();
+    let service = Service::builder()
+        .clock(clock.clone())
+        .listener(metrics.clone())
+        .build();
     let dead = service.create_queue("dead", QueueAttributes::new()).unwrap();
     let policy = QueueAttributes::new().redrive_policy(RedrivePolicy::new(dead.arn(), 1));
     let jobs = service.create_queue("jobs", policy).unwrap();
@@ -264,7 +267,7 @@ fn metrics_of_many_queues_are_kept_apart_and_clones_share_them() {
     let metrics = Metrics::new();
     let [a, b] = ["a", "b"].map(|name| {
         Queue::standard(name)
-            .clock(&clock)
+            .clock(clock.clone())
             .listener(metrics.clone())
             .build()
             .unwrap()
@@ -293,7 +296,10 @@ fn a_listener_that_is_not_attached_reads_gauges_alone() {
 fn a_deleted_queue_is_reported_with_its_last_counts_and_its_successor_begins_at_zero() {
     // Q37: a wholly new queue
     let (clock, metrics) = (ManualClock::default(), Metrics::new());
-    let service = Service::builder().clock(&clock).listener(metrics.clone()).build();
+    let service = Service::builder()
+        .clock(clock.clone())
+        .listener(metrics.clone())
+        .build();
     let first = service.create_queue("jobs", QueueAttributes::new()).unwrap();
     first.send("m").unwrap();
     first.delete_queue().unwrap();

@@ -256,7 +256,7 @@ fn an_attempt_belongs_to_one_queue() {
     let clock = ManualClock::default();
     let [here, there] = ["here.fifo", "there.fifo"].map(|name| {
         let jobs = Queue::fifo(name)
-            .clock(&clock)
+            .clock(clock.clone())
             .content_based_deduplication(true)
             .build()
             .unwrap();

@@ -65,7 +65,7 @@ fn releases_do_not_lead_to_the_dead_letter_queue() {
     let clock = ManualClock::default();
     let dead = [Queue::standard("dead"), Queue::fifo("dead.fifo")];
     for (builder, dead) in each_type(&clock).into_iter().zip(dead) {
-        let dead = dead.clock(&clock).build().unwrap();
+        let dead = dead.clock(clock.clone()).build().unwrap();
         let jobs = builder.dead_letter(&dead, 2).build().unwrap();
         jobs.send(in_group("g", "m")).unwrap();
         (0..10).for_each(|_| take(&jobs).release().unwrap());
@@ -82,7 +82,7 @@ fn releases_do_not_lead_to_the_dead_letter_queue() {
 fn only_the_latest_reception_is_released_and_only_while_it_goes_on() {
     // D19
     let clock = ManualClock::default();
-    let another = Queue::standard("another").clock(&clock).build().unwrap();
+    let another = Queue::standard("another").clock(clock.clone()).build().unwrap();
     let refused = |message: &Message| message.release().unwrap_err().code();
     for builder in each_type(&clock) {
         let jobs = builder.build().unwrap();
@@ -171,7 +171,7 @@ fn postponements_do_not_lead_to_the_dead_letter_queue() {
     let clock = ManualClock::default();
     let dead = [Queue::standard("dead"), Queue::fifo("dead.fifo")];
     for (builder, dead) in each_type(&clock).into_iter().zip(dead) {
-        let dead = dead.clock(&clock).build().unwrap();
+        let dead = dead.clock(clock.clone()).build().unwrap();
         let jobs = builder.dead_letter(&dead, 1).build().unwrap();
         jobs.send(in_group("g", "m")).unwrap();
         for _ in 0..10 {

@@ -103,7 +103,7 @@ fn no_receive_and_no_extension_prolongs_retention() {
 fn retention_moves_nothing_to_a_dead_letter_queue() {
     // D37
     let clock = ManualClock::default();
-    let dead = Queue::standard("dead").clock(&clock).build().unwrap();
+    let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
     let builder = standard(&clock).message_retention_period(MINUTE);
     let jobs = builder.dead_letter(&dead, 1).build().unwrap();
     jobs.send("m").unwrap();

@@ -9,7 +9,7 @@ use {
 const SHARDS: usize = 10;
 
 fn sampled(seed: u64) -> QueueBuilder {
-    standard(&ManualClock::default()).seed(seed).sampled(SHARDS)
+    standard(&ManualClock::default()).seed(seed).shards(SHARDS)
 }
 
 /// A sampled queue with messages `0`, `1` and so on.
@@ -138,7 +138,7 @@ fn a_long_poll_finds_a_single_message_at_once() {
     // D8 D10
     for seed in 0..50 {
         let clock = ManualClock::default();
-        let jobs = standard(&clock).seed(seed).sampled(SHARDS).build().unwrap();
+        let jobs = standard(&clock).seed(seed).shards(SHARDS).build().unwrap();
         jobs.send("m").unwrap();
         let before = clock.now();
         assert_eq!(bodies(&jobs.receive().wait_time(secs(20)).blocking().unwrap()), ["m"]);
@@ -179,7 +179,7 @@ fn counters_are_exact_in_both_profiles() {
 fn a_message_that_times_out_comes_back() {
     // D6 D9
     let clock = ManualClock::default();
-    let jobs = standard(&clock).sampled(SHARDS).build().unwrap();
+    let jobs = standard(&clock).shards(SHARDS).build().unwrap();
     jobs.send("m").unwrap();
     while receive(&jobs, 1).is_empty() {}
     assert!(
@@ -195,8 +195,8 @@ fn a_message_that_times_out_comes_back() {
 fn a_dead_letter_leaves_when_its_shard_is_asked() {
     // L6 D9
     let clock = ManualClock::default();
-    let dead = Queue::standard("dead").clock(&clock).build().unwrap();
-    let jobs = standard(&clock).sampled(SHARDS).dead_letter(&dead, 2).build().unwrap();
+    let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
+    let jobs = standard(&clock).shards(SHARDS).dead_letter(&dead, 2).build().unwrap();
     jobs.send("m").unwrap();
     let mut deliveries = 0;
     while counts(&dead) == [0, 0, 0] {
@@ -231,7 +231,7 @@ fn quiet_tenants_come_first_within_a_shard_and_over_all() {
 #[test]
 fn a_fifo_queue_has_one_shard() {
     // F18 F21: what is promised of FIFO queues cannot be sampled
-    let jobs = fifo(&ManualClock::default()).sampled(SHARDS).build().unwrap();
+    let jobs = fifo(&ManualClock::default()).shards(SHARDS).build().unwrap();
     send_grouped(&jobs, ["a-1", "b-1", "a-2", "c-1"]);
     assert_eq!(bodies(&receive(&jobs, 10)), ["a-1", "a-2", "b-1", "c-1"]);
 }
@@ -241,7 +241,7 @@ fn the_strict_profile_has_one_shard() {
     // X2 D49
     for jobs in [
         standard(&ManualClock::default()),
-        standard(&ManualClock::default()).sampled(1),
+        standard(&ManualClock::default()).shards(1),
     ] {
         let jobs = jobs.build().unwrap();
         for number in 0..30 {
@@ -273,7 +273,7 @@ fn the_limit_of_messages_in_flight_is_that_of_all_shards() {
 fn handles_and_extensions_work_as_in_the_strict_profile() {
     // D19 X2
     let clock = ManualClock::default();
-    let jobs = standard(&clock).sampled(SHARDS).build().unwrap();
+    let jobs = standard(&clock).shards(SHARDS).build().unwrap();
     jobs.send("m").unwrap();
     let held = jobs.receive().wait_time(secs(1)).blocking().unwrap();
     held[0].change_visibility(Duration::ZERO).unwrap();

@@ -450,7 +450,7 @@ fn what_a_message_carries_comes_back() {
 #[test]
 fn a_plain_message_carries_nothing_but_its_body() {
     // M46 X6
-    let jobs = Queue::standard("jobs").clock(&ManualClock::default()).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(ManualClock::default()).build().unwrap();
     jobs.send("m").unwrap();
     let message = take(&jobs);
     assert!(message.attributes().is_empty());

@@ -6,8 +6,8 @@ use {
         error::{ReceiveError, SendError},
         limits::Limits,
         message::SendMessage,
-        queue::{Budget, FactListener, Message, Queue, QueueBuilder, Receive},
-        state::{Entry, Fact},
+        queue::{Budget, Message, Queue, QueueBuilder, Receive},
+        state::{Fact, FactEntry},
         time::Timestamp,
     },
     shuttle::{future, thread},
@@ -95,7 +95,7 @@ fn with(clock: &Stepping, builder: QueueBuilder) -> QueueBuilder {
         receive_wait_time: Duration::MAX,
         ..Limits::default()
     };
-    builder.clock(clock).limits(limits).seed(1)
+    builder.clock(clock.clone()).limits(limits).seed(1)
 }
 
 fn standard(clock: &Stepping) -> QueueBuilder {
@@ -242,7 +242,7 @@ fn a_delete_that_unlocks_a_group() {
         thread::spawn(move || {
             first[0].delete().unwrap();
             // Whoever received the next one is gone; its message is not.
-            while queue.counts().approximate_number_of_messages_not_visible == 0 {
+            while queue.counts().in_flight == 0 {
                 thread::yield_now();
             }
             queue.purge().unwrap();
@@ -434,10 +434,10 @@ fn a_target_that_goes_as_poison_arrives() {
     let clock = Stepping::default();
     let dead = with(&clock, Queue::standard("dead")).build().unwrap();
     let facts = Arc::new(Mutex::new(Vec::new()));
-    let log = Listener({
+    let log = {
         let facts = Arc::clone(&facts);
-        move |entry: &Entry| facts.lock().unwrap().push(entry.fact.clone())
-    });
+        move |_: &Arc<str>, entry: &FactEntry| facts.lock().unwrap().push(entry.fact.clone())
+    };
     let jobs = standard(&clock)
         .visibility_timeout(Duration::ZERO)
         .dead_letter(&dead, 1)
@@ -474,23 +474,15 @@ fn a_target_that_goes_as_poison_arrives() {
     );
 }
 
-struct Listener<F>(F);
-
-impl<F: Fn(&Entry) + Send + Sync + 'static> FactListener for Listener<F> {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
-        (self.0)(entry);
-    }
-}
-
 fn facts_of_several_threads() {
     let told = Arc::new(Mutex::new(Vec::new()));
-    let log = Listener({
+    let log = {
         let told = Arc::clone(&told);
-        move |entry: &Entry| {
+        move |_: &Arc<str>, entry: &FactEntry| {
             thread::yield_now();
             told.lock().unwrap().push(entry.number);
         }
-    });
+    };
     let queue = standard(&Stepping::default()).listener(log).build().unwrap();
     let senders = [(); 3].map(|()| {
         let (queue, told) = (queue.clone(), Arc::clone(&told));
@@ -516,14 +508,14 @@ fn listeners_that_call_each_others_queue() {
     let told = Arc::new(Mutex::new([0; 2]));
     let build = |own: usize, name: &str| {
         let (queues, told) = (Arc::clone(&queues), Arc::clone(&told));
-        let answer = Listener(move |entry: &Entry| {
+        let answer = move |_: &Arc<str>, entry: &FactEntry| {
             told.lock().unwrap()[own] += 1;
             if let Fact::Sent { content, .. } = &entry.fact {
                 if &**content.body() == "question" {
                     queues.get().unwrap()[1 - own].send("answer").unwrap();
                 }
             }
-        });
+        };
         with(&clock, Queue::standard(name)).listener(answer).build().unwrap()
     };
     let both = [build(0, "a"), build(1, "b")];

@@ -2,7 +2,7 @@
 
 use crate::common::{assert_refused, bodies, counts, in_group, millis, receive, receive_for, secs, take};
 use requeue::{
-    Alarm, Clock, Entry, Fact, FactChannel, FactListener, Limits, ManualClock, MessageMoveTask, MoveTaskError,
+    Alarm, Clock, Fact, FactChannel, FactEntry, FactListener, Limits, ManualClock, MessageMoveTask, MoveTaskError,
     MoveTaskFailure, MoveTaskStatus, Parker, Queue, QueueAttributes, RedriveAllowPolicy, RedrivePolicy, SendMessage,
     Service, ServiceBuilder, StartMessageMoveTask, TaskHandle, Timestamp,
 };
@@ -53,7 +53,7 @@ impl House {
 
     fn of(builder: ServiceBuilder) -> Self {
         let clock = ManualClock::default();
-        let service = builder.clock(&clock).seed(1).build();
+        let service = builder.clock(clock.clone()).seed(1).build();
         Self::in_service(clock, service)
     }
 

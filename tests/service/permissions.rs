@@ -12,7 +12,7 @@ fn bare() -> QueueAttributes {
 }
 
 fn with_queues<'a>(names: impl IntoIterator<Item = &'a str>) -> Service {
-    let service = Service::builder().clock(&ManualClock::default()).seed(1).build();
+    let service = Service::builder().clock(ManualClock::default()).seed(1).build();
     for name in names {
         service.create_queue(name, bare()).unwrap();
     }
@@ -211,7 +211,7 @@ fn a_policy_of_more_bytes_than_allowed_is_over_the_limit() {
 fn permissions_move_the_time_of_the_last_change() {
     // Q15
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).build();
+    let service = Service::builder().clock(clock.clone()).build();
     let jobs = service.create_queue("jobs", bare()).unwrap();
     let modified = || jobs.settings().last_modified_timestamp.as_secs() - jobs.settings().created_timestamp.as_secs();
     clock.advance(Duration::from_secs(5));

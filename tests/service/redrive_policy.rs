@@ -26,7 +26,7 @@ fn redrive(target: &str, max_receive_count: u32) -> QueueAttributes {
 
 fn service() -> (ManualClock, Service) {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     (clock, service)
 }
 
@@ -339,7 +339,7 @@ fn a_link_whose_target_is_replaced_just_before_it_is_made_leads_to_the_new_one()
         let mut limits = Limits::default();
         limits.recreate_interval = Duration::ZERO;
         let clock = Interrupted::default();
-        let service = Service::builder().clock(&clock).limits(limits).build();
+        let service = Service::builder().clock(clock.clone()).limits(limits).build();
         let old = service.create_queue("dead", bare()).unwrap();
         let replace = {
             let service = service.clone();

@@ -2,7 +2,7 @@
 
 use crate::common::{DAY, assert_refused, bodies, counts, in_group, millis, receive, receive_for, secs, take};
 use requeue::{
-    Budget, Entry, FactListener, ListQueues, ManualClock, QueueAttributes, ReceiveError, RedrivePolicy, SendError,
+    Budget, FactEntry, FactListener, ListQueues, ManualClock, QueueAttributes, ReceiveError, RedrivePolicy, SendError,
     SendMessage, Service, StaleDelete,
 };
 use std::{
@@ -20,7 +20,7 @@ fn bare() -> QueueAttributes {
 
 fn service() -> (ManualClock, Service) {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     (clock, service)
 }
 
@@ -373,9 +373,9 @@ mod seeds {
     /// Ids and handles of a few steps.
     fn run(seed: u64) -> Vec<String> {
         let service = Service::builder()
-            .clock(&ManualClock::default())
+            .clock(ManualClock::default())
             .seed(seed)
-            .sampled(4)
+            .shards(4)
             .build();
         let mut drawn = Vec::new();
         for name in ["a", "b"] {
@@ -408,7 +408,7 @@ mod lifetime {
     struct Meddler(Arc<(OnceLock<Service>, Mutex<Vec<String>>)>);
 
     impl FactListener for Meddler {
-        fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+        fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
             let Some(service) = self.0.0.get() else { return };
             let found = service.queue(queue).is_ok();
             service.list_queues(&ListQueues::new()).unwrap();
@@ -426,7 +426,7 @@ mod lifetime {
     fn a_listener_may_call_the_service() {
         let meddler = Meddler::default();
         let service = Service::builder()
-            .clock(&ManualClock::default())
+            .clock(ManualClock::default())
             .listener(meddler.clone())
             .build();
         assert!(meddler.0.0.set(service.clone()).is_ok());

@@ -8,7 +8,7 @@ fn bare() -> QueueAttributes {
 }
 
 fn with_queues<'a>(names: impl IntoIterator<Item = &'a str>) -> Service {
-    let service = Service::builder().clock(&ManualClock::default()).seed(1).build();
+    let service = Service::builder().clock(ManualClock::default()).seed(1).build();
     for name in names {
         service.create_queue(name, bare()).unwrap();
     }

@@ -31,7 +31,7 @@ struct Scene {
 /// `jobs` with `dead` behind it, after two receives.
 fn scene() -> Scene {
     let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    let dead = Queue::standard("dead").clock(&clock).listener(recorder.clone());
+    let dead = Queue::standard("dead").clock(clock.clone()).listener(recorder.clone());
     let dead = dead.build().unwrap();
     let jobs = standard(&clock).listener(recorder.clone()).dead_letter(&dead, 2);
     let jobs = jobs.build().unwrap();
@@ -45,7 +45,7 @@ fn scene() -> Scene {
 
 fn fifo_scene() -> Scene {
     let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    let dead = Queue::fifo("dead.fifo").clock(&clock).build().unwrap();
+    let dead = Queue::fifo("dead.fifo").clock(clock.clone()).build().unwrap();
     let jobs = fifo(&clock).listener(recorder.clone()).dead_letter(&dead, 2);
     let jobs = jobs.build().unwrap();
     Scene {
@@ -95,7 +95,7 @@ fn a_consumer_in_a_thread_of_its_own_empties_the_queue() {
     jobs.send(requeue::SendMessage::new("m").delay(secs(5))).unwrap();
     let mut consumer = Some(consumer);
     recorder.assert_eventually_empty(&jobs, &clock, secs(6), || {
-        if jobs.counts().approximate_number_of_messages_not_visible > 0 {
+        if jobs.counts().in_flight > 0 {
             consumer
                 .take()
                 .into_iter()
@@ -451,7 +451,10 @@ fn a_purge_and_the_end_of_a_queue_lose_what_they_end_and_nothing_else() {
 #[test]
 fn a_message_moved_by_a_task_is_followed() {
     let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    let service = Service::builder().clock(&clock).listener(recorder.clone()).build();
+    let service = Service::builder()
+        .clock(clock.clone())
+        .listener(recorder.clone())
+        .build();
     let dead = service.create_queue("dead", QueueAttributes::new()).unwrap();
     let redrive = requeue::RedrivePolicy::new(dead.arn(), 1);
     let jobs = QueueAttributes::new().redrive_policy(redrive);

@@ -56,7 +56,7 @@ fn queue() -> Queue {
 
 /// Without content-based deduplication.
 fn fifo_queue() -> Queue {
-    Queue::fifo("jobs.fifo").clock(&ManualClock::default()).build().unwrap()
+    Queue::fifo("jobs.fifo").clock(ManualClock::default()).build().unwrap()
 }
 
 // What is valid.

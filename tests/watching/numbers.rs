@@ -129,7 +129,7 @@ impl Recorder for Collected {
 fn metrics_say_what_the_report_says() {
     let _alone = alone();
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let _ = jobs.send_batch(["1", "two", "3"]).unwrap();
     clock.advance(Duration::from_secs(2));
     let collected = Collected::default();
@@ -200,7 +200,7 @@ fn held(
     set: impl FnOnce(RunnerBuilder<Queue>) -> RunnerBuilder<Queue>,
 ) -> (ManualClock, Queue, Run, RunnerHandle) {
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let _ = jobs.send_batch(["1", "2", "3"]).unwrap();
     clock.advance(Duration::from_secs(5));
     let builder = set(Runner::builder(&jobs).concurrency(2).prefetch(1));

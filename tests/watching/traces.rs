@@ -279,7 +279,7 @@ fn a_postponement_is_no_warning() {
 fn a_stuck_handler_is_told_of_within_its_span_by_the_thread_that_finds_it() {
     let _alone = alone();
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     jobs.send("a").unwrap();
     let lines = Lines::default();
     let subscriber = lines.clone();

@@ -51,7 +51,7 @@ fn a_clock_that_goes_on_to_panic_ends_the_runner_and_not_the_process() {
         let _ = jobs.send_batch(["1", "2", "3"]).unwrap();
         let is_broken = Arc::clone(&clock.is_broken);
         let runner = Runner::builder(&jobs)
-            .clock(&clock)
+            .clock(clock.clone())
             .concurrency(2)
             .each(move |_: &Job| {
                 is_broken.store(true, Ordering::SeqCst);

@@ -212,7 +212,7 @@ fn a_busy_runner_lets_other_tasks_of_its_executor_run() {
         .each(|_: &Job| Ok::<(), String>(()));
     let other = async move {
         let mut turns = 0;
-        while left.counts().approximate_number_of_messages > 0 {
+        while left.counts().visible > 0 {
             turns += 1;
             give_way().await;
         }

@@ -22,7 +22,7 @@ fn ten_jobs(world: &World, is_fifo: bool, max: u32) -> (Queue, Queue) {
     } else {
         (Queue::standard("dead"), standard(&world.clock))
     };
-    let dead = dead.clock(&world.clock).build().unwrap();
+    let dead = dead.clock(world.clock.clone()).build().unwrap();
     let jobs = jobs.dead_letter(&dead, max).build().unwrap();
     for number in 0..10 {
         jobs.send(in_group("g", &format!("job {number}"))).unwrap();
@@ -307,7 +307,7 @@ fn what_no_handler_may_begin_goes_back_before_its_lease_ends_and_costs_nothing()
         } else {
             (Queue::standard("dead"), standard(&world.clock))
         };
-        let dead = dead.clock(&world.clock).build().unwrap();
+        let dead = dead.clock(world.clock.clone()).build().unwrap();
         let jobs = jobs.dead_letter(&dead, 1).build().unwrap();
         let all = ["g-1", "h-1", "i-1", "j-1", "k-1"];
         send_grouped(&jobs, all);

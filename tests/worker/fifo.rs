@@ -16,7 +16,7 @@ use {
 };
 
 fn queue_of<'a>(world: &World, bodies: impl IntoIterator<Item = &'a str>) -> (Queue, Scripted) {
-    let dead = Queue::fifo("dead.fifo").clock(&world.clock).build().unwrap();
+    let dead = Queue::fifo("dead.fifo").clock(world.clock.clone()).build().unwrap();
     let jobs = fifo(&world.clock).dead_letter(&dead, 100).build().unwrap();
     send_grouped(&jobs, bodies);
     let scripted = Scripted::new(&jobs, &world.clock);

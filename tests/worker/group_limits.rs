@@ -33,7 +33,7 @@ fn send(jobs: &Queue, group: &str, count: usize) {
 
 /// A queue from which a message is dead-lettered after one receive.
 fn strict(world: &World) -> (Queue, Queue) {
-    let dead = Queue::standard("dead").clock(&world.clock).build().unwrap();
+    let dead = Queue::standard("dead").clock(world.clock.clone()).build().unwrap();
     let jobs = standard(&world.clock).dead_letter(&dead, 1).build().unwrap();
     (jobs, dead)
 }
@@ -289,7 +289,7 @@ fn where_putting_off_costs_a_receive_messages_are_held_under_renewed_leases_firs
 #[test]
 fn what_does_not_fit_is_put_off_in_few_calls_from_the_group_that_holds_up_most() {
     let mut world = World::new();
-    let dead = Queue::standard("dead").clock(&world.clock).build().unwrap();
+    let dead = Queue::standard("dead").clock(world.clock.clone()).build().unwrap();
     let jobs = standard(&world.clock).dead_letter(&dead, 2).build().unwrap();
     send(&jobs, "hot", 60);
     send(&jobs, "cold", 3);

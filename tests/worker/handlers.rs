@@ -220,7 +220,7 @@ fn retry_after_more_than_12_hours_is_as_late_as_sqs_allows() {
 fn dead_letter_sends_the_message_to_the_dead_letter_queue_with_its_reason() {
     for kind in KINDS {
         let mut world = World::new();
-        let dead = Queue::standard("dead").clock(&world.clock).build().unwrap();
+        let dead = Queue::standard("dead").clock(world.clock.clone()).build().unwrap();
         let (listener, facts) = FactChannel::unbounded();
         let jobs = standard(&world.clock).dead_letter(&dead, 5).listener(listener);
         let jobs = jobs.build().unwrap();

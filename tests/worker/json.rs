@@ -262,9 +262,9 @@ fn the_json_counts_against_the_size_of_a_message() {
 /// A queue that allows two receives, and its dead-letter queue; a body that is no [`Resize`] between two that are.
 fn jobs() -> (Queue, Queue) {
     let clock = ManualClock::default();
-    let failed = Queue::standard("failed").clock(&clock).build().unwrap();
+    let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
     let jobs = Queue::standard("jobs")
-        .clock(&clock)
+        .clock(clock.clone())
         .dead_letter(&failed, 2)
         .build()
         .unwrap();

@@ -8,7 +8,7 @@ use {
     },
     crate::common::{MILLISECOND, VISIBILITY, counts, fifo, receive, secs, send_grouped, standard},
     requeue::{
-        Entry, Fact, FactChannel, ManualClock, Queue,
+        Fact, FactChannel, FactEntry, ManualClock, Queue,
         backend::{ErrorKind, MessageQueue},
         worker::{Failure, FailurePolicy, Job, Runner, RunnerBuilder},
     },
@@ -494,7 +494,7 @@ fn what_was_lost_is_not_taken_from_whoever_has_it_since() {
     // D19: on a standard queue an older handle works on the reception of somebody else.
     for way in ["at once", "retry after", "dead letter"] {
         let mut world = World::new();
-        let dead = Queue::standard("dead").clock(&world.clock).build().unwrap();
+        let dead = Queue::standard("dead").clock(world.clock.clone()).build().unwrap();
         let jobs = standard(&world.clock).dead_letter(&dead, 100).build().unwrap();
         jobs.send("a").unwrap();
         let clock = world.clock.clone();
@@ -552,7 +552,7 @@ fn leases_of_a_few_milliseconds_are_renewed_no_more_often_than_the_clock_can_tel
 #[test]
 fn why_a_lost_message_was_to_be_a_dead_letter_is_told_all_the_same() {
     let mut world = World::new();
-    let dead = Queue::standard("dead").clock(&world.clock).build().unwrap();
+    let dead = Queue::standard("dead").clock(world.clock.clone()).build().unwrap();
     let (listener, facts) = FactChannel::unbounded();
     let jobs = standard(&world.clock)
         .dead_letter(&dead, 5)
@@ -574,7 +574,7 @@ fn why_a_lost_message_was_to_be_a_dead_letter_is_told_all_the_same() {
     world.advance(secs(30));
     handle.stop();
     world.finish(run).unwrap();
-    let failed = |(_, entry): (_, Entry)| match entry.fact {
+    let failed = |(_, entry): (_, FactEntry)| match entry.fact {
         Fact::Failed { reason, .. } => Some(reason.to_string()),
         _ => None,
     };

@@ -65,7 +65,7 @@ fn queues(world: &World, is_near: bool) -> [Flaky; 2] {
     ["high", "low"].map(|name| Flaky {
         queue: Queue::standard(name)
             .visibility_timeout(secs(30))
-            .clock(&world.clock)
+            .clock(world.clock.clone())
             .build()
             .unwrap(),
         is_near,

@@ -18,7 +18,7 @@ use {
 fn queue(clock: &ManualClock, name: &str) -> Queue {
     Queue::standard(name)
         .visibility_timeout(secs(30))
-        .clock(clock)
+        .clock(clock.clone())
         .build()
         .unwrap()
 }
@@ -130,7 +130,9 @@ fn what_is_done_with_a_message_goes_to_its_own_queue() {
     let mut world = World::new();
     let dead = ["dead-1", "dead-2"].map(|name| queue(&world.clock, name));
     let build = |at: usize, name| {
-        let builder = Queue::standard(name).visibility_timeout(secs(30)).clock(&world.clock);
+        let builder = Queue::standard(name)
+            .visibility_timeout(secs(30))
+            .clock(world.clock.clone());
         builder.dead_letter(&dead[at], 5).build().unwrap()
     };
     let (one, two) = (build(0, "one"), build(1, "two"));
@@ -224,7 +226,7 @@ fn a_queue_of_the_set_that_is_gone_ends_the_runner() {
 fn queues_that_make_no_set_are_refused() {
     let clock = ManualClock::default();
     let (one, two) = (queue(&clock, "one"), queue(&clock, "two"));
-    let fifo = Queue::fifo("three.fifo").clock(&clock).build().unwrap();
+    let fifo = Queue::fifo("three.fifo").clock(clock.clone()).build().unwrap();
     let text = |error: QueueSetError| error.to_string();
     let none = QueueSet::<Queue>::by_weight([]).unwrap_err();
     assert_eq!(text(none), "a set has 0 queues, it has to have at least 1");

@@ -29,7 +29,7 @@ type Asked<'r> = Pin<Box<dyn Future<Output = Result<ReceivedMessage, RequestErro
 /// A queue for requests, a host queue for answers, and their clock.
 fn queues() -> (Queue, Queue, ManualClock) {
     let clock = ManualClock::default();
-    let queue = |name| Queue::standard(name).clock(&clock).build().unwrap();
+    let queue = |name| Queue::standard(name).clock(clock.clone()).build().unwrap();
     (queue("requests"), queue("answers"), clock.clone())
 }
 
@@ -71,10 +71,7 @@ fn deliver<R: MessageQueue + Clone>(requester: &Requester<R, Queue>) -> impl Fn(
 
 fn is_empty(queue: &Queue) -> bool {
     let counts = queue.counts();
-    (
-        counts.approximate_number_of_messages,
-        counts.approximate_number_of_messages_not_visible,
-    ) == (0, 0)
+    (counts.visible, counts.in_flight) == (0, 0)
 }
 
 fn string(message: &requeue::Message, name: &str) -> String {
@@ -376,7 +373,7 @@ fn a_request_that_cannot_be_sent_fails_at_once_and_one_whose_send_never_ends_tim
 #[test]
 fn fifo_queues_carry_requests_and_answers_too() {
     let clock = ManualClock::default();
-    let queue = |name| Queue::fifo(name).clock(&clock).build().unwrap();
+    let queue = |name| Queue::fifo(name).clock(clock.clone()).build().unwrap();
     let (requests, host) = (queue("requests.fifo"), queue("answers.fifo"));
     let requester = Requester::new(&requests, &host);
     let request = |id: &str| SendMessage::new(id).message_group_id("g").message_deduplication_id(id);

@@ -91,7 +91,7 @@ fn a_router_runs_on_threads_and_as_a_future_and_serves_several_queues() {
 #[test]
 fn a_message_without_a_route_fails_by_the_policy_with_its_value_and_the_routes_as_the_reason() {
     let mut world = World::new();
-    let dead = Queue::standard("dead").clock(&world.clock).build().unwrap();
+    let dead = Queue::standard("dead").clock(world.clock.clone()).build().unwrap();
     let jobs = standard(&world.clock).dead_letter(&dead, 2).build().unwrap();
     let binary = SendMessage::new("4").attribute("type", MessageAttributeValue::binary(*b"resize"));
     let sent = [
@@ -127,7 +127,7 @@ fn a_message_without_a_route_fails_by_the_policy_with_its_value_and_the_routes_a
 #[test]
 fn a_message_without_a_route_is_dead_lettered_at_once_if_the_router_says_so() {
     let mut world = World::new();
-    let dead = Queue::fifo("dead.fifo").clock(&world.clock).build().unwrap();
+    let dead = Queue::fifo("dead.fifo").clock(world.clock.clone()).build().unwrap();
     let jobs = fifo(&world.clock).dead_letter(&dead, 100).build().unwrap();
     for message in [of_type("dance", "1"), of_type("resize", "2"), SendMessage::new("3")] {
         jobs.send(message.message_group_id("g")).unwrap();

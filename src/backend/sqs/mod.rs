@@ -168,15 +168,15 @@ impl SqsQueue {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let service = Service::builder().clock(&clock).build();
+    /// let service = Service::builder().clock(clock.clone()).build();
     /// let client = aws_sdk_sqs::Client::new(&service.sdk_config());
     /// let url = "https://sqs.us-east-1.amazonaws.com/000000000000/jobs";
-    /// let jobs = SqsQueue::with_visibility_timeout(client, url, Duration::from_secs(30)).clock(&clock);
+    /// let jobs = SqsQueue::with_visibility_timeout(client, url, Duration::from_secs(30)).clock(clock.clone());
     /// assert_eq!(MessageQueue::clock(&jobs).now(), clock.now());
     /// ```
     #[must_use]
-    pub fn clock<C: Clock + Clone>(mut self, clock: &C) -> Self {
-        self.clock = Arc::new(clock.clone());
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 

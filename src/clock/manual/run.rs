@@ -13,7 +13,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use super::{ManualClock, Shared, State};
+use super::{ManualClock, ManualClockState, State};
 use crate::sync::{Mutex, MutexGuard, thread_local};
 
 /// After so many turns of the executor in which nobody used the clock, its other tasks are taken to wait.
@@ -49,7 +49,7 @@ impl ManualClock {
     ///
     /// let clock = ManualClock::default();
     /// let start = clock.now();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// jobs.send(SendMessage::new("tea").delay(Duration::from_secs(5)))?;
     /// let poll = || jobs.receive().wait_time(Duration::from_secs(20));
     ///
@@ -77,7 +77,7 @@ impl ManualClock {
     /// use std::time::Duration;
     ///
     /// let clock = ManualClock::default();
-    /// let jobs = Queue::standard("jobs").clock(&clock).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
     /// let consumer = std::thread::spawn(move || jobs.receive().wait_time(Duration::from_secs(20)).blocking());
     /// pollster::block_on(clock.wait_for_sleepers_async(1));
     /// clock.advance(Duration::from_secs(20));
@@ -125,7 +125,7 @@ impl Audience {
 
 /// See [`ManualClock::wait_for_sleepers_async`].
 struct WaitForSleepers {
-    shared: Arc<Shared>,
+    shared: Arc<ManualClockState>,
     n: usize,
     /// Given at the first poll that waits.
     id: Option<u64>,
@@ -157,12 +157,12 @@ impl Drop for WaitForSleepers {
     }
 }
 
-/// The futures of a clock's `run_until`, and how they stand.
+/// The futures of a clock's `run_until`, and their phases.
 #[derive(Default)]
-pub(super) struct Runs(Vec<(Arc<RunWaker>, Standing)>);
+pub(super) struct Runs(Vec<(Arc<RunWaker>, RunPhase)>);
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Standing {
+enum RunPhase {
     Pending,
     /// Polled by a thread because it was woken.
     Runs(ThreadId),
@@ -174,17 +174,15 @@ impl Runs {
     /// Whether a future was woken or runs on a thread other than `me`. One that `me` is about to poll, or is in the
     /// middle of polling, contains the future that asks.
     fn others_run(&self, me: ThreadId) -> bool {
-        let runs = |standing: Standing| matches!(standing, Standing::Runs(thread) if thread != me);
-        self.0
-            .iter()
-            .any(|(waker, standing)| waker.is_busy() || runs(*standing))
+        let runs = |phase: RunPhase| matches!(phase, RunPhase::Runs(thread) if thread != me);
+        self.0.iter().any(|(waker, phase)| waker.is_busy() || runs(*phase))
     }
 
-    /// Whether the calling thread is polling one: then its standing tells the others enough.
+    /// Whether the calling thread is polling one: then its phase tells the others enough.
     pub(super) fn are_polled_here(&self) -> bool {
         let me = thread::current().id();
-        let polled_here = [Standing::Runs(me), Standing::Looks(me)];
-        self.0.iter().any(|(_, standing)| polled_here.contains(standing))
+        let polled_here = [RunPhase::Runs(me), RunPhase::Looks(me)];
+        self.0.iter().any(|(_, phase)| polled_here.contains(phase))
     }
 }
 
@@ -239,7 +237,7 @@ impl Wake for RunWaker {
 }
 
 struct Run {
-    shared: Arc<Shared>,
+    shared: Arc<ManualClockState>,
     waker: Arc<RunWaker>,
     /// Turns of the executor since somebody used the clock.
     turns: u32,
@@ -248,12 +246,12 @@ struct Run {
 }
 
 impl Run {
-    fn begin(shared: Arc<Shared>) -> Self {
+    fn begin(shared: Arc<ManualClockState>) -> Self {
         let waker = Arc::new(RunWaker {
             woken: AtomicU8::new(RUN),
             executor: Mutex::new(Waker::noop().clone()),
         });
-        let run = (Arc::clone(&waker), Standing::Pending);
+        let run = (Arc::clone(&waker), RunPhase::Pending);
         shared.state.lock().runs.0.push(run);
         Self {
             shared,
@@ -272,7 +270,7 @@ impl Run {
             let waker = Waker::from(Arc::clone(&self.waker));
             let polled = future.poll(&mut Context::from_waker(&waker));
             let mut state = self.shared.state.lock();
-            self.stand(&mut state, Standing::Pending);
+            self.set_phase(&mut state, RunPhase::Pending);
             if woken == RUN {
                 self.shared.announce(state);
                 self.turns = 0;
@@ -311,16 +309,16 @@ impl Run {
         let woken = self.waker.woken.swap(0, Ordering::AcqRel);
         match woken {
             0 => {}
-            RUN => self.stand(&mut state, Standing::Runs(me)),
-            _ => self.stand(&mut state, Standing::Looks(me)),
+            RUN => self.set_phase(&mut state, RunPhase::Runs(me)),
+            _ => self.set_phase(&mut state, RunPhase::Looks(me)),
         }
         woken
     }
 
-    fn stand(&self, state: &mut State, standing: Standing) {
+    fn set_phase(&self, state: &mut State, phase: RunPhase) {
         let mut runs = state.runs.0.iter_mut();
         if let Some(mine) = runs.find(|it| Arc::ptr_eq(&it.0, &self.waker)) {
-            mine.1 = standing;
+            mine.1 = phase;
         }
     }
 }
@@ -334,7 +332,7 @@ impl Drop for Run {
     }
 }
 
-impl Shared {
+impl ManualClockState {
     /// Lets everybody look again who waits for the state to change.
     pub(super) fn announce(&self, mut state: MutexGuard<'_, State>) {
         let watchers = std::mem::take(&mut state.audience.watchers);

@@ -16,7 +16,7 @@ use crate::{
     clock::{Clock, ManualClock},
     message::MessageId,
     queue::{FactListener, Queue},
-    state::{Entry, MessagePhase, QueueSnapshot},
+    state::{FactEntry, MessagePhase, QueueSnapshot},
     sync::Mutex,
     time::Timestamp,
 };
@@ -24,7 +24,7 @@ use crate::{
 pub use timeline::Timeline;
 
 /// The ARN of a queue and a fact of it.
-type Recorded = (Arc<str>, Entry);
+type Recorded = (Arc<str>, FactEntry);
 
 /// Keeps the facts of the queues that it listens to, and asserts what they have to say; clones share them.
 ///
@@ -37,8 +37,8 @@ type Recorded = (Arc<str>, Entry);
 /// use std::time::Duration;
 ///
 /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-/// let dead = Queue::standard("dead").clock(&clock).listener(recorder.clone()).build()?;
-/// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).dead_letter(&dead, 2).build()?;
+/// let dead = Queue::standard("dead").clock(clock.clone()).listener(recorder.clone()).build()?;
+/// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).dead_letter(&dead, 2).build()?;
 /// jobs.send("resize cat.png")?;
 /// let poison = jobs.send("resize cat.txt")?;
 ///
@@ -61,7 +61,7 @@ pub struct Recorder {
 }
 
 impl FactListener for Recorder {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         self.record.lock().push((Arc::clone(queue), entry.clone()));
     }
 }
@@ -98,7 +98,7 @@ impl Recorder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn facts(&self) -> Vec<(Arc<str>, Entry)> {
+    pub fn facts(&self) -> Vec<(Arc<str>, FactEntry)> {
         self.record.lock().clone()
     }
 
@@ -111,7 +111,7 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// assert!(recorder.timeline().to_string().contains("m1 sent"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -138,7 +138,7 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).build()?;
     /// jobs.send(SendMessage::new("remind me").delay(Duration::from_secs(60)))?;
     /// let consume = || {
     ///     for job in jobs.receive().blocking().unwrap() {
@@ -227,8 +227,8 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let dead = Queue::standard("dead").clock(&clock).build()?;
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).dead_letter(&dead, 1).build()?;
+    /// let dead = Queue::standard("dead").clock(clock.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).dead_letter(&dead, 1).build()?;
     /// let poison = jobs.send("resize cat.txt")?;
     /// jobs.receive().visibility_timeout(Duration::ZERO).blocking()?;
     /// jobs.receive().blocking()?;
@@ -269,8 +269,8 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let dead = Queue::standard("dead").clock(&clock).build()?;
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).dead_letter(&dead, 1).build()?;
+    /// let dead = Queue::standard("dead").clock(clock.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).dead_letter(&dead, 1).build()?;
     /// jobs.send("resize cat.png")?;
     /// jobs.receive().blocking()?[0].delete()?;
     /// recorder.assert_nothing_dead_lettered();
@@ -291,7 +291,7 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).build()?;
     /// let sent = jobs.send("resize cat.png")?;
     /// jobs.receive().blocking()?;
     /// recorder.assert_received_at_most(sent.message_id, 1);
@@ -312,7 +312,7 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).build()?;
     /// jobs.send_batch(["resize cat.png", "resize dog.png"])?;
     /// jobs.receive().max_messages(10).blocking()?;
     /// recorder.assert_each_received_at_most(1);
@@ -352,7 +352,7 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let jobs = Queue::fifo("jobs.fifo").clock(&clock).listener(recorder.clone()).content_based_deduplication(true).build()?;
+    /// let jobs = Queue::fifo("jobs.fifo").clock(clock.clone()).listener(recorder.clone()).content_based_deduplication(true).build()?;
     /// for body in ["order-17", "order-18"] {
     ///     jobs.send(SendMessage::new(body).message_group_id("customer-7"))?;
     /// }
@@ -400,7 +400,7 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// recorder.assert_nothing_lost(); // it is still there
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -420,7 +420,7 @@ impl Recorder {
     /// # use requeue::{ManualClock, Queue, SendMessage, testing::assertions::Recorder};
     /// # use std::time::Duration;
     /// let (clock, recorder) = (ManualClock::default(), Recorder::new());
-    /// let jobs = Queue::standard("jobs").clock(&clock).listener(recorder.clone()).build()?;
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).listener(recorder.clone()).build()?;
     /// jobs.send("resize cat.png")?;
     /// jobs.receive().blocking()?[0].delete()?;
     /// recorder.assert_all_deleted();
@@ -469,7 +469,7 @@ impl Recorder {
 
 /// Messages stored, and visible: a consumer can lower the pair only so often before time has to pass.
 fn holding(snapshot: &QueueSnapshot) -> (usize, usize) {
-    let visible = snapshot.counts.approximate_number_of_messages;
+    let visible = snapshot.counts.visible;
     (snapshot.messages.len(), visible)
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use super::Recorded;
 use crate::{
     message::{Content, MessageId},
-    state::{Entry, Fact},
+    state::{Fact, FactEntry},
     testing::story::{Colours, Event, instant, lines},
     time::Timestamp,
 };
@@ -26,7 +26,7 @@ const LONGEST_REASON: usize = 80;
 /// use requeue::{ManualClock, Queue, testing::assertions::Recorder};
 ///
 /// let recorder = Recorder::new();
-/// let jobs = Queue::standard("jobs").clock(&ManualClock::default()).listener(recorder.clone()).build()?;
+/// let jobs = Queue::standard("jobs").clock(ManualClock::default()).listener(recorder.clone()).build()?;
 /// jobs.send("resize cat.png")?;
 /// jobs.receive().blocking()?[0].delete()?;
 /// assert_eq!(
@@ -152,7 +152,7 @@ impl Names {
     fn what<'a>(
         &self,
         queue: &'a Arc<str>,
-        entry: &Entry,
+        entry: &FactEntry,
         receives: &mut HashMap<(&'a Arc<str>, MessageId), u32>,
     ) -> String {
         let Some(id) = entry.fact.message_id() else {

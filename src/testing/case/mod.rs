@@ -10,7 +10,7 @@ use {
     self::{alert::Alert, clock::CaseClock},
     super::{
         check::Setup,
-        consumer::{Consumer, Pulse, Shared, Work},
+        consumer::{Consumer, ContextState, Pulse, Work},
         faults::{Chance, Fault},
         ledger::{Actor, Ledger, Property, Violation},
         quiet::quietly,
@@ -24,7 +24,7 @@ use {
         error::{CreateQueueError, ReceiveError, SendError},
         message::MessageId,
         queue::{FactListener, Message, Queue},
-        state::{Entry, Fact},
+        state::{Fact, FactEntry},
         sync::Mutex,
         time::Timestamp,
     },
@@ -64,7 +64,7 @@ pub(super) use self::time::PATIENCE;
 pub type World<W> = Rc<RefCell<W>>;
 
 /// What became of a case.
-pub(super) struct Outcome {
+pub(super) struct CaseOutcome {
     pub(super) violation: Option<Violation>,
     pub(super) steps: Vec<Step>,
     /// The steps that did something.
@@ -94,10 +94,10 @@ pub(super) enum Unfit {
 }
 
 #[derive(Clone, Default)]
-struct Facts(Arc<Mutex<Vec<Entry>>>);
+struct Facts(Arc<Mutex<Vec<FactEntry>>>);
 
 impl FactListener for Facts {
-    fn on_fact(&self, _queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _queue: &Arc<str>, entry: &FactEntry) {
         self.0.lock().push(entry.clone());
     }
 }
@@ -140,7 +140,7 @@ pub(super) struct Case<'c, W> {
     setup: &'c Setup<W>,
     plan: &'c Plan,
     world: World<W>,
-    shared: Rc<Shared>,
+    shared: Rc<ContextState>,
     queue: Queue,
     facts: Facts,
     ledger: Ledger,
@@ -157,17 +157,17 @@ pub(super) struct Case<'c, W> {
 type Held<T = ()> = Result<T, Violation>;
 
 /// Runs one case from its first step to its end.
-pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recording: bool) -> Result<Outcome, Unfit> {
+pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recording: bool) -> Result<CaseOutcome, Unfit> {
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
     let facts = Facts::default();
     let config = &setup.queues[plan.queue % setup.queues.len()];
     let case_clock = CaseClock::new(&clock);
     let mut builder = (config.build)()
-        .clock(&case_clock)
+        .clock(case_clock.clone())
         .seed(plan.seed)
         .listener(facts.clone());
     if plan.shards > 1 {
-        builder = builder.sampled(plan.shards);
+        builder = builder.shards(plan.shards);
     }
     let mut dead_letter_queue = None;
     if let Some(max_receive_count) = config.max_receive_count {
@@ -177,7 +177,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
             Queue::standard("dead-letters")
         };
         let dead = dead
-            .clock(&case_clock)
+            .clock(case_clock.clone())
             .seed(plan.seed ^ 1)
             .build()
             .map_err(Unfit::Queue)?;
@@ -193,7 +193,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         setup,
         plan,
         world: Rc::new(RefCell::new((setup.world)())),
-        shared: Rc::new(Shared {
+        shared: Rc::new(ContextState {
             wire: RefCell::new(Wire::new(&queue, &clock)),
             source: RefCell::new(source),
             log: RefCell::new(Log::new(recording, begun)),
@@ -222,7 +222,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
     }
     case.faults.retain(|_, count| *count > 0);
     let mut log = case.shared.log.borrow_mut();
-    Ok(Outcome {
+    Ok(CaseOutcome {
         violation,
         steps,
         effective,

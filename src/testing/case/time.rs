@@ -115,7 +115,7 @@ impl<W> Case<'_, W> {
             let mut busy = false;
             for at in 0..self.slots.len() {
                 let idle = self.slots[at].is_idle();
-                let worth = !idle || self.queue.counts().approximate_number_of_messages > 0;
+                let worth = !idle || self.queue.counts().visible > 0;
                 if worth && self.turn(at)? {
                     self.acts += 1;
                     busy = true;
@@ -128,7 +128,7 @@ impl<W> Case<'_, W> {
             }
             // A sampled poll that found nothing may find something the next time.
             let free = self.slots.iter().any(|slot| slot.is_idle() && slot.paused.is_none());
-            let sampled = self.plan.shards > 1 && self.queue.counts().approximate_number_of_messages > 0;
+            let sampled = self.plan.shards > 1 && self.queue.counts().visible > 0;
             if free && sampled {
                 left -= 1;
                 continue;

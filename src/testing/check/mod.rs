@@ -4,7 +4,7 @@ mod outcome;
 mod run;
 mod seed;
 
-pub use outcome::{CheckError, Failure, Passed};
+pub use outcome::{CaseFailure, CheckError, Passed};
 
 use {
     super::{

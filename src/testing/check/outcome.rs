@@ -7,7 +7,7 @@ use {
             case::Unfit,
             faults::{Fault, FaultError},
             ledger::Violation,
-            schedule::{Schedule, ScheduleError},
+            schedule::{CaseSchedule, ScheduleError},
             story::Story,
         },
     },
@@ -65,20 +65,20 @@ pub struct Passed {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Failure {
+pub struct CaseFailure {
     /// What did not hold.
     pub violation: Violation,
     /// How it came to that.
     pub story: Story,
     /// The case, to be kept and replayed.
-    pub schedule: Schedule,
+    pub schedule: CaseSchedule,
     /// Which case it was, counted from 0; `None` for a regression and for a replayed schedule.
     pub case: Option<u64>,
     /// What a regression file keeps of the case; `None` for a replayed schedule.
     pub seed: Option<PersistedSeed>,
 }
 
-impl Failure {
+impl CaseFailure {
     /// Saves the schedule as a file, which [`Check::replay_file`](super::Check::replay_file) reads.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Failure {
 /// What a regression file says of a failure, behind its seed.
 pub(super) struct Summary<'a> {
     pub(super) name: &'a str,
-    pub(super) failure: &'a Failure,
+    pub(super) failure: &'a CaseFailure,
 }
 
 impl fmt::Debug for Summary<'_> {
@@ -154,9 +154,9 @@ pub enum CheckError {
         /// The check.
         name: String,
         /// The first failure.
-        failure: Box<Failure>,
+        failure: Box<CaseFailure>,
         /// The first failure of each other property.
-        others: Vec<Failure>,
+        others: Vec<CaseFailure>,
         /// How many cases failed, regressions included.
         failed: u64,
         /// Of how many, regressions included.
@@ -218,7 +218,7 @@ impl CheckError {
     /// assert!(refused.unwrap_err().failure().is_none(), "the strategy is wrong, not the consumer");
     /// ```
     #[must_use]
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&CaseFailure> {
         self.failures().next()
     }
 
@@ -245,7 +245,7 @@ impl CheckError {
     /// let properties: Vec<_> = error.failures().map(|it| it.violation.to_string()).collect();
     /// assert_eq!(properties.len(), 2);
     /// ```
-    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+    pub fn failures(&self) -> impl Iterator<Item = &CaseFailure> {
         let (first, others) = match self {
             Self::Failed { failure, others, .. } => (Some(&**failure), &others[..]),
             _ => (None, &[][..]),
@@ -304,7 +304,7 @@ impl CheckError {
 }
 
 /// The first story whole, and a line for each other property.
-fn told(name: &str, failure: &Failure, others: &[Failure], (failed, of): (u64, u64), colour: bool) -> String {
+fn told(name: &str, failure: &CaseFailure, others: &[CaseFailure], (failed, of): (u64, u64), colour: bool) -> String {
     let (place, story) = (failure.place(), failure.story.render(colour));
     let cases = if of == 1 { "case" } else { "cases" };
     let first = format!("the check {name} failed{place}; {failed} of {of} {cases} failed\n{story}");

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        Check, CheckError, Failure, Passed,
+        CaseFailure, Check, CheckError, Passed,
         outcome::Summary,
         seed::{CaseSeed, mix},
     },
@@ -11,10 +11,10 @@ use {
         message::SendMessage,
         queue::Queue,
         testing::{
-            case::{self, Outcome, Script},
+            case::{self, CaseOutcome, Script},
             faults::{Fault, Faults},
             ledger::Violation,
-            schedule::{Plan, Schedule, ScheduleError},
+            schedule::{CaseSchedule, Plan, ScheduleError},
             shrink,
             story::{Story, is_coloured},
         },
@@ -44,7 +44,7 @@ struct Which {
 struct Tally {
     passed: Passed,
     /// One of each property, in the order in which they were found.
-    failures: Vec<Failure>,
+    failures: Vec<CaseFailure>,
     failed: u64,
 }
 
@@ -124,8 +124,8 @@ impl<W: 'static> Check<W> {
     ///
     /// # Examples
     /// ```
-    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Schedule, check}}};
-    /// let schedule: Schedule = "requeue schedule 1\nqueue 0 seed 7 shards 1\nmessage job\nsend 0\nturn 0\nend 4\n".parse()?;
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, CaseSchedule, check}}};
+    /// let schedule: CaseSchedule = "requeue schedule 1\nqueue 0 seed 7 shards 1\nmessage job\nsend 0\nturn 0\nend 4\n".parse()?;
     /// let replayed = check("jobs", || ())
     ///     .queue(|| Queue::standard("jobs"))
     ///     .messages(Just("job"))
@@ -134,7 +134,7 @@ impl<W: 'static> Check<W> {
     /// assert_eq!(replayed?.cases, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn replay(&self, schedule: &Schedule) -> Result<Passed, CheckError> {
+    pub fn replay(&self, schedule: &CaseSchedule) -> Result<Passed, CheckError> {
         self.examine()?;
         let (queue, queues) = (schedule.plan.queue, self.setup.queues.len());
         if queue >= queues {
@@ -150,7 +150,7 @@ impl<W: 'static> Check<W> {
         self.answer(tally)
     }
 
-    /// Runs the schedule of a file that [`Failure::save`] wrote.
+    /// Runs the schedule of a file that [`CaseFailure::save`] wrote.
     ///
     /// # Errors
     /// As [`replay`](Self::replay), and if the file cannot be read.
@@ -199,7 +199,7 @@ impl<W: 'static> Check<W> {
         self.replay_one(self.numbered(case))
     }
 
-    /// Runs the case of a seed in proptest's form, as [`Failure::seed`] and regression files have it.
+    /// Runs the case of a seed in proptest's form, as [`CaseFailure::seed`] and regression files have it.
     ///
     /// # Errors
     /// As [`run`](Self::run), and [`CheckError::Regression`] for a seed of another generator than ChaCha.
@@ -241,7 +241,10 @@ impl<W: 'static> Check<W> {
         let clock = ManualClock::default();
         let mut fifo = Vec::new();
         for config in &self.setup.queues {
-            let queue: Queue = (config.build)().clock(&clock).build().map_err(CheckError::Queue)?;
+            let queue: Queue = (config.build)()
+                .clock(clock.clone())
+                .build()
+                .map_err(CheckError::Queue)?;
             self.faults.chance(queue.name(), queue.is_fifo(), 0)?;
             config.fifo.set(queue.is_fifo());
             fifo.push(queue.is_fifo());
@@ -260,7 +263,7 @@ impl<W: 'static> Check<W> {
         seeds.into_iter().map(read).collect()
     }
 
-    fn keep(&self, known: &[CaseSeed], failures: &[Failure]) {
+    fn keep(&self, known: &[CaseSeed], failures: &[CaseFailure]) {
         let Some(persistence) = &self.persistence else {
             return;
         };
@@ -298,7 +301,7 @@ impl<W: 'static> Check<W> {
         let Some(violation) = &outcome.violation else {
             return Ok(());
         };
-        let same = |failure: &Failure| failure.violation.property == violation.property;
+        let same = |failure: &CaseFailure| failure.violation.property == violation.property;
         if !tally.failures.iter().any(same) {
             tally.failures.push(self.shrunk(which, plan, &outcome, violation)?);
         }
@@ -339,15 +342,15 @@ impl<W: 'static> Check<W> {
         &self,
         which: Which,
         plan: Plan,
-        outcome: &Outcome,
+        outcome: &CaseOutcome,
         violation: &Violation,
-    ) -> Result<Failure, CheckError> {
+    ) -> Result<CaseFailure, CheckError> {
         let trees = self.trees(which.seed, plan.messages.len() as u64)?;
         let steps = outcome.steps.clone();
-        let schedule = shrink::shrink(&self.setup, Schedule { plan, steps }, trees, outcome);
+        let schedule = shrink::shrink(&self.setup, CaseSchedule { plan, steps }, trees, outcome);
         let told = case::run(&self.setup, &schedule.plan, Script::Steps(&schedule.steps), true)?;
         let failure = self.failure(schedule, told, Some(which));
-        let same = |failure: &Failure| failure.violation.property == violation.property;
+        let same = |failure: &CaseFailure| failure.violation.property == violation.property;
         failure.filter(same).ok_or_else(|| CheckError::NotDeterministic {
             name: self.name.clone(),
             violation: violation.clone(),
@@ -355,7 +358,7 @@ impl<W: 'static> Check<W> {
     }
 
     /// `which` is `None` for a replayed schedule.
-    fn failure(&self, schedule: Schedule, outcome: Outcome, which: Option<Which>) -> Option<Failure> {
+    fn failure(&self, schedule: CaseSchedule, outcome: CaseOutcome, which: Option<Which>) -> Option<CaseFailure> {
         const OR: &str = "; or save the schedule and replay its file";
         let violation = outcome.violation?;
         let (case, seed) = (which.and_then(|it| it.number), which.and_then(|it| it.seed.persisted()));
@@ -369,7 +372,7 @@ impl<W: 'static> Check<W> {
             violation: violation.sentence.clone(),
             replay,
         };
-        Some(Failure {
+        Some(CaseFailure {
             violation,
             story,
             schedule,
@@ -399,7 +402,7 @@ impl<W: 'static> Check<W> {
 }
 
 impl Tally {
-    fn count(&mut self, outcome: &Outcome) {
+    fn count(&mut self, outcome: &CaseOutcome) {
         self.passed.steps += outcome.acts as u64;
         for (fault, count) in &outcome.faults {
             *self.passed.faults.entry(*fault).or_default() += count;
@@ -500,9 +503,9 @@ mod tests {
         let check = busy().cases(300);
         let error = check.run().unwrap_err();
         for failure in error.failures() {
-            let Schedule { plan, steps } = failure.schedule.clone();
+            let CaseSchedule { plan, steps } = failure.schedule.clone();
             let outcome = case::run(&check.setup, &plan, Script::Steps(&steps), false).unwrap();
-            let again = shrink::shrink(&check.setup, Schedule { plan, steps }, Vec::new(), &outcome);
+            let again = shrink::shrink(&check.setup, CaseSchedule { plan, steps }, Vec::new(), &outcome);
             assert_eq!(again, failure.schedule, "{}", failure.story);
         }
     }

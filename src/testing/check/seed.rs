@@ -1,6 +1,9 @@
 //! The seed of a case, in proptest's format.
 
-use proptest::test_runner::{PersistedSeed, RngAlgorithm, TestRng};
+use {
+    crate::state,
+    proptest::test_runner::{PersistedSeed, RngAlgorithm, TestRng},
+};
 
 /// How proptest begins a seed of its ChaCha generator.
 const CHACHA: &str = "cc ";
@@ -50,12 +53,9 @@ impl CaseSeed {
     }
 }
 
-/// Another seed from a seed and a number, as SplitMix64 does it.
+/// Another seed from a seed and a number: the `number`-th that SplitMix64 gives.
 pub(super) fn mix(seed: u64, number: u64) -> u64 {
-    let mut z = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    state::mix(seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 
 #[cfg(test)]

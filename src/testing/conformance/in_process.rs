@@ -71,7 +71,7 @@ impl<Q: MessageQueue> InProcess<Q> {
     /// ```
     pub fn new(front: impl Fn(&Service, &ManualClock, &Queue) -> Q + 'static) -> Self {
         let clock = ManualClock::default();
-        let service = Service::builder().clock(&clock).seed(1).build();
+        let service = Service::builder().clock(clock.clone()).seed(1).build();
         Self {
             clock,
             service,
@@ -139,8 +139,8 @@ impl<Q: MessageQueue> Fixture for InProcess<Q> {
 
     fn messages_in(&self, queue: &Q) -> Option<usize> {
         let counts = self.service.queue(queue.url()).ok()?.counts();
-        let visible_or_not = counts.approximate_number_of_messages + counts.approximate_number_of_messages_not_visible;
-        Some(visible_or_not + counts.approximate_number_of_messages_delayed)
+        let visible_or_not = counts.visible + counts.in_flight;
+        Some(visible_or_not + counts.delayed)
     }
 }
 

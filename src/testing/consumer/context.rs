@@ -6,8 +6,8 @@ use {
         clock::{Alarm, Clock, ManualClock},
         error::{ChangeVisibilityError, DeleteError, SendError},
         message::{MessageId, SendMessage},
-        queue::{Message, Sent},
-        state::{MessagePhase, MessageSnapshot},
+        queue::Message,
+        state::{MessagePhase, MessageSnapshot, Sent},
         testing::{
             faults::Fault,
             source::Source,
@@ -29,7 +29,7 @@ use {
 };
 
 /// What the handlers of a case share with the kit.
-pub(in crate::testing) struct Shared {
+pub(in crate::testing) struct ContextState {
     pub(in crate::testing) wire: RefCell<Wire>,
     pub(in crate::testing) source: RefCell<Source>,
     pub(in crate::testing) log: RefCell<Log>,
@@ -61,7 +61,7 @@ struct Death;
 /// strikes only where the handler awaits. Calls on the message or its queue itself work too, and meet no fault.
 #[derive(Clone)]
 pub struct Context {
-    pub(in crate::testing) shared: Rc<Shared>,
+    pub(in crate::testing) shared: Rc<ContextState>,
     pub(in crate::testing) pulse: Rc<Pulse>,
     pub(in crate::testing) name: Rc<str>,
 }
@@ -443,7 +443,7 @@ impl Context {
     }
 }
 
-struct Name<'a>(&'a Shared, MessageId);
+struct Name<'a>(&'a ContextState, MessageId);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

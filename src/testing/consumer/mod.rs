@@ -5,7 +5,7 @@ mod pulse;
 
 pub use context::{Context, Wait};
 pub(super) use {
-    context::{Crash, Shared},
+    context::{ContextState, Crash},
     pulse::Pulse,
 };
 

@@ -19,7 +19,7 @@ use crate::{message::SendMessage, queue::SendBatchEntry};
 ///
 /// proptest!(|(steps in standard_steps(30))| {
 ///     let clock = ManualClock::default();
-///     let jobs = Queue::standard("jobs").clock(&clock).build()?;
+///     let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
 ///     let (mut sent, mut received) = (0, Vec::<Message>::new());
 ///     for step in steps {
 ///         match step {

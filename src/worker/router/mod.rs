@@ -171,7 +171,7 @@ impl Router {
     ///     .route_async("mail", |job: Job, done: Queue| async move { done.send(job.body()).map(drop) });
     /// let runner = Runner::builder(&jobs).until_none_visible().each_routed(router)?;
     /// assert_eq!(runner.blocking()?.succeeded, 1);
-    /// assert_eq!(done.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(done.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn state<T>(self, state: T) -> Router<(T,)> {
@@ -293,7 +293,7 @@ impl<T: Send + Sync + 'static> Router<(T,)> {
     /// let router = Router::by_attribute("type").state(done.clone());
     /// let router = router.route("resize", |job: &Job, done: &Queue| done.send(job.body()).map(drop));
     /// assert_eq!(Runner::builder(&jobs).until_none_visible().each_routed(router)?.blocking()?.succeeded, 1);
-    /// assert_eq!(done.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(done.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn route<F, E>(self, name: impl Into<String>, handler: F) -> Self
@@ -319,7 +319,7 @@ impl<T: Send + Sync + 'static> Router<(T,)> {
     /// let router = Router::by_attribute("type").state(done.clone());
     /// let router = router.route_async("resize", |job: Job, done: Queue| async move { done.send(job.body()).map(drop) });
     /// assert_eq!(Runner::builder(&jobs).until_none_visible().each_routed(router)?.blocking()?.succeeded, 1);
-    /// assert_eq!(done.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(done.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn route_async<F, R, E>(self, name: impl Into<String>, handler: F) -> Self
@@ -347,7 +347,7 @@ impl<T: Send + Sync + 'static> Router<(T,)> {
     ///     .otherwise(|job: &Job, others: &Queue| others.send(job.body()).map(drop));
     /// let runner = Runner::builder(&jobs).until_none_visible().each_routed(router)?;
     /// assert_eq!(runner.blocking()?.succeeded, 1);
-    /// assert_eq!(others.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(others.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn otherwise<F, E>(self, handler: F) -> Self
@@ -373,7 +373,7 @@ impl<T: Send + Sync + 'static> Router<(T,)> {
     ///     .otherwise_async(|job: Job, others: Queue| async move { others.send(job.body()).map(drop) });
     /// let runner = Runner::builder(&jobs).until_none_visible().each_routed(router)?;
     /// assert_eq!(runner.blocking()?.succeeded, 1);
-    /// assert_eq!(others.counts().approximate_number_of_messages, 1);
+    /// assert_eq!(others.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn otherwise_async<F, R, E>(self, handler: F) -> Self

@@ -99,7 +99,7 @@ impl<'case> Run<'case> {
             .clock
             .map_or_else(ManualClock::default, |at| ManualClock::at(Timestamp::from_millis(at)));
         let service = Service::builder()
-            .clock(&clock)
+            .clock(clock.clone())
             .seed(1)
             .limits(limits(&case.limits)?)
             .build();

@@ -122,7 +122,7 @@ fn a_queue_url_takes_the_actions_of_queues_alone() {
 fn queue_urls_have_the_host_of_the_request_if_the_endpoint_is_told_so() {
     // Q6
     let service = Service::builder()
-        .clock(&ManualClock::default())
+        .clock(ManualClock::default())
         .account_id("123456789012");
     let service = service.endpoint_url("http://0.0.0.0:9324/eu-west-1").build();
     let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:jobs","maxReceiveCount":1}"#;

@@ -49,7 +49,7 @@ fn assert_survives(body: &str, text: &str, bytes: &[u8]) {
         sent.text("MD5OfMessageAttributes")
     );
     let queue = door.service.queue("jobs").unwrap();
-    assert_eq!(queue.counts().approximate_number_of_messages_not_visible, 1);
+    assert_eq!(queue.counts().in_flight, 1);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn create_list_get_url_purge_and_delete_queue() {
 
     jobs.send("a").unwrap();
     now(client.purge_queue().queue_url(&url).send()).unwrap();
-    assert_eq!(jobs.counts().approximate_number_of_messages, 0);
+    assert_eq!(jobs.counts().visible, 0);
     now(client.delete_queue().queue_url(&url).send()).unwrap();
     assert!(service.queue("jobs").is_err());
 }
@@ -184,7 +184,7 @@ fn start_list_and_cancel_message_move_task_and_list_dead_letter_source_queues() 
     assert_eq!(task.approximate_number_of_messages_to_move(), Some(3));
     let cancel = client.cancel_message_move_task();
     let cancelled = now(cancel.task_handle(started.task_handle().unwrap()).send()).unwrap();
-    let moved = jobs.counts().approximate_number_of_messages;
+    let moved = jobs.counts().visible;
     assert_eq!(cancelled.approximate_number_of_messages_moved(), moved as i64);
     door.clock.advance(Duration::from_secs(60));
     assert_eq!((list()[0].status(), list()[0].task_handle()), (Some("CANCELLED"), None));

@@ -28,7 +28,7 @@ impl Door {
 
     pub(crate) fn with_limits(limits: Limits) -> Self {
         let clock = ManualClock::default();
-        let service = Service::builder().clock(&clock).seed(1).limits(limits).build();
+        let service = Service::builder().clock(clock.clone()).seed(1).limits(limits).build();
         let client = Client::new(&service.sdk_config());
         Self { clock, service, client }
     }

@@ -122,7 +122,7 @@ fn request_throttled() {
     // F40
     let mut limits = Limits::aws();
     limits.fifo_calls = 1;
-    let service = Service::builder().clock(&ManualClock::default()).limits(limits).build();
+    let service = Service::builder().clock(ManualClock::default()).limits(limits).build();
     let endpoint = Endpoint::builder(&service).throttling(true).build();
     let config = endpoint
         .sdk_config()

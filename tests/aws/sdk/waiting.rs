@@ -192,7 +192,7 @@ fn the_sdk_is_shown_the_time_of_the_service() {
 fn the_sdk_works_at_both_ends_of_time() {
     // X1
     for at in [Timestamp::ZERO, Timestamp::from_millis(1), Timestamp::MAX] {
-        let service = Service::builder().clock(&ManualClock::at(at)).build();
+        let service = Service::builder().clock(ManualClock::at(at)).build();
         let client = Client::new(&service.sdk_config());
         let created = now(client.create_queue().queue_name("jobs").send()).unwrap();
         let send = client.send_message().queue_url(created.queue_url().unwrap());

@@ -22,7 +22,7 @@ const REQUESTS: usize = 16;
 
 fuzz_target!(|input: &[u8]| {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).limits(Limits::aws()).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).limits(Limits::aws()).seed(1).build();
     let endpoint = Endpoint::new(&service);
     let fifo = QueueAttributes::new().fifo_queue(true).content_based_deduplication(true);
     for (name, attributes) in [("jobs", QueueAttributes::new()), ("orders.fifo", fifo)] {

@@ -3,7 +3,7 @@
 use {
     crate::common::{self, VISIBILITY, counts, fifo, in_group, millis, secs, standard},
     requeue::{
-        Clock, Entry, Fact, FactListener, ManualClock, Message, Queue, QueueAttributes, ReceiveError,
+        Clock, Fact, FactEntry, FactListener, ManualClock, Message, Queue, QueueAttributes, ReceiveError,
         testing::{CallError, Fault, FaultError, Faults, FaultyQueue},
     },
     std::{
@@ -406,7 +406,7 @@ fn what_retention_or_a_purge_has_ended_does_not_come_again() {
 fn a_handle_of_another_queue_is_invalid_and_a_refusal_is_no_fault() {
     // D19
     let (clock, _, faulty) = always(Fault::DeleteResponseLost);
-    let other = Queue::standard("other").clock(&clock).build().unwrap();
+    let other = Queue::standard("other").clock(clock.clone()).build().unwrap();
     other.send("m").unwrap();
     let message = common::take(&other);
     match faulty.delete(&message) {
@@ -425,7 +425,7 @@ fn a_handle_of_another_queue_is_invalid_and_a_refusal_is_no_fault() {
 struct Meddler(ManualClock, Arc<OnceLock<FaultyQueue>>);
 
 impl FactListener for Meddler {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, entry: &FactEntry) {
         if let (Fact::Sent { .. }, Some(faulty)) = (&entry.fact, self.1.get()) {
             self.0.advance(Fault::LATE);
             faulty.receive(1).unwrap();

@@ -10,7 +10,7 @@ use {
 
 fn service() -> (ManualClock, Service) {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     service.create_queue("jobs", QueueAttributes::new()).unwrap();
     service.create_queue("mail", QueueAttributes::new()).unwrap();
     let orders = QueueAttributes::new()

@@ -7,8 +7,8 @@ use {
         waiter::within_patience,
     },
     requeue::{
-        Entry, Fact, FactListener, Limits, ManualClock, Message, Queue, QueueAttributes, RedrivePolicy, SendMessage,
-        Service,
+        Fact, FactEntry, FactListener, Limits, ManualClock, Message, Queue, QueueAttributes, RedrivePolicy,
+        SendMessage, Service,
     },
     std::{
         collections::BTreeSet,
@@ -31,7 +31,7 @@ fn chain(clock: &ManualClock, fifo: bool) -> [Queue; 3] {
         } else {
             Queue::standard(name)
         };
-        builder.clock(clock).visibility_timeout(millis(100))
+        builder.clock(clock.clone()).visibility_timeout(millis(100))
     };
     let last = named("last").build().unwrap();
     let middle = named("middle").dead_letter(&last, 2).build().unwrap();
@@ -108,7 +108,7 @@ fn has_been_received_five_times(message: &Message) -> bool {
 
 /// Two queues, each the other's dead-letter queue.
 fn circle(clock: &ManualClock, fifo: bool) -> [Queue; 2] {
-    let service = Service::builder().clock(clock).build();
+    let service = Service::builder().clock(clock.clone()).build();
     let attributes = || {
         let attributes = QueueAttributes::new().visibility_timeout(Duration::ZERO);
         if fifo {
@@ -162,8 +162,10 @@ fn a_target_deleted_under_load_loses_only_what_had_arrived() {
     for _ in 0..20 {
         within_patience(|| {
             let clock = ManualClock::default();
-            let dead = Queue::standard("dead").clock(&clock).build().unwrap();
-            let jobs = Queue::standard("jobs").clock(&clock).visibility_timeout(Duration::ZERO);
+            let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
+            let jobs = Queue::standard("jobs")
+                .clock(clock.clone())
+                .visibility_timeout(Duration::ZERO);
             let jobs = jobs.dead_letter(&dead, 1).build().unwrap();
             send_all(&jobs);
             let (arrived, gone) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -176,11 +178,11 @@ fn a_target_deleted_under_load_loses_only_what_had_arrived() {
                     });
                 }
                 scope.spawn(|| {
-                    while dead.counts().approximate_number_of_messages < MESSAGES / 4 {
+                    while dead.counts().visible < MESSAGES / 4 {
                         thread::yield_now();
                     }
                     // Nothing arrives between the last look and the end, or else it is lost with the queue.
-                    arrived.store(dead.counts().approximate_number_of_messages, Ordering::Relaxed);
+                    arrived.store(dead.counts().visible, Ordering::Relaxed);
                     dead.delete_queue().unwrap();
                     gone.store(true, Ordering::Release);
                 });
@@ -209,7 +211,7 @@ fn a_target_deleted_under_load_loses_only_what_had_arrived() {
 struct Greedy(Arc<OnceLock<Queue>>);
 
 impl FactListener for Greedy {
-    fn on_fact(&self, _queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _queue: &Arc<str>, entry: &FactEntry) {
         if let (Some(jobs), Fact::Arrived { .. }) = (self.0.get(), &entry.fact) {
             jobs.receive().max_messages(10).blocking().unwrap();
         }
@@ -224,12 +226,12 @@ fn fifo_dead_letters_of_a_group_arrive_in_order_although_others_receive_meanwhil
     let mut limits = Limits::default();
     limits.receive_messages = MESSAGES;
     let dead = Queue::fifo("dead.fifo")
-        .clock(&clock)
+        .clock(clock.clone())
         .listener(greedy.clone())
         .build()
         .unwrap();
     let jobs = Queue::fifo("jobs.fifo")
-        .clock(&clock)
+        .clock(clock.clone())
         .limits(limits)
         .dead_letter(&dead, 1);
     let jobs = jobs.content_based_deduplication(true).build().unwrap();

@@ -6,7 +6,7 @@ use {
         common::{fifo, in_group, millis, standard},
         waiter::within_patience,
     },
-    requeue::{Budget, Entry, Fact, FactListener, ManualClock, Message, MessageId, Queue, SendMessage},
+    requeue::{Budget, Fact, FactEntry, FactListener, ManualClock, Message, MessageId, Queue, SendMessage},
     std::{
         collections::{BTreeMap, BTreeSet},
         panic,
@@ -22,12 +22,12 @@ use {
 /// Keeps every entry, and sees to it that no two threads tell it something at once.
 #[derive(Clone, Default)]
 struct Log {
-    entries: Arc<Mutex<Vec<Entry>>>,
+    entries: Arc<Mutex<Vec<FactEntry>>>,
     inside: Arc<AtomicBool>,
 }
 
 impl FactListener for Log {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, entry: &FactEntry) {
         assert!(!self.inside.swap(true, Ordering::AcqRel), "two threads at once");
         self.entries.lock().unwrap().push(entry.clone());
         self.inside.store(false, Ordering::Release);
@@ -149,7 +149,7 @@ fn facts_come_in_order_without_gaps_and_before_the_call_returns() {
 struct Panicking(Log);
 
 impl FactListener for Panicking {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         if entry.number % 3 == 0 {
             panic::resume_unwind(Box::new("a listener's own panic"));
         }
@@ -193,7 +193,7 @@ struct Answering {
 }
 
 impl FactListener for Answering {
-    fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
         self.own.on_fact(queue, entry);
         if let Fact::Sent { content, .. } = &entry.fact {
             let hops: u32 = content.body().parse().unwrap();
@@ -216,7 +216,11 @@ fn listeners_that_answer_each_other_from_many_threads_come_to_an_end() {
                 other: Arc::clone(other),
                 own: own.clone(),
             };
-            Queue::standard(name).clock(&clock).listener(listener).build().unwrap()
+            Queue::standard(name)
+                .clock(clock.clone())
+                .listener(listener)
+                .build()
+                .unwrap()
         };
         let queues = [build("a", &to_b, &logs[0]), build("b", &to_a, &logs[1])];
         to_a.get_or_init(|| queues[0].clone());

@@ -57,7 +57,7 @@ fn each_message_is_handled_once_in_the_sampled_profile() {
     // D14
     within_patience(|| {
         for style in STYLES {
-            let queue = standard(&ManualClock::default()).sampled(10).build().unwrap();
+            let queue = standard(&ManualClock::default()).shards(10).build().unwrap();
             each_once(&queue, style, 2_000, plain);
         }
     });

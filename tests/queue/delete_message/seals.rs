@@ -9,7 +9,7 @@ use {
 const PREFIX: &str = "AQEB";
 
 fn alone(name: &str, seed: u64) -> Queue {
-    let queue = Queue::standard(name).clock(&ManualClock::default()).seed(seed);
+    let queue = Queue::standard(name).clock(ManualClock::default()).seed(seed);
     queue.build().unwrap()
 }
 
@@ -17,7 +17,7 @@ fn service(seed: u64, region: &str, account_id: &str) -> Service {
     let mut limits = Limits::default();
     limits.recreate_interval = Duration::ZERO;
     let service = Service::builder()
-        .clock(&ManualClock::default())
+        .clock(ManualClock::default())
         .limits(limits)
         .seed(seed);
     service.region(region).account_id(account_id).build()

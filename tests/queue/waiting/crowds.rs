@@ -207,7 +207,7 @@ fn threads(clock: &Counting, queue: &Queue) -> Vec<JoinHandle<Vec<String>>> {
 #[test]
 fn a_message_wakes_one_of_many_threads() {
     let clock = Counting::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let mut threads = threads(&clock, &jobs).into_iter();
     for round in 0..8 {
         let before = clock.parks.load(Ordering::Relaxed);
@@ -223,7 +223,7 @@ fn a_message_wakes_one_of_many_threads() {
 #[test]
 fn a_deadline_of_the_queue_wakes_only_the_first_of_many_threads() {
     let clock = Counting::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     for second in 1..=8 {
         jobs.send(SendMessage::new(second.to_string()).delay(secs(second)))
             .unwrap();

@@ -16,7 +16,7 @@ fn waiting(face: Face, clock: &ManualClock, queue: &Queue, wait: Duration) -> Re
 }
 
 /// When the facts say that a receive found nothing.
-fn received_nothing(facts: &crossbeam_channel::Receiver<(std::sync::Arc<str>, requeue::Entry)>) -> Vec<Timestamp> {
+fn received_nothing(facts: &crossbeam_channel::Receiver<(std::sync::Arc<str>, requeue::FactEntry)>) -> Vec<Timestamp> {
     let empty = facts
         .try_iter()
         .filter(|(_, entry)| entry.fact == Fact::ReceivedNothing);

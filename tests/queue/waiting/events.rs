@@ -168,7 +168,7 @@ fn a_dead_letter_move_wakes_a_long_poll_on_the_target() {
     // D11, L17
     for face in FACES {
         let clock = ManualClock::default();
-        let dead = Queue::standard("dead").clock(&clock).build().unwrap();
+        let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
         let jobs = standard(&clock).dead_letter(&dead, 1).build().unwrap();
         jobs.send("poison").unwrap();
         take_for(&jobs, secs(1));
@@ -188,7 +188,7 @@ fn a_long_poll_moves_poison_itself_and_goes_on_waiting() {
     // L7: the poll that meets only dead letters waits on
     for face in FACES {
         let clock = ManualClock::default();
-        let dead = Queue::standard("dead").clock(&clock).build().unwrap();
+        let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
         let jobs = standard(&clock).dead_letter(&dead, 1).build().unwrap();
         jobs.send("poison").unwrap();
         take_for(&jobs, secs(1));
@@ -207,7 +207,7 @@ fn a_long_poll_moves_poison_itself_and_goes_on_waiting() {
 
 /// A service with a dead-letter queue that holds one message from `jobs`.
 fn with_a_dead_letter(clock: &ManualClock, fifo: bool) -> (Service, Queue, Queue) {
-    let service = Service::builder().clock(clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     let suffix = if fifo { ".fifo" } else { "" };
     let attributes = || {
         if fifo {
@@ -312,7 +312,7 @@ fn a_dead_letter_move_of_the_message_that_locks_its_group_lets_its_successor_thr
     // L19, F28: in the very receive that moves it
     for face in FACES {
         let clock = ManualClock::default();
-        let dead = Queue::fifo("dead.fifo").clock(&clock).build().unwrap();
+        let dead = Queue::fifo("dead.fifo").clock(clock.clone()).build().unwrap();
         let jobs = fifo(&clock).dead_letter(&dead, 1).build().unwrap();
         send_grouped(&jobs, ["g-1", "g-2"]);
         take_for(&jobs, secs(5));
@@ -346,7 +346,7 @@ fn deleting_a_queue_of_a_service_ends_every_long_poll_at_once() {
     // Q38
     for face in FACES {
         let clock = ManualClock::default();
-        let service = Service::builder().clock(&clock).build();
+        let service = Service::builder().clock(clock.clone()).build();
         let queue = service.create_queue("jobs", QueueAttributes::new()).unwrap();
         let waiter = waiting(face, &clock, &queue);
         service.delete_queue("jobs").unwrap();
@@ -494,7 +494,7 @@ fn a_dead_letter_target_that_is_gone_does_not_keep_a_message_from_a_long_poll() 
     // L9
     for face in FACES {
         let clock = ManualClock::default();
-        let dead = Queue::standard("dead").clock(&clock).build().unwrap();
+        let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
         let jobs = standard(&clock).dead_letter(&dead, 1).build().unwrap();
         jobs.send("poison").unwrap();
         take_for(&jobs, secs(1));

@@ -5,7 +5,7 @@ use {
         common::{bodies, fifo, in_group, millis, receive, secs, send_grouped, standard, take_for},
         waiter::{Polled, Wakes, long_poll, within_patience},
     },
-    requeue::{Budget, Clock, Entry, Fact, FactListener, ManualClock, Queue, QueueAttributes},
+    requeue::{Budget, Clock, Fact, FactEntry, FactListener, ManualClock, Queue, QueueAttributes},
     std::{
         future::Future,
         panic,
@@ -211,7 +211,7 @@ fn a_waker_that_panics_takes_nobody_elses_wake_and_no_fact() {
     // One delete unlocks the group for a receiver and makes room for a sender.
     let facts = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&facts);
-    let listener = Listener(move |entry: &Entry| log.lock().unwrap().push(entry.fact.clone()));
+    let listener = Listener(move |entry: &FactEntry| log.lock().unwrap().push(entry.fact.clone()));
     let jobs = fifo(&ManualClock::default())
         .budget(Budget::new().messages(2))
         .listener(listener);
@@ -256,17 +256,17 @@ fn a_receiver_dropped_with_a_wake_for_one_whose_waker_panics_is_dropped_well() {
 /// Calls back for each fact.
 struct Listener<F>(F);
 
-impl<F: Fn(&Entry) + Send + Sync + 'static> FactListener for Listener<F> {
-    fn on_fact(&self, _: &Arc<str>, entry: &Entry) {
+impl<F: Fn(&FactEntry) + Send + Sync + 'static> FactListener for Listener<F> {
+    fn on_fact(&self, _: &Arc<str>, entry: &FactEntry) {
         (self.0)(entry);
     }
 }
 
 /// A queue that is handed to its own listener once it exists.
-fn with_listener(clock: &ManualClock, listener: impl Fn(&Queue, &Entry) + Send + Sync + 'static) -> Queue {
+fn with_listener(clock: &ManualClock, listener: impl Fn(&Queue, &FactEntry) + Send + Sync + 'static) -> Queue {
     let itself = Arc::new(OnceLock::<Queue>::new());
     let own = Arc::clone(&itself);
-    let on_fact = move |entry: &Entry| listener(own.get().unwrap(), entry);
+    let on_fact = move |entry: &FactEntry| listener(own.get().unwrap(), entry);
     let queue = standard(clock).listener(Listener(on_fact)).build().unwrap();
     itself.get_or_init(|| queue.clone());
     queue
@@ -335,7 +335,7 @@ fn listeners_of_two_queues_may_call_each_others_queue_at_the_same_time() {
         let both_inside = Arc::new(Barrier::new(2));
         let build = |own: usize| {
             let (queues, both_inside) = (Arc::clone(&queues), Arc::clone(&both_inside));
-            let forward = move |entry: &Entry| {
+            let forward = move |entry: &FactEntry| {
                 if let Fact::Sent { content, .. } = &entry.fact {
                     if &**content.body() == "forward" {
                         both_inside.wait();
@@ -344,7 +344,7 @@ fn listeners_of_two_queues_may_call_each_others_queue_at_the_same_time() {
                 }
             };
             Queue::standard(["a", "b"][own])
-                .clock(&clock)
+                .clock(clock.clone())
                 .listener(Listener(forward))
                 .build()
                 .unwrap()
@@ -386,7 +386,7 @@ fn what_a_look_finds_expired_is_told_before_it_goes_to_sleep() {
     // D37: nobody looked when it was due, and the long poll may take its twenty seconds
     let (clock, facts) = (ManualClock::default(), Arc::new(Mutex::new(Vec::new())));
     let log = Arc::clone(&facts);
-    let listener = Listener(move |entry: &Entry| log.lock().unwrap().push(entry.fact.clone()));
+    let listener = Listener(move |entry: &FactEntry| log.lock().unwrap().push(entry.fact.clone()));
     let jobs = standard(&clock).message_retention_period(secs(60)).listener(listener);
     let jobs = jobs.build().unwrap();
     jobs.send("a").unwrap();
@@ -402,7 +402,7 @@ fn facts_are_never_dated_before_the_fact_before() {
     let clock = ManualClock::default();
     let facts = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&facts);
-    let listener = Listener(move |entry: &Entry| log.lock().unwrap().push(entry.clone()));
+    let listener = Listener(move |entry: &FactEntry| log.lock().unwrap().push(entry.clone()));
     let jobs = fifo(&clock).delay(secs(900)).listener(listener).build().unwrap();
     jobs.send(in_group("g", "a")).unwrap();
     clock.advance(secs(800));

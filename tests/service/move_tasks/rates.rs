@@ -111,7 +111,7 @@ impl Clock for Forgetful {
 fn looking_at_a_task_moves_what_is_due_even_if_the_clock_woke_nobody() {
     // L28 L29
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&Forgetful(clock.clone())).build();
+    let service = Service::builder().clock(Forgetful(clock.clone())).build();
     let house = House::in_service(clock, service).fill(10);
     house.start(1);
     house.clock.advance(secs(3));
@@ -154,7 +154,7 @@ impl Clock for Hasty {
 #[test]
 fn a_clock_may_wake_a_task_while_it_is_asked_to() {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&Hasty(clock.clone())).build();
+    let service = Service::builder().clock(Hasty(clock.clone())).build();
     let house = House::in_service(clock, service).fill(10_000);
     let start = house.clock.now();
     house.start(500);

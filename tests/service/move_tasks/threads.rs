@@ -77,7 +77,7 @@ fn a_task_without_rate_can_be_cancelled_while_it_moves() {
     #[derive(Clone, Default)]
     struct CancelAfter(Arc<(OnceLock<Service>, Mutex<Vec<u64>>)>);
     impl FactListener for CancelAfter {
-        fn on_fact(&self, queue: &Arc<str>, entry: &Entry) {
+        fn on_fact(&self, queue: &Arc<str>, entry: &FactEntry) {
             let (Some(service), Fact::MovedOut { .. }) = (self.0.0.get(), &entry.fact) else {
                 return;
             };
@@ -104,7 +104,7 @@ fn a_task_without_rate_can_be_cancelled_while_it_moves() {
 struct Feed(Arc<OnceLock<Queue>>);
 
 impl FactListener for Feed {
-    fn on_fact(&self, _queue: &Arc<str>, entry: &Entry) {
+    fn on_fact(&self, _queue: &Arc<str>, entry: &FactEntry) {
         if let (Some(dead), Fact::MovedOut { .. }) = (self.0.get(), &entry.fact) {
             if entry.number < 20_000 {
                 dead.send("more").unwrap();

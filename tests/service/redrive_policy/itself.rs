@@ -2,7 +2,7 @@
 
 use super::*;
 use requeue::{
-    Entry, Fact, FactChannel, FactListener, MoveTaskFailure, MoveTaskStatus, SendMessage, StartMessageMoveTask,
+    Fact, FactChannel, FactEntry, FactListener, MoveTaskFailure, MoveTaskStatus, SendMessage, StartMessageMoveTask,
 };
 
 /// A queue of each type that names itself after so many receives.
@@ -139,7 +139,7 @@ fn one_receive_moves_a_message_once_and_ends() {
     for poison in [1, 99, 100, 101, 250] {
         let clock = ManualClock::default();
         let (channel, facts) = FactChannel::unbounded();
-        let service = Service::builder().clock(&clock).listener(channel).build();
+        let service = Service::builder().clock(clock.clone()).listener(channel).build();
         for queue in each(&service, 1) {
             for number in 0..poison {
                 let group = number.to_string();
@@ -202,7 +202,7 @@ fn a_message_that_moves_within_its_queue_is_there_once_by_its_facts() {
     // L3d L17
     let clock = ManualClock::default();
     let (channel, facts) = FactChannel::unbounded();
-    let service = Service::builder().clock(&clock).listener(channel).build();
+    let service = Service::builder().clock(clock.clone()).listener(channel).build();
     let queue = service.create_queue("nowhere", redrive(NOWHERE, 1)).unwrap();
     send(&queue, &["m"]);
     assert_eq!([fail_once(&queue), fail_once(&queue)], [1, 0]);
@@ -219,7 +219,7 @@ fn a_message_that_moves_within_its_queue_is_there_once_by_its_facts() {
 struct Purger(Arc<Mutex<Option<Queue>>>);
 
 impl FactListener for Purger {
-    fn on_fact(&self, _: &Arc<str>, _: &Entry) {
+    fn on_fact(&self, _: &Arc<str>, _: &FactEntry) {
         let queue = self.0.lock().unwrap().take();
         if let Some(queue) = queue {
             queue.purge().unwrap();
@@ -232,7 +232,7 @@ fn a_message_purged_on_its_way_to_its_own_queue_does_not_arrive() {
     // L3d D43
     let clock = ManualClock::default();
     let purger = Purger::default();
-    let service = Service::builder().clock(&clock).listener(purger.clone()).build();
+    let service = Service::builder().clock(clock.clone()).listener(purger.clone()).build();
     let queue = service.create_queue("nowhere", redrive(NOWHERE, 1)).unwrap();
     send(&queue, &["poison"]);
     fail_once(&queue);
@@ -306,14 +306,14 @@ fn a_task_moves_the_messages_of_other_queues_and_those_with_a_destination() {
 struct Alive(#[expect(dead_code, reason = "counted, never read")] Arc<()>);
 
 impl FactListener for Alive {
-    fn on_fact(&self, _: &Arc<str>, _: &Entry) {}
+    fn on_fact(&self, _: &Arc<str>, _: &FactEntry) {}
 }
 
 #[test]
 fn a_queue_that_is_its_own_target_is_dropped_with_its_handles() {
     // L3d
     let alive = Arc::new(());
-    let service = Service::builder().clock(&ManualClock::default());
+    let service = Service::builder().clock(ManualClock::default());
     let service = service.listener(Alive(Arc::clone(&alive))).build();
     let queues = each(&service, 1);
     for queue in &queues {

@@ -212,7 +212,7 @@ impl House {
     pub(crate) fn new<D: Door + 'static>(open: impl FnOnce(&Service) -> D) -> Self {
         let clock = ManualClock::default();
         let service = Service::builder()
-            .clock(&clock)
+            .clock(clock.clone())
             .limits(requeue::Limits::aws())
             .seed(1)
             .build();

@@ -3,7 +3,7 @@ use {
     proptest::strategy::{Just, Strategy},
     requeue::{
         MessageId, Queue, QueueBuilder, SendMessage,
-        testing::{Check, CheckError, Consumer, Failure, Passed, check},
+        testing::{CaseFailure, Check, CheckError, Consumer, Passed, check},
     },
     std::{collections::BTreeMap, time::Duration},
 };
@@ -79,7 +79,7 @@ pub(crate) fn correct_batch(check: Check<Done>) -> Check<Done> {
 }
 
 #[track_caller]
-pub(crate) fn failure<W: 'static>(check: &Check<W>) -> Failure {
+pub(crate) fn failure<W: 'static>(check: &Check<W>) -> CaseFailure {
     match check.run() {
         Err(CheckError::Failed { failure, .. }) => *failure,
         other => panic!("not found: {other:?}"),

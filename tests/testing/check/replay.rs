@@ -4,7 +4,7 @@ use {
     proptest::prelude::*,
     requeue::{
         MessageAttributeValue, SendMessage,
-        testing::{Check, CheckError, Consumer, Schedule, ScheduleError, check},
+        testing::{CaseSchedule, Check, CheckError, Consumer, ScheduleError, check},
     },
     std::time::Duration,
 };
@@ -33,7 +33,7 @@ fn never_again() -> Check<u32> {
 fn a_schedule_replays_to_the_same_failure() {
     for seed in 0..10 {
         let found = failure(&never_again().seed(seed));
-        let read: Schedule = found.schedule.to_string().parse().unwrap();
+        let read: CaseSchedule = found.schedule.to_string().parse().unwrap();
         assert_eq!(read, found.schedule);
         let Err(CheckError::Failed { failure: again, .. }) = never_again().replay(&read) else {
             panic!("it did not come again");
@@ -70,10 +70,10 @@ const GOOD: &str =
 
 #[test]
 fn a_truncated_schedule_says_so() {
-    assert!(GOOD.parse::<Schedule>().is_ok());
+    assert!(GOOD.parse::<CaseSchedule>().is_ok());
     let first = GOOD.lines().next().unwrap().len();
     for cut in 0..GOOD.len() {
-        let error = GOOD[..cut].parse::<Schedule>().unwrap_err();
+        let error = GOOD[..cut].parse::<CaseSchedule>().unwrap_err();
         match error {
             ScheduleError::Version { .. } => assert!(cut < first),
             ScheduleError::Truncated { .. } => assert!(cut >= first),
@@ -86,7 +86,7 @@ fn a_truncated_schedule_says_so() {
 fn a_schedule_of_another_version_or_with_a_line_too_strange_says_so() {
     let other = GOOD
         .replace("schedule 1", "schedule 2")
-        .parse::<Schedule>()
+        .parse::<CaseSchedule>()
         .unwrap_err();
     assert!(matches!(&other, ScheduleError::Version { found, .. } if found == "requeue schedule 2"));
     for (from, to, line) in [
@@ -99,7 +99,7 @@ fn a_schedule_of_another_version_or_with_a_line_too_strange_says_so() {
         ("CrashBeforeWork", "CrashAtLunch", 6),
         ("CrashBeforeWork", "CrashBeforeWork twice", 6),
     ] {
-        let error = GOOD.replacen(from, to, 1).parse::<Schedule>().unwrap_err();
+        let error = GOOD.replacen(from, to, 1).parse::<CaseSchedule>().unwrap_err();
         assert!(
             matches!(error, ScheduleError::Line { line: it, .. } if it == line),
             "{to}: {error}"
@@ -110,10 +110,10 @@ fn a_schedule_of_another_version_or_with_a_line_too_strange_says_so() {
 #[test]
 fn a_step_may_let_opportunities_pass() {
     let second = GOOD.replace("CrashBeforeWork", "CrashBeforeWork 1");
-    let schedule: Schedule = second.parse().unwrap();
+    let schedule: CaseSchedule = second.parse().unwrap();
     assert_eq!(schedule.to_string(), second);
     assert_ne!(schedule, GOOD.parse().unwrap());
-    let first: Schedule = GOOD.replace("CrashBeforeWork", "CrashBeforeWork 0").parse().unwrap();
+    let first: CaseSchedule = GOOD.replace("CrashBeforeWork", "CrashBeforeWork 0").parse().unwrap();
     assert_eq!(first.to_string(), GOOD);
     let strikes = |schedule| once().replay(schedule).unwrap().faults.len();
     assert_eq!(
@@ -144,7 +144,7 @@ fn a_schedule_that_asks_for_what_is_not_there_does_nothing() {
 }
 
 /// A schedule whose messages are like this one.
-fn around(message: SendMessage) -> Schedule {
+fn around(message: SendMessage) -> CaseSchedule {
     let check = check("any", || ()).queue(jobs).messages(Just(message)).cases(1);
     let check = check.consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())));
     failure(&check.finally("nothing is sent", |(), messages| messages.is_empty())).schedule
@@ -166,6 +166,6 @@ proptest! {
             .attribute("width", MessageAttributeValue::number("640").label("px"))
             .attribute("thumb", MessageAttributeValue::binary(bytes));
         let schedule = around(message);
-        prop_assert_eq!(schedule.to_string().parse::<Schedule>(), Ok(schedule));
+        prop_assert_eq!(schedule.to_string().parse::<CaseSchedule>(), Ok(schedule));
     }
 }

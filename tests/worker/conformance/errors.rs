@@ -213,7 +213,7 @@ fn throttling_is_transient() {
     // F40
     let mut limits = Limits::aws();
     limits.fifo_calls = 1;
-    let service = Service::builder().clock(&ManualClock::default()).limits(limits).build();
+    let service = Service::builder().clock(ManualClock::default()).limits(limits).build();
     let orders = service
         .create_queue("orders.fifo", QueueAttributes::new().fifo_queue(true))
         .unwrap();
@@ -234,7 +234,7 @@ fn more_in_flight_than_allowed_is_transient() {
     // D15
     let mut limits = Limits::aws();
     limits.in_flight_standard = 1;
-    let service = Service::builder().clock(&ManualClock::default()).limits(limits).build();
+    let service = Service::builder().clock(ManualClock::default()).limits(limits).build();
     let url = service
         .create_queue("jobs", QueueAttributes::new())
         .unwrap()
@@ -255,7 +255,7 @@ fn more_in_flight_than_allowed_is_transient() {
 #[test]
 fn a_malformed_handle_is_not_held() {
     // D19
-    let service = Service::builder().clock(&ManualClock::default()).build();
+    let service = Service::builder().clock(ManualClock::default()).build();
     let url = service
         .create_queue("jobs", QueueAttributes::new())
         .unwrap()

@@ -222,7 +222,11 @@ impl Distant {
 /// Runs a case; returns how many decisions of a case were carried out, and how many were left to a timeout.
 pub(crate) fn run(seed: u64) -> (usize, usize) {
     let mut world = World::new();
-    let jobs = Queue::standard("jobs").clock(&world.clock).seed(seed).build().unwrap();
+    let jobs = Queue::standard("jobs")
+        .clock(world.clock.clone())
+        .seed(seed)
+        .build()
+        .unwrap();
     let distant = Distant {
         queue: jobs.clone(),
         clock: world.clock.clone(),

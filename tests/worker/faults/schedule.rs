@@ -273,10 +273,13 @@ impl Stage {
             ),
             false => (Queue::standard("dead"), Queue::standard("jobs")),
         };
-        let dead = dead.clock(clock).seed(case.seed).build().unwrap();
+        let dead = dead.clock(clock.clone()).seed(case.seed).build().unwrap();
         // A queue without a limit has a dead-letter queue all the same, for handlers that give up.
         let max_receive_count = case.max_receive_count.unwrap_or(1_000);
-        let jobs = jobs.clock(clock).seed(case.seed).visibility_timeout(case.visibility);
+        let jobs = jobs
+            .clock(clock.clone())
+            .seed(case.seed)
+            .visibility_timeout(case.visibility);
         let jobs = jobs.dead_letter(&dead, max_receive_count).build().unwrap();
         let ledger = Ledger::new(case, &jobs);
         Self {

@@ -53,7 +53,7 @@ fn after_a_time_without_a_run_the_policy_says_what_is_sent() {
         (all(2), vec!["2", "3"]),
     ] {
         let clock = ManualClock::default();
-        let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+        let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = log.clone();
         let scheduler = Scheduler::builder(&jobs).on_event(move |it| lines.lock().unwrap().push(it.to_string()));
@@ -82,7 +82,7 @@ fn after_a_time_without_a_run_the_policy_says_what_is_sent() {
 #[test]
 fn a_run_that_was_dropped_is_a_pause_as_well() {
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let mut scheduler = Scheduler::builder(&jobs).build();
     let schedules = scheduler.handle();
     schedules.add_with("skip", hourly(SKIP), hour).unwrap();
@@ -104,7 +104,7 @@ fn a_run_that_was_dropped_is_a_pause_as_well() {
 #[test]
 fn a_queue_that_cannot_be_sent_to_is_a_pause_as_well() {
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let shaky = Shaky::new(&jobs);
     let running = Scheduler::builder(&shaky).build().spawn().unwrap();
     clock.wait_for_sleepers(1);
@@ -157,7 +157,7 @@ fn a_jump_of_the_clock_is_a_pause_as_well() {
         clock: ManualClock::default(),
         ahead: Arc::default(),
     };
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let running = Scheduler::builder(&jobs).build().spawn().unwrap();
     clock.clock.wait_for_sleepers(1);
     let schedules = running.handle();
@@ -180,7 +180,7 @@ fn a_jump_of_the_clock_is_a_pause_as_well() {
 fn a_clock_that_is_set_back_sends_nothing_twice() {
     let clock = ManualClock::default();
     let start = clock.now();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let running = Scheduler::builder(&jobs).build().spawn().unwrap();
     clock.wait_for_sleepers(1);
     running.handle().add_with("hourly", hourly(all(10)), hour).unwrap();
@@ -196,8 +196,8 @@ fn a_job_sent_once_that_was_missed_is_sent_unless_it_is_to_be_skipped() {
     for fifo in [false, true] {
         let clock = ManualClock::default();
         let jobs = match fifo {
-            false => Queue::standard("jobs").clock(&clock).build().unwrap(),
-            true => Queue::fifo("jobs.fifo").clock(&clock).build().unwrap(),
+            false => Queue::standard("jobs").clock(clock.clone()).build().unwrap(),
+            true => Queue::fifo("jobs.fifo").clock(clock.clone()).build().unwrap(),
         };
         let mut scheduler = Scheduler::builder(&jobs).until_none_held().build();
         let schedules = scheduler.handle();
@@ -221,7 +221,7 @@ fn a_job_sent_once_that_was_missed_is_sent_unless_it_is_to_be_skipped() {
 #[test]
 fn a_schedule_may_count_from_before_it_was_added() {
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     clock.advance(5 * HOUR + MINUTE);
     let mut scheduler = Scheduler::builder(&jobs).build();
     let since = clock.now().saturating_sub(3 * HOUR);
@@ -237,7 +237,7 @@ fn a_schedule_may_count_from_before_it_was_added() {
 #[test]
 fn no_more_than_a_thousand_jobs_are_sent_for_what_was_missed() {
     let clock = ManualClock::default();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let mut scheduler = Scheduler::builder(&jobs).build();
     let schedules = scheduler.handle();
     schedules.add_with("hourly", hourly(all(usize::MAX)), hour).unwrap();

@@ -171,7 +171,7 @@ fn a_pattern_that_names_no_further_time_ends_its_schedule_and_says_so() {
 fn a_day_that_a_zone_leaves_out_does_not_end_a_schedule() {
     // 2011-12-29 13:06 in Apia, where the 31st followed the 29th, at 2011-12-30T10:00:00Z.
     let clock = ManualClock::at(Timestamp::from_millis(1_325_200_000_000));
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let (_running, schedules) = start(&jobs, &clock);
     let noon = Cron::new("0 12 * * *").unwrap().time_zone("Pacific/Apia").unwrap();
     schedules
@@ -186,7 +186,7 @@ fn a_day_that_a_zone_leaves_out_does_not_end_a_schedule() {
 fn a_clock_that_is_set_back_by_days_does_not_stop_a_schedule() {
     let clock = ManualClock::default();
     let start = clock.now();
-    let jobs = Queue::standard("jobs").clock(&clock).build().unwrap();
+    let jobs = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let mut scheduler = Scheduler::builder(&jobs).build();
     scheduler
         .handle()

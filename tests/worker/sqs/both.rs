@@ -56,7 +56,7 @@ struct Observed {
 impl<Q: MessageQueue + Clone> Stage<Q> {
     fn new(fifo: bool, front: impl FnOnce(&Service, &ManualClock, &Queue) -> Q) -> Self {
         let clock = ManualClock::default();
-        let service = Service::builder().clock(&clock).seed(1).build();
+        let service = Service::builder().clock(clock.clone()).seed(1).build();
         let suffix = if fifo { ".fifo" } else { "" };
         let create = |name: &str, attributes: QueueAttributes| {
             let attributes = if fifo { attributes.fifo_queue(true) } else { attributes };
@@ -145,7 +145,7 @@ fn sqs(fifo: bool) -> Stage<SqsQueue> {
         let client = Client::new(&service.sdk_config());
         pollster::block_on(SqsQueue::connect(client, queue.url()))
             .unwrap()
-            .clock(clock)
+            .clock(clock.clone())
     })
 }
 

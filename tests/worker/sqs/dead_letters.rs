@@ -21,7 +21,7 @@ struct Queues {
 
 fn queues(attributes_of_failed: QueueAttributes) -> Queues {
     let fifo = attributes_of_failed == attributes_of_failed.clone().fifo_queue(true);
-    let service = Service::builder().clock(&ManualClock::default()).seed(1).build();
+    let service = Service::builder().clock(ManualClock::default()).seed(1).build();
     let suffix = if fifo { ".fifo" } else { "" };
     let failed = service
         .create_queue(&format!("failed{suffix}"), attributes_of_failed)
@@ -170,7 +170,7 @@ fn a_dead_letter_queue_that_is_gone_is_not_taken_for_the_queue() {
 
 #[test]
 fn a_queue_without_a_dead_letter_queue_is_named() {
-    let service = Service::builder().clock(&ManualClock::default()).build();
+    let service = Service::builder().clock(ManualClock::default()).build();
     let queue = service.create_queue("jobs", QueueAttributes::new()).unwrap();
     queue.send("m").unwrap();
     let client = Client::new(&service.sdk_config());

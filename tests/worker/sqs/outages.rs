@@ -20,7 +20,7 @@ use {
 /// Works for two minutes on a queue with one message; the way to it is cut for the actions, from 10 s to 20 s.
 fn work(cut: Cut, actions: &'static [&'static str], handling: Duration) -> (RunnerReport, Vec<ErrorKind>, Queue) {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(&clock).seed(1).build();
+    let service = Service::builder().clock(clock.clone()).seed(1).build();
     let queue = service.create_queue("jobs", QueueAttributes::new()).unwrap();
     let (start, time) = (clock.now(), clock.clone());
     let client = client_cut_off(&service, move |action| {
@@ -28,7 +28,7 @@ fn work(cut: Cut, actions: &'static [&'static str], handling: Duration) -> (Runn
         let down = (secs(10)..secs(20)).contains(&since);
         (down && actions.contains(&action)).then_some(cut)
     });
-    let jobs = SqsQueue::with_visibility_timeout(client, queue.url(), secs(30)).clock(&clock);
+    let jobs = SqsQueue::with_visibility_timeout(client, queue.url(), secs(30)).clock(clock.clone());
     let errors = Arc::new(Mutex::new(Vec::new()));
     let (seen, time) = (Arc::clone(&errors), clock.clone());
     let runner = Runner::builder(&jobs).on_event(move |event| {
