@@ -4,7 +4,7 @@
 //! [`check`](check()) runs a consumer against the real queue under an adversarial but legal schedule, in one thread
 //! and virtual time, and makes what fails short. [`FaultyQueue`] puts the same faults before any queue under a
 //! [`ManualClock`](crate::ManualClock), without a check, and [`FaultyService`] before the queues of a service. Besides there are [`assertions`] over
-//! facts, [`strategies`] of `proptest`, and the reference [`model`].
+//! facts, and [`strategies`] of `proptest`.
 
 pub mod assertions;
 mod case;
@@ -19,7 +19,6 @@ mod faulty_backend;
 mod faulty_service;
 mod late;
 mod ledger;
-pub mod model;
 mod quiet;
 mod schedule;
 mod shrink;
