@@ -1,4 +1,4 @@
-//! What the SQS door costs: the same cycle of send, receive and delete by the native calls, through
+//! What the wire protocols cost: the same cycle of send, receive and delete by the native calls, through
 //! `aws::Endpoint::handle` in both protocols, and over loopback HTTP.
 //!
 //! `cargo bench --bench door --features aws-protocol` prints the first two; `-- --addr 127.0.0.1:9324` adds the
@@ -11,19 +11,7 @@
 //! Body of 256 bytes. Eight keep-alive connections, a thread each, take turns on the two processors with the server, so
 //! the last figure is one of the pair and not of the server alone.
 //!
-//! # What it measured
-//!
-//! 2026-11-23, two virtual processors of an AMD EPYC (family 25, model 17), Linux 6.18, glibc, rustc 1.95, at a load of
-//! 2; six runs at a load of 4 to 8 in parentheses:
-//!
-//! | cycle | | of native |
-//! |---|---|---|
-//! | native | 0.17 us (0.17 to 0.26) | 1 |
-//! | `handle`, JSON | 5.9 us (5.8 to 9.2), meant to be at most 12 | 34 (32 to 47) |
-//! | `handle`, query | 8.7 us (8.6 to 12.6) | 50 (49 to 67) |
-//! | loopback, 8 connections | 21,900 cycles/s (10,600 to 15,200), meant to be at least 10,000 | |
-//!
-//! A tenth of `handle` is MD5, which a body passes through when it is sent and when it is received.
+//! Figures and goals are in `benches/README.md`.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 use {

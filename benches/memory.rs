@@ -11,15 +11,7 @@
 //! minutes after the send the entry that finds duplicates: after draining a FIFO queue that is what stays, since the
 //! system clock does not pass five minutes here. A drained standard queue keeps its tables, not its messages.
 //!
-//! # Figures
-//!
-//! 2026-11-23, x86-64, rustc 1.95, with a million messages; a thousand and a hundred thousand differ by a few percent.
-//!
-//! | queue | bytes per message | allocations | bytes left |
-//! | --- | ---: | ---: | ---: |
-//! | standard | 160 | 1 | 0 |
-//! | FIFO, one group | 415 | 4 | 103 |
-//! | FIFO, a group each | 555 | 4 | 243 |
+//! Figures are in `benches/README.md`.
 
 use requeue::{Queue, SendMessage};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};

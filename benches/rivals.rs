@@ -28,31 +28,7 @@
 //!   `wake_future_polled` has no second thread and shows the contender alone. On a busy machine they mean nothing:
 //!   a receiver of `crossbeam-channel` yields before it parks, and other work then runs for milliseconds.
 //!
-//! # Figures
-//!
-//! 2026-11-23, two virtual processors of an AMD EPYC (family 25, model 17), Linux 6.18, glibc, rustc 1.95, an otherwise
-//! idle machine; nanoseconds per message, and the ratio to `crossbeam-channel`.
-//!
-//! | case | requeue | crossbeam-channel | ratio | limit |
-//! | --- | ---: | ---: | ---: | ---: |
-//! | `cycle` | 162 | 34 | 4.8 | 2.5 |
-//! | `batch_of_ten` | 158 | 44 | 3.6 | 1 |
-//! | `two_producers_two_consumers` | 353 | 207 | 1.8 (2.3 and 2.5 in two more runs) | 2 |
-//! | `fill_and_drain_1000000` | 448 | 205 | 2.2 | 3 |
-//! | `fifo_1_group` | 463 | 34 | 13.8 | 4 |
-//! | `fifo_100_groups` | 472 | 34 | 13.1 | 4 |
-//! | `fifo_100000_groups` | 773 | 56 | 13.9 | 4 |
-//! | `in_flight_120000` | 170 | 39 | 4.3 | |
-//! | `delayed_1000000` | 167 | 34 | 4.9 | |
-//! | `backlog_1000000` | 186 | 52 | 3.6 | |
-//! | `backlog_growth`, against 1,000 | 185 | 188 | 0.99 | 2 |
-//! | `wake_thread` | 20,475 | 19,984 | 1.04 | 1.5 |
-//!
-//! The same in `hand-made`: `cycle` 93, `batch_of_ten` 94, `in_flight_120000` 180, `delayed_1000000` 319. A cycle is
-//! 2,211 instructions, a message of a batch 2,090, one of a FIFO queue 4,247, evenly spread: the clock is read three
-//! times (6 %), structures just written are copied (10 %), body and record are moved (11 %), the rest is three locks,
-//! eleven atomic operations, two or three allocations and the steps themselves. On FIFO each deduplication id that is
-//! new costs two cache misses and the page faults for about 100 bytes.
+//! Figures and goals are in `benches/README.md`.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod contenders;

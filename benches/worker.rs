@@ -13,31 +13,7 @@
 //! Two more lines follow: how long an idle runner takes to stop, and ten thousand async handlers that are all at work at
 //! once in one thread.
 //!
-//! # Figures
-//!
-//! 2026-11-29, two virtual processors of an AMD EPYC, Linux, rustc 1.95, an idle machine; nanoseconds a message, three runs:
-//!
-//! | case | runner | by hand | ratio | limit |
-//! | --- | ---: | ---: | ---: | ---: |
-//! | `threads_1` | 392, 239, 419 | 246, 174, 236 | 1.6, 1.5, 1.7 | 2.0 |
-//! | `threads_2` | 600, 515, 589 | 359, 310, 315 | 1.6, 1.6, 1.8 | 2.0 |
-//! | `batches_1` | 289, 186, 299 | 161, 121, 168 | 1.7, 1.6, 1.7 | 2.0 |
-//! | `batches_2` | 459, 403, 478 | 222, 208, 262 | 2.1, 2.0, 1.9 | 2.0 |
-//! | `future` | 338, 225, 242 | 248, 173, 192 | 1.4, 1.3, 1.3 | 2.0 |
-//!
-//! An idle runner stopped within 0.5 ms; ten thousand handlers were at work at once and done after 21 to 25 ms.
-//!
-//! Instructions a message (callgrind, sends left out):
-//!
-//! | case | runner | by hand | difference |
-//! | --- | ---: | ---: | ---: |
-//! | one thread | 2,925 | 1,812 | 1,113 |
-//! | one thread, prefetch of nine | 2,147 | 1,294 | 853 |
-//! | a future, one handler at a time | 3,254 | 1,812 | 1,442 |
-//! | a future, ten handlers at a time | 2,461 | 1,294 | 1,167 |
-//!
-//! What a runner adds: two turns at the dispatcher with a reading of the clock each, or one for a message that was
-//! prefetched; the counters; the lease of the job. It allocates nothing for a message, and enters futures only to wait.
+//! Figures and goals are in `benches/README.md`.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod driver;

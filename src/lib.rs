@@ -1,21 +1,23 @@
-//! [architecture]: guide::architecture
 //! [rules]: guide::rules
 //! [differences]: guide::differences
+//! [architecture]: guide::architecture
 //! [changelog]: guide::changelog
+//! [examples]: guide#in-the-repository
+//! [benches]: guide#in-the-repository
+//! [contributing]: guide#in-the-repository
+//! [security]: guide#in-the-repository
 #![cfg_attr(feature = "testing", doc = "[consumers]: guide::consumers")]
-#![cfg_attr(feature = "aws-protocol", doc = "[door]: guide::sqs_door")]
+#![cfg_attr(feature = "aws-protocol", doc = "[endpoint]: guide::sqs_endpoint")]
 #![cfg_attr(feature = "worker", doc = "[worker]: guide::worker")]
 #![cfg_attr(not(feature = "testing"), doc = "[consumers]: guide")]
-#![cfg_attr(not(feature = "aws-protocol"), doc = "[door]: guide")]
+#![cfg_attr(not(feature = "aws-protocol"), doc = "[endpoint]: guide")]
 #![cfg_attr(not(feature = "worker"), doc = "[worker]: guide")]
-//! [`Queue`]: Queue
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
-//! [MIT]: https://opensource.org/license/mit
-//! [Apache 2.0]: https://www.apache.org/licenses/LICENSE-2.0
-// Its examples need these features; those who read it need no word of that.
+// Rustdoc takes the first definition of a link, so these replace the paths that README has for the repository.
+// As a doctest README needs the features that its programs use.
 #![cfg_attr(
-    any(not(doctest), all(feature = "worker", feature = "aws-sdk")),
+    any(not(doctest), all(feature = "worker-sqs", feature = "aws-sdk", feature = "testing")),
     doc = include_str!("../README.md")
 )]
 #![forbid(unsafe_code)]

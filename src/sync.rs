@@ -1,4 +1,4 @@
-//! The lock library, named in this file only, and the wall around code that is not ours.
+//! The only file that names the lock library, and the guard around calls of foreign code.
 //!
 //! Its locks are never poisoned: a consumer that panics leaves a queue usable for the others. `tests/schedules` puts
 //! a checker of thread schedules in the place of this file, which is why a thread's own variables come from here too.

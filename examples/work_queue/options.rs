@@ -76,10 +76,12 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Opt
     Ok(Some(options))
 }
 
+/// The repository, two folders above this package, as the shortest path to it.
 fn default_root() -> PathBuf {
     let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let elsewhere = package.filter(|package| env::current_dir().ok().as_ref() != Some(package));
-    elsewhere.unwrap_or_else(|| ".".into())
+    let repository = package.as_deref().and_then(|package| package.ancestors().nth(2));
+    let elsewhere = repository.filter(|repository| env::current_dir().ok().as_deref() != Some(*repository));
+    elsewhere.map_or_else(|| ".".into(), PathBuf::from)
 }
 
 fn count<N: Copy + PartialOrd + From<u8> + std::str::FromStr + std::fmt::Display>(

@@ -1,4 +1,4 @@
-//! The access policy of a queue, the attribute `Policy`: whether it is one, and what AddPermission does to it.
+//! The access policy of a queue (attribute `Policy`): validation, and the statements that AddPermission adds.
 //!
 //! A policy is not enforced (X4). Whatever in it is not a statement that is added or removed stays as it is.
 use super::json::Json;

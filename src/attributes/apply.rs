@@ -1,4 +1,4 @@
-//! What a request does to the settings of a queue: everything it says, or nothing if anything in it is wrong.
+//! Applies a set of attributes to the settings of a queue: all of them, or none if one is invalid.
 #[cfg(feature = "aws-protocol")]
 use super::access_policy;
 use super::name;

@@ -1,5 +1,5 @@
-//! When what a request gives differs from what a queue has (Q31, Q34): a default given explicitly equals an attribute
-//! that is not set, and so does one that the request removes.
+//! Whether the attributes of a request differ from those of a queue (Q31, Q34): a default given explicitly equals an
+//! attribute that is not set, and so does one that the request removes.
 use super::RedriveAllowPolicy;
 #[cfg(feature = "aws-protocol")]
 use super::json::Json;

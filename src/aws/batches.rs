@@ -1,4 +1,4 @@
-//! The same for up to ten messages at once: what is wrong with one entry fails that entry (M37, M41).
+//! The batch actions: an invalid entry fails that entry alone (M37, M41).
 
 use {
     super::{

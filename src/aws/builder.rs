@@ -1,4 +1,4 @@
-//! What an endpoint may be told beside its service.
+//! The options of an endpoint.
 
 use {
     super::{call::EndpointParts, endpoint::Endpoint, throttle::Throttle},

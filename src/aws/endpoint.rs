@@ -1,4 +1,4 @@
-//! The endpoint: a service behind SQS's protocols, a request at a time.
+//! The endpoint: answers requests of SQS's protocols from a service.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Parameters as an HTML form sends them, in a body or behind a `?`: the query protocol's way of asking (W3).
+//! Form-encoded parameters of the query protocol, from a body or a query string (W3).
 
 use {
     super::fault::Fault,

@@ -1,4 +1,4 @@
-//! Queue URLs with the host by which a client knows the endpoint.
+//! Queue URLs that start with the host of the request.
 
 use {super::http::Request, std::net::Ipv6Addr};
 

@@ -1,6 +1,6 @@
-//! What a request and its answer are without HTTP: plain text and bytes.
+//! Requests and responses as text and bytes.
 
-/// A request to SQS, as any HTTP server or client would hand it on.
+/// A request to SQS, as an HTTP server or client passes it on.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-//! Sending, receiving and settling one message.
+//! The actions that send, receive, delete and hide one message.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! The query protocol, older than JSON and still spoken: a form is asked, XML answers (W3 to W6).
+//! The query protocol: form-encoded requests and XML responses (W3 to W6).
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Numbers as the wire has them, which may be negative, by the ranges of their parameters.
+//! Numbers of the wire, which may be negative, checked against the ranges of their parameters.
 
 use {
     crate::{

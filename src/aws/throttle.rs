@@ -35,7 +35,7 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Counts a call if all its quotas have room for it.
+    /// Counts a call if all its quotas allow it.
     pub(super) fn admit(&self, service: &Service, queue: &Queue, load: Load<'_>) -> Result<(), Fault> {
         if !queue.is_fifo() {
             return Ok(());
@@ -168,7 +168,7 @@ fn charges(service: &Service, queue: &Queue, load: Load<'_>) -> Vec<Charge> {
     let rates = Rates::of(&queue.settings(), service.limits(), service.region());
     let (action, needed, taken) = match load {
         Load::Send(groups) => (Action::Send, groups.len(), groups.len()),
-        // How many it takes is known when it is over; until then room for one will do.
+        // How many it takes is known when it is over; until then one free call is enough.
         Load::Receive => (Action::Receive, 1, 0),
         Load::Delete(messages) => (Action::Delete, messages, messages),
     };

@@ -1,4 +1,4 @@
-//! XML as the query protocol answers it: elements and text, no more (W4, W5).
+//! Writes the XML of the query protocol: elements and text only (W4, W5).
 
 use {
     super::shape::{Flattened, Kind},

@@ -1,4 +1,4 @@
-//! The embedded queue as a runner sees it.
+//! The embedded queue as a [`MessageQueue`].
 
 use {
     super::{

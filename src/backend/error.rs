@@ -1,4 +1,4 @@
-//! Errors of queues, by what they mean for whoever made the call.
+//! Errors of queues, classified by what the caller can do about them.
 
 use {super::queue_set::SEPARATOR, crate::error::ErrorKind, std::borrow::Cow};
 

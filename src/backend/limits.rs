@@ -1,4 +1,4 @@
-//! The quotas of SQS that a runner keeps, and what of them another queue may change.
+//! The quotas of a queue that a runner respects.
 
 use {crate::limits::Limits, std::time::Duration};
 

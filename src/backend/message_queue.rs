@@ -1,4 +1,4 @@
-//! What a runner asks of a queue, embedded or real.
+//! [`MessageQueue`], the operations that a runner needs of a queue.
 
 use {
     super::{
@@ -21,8 +21,8 @@ use {
 /// visibility timeout ends, as a lost response does, and loses none; see [`is_in_process`](Self::is_in_process).
 ///
 /// What has a default is as on Amazon SQS. An implementation around another queue passes all of it on, or a runner takes
-/// that queue for one of SQS. What an implementation has to do is checked by
-/// [`testing::conformance`](crate::testing::conformance), which lists it.
+/// that queue for one of SQS. With the feature `testing`, `testing::conformance` lists what an implementation has to do,
+/// and checks it.
 ///
 /// # Examples
 /// A queue that counts what is sent to it, and passes everything on:

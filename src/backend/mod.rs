@@ -1,7 +1,7 @@
 //! What a worker asks of a queue: the embedded queue and Amazon SQS behind one trait. Feature `worker`.
 //!
-//! [`MessageQueue`] is implemented by [`Queue`](crate::Queue) and, with the feature `worker-sqs`, by [`SqsQueue`]. The
-//! modules [`worker`](crate::worker), [`schedule`](crate::schedule) and [`request`](crate::request) work on any of them.
+//! [`MessageQueue`] is implemented by [`Queue`](crate::Queue) and, with the feature `worker-sqs`, by `SqsQueue`. The
+//! modules [`worker`](crate::worker), `schedule` and [`request`](crate::request) work on any of them.
 
 mod backoff;
 mod embedded;

@@ -1,4 +1,4 @@
-//! Whether a queue that is one of several answers, and when it is asked again if it does not.
+//! Tracks whether one queue of a set answers, and when to try it again.
 
 use {
     super::{backoff::Backoff, error::MessageQueueError, retries::Retries},

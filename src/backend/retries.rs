@@ -1,4 +1,4 @@
-//! When a call to a queue that failed is made again.
+//! When a failed call to a queue is repeated.
 
 use {
     super::{backoff::Backoff, error::MessageQueueError},

@@ -1,4 +1,4 @@
-//! What runs in the background: a thread with a handle, a stop and a join, and what wraps it.
+//! A background thread with a handle, a stop and a join.
 
 use {
     crate::sync::contain,

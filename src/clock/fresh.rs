@@ -1,4 +1,4 @@
-//! The last reading of the machine's time, for as long as it is fresh.
+//! Caches the last clock reading for as long as it is exact to the millisecond.
 //!
 //! On Linux with the clock source `tsc`, the monotonic clock is the processor's tick counter, scaled and nothing else,
 //! whichever core reads it. So if the counter has moved by less than [`FRESH_TICKS`] since it was read just
@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-/// 0.2 ms on a counter of 0.5 GHz, less on the faster ones of every machine at hand.
+/// 0.2 ms on a counter of 0.5 GHz, less on the faster counters of all machines tried.
 const FRESH_TICKS: u64 = 100_000;
 
 /// The greatest time read, in milliseconds.

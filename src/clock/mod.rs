@@ -1,4 +1,4 @@
-//! Where time comes from, and who waits for it.
+//! Clocks: they tell the time, and wake those who wait for an instant.
 //!
 //! A [`Clock`] tells the time and also waits for it; otherwise virtual time could not wake a sleeper. [`SystemClock`]
 //! is the machine's time, [`ManualClock`] moves only when told to. Outside `clock/` nothing in this crate

@@ -1,4 +1,4 @@
-//! One blocked thread, as something a [`Waker`] can wake.
+//! Blocks one thread until a [`Waker`] wakes it.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! A clock as the AWS SDK wants one: something that shows calendar time, and something that sleeps.
+//! A clock as the time source and sleep of the AWS SDK.
 
 use {
     super::{Clock, Until},

@@ -1,4 +1,4 @@
-//! The machine's time; no other file reads it.
+//! The system clock; no other file reads the machine's time.
 
 use std::{
     sync::LazyLock,

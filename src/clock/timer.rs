@@ -1,4 +1,4 @@
-//! The one thread that wakes wakers in the machine's time, started by the first of them.
+//! The timer thread, which wakes futures at an instant of the system clock; the first such future starts it.
 
 use std::{collections::BTreeMap, task::Waker, thread};
 

@@ -1,4 +1,4 @@
-//! How the machine's clock follows the wall clock without ever going back.
+//! How the system clock follows the wall clock without running backwards.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

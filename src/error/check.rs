@@ -1,4 +1,4 @@
-//! Ranges and alphabets of single parameters, checked against [`Limits`] wherever a call takes them.
+//! Ranges and alphabets of parameters, checked against [`Limits`].
 use super::parameter::{InvalidParameterValue, InvalidReason};
 use crate::limits::Limits;
 use crate::time::whole_millis;

@@ -1,4 +1,4 @@
-//! Why a body is not read as a value, and why a value is not written as a body.
+//! Errors of reading and writing message bodies as JSON.
 
 use {super::excerpt, std::fmt};
 

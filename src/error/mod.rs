@@ -1,4 +1,4 @@
-//! Why a call was refused: one enum per operation, each naming its cause as SQS does.
+//! Errors: one enum per operation, with SQS's codes.
 //!
 //! `code()` of an error is the name of SQS's error shape, and the text is SQS's own wherever it is known. A text that
 //! several operations share is written once, in [`InvalidParameterValue`] and its causes or in `text`.

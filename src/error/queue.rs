@@ -63,7 +63,7 @@ fn counted(number: usize, of: &str) -> String {
     format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Why a budget has no room for a message of `size` bytes; one that can never fit is told apart.
+/// Why a budget has no capacity for a message of `size` bytes; one that can never fit is told apart.
 fn no_room(size: usize, messages: usize, bytes: usize, limit: BudgetLimit) -> String {
     let size_text = counted(size, "byte");
     match limit {
@@ -97,18 +97,18 @@ pub enum SendError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
-    /// The queue has a budget and no room for the message, or others wait for room before it; the message comes back.
+    /// The queue has a budget and no capacity for the message, or others wait for capacity before it; the message comes back.
     #[error("{}", no_room(*size, *messages, *bytes, *limit))]
     QueueFull {
         /// The message that was not sent.
         message: Box<SendMessage>,
-        /// How many messages the queue holds, those among them for which room is promised.
+        /// How many messages the queue holds, those among them for which capacity is promised.
         messages: usize,
         /// How many bytes they have, as M6 counts them.
         bytes: usize,
-        /// How many bytes the message has. One larger than a limit of bytes will never have room.
+        /// How many bytes the message has. One larger than a limit of bytes will never have capacity.
         size: usize,
-        /// The budget without room for the message.
+        /// The budget without capacity for the message.
         limit: BudgetLimit,
     },
 }
@@ -121,23 +121,23 @@ codes! {
     MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = OverLimit
 }
 
-/// Why there is no room for a message in a queue with a budget; budgets are ours, SQS has none.
+/// Why there is no capacity for a message in a queue with a budget; budgets are ours, SQS has none.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReserveError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
-    /// There is no room, or others wait for it before this caller.
+    /// There is no capacity, or others wait for it before this caller.
     #[error("{}", no_room(*size, *messages, *bytes, *limit))]
     QueueFull {
-        /// How many messages the queue holds, those among them for which room is promised.
+        /// How many messages the queue holds, those among them for which capacity is promised.
         messages: usize,
         /// How many bytes they have, as M6 counts them.
         bytes: usize,
-        /// How many bytes the message has. One larger than a limit of bytes will never have room.
+        /// How many bytes the message has. One larger than a limit of bytes will never have capacity.
         size: usize,
-        /// The budget without room for the message.
+        /// The budget without capacity for the message.
         limit: BudgetLimit,
     },
 }

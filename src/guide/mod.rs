@@ -1,23 +1,28 @@
-//! Documentation only: what is not one item's to say. The page of a feature is built with that feature.
+//! Documentation that belongs to no single item. The guide of a feature is built with that feature.
 //!
-//! * [`architecture`]: the modules of the crate, which of them may name which, and why.
 //! * [`rules`]: what SQS does, by number, and what this crate does where SQS leaves the answer open.
 //! * [`differences`]: where SQS leaves the answer open, by topic; what this crate does not do; what it adds.
+//! * [`architecture`]: the modules of the crate, which of them may name which, and why.
 //! * [`changelog`]: what changed, by release.
 #![cfg_attr(
     feature = "aws-protocol",
-    doc = "* [`sqs_door`]: the HTTP API of SQS, in process and over loopback, and where it differs."
+    doc = "* [`sqs_endpoint`]: the HTTP API of SQS, in process and over loopback, and where it differs."
 )]
 #![cfg_attr(
     feature = "testing",
-    doc = "* [`consumers`]: how to let the testing kit find the bug in a consumer, and how to read its story."
+    doc = "* [`consumers`]: how to find the bug in a consumer with a check, and how to read its report."
 )]
 #![cfg_attr(
     feature = "worker",
     doc = "* [`worker`]: handlers run over a queue, and what becomes of a message."
 )]
+//!
+//! # In the repository
+//!
+//! These files are in the repository and not in this documentation: `examples/README.md`, an index of the examples;
+//! `benches/README.md`, all figures and how to measure them; `CONTRIBUTING.md`, `SECURITY.md` and `RELEASING.md`.
 
-#[doc = include_str!("architecture.md")]
+#[doc = include_str!("../../ARCHITECTURE.md")]
 pub mod architecture {}
 
 #[doc = include_str!("rules.md")]
@@ -27,32 +32,50 @@ pub mod rules {}
 pub mod differences {}
 
 #[cfg(feature = "testing")]
+#[cfg_attr(feature = "worker", doc = "[`Runner`]: crate::worker::Runner")]
+#[cfg_attr(feature = "worker", doc = "[`MessageQueue`]: crate::backend::MessageQueue")]
+#[cfg_attr(not(feature = "worker"), doc = "[`Runner`]: crate#what-is-in-it")]
+#[cfg_attr(not(feature = "worker"), doc = "[`MessageQueue`]: crate#what-is-in-it")]
+#[doc = ""]
 #[doc = include_str!("consumers.md")]
 pub mod consumers {}
 
 #[cfg(feature = "aws-protocol")]
-#[doc = include_str!("sqs_door.md")]
-pub mod sqs_door {}
+#[doc = include_str!("sqs_endpoint.md")]
+pub mod sqs_endpoint {}
 
 #[cfg(feature = "worker")]
+#[cfg_attr(feature = "testing", doc = "[`conformance`]: crate::testing::conformance")]
+#[cfg_attr(feature = "schedule", doc = "[`Cron`]: crate::schedule::Cron")]
+#[cfg_attr(
+    feature = "schedule",
+    doc = "[`SchedulerBuilder::wrap_threads`]: crate::schedule::SchedulerBuilder::wrap_threads"
+)]
+#[cfg_attr(not(feature = "testing"), doc = "[`conformance`]: crate#what-is-in-it")]
+#[cfg_attr(not(feature = "schedule"), doc = "[`Cron`]: crate#what-is-in-it")]
+#[cfg_attr(
+    not(feature = "schedule"),
+    doc = "[`SchedulerBuilder::wrap_threads`]: crate#what-is-in-it"
+)]
+#[doc = ""]
 #[doc = include_str!("worker.md")]
 pub mod worker {}
 
 #[doc = include_str!("../../CHANGELOG.md")]
 pub mod changelog {}
 
-/// Rustdoc checks links to items only. A path that leads somewhere in the repository leads nowhere in the documentation.
+/// Rustdoc checks links to items only. A path within the repository is a dead link in the documentation.
 #[cfg(test)]
 mod tests {
     const README: &str = include_str!("../../README.md");
     const ROOT: &str = include_str!("../lib.rs");
     const PAGES: [&str; 8] = [
         README,
-        include_str!("architecture.md"),
+        include_str!("../../ARCHITECTURE.md"),
         include_str!("rules.md"),
         include_str!("differences.md"),
         include_str!("consumers.md"),
-        include_str!("sqs_door.md"),
+        include_str!("sqs_endpoint.md"),
         include_str!("worker.md"),
         include_str!("../../CHANGELOG.md"),
     ];

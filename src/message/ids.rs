@@ -1,4 +1,4 @@
-//! What names a message: its id, its sequence number and the receipt handle of one reception.
+//! Message ids, sequence numbers and receipt handles.
 //!
 //! Nothing here draws a random number; whoever makes an id passes the bits in.
 use super::seal::SealKey;

@@ -1,4 +1,4 @@
-//! Bodies that are values written as JSON (feature `serde`).
+//! Message bodies as JSON values. Feature `serde`.
 
 use {
     super::SendMessage,

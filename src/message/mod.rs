@@ -1,4 +1,4 @@
-//! Messages on their way in: what a producer says, what a queue keeps of it, and the names a message goes by.
+//! Messages before they are stored: what a producer sends, what a queue keeps of it, and ids.
 //!
 //! A [`SendMessage`] may hold anything; its `parse` checks it once and answers with a [`Content`], which is valid ever
 //! after. Nothing here knows a queue.

@@ -1,4 +1,4 @@
-//! [`SendMessage`], what a producer hands to a queue.
+//! [`SendMessage`], a message as a producer sends it.
 use super::{Content, Extras, MessageAttributeValue, MessageAttributes};
 use std::sync::Arc;
 use std::time::Duration;

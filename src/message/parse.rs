@@ -1,4 +1,4 @@
-//! What a queue checks of a [`SendMessage`] before it keeps the content.
+//! Validates a [`SendMessage`] for a queue.
 use super::check::{check_attributes, check_trace_header, is_text};
 use super::{Extras, SendMessage};
 use crate::error::{InvalidParameterValue, InvalidReason, MissingParameter, SendError, check};

@@ -1,4 +1,4 @@
-//! What must not be guessed: the seal of receipt handles, and the numbers that follow from a seed.
+//! The seal of receipt handles, and the numbers drawn from a seed.
 
 use {
     siphasher::sip::SipHasher24,

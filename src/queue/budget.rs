@@ -1,4 +1,4 @@
-//! How much a queue may hold.
+//! [`Budget`], the most that a queue may store.
 
 use {
     crate::error::BudgetLimit,
@@ -11,10 +11,10 @@ use {
 /// [`Permit`](crate::Permit) counts until it is used or dropped. Dead-letter moves and move tasks are never refused:
 /// they bring messages that are stored already.
 ///
-/// Senders that wait for room are served strictly in the order in which they came, whatever their size, so that small
-/// messages do not keep a large one out for ever; a send that would go ahead of them is refused or waits too. Room
-/// belongs to the next in line from the moment it is made. A future that is woken and not polled keeps that room until
-/// its wait is over; others behind it are let in as far as there is more. Room for several wakes up to 32 futures a
+/// Senders that wait for capacity are served strictly in the order in which they came, whatever their size, so that small
+/// messages do not keep a large one out for ever; a send that would go ahead of them is refused or waits too. Capacity
+/// belongs to the next in line from the moment it is made. A future that is woken and not polled keeps that capacity until
+/// its wait is over; others behind it are let in as far as there is more. Capacity for several wakes up to 32 futures a
 /// step, which store their messages in the order in which they are polled.
 ///
 /// # Examples

@@ -1,4 +1,4 @@
-//! Building a queue that works alone.
+//! The builder of a queue without a service.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Where messages go that were received too often or given up, and their two-phase way there.
+//! Dead-letter targets, and the two-phase move to them.
 
 use {
     super::{Core, Inner, Queue},

@@ -1,4 +1,4 @@
-//! Who listens to a queue's facts, and how they are handed on.
+//! Listeners of a queue's facts, and the delivery of facts to them.
 
 use {
     super::{Core, Inner},
@@ -14,7 +14,7 @@ use {
 ///
 /// Entries of one queue come in order and without gaps, on the thread whose call caused them or on one that was
 /// handing on at that moment, and before that call returns. No lock is held meanwhile: a listener may use the queue or
-/// another; what it causes is handed on when the listeners that run at that moment have returned, and it does not wait
+/// another; what it causes is delivered when the listeners that run at that moment have returned, and it does not wait
 /// for them. It must not wait for another thread that uses the queue, which may be waiting for it. A listener that
 /// panics misses that entry; the queue goes on.
 ///
@@ -118,14 +118,15 @@ impl FactListener for FactChannel {
 }
 
 impl Inner {
-    /// Hands on all facts so far, in order, and returns when the caller's own are with every listener.
+    /// Delivers all facts so far, in order, and returns when the caller's own are with every listener.
     ///
-    /// One thread hands on at a time, until nothing is left. A listener that calls a queue does not wait for its turn:
-    /// the thread that hands on may be waiting for this very listener, or for one that waits for it.
+    /// One thread delivers at a time, until nothing is left. A listener that calls a queue does not wait for its turn:
+    /// the delivering thread may be waiting for this very listener, or for one that waits for it.
     pub(super) fn hand_on_facts(&self) {
         let mut core = self.core.lock();
         loop {
             if core.handing_on {
+                // The thread that delivers checks `facts` again, under the lock, before it stops: none is left behind.
                 if IN_LISTENER.with(Cell::get) {
                     return;
                 }

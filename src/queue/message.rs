@@ -1,4 +1,4 @@
-//! A message in the hands of a consumer.
+//! [`Message`], a message that a consumer has received.
 
 use {
     super::{Inner, Queue},

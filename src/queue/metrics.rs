@@ -43,7 +43,7 @@ struct Counters {
 /// them is gone it is forgotten, as facts of other queues are counted. A queue created again under the same name begins at zero, and so does
 /// each of two queues of one ARN.
 ///
-/// A listener of your own that hands facts on to this one must pass the `Arc` that it was given: by that queues are told
+/// A listener of your own that forwards facts to this one must pass the `Arc` that it was given: by that queues are told
 /// apart.
 ///
 /// # Source
@@ -141,7 +141,7 @@ pub struct MetricsReport {
     pub number_of_deduplicated_sent_messages: u64,
     /// Successful deletes, repeated ones included; neither purge nor retention.
     pub number_of_messages_deleted: u64,
-    /// Messages handed out, not calls.
+    /// Messages delivered, not calls.
     pub number_of_messages_received: u64,
     /// Messages sent or put in by a move task; not those that arrived as dead letters (L18).
     pub number_of_messages_sent: u64,

@@ -158,8 +158,8 @@ impl Core {
         self.receivers.notify_of(self.state.next_deadline(), now)
     }
 
-    /// The same for senders: one whose message needs no room, those in line for whom there is room, and who is the
-    /// first then, if it would otherwise sleep past the instant at which room may be made.
+    /// The same for senders: one whose message needs no capacity, those in line for whom there is capacity, and who is
+    /// the first then, if it would otherwise sleep past the instant at which capacity may become free.
     fn senders_to_wake(&mut self, budget: &Budget, now: Timestamp) -> Vec<Waker> {
         let stored = self.stored();
         let Self { state, senders, .. } = self;
@@ -182,8 +182,8 @@ impl Inner {
         (!self.is_gone()).then_some(core)
     }
 
-    /// Ends a step for which the clock showed `now`: releases the lock, wakes who has something to do, and hands on the
-    /// facts of the step.
+    /// Ends a step for which the clock showed `now`: releases the lock, wakes those who have something to do, and
+    /// delivers the facts of the step.
     #[inline]
     fn leave(&self, core: MutexGuard<'_, Core>, now: Timestamp) {
         if !core.receivers.is_empty() || !core.senders.is_empty() || core.has_facts() {
@@ -203,6 +203,8 @@ impl Inner {
         } else {
             core.senders_to_wake(&self.budget, now)
         };
+        // Wakers and listeners are foreign code: they may panic, block or call this queue. The lock is free before any
+        // of them runs.
         let facts = core.has_facts();
         drop(core);
         for waker in receiver.into_iter().chain(senders) {

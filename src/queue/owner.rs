@@ -1,4 +1,4 @@
-//! What the owner of many queues builds on: names, settings that name other queues, moves from queue to queue.
+//! What a service needs of its queues: names, settings that name other queues, moves between queues.
 
 use {
     super::{Core, DeadLetterRoute, Inner, Queue},

@@ -1,4 +1,4 @@
-//! Room for a message that is sent later.
+//! [`Permit`], reserved capacity for a message that is sent later.
 
 use {
     super::{
@@ -23,7 +23,7 @@ use {
 };
 
 impl Queue {
-    /// Reserves room for one message of up to `bytes` bytes, blocking up to `wait` for it.
+    /// Reserves capacity for one message of up to `bytes` bytes, blocking up to `wait` for it.
     ///
     /// Stands in the same line as [`send_timeout`](Self::send_timeout), but with no message that could be lost if the
     /// wait is given up. `bytes` counts as [`SendMessage::size_bytes`] does, and matters only with a
@@ -31,7 +31,7 @@ impl Queue {
     ///
     /// # Errors
     /// `QueueDoesNotExist`; [`QueueFull`](ReserveError::QueueFull) when the wait is over, and at once if not even an
-    /// empty queue has so much room.
+    /// empty queue has that much capacity.
     ///
     /// # Examples
     /// ```
@@ -75,10 +75,10 @@ impl Queue {
     }
 }
 
-/// Room for one message in a queue with a [`Budget`](crate::Budget), from
+/// Capacity for one message in a queue with a [`Budget`](crate::Budget), from
 /// [`Queue::reserve_timeout`] or [`Queue::reserve_timeout_async`].
 ///
-/// Counts as a stored message until it is used or dropped; then the room goes to the next sender in line. It keeps the
+/// Counts as a stored message until it is used or dropped; then the capacity goes to the next sender in line. It keeps the
 /// queue alive as a handle does.
 ///
 /// # Examples
@@ -100,10 +100,10 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Sends a message with the room of this permit; see [`Queue::send`].
+    /// Sends a message with the capacity of this permit; see [`Queue::send`].
     ///
     /// With a budget of bytes, a smaller message gives back the rest. For a larger one the permit counts for nothing: it
-    /// is sent if the queue has room for all of it.
+    /// is sent if the queue has capacity for all of it.
     ///
     /// # Errors
     /// As [`Queue::send`]; [`QueueFull`](SendError::QueueFull) only for a message larger than was reserved. The permit
@@ -144,7 +144,7 @@ impl fmt::Debug for Permit {
 }
 
 impl Inner {
-    /// Gives the room of a permit to the next in line.
+    /// Gives the capacity of a permit to the next in line.
     fn return_permit(&self, bytes: usize) {
         let now = self.clock.now();
         if let Some(mut core) = self.enter() {

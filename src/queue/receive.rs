@@ -345,6 +345,7 @@ impl<R: Borrow<ReceiveOptions>> Attempt for Look<'_, R> {
             // A long poll goes on waiting, and no poll ends on a full load of departures or of what falls due: selection
             // goes on (L7).
             let again = empty && (now < deadline || behind || departing >= DEPARTURES_AT_ONCE);
+            // The departures are those of this attempt alone, which transfers them before it returns.
             let transfer = core.departures();
             let mut waker = None;
             if !again {
@@ -393,6 +394,7 @@ impl<R: Borrow<ReceiveOptions>> Look<'_, R> {
         now: Timestamp,
         messages: &mut Vec<M>,
     ) -> Result<(), ReceiveError> {
+        // Drawn whether or not it is used, so that the same steps draw the same numbers.
         let chance = core.chance.next_u64();
         let redrive = core.has_dead_letter_target();
         let Core { state, effects, .. } = core;
@@ -436,6 +438,7 @@ impl<R: Borrow<ReceiveOptions>> Look<'_, R> {
         let Core { state, receivers, .. } = &mut *core;
         let (until, before) = receivers.park(&mut self.ticket, waker, deadline, state.next_deadline());
         self.inner.leave(core, now);
+        // After `leave`, so that whoever is signalled finds the waiter in line and the lock free.
         self.inner.lined_up.notify_all();
         drop(before);
         until

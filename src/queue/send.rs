@@ -1,4 +1,4 @@
-//! Sending: checks before the lock, admission under it, waiting for room where a budget asks for it.
+//! Sending: checks before the lock, admission under it, waiting for capacity where there is a budget.
 
 use {
     super::{
@@ -80,10 +80,10 @@ impl Queue {
         self.send(message)
     }
 
-    /// [`send`](Self::send), blocking up to `wait` for room if the queue's [`Budget`](crate::Budget) is used up.
+    /// [`send`](Self::send), blocking up to `wait` for capacity if the queue's [`Budget`](crate::Budget) is used up.
     ///
     /// Senders are let in strictly in the order in which they came, also one whose message is large. A message that
-    /// repeats an accepted one needs no room and does not wait (F11). A queue without a budget never waits.
+    /// repeats an accepted one needs no capacity and does not wait (F11). A queue without a budget never waits.
     ///
     /// # Errors
     /// As [`send`](Self::send); [`QueueFull`](SendError::QueueFull) with the message when the wait is over, and at once
@@ -105,9 +105,9 @@ impl Queue {
 
     /// [`send_timeout`](Self::send_timeout) as a future; dropping it sends nothing, and drops the message with it.
     ///
-    /// To keep the message when the wait is given up, wait for room first:
+    /// To keep the message when the wait is given up, wait for capacity first:
     /// [`reserve_timeout_async`](Self::reserve_timeout_async). A future that waits has to be polled when it is woken, or
-    /// dropped: the room made for it is kept for it until `wait` is over. Futures that have room at the same time store
+    /// dropped: the capacity freed for it is kept for it until `wait` is over. Futures that have capacity at the same time store
     /// their messages in the order in which they are polled.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl Queue {
     /// jobs.send("resize cat.png")?;
     /// let mut second = pin!(jobs.send_timeout_async("resize dog.png", Duration::from_secs(5)));
     /// assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    /// jobs.receive().blocking()?[0].delete()?; // makes room
+    /// jobs.receive().blocking()?[0].delete()?; // frees capacity
     /// pollster::block_on(second)?;
     /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize dog.png");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -222,13 +222,13 @@ impl Queue {
     }
 }
 
-/// There is no room for a message.
+/// There is no capacity for a message.
 struct Full {
     message: SendMessage,
     shortage: Shortage,
 }
 
-/// A budget that leaves no room.
+/// A budget that leaves no capacity.
 #[derive(Clone, Copy)]
 pub(super) struct Shortage {
     /// What is stored or promised.
@@ -324,7 +324,7 @@ impl Inner {
 }
 
 impl Core {
-    /// Stores the message if the budget has room for it, and for those who came before; a repeated send needs none.
+    /// Stores the message if the budget has capacity for it, and for those who came before; a repeated send needs none.
     fn admit(
         &mut self,
         inner: &Inner,
@@ -342,7 +342,7 @@ impl Core {
         Ok(self.store(now, message))
     }
 
-    /// Why there is no room for a message of this size from the sender at this place.
+    /// Why there is no capacity for a message of this size from the sender at this place.
     pub(super) fn shortage(
         &mut self,
         inner: &Inner,
@@ -381,7 +381,7 @@ fn ids(message: &SendMessage) -> Option<Ids> {
 }
 
 impl Inner {
-    /// The core, as of an instant at which nothing takes room that has expired, if the queue has a budget at all.
+    /// The core, as of an instant at which nothing takes capacity that has expired, if the queue has a budget at all.
     pub(super) fn enter_to_send(&self) -> Option<(Timestamp, MutexGuard<'_, Core>)> {
         loop {
             let now = self.clock.now();
@@ -398,7 +398,7 @@ impl Inner {
         }
     }
 
-    /// Sends with room that a permit holds, which is free from here on.
+    /// Sends with capacity that a permit holds, which is free from here on.
     ///
     /// A message larger than the permit gets no more than it would without one.
     pub(super) fn send_permitted(&self, mut message: SendMessage, size: usize) -> Result<Sent, SendError> {
@@ -417,7 +417,7 @@ impl Inner {
     }
 }
 
-/// Someone who may have to stand in line for room.
+/// Someone who may have to stand in line for capacity.
 pub(super) struct RoomWait<'queue> {
     pub(super) inner: &'queue Arc<Inner>,
     wait: Duration,
@@ -437,14 +437,14 @@ impl<'queue> RoomWait<'queue> {
         }
     }
 
-    /// Whether it is worth waiting for room: there is time left, and an empty queue would have room.
+    /// Whether it is worth waiting for capacity: there is time left, and an empty queue would have capacity.
     pub(super) fn may_wait(&mut self, now: Timestamp, size: usize) -> Option<Timestamp> {
         let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(self.wait));
         let fits_ever = self.inner.budget.broken_by(Amount::default(), size).is_none();
         (now < deadline && fits_ever).then_some(deadline)
     }
 
-    /// Ends an attempt without room: goes to sleep in line, and says when to look again without being woken.
+    /// Ends an attempt without capacity: goes to sleep in line, and says when to look again without being woken.
     pub(super) fn park(
         &mut self,
         mut core: MutexGuard<'_, Core>,
@@ -484,7 +484,7 @@ impl Drop for RoomWait<'_> {
     }
 }
 
-/// A send that waits for room.
+/// A send that waits for capacity.
 struct Admission<'queue> {
     room_wait: RoomWait<'queue>,
     /// Taken by the attempt that ends it.
@@ -537,7 +537,7 @@ impl Attempt for Admission<'_> {
     }
 }
 
-/// A send that waits for room, as a future for any executor.
+/// A send that waits for capacity, as a future for any executor.
 #[must_use = "futures do nothing unless polled"]
 pub struct SendTimeoutFuture<'queue> {
     waiting: Waiting<Admission<'queue>>,

@@ -1,4 +1,4 @@
-//! Who waits for room in a queue with a budget, in the order in which they came.
+//! The senders that wait for capacity in a queue with a budget, in order of arrival.
 
 use {
     super::{
@@ -14,7 +14,7 @@ use {
     },
 };
 
-/// How many senders one step grants room to.
+/// How many senders one step grants capacity to.
 const GRANTS_AT_ONCE: usize = 32;
 
 /// A sender's place in line, kept when it looks in vain.
@@ -30,7 +30,7 @@ pub(super) type Ids = (Arc<str>, Arc<str>);
 /// How a sender waits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Caller {
-    /// Blocked: it takes its room as soon as it is woken.
+    /// Blocked: it takes its capacity as soon as it is woken.
     Thread,
     /// May be kept and never polled.
     Future,
@@ -48,26 +48,26 @@ struct Sender {
     ids: Option<Ids>,
 }
 
-/// Parked senders of one queue, and the room that is no longer free although nothing is stored there yet.
+/// Parked senders of one queue, and the capacity that is no longer free although nothing is stored there yet.
 ///
-/// Strictly first come, first served, so that a large message is not passed over for ever by small ones. Room made is
+/// Strictly first come, first served, so that a large message is not passed over for ever by small ones. Freed capacity is
 /// granted to the first in line by whichever step made it, and no other sender takes it before the deadline of that
-/// one. A step grants room to futures at the front of the line up to the first thread, whose own step grants to the
+/// one. A step grants capacity to futures at the front of the line up to the first thread, whose own step grants to the
 /// next: threads store their messages in the order of the line, and a future that is never polled holds up nobody for
-/// whom there is room as well. The cost of a step grows with no more than the logarithm of the line's length.
+/// whom there is capacity as well. The cost of a step grows with no more than the logarithm of the line's length.
 #[derive(Debug)]
 pub(super) struct Senders {
     line: BTreeMap<Ticket, Sender>,
     /// What all of `line` ask for.
     wanted: Amount,
     issued: Ticket,
-    /// Those who were woken for room that is theirs, and the sizes of their messages.
+    /// Those who were woken for capacity that is theirs, and the sizes of their messages.
     granted: BTreeMap<Place, usize>,
-    /// The room of all in `granted` and of all permits.
+    /// The capacity of all in `granted` and of all permits.
     promised: Amount,
     /// The FIFO messages of `line`.
     by_ids: BTreeSet<(Ids, Ticket)>,
-    /// Sends that were accepted while repetitions of them waited in line, which need no room (F11).
+    /// Sends that were accepted while repetitions of them waited in line, which need no capacity (F11).
     accepted: VecDeque<Ids>,
 }
 
@@ -96,7 +96,7 @@ impl Senders {
     }
 
     /// The limit that keeps out a message of `size` whose sender has this place in line, or comes only now. It needs
-    /// room beside all that is stored or promised, and beside all that others ask for who came before.
+    /// capacity beside all that is stored or promised, and beside all that others ask for who came before.
     pub(super) fn kept_out_by(
         &mut self,
         budget: &Budget,
@@ -110,6 +110,8 @@ impl Senders {
         }
         self.withdraw_late(now);
         let own = place.and_then(|place| self.line.get_key_value(&place.ticket));
+        // `wanted` is the sum over the whole line. What it says is exact for the first in line and for a newcomer; for
+        // the others it counts those behind them too, and so errs towards waiting.
         let is_first = own.is_some_and(|(own, _)| self.line.keys().next() == Some(own));
         let before = match own {
             _ if is_first => Amount::default(),
@@ -119,7 +121,7 @@ impl Senders {
         budget.broken_by(stored + self.promised + before, size)
     }
 
-    /// Room that was granted and not taken by the sender's own deadline is free again: a future may be kept and never
+    /// Capacity that was granted and not taken by the sender's own deadline is free again: a future may be kept and never
     /// polled.
     fn withdraw_late(&mut self, now: Timestamp) {
         const A_FEW: usize = 64;
@@ -132,7 +134,7 @@ impl Senders {
     }
 
     /// Puts the caller in line, or back in the place it has; answers when it has to look again unasked: at its
-    /// `deadline`, the first in line also when room may be made by itself.
+    /// `deadline`, the first in line also when capacity may become free by itself.
     ///
     /// The waker it had in line comes back to be dropped with the lock released: that may run code of an executor.
     pub(super) fn park(
@@ -166,7 +168,7 @@ impl Senders {
         (until, before.map(|before| before.waker))
     }
 
-    /// Takes the caller out of line, with the room granted to it. Its waker comes back to be dropped with the lock
+    /// Takes the caller out of line, with the capacity granted to it. Its waker comes back to be dropped with the lock
     /// released.
     pub(super) fn leave(&mut self, place: &mut Option<Place>) -> Option<Waker> {
         let place = place.take()?;
@@ -188,7 +190,7 @@ impl Senders {
         Some(sender)
     }
 
-    /// Gives room to a permit.
+    /// Gives capacity to a permit.
     pub(super) fn promise(&mut self, size: usize) {
         self.promised = self.promised + Amount::of_one(size);
     }
@@ -198,7 +200,7 @@ impl Senders {
         self.promised = self.promised - Amount::of_one(size);
     }
 
-    /// Grants room to the first in line while there is some, up to the first thread and to at most `GRANTS_AT_ONCE`;
+    /// Grants capacity to the first in line while there is some, up to the first thread and to at most `GRANTS_AT_ONCE`;
     /// their wakers, in the order of the line.
     pub(super) fn grant(&mut self, budget: &Budget, stored: Amount, now: Timestamp, wakers: &mut Vec<Waker>) {
         self.withdraw_late(now);
@@ -221,13 +223,15 @@ impl Senders {
             self.granted.insert(Place { deadline, ticket }, size);
             self.promise(size);
             wakers.push(waker);
+            // A thread that is woken takes its capacity and ends that step, which grants to the next in line. A future
+            // may not be polled for long, so those behind it are granted theirs here.
             if caller == Caller::Thread {
                 break;
             }
         }
     }
 
-    /// When room may be made although nobody calls: by the next `expiry` of a message, or because the first who was
+    /// When capacity may become free although nobody calls: by the next `expiry` of a message, or because the first who was
     /// granted some has not taken it.
     fn next_room(&self, expiry: Option<Timestamp>) -> Option<Timestamp> {
         let granted = self.granted.first_key_value();
@@ -235,7 +239,7 @@ impl Senders {
         expiry.into_iter().chain(withdrawn).min()
     }
 
-    /// The waker of the first in line, if it would otherwise sleep past the instant at which room may be made.
+    /// The waker of the first in line, if it would otherwise sleep past the instant at which capacity may become free.
     pub(super) fn notify_of(&mut self, expiry: Option<Timestamp>) -> Option<Waker> {
         let next = self.next_room(expiry)?;
         let first = self.line.values_mut().next().filter(|first| next < first.until)?;
@@ -260,7 +264,7 @@ impl Senders {
         self.by_ids.range(from..).next().filter(|((next, _), _)| next == id)
     }
 
-    /// Takes one out of line whose message repeats an accepted one and so needs no room (F11); its waker.
+    /// Takes one out of line whose message repeats an accepted one and so needs no capacity (F11); its waker.
     ///
     /// With one deduplication scope for the queue all messages with the same id are repetitions, otherwise those of the
     /// same group; so it is enough to ask for one of another group.

@@ -1,4 +1,4 @@
-//! Who waits for messages of a queue, longest first.
+//! The receivers that wait for messages of a queue, longest first.
 
 use {
     crate::time::Timestamp,
@@ -89,6 +89,7 @@ impl Waiters {
     /// The waker of the one who has waited longest and is not on its way already.
     pub(super) fn notify_next(&mut self, now: Timestamp) -> Option<Waker> {
         self.pass_over_due(now);
+        // A notified waiter keeps its ticket. If it finds nothing and parks again, it is back in its old place.
         let (number, waiter) = self.asleep.pop_first()?;
         let waker = waiter.waker.clone();
         self.notified.insert(number, waiter);

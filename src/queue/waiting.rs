@@ -1,4 +1,4 @@
-//! One way to wait, with two faces: a blocked thread and a future.
+//! Waiting, for a blocked thread and for a future.
 
 use {
     crate::{

@@ -1,4 +1,4 @@
-//! The responder: sends answers to where their requests want them.
+//! The responder: sends each answer to the queue that its request names.
 
 use {
     super::{OF_HOST, QUEUE_NAME, RESPONSE_QUEUE_URL},

@@ -1,4 +1,4 @@
-//! The agenda of a scheduler: what is due when, and what is to be done next. A machine that is told the time.
+//! The agenda of a scheduler: what is due when, and what to do next. A pure state machine with time as an argument.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Which of the times that have passed since anybody looked still have their job sent.
+//! Which of the due times that were missed still send their job.
 
 use {
     super::{cron::Cron, spec::CatchUp},

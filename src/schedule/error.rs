@@ -1,4 +1,4 @@
-//! Why a scheduler ended by itself.
+//! Why a scheduler ended with an error.
 
 use {super::event::SchedulerReport, crate::backend::MessageQueueError, std::io};
 

@@ -1,4 +1,4 @@
-//! What a scheduler reports as it happens, and in numbers.
+//! Events and counts that a scheduler reports.
 
 use {
     crate::{backend::MessageQueueError, time::Timestamp},

@@ -1,4 +1,4 @@
-//! A scheduler from outside: add, cancel, list, stop.
+//! [`SchedulerHandle`]: add, cancel, list, stop.
 
 use {
     super::{

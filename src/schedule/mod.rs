@@ -1,4 +1,4 @@
-//! Jobs that are sent when their time has come: once, or again and again by a cron pattern (feature `schedule`).
+//! Sends jobs when they are due, once or by a cron pattern. Feature `schedule`.
 //!
 //! ```text
 //!   handle: add, cancel, list --> agenda: what is due when <-- scheduler: sends what is due, retries, sleeps

@@ -1,4 +1,4 @@
-//! A scheduler at work: sends what the agenda says, in its order.
+//! The scheduler: sends what the agenda says, in its order.
 
 use {
     super::{

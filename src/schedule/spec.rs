@@ -1,4 +1,4 @@
-//! What is to be sent, and when.
+//! What a schedule sends, and when.
 
 use {
     super::cron::Cron,

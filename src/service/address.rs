@@ -1,4 +1,4 @@
-//! How a service writes the names of its queues, and reads them back (Q6, Q7).
+//! Queue URLs and ARNs: writing and parsing (Q6, Q7).
 
 /// Where the queues of a service live.
 #[derive(Clone, Debug)]

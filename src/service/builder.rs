@@ -1,4 +1,4 @@
-//! Building a service.
+//! The builder of a service.
 
 use {
     super::{Service, ServiceState, address::Addresses, registry::Registry},

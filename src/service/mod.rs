@@ -73,7 +73,7 @@ struct ServiceState {
     sender_id: Arc<str>,
     seed: Seed,
     registry: Mutex<Registry>,
-    /// Requests answered by the doors, counted for their ids.
+    /// Requests answered by endpoints, counted for their ids.
     #[cfg(feature = "aws-protocol")]
     requests: AtomicU64,
 }

@@ -1,4 +1,4 @@
-//! Permissions by label: statements of a queue's policy, kept and returned, never enforced (Q49-Q55, X4).
+//! Permissions by label: statements of a queue's policy, stored and never enforced (Q49-Q55, X4).
 
 use {
     super::Service,

@@ -1,4 +1,4 @@
-//! A move task under way: carries out what the machine in `state` asks for.
+//! A running move task: carries out what its state machine asks for.
 //!
 //! A task that is not done at once has an alarm at the clock for its next message, whose waker moves it; no thread is
 //! ours. A look at the task from outside moves what is due as well. One thread moves at a time, with no lock held.

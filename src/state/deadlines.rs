@@ -1,4 +1,4 @@
-//! What falls due when: delays, visibility timeouts, retention.
+//! The deadlines of messages: delays, visibility timeouts, retention.
 
 use {
     super::{
@@ -88,6 +88,7 @@ impl Deadlines {
             let record = &records[slot];
             (self.expires_at(record), Due::Expires, record.sequence, slot)
         });
+        // `Due` comes before the sequence in the tuple: at one instant all expiries precede all ends (D41).
         ends.chain(expires).min().map(|(at, due, _, slot)| (at, due, slot))
     }
 

@@ -1,4 +1,4 @@
-//! What a FIFO queue remembers of the last five minutes: accepted sends, and receives with an attempt id.
+//! The five-minute windows of a FIFO queue: accepted sends, and receives with an attempt id.
 
 use {
     super::{
@@ -160,6 +160,7 @@ impl Deduplication {
             if let Some(entry) = entry {
                 return Some(entry.value);
             }
+            // The entry is past its time but not yet trimmed. An index holds at most one entry of a key.
             self.indexes[self.active].remove(&mut View(&mut self.entries, self.active), place);
         }
         let place = self.entries.push(group, id, original, forgotten_at);
@@ -212,13 +213,13 @@ impl Attempts {
         })
     }
 
-    /// What the receive with this id handed out, as of `now`.
+    /// What the receive with this id delivered, as of `now`.
     pub(crate) fn get(&self, now: Timestamp, id: &str) -> Option<&[Receipt]> {
         let entry = self.entries.get(self.find(id)?)?;
         (entry.forgotten_at > now).then_some(&*entry.value)
     }
 
-    /// Keeps what a fresh receive handed out until `forgotten_at`; a receive of nothing is not kept (F34).
+    /// Keeps what a fresh receive delivered until `forgotten_at`; a receive of nothing is not kept (F34).
     pub(crate) fn remember(&mut self, id: &str, receipts: Vec<Receipt>, forgotten_at: Timestamp) {
         if receipts.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! What a step of the state machine asks its caller to carry out.
+//! Effects: what a step of the state machine asks its caller to carry out.
 
 use {
     super::{
@@ -47,7 +47,7 @@ pub(crate) struct Departure {
 pub(crate) struct Effects {
     /// Messages to offer to another queue.
     pub(crate) departures: Vec<Departure>,
-    /// Facts not yet handed on. Their numbering lives here because it is fixed under the lock that guards the state.
+    /// Facts not yet delivered. Their numbering lives here because it is fixed under the lock that guards the state.
     pub(crate) facts: Vec<FactEntry>,
     listening: bool,
     numbered: u64,

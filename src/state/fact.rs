@@ -1,4 +1,4 @@
-//! What happened in a queue, as data.
+//! Facts: the state transitions of a queue, as data.
 
 use crate::{
     message::{Content, MessageId},
@@ -29,7 +29,7 @@ pub enum Fact {
         /// The message that the original send stored.
         message_id: MessageId,
     },
-    /// A message was handed to a consumer.
+    /// A message was delivered to a consumer.
     #[non_exhaustive]
     Received {
         /// The message.

@@ -1,4 +1,4 @@
-//! Finding a node by the hash of its key, in a table that grows and shrinks by one bucket at a time.
+//! A hash index of nodes whose table grows and shrinks by one bucket at a time.
 //!
 //! The table is a linear hash table: it stores only the first node of each bucket, and the nodes are chained through
 //! links of their own. An insert splits at most one bucket and a removal merges a few, so no single call pays for a
@@ -115,6 +115,8 @@ impl Index {
             nodes.link_mut(before).next = next;
         }
         self.len -= 1;
+        // Buckets are merged at half the load at which they are split, so that a length that goes up and down by one
+        // does not split and merge at every step; more than one per removal, so that the table keeps up.
         for _ in 0..MERGES_AT_ONCE {
             if self.buckets > SEGMENT && self.buckets > 2 * self.len {
                 self.merge(nodes);
@@ -144,6 +146,8 @@ impl Index {
                 return;
             }
         }
+        // Linear hashing: the bucket of a hash is its low bits. The new bucket differs from `source` in its highest bit
+        // alone, so only nodes of `source` can belong to it, and no other bucket has to be looked at.
         let source = source_of(self.buckets);
         self.buckets += 1;
         let mut node = std::mem::replace(self.head_mut(source), NO_SLOT);

@@ -1,4 +1,4 @@
-//! An ordered set of slots that costs a pointer swap as long as what enters is the largest so far.
+//! An ordered list of slots; an insert is a pointer swap while each new key is the largest so far.
 //!
 //! Queues are mostly monotone: messages are sent in order, uniform timeouts end in the order they began. A [`Lane`]
 //! threads such slots through links kept in the nodes themselves. What arrives out of order goes to a tree beside
@@ -70,6 +70,8 @@ impl<K: LaneKind> Lane<K> {
         } else {
             let key = K::key(&nodes[slot]);
             let tail = &mut nodes[self.tail];
+            // The chain stays sorted: only a key not below that of its tail is appended. So the smallest key of all is
+            // at the head of the chain or at the front of the tree, and `first` compares these two alone.
             if key < K::key(tail) {
                 *K::links_mut(&mut nodes[slot]) = Links::IN_TREE;
                 self.strays.insert((key, slot));
@@ -89,6 +91,8 @@ impl<K: LaneKind> Lane<K> {
     pub(crate) fn remove(&mut self, nodes: &mut Slab<K::Node>, slot: Slot) {
         let node = &nodes[slot];
         let Links { previous, next } = K::links(node);
+        // A node remembers where it was filed, so it is found in constant time in the chain and by its key in the tree.
+        // The key must still be the one of its insert.
         if previous == STRAY {
             let stood = self.strays.remove(&(K::key(node), slot));
             debug_assert!(stood, "a key changed while its node was in the lane");

@@ -1,4 +1,4 @@
-//! Spreading numbers.
+//! Bit mixing.
 
 /// The step of SplitMix64: a bijection that leaves no pattern of its argument, so that neighbours land far apart.
 pub(crate) const fn mix(number: u64) -> u64 {

@@ -1,6 +1,6 @@
 //! One queue as a pure state machine.
 //!
-//! Nothing here reads a clock, takes a lock or draws a random number: `now`, ids and chance are arguments, and what
+//! Nothing here reads a clock, takes a lock or draws a random number: `now`, ids and random numbers are arguments, and what
 //! must happen elsewhere is written into `Effects` for the caller to carry out. A message is in exactly one phase:
 //!
 //! ```text
@@ -11,19 +11,19 @@
 //!
 //! Methods come in four families: *commands* (`send`, `receive`, `delete`, `change_visibility`, `release`, `dead_letter`,
 //! `report_failure`, `purge`, `replace_settings`, `end`), *transfers* (`depart_oldest`, `departed`,
-//! `departure_refused`, `arrive_*`), *time* (`advance`, `next_deadline`) and *looks* (`counts`, `snapshot`,
+//! `departure_refused`, `arrive_*`), *time* (`advance`, `next_deadline`) and *queries* (`counts`, `snapshot`,
 //! `has_receivable`, `noisy_groups`). Each command fires what is due before it acts, and an earlier `now` is read as
 //! the latest seen. A step fires a bounded number of messages; while more is due, the queue [is
 //! behind](QueueState::is_behind), and what a command is about to use is brought up to date by itself.
 //!
 //! Invariants:
-//! 1. A record stands in the retention lane, in one lane of its phase (none while departing), and in its group.
+//! 1. A record is in the ordered list of retention, in one list of its phase (none while departing), and in its group.
 //! 2. A visible record of a standard queue is what its shard offers; a FIFO group is offered exactly while its
 //!    first message is visible (F18). A departing one is passed over (F28), unless a consumer gave it up: then the
 //!    group waits, so that none of its messages overtakes another on the way to the dead-letter queue.
 //! 3. `delayed`, `in_flight` and `departing` count the records of those phases; the rest is visible.
 //!
-//! Words that are ours and not SQS's: a *lane* is an ordered set that is cheap while it fills in order; a *tenant* is
+//! Words that are ours and not SQS's: a *lane* is an ordered list that is cheap while it fills in order; a *tenant* is
 //! the messages of one group id on a standard queue; a *reception* is the time between a receive and its end; a
 //! *departure* is a message on its way to another queue.
 

@@ -1,4 +1,4 @@
-//! A message move task as a machine with time passed in (L24-L34).
+//! A message move task as a pure state machine with time as an argument (L24-L34).
 //!
 //! It knows no queue. Whoever drives it asks [`MoveTask::next`] what an instant asks for, does it, and answers with
 //! [`MoveTask::settle`]; between the two the status may be read and the task cancelled, so figures are right while a

@@ -1,4 +1,4 @@
-//! The state of one queue: what is stored, what falls due, what was sent.
+//! The state of one queue: stored messages, deadlines, deduplication.
 
 use {
     super::{
@@ -177,7 +177,7 @@ impl QueueState {
     }
 
     /// Whether something is due that has not happened yet, because it is more than one step does. Until it has, an
-    /// expired message is stored but not handed out (D41), and one whose delay or timeout has ended is not visible yet.
+    /// expired message is stored but not delivered (D41), and one whose delay or timeout has ended is not visible yet.
     pub(crate) const fn is_behind(&self) -> bool {
         self.deadlines.behind
     }
@@ -423,13 +423,13 @@ impl QueueState {
     /// When a parked receiver should look again although nobody called.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let end = self.deadlines.next_end(&self.records);
-        // An expiry lets others through where it unlocks a group or makes room in flight.
+        // An expiry lets others through where it unlocks a group or frees capacity in flight.
         let lets_through = self.is_fifo() || self.in_flight >= self.in_flight_limit();
         let expiry = if lets_through { self.next_expiry() } else { None };
         end.into_iter().chain(expiry).min()
     }
 
-    /// When the next message expires and so makes room.
+    /// When the next message expires and so frees capacity.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.deadlines.next_expiry(&self.records)
     }

@@ -1,4 +1,4 @@
-//! Receiving, and what a receipt handle can do.
+//! Receiving, and settling by receipt handle.
 
 use {
     super::{
@@ -42,7 +42,7 @@ pub(crate) struct Receipt {
     pub(crate) reception: u32,
 }
 
-/// A message as handed to a consumer.
+/// A message as delivered to a consumer.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(crate) receipt: Receipt,
@@ -79,7 +79,7 @@ impl<F> Fill<'_, F> {
 }
 
 impl QueueState {
-    /// Hands out what may be received as of `now`, at most as many as asked for. Finding nothing means that there is
+    /// Delivers what may be received as of `now`, at most as many as asked for. Finding nothing means that there is
     /// nothing only if the queue is not [behind](Self::is_behind).
     pub(crate) fn receive<F: FnMut(Delivery)>(
         &mut self,
@@ -221,6 +221,7 @@ impl QueueState {
             let Some(slot) = fifo.next_in_group(&self.records, group, previous) else {
                 return;
             };
+            // A message that is delayed or in flight locks all behind it in its group (F18).
             if !self.records[slot].is_visible() {
                 return;
             }

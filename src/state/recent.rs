@@ -1,4 +1,4 @@
-//! What is remembered for a limited time under a text, oldest first, in chunks that are never moved.
+//! Entries remembered for a limited time by a text key, oldest first, in chunks that never move.
 
 use {
     super::{

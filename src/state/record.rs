@@ -1,4 +1,4 @@
-//! What is stored of a message, the phases it can be in, and the orders it stands in.
+//! The stored record of a message, its phases, and the lists it is linked in.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Storage by slot: constant-time insert, look-up and remove, in chunks that are never moved.
+//! Storage by slot: constant-time insert, look-up and remove, in chunks that never move.
 
 use {
     super::touched::touch,
@@ -156,7 +156,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Drops the value in a slot that is in use; the slot may be handed out again.
+    /// Drops the value in a slot that is in use; the slot may be reused.
     #[inline]
     pub(crate) fn remove(&mut self, slot: Slot) {
         touch();

@@ -1,4 +1,4 @@
-//! Looking at a queue without touching it.
+//! Snapshots of a queue, without side effects.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Leaving for another queue and arriving from one, in two phases (L6-L19, L30-L34).
+//! Moving messages between queues in two phases (L6-L19, L30-L34).
 //!
 //! A departing message stays stored here until the other queue has it, so that no instant finds it in neither.
 
@@ -76,7 +76,7 @@ impl QueueState {
     }
 
     /// Marks a message in flight as departing, whatever its receive count, if its reception is that of the receipt; on
-    /// a standard queue as on a FIFO queue, as the message may be in the hands of another consumer (D19, D30).
+    /// a standard queue as on a FIFO queue, as the message may be held by another consumer (D19, D30).
     pub(crate) fn dead_letter(
         &mut self,
         now: Timestamp,
@@ -91,6 +91,7 @@ impl QueueState {
             message_id,
             reason: Arc::clone(&reason),
         });
+        // `depart` takes a visible record. If no queue takes the message, it becomes visible as of this instant.
         self.leave_phase(slot, now);
         self.records[slot].phase = self.visible_from_here();
         // In flight or given up, it locks its group alike: the discipline has nothing to put in order.
@@ -130,6 +131,8 @@ impl QueueState {
 
     fn is_departing(&self, departure: &Departure) -> bool {
         self.records.get(departure.slot).is_some_and(|record| {
+            // A purge or an expiry may have removed the message on its way, and the slot may hold another one since.
+            // The sequence tells them apart; a slot alone does not identify a message.
             record.sequence == departure.sequence && matches!(record.phase, Phase::Departing { .. })
         })
     }
@@ -161,6 +164,7 @@ impl QueueState {
             content: record.content.clone(),
             receive_count: record.receive_count,
         });
+        // On a standard queue retention still counts from the original send (L13), so it may expire on arrival.
         self.store(record);
         self.advance(now, out);
     }

@@ -1,4 +1,4 @@
-//! What can go wrong between a queue and those who use it, and how often.
+//! Faults between a queue and its users, and their probabilities.
 
 use {
     crate::error::QueueError,

@@ -1,4 +1,4 @@
-//! A queue behind a network that loses, delays and repeats.
+//! [`FaultyQueue`], a queue behind a network that loses, delays and repeats calls.
 
 use {
     super::{
@@ -26,7 +26,7 @@ use {
 /// A handle: cloning it is cheap, and all clones draw from one stream, and share what is late and what may be repeated.
 /// A late call takes effect at its own instant while the clock moves, if a handle is left by then. The faults of
 /// consumers (crashes and pauses) are those of a [`check`](super::check()); here they do not strike. Calls of the queue
-/// itself meet no fault. With the feature `worker` it is a [`MessageQueue`](crate::backend::MessageQueue), so that a runner
+/// itself meet no fault. With the feature `worker` it is a `MessageQueue`, so that a runner
 /// can work on it. For the queues of a service there is [`FaultyService`](super::FaultyService).
 ///
 /// # Examples

@@ -1,4 +1,4 @@
-//! A queue with faults before it as a runner sees it.
+//! [`FaultyQueue`] as a [`MessageQueue`](crate::backend::MessageQueue).
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! The queues of a service behind a network that loses, delays and repeats.
+//! [`FaultyService`]: the queues of a service behind a faulty network.
 
 use {
     super::{

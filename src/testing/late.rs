@@ -1,4 +1,4 @@
-//! Calls on their way to a queue that take effect only when their time has come.
+//! Delayed calls, which take effect at a later instant.
 
 use {
     super::faults::Fault,

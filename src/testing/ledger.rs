@@ -1,4 +1,4 @@
-//! What must hold whatever the consumer does: the life of every message, followed by the queue's facts.
+//! Built-in properties: the life of every message, followed by the queue's facts.
 
 use {
     crate::{

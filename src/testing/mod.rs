@@ -1,10 +1,30 @@
-//! Tools for tests of what uses a queue, above all for finding the bug in a consumer: virtual time, seeded faults, and a
-//! check that tells the shortest story of a failure. Feature `testing`, with `proptest` behind it.
+//! Tools for tests of code that uses a queue: checks of consumers, faults, assertions. Feature `testing`.
 //!
-//! [`check`](check()) runs a consumer against the real queue under an adversarial but legal schedule, in one thread
-//! and virtual time, and makes what fails short. [`FaultyQueue`] puts the same faults before any queue under a
-//! [`ManualClock`](crate::ManualClock), without a check, and [`FaultyService`] before the queues of a service. Besides there are [`assertions`] over
-//! facts, and [`strategies`] of `proptest`.
+//! ```
+//! use requeue::{Queue, testing::{Consumer, check, proptest::strategy::Just}};
+//!
+//! let result = check("charges", Vec::<String>::new)
+//!     .queue(|| Queue::standard("orders"))
+//!     .messages(Just("order-1"))
+//!     .consumer("charger", |ledger| {
+//!         let ledger = ledger.clone();
+//!         Consumer::each(move |message, _| {
+//!             ledger.borrow_mut().push(message.body().to_owned());
+//!             Ok::<_, String>(())
+//!         })
+//!     })
+//!     .messages_at_most(1)
+//!     .always("an order is charged once", |ledger| ledger.len() <= 1)
+//!     .run();
+//! assert!(result.is_err()); // a standard queue may deliver a message twice
+//! ```
+//!
+//! [`check`](check()) runs a consumer against the real queue, in one thread and virtual time, with the faults that SQS
+//! allows, and reports the shortest case that fails. [`FaultyQueue`] adds the same faults to any queue under a
+//! [`ManualClock`](crate::ManualClock) without a check, and [`FaultyService`] to the queues of a service.
+//! [`assertions`] check the facts of a queue, and [`strategies`] generate input with `proptest`.
+//!
+//! The guide is [Testing consumers](crate::guide::consumers).
 
 pub mod assertions;
 mod case;

@@ -1,4 +1,4 @@
-//! Panics of the code under test, caught and kept from the terminal.
+//! Catches panics of the code under test and silences their output.
 
 use {
     crate::sync::thread_local,

@@ -1,4 +1,4 @@
-//! A failing case as a file: the messages, and every step with its fault.
+//! A failing case as a file: its messages, and every step with its fault.
 
 use {
     super::{

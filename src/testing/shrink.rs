@@ -1,4 +1,4 @@
-//! Makes a failing schedule short.
+//! Shrinks a failing schedule.
 //!
 //! Not proptest's shrinking of a whole input: a schedule is a list whose steps do nothing where they do not apply, so
 //! that any part of it is a schedule again. Removing steps in ever smaller runs, while the story does not grow, ends

@@ -1,4 +1,4 @@
-//! Where the next step of a case and its fault come from: chance, or a schedule.
+//! Where the next step of a case and its fault come from: a random generator or a schedule.
 
 use super::faults::{Chance, Fault};
 

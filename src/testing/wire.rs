@@ -1,4 +1,4 @@
-//! The way between a queue and its users, on which a given fault strikes a given call.
+//! The simulated network between a queue and its users, which applies a fault to a call.
 
 pub(super) use super::late::Arrived;
 

@@ -1,4 +1,4 @@
-//! Runners made of their settings and a handler.
+//! Builds runners from their settings and a handler.
 
 use {
     super::{

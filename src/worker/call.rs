@@ -1,4 +1,4 @@
-//! Calls of the handler, for the jobs whose leases are held.
+//! Calls handlers for jobs whose leases are held.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Why a runner cannot be built, and why it ended by itself.
+//! Errors of building a runner, and of a runner that ended early.
 
 use {
     super::{rate_limit::RateLimit, report::RunnerReport},

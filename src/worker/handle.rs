@@ -1,4 +1,4 @@
-//! Handles of runners: they stop, pause and observe a runner, and may be had before it.
+//! Runner handles: stop, pause, resize and observe a runner, also before it starts.
 
 use {
     super::{
@@ -165,8 +165,8 @@ impl RunnerHandle {
     /// Sets how many handlers run at the same time, at least 1, in the place of the builder's
     /// [`concurrency`](super::RunnerBuilder::concurrency).
     ///
-    /// More begin at once. Of fewer, those that run go on to their end; meanwhile none begins until there is room. A
-    /// runner on threads starts and ends them: one that cannot be started is reported as
+    /// A higher number takes effect at once. With a lower one, running handlers go on to their end, and none begins until
+    /// fewer than that run. A runner on threads starts and ends threads: one that cannot be started is reported as
     /// [`RunnerEvent::ThreadNotStarted`](super::RunnerEvent::ThreadNotStarted), and the runner goes on with those it has.
     ///
     /// # Errors

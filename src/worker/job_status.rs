@@ -1,4 +1,4 @@
-//! What a runner works on, for whoever watches it.
+//! The jobs in progress, as a report shows them.
 
 use {
     super::{engine::Control, job::Job},

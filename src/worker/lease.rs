@@ -118,6 +118,7 @@ impl Lease {
 
     /// Marks a renewal as called; `false` if none may be called now.
     pub(super) fn begin_renewal(&self) -> bool {
+        // One call for a message at a time: a renewal that arrives after a return to the queue would undo it.
         let allowed = |state| (state & (RENEWING | SETTLING | RENEWAL_STOPPED) == 0).then_some(state | RENEWING);
         let state = &self.state;
         state.fetch_update(Ordering::AcqRel, Ordering::Acquire, allowed).is_ok()
@@ -178,6 +179,7 @@ impl Lease {
 
     /// Decides that the handler has timed out, if it is being polled and nothing is decided; returns whether it did.
     pub(super) fn time_out(&self) -> bool {
+        // Whichever of `end_poll` and `time_out` comes first decides; the exchange is atomic, so never both.
         let stuck = |state| (state & (HANDLING | DECIDED) == HANDLING).then_some(state | DECIDED);
         let state = &self.state;
         state.fetch_update(Ordering::AcqRel, Ordering::Acquire, stuck).is_ok()

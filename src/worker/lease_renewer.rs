@@ -119,6 +119,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                 RenewerTask::Over => (true, Timestamp::MAX),
             };
             if let Some(stopped_at) = dispatcher.stopped_at() {
+                // A stop has two ends: `handlers_end`, when running handlers are cut off, and `last`, when receives and
+                // the calls that give messages back are no longer waited for.
                 let handlers_end = stopped_at.saturating_add(self.config.shutdown_timeout);
                 let last = self.config.shutdown_timeout.saturating_add(GIVE_BACK_ABANDONED);
                 let last = stopped_at.saturating_add(last.max(GIVE_BACK));
@@ -246,6 +248,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
     ) -> Vec<Job> {
         let failed = failed_jobs(jobs, changed);
         self.control.dispatcher.lock().renewed(jobs.len() - failed.len());
+        // The queue counts the new timeout from the instant at which it handled the call, which is not known but not
+        // before `called_at`. The lease is therefore never believed to last longer than it does.
         let until = called_at.saturating_add(timeout);
         let mut behind = Vec::new();
         for job in jobs {
@@ -262,6 +266,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
                     };
                     job.lease().set_renew_at(called_at.saturating_add(next).min(until));
                 }
+                // After a delete that may have arrived, the same answer says that it has.
                 Some(ErrorKind::NotHeld | ErrorKind::QueueDoesNotExist) if !job.lease().is_delete_called() => {
                     behind.extend(self.mark_lost(job));
                 }

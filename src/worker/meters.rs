@@ -1,4 +1,4 @@
-//! The numbers of a runner in the `metrics` facade.
+//! The metrics of a runner, through the `metrics` facade.
 
 use {
     super::count::Count,

@@ -1,17 +1,26 @@
-//! Handlers run over a queue: in threads or async, on the embedded queue or on Amazon SQS. Feature `worker`.
+//! Runs a handler for every message of a queue, on threads or async. Feature `worker`.
 //!
-//! A [`Runner`] calls a handler for every message, settles the message by the handler's result, and renews its lease
-//! meanwhile. It works on any [`MessageQueue`](crate::backend::MessageQueue).
+//! ```
+//! use requeue::{Queue, worker::{Job, Runner}};
 //!
-//! ```text
-//!   workers (threads, or futures in one task)        lease renewer (renews leases, gives back the backlog)
-//!        \      take their next task                /
-//!         +--> dispatcher: backlog, idle workers, receives, counters
-//!        /
-//!   queue <- receive, delete, change visibility      handler <- job
+//! fn resize(job: &Job) -> Result<(), std::num::ParseIntError> {
+//!     job.body().parse::<u32>().map(drop)
+//! }
+//!
+//! let jobs = Queue::standard("jobs").build()?;
+//! jobs.send("640")?;
+//!
+//! let builder = Runner::builder(&jobs).concurrency(5).until_none_visible();
+//! let report = builder.each(resize)?.blocking()?;
+//! assert_eq!(report.succeeded, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Threads and futures drive the same async loop, which does by plain calls what needs no waiting.
+//! A [`Runner`] receives messages, calls the handler, settles each message by the handler's result, and renews its
+//! lease until then: it deletes what succeeded, and returns what failed to the queue by the [`FailurePolicy`]. It works
+//! on any [`MessageQueue`](crate::backend::MessageQueue): the embedded queue, Amazon SQS, or several queues as one.
+//!
+//! The guide is [Working jobs off](crate::guide::worker).
 
 mod at_once;
 mod backlog;

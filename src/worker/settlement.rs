@@ -140,7 +140,8 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             let Some(pause) = pause.filter(|_| !left.is_empty()) else {
                 return outcome;
             };
-            // The lease is renewed between two deletes.
+            // The lease is renewed between two deletes. `delete_called` comes first: a renewal that finds the message gone
+            // must not report a lost lease.
             left.iter().for_each(|job| job.lease().delete_called());
             left.iter().for_each(|job| job.lease().pause_settling());
             self.until(self.now().saturating_add(pause)).await;

@@ -1,4 +1,4 @@
-//! Async handlers whose futures an executor of the user's polls.
+//! Async handlers whose futures run on the user's executor.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! The loop that each worker runs: it asks the dispatcher for tasks, and does what may have to wait.
+//! The loop of a worker: asks the dispatcher for tasks and carries out those that may have to wait.
 
 use {
     super::{
@@ -206,6 +206,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             let task = dispatcher.next(worker, now);
             let (woken, look_again_at) = match &task {
                 Some(_) => (dispatcher.wake_parked(now), None),
+                // Under the lock under which no task was found, so that a task that appears later finds the waker.
                 None => (Vec::new(), dispatcher.park(worker, context.waker(), now)),
             };
             drop(dispatcher);

@@ -1,4 +1,4 @@
-//! Amazon SQS as a runner sees it, through the user's own client.
+//! Amazon SQS as a [`MessageQueue`], through the user's own client.
 
 mod batch;
 mod convert;

@@ -1,4 +1,4 @@
-//! A future under which time passes by itself.
+//! `run_until`: drives a future and lets virtual time pass whenever everything waits.
 
 use std::{
     cell::Cell,

@@ -1,4 +1,4 @@
-//! Which messages a FIFO queue may hand out: the prefix rule (F18) and the order between groups (F22).
+//! Which messages a FIFO queue delivers: the prefix rule (F18) and the order between groups (F22).
 
 use {
     super::super::{

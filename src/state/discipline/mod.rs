@@ -1,4 +1,4 @@
-//! The two disciplines: in which order, and under which locks, messages are handed out.
+//! The two disciplines: the order in which messages are delivered, and what locks them.
 
 mod fair;
 mod fifo;

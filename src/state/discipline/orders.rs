@@ -1,4 +1,4 @@
-//! The visible messages of one tenant: an order for each shard that holds any.
+//! The visible messages of one tenant: an ordered list for each shard that holds any.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Visible messages of a standard queue in the order of sending, those received often at the back (D49).
+//! Visible messages of a standard queue in send order, with those received often at the back (D49).
 
 use super::super::{
     lane::Lane,

@@ -1,4 +1,4 @@
-//! Which message a standard queue hands out next: send order, fair queues, sampled shards.
+//! Which message a standard queue delivers next: send order, fair queues, sampled shards.
 
 use {
     super::{

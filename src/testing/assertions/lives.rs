@@ -1,4 +1,4 @@
-//! The stays of messages in queues, as their facts tell them.
+//! The stay of each message in a queue, derived from facts.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Assertions over what happened in queues, each failing with the part of the timeline that it is about.
+//! Assertions over the facts of queues; each fails with the part of the timeline that it is about.
 //!
 //! A [`Recorder`] listens to queues and keeps their facts. Its assertions read the facts, one reads snapshots too; all
 //! of them panic where they fail, at the line of the caller.

@@ -1,4 +1,4 @@
-//! Facts as events that a person reads.
+//! Facts as readable events.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 

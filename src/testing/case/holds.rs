@@ -1,4 +1,4 @@
-//! Who works on what, and whether it holds it.
+//! Which handler works on which message, and whether it still holds it.
 
 use {
     super::{Case, Held, Run},

@@ -1,4 +1,4 @@
-//! How time passes in a case, and how it comes to its end.
+//! How time passes in a case, and how a case ends.
 
 use {
     super::{Case, Held, Slot},

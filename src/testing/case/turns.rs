@@ -1,4 +1,4 @@
-//! What a consumer does when it is its turn: receive, begin its work, go on with it, delete; or die on the way.
+//! One turn of a consumer: receive, begin, continue, delete or crash.
 
 use {
     super::{Alert, Case, Held, Run, Slot, Unfit},

@@ -1,4 +1,4 @@
-//! The check of a consumer: what is said of it before it runs.
+//! [`Check`], the settings of a check of a consumer.
 
 mod outcome;
 mod run;

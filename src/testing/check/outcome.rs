@@ -1,4 +1,4 @@
-//! What a check answers.
+//! The result of a check.
 
 use {
     crate::{

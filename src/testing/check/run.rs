@@ -1,4 +1,4 @@
-//! How a check runs: cases drawn from seeds, and the failing ones made short.
+//! Runs a check: draws cases from seeds and shrinks the failing ones.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! The seed that a case is drawn from, in the form in which proptest keeps it.
+//! The seed of a case, in proptest's format.
 
 use {
     crate::state,

@@ -1,4 +1,4 @@
-//! Messages that are given up for good.
+//! Conformance: dead letters.
 
 use {
     super::{

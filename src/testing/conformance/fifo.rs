@@ -1,4 +1,4 @@
-//! Order in message groups, and leases that are over.
+//! Conformance: order in message groups, and expired leases.
 
 use {
     super::{

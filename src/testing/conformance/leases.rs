@@ -1,4 +1,4 @@
-//! How long a received message is hidden, and who may change that.
+//! Conformance: visibility timeouts and their changes.
 
 use {
     super::{

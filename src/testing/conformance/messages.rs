@@ -1,4 +1,4 @@
-//! What arrives is what was sent, until it is deleted.
+//! Conformance: messages arrive unchanged until they are deleted.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! What a receive waits for, and how much it brings.
+//! Conformance: wait times and batch sizes of receives.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! Errors, and what they are taken for.
+//! Conformance: errors and their classification.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! A queue under a check, and what checks do with it.
+//! The queue of a conformance check, and the operations that checks use.
 
 use {
     super::fixture::{Fixture, Wanted},

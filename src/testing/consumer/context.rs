@@ -1,4 +1,4 @@
-//! What a handler under test may do with the queue, and where a crash may strike it.
+//! [`Context`], a handler's access to the queue and the clock, and where a crash may strike.
 
 use {
     super::pulse::{Changed, Pulse},

@@ -1,4 +1,4 @@
-//! Consumers under test: the user's handler, who deletes what it has done, and how it receives.
+//! Consumers under test: the handler, how it receives, and whether it deletes for itself.
 
 mod context;
 mod pulse;

@@ -1,4 +1,4 @@
-//! What the kit knows of one run of a handler, above all for how long the run can know that it holds its messages.
+//! What the kit knows about one run of a handler, above all until when the run knows that it holds its messages.
 
 use {
     super::Crash,

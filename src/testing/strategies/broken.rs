@@ -1,4 +1,4 @@
-//! What queues refuse, each with the rule it breaks and the code of the error.
+//! Invalid input, each with the rule it violates and the code of the error.
 
 use std::{fmt::Debug, ops::RangeInclusive, time::Duration};
 

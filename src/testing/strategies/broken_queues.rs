@@ -1,4 +1,4 @@
-//! Names and attributes of queues that are refused.
+//! Invalid names and attributes of queues.
 
 use std::{fmt::Debug, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What every queue of its type takes.
+//! Valid input for every type of queue.
 
 use std::{ops::RangeInclusive, time::Duration};
 

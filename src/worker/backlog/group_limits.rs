@@ -1,4 +1,4 @@
-//! What the limits per message group remember of groups, whether they have jobs in the backlog or not.
+//! The state of the limits per message group.
 
 use {
     crate::{

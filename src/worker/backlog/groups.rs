@@ -1,4 +1,4 @@
-//! Jobs by message group: those of a FIFO group one at a time and in order, those of others as their limits allow.
+//! Jobs by message group: those of a FIFO group one at a time and in order, others as their limits allow.
 
 use {
     super::{

@@ -1,4 +1,4 @@
-//! What the lease renewer is to do next.
+//! Selects the next task of the lease renewer.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What may begin and be received under the limits of the runner, and when a parked worker has to look again.
+//! What the limits of the runner allow to begin and to receive, and when a parked worker looks again.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Jobs that go back to the queue, or are lost, before a handler has begun them.
+//! Jobs that return to the queue, or are lost, before a handler has begun them.
 
 use super::*;
 

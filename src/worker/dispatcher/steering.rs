@@ -1,4 +1,4 @@
-//! How a running runner is steered: paused, resumed, and given more or fewer workers.
+//! Steering a runner: pause, resume, and the number of workers.
 
 use {
     super::*,

@@ -1,4 +1,4 @@
-//! What whoever watches the runner sees, and handlers that outlast their timeout.
+//! Progress reports of the runner, and handlers that outlast their timeout.
 
 use super::*;
 

@@ -531,7 +531,7 @@ impl fmt::Display for Short<'_> {
     }
 }
 
-/// The names of the routes, as many as there is room for.
+/// The names of the routes, as many as fit.
 struct Names<'r>(&'r BTreeMap<String, Route>);
 
 impl fmt::Display for Names<'_> {
