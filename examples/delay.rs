@@ -7,7 +7,7 @@ use {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = SystemClock::new();
-    let reminders = Queue::standard("reminders").clock(clock.clone()).build()?;
+    let reminders = Queue::standard("reminders").clock(clock).build()?;
     let delay = Duration::from_secs(1);
 
     let sent_at = clock.now();

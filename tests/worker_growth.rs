@@ -65,7 +65,7 @@ fn queue(clock: &ManualClock, name: &str) -> Queue {
 fn schedules(burst: usize) -> usize {
     let clock = ManualClock::default();
     let jobs = queue(&clock, "jobs");
-    let scheduler = Scheduler::builder(&jobs).clock(clock.clone()).build();
+    let scheduler = Scheduler::builder(&jobs).clock(clock).build();
     let handle = scheduler.handle();
     for number in 0..burst {
         let hour = Duration::from_secs(3_600);

@@ -99,7 +99,7 @@ impl Run {
     fn new(options: &Options, found: &Found) -> Result<Self, Box<dyn Error>> {
         let clock = SystemClock::new();
         let (listener, facts) = FactChannel::unbounded();
-        let service = Service::builder().clock(clock.clone()).listener(listener).build();
+        let service = Service::builder().clock(clock).listener(listener).build();
         let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
         let attributes = QueueAttributes::new()
             .visibility_timeout(options.visibility)

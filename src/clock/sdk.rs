@@ -169,7 +169,7 @@ mod tests {
     fn a_sleep_of_the_machines_clock_ends_by_itself() {
         let (clock, span) = (SystemClock::new(), Duration::from_millis(5));
         let start = clock.now();
-        pollster::block_on(SdkClock::new(clock.clone()).sleep(span));
+        pollster::block_on(SdkClock::new(clock).sleep(span));
         assert!(clock.now().saturating_duration_since(start) >= span);
     }
 

@@ -264,7 +264,7 @@ fn jobs() -> (Queue, Queue) {
     let clock = ManualClock::default();
     let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
     let jobs = Queue::standard("jobs")
-        .clock(clock.clone())
+        .clock(clock)
         .dead_letter(&failed, 2)
         .build()
         .unwrap();

@@ -226,7 +226,7 @@ fn a_queue_of_the_set_that_is_gone_ends_the_runner() {
 fn queues_that_make_no_set_are_refused() {
     let clock = ManualClock::default();
     let (one, two) = (queue(&clock, "one"), queue(&clock, "two"));
-    let fifo = Queue::fifo("three.fifo").clock(clock.clone()).build().unwrap();
+    let fifo = Queue::fifo("three.fifo").clock(clock).build().unwrap();
     let text = |error: QueueSetError| error.to_string();
     let none = QueueSet::<Queue>::by_weight([]).unwrap_err();
     assert_eq!(text(none), "a set has 0 queues, it has to have at least 1");

@@ -177,7 +177,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
             Queue::standard("dead-letters")
         };
         let dead = dead
-            .clock(case_clock.clone())
+            .clock(case_clock)
             .seed(plan.seed ^ 1)
             .build()
             .map_err(Unfit::Queue)?;

@@ -406,7 +406,7 @@ fn what_retention_or_a_purge_has_ended_does_not_come_again() {
 fn a_handle_of_another_queue_is_invalid_and_a_refusal_is_no_fault() {
     // D19
     let (clock, _, faulty) = always(Fault::DeleteResponseLost);
-    let other = Queue::standard("other").clock(clock.clone()).build().unwrap();
+    let other = Queue::standard("other").clock(clock).build().unwrap();
     other.send("m").unwrap();
     let message = common::take(&other);
     match faulty.delete(&message) {
