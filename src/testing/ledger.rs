@@ -447,9 +447,7 @@ mod tests {
         let (listener, facts) = FactChannel::unbounded();
         let clock = ManualClock::default();
         let failed = Queue::standard("failed").clock(clock.clone()).build().unwrap();
-        let jobs = Queue::standard("jobs")
-            .clock(clock)
-            .dead_letter(&failed, receives);
+        let jobs = Queue::standard("jobs").clock(clock).dead_letter(&failed, receives);
         let jobs = jobs.listener(listener).build().unwrap();
         jobs.send("poison").unwrap();
         for _ in 0..=receives {

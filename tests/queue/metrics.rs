@@ -151,10 +151,7 @@ fn a_dead_letter_is_not_sent_again_and_ages_from_its_move() {
 fn a_message_put_in_by_a_move_task_counts_as_sent() {
     // L30
     let (clock, metrics) = (ManualClock::default(), Metrics::new());
-    let service = Service::builder()
-        .clock(clock)
-        .listener(metrics.clone())
-        .build();
+    let service = Service::builder().clock(clock).listener(metrics.clone()).build();
     let dead = service.create_queue("dead", QueueAttributes::new()).unwrap();
     let policy = QueueAttributes::new().redrive_policy(RedrivePolicy::new(dead.arn(), 1));
     let jobs = service.create_queue("jobs", policy).unwrap();

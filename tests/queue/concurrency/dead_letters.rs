@@ -163,9 +163,7 @@ fn a_target_deleted_under_load_loses_only_what_had_arrived() {
         within_patience(|| {
             let clock = ManualClock::default();
             let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
-            let jobs = Queue::standard("jobs")
-                .clock(clock)
-                .visibility_timeout(Duration::ZERO);
+            let jobs = Queue::standard("jobs").clock(clock).visibility_timeout(Duration::ZERO);
             let jobs = jobs.dead_letter(&dead, 1).build().unwrap();
             send_all(&jobs);
             let (arrived, gone) = (AtomicUsize::new(0), AtomicBool::new(false));
