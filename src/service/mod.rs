@@ -30,7 +30,6 @@ use {
         attributes::{QueueAttributes, QueueSettings},
         clock::Clock,
         error::{CreateQueueError, QueueError, check},
-        limits::Limits,
         message::{MessageId, Seed},
         queue::{DeadLetterRoute, Environment, Owner, Queue, QueueParts},
         sync::Mutex,
@@ -255,7 +254,7 @@ impl Service {
         self.shared.by_arn(arn)
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &crate::limits::Limits {
         &self.shared.environment.limits
     }
 

@@ -22,8 +22,7 @@
 //! [`check`](check()) runs a consumer against the real queue, in one thread and virtual time, with the faults that SQS
 //! allows, and reports the shortest case that fails. [`FaultyQueue`] adds the same faults to any queue under a
 //! [`ManualClock`](crate::ManualClock) without a check, and [`FaultyService`] to the queues of a service.
-//! [`assertions`] check the facts of a queue, [`strategies`] generate input with `proptest`, and [`model`] is the
-//! reference model.
+//! [`assertions`] check the facts of a queue, and [`strategies`] generate input with `proptest`.
 //!
 //! The guide is [Testing consumers](crate::guide::consumers).
 
@@ -40,7 +39,6 @@ mod faulty_backend;
 mod faulty_service;
 mod late;
 mod ledger;
-pub mod model;
 mod quiet;
 mod schedule;
 mod shrink;

@@ -153,18 +153,12 @@ fn machine_time_outside_the_clock_is_noticed() {
 #[test]
 fn a_reference_model_that_leans_on_the_queue_is_noticed() {
     let broken = |path, text| broken(the_reference_model_stands_alone, path, text);
-    for text in [
-        "use crate::state::Fact;",
-        "use crate::time::Timestamp;",
-        "use super::super::story::Story;",
-        "fn f() { requeue::Queue::standard(a) }",
-        "use crate::testing::story;",
-    ] {
-        assert_eq!(broken("src/testing/model/world.rs", text), [1], "{text}");
-        assert_eq!(broken("src/testing/story.rs", text), [], "{text}");
+    for text in ["use crate::compare::Pair;", "fn f() { requeue::Queue::standard(a) }"] {
+        assert_eq!(broken("tests/model/reference/world.rs", text), [1], "{text}");
+        assert_eq!(broken("tests/model/compare.rs", text), [], "{text}");
     }
-    let text = "use super::store::RefQueue; use crate::testing::model::Draft; use std::fmt; // crate::state";
-    assert_eq!(broken("src/testing/model/world.rs", text), []);
+    let text = "use super::store::RefQueue; use std::fmt; // crate::state";
+    assert_eq!(broken("tests/model/reference/world.rs", text), []);
 }
 
 #[test]

@@ -215,14 +215,13 @@ fn only_the_clock_reads_time_or_sleeps(source: &Source) -> Vec<Breach> {
 
 fn the_reference_model_stands_alone(source: &Source) -> Vec<Breach> {
     const LAW: &str = "the reference model names nothing of the crate that it is a model of";
-    const MODULE: [&str; 2] = ["testing", "model"];
-    if !source.module().starts_with(&MODULE) {
+    if !source.is_in("tests/model/reference/") {
         return Vec::new();
     }
     let mut breaches = source.named(LAW, &source.code, &["requeue"]);
-    for (path, line) in paths_into_the_crate(source) {
-        if !path.iter().zip(MODULE).all(|(named, own)| named == own) || path.len() < 2 {
-            breaches.push(source.breach(LAW, line, format!("`crate::{}`", path.join("::"))));
+    for (path, line) in paths(&source.code) {
+        if path[0] == "crate" && path.len() > 1 {
+            breaches.push(source.breach(LAW, line, path.join("::")));
         }
     }
     breaches

@@ -8,7 +8,7 @@ use requeue::{
     Timestamp,
 };
 
-use crate::model::*;
+use crate::reference::*;
 use crate::steps::{Move, Pick, Shape, Step};
 use crate::translate::*;
 

@@ -1,6 +1,6 @@
 //! The reference replays what was observed on AWS (B1 to B47) and the table of D19: standard queues.
 
-use crate::model::*;
+use crate::reference::*;
 
 /// A world with one clock, driven by texts: group `g1` of `g1-m1` is what stands before the dash.
 pub(crate) struct Story {

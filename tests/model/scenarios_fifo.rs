@@ -1,6 +1,6 @@
 //! The reference replays what was observed on AWS (B26 to B47) and the tables of D19 and F18: FIFO queues.
 
-use crate::model::*;
+use crate::reference::*;
 use crate::scenarios::{INVALID, START, Story, assert_refused};
 
 #[test]

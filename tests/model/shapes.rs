@@ -1,6 +1,6 @@
 //! The kinds of queues that a property is about.
 
-use crate::model::*;
+use crate::reference::*;
 use crate::steps::Shape;
 
 fn small(setup: Setup) -> Setup {

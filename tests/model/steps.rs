@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, option, prelude::*};
 
-use crate::model::*;
+use crate::reference::*;
 
 /// Which queues take part, and what their steps are made of.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Short stories of disagreements that the properties have found, one rule each.
 
-use crate::model::*;
 use crate::properties::*;
+use crate::reference::*;
 use crate::steps::{BatchIds, Move, Pick, Step};
 
 fn send(group: &str) -> Step {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use requeue::{DeduplicationScope, Limits, ManualClock, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service};
 
-use crate::model::*;
+use crate::reference::*;
 use crate::steps::Shape;
 
 /// Queues that name each other by their builders; a dead-letter queue stands behind its source.

@@ -14,7 +14,7 @@ use requeue::{
 use crate::{
     compare::{Fault as Refused, Pair, Same, both, paired, same},
     faults::fifo::Witness,
-    model::*,
+    reference::*,
     steps::{Move, Pick, Shape, Step},
     translate::{outgoing, span},
 };

@@ -109,13 +109,7 @@ pub(super) fn check_batch_length(ids: &[&str]) -> Result<(), Refusal> {
 }
 
 /// The deduplication id that a body gets by content: lower-case hexadecimal SHA-256 (F7).
-///
-/// # Examples
-/// ```
-/// # use requeue::testing::model::content_hash;
-/// assert!(content_hash("a").starts_with("ca978112ca1bbdca"));
-/// ```
 #[must_use]
-pub fn content_hash(body: &str) -> String {
+pub(crate) fn content_hash(body: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(body.as_bytes()))
 }

@@ -13,21 +13,8 @@ const LONGEST_WAIT: u64 = 20 * SECOND;
 ///
 /// Time passes event by event in the order of the deadlines; messages stand in the order of their arrival. A clone is
 /// a world of its own, so that a test can look at two futures.
-///
-/// # Examples
-/// ```
-/// use requeue::testing::model::{Draft, Request, SECOND, Setup, World};
-///
-/// let mut world = World::new(0, &[Setup::standard().redrive(1, 1), Setup::standard()]);
-/// world.send(0, &Draft::new("poison"))?;
-/// assert_eq!(world.receive(0, &Request::default())?[0].body, "poison");
-/// world.set_clock(30 * SECOND);
-/// assert!(world.receive(0, &Request::default())?.is_empty());
-/// assert_eq!(world.receive(1, &Request::default())?[0].receive_count, 2);
-/// # Ok::<(), requeue::testing::model::Refusal>(())
-/// ```
 #[derive(Clone, Debug)]
-pub struct World {
+pub(crate) struct World {
     pub(super) now: u64,
     pub(super) limits: ModelLimits,
     pub(super) queues: Vec<RefQueue>,
@@ -35,38 +22,12 @@ pub struct World {
 }
 
 impl World {
-    /// Queues with these attributes at the instant `start`, under SQS's limits.
+    /// Queues with these attributes at the instant `start`, under these limits.
     ///
     /// # Panics
     /// If a dead-letter queue is not among the queues.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// assert_eq!(World::new(5_000, &[Setup::standard()]).now(), 5_000);
-    /// # Ok::<(), Refusal>(())
-    /// ```
     #[must_use]
-    pub fn new(start: u64, setups: &[Setup]) -> Self {
-        Self::with_limits(start, setups, ModelLimits::default())
-    }
-
-    /// Queues with these attributes at the instant `start`, under smaller limits.
-    ///
-    /// # Panics
-    /// If a dead-letter queue is not among the queues.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let limits = ModelLimits { batch_bytes: 1, ..ModelLimits::default() };
-    /// let mut world = World::with_limits(0, &[Setup::standard()], limits);
-    /// let batch = [("first".to_owned(), Draft::new("two"))];
-    /// assert_eq!(world.send_batch(0, &batch).unwrap_err().code, "BatchRequestTooLong");
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    #[must_use]
-    pub fn with_limits(start: u64, setups: &[Setup], limits: ModelLimits) -> Self {
+    pub(crate) fn with_limits(start: u64, setups: &[Setup], limits: ModelLimits) -> Self {
         for (queue, setup) in setups.iter().enumerate() {
             if let Some((target, _)) = setup.redrive {
                 let of = setups.len();
@@ -86,17 +47,7 @@ impl World {
     }
 
     /// Moves time to `clock`; one that went back is read as the latest instant seen.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.set_clock(2 * SECOND);
-    /// world.set_clock(SECOND);
-    /// assert_eq!(world.now(), 2 * SECOND);
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn set_clock(&mut self, clock: u64) {
+    pub(crate) fn set_clock(&mut self, clock: u64) {
         self.now = self.now.max(clock);
         for queue in &mut self.queues {
             queue.pass_time(self.now);
@@ -107,16 +58,7 @@ impl World {
     ///
     /// # Errors
     /// M1, M3, M8, D32, D34, F1 to F4 and F8, as SQS refuses them.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// let sent = world.send(0, &Draft::new("order-17"))?;
-    /// assert_eq!((sent.id, world.counts(0).visible), (0, 1));
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn send(&mut self, queue: usize, draft: &Draft) -> Result<Sent, Refusal> {
+    pub(crate) fn send(&mut self, queue: usize, draft: &Draft) -> Result<Sent, Refusal> {
         let (now, id) = (self.now, self.ids);
         let it = &mut self.queues[queue];
         if it.setup.fifo && !draft.body.is_empty() && draft.message_group_id.is_none() {
@@ -134,18 +76,7 @@ impl World {
     ///
     /// # Errors
     /// M31 to M36.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// let batch = ["a", ""].map(|body| (format!("entry-{body}"), Draft::new(body)));
-    /// let answers = world.send_batch(0, &batch)?;
-    /// assert!(answers[0].is_ok());
-    /// assert_eq!(answers[1].unwrap_err().code, "MissingParameter");
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn send_batch(
+    pub(crate) fn send_batch(
         &mut self,
         queue: usize,
         entries: &[(String, Draft)],
@@ -173,17 +104,7 @@ impl World {
     ///
     /// # Errors
     /// A request out of range (3.2), too many messages in flight (D15), a receive that cannot be replayed (F33).
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.send(0, &Draft::new("order-17"))?;
-    /// let received = world.receive(0, &Request { max_messages: Some(10), ..Request::default() })?;
-    /// assert_eq!((received[0].receive_count, received[0].invisible_until), (1, 30 * SECOND));
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn receive(&mut self, queue: usize, request: &Request) -> Result<Vec<Received>, Refusal> {
+    pub(crate) fn receive(&mut self, queue: usize, request: &Request) -> Result<Vec<Received>, Refusal> {
         let (now, limit) = (self.now, self.limits.in_flight);
         let it = &mut self.queues[queue];
         let maximum = request.max_messages.unwrap_or(1);
@@ -254,18 +175,7 @@ impl World {
     ///
     /// # Errors
     /// A handle of another queue; on a FIFO queue one that has expired.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.send(0, &Draft::new("order-17"))?;
-    /// let handle = world.receive(0, &Request::default())?[0].handle;
-    /// world.delete(0, handle)?;
-    /// assert_eq!(world.counts(0), Counts::default());
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn delete(&mut self, queue: usize, handle: Handle) -> Result<(), Refusal> {
+    pub(crate) fn delete(&mut self, queue: usize, handle: Handle) -> Result<(), Refusal> {
         let now = self.now;
         if handle.queue != queue {
             return refuse("ReceiptHandleIsInvalid", "is not a valid receipt handle");
@@ -287,18 +197,7 @@ impl World {
     ///
     /// # Errors
     /// A timeout out of range (D25, D26); a handle that D19 refuses.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.send(0, &Draft::new("order-17"))?;
-    /// let handle = world.receive(0, &Request::default())?[0].handle;
-    /// world.change_visibility(0, handle, 0)?;
-    /// assert_eq!(world.counts(0).visible, 1);
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn change_visibility(&mut self, queue: usize, handle: Handle, timeout: u64) -> Result<(), Refusal> {
+    pub(crate) fn change_visibility(&mut self, queue: usize, handle: Handle, timeout: u64) -> Result<(), Refusal> {
         let now = self.now;
         check_visibility(timeout)?;
         if handle.queue != queue {
@@ -342,17 +241,7 @@ impl World {
     ///
     /// # Errors
     /// M31, M32, M34 and M35.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.send(0, &Draft::new("order-17"))?;
-    /// let handle = world.receive(0, &Request::default())?[0].handle;
-    /// assert_eq!(world.delete_batch(0, &[("first".to_owned(), handle)])?, [Ok(())]);
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn delete_batch(
+    pub(crate) fn delete_batch(
         &mut self,
         queue: usize,
         entries: &[(String, Handle)],
@@ -367,17 +256,7 @@ impl World {
     ///
     /// # Errors
     /// M31, M32, M34 and M35.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.send(0, &Draft::new("order-17"))?;
-    /// let handle = world.receive(0, &Request::default())?[0].handle;
-    /// assert_eq!(world.change_visibility_batch(0, &[("first".to_owned(), handle, 0)])?, [Ok(())]);
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn change_visibility_batch(
+    pub(crate) fn change_visibility_batch(
         &mut self,
         queue: usize,
         entries: &[(String, Handle, u64)],
@@ -395,16 +274,7 @@ impl World {
     ///
     /// # Errors
     /// A second purge within a minute (D44).
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.purge(0)?;
-    /// assert_eq!(world.purge(0).unwrap_err().code, "PurgeQueueInProgress");
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn purge(&mut self, queue: usize) -> Result<(), Refusal> {
+    pub(crate) fn purge(&mut self, queue: usize) -> Result<(), Refusal> {
         let it = &mut self.queues[queue];
         if it
             .purged_at
@@ -424,17 +294,7 @@ impl World {
     ///
     /// # Errors
     /// A value out of range (Q16), an attribute of FIFO queues on another (Q18, Q19).
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.set_attributes(0, &Change { delay: Some(SECOND), ..Change::default() })?;
-    /// world.send(0, &Draft::new("later"))?;
-    /// assert_eq!(world.counts(0).delayed, 1);
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn set_attributes(&mut self, queue: usize, change: &Change) -> Result<(), Refusal> {
+    pub(crate) fn set_attributes(&mut self, queue: usize, change: &Change) -> Result<(), Refusal> {
         let now = self.now;
         let it = &mut self.queues[queue];
         if change.visibility_timeout.is_some_and(|value| value > TWELVE_HOURS)
@@ -479,17 +339,7 @@ impl World {
     ///
     /// # Panics
     /// If the dead-letter queue is not among the queues.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard(), Setup::standard()]);
-    /// world.set_redrive(0, Some((1, 1)));
-    /// world.set_redrive(0, None);
-    /// assert_eq!(world.setup(0).redrive, None);
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn set_redrive(&mut self, queue: usize, redrive: Option<(usize, u32)>) {
+    pub(crate) fn set_redrive(&mut self, queue: usize, redrive: Option<(usize, u32)>) {
         let (target, of) = (redrive.map_or(0, |(target, _)| target), self.queues.len());
         assert!(target < of, "the dead-letter queue is queue {target} of {of}");
         self.queues[queue].setup.redrive = redrive;
@@ -499,17 +349,7 @@ impl World {
     ///
     /// # Errors
     /// The queue is nobody's dead-letter queue, or its own destination (L26i).
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard().redrive(1, 3), Setup::standard()]);
-    /// world.send(1, &Draft::new("order-17"))?;
-    /// world.move_task(1, Some(0))?;
-    /// assert_eq!((world.counts(0).visible, world.counts(1).visible), (1, 0));
-    /// # Ok::<(), Refusal>(())
-    /// ```
-    pub fn move_task(&mut self, queue: usize, destination: Option<usize>) -> Result<(), Refusal> {
+    pub(crate) fn move_task(&mut self, queue: usize, destination: Option<usize>) -> Result<(), Refusal> {
         let is_target = |it: &RefQueue| it.setup.redrive.is_some_and(|(target, _)| target == queue);
         if !self.queues.iter().any(is_target) {
             return refuse(

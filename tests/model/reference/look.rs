@@ -5,67 +5,26 @@ use super::world::{MEMORY_OF_PURGE, World};
 
 impl World {
     /// The instant.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.set_clock(SECOND);
-    /// assert_eq!(world.now(), SECOND);
-    /// # Ok::<(), Refusal>(())
-    /// ```
     #[must_use]
-    pub fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.now
     }
 
     /// The attributes of a queue as they are.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.set_redrive(0, Some((0, 3)));
-    /// assert_eq!(world.setup(0).redrive, Some((0, 3)));
-    /// # Ok::<(), Refusal>(())
-    /// ```
     #[must_use]
-    pub fn setup(&self, queue: usize) -> &Setup {
+    pub(crate) fn setup(&self, queue: usize) -> &Setup {
         &self.queues[queue].setup
     }
 
     /// The noisy tenants of a fair queue, sorted by name (N3, N9).
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// for _ in 0..30 {
-    ///     world.send(0, &Draft::new("x").message_group_id("loud"))?;
-    ///     world.receive(0, &Request::default())?;
-    /// }
-    /// world.send(0, &Draft::new("x").message_group_id("loud"))?;
-    /// assert_eq!(world.noisy_groups(0), ["loud"]);
-    /// # Ok::<(), Refusal>(())
-    /// ```
     #[must_use]
-    pub fn noisy_groups(&self, queue: usize) -> Vec<String> {
+    pub(crate) fn noisy_groups(&self, queue: usize) -> Vec<String> {
         self.queues[queue].noisy(self.now, &self.limits)
     }
 
     /// What is stored, in the order of arrival.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.send(0, &Draft::new("order-17"))?;
-    /// let stored = &world.snapshot(0)[0];
-    /// assert_eq!((stored.body.as_str(), stored.phase), ("order-17", StoredPhase::Visible));
-    /// # Ok::<(), Refusal>(())
-    /// ```
     #[must_use]
-    pub fn snapshot(&self, queue: usize) -> Vec<Stored> {
+    pub(crate) fn snapshot(&self, queue: usize) -> Vec<Stored> {
         let it = &self.queues[queue];
         let stored = it.messages.iter().map(|message| Stored {
             id: message.id,
@@ -86,17 +45,8 @@ impl World {
     }
 
     /// How many messages are where.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.send(0, &Draft::new("later").delay(SECOND))?;
-    /// assert_eq!(world.counts(0), Counts { delayed: 1, ..Counts::default() });
-    /// # Ok::<(), Refusal>(())
-    /// ```
     #[must_use]
-    pub fn counts(&self, queue: usize) -> Counts {
+    pub(crate) fn counts(&self, queue: usize) -> Counts {
         let mut counts = Counts::default();
         for message in &self.queues[queue].messages {
             match message.phase {
@@ -109,17 +59,8 @@ impl World {
     }
 
     /// Every instant ahead at which some rule changes its answer; those of the next ten minutes, or all.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::testing::model::*;
-    /// let mut world = World::new(0, &[Setup::standard()]);
-    /// world.send(0, &Draft::new("later").delay(SECOND))?;
-    /// assert_eq!(world.deadlines(false), [SECOND]);
-    /// # Ok::<(), Refusal>(())
-    /// ```
     #[must_use]
-    pub fn deadlines(&self, far: bool) -> Vec<u64> {
+    pub(crate) fn deadlines(&self, far: bool) -> Vec<u64> {
         let mut all = Vec::new();
         for it in &self.queues {
             for message in &it.messages {
