@@ -6,7 +6,7 @@ use {
     std::sync::Arc,
 };
 
-/// An [`Endpoint`] to be.
+/// The builder of an [`Endpoint`].
 ///
 /// # Examples
 /// ```

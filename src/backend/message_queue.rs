@@ -318,14 +318,6 @@ impl ReceiveRequest {
     }
 
     /// Waits so long for a first message, 0 s to 20 s.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::backend::ReceiveRequest;
-    /// use std::time::Duration;
-    ///
-    /// assert_eq!(ReceiveRequest::new(1).wait_time(Duration::from_secs(20)).wait_time.as_secs(), 20);
-    /// ```
     #[must_use]
     pub const fn wait_time(mut self, wait_time: Duration) -> Self {
         self.wait_time = wait_time;
@@ -333,15 +325,6 @@ impl ReceiveRequest {
     }
 
     /// Hides the messages for so long, 0 s to 12 h.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::backend::ReceiveRequest;
-    /// use std::time::Duration;
-    ///
-    /// let minute = Duration::from_secs(60);
-    /// assert_eq!(ReceiveRequest::new(1).visibility_timeout(minute).visibility_timeout, Some(minute));
-    /// ```
     #[must_use]
     pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
         self.visibility_timeout = Some(timeout);
@@ -349,13 +332,6 @@ impl ReceiveRequest {
     }
 
     /// FIFO: asks for at most so many messages of one group, at least 1.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::backend::ReceiveRequest;
-    ///
-    /// assert_eq!(ReceiveRequest::new(10).max_messages_per_group(1).max_messages_per_group, Some(1));
-    /// ```
     #[must_use]
     pub const fn max_messages_per_group(mut self, max_messages: usize) -> Self {
         self.max_messages_per_group = Some(max_messages);

@@ -49,14 +49,6 @@ impl SendMessage {
     ///
     /// On a standard queue this overrides the delay of the queue, with zero as well. A FIFO queue refuses a positive
     /// delay, and zero means the delay of the queue. Without this call the queue's delay counts.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::SendMessage;
-    /// # use std::time::Duration;
-    /// let later = SendMessage::new("order-17").delay(Duration::from_secs(900));
-    /// assert_eq!(later.get_delay(), Some(Duration::from_secs(900)));
-    /// ```
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = Some(delay);
@@ -81,12 +73,6 @@ impl SendMessage {
     }
 
     /// Replaces all user attributes.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::{MessageAttributes, SendMessage};
-    /// assert!(SendMessage::new("x").attributes(MessageAttributes::new()).get_attributes().is_empty());
-    /// ```
     #[must_use]
     pub fn attributes(mut self, attributes: MessageAttributes) -> Self {
         self.extras_mut().attributes = attributes;
@@ -96,12 +82,6 @@ impl SendMessage {
     /// Names the message group: required on a FIFO queue, a tenant of a fair queue on a standard one (rules F1, N1).
     ///
     /// 1 to 128 ASCII letters, digits and punctuation characters; no space.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::SendMessage;
-    /// assert_eq!(SendMessage::new("x").message_group_id("customer-7").get_message_group_id(), Some("customer-7"));
-    /// ```
     #[must_use]
     pub fn message_group_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.extras_mut().group_id = Some(id.into());
@@ -111,13 +91,6 @@ impl SendMessage {
     /// Names what a FIFO queue takes for the same message within five minutes; a standard queue refuses it (F3, F4).
     ///
     /// 1 to 128 ASCII letters, digits and punctuation characters; no space. It wins over content-based deduplication.
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::SendMessage;
-    /// let payment = SendMessage::new("x").message_deduplication_id("pay-1");
-    /// assert_eq!(payment.get_message_deduplication_id(), Some("pay-1"));
-    /// ```
     #[must_use]
     pub fn message_deduplication_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.extras_mut().deduplication_id = Some(id.into());
@@ -127,13 +100,6 @@ impl SendMessage {
     /// Sets the system attribute `AWSTraceHeader`, an X-Ray header whose format is not checked (rules M22, M25).
     ///
     /// It is not empty, obeys the alphabet of bodies and does not count toward the size of the message (rule M7).
-    ///
-    /// # Examples
-    /// ```
-    /// # use requeue::SendMessage;
-    /// let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
-    /// assert_eq!(SendMessage::new("x").aws_trace_header(header).get_aws_trace_header(), Some(header));
-    /// ```
     #[must_use]
     pub fn aws_trace_header(mut self, header: impl Into<Arc<str>>) -> Self {
         self.extras_mut().trace_header = Some(header.into());

@@ -76,7 +76,7 @@ pub struct Scheduler<Q> {
     wrapper: ThreadWrapper,
 }
 
-/// A scheduler to be built, begun by [`Scheduler::builder`].
+/// The builder of a scheduler, from [`Scheduler::builder`].
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Clone)]
 pub struct SchedulerBuilder<Q> {

@@ -6,7 +6,7 @@ use {
     std::{collections::BTreeMap, fmt},
 };
 
-/// Something that SQS, the network or a consumer does wrong, and may do wrong.
+/// A fault of SQS, the network or a consumer that SQS's promises allow.
 ///
 /// What is said of a send, a delete or a change of a visibility timeout is as true of a batch of them, and what is said of
 /// a change of a visibility timeout as true of a release and of a postponement.

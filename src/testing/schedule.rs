@@ -24,7 +24,7 @@ pub(super) struct Plan {
     pub(super) messages: Vec<SendMessage>,
 }
 
-/// A schedule that failed, to be saved as a file and replayed by [`Check::replay`](super::Check::replay).
+/// The schedule of a failing case, which can be saved as a file and replayed by [`Check::replay`](super::Check::replay).
 ///
 /// As text it is one line per message and step, and begins with the version of the format. A step may name the fault
 /// that strikes in it, and how many opportunities for that fault it lets pass first, if any.
@@ -45,7 +45,7 @@ pub struct CaseSchedule {
     pub(super) steps: Vec<Step>,
 }
 
-/// Why a text is not a schedule.
+/// Why a schedule cannot be parsed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScheduleError {

@@ -9,7 +9,7 @@ use {
     std::{fmt, sync::Arc, time::Duration},
 };
 
-/// A runner to be built, begun by [`Runner::builder`](super::Runner::builder): say what differs, then give it its handler.
+/// The builder of a runner, from [`Runner::builder`](super::Runner::builder): settings first, then the handler.
 ///
 /// `S` is `()`, or `(T,)` once it has been given a [`state`](Self::state) of type `T`.
 #[must_use = "a builder does nothing until it is given a handler"]
@@ -267,15 +267,6 @@ impl<Q: MessageQueue, S> RunnerBuilder<Q, S> {
     }
 
     /// The seed of what is drawn by chance, the jitter of a backoff; the default is 0.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::{Queue, worker::{Job, Runner}};
-    ///
-    /// let jobs = Queue::standard("jobs").build()?;
-    /// assert!(Runner::builder(&jobs).seed(7).each(|_: &Job| Ok::<(), String>(())).is_ok());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub const fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
         self

@@ -57,13 +57,6 @@ impl RateLimit {
     }
 
     /// Lets so many jobs begin at once after a pause, at least 1.
-    ///
-    /// # Examples
-    /// ```
-    /// use requeue::worker::RateLimit;
-    ///
-    /// assert_eq!(RateLimit::per_second(20).burst(5).burst, 5);
-    /// ```
     #[must_use]
     pub const fn burst(mut self, jobs: u32) -> Self {
         self.burst = jobs;

@@ -188,7 +188,7 @@ impl fmt::Display for Spans<'_> {
     }
 }
 
-/// What a runner does.
+/// The state of a runner.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum RunnerState {
@@ -213,7 +213,7 @@ impl fmt::Display for RunnerState {
     }
 }
 
-/// Numbers of one kind, to two significant digits: spans in whole milliseconds, or counts.
+/// The distribution of a quantity to two significant digits: durations in whole milliseconds, or counts.
 #[derive(Clone)]
 pub struct Distribution {
     histogram: Histogram<u64>,

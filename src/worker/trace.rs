@@ -32,7 +32,7 @@ pub struct TraceHeader {
     pub sampled: Option<bool>,
 }
 
-/// Why a text is no trace header.
+/// Why a trace header cannot be parsed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the trace header {text:?} has no root")]
 #[non_exhaustive]

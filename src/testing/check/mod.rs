@@ -100,7 +100,7 @@ pub fn check<W: 'static>(name: impl Into<String>, world: impl Fn() -> W + 'stati
     }
 }
 
-/// A check to be made, begun by [`check`](check()): say what differs, then [`run`](Self::run) it.
+/// The builder of a check, from [`check`](check()): settings first, then [`run`](Self::run).
 #[must_use = "a check does nothing until it is run"]
 pub struct Check<W> {
     name: String,

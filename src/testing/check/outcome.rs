@@ -15,7 +15,7 @@ use {
     std::{collections::BTreeMap, fmt, fs, io, iter, path::Path},
 };
 
-/// What a check that found nothing has done.
+/// The result of a check without a failure.
 ///
 /// # Examples
 /// ```
@@ -45,7 +45,7 @@ pub struct Passed {
     pub faults: BTreeMap<Fault, usize>,
 }
 
-/// A failing case, made short.
+/// A failing case, after shrinking.
 ///
 /// # Examples
 /// ```
