@@ -488,7 +488,7 @@ fn a_target_may_forbid_its_use_and_later_links_only() {
         .unwrap();
     assert!(
         Queue::standard("later")
-            .clock(clock.clone())
+            .clock(clock)
             .dead_letter(&dead, 1)
             .build()
             .is_ok()

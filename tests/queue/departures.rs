@@ -162,7 +162,7 @@ fn a_receive_goes_on_after_any_number_of_dead_letters() {
 fn a_dead_letter_received_with_visibility_zero_can_be_moved_back() {
     // F25 L31
     let clock = ManualClock::default();
-    let service = Service::builder().clock(clock.clone()).seed(1).build();
+    let service = Service::builder().clock(clock).seed(1).build();
     let attributes = || {
         QueueAttributes::new()
             .fifo_queue(true)

@@ -152,7 +152,7 @@ fn a_message_put_in_by_a_move_task_counts_as_sent() {
     // L30
     let (clock, metrics) = (ManualClock::default(), Metrics::new());
     let service = Service::builder()
-        .clock(clock.clone())
+        .clock(clock)
         .listener(metrics.clone())
         .build();
     let dead = service.create_queue("dead", QueueAttributes::new()).unwrap();

@@ -164,7 +164,7 @@ fn a_target_deleted_under_load_loses_only_what_had_arrived() {
             let clock = ManualClock::default();
             let dead = Queue::standard("dead").clock(clock.clone()).build().unwrap();
             let jobs = Queue::standard("jobs")
-                .clock(clock.clone())
+                .clock(clock)
                 .visibility_timeout(Duration::ZERO);
             let jobs = jobs.dead_letter(&dead, 1).build().unwrap();
             send_all(&jobs);
@@ -231,7 +231,7 @@ fn fifo_dead_letters_of_a_group_arrive_in_order_although_others_receive_meanwhil
         .build()
         .unwrap();
     let jobs = Queue::fifo("jobs.fifo")
-        .clock(clock.clone())
+        .clock(clock)
         .limits(limits)
         .dead_letter(&dead, 1);
     let jobs = jobs.content_based_deduplication(true).build().unwrap();

@@ -239,7 +239,7 @@ impl<F: Future> Future for Either<F> {
 fn of_two_receives_that_race_only_one_takes_a_message() {
     let clock = ManualClock::default();
     let urgent = Queue::standard("urgent").clock(clock.clone()).build().unwrap();
-    let normal = Queue::standard("normal").clock(clock.clone()).build().unwrap();
+    let normal = Queue::standard("normal").clock(clock).build().unwrap();
     let receive = |queue: &Queue| {
         let queue = queue.clone();
         Box::pin(async move { queue.receive().wait_time(WAIT).await.unwrap().len() })

@@ -57,7 +57,7 @@ fn a_moved_message_may_be_received_as_often_as_a_new_one() {
 fn a_fifo_message_gets_a_new_deduplication_id_and_is_not_deduplicated() {
     // L24 L30
     let clock = ManualClock::default();
-    let service = Service::builder().clock(clock.clone()).seed(1).build();
+    let service = Service::builder().clock(clock).seed(1).build();
     let fifo = || bare().fifo_queue(true).content_based_deduplication(true);
     let dead = service.create_queue("dead.fifo", fifo()).unwrap();
     let policy = RedrivePolicy::new(dead.arn(), 1);

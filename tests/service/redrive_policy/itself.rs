@@ -202,7 +202,7 @@ fn a_message_that_moves_within_its_queue_is_there_once_by_its_facts() {
     // L3d L17
     let clock = ManualClock::default();
     let (channel, facts) = FactChannel::unbounded();
-    let service = Service::builder().clock(clock.clone()).listener(channel).build();
+    let service = Service::builder().clock(clock).listener(channel).build();
     let queue = service.create_queue("nowhere", redrive(NOWHERE, 1)).unwrap();
     send(&queue, &["m"]);
     assert_eq!([fail_once(&queue), fail_once(&queue)], [1, 0]);
@@ -232,7 +232,7 @@ fn a_message_purged_on_its_way_to_its_own_queue_does_not_arrive() {
     // L3d D43
     let clock = ManualClock::default();
     let purger = Purger::default();
-    let service = Service::builder().clock(clock.clone()).listener(purger.clone()).build();
+    let service = Service::builder().clock(clock).listener(purger.clone()).build();
     let queue = service.create_queue("nowhere", redrive(NOWHERE, 1)).unwrap();
     send(&queue, &["poison"]);
     fail_once(&queue);
