@@ -1,6 +1,9 @@
 //! Errors of queues, classified by what the caller can do about them.
 
-use {super::queue_set::SEPARATOR, crate::error::ErrorKind, std::borrow::Cow};
+use {crate::error::ErrorKind, std::borrow::Cow};
+
+/// Separates the URLs of a set's queues; no URL contains it.
+pub(super) const SEPARATOR: char = ' ';
 
 /// One message of a call for which the call did nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        error::{EntryFailure, MessageQueueError},
+        error::{EntryFailure, MessageQueueError, SEPARATOR},
         limits::QueueLimits,
         message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
         outage::Outage,
@@ -29,9 +29,6 @@ use {
         time::Duration,
     },
 };
-
-/// Separates the URLs of a set's queues; no URL contains it.
-pub(super) const SEPARATOR: char = ' ';
 
 /// The name of the queue with this URL; those of a set separated by commas.
 #[cfg(any(feature = "metrics", feature = "tracing"))]

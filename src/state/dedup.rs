@@ -3,8 +3,8 @@
 use {
     super::{
         index::{Index, Segments},
-        receive::Receipt,
         recent::{Place, Recent, View, after, distance},
+        record::Receipt,
     },
     crate::{attributes::DeduplicationScope, message::MessageId, time::Timestamp},
     foldhash::fast::RandomState,

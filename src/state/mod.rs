@@ -54,7 +54,8 @@ pub(crate) use {
     effects::{Departure, Effects},
     move_task::{MoveOutcome, MoveTask, Next},
     queue::{Incoming, QueueState, Refusal},
-    receive::{DEPARTURES_AT_ONCE, Delivery, Receipt, ReceiveRequest},
+    receive::{DEPARTURES_AT_ONCE, Delivery, ReceiveRequest},
+    record::Receipt,
 };
 pub use {
     fact::{Fact, FactEntry},

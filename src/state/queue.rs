@@ -7,6 +7,7 @@ use {
         discipline::{Discipline, Fifo, Standard},
         effects::Effects,
         fact::Fact,
+        recent::FORGOTTEN_AT_ONCE,
         record::{Phase, Record, Records},
         slab::{Slab, Slot},
     },
@@ -59,9 +60,6 @@ pub(crate) struct Incoming {
 /// So many messages fall due in one step; those left do in the steps after it, so that none holds the lock for a whole
 /// backlog.
 const DUE_AT_ONCE: usize = 128;
-
-/// So many entries of each memory are forgotten in one step, which is more than a step adds.
-pub(crate) const FORGOTTEN_AT_ONCE: usize = 512;
 
 /// The contents of an emptied queue, which may be large: to be dropped with the lock released.
 #[derive(Debug)]

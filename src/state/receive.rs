@@ -6,7 +6,7 @@ use {
         effects::{Cause, Effects},
         fact::Fact,
         queue::{QueueState, Refusal, StaleDelete},
-        record::{Phase, Record},
+        record::{Phase, Receipt, Record},
         slab::Slot,
     },
     crate::{
@@ -32,14 +32,6 @@ pub(crate) struct ReceiveRequest<'request> {
     pub(crate) attempt_id: Option<&'request Arc<str>>,
     /// Whether messages received too often leave; false while no dead-letter queue can take them (L9).
     pub(crate) redrive: bool,
-}
-
-/// What a handle names: a message and one reception of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Receipt {
-    pub(crate) slot: Slot,
-    pub(crate) sequence: u64,
-    pub(crate) reception: u32,
 }
 
 /// A message as delivered to a consumer.

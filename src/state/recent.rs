@@ -10,6 +10,9 @@ use {
     std::collections::VecDeque,
 };
 
+/// So many entries of each memory are forgotten in one step, which is more than a step adds.
+pub(crate) const FORGOTTEN_AT_ONCE: usize = 512;
+
 /// Entries are allocated in chunks of this many.
 const CHUNK: u32 = 64;
 

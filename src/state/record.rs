@@ -11,6 +11,14 @@ use {
     },
 };
 
+/// What a handle names: a message and one reception of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Receipt {
+    pub(crate) slot: Slot,
+    pub(crate) sequence: u64,
+    pub(crate) reception: u32,
+}
+
 /// Where a message is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Phase {

@@ -7,8 +7,7 @@ use {
         effects::{Cause, Departure, Effects},
         fact::Fact,
         queue::{QueueState, Refusal},
-        receive::Receipt,
-        record::{Phase, Record},
+        record::{Phase, Receipt, Record},
         slab::Slot,
     },
     crate::{

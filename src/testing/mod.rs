@@ -41,6 +41,7 @@ mod late;
 mod ledger;
 mod quiet;
 mod schedule;
+mod setup;
 mod shrink;
 mod source;
 mod story;
@@ -49,7 +50,6 @@ mod wire;
 
 pub use proptest;
 pub use {
-    case::World,
     check::{CaseFailure, Check, CheckError, Passed, check},
     consumer::{Consumer, Context, Wait},
     faults::{Fault, FaultError, Faults},
@@ -57,6 +57,7 @@ pub use {
     faulty_service::FaultyService,
     ledger::{Fate, FinalMessage, Property, Violation},
     schedule::{CaseSchedule, ScheduleError},
+    setup::World,
     story::{Event, Story},
     wire::CallError,
 };

@@ -7,9 +7,9 @@
 use {
     super::{
         case::{self, CaseOutcome, Script},
-        check::Setup,
         ledger::Property,
         schedule::CaseSchedule,
+        setup::Setup,
         source::{Step, Strike},
     },
     crate::message::SendMessage,

@@ -4,7 +4,7 @@ use {
     super::{
         super::{
             index::{Index, Link, Linked},
-            queue::FORGOTTEN_AT_ONCE,
+            recent::FORGOTTEN_AT_ONCE,
             record::Records,
             slab::{NO_SLOT, Slab, Slot},
             touched::touch,

@@ -9,12 +9,12 @@ mod turns;
 use {
     self::{alert::Alert, clock::CaseClock},
     super::{
-        check::Setup,
         consumer::{Consumer, ContextState, Pulse, Work},
         faults::{Chance, Fault},
         ledger::{Actor, Ledger, Property, Violation},
         quiet::quietly,
         schedule::Plan,
+        setup::{Setup, World},
         source::{Source, Step},
         story::{Event, Log},
         wire::Wire,
@@ -40,28 +40,6 @@ use {
 };
 
 pub(super) use self::time::PATIENCE;
-
-/// The world of a case: what the user's consumers change, and the invariants look at.
-///
-/// An async handler must not hold a borrow of it where it awaits: the invariants could not look, and that is told as a
-/// failure.
-///
-/// # Examples
-/// ```
-/// use requeue::testing::{Consumer, World};
-///
-/// fn counter(world: &World<u32>) -> Consumer {
-///     let world = world.clone();
-///     Consumer::each(move |_, _| {
-///         *world.borrow_mut() += 1;
-///         Ok::<_, String>(())
-///     })
-/// }
-/// # let world = World::default();
-/// # drop(counter(&world));
-/// # assert_eq!(*world.borrow(), 0);
-/// ```
-pub type World<W> = Rc<RefCell<W>>;
 
 /// What became of a case.
 pub(super) struct CaseOutcome {

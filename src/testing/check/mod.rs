@@ -8,10 +8,11 @@ pub use outcome::{CaseFailure, CheckError, Passed};
 
 use {
     super::{
-        case::{PATIENCE, World},
+        case::PATIENCE,
         consumer::Consumer,
         faults::Faults,
         ledger::FinalMessage,
+        setup::{Factory, QueueConfig, Setup, World},
     },
     crate::{message::SendMessage, queue::QueueBuilder},
     proptest::{
@@ -24,34 +25,6 @@ use {
         rc::Rc,
     },
 };
-
-pub(super) struct QueueConfig {
-    pub(super) build: Box<dyn Fn() -> QueueBuilder>,
-    pub(super) max_receive_count: Option<u32>,
-    /// Known once the check has been examined.
-    pub(super) fifo: Cell<bool>,
-}
-
-type Make<W> = Box<dyn Fn(&World<W>) -> Consumer>;
-type Invariant<W> = Box<dyn Fn(&W) -> bool>;
-type FinalInvariant<W> = Box<dyn Fn(&W, &[FinalMessage]) -> bool>;
-
-pub(super) struct Factory<W> {
-    pub(super) name: Rc<str>,
-    pub(super) make: Make<W>,
-}
-
-/// What every case of a check has in common.
-pub(super) struct Setup<W> {
-    pub(super) world: Box<dyn Fn() -> W>,
-    pub(super) queues: Vec<QueueConfig>,
-    pub(super) consumers: Vec<Factory<W>>,
-    pub(super) invariants: Vec<(String, Invariant<W>)>,
-    pub(super) finals: Vec<(String, FinalInvariant<W>)>,
-    pub(super) holds: bool,
-    /// How often more a case waits in vain for another thread.
-    pub(super) patience: Cell<u32>,
-}
 
 /// Begins a check of one or more consumers, which see and change a world that `world` makes anew for every case.
 ///
