@@ -1,10 +1,9 @@
 //! JSON as an access policy is kept: read one, change it, write it, compare two.
 //!
-//! `serde_json::Value` keeps the order of members and the digits of numbers only under features that change what a
-//! `Value` is in the whole program. So a document is split into `RawValue`s, which are texts.
+//! `serde_json` keeps the digits of numbers and the order of members only under features that change what its `Value` is
+//! in the whole program, and with `raw_value` or `arbitrary_precision` a member with a certain name is read as another
+//! value than it is. So this is read here.
 use super::policies::JsonText;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 use std::fmt;
 
@@ -30,7 +29,10 @@ impl Json {
 
     /// The value that `text` is, `None` if it is not exactly one JSON value.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        read(serde_json::from_str(text).ok()?, Self::DEPTH)
+        let mut parser = Parser { rest: text };
+        let value = parser.value(Self::DEPTH)?;
+        parser.skip_whitespace();
+        parser.rest.is_empty().then_some(value)
     }
 
     pub(super) fn as_str(&self) -> Option<&str> {
@@ -138,51 +140,54 @@ fn comma(position: usize) -> &'static str {
     if position == 0 { "" } else { "," }
 }
 
-/// The value that `raw` is, whose objects and arrays are nested at most `depth` deep.
-fn read(raw: &RawValue, depth: usize) -> Option<Json> {
-    let text = raw.get();
-    Some(match text.as_bytes().first()? {
-        b'{' => {
-            let Members(members) = serde_json::from_str(text).ok()?;
-            let depth = depth.checked_sub(1)?;
-            let read = |(name, value)| Some((name, read(value, depth)?));
-            Json::Object(members.into_iter().map(read).collect::<Option<_>>()?)
-        }
-        b'[' => {
-            let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-            let depth = depth.checked_sub(1)?;
-            let read = |element| read(element, depth);
-            Json::Array(elements.into_iter().map(read).collect::<Option<_>>()?)
-        }
-        b'"' => Json::String(serde_json::from_str(text).ok()?),
-        b'n' => Json::Null,
-        b't' => Json::Bool(true),
-        b'f' => Json::Bool(false),
-        _ => Json::Number(text.to_owned()),
-    })
+/// What of the text is left to read.
+struct Parser<'a> {
+    rest: &'a str,
 }
 
-/// The members of an object in their order, no two with one name.
-struct Members<'de>(Vec<(String, &'de RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+impl Parser<'_> {
+    fn skip_whitespace(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+    /// Takes `token` if it comes next, after whitespace.
+    fn take(&mut self, token: &str) -> bool {
+        self.skip_whitespace();
+        match self.rest.strip_prefix(token) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Json> {
+        self.skip_whitespace();
+        match *self.rest.as_bytes().first()? {
+            b'{' => self.object(depth.checked_sub(1)?),
+            b'[' => self.array(depth.checked_sub(1)?),
+            b'"' => self.string().map(Json::String),
+            b'n' => self.take("null").then_some(Json::Null),
+            b't' => self.take("true").then_some(Json::Bool(true)),
+            b'f' => self.take("false").then_some(Json::Bool(false)),
+            _ => self.number(),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Option<Json> {
         let (mut members, mut places) = (Vec::new(), HashMap::new());
-        while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+        self.take("{");
+        if self.take("}") {
+            return Some(Json::Object(members));
+        }
+        loop {
+            self.skip_whitespace();
+            let name = self.string()?;
+            if !self.take(":") {
+                return None;
+            }
+            let value = self.value(depth)?;
             match places.entry(name.clone()) {
                 Entry::Occupied(place) => members[*place.get()] = (name, value),
                 Entry::Vacant(place) => {
@@ -190,8 +195,99 @@ impl<'de> Visitor<'de> for MembersVisitor {
                     members.push((name, value));
                 }
             }
+            if self.take("}") {
+                return Some(Json::Object(members));
+            }
+            if !self.take(",") {
+                return None;
+            }
         }
-        Ok(Members(members))
+    }
+
+    fn array(&mut self, depth: usize) -> Option<Json> {
+        let mut elements = Vec::new();
+        self.take("[");
+        if self.take("]") {
+            return Some(Json::Array(elements));
+        }
+        loop {
+            elements.push(self.value(depth)?);
+            if self.take("]") {
+                return Some(Json::Array(elements));
+            }
+            if !self.take(",") {
+                return None;
+            }
+        }
+    }
+
+    fn string(&mut self) -> Option<String> {
+        self.rest = self.rest.strip_prefix('"')?;
+        let mut text = String::new();
+        loop {
+            let plain = self.rest.find(['"', '\\'])?;
+            let (head, tail) = self.rest.split_at(plain);
+            if head.bytes().any(|byte| byte < 0x20) {
+                return None;
+            }
+            text.push_str(head);
+            self.rest = &tail[1..];
+            if tail.starts_with('"') {
+                return Some(text);
+            }
+            text.push(self.escaped()?);
+        }
+    }
+
+    /// What stands after a backslash.
+    fn escaped(&mut self) -> Option<char> {
+        let escape = self.rest.chars().next()?;
+        self.rest = &self.rest[escape.len_utf8()..];
+        Some(match escape {
+            '"' | '\\' | '/' => escape,
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let first = self.hexadecimal()?;
+                let low = match first {
+                    0xd800..=0xdbff => {
+                        self.rest = self.rest.strip_prefix("\\u")?;
+                        Some(self.hexadecimal()?)
+                    }
+                    _ => None,
+                };
+                char::decode_utf16([first].into_iter().chain(low)).next()?.ok()?
+            }
+            _ => return None,
+        })
+    }
+
+    fn hexadecimal(&mut self) -> Option<u16> {
+        let digits = self
+            .rest
+            .get(..4)
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        self.rest = &self.rest[4..];
+        u16::from_str_radix(digits, 16).ok()
+    }
+
+    fn number(&mut self) -> Option<Json> {
+        let end = self
+            .rest
+            .find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
+        let (number, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let unsigned = number.strip_prefix('-').unwrap_or(number);
+        let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let well_formed =
+            digits(whole) && digits(fraction) && digits(exponent) && (whole == "0" || !whole.starts_with('0'));
+        well_formed.then(|| Json::Number(number.to_owned()))
     }
 }
 
@@ -228,19 +324,42 @@ mod tests {
     #[test]
     fn what_is_not_exactly_one_json_value_is_refused() {
         // Q26
-        let texts = [
+        for text in [
             "",
+            " ",
             "{",
+            "}",
             "[1,]",
+            "{,}",
+            r#"{"a":1,}"#,
             r#"{"a"}"#,
+            r#"{a:1}"#,
             "nul",
             "{} {}",
+            "'a'",
+        ]
+        .into_iter()
+        .chain([
             "01",
-            r#""\ud800""#,
-            r#"{"\ud800":1}"#,
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "-",
             "\"\n\"",
-        ];
-        for text in texts {
+            r#""\x""#,
+            r#""\u12""#,
+            r#""\u+123""#,
+            r#""\ud800""#,
+        ])
+        .chain([
+            r#""\ud800\u0041""#,
+            r#""\udc00""#,
+            "\"open",
+            "\"\\",
+            "{\"a\":\u{e9}}",
+            "\"\\u\u{20ac}\u{20ac}\"",
+        ]) {
             assert_eq!(Json::parse(text), None, "{text}");
         }
     }
@@ -270,6 +389,23 @@ mod tests {
         let twice = Json::parse(r#"{"a":1,"b":2,"\u0061":3}"#).unwrap();
         assert_eq!(twice.to_string(), r#"{"a":3,"b":2}"#);
         assert!(same(r#"{"a":1,"a":2}"#, r#"{"a":2}"#) && !same(r#"{"a":1,"a":2}"#, r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn a_member_that_a_later_one_replaces_is_read_too() {
+        // Q26
+        let deep = "[".repeat(Json::DEPTH) + &"]".repeat(Json::DEPTH);
+        for text in [r#"{"a":"\ud800","a":1}"#, &format!(r#"{{"a":{deep},"a":1}}"#)] {
+            assert_eq!(Json::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_means_something_to_serde_json_is_a_name() {
+        for name in ["$serde_json::private::RawValue", "$serde_json::private::Number"] {
+            let text = format!(r#"{{"{name}":"1"}}"#);
+            assert_eq!(Json::parse(&text).unwrap().to_string(), text);
+        }
     }
 
     #[test]
@@ -306,6 +442,13 @@ mod tests {
             let again = Json::parse(&text).expect("what is written is JSON");
             prop_assert_eq!(&again, &document);
             prop_assert_eq!(again.to_string(), text);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in r#"[\[\]{}:,"\\u0-9a-fA-F+.\-truefalsn \u{e9}\u{1f600}]{0,60}"#) {
+            if let Some(document) = Json::parse(&text) {
+                prop_assert_eq!(Json::parse(&document.to_string()), Some(document));
+            }
         }
     }
 }

@@ -172,6 +172,14 @@ fn is_not_held(error: &InvalidParameterValue) -> bool {
     matches!(reason, NotAvailable | NotInFlight | ReceiptHandleExpired)
 }
 
+/// A handle that is none of this queue's never was: on Amazon SQS, whose handles are opaque, it may have been.
+fn kind_of(code: ErrorCode) -> ErrorKind {
+    match code {
+        ErrorCode::ReceiptHandleIsInvalid => ErrorKind::Refused,
+        code => code.kind().unwrap_or(ErrorKind::Refused),
+    }
+}
+
 /// Widens the error of an operation; what no kind is known for is refused for good.
 macro_rules! from_errors {
     ($($error:ident)+) => {$(
@@ -179,7 +187,7 @@ macro_rules! from_errors {
             fn from(error: $error) -> Self {
                 let kind = match &error {
                     $error::InvalidParameterValue(it) if is_not_held(it) => ErrorKind::NotHeld,
-                    _ => error.error_code().kind().unwrap_or(ErrorKind::Refused),
+                    _ => kind_of(error.error_code()),
                 };
                 Self::new(kind, error.code(), error.to_string())
             }

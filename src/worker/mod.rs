@@ -20,7 +20,7 @@
 //! lease until then: it deletes what succeeded, and returns what failed to the queue by the [`FailurePolicy`]. It works
 //! on any [`MessageQueue`](crate::backend::MessageQueue): the embedded queue, Amazon SQS, or several queues as one.
 //!
-//! The guide is [Working jobs off](crate::guide::worker).
+//! The guide is [Running jobs](crate::guide::worker).
 
 mod at_once;
 mod backlog;

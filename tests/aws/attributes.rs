@@ -515,3 +515,24 @@ fn tags_of_a_queue_that_exists_are_ignored() {
     assert!(tagged.is_ok());
     assert_eq!(door.call("ListQueueTags", json!({ "QueueUrl": "jobs" })), Ok(json!({})));
 }
+
+#[test]
+fn a_member_is_what_its_name_says_whatever_the_json_library_makes_of_it() {
+    // L2, L20, W1
+    let door = Door::new();
+    let hidden = |text: &str| json!({ "$serde_json::private::RawValue": text });
+    let refused = door
+        .call("CreateQueue", hidden(r#"{"QueueName":"hidden"}"#))
+        .unwrap_err();
+    assert_eq!(refused.code, "MissingRequiredParameterException");
+    let policy = format!(r#"{{"deadLetterTargetArn":"{ARN}dead","maxReceiveCount":1}}"#);
+    door.create("dead", json!({}));
+    for (name, text) in [
+        ("RedrivePolicy", &*policy),
+        ("RedriveAllowPolicy", r#"{"redrivePermission":"denyAll"}"#),
+    ] {
+        for result in door.both(false, name, &hidden(text).to_string()) {
+            assert_eq!(result.unwrap_err().code, VALUE, "{name}");
+        }
+    }
+}
