@@ -524,7 +524,7 @@ fn a_member_is_what_its_name_says_whatever_the_json_library_makes_of_it() {
     let refused = door
         .call("CreateQueue", hidden(r#"{"QueueName":"hidden"}"#))
         .unwrap_err();
-    assert_eq!(refused.code, "MissingRequiredParameterException");
+    assert_eq!(refused.1, "MissingRequiredParameterException");
     let policy = format!(r#"{{"deadLetterTargetArn":"{ARN}dead","maxReceiveCount":1}}"#);
     door.create("dead", json!({}));
     for (name, text) in [
@@ -532,7 +532,7 @@ fn a_member_is_what_its_name_says_whatever_the_json_library_makes_of_it() {
         ("RedriveAllowPolicy", r#"{"redrivePermission":"denyAll"}"#),
     ] {
         for result in door.both(false, name, &hidden(text).to_string()) {
-            assert_eq!(result.unwrap_err().code, VALUE, "{name}");
+            assert_eq!(result.unwrap_err().1, PARAMETER, "{name}");
         }
     }
 }
