@@ -27,6 +27,13 @@ pub(crate) enum Face {
 
 pub(crate) const FACES: [Face; 2] = [Face::Thread, Face::Future];
 
+/// Runs a test for a blocked thread and for a future, each under a clock of its own.
+pub(crate) fn with_each_face(test: impl Fn(Face, &ManualClock)) {
+    for face in FACES {
+        test(face, &ManualClock::default());
+    }
+}
+
 /// In real time; reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -1,10 +1,10 @@
 //! Who gets the room, in what order.
 
 use {
-    super::{LONG, WAIT, for_bytes, for_messages, pending, stored, waiting},
+    super::{LONG, WAIT, for_bytes, for_messages, full, pending, stored, waiting},
     crate::{
         common::{bodies, fifo, in_group, millis, receive, receive_for, secs, standard, take},
-        waiter::{FACES, Face, Polled, Waiter, within_patience},
+        waiter::{Face, Polled, Waiter, with_each_face, within_patience},
     },
     requeue::{Budget, BudgetLimit, Clock as _, ManualClock, Queue, QueueAttributes, SendError},
     std::{collections::VecDeque, task::Poll, time::Duration},
@@ -30,49 +30,44 @@ fn room_not_taken_by_the_end_of_a_wait_goes_to_others() {
 
 #[test]
 fn room_not_taken_by_the_end_of_a_wait_goes_to_the_next_in_line() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_messages(&clock, 1);
-        jobs.send("a").unwrap();
+    with_each_face(|face, clock| {
+        let jobs = full(clock);
         let _idle = pending(&jobs, "b");
-        let mut next = Waiter::sending(face, &clock, 2, &jobs, "c", LONG);
+        let mut next = Waiter::sending(face, clock, 2, &jobs, "c", LONG);
         take(&jobs).delete().unwrap();
         clock.advance(WAIT);
         next.waits();
         clock.advance(millis(1));
         assert!(next.result().is_ok(), "{face:?}");
         assert_eq!(stored(&jobs), ["c"]);
-    }
+    });
 }
 
 #[test]
 fn senders_are_let_in_longest_first() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_messages(&clock, 1);
-        jobs.send("a").unwrap();
+    with_each_face(|face, clock| {
+        let jobs = full(clock);
         let line = ["b", "c", "d"].into_iter().zip(1..);
-        let line = line.map(|(body, nth)| Waiter::sending(face, &clock, nth, &jobs, body, WAIT));
+        let line = line.map(|(body, nth)| Waiter::sending(face, clock, nth, &jobs, body, WAIT));
         let line: Vec<_> = line.collect();
         for (sender, body) in line.into_iter().zip(["b", "c", "d"]) {
             take(&jobs).delete().unwrap();
             assert!(sender.result().is_ok(), "{face:?}");
             assert_eq!(stored(&jobs), [body]);
         }
-    }
+    });
 }
 
 #[test]
 fn at_an_expiry_the_sender_that_has_waited_longest_is_let_in() {
     // Also if it was woken in vain in between, and so asked the clock last.
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_messages(&clock, 1);
+    with_each_face(|face, clock| {
+        let jobs = for_messages(clock, 1);
         let attributes = QueueAttributes::new().message_retention_period(secs(60));
-        jobs.set_attributes(attributes.clone()).unwrap();
+        jobs.set_attributes(attributes).unwrap();
         jobs.send("a").unwrap();
         let line = ["b", "c"].into_iter().zip(1..);
-        let mut line = line.map(|(body, nth)| Waiter::sending(face, &clock, nth, &jobs, body, LONG));
+        let mut line = line.map(|(body, nth)| Waiter::sending(face, clock, nth, &jobs, body, LONG));
         let (mut first, mut second) = (line.next().unwrap(), line.next().unwrap());
         for period in [61, 60] {
             let attributes = QueueAttributes::new().message_retention_period(secs(period));
@@ -86,18 +81,17 @@ fn at_an_expiry_the_sender_that_has_waited_longest_is_let_in() {
         clock.advance(secs(60));
         assert!(second.result().is_ok(), "{face:?}");
         assert_eq!(stored(&jobs), ["c"]);
-    }
+    });
 }
 
 #[test]
 fn a_large_message_is_not_passed_over_by_smaller_ones() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_bytes(&clock, 10);
+    with_each_face(|face, clock| {
+        let jobs = for_bytes(clock, 10);
         jobs.send("12345678").unwrap();
         jobs.send("9").unwrap();
-        let mut large = Waiter::sending(face, &clock, 1, &jobs, "abcdefghij", LONG);
-        let mut small = Waiter::sending(face, &clock, 2, &jobs, "ab", LONG);
+        let mut large = Waiter::sending(face, clock, 1, &jobs, "abcdefghij", LONG);
+        let mut small = Waiter::sending(face, clock, 2, &jobs, "ab", LONG);
         let taken = receive(&jobs, 2);
         taken[1].delete().unwrap();
         large.waits();
@@ -109,7 +103,7 @@ fn a_large_message_is_not_passed_over_by_smaller_ones() {
         small.waits();
         take(&jobs).delete().unwrap();
         assert!(small.result().is_ok(), "{face:?}");
-    }
+    });
 }
 
 #[test]
@@ -166,12 +160,11 @@ fn a_message_larger_than_the_whole_budget_is_refused_at_once() {
 
 #[test]
 fn room_for_several_lets_in_several() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_bytes(&clock, 10);
+    with_each_face(|face, clock| {
+        let jobs = for_bytes(clock, 10);
         jobs.send("1234567890").unwrap();
         let line = ["abc", "def", "ghi", "jkl"].into_iter().zip(1..);
-        let line = line.map(|(body, nth)| Waiter::sending(face, &clock, nth, &jobs, body, WAIT));
+        let line = line.map(|(body, nth)| Waiter::sending(face, clock, nth, &jobs, body, WAIT));
         let mut line: Vec<_> = line.collect();
         take(&jobs).delete().unwrap();
         let mut last = line.pop().unwrap();
@@ -180,24 +173,23 @@ fn room_for_several_lets_in_several() {
         }
         last.waits();
         assert_eq!(stored(&jobs), ["abc", "def", "ghi"]);
-    }
+    });
 }
 
 #[test]
 fn a_future_that_is_never_polled_keeps_room_from_nobody_for_whom_there_is_room_as_well() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = for_messages(&clock, 10);
+    with_each_face(|face, clock| {
+        let jobs = for_messages(clock, 10);
         for n in 0..10 {
             jobs.send(n.to_string()).unwrap();
         }
         let taken = receive(&jobs, 10);
-        let _idle = Waiter::sending(Face::Future, &clock, 1, &jobs, "a", LONG);
-        let next = Waiter::sending(face, &clock, 2, &jobs, "b", WAIT);
+        let _idle = Waiter::sending(Face::Future, clock, 1, &jobs, "a", LONG);
+        let next = Waiter::sending(face, clock, 2, &jobs, "b", WAIT);
         assert_eq!(jobs.delete_batch(&taken).unwrap().failed, []);
         assert!(next.result().is_ok(), "{face:?}");
         assert_eq!(stored(&jobs), ["b"]);
-    }
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use {
     super::{WAIT, stored},
     crate::{
         common::{fifo, in_group, secs, send_grouped, take},
-        waiter::{FACES, Face, Polled, Waiter},
+        waiter::{Face, Polled, Waiter, with_each_face},
     },
     requeue::{Budget, DeduplicationScope, FifoThroughputLimit, ManualClock, QueueAttributes},
 };
@@ -24,16 +24,15 @@ fn a_repeated_send_needs_no_room_even_while_others_wait_for_it() {
 #[test]
 fn a_message_that_becomes_a_repetition_while_it_waits_is_answered_at_once() {
     // F11
-    for face in FACES {
-        let clock = ManualClock::default();
-        let orders = fifo(&clock).budget(Budget::new().messages(2)).build().unwrap();
+    with_each_face(|face, clock| {
+        let orders = fifo(clock).budget(Budget::new().messages(2)).build().unwrap();
         send_grouped(&orders, ["g-0", "h-0"]);
         let repeat = || in_group("g", "a").message_deduplication_id("a");
-        let first = Waiter::sending(face, &clock, 1, &orders, repeat(), WAIT);
-        let mut other = Waiter::sending(face, &clock, 2, &orders, in_group("g", "b"), WAIT);
-        let again = Waiter::sending(face, &clock, 3, &orders, repeat(), WAIT);
+        let first = Waiter::sending(face, clock, 1, &orders, repeat(), WAIT);
+        let mut other = Waiter::sending(face, clock, 2, &orders, in_group("g", "b"), WAIT);
+        let again = Waiter::sending(face, clock, 3, &orders, repeat(), WAIT);
         let elsewhere = in_group("h", "c").message_deduplication_id("a");
-        let elsewhere = Waiter::sending(face, &clock, 4, &orders, elsewhere, WAIT);
+        let elsewhere = Waiter::sending(face, clock, 4, &orders, elsewhere, WAIT);
         take(&orders).delete().unwrap();
         let original = first.result().unwrap();
         assert_eq!(again.result().unwrap(), original, "{face:?}");
@@ -44,7 +43,7 @@ fn a_message_that_becomes_a_repetition_while_it_waits_is_answered_at_once() {
         );
         other.waits();
         assert_eq!(stored(&orders), ["h-0", "a"]);
-    }
+    });
 }
 
 #[test]

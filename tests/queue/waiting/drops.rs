@@ -3,7 +3,7 @@
 use {
     crate::{
         common::{bodies, counts, fifo, receive, secs, send_grouped, standard, take_for},
-        waiter::{FACES, Polled, Received, Waiter, long_poll},
+        waiter::{Polled, Received, Waiter, long_poll, with_each_face},
     },
     requeue::{ManualClock, Queue, SendMessage},
     std::{
@@ -43,32 +43,30 @@ fn a_future_dropped_before_its_first_poll_has_never_been_in_line() {
 
 #[test]
 fn a_future_dropped_in_line_leaves_its_place_to_the_next() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         let first = pending(&jobs);
-        let next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        let next = Waiter::receiving(face, clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
         drop(first);
         assert_eq!(jobs.waiting(), 1);
         jobs.send("a").unwrap();
         assert_eq!(next.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn a_future_dropped_after_its_wake_passes_it_on() {
     // Its message would otherwise stay unseen until the next event.
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         let first = pending(&jobs);
-        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        let mut next = Waiter::receiving(face, clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
         jobs.send("a").unwrap();
         assert_eq!(first.wakes.count(), 1);
         next.waits();
         drop(first);
         assert_eq!(next.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]
@@ -97,87 +95,82 @@ fn a_future_dropped_after_its_wake_in_vain_wakes_nobody() {
 #[test]
 fn a_future_kept_after_its_wake_and_not_polled_holds_a_message_up_until_the_next_call() {
     // D11 D12
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         let idle = pending(&jobs);
-        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        let mut next = Waiter::receiving(face, clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
         jobs.send("a").unwrap();
         assert_eq!(idle.wakes.count(), 1);
         next.waits();
         assert_eq!(counts(&jobs), [1, 0, 0], "any call");
         assert_eq!(next.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn a_future_kept_after_the_clock_woke_it_holds_a_message_up_until_the_next_call() {
     // D11 D12: the end of a delay, at which nobody calls
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         jobs.send(SendMessage::new("a").delay(secs(5))).unwrap();
         let idle = pending(&jobs);
-        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        let mut next = Waiter::receiving(face, clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
         clock.advance(secs(5));
         assert_eq!(idle.wakes.count(), 1);
         next.waits();
         assert_eq!(counts(&jobs), [1, 0, 0], "any call");
         assert_eq!(next.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn a_future_kept_after_its_wake_and_not_polled_does_not_keep_others_from_what_falls_due() {
     // D11 D12
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         let idle = pending(&jobs);
-        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        let mut next = Waiter::receiving(face, clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
         jobs.send("a").unwrap();
         take_for(&jobs, secs(5));
         assert_eq!(idle.wakes.count(), 1);
         next.waits();
         clock.advance(secs(5));
         assert_eq!(next.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn a_future_dropped_at_the_end_of_a_timeout_passes_its_wake_on() {
     // Woken by the clock, not by the queue, which does not know of it yet.
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         jobs.send("a").unwrap();
         take_for(&jobs, secs(5));
         let first = pending(&jobs);
-        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        let mut next = Waiter::receiving(face, clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
         clock.advance(secs(5));
         assert_eq!(first.wakes.count(), 1);
         next.waits();
         drop(first);
         clock.advance(Duration::ZERO);
         assert_eq!(next.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn a_future_that_would_have_looked_at_a_timeout_leaves_that_to_the_next() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         jobs.send("a").unwrap();
         take_for(&jobs, secs(5));
         let first = pending(&jobs);
-        let mut next = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        let mut next = Waiter::receiving(face, clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
         clock.advance(secs(1));
         drop(first);
         next.waits();
         clock.advance(secs(4));
         assert_eq!(next.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]

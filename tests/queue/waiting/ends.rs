@@ -3,7 +3,7 @@
 use {
     crate::{
         common::{YEAR, counts, millis, receive, secs, standard, take_for, wait_for},
-        waiter::{FACES, Face, Polled, Receiver, Waiter, long_poll},
+        waiter::{FACES, Face, Polled, Receiver, Waiter, long_poll, with_each_face},
     },
     requeue::{Clock, Fact, FactChannel, Limits, ManualClock, Queue, QueueAttributes, SendMessage, Timestamp},
     std::{task::Poll, time::Duration},
@@ -87,14 +87,13 @@ fn a_long_poll_that_receives_or_fails_or_is_dropped_has_not_received_nothing() {
 #[test]
 fn a_message_that_falls_due_as_the_time_is_up_is_received() {
     // D10: empty means that nothing was visible during the wait
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         jobs.send(SendMessage::new("a").delay(WAIT)).unwrap();
-        let waiter = waiting(face, &clock, &jobs, WAIT);
+        let waiter = waiting(face, clock, &jobs, WAIT);
         clock.advance(WAIT);
         assert_eq!(waiter.over(), Ok(vec!["a".to_owned()]), "{face:?}");
-    }
+    });
 }
 
 /// A queue whose receives wait five seconds unless they say otherwise.
@@ -120,15 +119,14 @@ fn an_explicit_wait_of_zero_beats_the_queues_own() {
 #[test]
 fn a_receive_that_says_nothing_waits_as_long_as_the_queue_says() {
     // 3.2
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = patient(&clock);
-        let mut waiter = Waiter::receiving(face, &clock, 1, &jobs, Queue::receive);
+    with_each_face(|face, clock| {
+        let jobs = patient(clock);
+        let mut waiter = Waiter::receiving(face, clock, 1, &jobs, Queue::receive);
         clock.advance(millis(4_999));
         waiter.waits();
         clock.advance(millis(1));
         assert_eq!(waiter.over(), Ok(Vec::new()), "{face:?}");
-    }
+    });
 }
 
 #[test]
@@ -156,17 +154,16 @@ fn the_wait_of_a_future_begins_with_its_first_poll() {
 #[test]
 fn a_change_of_the_queues_wait_time_is_for_receives_that_begin_later() {
     // Q39, Q40
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = patient(&clock);
-        let waiter = Waiter::receiving(face, &clock, 1, &jobs, Queue::receive);
+    with_each_face(|face, clock| {
+        let jobs = patient(clock);
+        let waiter = Waiter::receiving(face, clock, 1, &jobs, Queue::receive);
         for wait in [Duration::ZERO, WAIT] {
             let attributes = QueueAttributes::new().receive_message_wait_time(wait);
             jobs.set_attributes(attributes).unwrap();
         }
         clock.advance(secs(5));
         assert_eq!(waiter.over(), Ok(Vec::new()), "{face:?}");
-    }
+    });
 }
 
 #[test]
@@ -182,50 +179,47 @@ fn a_queue_with_messages_keeps_no_long_poll_waiting() {
 #[test]
 fn a_wait_without_end_ends_with_a_message() {
     // The limit is a value; an application may lift it.
-    for face in FACES {
-        let clock = ManualClock::default();
+    with_each_face(|face, clock| {
         let mut limits = Limits::default();
         limits.receive_wait_time = Duration::MAX;
-        let jobs = standard(&clock).limits(limits).build().unwrap();
-        let mut waiter = waiting(face, &clock, &jobs, Duration::MAX);
+        let jobs = standard(clock).limits(limits).build().unwrap();
+        let mut waiter = waiting(face, clock, &jobs, Duration::MAX);
         clock.advance(1_000 * YEAR);
         waiter.waits();
         jobs.send("a").unwrap();
         assert_eq!(waiter.over(), Ok(vec!["a".to_owned()]), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn a_clock_that_jumps_ahead_by_years_ends_the_wait() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
-        let waiter = waiting(face, &clock, &jobs, WAIT);
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
+        let waiter = waiting(face, clock, &jobs, WAIT);
         clock.set(clock.now().saturating_add(100 * YEAR));
         assert_eq!(waiter.over(), Ok(Vec::new()), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn a_clock_that_jumps_back_by_years_loses_no_message_and_no_receiver() {
-    for face in FACES {
-        let clock = ManualClock::default();
+    with_each_face(|face, clock| {
         let start = clock.now();
-        let jobs = standard(&clock).build().unwrap();
+        let jobs = standard(clock).build().unwrap();
         jobs.send("a").unwrap();
         take_for(&jobs, secs(10));
-        let waiter = waiting(face, &clock, &jobs, WAIT);
+        let waiter = waiting(face, clock, &jobs, WAIT);
         clock.set(start.saturating_sub(10 * YEAR));
         jobs.send("b").unwrap();
         assert_eq!(waiter.over(), Ok(vec!["b".to_owned()]), "{face:?}");
         // Time goes on from the latest seen: the timeout ends when the clock has made up for the jump.
-        let waiter = waiting(face, &clock, &jobs, WAIT);
+        let waiter = waiting(face, clock, &jobs, WAIT);
         clock.advance(WAIT);
         assert_eq!(waiter.over(), Ok(Vec::new()), "{face:?}");
         clock.advance_to(start.saturating_add(secs(10)));
         assert_eq!(receive(&jobs, 10).len(), 1, "{face:?}");
         assert_eq!(counts(&jobs), [0, 2, 0]);
-    }
+    });
 }
 
 #[test]

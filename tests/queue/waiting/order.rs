@@ -3,7 +3,7 @@
 use {
     crate::{
         common::{bodies, counts, fifo, in_group, millis, receive, secs, standard, take_for},
-        waiter::{FACES, Face, Polled, Received, Receiver, Waiter, long_poll},
+        waiter::{Face, Polled, Received, Receiver, Waiter, long_poll, with_each_face},
     },
     requeue::{Clock as _, ManualClock, Queue, SendMessage},
     std::{task::Poll, time::Duration},
@@ -33,16 +33,15 @@ fn one(body: &str) -> Received {
 #[test]
 fn messages_go_to_whoever_has_waited_longest() {
     // D12
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
-        let line = line(face, &clock, &jobs, 3);
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
+        let line = line(face, clock, &jobs, 3);
         for (waiter, body) in line.into_iter().zip(["a", "b", "c"]) {
             jobs.send(body).unwrap();
             assert_eq!(waiter.over(), one(body), "{face:?}");
         }
         assert_eq!((jobs.waiting(), counts(&jobs)), (0, [0, 3, 0]));
-    }
+    });
 }
 
 #[test]
@@ -65,10 +64,9 @@ fn each_message_wakes_one_receiver_after_the_clock_was_set_back() {
 #[test]
 fn a_batch_is_shared_by_the_first_in_line() {
     // D12: each gets one, as it asked for, and the one who came last waits on
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
-        let mut line = line(face, &clock, &jobs, 3);
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
+        let mut line = line(face, clock, &jobs, 3);
         assert_eq!(jobs.send_batch(["a", "b"]).unwrap().failed, []);
         let mut last = line.pop().unwrap();
         for (waiter, body) in line.into_iter().zip(["a", "b"]) {
@@ -78,19 +76,18 @@ fn a_batch_is_shared_by_the_first_in_line() {
         assert_eq!(jobs.waiting(), 1);
         jobs.send("c").unwrap();
         assert_eq!(last.over(), one("c"));
-    }
+    });
 }
 
 #[test]
 fn deadlines_of_one_instant_are_shared_by_the_first_in_line() {
     // D12, at an instant at which nobody calls
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         for body in ["a", "b"] {
             jobs.send(SendMessage::new(body).delay(secs(5))).unwrap();
         }
-        let mut line = line(face, &clock, &jobs, 3);
+        let mut line = line(face, clock, &jobs, 3);
         clock.advance(secs(5));
         let mut last = line.pop().unwrap();
         for (waiter, body) in line.into_iter().zip(["a", "b"]) {
@@ -98,22 +95,21 @@ fn deadlines_of_one_instant_are_shared_by_the_first_in_line() {
         }
         last.waits();
         assert_eq!(jobs.waiting(), 1);
-    }
+    });
 }
 
 #[test]
 fn one_message_is_for_one_of_all_who_wait() {
     // D12
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
-        let line = line(face, &clock, &jobs, 8);
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
+        let line = line(face, clock, &jobs, 8);
         jobs.send("a").unwrap();
         clock.advance(WAIT);
         let got: Vec<_> = line.into_iter().map(|waiter| waiter.over().unwrap()).collect();
         assert_eq!(got.concat(), ["a"], "{face:?}");
         assert_eq!(got[0], ["a"]);
-    }
+    });
 }
 
 #[test]
@@ -188,12 +184,11 @@ fn a_long_poll_returns_what_is_there_and_does_not_wait_to_fill() {
 #[test]
 fn the_next_in_line_looks_at_a_deadline_when_the_first_has_left() {
     // D11: a message in flight, and the one who would have looked at its timeout gone with another message
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         jobs.send("a").unwrap();
         take_for(&jobs, secs(5));
-        let mut line = line(face, &clock, &jobs, 2).into_iter();
+        let mut line = line(face, clock, &jobs, 2).into_iter();
         jobs.send("b").unwrap();
         assert_eq!(line.next().unwrap().over(), one("b"), "{face:?}");
         let mut second = line.next().unwrap();
@@ -202,34 +197,32 @@ fn the_next_in_line_looks_at_a_deadline_when_the_first_has_left() {
         second.waits();
         clock.advance(millis(1));
         assert_eq!(second.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn the_next_in_line_looks_at_a_deadline_when_the_first_has_waited_long_enough() {
     // D11
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = standard(&clock).build().unwrap();
+    with_each_face(|face, clock| {
+        let jobs = standard(clock).build().unwrap();
         jobs.send("a").unwrap();
         take_for(&jobs, secs(5));
-        let first = Waiter::receiving(face, &clock, 1, &jobs, |jobs| jobs.receive().wait_time(secs(2)));
-        let mut second = Waiter::receiving(face, &clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
+        let first = Waiter::receiving(face, clock, 1, &jobs, |jobs| jobs.receive().wait_time(secs(2)));
+        let mut second = Waiter::receiving(face, clock, 2, &jobs, |jobs| jobs.receive().wait_time(WAIT));
         clock.advance(secs(2));
         assert_eq!(first.over(), Ok(Vec::new()), "{face:?}");
         second.waits();
         clock.advance(secs(3));
         assert_eq!(second.over(), one("a"), "{face:?}");
-    }
+    });
 }
 
 #[test]
 fn two_long_polls_never_hold_messages_of_one_group() {
     // F21
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = fifo(&clock).build().unwrap();
-        let mut line = line(face, &clock, &jobs, 3).into_iter();
+    with_each_face(|face, clock| {
+        let jobs = fifo(clock).build().unwrap();
+        let mut line = line(face, clock, &jobs, 3).into_iter();
         let batch = [("g1", "g1-1"), ("g1", "g1-2"), ("g2", "g2-1")];
         let batch = jobs.send_batch(batch.map(|(group, body)| in_group(group, body)));
         assert_eq!(batch.unwrap().failed, []);
@@ -238,15 +231,14 @@ fn two_long_polls_never_hold_messages_of_one_group() {
         let mut third = line.next().unwrap();
         third.waits();
         assert_eq!((jobs.waiting(), counts(&jobs)), (1, [1, 2, 0]));
-    }
+    });
 }
 
 #[test]
 fn b28_three_long_polls_share_a_group_one_message_after_the_other() {
-    for face in FACES {
-        let clock = ManualClock::default();
-        let jobs = fifo(&clock).visibility_timeout(secs(60)).build().unwrap();
-        let mut line = line(face, &clock, &jobs, 3).into_iter();
+    with_each_face(|face, clock| {
+        let jobs = fifo(clock).visibility_timeout(secs(60)).build().unwrap();
+        let mut line = line(face, clock, &jobs, 3).into_iter();
         jobs.send(in_group("g1", "m1")).unwrap();
         let first = line.next().unwrap().result().unwrap();
         assert_eq!(bodies(&first), ["m1"], "{face:?}");
@@ -261,5 +253,5 @@ fn b28_three_long_polls_share_a_group_one_message_after_the_other() {
         third.waits();
         clock.advance(secs(18));
         assert_eq!(third.over(), Ok(Vec::new()), "{face:?}");
-    }
+    });
 }
