@@ -1,7 +1,7 @@
 //! What the wire protocols cost: the same cycle of send, receive and delete by the native calls, through
 //! `aws::Endpoint::handle` in both protocols, and over loopback HTTP.
 //!
-//! `cargo bench --bench door --features aws-protocol` prints the first two; `-- --addr 127.0.0.1:9324` adds the
+//! `cargo bench --bench endpoint --features aws-protocol` prints the first two; `-- --addr 127.0.0.1:9324` adds the
 //! third, against a running `sqs_endpoint`:
 //!
 //! ```text
@@ -81,7 +81,12 @@ fn native_cycle(body: &str) -> impl FnMut() {
 }
 
 /// `handle` with three requests; the receipt handle is cut out of the answer as a string.
-fn door_cycle(send: Request, receive: Request, delete: impl Fn(&str) -> Request, quote: &'static str) -> impl FnMut() {
+fn endpoint_cycle(
+    send: Request,
+    receive: Request,
+    delete: impl Fn(&str) -> Request,
+    quote: &'static str,
+) -> impl FnMut() {
     let service = Service::new();
     let _ = service
         .create_queue("bench", QueueAttributes::new())
@@ -113,7 +118,7 @@ fn json(action: &str, body: impl AsRef<[u8]>) -> Request {
 
 fn json_cycle(body: &str) -> impl FnMut() {
     let send = format!(r#"{{"QueueUrl":"bench","MessageBody":"{body}"}}"#);
-    door_cycle(
+    endpoint_cycle(
         json("SendMessage", send),
         json("ReceiveMessage", r#"{"QueueUrl":"bench"}"#),
         |handle| json("DeleteMessage", delete_body(handle)),
@@ -127,7 +132,7 @@ fn delete_body(handle: &str) -> String {
 
 fn query_cycle(body: &str) -> impl FnMut() {
     let form = |form: String| Request::post("/", form).header("content-type", "application/x-www-form-urlencoded");
-    door_cycle(
+    endpoint_cycle(
         form(format!(
             "Action=SendMessage&Version=2012-11-05&QueueUrl=bench&MessageBody={body}"
         )),
