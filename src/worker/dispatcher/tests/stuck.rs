@@ -45,11 +45,16 @@ impl Model {
             let at = self.place_of(job);
             self.jobs[at].1 = Place::Settled;
             let group = job.message_group_id();
-            let is_left =
-                |it: &&Job| it.message_group_id() == group && self.jobs[self.place_of(it)].1 == Place::Backlog;
+            // What was received after this job of the batch leaves with a later one.
+            let is_left = |it: &&Job| {
+                let is_behind = it.message_group_id() == group && it.received_at() <= job.received_at();
+                is_behind && self.jobs[self.place_of(it)].1 == Place::Backlog
+            };
             let behind: Vec<Job> = stuck.behind.iter().filter(is_left).cloned().collect();
             self.leave(at, &behind);
         }
+        let left = |job: &Job| self.jobs[self.place_of(job)].1 == Place::Leaving;
+        assert!(stuck.behind.iter().all(left), "each is behind a job that timed out");
         let wakers = self.dispatcher.wake_parked(self.now);
         self.wake(wakers);
     }
