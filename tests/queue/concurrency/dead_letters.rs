@@ -67,16 +67,19 @@ fn poison_goes_down_a_chain_and_is_in_some_queue_at_every_instant() {
             let clock = ManualClock::default();
             let queues = chain(&clock, fifo);
             send_all(&queues[0]);
-            let (over, received) = (AtomicBool::new(false), [const { AtomicUsize::new(0) }; 2]);
+            let (over, ended) = (AtomicBool::new(false), AtomicUsize::new(0));
+            let received = [const { AtomicUsize::new(0) }; 2];
             thread::scope(|scope| {
                 for consumer in 0..2 * CONSUMERS {
-                    let (queue, received, over) = (&queues[consumer % 2], &received[consumer % 2], &over);
+                    let (queue, received) = (&queues[consumer % 2], &received[consumer % 2]);
+                    let (over, ended) = (&over, &ended);
                     scope.spawn(move || {
                         while !over.load(Ordering::Acquire) {
                             let receive = queue.receive().max_messages(1 + consumer).wait_time(secs(1));
                             let messages = receive.blocking().unwrap();
                             received.fetch_add(messages.len(), Ordering::Relaxed);
                         }
+                        ended.fetch_add(1, Ordering::Release);
                     });
                 }
                 scope.spawn(|| {
@@ -87,7 +90,10 @@ fn poison_goes_down_a_chain_and_is_in_some_queue_at_every_instant() {
                         clock.advance(millis(20));
                     }
                     over.store(true, Ordering::Release);
-                    clock.advance(secs(1));
+                    // A consumer may have looked just before, and begin to wait only now.
+                    while ended.load(Ordering::Acquire) < 2 * CONSUMERS {
+                        clock.advance(secs(1));
+                    }
                 });
             });
             assert_eq!(received.map(AtomicUsize::into_inner), [3 * MESSAGES, 2 * MESSAGES]);
