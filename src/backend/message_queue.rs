@@ -27,7 +27,7 @@ use {
 /// # Examples
 /// A queue that counts what is sent to it, and passes everything on:
 /// ```
-/// use requeue::{Clock, Queue, SendMessage, backend::*, testing::conformance};
+/// use requeue::{Clock, Queue, SendMessage, backend::*};
 /// use std::{sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
 ///
 /// #[derive(Clone)]
@@ -103,8 +103,11 @@ use {
 /// pollster::block_on(jobs.send(SendMessage::new("resize cat.png")))?;
 /// assert_eq!(jobs.1.load(Ordering::Relaxed), 1);
 ///
+/// # #[cfg(feature = "testing")] {
+/// use requeue::testing::conformance;
 /// let counted = |queue: &Queue| Counted(queue.clone(), Arc::default());
 /// conformance::check(&conformance::InProcess::new(move |_, _, queue| counted(queue)));
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
