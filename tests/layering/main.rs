@@ -386,30 +386,29 @@ the_crate_keeps! {
     a_rule_that_is_cited_exists
 }
 
-/// The files of a module, or its folders, each with those of its siblings that it names.
-fn siblings_named(module: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+/// For each module the files or folders in it, and those of its siblings that each names.
+fn siblings_named() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let mut modules: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for source in sources() {
         let (path, paths) = (source.module(), paths_into_the_crate(&source));
-        let [first, file, ..] = path[..] else { continue };
-        if first != module {
-            continue;
-        }
+        let [module, file, ..] = path[..] else { continue };
         let named = paths
             .into_iter()
             .filter(|(path, _)| path[0] == module && path.len() > 1);
         let others = named.map(|(mut path, _)| path.remove(1)).filter(|other| other != file);
+        let names = modules.entry(module.to_owned()).or_default();
         names.entry(file.to_owned()).or_default().extend(others);
     }
-    names
+    modules
 }
 
 #[test]
 fn the_files_of_a_module_name_each_other_in_no_circle() {
+    let mut modules = siblings_named();
     for module in [
         "aws", "backend", "queue", "schedule", "service", "state", "testing", "worker",
     ] {
-        let mut names = siblings_named(module);
+        let mut names = modules.remove(module).unwrap_or_default();
         assert!(names.len() > 5, "{module}: {names:?}");
         // A file that names none of those left is in no circle.
         let free = |names: &BTreeMap<String, BTreeSet<String>>| {
