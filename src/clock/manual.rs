@@ -437,11 +437,20 @@ impl<'a> Turn<'a> {
         state.movers.push(me);
         // Whoever has the turn may be waiting for this thread to settle.
         shared.changed.notify_all();
-        let nested = state.turn == Some(me);
-        while !nested && state.turn.is_some() {
+        while state.turn.is_some_and(|it| it != me) {
             shared.changed.wait(&mut state);
         }
-        state.turn = Some(me);
+        Self::of_mover(shared, &mut state, me)
+    }
+
+    /// For a thread that need not wait for it: no other has the turn.
+    fn begin(shared: &'a ManualClockState, state: &mut State, me: ThreadId) -> Self {
+        state.movers.push(me);
+        Self::of_mover(shared, state, me)
+    }
+
+    fn of_mover(shared: &'a ManualClockState, state: &mut State, me: ThreadId) -> Self {
+        let nested = state.turn.replace(me).is_some();
         Self {
             shared,
             nested,

@@ -13,7 +13,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use super::{ManualClock, ManualClockState, State};
+use super::{ManualClock, ManualClockState, State, Turn};
 use crate::sync::{Mutex, MutexGuard, thread_local};
 
 /// After so many turns of the executor in which nobody used the clock, its other tasks are taken to wait.
@@ -295,9 +295,10 @@ impl Run {
         self.turns += 1;
         if self.turns > QUIET_TURNS {
             self.turns = 0;
-            state = self.shared.fire_next(state, me);
+            self.shared.fire_next(state, me);
+        } else {
+            drop(state);
         }
-        drop(state);
         // The other threads of the machine may have tasks to run.
         thread::yield_now();
         wake_to_look(executor);
@@ -365,18 +366,21 @@ impl ManualClockState {
     }
 
     /// Moves time to the next deadline and fires what is due then, as far as the threads that it wakes let it: a busy
-    /// thread comes first.
-    fn fire_next<'s>(&'s self, mut state: MutexGuard<'s, State>, me: ThreadId) -> MutexGuard<'s, State> {
+    /// thread comes first. For a thread that [no other moves the clock beside](State::others_move).
+    ///
+    /// It has the turn meanwhile: a waker that was taken out and not called yet is seen by nobody else.
+    fn fire_next<'s>(&'s self, mut state: MutexGuard<'s, State>, me: ThreadId) {
         let Some((deadline, _)) = state.due.keys().next().copied() else {
-            return state;
+            return;
         };
+        let mut turn = Turn::begin(self, &mut state, me);
         while !state.others_move(me) {
             let Some(waker) = state.pop_due(deadline) else { break };
             drop(state);
             waker.wake();
             state = self.state.lock();
         }
-        state
+        turn.end(state);
     }
 }
 
