@@ -35,6 +35,15 @@ impl MessageId {
         let variant = 0b11 << 62;
         Self(bits & !version & !variant | 0x4 << 76 | 0b10 << 62)
     }
+
+    /// For a place without the alignment of 16 bytes.
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_ne_bytes()
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_ne_bytes(bytes))
+    }
 }
 
 impl fmt::Display for MessageId {

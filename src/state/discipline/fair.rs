@@ -3,7 +3,7 @@
 use {
     super::{
         super::{
-            index::{Index, Link, Linked},
+            index::Index,
             recent::FORGOTTEN_AT_ONCE,
             record::Records,
             slab::{NO_SLOT, Slab, Slot},
@@ -29,16 +29,8 @@ pub(super) struct Tenant {
     stored: usize,
     pub(super) in_flight: usize,
     processing: Window,
-    by_id: Link,
-}
-
-impl Linked for Tenant {
-    fn link(&self) -> Link {
-        self.by_id
-    }
-    fn link_mut(&mut self) -> &mut Link {
-        &mut self.by_id
-    }
+    /// Of its id.
+    hash: u32,
 }
 
 /// Milliseconds of processing time by the second in which they ended, over one sliding interval.
@@ -129,9 +121,7 @@ impl Tenants {
     pub(super) fn join(&mut self, id: &Arc<str>) -> Slot {
         let hash = self.hasher.hash_one(id) as u32;
         let slab = &self.slab;
-        let found = self
-            .by_id
-            .find(hash, |tenant| slab[tenant].by_id, |tenant| slab[tenant].id == *id);
+        let found = self.by_id.find(hash, |tenant| slab[tenant].id == *id);
         let slot = found.unwrap_or_else(|| {
             let tenant = self.slab.insert(Tenant {
                 id: Arc::clone(id),
@@ -139,9 +129,9 @@ impl Tenants {
                 stored: 0,
                 in_flight: 0,
                 processing: Window::default(),
-                by_id: Link::NONE,
+                hash,
             });
-            self.by_id.insert(&mut self.slab, tenant, hash);
+            self.by_id.insert(hash, tenant);
             tenant
         });
         self.slab[slot].stored += 1;
@@ -158,7 +148,7 @@ impl Tenants {
             if let Some(oldest) = tenant.processing.oldest() {
                 self.by_oldest.remove(&(oldest, slot));
             }
-            self.by_id.remove(&mut self.slab, slot);
+            self.by_id.remove(self.slab[slot].hash, slot);
             self.slab.remove(slot);
         }
     }

@@ -2,7 +2,7 @@
 
 use {
     super::super::{
-        index::{Index, Link, Linked},
+        index::Index,
         lane::{Lane, LaneKind, Links},
         record::{ByGroupOrder, BySequence, Phase, Record, Records},
         slab::{Slab, Slot},
@@ -21,16 +21,8 @@ struct Group {
     /// Since when the head has been visible, while it is: then, and only then, the group stands in the order.
     available_since: Option<u64>,
     by_availability: Links,
-    by_id: Link,
-}
-
-impl Linked for Group {
-    fn link(&self) -> Link {
-        self.by_id
-    }
-    fn link_mut(&mut self) -> &mut Link {
-        &mut self.by_id
-    }
+    /// Of its id.
+    hash: u32,
 }
 
 #[derive(Debug)]
@@ -88,7 +80,7 @@ impl Fifo {
         let hash = self.hasher.hash_one(text) as u32;
         let groups = &self.groups;
         let is_it = |group: Slot| *groups[group].id == *text;
-        if let Some(group) = self.by_id.find(hash, |group| groups[group].by_id, is_it) {
+        if let Some(group) = self.by_id.find(hash, is_it) {
             return group;
         }
         let group = self.groups.insert(Group {
@@ -97,9 +89,9 @@ impl Fifo {
             in_flight: 0,
             available_since: None,
             by_availability: Links::NONE,
-            by_id: Link::NONE,
+            hash,
         });
-        self.by_id.insert(&mut self.groups, group, hash);
+        self.by_id.insert(hash, group);
         group
     }
 
@@ -109,7 +101,7 @@ impl Fifo {
         self.groups[group].messages.remove(records, slot);
         self.refresh(records, group);
         if self.groups[group].messages.is_empty() {
-            self.by_id.remove(&mut self.groups, group);
+            self.by_id.remove(self.groups[group].hash, group);
             self.groups.remove(group);
         }
     }
