@@ -6,7 +6,11 @@ use {
         recent::{Place, Recent, after, distance},
         record::Receipt,
     },
-    crate::{attributes::DeduplicationScope, message::MessageId, time::Timestamp},
+    crate::{
+        attributes::DeduplicationScope,
+        message::{Id, MessageId},
+        time::Timestamp,
+    },
     foldhash::fast::RandomState,
     std::hash::BuildHasher,
 };
@@ -181,7 +185,7 @@ impl Deduplication {
     }
 
     /// The send that one with this key repeats at `now`.
-    pub(crate) fn original(&self, now: Timestamp, group: &str, id: &str) -> Option<Original> {
+    pub(crate) fn original(&self, now: Timestamp, group: &Id, id: &Id) -> Option<Original> {
         let (group, id) = (group.as_bytes(), id.as_bytes());
         let place = self
             .by_ids
@@ -194,13 +198,14 @@ impl Deduplication {
     pub(crate) fn remember(
         &mut self,
         now: Timestamp,
-        group: &str,
-        id: &str,
+        group: &Id,
+        id: &Id,
         original: Original,
         forgotten_at: Timestamp,
     ) -> Option<Original> {
-        let hash = self.by_ids.hash(group.as_bytes(), id.as_bytes());
-        if let Some(place) = self.by_ids.find(&self.entries, hash, group.as_bytes(), id.as_bytes()) {
+        let (group, id) = (group.as_bytes(), id.as_bytes());
+        let hash = self.by_ids.hash(group, id);
+        if let Some(place) = self.by_ids.find(&self.entries, hash, group, id) {
             let entry = self.entries.get(place).filter(|it| it.forgotten_at > now);
             if let Some(entry) = entry {
                 return Some(Original::from(&entry.value));
@@ -277,7 +282,7 @@ impl Attempts {
             return;
         }
         let (hash, earlier) = (self.hash(id), self.find(id));
-        let place = self.entries.push("", id, receipts, forgotten_at);
+        let place = self.entries.push(&[], id.as_bytes(), receipts, forgotten_at);
         if let Some(earlier) = earlier {
             self.by_id.remove(hash, earlier);
         }
@@ -308,11 +313,17 @@ mod tests {
     fn remember(memory: &mut Deduplication, now: u64, group: &str, id: &str, sequence: u64) {
         let message_id = MessageId::from_random(0);
         let original = Original { message_id, sequence };
-        assert!(memory.remember(at(now), group, id, original, at(sequence)).is_none());
+        assert!(
+            memory
+                .remember(at(now), &group.into(), &id.into(), original, at(sequence))
+                .is_none()
+        );
     }
 
     fn found(memory: &Deduplication, now: u64, group: &str, id: &str) -> Option<u64> {
-        memory.original(at(now), group, id).map(|it| it.sequence)
+        memory
+            .original(at(now), &group.into(), &id.into())
+            .map(|it| it.sequence)
     }
 
     #[test]

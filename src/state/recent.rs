@@ -113,7 +113,7 @@ impl<T> Recent<T> {
     }
 
     /// Appends an entry, which must not be forgotten earlier than those before it.
-    pub(super) fn push(&mut self, group: &str, id: &str, value: T, forgotten_at: Timestamp) -> Place {
+    pub(super) fn push(&mut self, group: &[u8], id: &[u8], value: T, forgotten_at: Timestamp) -> Place {
         touch();
         let place = self.end();
         if place % CHUNK == 0 {
@@ -123,9 +123,9 @@ impl<T> Recent<T> {
             .chunks
             .back_mut()
             .expect("invariant: the chunk of the next place is there");
-        chunk.texts.extend_from_slice(group.as_bytes());
+        chunk.texts.extend_from_slice(group);
         let id_at = length(chunk.texts.len());
-        chunk.texts.extend_from_slice(id.as_bytes());
+        chunk.texts.extend_from_slice(id);
         chunk.entries.push(RecentEntry {
             value,
             forgotten_at,
@@ -200,7 +200,7 @@ mod tests {
         let mut recent = Recent::new();
         recent.start = LAST_PLACE + 1 - 2 * CHUNK;
         let places: Vec<Place> = (0..1_000)
-            .map(|value| recent.push("group", &format!("id-{value}"), value, Timestamp::ZERO))
+            .map(|value| recent.push(b"group", format!("id-{value}").as_bytes(), value, Timestamp::ZERO))
             .collect();
         for (value, &place) in places.iter().enumerate() {
             assert_eq!(recent.first(), place);

@@ -11,7 +11,7 @@ use {
         },
         orders::Orders,
     },
-    crate::{limits::Limits, time::Timestamp},
+    crate::{limits::Limits, message::Id, time::Timestamp},
     foldhash::fast::RandomState,
     std::{
         collections::{BTreeSet, VecDeque},
@@ -24,7 +24,7 @@ use {
 /// The messages that share one group id on a standard queue.
 #[derive(Debug)]
 pub(super) struct Tenant {
-    id: Arc<str>,
+    id: Id,
     pub(super) visible: Orders,
     stored: usize,
     pub(super) in_flight: usize,
@@ -118,13 +118,13 @@ impl Tenants {
     }
 
     /// The tenant of `id`, counted as storing one message more.
-    pub(super) fn join(&mut self, id: &Arc<str>) -> Slot {
-        let hash = self.hasher.hash_one(id) as u32;
+    pub(super) fn join(&mut self, id: &Id) -> Slot {
+        let hash = self.hasher.hash_one(id.as_bytes()) as u32;
         let slab = &self.slab;
         let found = self.by_id.find(hash, |tenant| slab[tenant].id == *id);
         let slot = found.unwrap_or_else(|| {
             let tenant = self.slab.insert(Tenant {
-                id: Arc::clone(id),
+                id: id.clone(),
                 visible: Orders::new(self.shards),
                 stored: 0,
                 in_flight: 0,
@@ -284,7 +284,7 @@ impl Tenants {
     }
 
     pub(super) fn id(&self, tenant: Slot) -> Arc<str> {
-        Arc::clone(&self.slab[tenant].id)
+        self.slab[tenant].id.as_str().into()
     }
 
     /// Forgets every tenant; the time that was spent stays spent. Answers with what was forgotten.

@@ -7,15 +7,17 @@ use {
         record::{ByGroupOrder, BySequence, Phase, Record, Records},
         slab::{Slab, Slot},
     },
-    crate::message::Content,
+    crate::message::{Content, Id},
     foldhash::fast::RandomState,
-    std::{hash::BuildHasher, sync::Arc},
+    std::hash::BuildHasher,
 };
+
+static NO_ID: Id = Id::EMPTY;
 
 /// All messages of one group id, whatever their phase.
 #[derive(Debug)]
 struct Group {
-    id: Arc<str>,
+    id: Id,
     messages: Lane<ByGroupOrder>,
     in_flight: usize,
     /// Since when the head has been visible, while it is: then, and only then, the group stands in the order.
@@ -75,16 +77,15 @@ impl Fifo {
     }
 
     fn group_of(&mut self, content: &Content) -> Slot {
-        let id = content.group_id();
-        let text = id.map_or("", |id| &**id);
-        let hash = self.hasher.hash_one(text) as u32;
+        let id = content.group().unwrap_or(&NO_ID);
+        let hash = self.hasher.hash_one(id.as_bytes()) as u32;
         let groups = &self.groups;
-        let is_it = |group: Slot| *groups[group].id == *text;
+        let is_it = |group: Slot| groups[group].id == *id;
         if let Some(group) = self.by_id.find(hash, is_it) {
             return group;
         }
         let group = self.groups.insert(Group {
-            id: id.cloned().unwrap_or_default(),
+            id: id.clone(),
             messages: Lane::new(),
             in_flight: 0,
             available_since: None,
