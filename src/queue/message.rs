@@ -37,6 +37,7 @@ pub struct Message {
 }
 
 impl Message {
+    #[inline]
     pub(super) fn new(inner: &Arc<Inner>, delivery: Delivery) -> Self {
         Self {
             inner: Arc::clone(inner),
@@ -231,7 +232,8 @@ impl Message {
     /// ```
     #[must_use]
     pub fn sequence_number(&self) -> Option<SequenceNumber> {
-        self.delivery.sequence_number
+        let sequence = self.delivery.receipt.sequence;
+        self.inner.fifo.then(|| SequenceNumber::new(sequence))
     }
 
     /// The X-Ray trace header, if sent with one (M22).

@@ -4,7 +4,7 @@ use {
     super::{
         Core, Inner, Queue,
         batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
-        budget::{Amount, Budget},
+        budget::Amount,
         senders::{Caller, Ids, Place},
         waiting::{Attempt, Step, Waiting, block_on},
     },
@@ -13,7 +13,7 @@ use {
         error::{
             BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
         },
-        message::{Id, SendMessage},
+        message::{Content, Extras, Id, SendMessage},
         state::{Incoming, Sent},
         sync::MutexGuard,
         time::Timestamp,
@@ -54,13 +54,10 @@ impl Queue {
     /// assert_eq!(orders.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {
-        let mut message = message.into();
-        let id_computed = self.inner.prepare(&mut message)?;
-        let (now, mut core) = self.inner.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
-        let sent = core.admit(&self.inner, now, message, None);
-        self.inner.leave(core, now);
-        sent.map_err(|full| full.into_error(id_computed))
+        let SendMessage { content, delay } = message.into();
+        self.inner.send(content.body, content.extras, delay)
     }
 
     /// [`send`](Self::send) for an async caller.
@@ -260,9 +257,21 @@ impl Full {
 }
 
 impl Inner {
+    /// Stores a message. Its parts come one by one, so that they come in registers.
+    fn send(&self, body: Arc<str>, extras: Option<Arc<Extras>>, delay: Option<Duration>) -> Result<Sent, SendError> {
+        let content = Content { body, extras };
+        let mut message = SendMessage { content, delay };
+        let id_computed = self.prepare(&mut message)?;
+        let (now, mut core) = self.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
+        let sent = core.admit(self, now, message, None);
+        self.leave(core, now);
+        sent.map_err(|full| full.into_error(id_computed))
+    }
+
     /// Checks everything that can be said of a message without the lock, and gives a FIFO message without a
     /// deduplication id one by its content (F7, F8); says whether it did. Of the faults of a message for a deleted queue
     /// only a missing parameter comes first (X11).
+    #[inline]
     fn prepare(&self, message: &mut SendMessage) -> Result<bool, SendError> {
         let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
         let checked = message.check(&self.limits, maximum_message_size, self.fifo);
@@ -325,21 +334,33 @@ impl Inner {
 
 impl Core {
     /// Stores the message if the budget has capacity for it, and for those who came before; a repeated send needs none.
+    #[inline]
     fn admit(
         &mut self,
         inner: &Inner,
         now: Timestamp,
         message: SendMessage,
         place: Option<Place>,
-    ) -> Result<Sent, Full> {
-        if inner.budget != Budget::new() {
-            if let Some(shortage) = self.shortage(inner, now, message.size_bytes(), place) {
-                if !ids(&message).is_some_and(|(id, group)| self.state.is_repeated(&group, &id)) {
-                    return Err(Full { message, shortage });
-                }
+    ) -> Result<Sent, Box<Full>> {
+        if inner.budget.is_limited() {
+            if let Some(shortage) = self.lacks_capacity(inner, now, &message, place) {
+                return Err(Box::new(Full { message, shortage }));
             }
         }
         Ok(self.store(now, message))
+    }
+
+    #[inline(never)]
+    fn lacks_capacity(
+        &mut self,
+        inner: &Inner,
+        now: Timestamp,
+        message: &SendMessage,
+        place: Option<Place>,
+    ) -> Option<Shortage> {
+        let shortage = self.shortage(inner, now, message.size_bytes(), place)?;
+        let repeated = ids(message).is_some_and(|(id, group)| self.state.is_repeated(&group, &id));
+        (!repeated).then_some(shortage)
     }
 
     /// Why there is no capacity for a message of this size from the sender at this place.
@@ -357,11 +378,10 @@ impl Core {
     }
 
     /// Stores a message, whatever the budget.
+    #[inline]
     fn store(&mut self, now: Timestamp, message: SendMessage) -> Sent {
         if self.senders.have_ids() {
-            ids(&message)
-                .into_iter()
-                .for_each(|ids| self.senders.note_accepted(ids));
+            self.note_accepted(&message);
         }
         let (content, delay) = message.into_parts();
         let incoming = Incoming {
@@ -370,6 +390,13 @@ impl Core {
             delay,
         };
         self.state.send(now, incoming, &mut self.effects)
+    }
+
+    #[inline(never)]
+    fn note_accepted(&mut self, message: &SendMessage) {
+        if let Some(ids) = ids(message) {
+            self.senders.note_accepted(ids);
+        }
     }
 }
 
@@ -381,11 +408,12 @@ fn ids(message: &SendMessage) -> Option<Ids> {
 
 impl Inner {
     /// The core, as of an instant at which nothing takes capacity that has expired, if the queue has a budget at all.
+    #[inline]
     pub(super) fn enter_to_send(&self) -> Option<(Timestamp, MutexGuard<'_, Core>)> {
         loop {
             let now = self.clock.now();
             let mut core = self.enter()?;
-            if self.budget == Budget::new() {
+            if !self.budget.is_limited() {
                 return Some((now, core));
             }
             let Core { state, effects, .. } = &mut *core;

@@ -321,8 +321,17 @@ impl Inner {
 
     /// [`delete`](Self::delete) by what a handle of this queue names.
     pub(super) fn delete_received(&self, receipt: Receipt) -> Result<(), DeleteError> {
-        let deleted = self.step(|state, now, out| self.delete_receipt(state, now, receipt, out));
-        deleted.ok_or(DeleteError::QueueDoesNotExist)?
+        match self.step(|state, now, out| state.delete(now, receipt, out)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(self.expired(receipt)),
+            None => Err(DeleteError::QueueDoesNotExist),
+        }
+    }
+
+    #[inline(never)]
+    fn expired(&self, receipt: Receipt) -> DeleteError {
+        let expired = InvalidReason::ReceiptHandleExpired;
+        InvalidParameterValue::of("ReceiptHandle", self.handle(receipt).to_string(), expired).into()
     }
 
     pub(super) fn change_visibility(
@@ -378,10 +387,7 @@ impl Inner {
         receipt: Receipt,
         out: &mut Effects,
     ) -> Result<(), DeleteError> {
-        state.delete(now, receipt, out).map_err(|_| {
-            let expired = InvalidReason::ReceiptHandleExpired;
-            InvalidParameterValue::of("ReceiptHandle", self.handle(receipt).to_string(), expired).into()
-        })
+        state.delete(now, receipt, out).map_err(|_| self.expired(receipt))
     }
 
     fn change_visibility_in(

@@ -22,31 +22,6 @@ pub(crate) struct Original {
     pub(crate) sequence: u64,
 }
 
-/// An [`Original`] without the padding that the alignment of a message id asks for.
-#[derive(Debug)]
-struct Packed {
-    message_id: [u8; 16],
-    sequence: u64,
-}
-
-impl From<Original> for Packed {
-    fn from(it: Original) -> Self {
-        Self {
-            message_id: it.message_id.to_bytes(),
-            sequence: it.sequence,
-        }
-    }
-}
-
-impl From<&Packed> for Original {
-    fn from(it: &Packed) -> Self {
-        Self {
-            message_id: MessageId::from_bytes(it.message_id),
-            sequence: it.sequence,
-        }
-    }
-}
-
 /// What finds accepted sends by their ids under one scope.
 #[derive(Debug)]
 struct ByIds {
@@ -74,7 +49,7 @@ impl ByIds {
     }
 
     /// The latest entry with this key.
-    fn find(&self, entries: &Recent<Packed>, hash: u32, group: &[u8], id: &[u8]) -> Option<Place> {
+    fn find(&self, entries: &Recent<Original>, hash: u32, group: &[u8], id: &[u8]) -> Option<Place> {
         self.index.find(hash, |place| {
             let (own_group, own_id) = entries.texts(place);
             own_id == id && (self.scope == DeduplicationScope::Queue || own_group == group)
@@ -82,7 +57,7 @@ impl ByIds {
     }
 
     /// Enters an entry in the place of an earlier one with the same key.
-    fn enter(&mut self, entries: &Recent<Packed>, place: Place) {
+    fn enter(&mut self, entries: &Recent<Original>, place: Place) {
         let (group, id) = entries.texts(place);
         let hash = self.hash(group, id);
         if let Some(earlier) = self.find(entries, hash, group, id) {
@@ -92,7 +67,7 @@ impl ByIds {
     }
 
     /// Takes an entry out if it is the latest with its key.
-    fn forget(&mut self, entries: &Recent<Packed>, place: Place) {
+    fn forget(&mut self, entries: &Recent<Original>, place: Place) {
         let (group, id) = entries.texts(place);
         let hash = self.hash(group, id);
         self.index.remove(hash, place);
@@ -114,7 +89,7 @@ struct Change {
 /// index is filled with the same entries under the new scope, some in each step (F16).
 #[derive(Debug)]
 pub(crate) struct Deduplication {
-    entries: Recent<Packed>,
+    entries: Recent<Original>,
     by_ids: ByIds,
     change: Option<Box<Change>>,
     /// What is left of the memory of former indexes.
@@ -191,7 +166,7 @@ impl Deduplication {
             .by_ids
             .find(&self.entries, self.by_ids.hash(group, id), group, id)?;
         let entry = self.entries.get(place)?;
-        (entry.forgotten_at > now).then(|| Original::from(&entry.value))
+        (entry.forgotten_at > now).then_some(entry.value)
     }
 
     /// Remembers a send at `now`, or answers with the one that it repeats.
@@ -208,12 +183,12 @@ impl Deduplication {
         if let Some(place) = self.by_ids.find(&self.entries, hash, group, id) {
             let entry = self.entries.get(place).filter(|it| it.forgotten_at > now);
             if let Some(entry) = entry {
-                return Some(Original::from(&entry.value));
+                return Some(entry.value);
             }
             // The entry is past its time but not yet trimmed. An index holds at most one entry of a key.
             self.by_ids.index.remove(hash, place);
         }
-        let place = self.entries.push(group, id, original.into(), forgotten_at);
+        let place = self.entries.push(group, id, original, forgotten_at);
         self.by_ids.index.insert(hash, place);
         // An index that is complete stays so: otherwise all sends before the change acts would be left to its instant.
         if let Some(change) = self.change.as_mut().filter(|change| change.next == place) {
@@ -398,7 +373,7 @@ mod tests {
     #[test]
     fn the_memory_of_a_former_index_is_dropped_some_at_a_time() {
         let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
-        (1..=30_000).for_each(|id| remember(&mut memory, 0, "a", &id.to_string(), 1_000_000 + id));
+        (1..=120_000).for_each(|id| remember(&mut memory, 0, "a", &id.to_string(), 1_000_000 + id));
         memory.change_scope(DeduplicationScope::Queue, at(5));
         memory.advance(at(5), ALL - 1);
         let retired = memory.retired.len();

@@ -1,7 +1,8 @@
 //! A hash index of slots whose table grows and shrinks by one page at a time.
 //!
-//! A page is a small open-addressing table of hashes and slots, so a look-up of a key that is not in the index reads one
-//! or two cache lines of the table and nothing else. The pages form a linear hash table: the page of a hash is its low
+//! A page is a small open-addressing table of hashes and slots, beside a table of tags: a byte of each hash. A look-up
+//! probes the tags and reads what has the right one, so for a key that is not in the index it reads a cache line of tags,
+//! which are few enough to stay in a cache, and hardly ever anything else. The pages form a linear hash table: the page of a hash is its low
 //! bits, and a new page takes its cells from one other page. So an insert or a removal moves the cells of two pages at
 //! most, and the memory follows the number of slots.
 
@@ -11,7 +12,7 @@ use super::{
 };
 
 /// A page is added when all have so many cells in use on average, and one is taken away at half of that.
-const PAGE: usize = 256;
+const PAGE: usize = 1_024;
 
 /// The fewest cells of a page; a page with as few is not made smaller.
 const FEWEST: usize = 8;
@@ -19,15 +20,23 @@ const FEWEST: usize = 8;
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     hash: u32,
-    /// [`NO_SLOT`] in a cell that is not in use.
     slot: Slot,
 }
 
-const VACANT: Cell = Cell { hash: 0, slot: NO_SLOT };
+/// The tag of a cell that is not in use.
+const VACANT: u8 = 0;
+
+/// Bits that neither the page of a hash nor its home in the page depend on, up to some millions of slots.
+#[inline]
+const fn tag_of(hash: u32) -> u8 {
+    (hash >> 13) as u8 | 1
+}
 
 /// An open-addressing table with linear probing; a quarter of the cells at least is vacant, so each probe ends.
 #[derive(Debug)]
 pub(crate) struct Page {
+    /// As many as cells.
+    tags: Box<[u8]>,
     cells: Box<[Cell]>,
     used: usize,
 }
@@ -35,8 +44,10 @@ pub(crate) struct Page {
 impl Page {
     /// A page with twice as many cells as are to be used.
     fn for_cells(used: usize) -> Self {
+        let cells = (2 * used).max(FEWEST);
         Self {
-            cells: vec![VACANT; (2 * used).max(FEWEST)].into(),
+            tags: vec![VACANT; cells].into(),
+            cells: vec![Cell { hash: 0, slot: NO_SLOT }; cells].into(),
             used: 0,
         }
     }
@@ -44,41 +55,46 @@ impl Page {
     /// Where the probes for a hash begin: by its high bits, since the low ones are the same for all of a page.
     #[inline]
     fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.cells.len() as u64) >> 32) as usize
+        ((u64::from(hash) * self.tags.len() as u64) >> 32) as usize
     }
 
     #[inline]
     fn after(&self, at: usize) -> usize {
-        if at + 1 == self.cells.len() { 0 } else { at + 1 }
+        if at + 1 == self.tags.len() { 0 } else { at + 1 }
     }
 
     /// The cell with this hash whose slot `is_it` accepts.
     #[inline]
     fn position(&self, hash: u32, is_it: impl Fn(Slot) -> bool) -> Option<usize> {
-        let mut at = self.home(hash);
-        loop {
-            let cell = self.cells[at];
-            if cell.slot == NO_SLOT {
-                return None;
-            }
-            if cell.hash == hash && is_it(cell.slot) {
-                return Some(at);
+        let (tag, mut at) = (tag_of(hash), self.home(hash));
+        while self.tags[at] != VACANT {
+            if self.tags[at] == tag {
+                let cell = self.cells[at];
+                if cell.hash == hash && is_it(cell.slot) {
+                    return Some(at);
+                }
             }
             at = self.after(at);
         }
+        None
     }
 
     #[inline]
     fn insert(&mut self, cell: Cell) {
-        if 4 * (self.used + 1) > 3 * self.cells.len() {
+        if 4 * (self.used + 1) > 3 * self.tags.len() {
             self.resize();
         }
         let mut at = self.home(cell.hash);
-        while self.cells[at].slot != NO_SLOT {
+        while self.tags[at] != VACANT {
             at = self.after(at);
         }
-        self.cells[at] = cell;
+        self.put(at, cell);
         self.used += 1;
+    }
+
+    fn put(&mut self, at: usize, cell: Cell) {
+        self.tags[at] = tag_of(cell.hash);
+        self.cells[at] = cell;
     }
 
     /// Vacates a cell, and moves those behind it up that were not in their place because it was in use.
@@ -87,10 +103,10 @@ impl Page {
         let mut at = gap;
         loop {
             at = self.after(at);
-            let cell = self.cells[at];
-            if cell.slot == NO_SLOT {
+            if self.tags[at] == VACANT {
                 break;
             }
+            let cell = self.cells[at];
             // A probe for the cell passes the gap unless it begins behind it.
             let home = self.home(cell.hash);
             let begins_behind = if gap < at {
@@ -99,11 +115,11 @@ impl Page {
                 gap < home || home <= at
             };
             if !begins_behind {
-                self.cells[gap] = cell;
+                self.put(gap, cell);
                 gap = at;
             }
         }
-        self.cells[gap] = VACANT;
+        self.tags[gap] = VACANT;
         if self.cells.len() > FEWEST && 4 * self.used < self.cells.len() {
             self.resize();
         }
@@ -121,8 +137,9 @@ impl Page {
     }
 
     fn used_cells(&self) -> impl Iterator<Item = Cell> {
-        let used = self.cells.iter().filter(|cell| cell.slot != NO_SLOT);
-        used.copied().inspect(|_| touch())
+        let cells = self.tags.iter().zip(&self.cells);
+        let used = cells.filter(|&(tag, _)| *tag != VACANT);
+        used.map(|(_, cell)| *cell).inspect(|_| touch())
     }
 }
 
