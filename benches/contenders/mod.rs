@@ -1,11 +1,11 @@
 //! What is compared, behind one trait, so that every contender runs the same loops.
 
 mod channels;
-mod hand_made;
+mod hand_written;
 mod ours;
 
 pub(crate) use channels::{AsyncChannel, Crossbeam, Flume, Tokio};
-pub(crate) use hand_made::HandMade;
+pub(crate) use hand_written::HandWritten;
 pub(crate) use ours::{Fifo, Standard};
 
 use std::time::Duration;

@@ -1,0 +1,129 @@
+//! The lines of a table, for readers, for machines and for `benches/README.md`.
+
+use super::{Case, Form, Options, median};
+
+/// What the runs measured for the first entrant beside one rival, a figure for each run.
+pub(crate) struct Line {
+    pub(crate) rival: &'static str,
+    pub(crate) requeue_ns: Vec<f64>,
+    pub(crate) rival_ns: Vec<f64>,
+    pub(crate) ratio: Vec<f64>,
+}
+
+pub(super) fn print_head(columns: &[&str], options: &Options) {
+    match options.form {
+        Form::Text => {
+            let wide = width(options);
+            println!(
+                "{:<28} {:>wide$}  {:<20} {:>wide$} {:>wide$}  limit",
+                "case", "requeue ns", "rival", "rival ns", "ratio"
+            );
+        }
+        Form::Json => {}
+        Form::Markdown => {
+            let heads = columns.iter().map(|rival| format!(" {rival} | ratio | goal |"));
+            println!("| case | requeue |{}", heads.collect::<String>());
+            println!("|---|---:|{}", "---:|---:|---:|".repeat(columns.len()));
+        }
+    }
+}
+
+/// A spread needs room for three figures.
+fn width(options: &Options) -> usize {
+    if options.runs > 1 { 24 } else { 11 }
+}
+
+pub(super) fn print(case: &Case, lines: &[Line], columns: &[&str], options: &Options) {
+    match options.form {
+        Form::Text => lines
+            .iter()
+            .for_each(|line| println!("{}", text(case, line, width(options)))),
+        Form::Json => lines.iter().for_each(|line| println!("{}", json(case, line))),
+        Form::Markdown => {
+            if let Some(row) = markdown(case, lines, columns) {
+                println!("{row}");
+            }
+        }
+    }
+}
+
+fn text(case: &Case, line: &Line, wide: usize) -> String {
+    let limit = match case.limit(line.rival) {
+        Some(limit) => format!(
+            "{limit} {}",
+            if line.middle_ratio() <= limit { "met" } else { "MISSED" }
+        ),
+        None => String::new(),
+    };
+    let row = format!(
+        "{:<28} {:>wide$}  {:<20} {:>wide$} {:>wide$}  {limit}",
+        case.name,
+        with_spread(&line.requeue_ns, 1),
+        line.rival,
+        with_spread(&line.rival_ns, 1),
+        with_spread(&line.ratio, 2),
+    );
+    row.trim_end().to_owned()
+}
+
+fn json(case: &Case, line: &Line) -> String {
+    let figure = |name: &str, figures: &[f64], digits| {
+        let (low, middle, high) = spread(figures);
+        format!(r#""{name}":{middle:.digits$},"{name}_spread":[{low:.digits$},{high:.digits$}]"#)
+    };
+    format!(
+        r#"{{"case":"{}","rival":"{}","runs":{},{},{},{}}}"#,
+        case.name,
+        line.rival,
+        line.ratio.len(),
+        figure("requeue_ns", &line.requeue_ns, 1),
+        figure("rival_ns", &line.rival_ns, 1),
+        figure("ratio", &line.ratio, 3),
+    )
+}
+
+/// The row of a case, unless it has none of the rivals that the table has.
+fn markdown(case: &Case, lines: &[Line], columns: &[&str]) -> Option<String> {
+    let of = |rival: &&str| lines.iter().find(|line| line.rival == *rival);
+    let requeue = columns.iter().find_map(of)?;
+    let cells = columns.iter().map(|rival| {
+        let goal = case
+            .limit(rival)
+            .map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+        match of(rival) {
+            Some(line) => {
+                let rival_ns = median(line.rival_ns.iter().copied());
+                format!(" {rival_ns:.0} | {} | {goal} |", with_spread(&line.ratio, 2))
+            }
+            None => " - | - | - |".to_owned(),
+        }
+    });
+    let cells: String = cells.collect();
+    Some(format!(
+        "| `{}` | {} |{cells}",
+        case.name,
+        with_spread(&requeue.requeue_ns, 0)
+    ))
+}
+
+/// The median, and of several figures the lowest and the highest as well.
+fn with_spread(figures: &[f64], digits: usize) -> String {
+    let (low, middle, high) = spread(figures);
+    if figures.len() == 1 {
+        format!("{middle:.digits$}")
+    } else {
+        format!("{middle:.digits$} ({low:.digits$} to {high:.digits$})")
+    }
+}
+
+fn spread(figures: &[f64]) -> (f64, f64, f64) {
+    let low = figures.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (low, median(figures.iter().copied()), high)
+}
+
+impl Line {
+    fn middle_ratio(&self) -> f64 {
+        median(self.ratio.iter().copied())
+    }
+}
