@@ -68,3 +68,31 @@ fn number_of_runs(value: Option<String>) -> Result<usize, String> {
         _ => Err(format!("--runs {value}: expected 1 to 1000 runs")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &str) -> Result<Options, String> {
+        Options::from_arguments(arguments.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_table_is_run_once_unless_told_otherwise() {
+        assert_eq!(read("--bench cycle").map(|options| options.runs), Ok(1));
+        assert_eq!(read("--runs 5 --bench").map(|options| options.runs), Ok(5));
+    }
+
+    #[test]
+    fn a_number_of_runs_is_1_to_1000() {
+        for runs in ["1", "1000"] {
+            assert!(read(&format!("--runs {runs}")).is_ok());
+        }
+        for runs in ["0", "1001", "many"] {
+            let error = read(&format!("--runs {runs}")).map(|options| options.runs);
+            assert_eq!(error, Err(format!("--runs {runs}: expected 1 to 1000 runs")));
+        }
+        assert!(read("--runs").is_err());
+        assert!(read("--rounds").is_err());
+    }
+}

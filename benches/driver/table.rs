@@ -127,3 +127,64 @@ impl Line {
         median(self.ratio.iter().copied())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASE: Case = Case {
+        name: "cycle",
+        operations: 1,
+        rounds: 1,
+        limits: &[("hand-written", 1.25), ("crossbeam-channel", 3.7)],
+        entrants: |_| Vec::new(),
+    };
+
+    fn line(rival: &'static str, ratio: &[f64]) -> Line {
+        Line {
+            rival,
+            requeue_ns: ratio.iter().map(|ratio| 100.0 * ratio).collect(),
+            rival_ns: vec![100.0; ratio.len()],
+            ratio: ratio.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_goal_is_judged_by_the_median_of_the_runs() {
+        let row = text(&CASE, &line("hand-written", &[2.0, 1.2, 1.0, 1.25, 1.9]), 24);
+        assert!(row.ends_with("1.25 (1.00 to 2.00)  1.25 met"), "{row}");
+        let row = text(&CASE, &line("hand-written", &[1.0, 1.26, 1.3]), 24);
+        assert!(row.ends_with("1.26 (1.00 to 1.30)  1.25 MISSED"), "{row}");
+    }
+
+    #[test]
+    fn each_rival_has_a_goal_of_its_own() {
+        let row = text(&CASE, &line("crossbeam-channel", &[3.0]), 11);
+        assert!(row.ends_with("3.00  3.7 met"), "{row}");
+        let row = text(&CASE, &line("flume", &[3.0]), 11);
+        assert!(row.ends_with("3.00"), "{row}");
+    }
+
+    #[test]
+    fn a_row_of_markdown_has_the_rivals_of_the_table_in_its_order() {
+        let lines = [
+            line("crossbeam-channel", &[4.0]),
+            line("hand-written", &[1.5, 1.7, 1.6]),
+        ];
+        let row = markdown(&CASE, &lines, &["hand-written", "crossbeam-channel"]);
+        let expected = "| `cycle` | 160 (150 to 170) | 100 | 1.60 (1.50 to 1.70) | 1.25 | 100 | 4.00 | 3.7 |";
+        assert_eq!(row.as_deref(), Some(expected));
+        let row = markdown(&CASE, &lines[1..], &["hand-written", "crossbeam-channel"]);
+        assert!(row.is_some_and(|row| row.ends_with("| 1.25 | - | - | - |")));
+        assert_eq!(markdown(&CASE, &[line("flume", &[1.0])], &["hand-written"]), None);
+    }
+
+    #[test]
+    fn an_object_tells_the_median_and_the_spread() {
+        let expected = concat!(
+            r#"{"case":"cycle","rival":"flume","runs":3,"requeue_ns":150.0,"requeue_ns_spread":[100.0,200.0],"#,
+            r#""rival_ns":100.0,"rival_ns_spread":[100.0,100.0],"ratio":1.500,"ratio_spread":[1.000,2.000]}"#
+        );
+        assert_eq!(json(&CASE, &line("flume", &[2.0, 1.0, 1.5])), expected);
+    }
+}
