@@ -7,7 +7,7 @@
 //!
 //! The budgets are in `benches/instructions.txt`.
 
-#[allow(dead_code, reason = "the channels are not counted")]
+#[allow(dead_code, unused_imports, reason = "the channels are not counted")]
 mod contenders;
 
 use {

@@ -61,7 +61,7 @@ fn text(case: &Case, line: &Line, wide: usize) -> String {
         with_spread(&line.requeue_ns, 1),
         line.rival,
         with_spread(&line.rival_ns, 1),
-        with_spread(&line.ratio, 2),
+        with_spread(&line.ratio, line.ratio_digits()),
     );
     row.trim_end().to_owned()
 }
@@ -78,7 +78,7 @@ fn json(case: &Case, line: &Line) -> String {
         line.ratio.len(),
         figure("requeue_ns", &line.requeue_ns, 1),
         figure("rival_ns", &line.rival_ns, 1),
-        figure("ratio", &line.ratio, 3),
+        figure("ratio", &line.ratio, line.ratio_digits() + 1),
     )
 }
 
@@ -93,7 +93,10 @@ fn markdown(case: &Case, lines: &[Line], columns: &[&str]) -> Option<String> {
         match of(rival) {
             Some(line) => {
                 let rival_ns = median(line.rival_ns.iter().copied());
-                format!(" {rival_ns:.0} | {} | {goal} |", with_spread(&line.ratio, 2))
+                format!(
+                    " {rival_ns:.0} | {} | {goal} |",
+                    with_spread(&line.ratio, line.ratio_digits())
+                )
             }
             None => " - | - | - |".to_owned(),
         }
@@ -125,6 +128,11 @@ fn spread(figures: &[f64]) -> (f64, f64, f64) {
 impl Line {
     fn middle_ratio(&self) -> f64 {
         median(self.ratio.iter().copied())
+    }
+
+    /// A rival that costs many times as much still shows a figure.
+    fn ratio_digits(&self) -> usize {
+        if self.middle_ratio() < 0.1 { 3 } else { 2 }
     }
 }
 
@@ -177,6 +185,12 @@ mod tests {
         let row = markdown(&CASE, &lines[1..], &["hand-written", "crossbeam-channel"]);
         assert!(row.is_some_and(|row| row.ends_with("| 1.25 | - | - | - |")));
         assert_eq!(markdown(&CASE, &[line("flume", &[1.0])], &["hand-written"]), None);
+    }
+
+    #[test]
+    fn a_rival_that_costs_many_times_as_much_shows_a_ratio() {
+        let row = text(&CASE, &line("rustack-sqs-core", &[0.0123]), 11);
+        assert!(row.ends_with(" 0.012"), "{row}");
     }
 
     #[test]
