@@ -6,12 +6,13 @@
 //! depend on what else the machine does, whereas times do; but they do not show what a stall costs.
 //!
 //! The budgets are in `benches/instructions.txt`.
+#![allow(clippy::disallowed_methods, reason = "the contenders measure real time")]
 
 #[allow(dead_code, unused_imports, reason = "the channels are not counted")]
 mod contenders;
 
 use {
-    contenders::{Contender, Fifo, Standard},
+    contenders::{BODY, Contender, Fifo, Standard},
     std::{
         env,
         future::Future,
@@ -20,11 +21,6 @@ use {
         task::{Context, Poll, Waker},
         time::Duration,
     },
-};
-
-const BODY: &str = match str::from_utf8(&[b'x'; 256]) {
-    Ok(body) => body,
-    Err(_) => unreachable!(),
 };
 
 /// The messages that are there before a case that only receives: more than are counted.

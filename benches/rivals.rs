@@ -35,7 +35,9 @@ mod contenders;
 mod driver;
 mod wake;
 
-use contenders::{AsyncChannel, Contender, Crossbeam, Fifo, Flume, HandWritten, Holding, Shared, Standard, Tokio};
+use contenders::{
+    AsyncChannel, BODY, Contender, Crossbeam, Fifo, Flume, HandWritten, Holding, Shared, Standard, Tokio,
+};
 use driver::{Case, Entrant, Options, Scale};
 use std::{
     process::ExitCode,
@@ -43,13 +45,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-const BODY: &str = concat!(
-    r#"{"job":"resize","source":"s3://photos/2026/01/cat.png","target":"s3://thumbs/2026/01/cat.png","#,
-    r#""width":320,"height":240,"quality":85,"strip":true,"attempt":1,"trace":"0f8fad5b-d9cb-469f-"#,
-    r#"a165-70867728950e","owner":"orders","note":"one line, as jobs have it"}"#
-);
-const _: () = assert!(BODY.len() == 256, "the body is as long as the table says");
 
 /// The entrants of a function that is generic over its contender.
 macro_rules! every {

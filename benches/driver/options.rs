@@ -70,6 +70,11 @@ fn number_of_runs(value: Option<String>) -> Result<usize, String> {
 }
 
 #[cfg(test)]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "a bench has no harness; `tests/layering` runs them"
+)]
 mod tests {
     use super::*;
 

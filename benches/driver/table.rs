@@ -137,6 +137,11 @@ impl Line {
 }
 
 #[cfg(test)]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "a bench has no harness; `tests/layering` runs them"
+)]
 mod tests {
     use super::*;
 

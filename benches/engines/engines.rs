@@ -34,16 +34,11 @@ mod driver;
 mod emulators;
 
 use {
-    contenders::{Contender, HandWritten, Holding, Standard},
+    contenders::{BODY, Contender, HandWritten, Holding, Standard},
     driver::{Case, Entrant, Options, Scale},
     emulators::{Engine, Rustack, Winterbaume},
     std::{env, process::ExitCode, time::Instant},
     tokio::runtime,
-};
-
-const BODY: &str = match str::from_utf8(&[b'x'; 256]) {
-    Ok(body) => body,
-    Err(_) => unreachable!(),
 };
 
 fn main() -> ExitCode {

@@ -1,8 +1,7 @@
 //! How long a receiver that waits needs to have the message in hand.
 
 use crate::{
-    BODY,
-    contenders::{Contender, Crossbeam, HandWritten, Shared, Standard},
+    contenders::{BODY, Contender, Crossbeam, HandWritten, Shared, Standard},
     driver::{Entrant, median},
     timed,
 };
