@@ -1,8 +1,9 @@
-//! What a message costs here, against channels that only hand it over.
+//! What a message costs here, against a hand-written queue and channels that only hand it over.
 //!
-//! `cargo bench --bench rivals` prints the table, `cargo bench --bench rivals -- --json` one object per line,
-//! `-- --quick` runs everything briefly, and words pick the cases whose names contain them. Rivals run in the same
-//! process in turn with the library; see `driver` for what a figure is.
+//! `cargo bench --bench rivals` prints the table, `-- --json` one object per line and `-- --markdown` rows for
+//! `benches/README.md`; `-- --runs 5` prints the medians of five runs with their spread, `-- --quick` runs everything
+//! briefly, and words pick the cases whose names contain them. Rivals run in the same process in turn with the library;
+//! see `driver` for what a figure is.
 //!
 //! One operation is one message of 256 bytes, sent, received and deleted; for a channel, sent and received. Each
 //! contender is handed a `&str` and makes its own message of it, so that every column holds one allocation and one
@@ -18,7 +19,7 @@
 //! # What it distorts
 //!
 //! * The channels do none of the work: no visibility timeout, no id, no receive count. `hand-written` does the least
-//!   that a work queue with timeouts must do.
+//!   that a work queue with timeouts must do. In `fifo_*` it has no groups and no deduplication either.
 //! * `fifo_*` gives each message a deduplication id of its own, and the queue remembers it for five minutes: memory
 //!   grows over the rounds as it does in an application at this rate, cache misses with it.
 //! * `in_flight_*` and `delayed_*`: channels hold the messages in a vector beside the channel.

@@ -10,7 +10,7 @@ mod options;
 mod table;
 
 pub(crate) use options::{Form, Options};
-use table::Line;
+use table::{Column, Line};
 
 /// How much work a run does.
 #[derive(Clone, Copy)]
@@ -65,7 +65,13 @@ impl Case {
 pub(crate) fn run(cases: &[Case], columns: &[&str], options: &Options) {
     let wanted: Vec<_> = cases.iter().filter(|case| options.wants(case.name)).collect();
     let mut measured: Vec<Vec<Line>> = wanted.iter().map(|_| Vec::new()).collect();
-    table::print_head(columns, options);
+    let has_goals = |rival| cases.iter().any(|case| case.limit(rival).is_some());
+    let columns = columns.iter().map(|&rival| Column {
+        rival,
+        has_goals: has_goals(rival),
+    });
+    let columns: Vec<_> = columns.collect();
+    table::print_head(&columns, options);
     for run in 1..=options.runs {
         if options.runs > 1 {
             eprintln!("run {run} of {}", options.runs);
@@ -73,7 +79,7 @@ pub(crate) fn run(cases: &[Case], columns: &[&str], options: &Options) {
         for (case, lines) in wanted.iter().zip(&mut measured) {
             add(lines, measure(case, options.scale));
             if run == options.runs {
-                table::print(case, lines, columns, options);
+                table::print(case, lines, &columns, options);
             }
         }
     }

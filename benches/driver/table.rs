@@ -10,7 +10,13 @@ pub(crate) struct Line {
     pub(crate) ratio: Vec<f64>,
 }
 
-pub(super) fn print_head(columns: &[&str], options: &Options) {
+/// A rival in the Markdown table, and whether a case of the table has a goal against it.
+pub(super) struct Column<'a> {
+    pub(super) rival: &'a str,
+    pub(super) has_goals: bool,
+}
+
+pub(super) fn print_head(columns: &[Column<'_>], options: &Options) {
     match options.form {
         Form::Text => {
             let wide = width(options);
@@ -21,9 +27,12 @@ pub(super) fn print_head(columns: &[&str], options: &Options) {
         }
         Form::Json => {}
         Form::Markdown => {
-            let heads = columns.iter().map(|rival| format!(" {rival} | ratio | goal |"));
-            println!("| case | requeue |{}", heads.collect::<String>());
-            println!("|---|---:|{}", "---:|---:|---:|".repeat(columns.len()));
+            let (mut heads, mut rules) = (String::new(), String::new());
+            for Column { rival, has_goals } in columns {
+                heads += &format!(" {rival} | ratio |{}", if *has_goals { " goal |" } else { "" });
+                rules += if *has_goals { "---:|---:|---:|" } else { "---:|---:|" };
+            }
+            println!("| case | requeue |{heads}\n|---|---:|{rules}");
         }
     }
 }
@@ -33,7 +42,7 @@ fn width(options: &Options) -> usize {
     if options.runs > 1 { 24 } else { 11 }
 }
 
-pub(super) fn print(case: &Case, lines: &[Line], columns: &[&str], options: &Options) {
+pub(super) fn print(case: &Case, lines: &[Line], columns: &[Column<'_>], options: &Options) {
     match options.form {
         Form::Text => lines
             .iter()
@@ -83,30 +92,25 @@ fn json(case: &Case, line: &Line) -> String {
 }
 
 /// The row of a case, unless it has none of the rivals that the table has.
-fn markdown(case: &Case, lines: &[Line], columns: &[&str]) -> Option<String> {
-    let of = |rival: &&str| lines.iter().find(|line| line.rival == *rival);
+fn markdown(case: &Case, lines: &[Line], columns: &[Column<'_>]) -> Option<String> {
+    let of = |column: &Column<'_>| lines.iter().find(|line| line.rival == column.rival);
     let requeue = columns.iter().find_map(of)?;
-    let cells = columns.iter().map(|rival| {
-        let goal = case
-            .limit(rival)
-            .map_or_else(|| "-".to_owned(), |limit| limit.to_string());
-        match of(rival) {
+    let mut row = format!("| `{}` | {} |", case.name, with_spread(&requeue.requeue_ns, 0));
+    for column in columns {
+        row += &match of(column) {
             Some(line) => {
                 let rival_ns = median(line.rival_ns.iter().copied());
-                format!(
-                    " {rival_ns:.0} | {} | {goal} |",
-                    with_spread(&line.ratio, line.ratio_digits())
-                )
+                format!(" {rival_ns:.0} | {} |", with_spread(&line.ratio, line.ratio_digits()))
             }
-            None => " - | - | - |".to_owned(),
+            None => " - | - |".to_owned(),
+        };
+        match case.limit(column.rival) {
+            _ if !column.has_goals => {}
+            Some(limit) => row += &format!(" {limit} |"),
+            None => row += " - |",
         }
-    });
-    let cells: String = cells.collect();
-    Some(format!(
-        "| `{}` | {} |{cells}",
-        case.name,
-        with_spread(&requeue.requeue_ns, 0)
-    ))
+    }
+    Some(row)
 }
 
 /// The median, and of several figures the lowest and the highest as well.
@@ -180,16 +184,24 @@ mod tests {
 
     #[test]
     fn a_row_of_markdown_has_the_rivals_of_the_table_in_its_order() {
+        let column = |rival, has_goals| Column { rival, has_goals };
+        let columns = [
+            column("hand-written", true),
+            column("crossbeam-channel", true),
+            column("flume", false),
+        ];
         let lines = [
+            line("flume", &[2.0]),
             line("crossbeam-channel", &[4.0]),
             line("hand-written", &[1.5, 1.7, 1.6]),
         ];
-        let row = markdown(&CASE, &lines, &["hand-written", "crossbeam-channel"]);
-        let expected = "| `cycle` | 160 (150 to 170) | 100 | 1.60 (1.50 to 1.70) | 1.25 | 100 | 4.00 | 3.7 |";
+        let row = markdown(&CASE, &lines, &columns);
+        let expected =
+            "| `cycle` | 160 (150 to 170) | 100 | 1.60 (1.50 to 1.70) | 1.25 | 100 | 4.00 | 3.7 | 100 | 2.00 |";
         assert_eq!(row.as_deref(), Some(expected));
-        let row = markdown(&CASE, &lines[1..], &["hand-written", "crossbeam-channel"]);
-        assert!(row.is_some_and(|row| row.ends_with("| 1.25 | - | - | - |")));
-        assert_eq!(markdown(&CASE, &[line("flume", &[1.0])], &["hand-written"]), None);
+        let row = markdown(&CASE, &lines[2..], &columns[..2]);
+        assert!(row.is_some_and(|row| row.ends_with("| 1.25 | - | - | 3.7 |")));
+        assert_eq!(markdown(&CASE, &lines[..1], &columns[..2]), None);
     }
 
     #[test]
