@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::{
         message::{MessageId, SendMessage},
-        state::record::Past,
+        state::record::{Past, Record},
         time::Timestamp,
     };
 
