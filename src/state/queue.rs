@@ -458,11 +458,13 @@ impl QueueState {
         let (sequence, arrived_at) = (self.next_sequence, self.now);
         self.next_sequence += 1;
         self.bytes += content.size_bytes();
-        let phase = match delayed_from {
-            Some(from) => Phase::Delayed { from },
-            None => self.visible_from_here(),
+        self.became_visible += u64::from(delayed_from.is_none());
+        let since = self.became_visible;
+        // Everything is built in the closure, so that it is written once, where it stays.
+        let record = || {
+            let phase = delayed_from.map_or(Phase::Visible { since }, |from| Phase::Delayed { from });
+            Record::new(sequence, message_id, content, arrived_at, past, phase)
         };
-        let record = || Record::new(sequence, message_id, content, arrived_at, past, phase);
         let slot = self.records.insert_with(record);
         let retention = &mut self.deadlines.retention;
         let links = retention.link(&mut self.records, slot, (past.retention_base, sequence));
