@@ -132,8 +132,8 @@ impl Queue {
 
     /// Why a message is not taken that was refused before it came here.
     #[cfg(feature = "aws-protocol")]
-    pub(crate) fn refuse(&self, refused: (SendMessage, SendError)) -> SendError {
-        self.inner.earliest_fault(refused)
+    pub(crate) fn refuse(&self, (mut message, refused): (SendMessage, SendError)) -> SendError {
+        self.inner.earliest_fault(&mut message, refused)
     }
 
     /// Stores up to ten messages in the order given, each with a result of its own.
@@ -166,33 +166,32 @@ impl Queue {
         if inner.is_gone() {
             return Err(BatchError::QueueDoesNotExist.into());
         }
-        let entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
+        let mut entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
         check_ids(entries.iter().map(|entry| &entry.id), &inner.limits)?;
-        let size: usize = entries.iter().map(|entry| entry.message().size_bytes()).sum();
+        let size: usize = entries.iter().map(|entry| entry.message.size_bytes()).sum();
         if size > inner.limits.batch_bytes {
             let limit = inner.limits.batch_bytes;
             return Err(SendBatchError::BatchRequestTooLong { size, limit });
         }
         check_distinct(entries.iter().map(|entry| &entry.id), &inner.limits)?;
         inner.check_batch_ids(&entries)?;
-        let prepare = |SendBatchEntry { id, message }| {
-            let prepared = match message {
-                Ok(mut message) => inner.prepare(&mut message).map(|_| message),
-                Err(refused) => Err(inner.earliest_fault(*refused)),
+        for SendBatchEntry { message, refused, .. } in &mut entries {
+            let error = match refused.take() {
+                None => inner.prepare(message).err(),
+                Some(refused) => Some(inner.earliest_fault(message, *refused)),
             };
-            (id, prepared.map_err(Box::new))
-        };
-        let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
+            *refused = error.map(Box::new);
+        }
         let (now, mut core) = inner.enter_to_send().ok_or(BatchError::QueueDoesNotExist)?;
-        let result = run(prepared, |message| {
-            let admit = |message| {
-                core.admit(inner, now, message, None)
-                    .map_err(|full| Box::new(full.into_error(false)))
-            };
-            message.and_then(admit).map_err(|error: Box<SendError>| {
-                let error = error.in_batch();
-                (error.code(), error.to_string())
-            })
+        let entries = entries
+            .into_iter()
+            .map(|entry| (entry.id, (entry.message, entry.refused)));
+        let result = run(entries, |(message, refused)| match refused {
+            Some(error) => Err(told(*error)),
+            None => {
+                let sent = core.admit(inner, now, message, None);
+                sent.map_err(|full| told(full.into_error(false)))
+            }
         });
         inner.leave(core, now);
         Ok(result)
@@ -219,6 +218,12 @@ impl Queue {
     }
 }
 
+/// How the failure of an entry is told.
+fn told(error: SendError) -> Box<(&'static str, String)> {
+    let error = error.in_batch();
+    Box::new((error.code(), error.to_string()))
+}
+
 /// There is no capacity for a message.
 struct Full {
     message: SendMessage,
@@ -242,7 +247,7 @@ impl Shortage {
 
 impl Full {
     /// What comes back is what was sent, without an id that was computed.
-    fn into_error(mut self, id_computed: bool) -> SendError {
+    fn into_error(mut self: Box<Self>, id_computed: bool) -> SendError {
         if id_computed {
             self.message.set_deduplication_id(None);
         }
@@ -285,7 +290,7 @@ impl Inner {
 
     /// What is reported of a message that was refused for something that not even a queue can be told: what SQS looks at
     /// before that comes first, if it is at fault as well (X11).
-    fn earliest_fault(&self, (mut message, refused): (SendMessage, SendError)) -> SendError {
+    fn earliest_fault(&self, message: &mut SendMessage, refused: SendError) -> SendError {
         // The first range of all; whatever else is refused so is of the message itself, which is looked at last.
         let is_delay = matches!(
             &refused,
@@ -294,7 +299,7 @@ impl Inner {
                 ..
             })
         );
-        match self.prepare(&mut message) {
+        match self.prepare(message) {
             Err(missing @ (SendError::MissingParameter(_) | SendError::QueueDoesNotExist)) => missing,
             Err(earlier) if !is_delay => earlier,
             _ => refused,
@@ -320,7 +325,7 @@ impl Inner {
             return Ok(());
         }
         let by_content = self.content_based_deduplication.load(Ordering::Relaxed);
-        for message in entries.iter().map(SendBatchEntry::message) {
+        for message in entries.iter().map(|entry| &entry.message) {
             if message.get_message_group_id().is_none() {
                 return Err(InvalidParameterValue::Missing(MissingParameter::new("MessageGroupId")));
             }

@@ -5,6 +5,7 @@ use {
         discipline::{Discipline, Reach},
         effects::{Cause, Effects},
         fact::Fact,
+        lane::Links,
         queue::{QueueState, Refusal, StaleDelete},
         record::{Phase, Receipt, Record},
         slab::Slot,
@@ -259,23 +260,33 @@ impl QueueState {
 
     /// Begins a reception of a message that stands in no order of visible messages; says whether it stays visible,
     /// which it does when the timeout is zero (D6).
+    #[inline]
     fn hand_out<F: FnMut(Slot, &Record, Timestamp)>(&mut self, slot: Slot, fill: &mut Fill<'_, F>) -> bool {
         let now = fill.now;
         let until = now.saturating_add(fill.timeout);
         let hides = until > now;
-        let phase = match self.records[slot].phase {
-            Phase::Visible { since } if hides => Phase::InFlight {
-                until,
-                since,
-                changed: false,
-            },
-            _ => self.visible_from_here(),
+        let record = &self.records[slot];
+        let (group, key) = (record.group, (until, record.sequence));
+        let (phase, links) = match record.phase {
+            Phase::Visible { since } if hides => {
+                self.in_flight += 1;
+                self.deadlines.expect_at(until);
+                self.discipline.reception_began(group);
+                let phase = Phase::InFlight {
+                    until,
+                    since,
+                    changed: false,
+                };
+                (phase, self.deadlines.in_flight.link(&mut self.records, slot, key))
+            }
+            _ => (self.visible_from_here(), Links::NONE),
         };
         let record = &mut self.records[slot];
         if record.receive_count == 0 {
             record.first_received_at = now;
         }
         record.phase = phase;
+        record.by_phase = links;
         record.received_at = now;
         record.receive_count = record.receive_count.saturating_add(1);
         record.reception = record.reception.saturating_add(1);
@@ -284,12 +295,6 @@ impl QueueState {
             receipts.push(record.receipt(slot));
         }
         (fill.deliver)(slot, record, until);
-        if hides {
-            self.deadlines.expect_at(until);
-            self.deadlines.in_flight.insert(&mut self.records, slot);
-            self.in_flight += 1;
-            self.discipline.reception_began(&self.records[slot]);
-        }
         fill.out.fact(now, || Fact::Received {
             message_id,
             receive_count,
