@@ -68,8 +68,11 @@ impl Extras {
 
     /// M12 to M25.
     fn check_attributes(&self, limits: &Limits) -> Result<(), InvalidParameterValue> {
-        check_attributes(&self.attributes, limits)?;
-        if let Some(header) = self.rare.as_ref().and_then(|rare| rare.trace_header.as_ref()) {
+        let Some(rare) = &self.rare else {
+            return Ok(());
+        };
+        check_attributes(&rare.attributes, limits)?;
+        if let Some(header) = &rare.trace_header {
             check_trace_header(header)?;
         }
         Ok(())
