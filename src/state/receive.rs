@@ -83,6 +83,17 @@ impl<F> Fill<'_, F> {
     fn wants_more(&self) -> bool {
         self.room > 0 && self.expired > 0 && self.out.departures.len() < DEPARTURES_AT_ONCE
     }
+
+    /// Whether what is received is in flight, which it is not with a timeout of zero (D6).
+    fn hides(&self) -> bool {
+        self.now.saturating_add(self.timeout) > self.now
+    }
+
+    /// Whether a message was received as often as this queue allows (L6, L8).
+    fn is_over_limit(&self, record: &Record) -> bool {
+        self.max_receive_count
+            .is_some_and(|max| record.queue_receive_count() >= max)
+    }
 }
 
 impl QueueState {
@@ -127,7 +138,9 @@ impl QueueState {
             out,
         };
         if self.is_fifo() {
-            self.fill_from_groups(&mut fill);
+            if !self.fill_with_head(&mut fill) {
+                self.fill_from_groups(&mut fill);
+            }
         } else {
             let reach = if request.long_poll {
                 Reach::AllShards
@@ -168,7 +181,7 @@ impl QueueState {
                 break;
             };
             standard.remove_visible(&mut self.records, slot);
-            if self.is_over_limit(slot, fill) {
+            if fill.is_over_limit(&self.records[slot]) {
                 self.depart(slot, Cause::DeadLetter, None, fill.out);
             } else if self.hand_out(slot, fill) {
                 seen.push(slot);
@@ -177,6 +190,28 @@ impl QueueState {
         for slot in seen {
             self.discipline.became_visible(&mut self.records, slot);
         }
+    }
+
+    /// FIFO: the head of the first group, which is locked from then on, if that is all that is asked for. What is said of
+    /// a group in [`fill_from_groups`](Self::fill_from_groups) beyond that is left to it, and the answer is no.
+    fn fill_with_head<F: FnMut(Slot, &Record, Timestamp)>(&mut self, fill: &mut Fill<'_, F>) -> bool {
+        if fill.room != 1 || !fill.hides() || self.is_behind() || !fill.wants_more() {
+            return false;
+        }
+        let Discipline::Fifo(fifo) = &mut self.discipline else {
+            return false;
+        };
+        let Some(group) = fifo.first_group() else {
+            return true;
+        };
+        let head = fifo.next_in_group(&self.records, group, None);
+        let Some(head) = head.filter(|&head| !fill.is_over_limit(&self.records[head])) else {
+            return false;
+        };
+        fifo.set_aside(group);
+        fifo.remove_visible(&mut self.records, head);
+        self.hand_out(head, fill);
+        true
     }
 
     /// FIFO: the receivable prefix of one group after the other (F18, F19, F22).
@@ -239,7 +274,7 @@ impl QueueState {
             }
             previous = Some(slot);
             fifo.remove_visible(&mut self.records, slot);
-            if self.is_over_limit(slot, fill) {
+            if fill.is_over_limit(&self.records[slot]) {
                 self.depart(slot, Cause::DeadLetter, None, fill.out);
             } else if self.hand_out(slot, fill) {
                 seen.push(slot);
@@ -250,12 +285,6 @@ impl QueueState {
     /// Whether a visible message has expired although that has not happened yet, because the queue is behind (D41).
     pub(super) fn is_expired(&self, slot: Slot) -> bool {
         self.is_behind() && self.deadlines.expires_at(&self.records[slot]) <= self.now
-    }
-
-    /// Whether the message was received as often as this queue allows (L6, L8).
-    fn is_over_limit<F>(&self, slot: Slot, fill: &Fill<'_, F>) -> bool {
-        fill.max_receive_count
-            .is_some_and(|max| self.records[slot].queue_receive_count() >= max)
     }
 
     /// Begins a reception of a message that stands in no order of visible messages; says whether it stays visible,
