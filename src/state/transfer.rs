@@ -268,7 +268,7 @@ mod tests {
         let mut received = Vec::new();
         state
             .receive(now, &request, out, &mut |slot, record, until| {
-                received.push(Delivery::new(slot, record, until))
+                received.push(Delivery::new(slot, record, until));
             })
             .unwrap();
         received
