@@ -1,15 +1,13 @@
 //! The 23 actions: for each its input, its output, and the function that answers it.
 
-use {
-    super::{
-        batches,
-        call::Call,
-        fault::Fault,
-        messages, model, move_tasks, permissions, queues,
-        shape::{Kind, Wire},
-        tags,
-    },
-    serde_json::Value,
+use super::{
+    batches,
+    call::Call,
+    fault::Fault,
+    messages, model, move_tasks, permissions, queues,
+    shape::{Kind, Wire},
+    tags,
+    value::Value,
 };
 
 /// An action as a protocol has to know it: the structures that it reads and writes.
@@ -35,7 +33,7 @@ macro_rules! actions {
         }),*];
 
         /// Answers an action: its output, null if it has none.
-        pub(super) async fn answer(call: &Call<'_>, action: &str, input: Value) -> Result<Value, Fault> {
+        pub(super) async fn answer(call: &Call<'_>, action: &str, input: Value<'_>) -> Result<Value<'static>, Fault> {
             match action {
                 $(stringify!($name) => {
                     let output: model::$output = $function(call, model::$input::decode(input)?).await?;

@@ -7,9 +7,9 @@ use {
         fault::Fault,
         http::{Request, Response},
         json, query,
+        value::Value,
     },
     crate::{limits::Limits, service::Service},
-    serde_json::Value,
     std::{fmt, sync::Arc},
 };
 
@@ -99,8 +99,8 @@ impl Endpoint {
     async fn answer(
         &self,
         request: &Request,
-        asked: Result<(&'static Action, Value), Fault>,
-    ) -> Result<(&'static Action, Value), Fault> {
+        asked: Result<(&'static Action, Value<'_>), Fault>,
+    ) -> Result<(&'static Action, Value<'static>), Fault> {
         let (action, input) = asked?;
         let call = Call {
             parts: &self.parts,

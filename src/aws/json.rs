@@ -1,12 +1,10 @@
 //! AWS JSON 1.0 (W1, W2).
 
-use {
-    super::{
-        action::{self, Action},
-        fault::Fault,
-        http::{Request, Response},
-    },
-    serde_json::{Value, json},
+use super::{
+    action::{self, Action},
+    fault::Fault,
+    http::{Request, Response},
+    value::{Members, Value},
 };
 
 const TARGET: &str = "X-Amz-Target";
@@ -23,29 +21,27 @@ pub(super) fn speaks(request: &Request) -> bool {
 }
 
 /// The action that a request asks for, and its input.
-pub(super) fn read(request: &Request) -> Result<(&'static Action, Value), Fault> {
+pub(super) fn read(request: &Request) -> Result<(&'static Action, Value<'_>), Fault> {
     let target = request.header_named(TARGET).unwrap_or_default();
     let action = target.strip_prefix("AmazonSQS.").and_then(action::find);
     let action = action.ok_or_else(Fault::unknown_operation)?;
     if request.body.is_empty() {
-        return Ok((action, Value::Object(serde_json::Map::new())));
+        return Ok((action, Value::Structure(Members::new())));
     }
-    let input = serde_json::from_slice(&request.body);
-    // The parser's own words are no text of SQS.
-    let input = input.map_err(|_| Fault::serialization("The request body could not be parsed as JSON."))?;
+    let input = Value::from_json(&request.body);
+    let input = input.ok_or_else(|| Fault::serialization("The request body could not be parsed as JSON."))?;
     Ok((action, input))
 }
 
 /// The answer; a null output is none.
-pub(super) fn write(result: Result<Value, Fault>) -> Response {
+pub(super) fn write(result: Result<Value<'_>, Fault>) -> Response {
     match result {
         Ok(output) => Response {
             status: 200,
             headers: vec![("Content-Type", CONTENT_TYPE.to_owned())],
-            body: if output.is_null() {
-                Vec::new()
-            } else {
-                output.to_string().into_bytes()
+            body: match output {
+                Value::Null => Vec::new(),
+                output => output.into_json(),
             },
         },
         Err(fault) => {
@@ -56,14 +52,14 @@ pub(super) fn write(result: Result<Value, Fault>) -> Response {
                 "com.amazon.coral.service"
             };
             let kind = format!("{namespace}#{}", code.json_name());
-            let body = json!({ "__type": kind, "message": message });
+            let body = vec![("__type".into(), Value::from(kind)), ("message".into(), message.into())];
             Response {
                 status: code.status(),
                 headers: vec![
                     ("Content-Type", CONTENT_TYPE.to_owned()),
                     ("x-amzn-query-error", format!("{};Sender", code.query_name())),
                 ],
-                body: body.to_string().into_bytes(),
+                body: Value::Structure(body).into_json(),
             }
         }
     }
