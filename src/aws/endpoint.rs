@@ -106,7 +106,7 @@ impl Endpoint {
             parts: &self.parts,
             request,
         };
-        Ok((action, action::answer(&call, action.name, input).await?))
+        Ok((action, action::answer(&call, action, input).await?))
     }
 }
 

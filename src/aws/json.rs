@@ -15,6 +15,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// (W1, W3).
 pub(super) fn speaks(request: &Request) -> bool {
     let content_type = request.header_named("Content-Type").unwrap_or_default();
+    if content_type == CONTENT_TYPE {
+        return true;
+    }
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     let is = |name: &str| media_type.eq_ignore_ascii_case(name);
     is(CONTENT_TYPE) || request.header_named(TARGET).is_some() && !is(FORM)
@@ -36,14 +39,8 @@ pub(super) fn read(request: &Request) -> Result<(&'static Action, Value<'_>), Fa
 /// The answer; a null output is none.
 pub(super) fn write(result: Result<Value<'_>, Fault>) -> Response {
     match result {
-        Ok(output) => Response {
-            status: 200,
-            headers: vec![("Content-Type", CONTENT_TYPE.to_owned())],
-            body: match output {
-                Value::Null => Vec::new(),
-                output => output.into_json(),
-            },
-        },
+        Ok(Value::Null) => Response::new(200, CONTENT_TYPE, Vec::new()),
+        Ok(output) => Response::new(200, CONTENT_TYPE, output.into_json()),
         Err(fault) => {
             let Fault { code, message } = fault.without_address();
             let namespace = if code.is_modelled() {
@@ -53,14 +50,10 @@ pub(super) fn write(result: Result<Value<'_>, Fault>) -> Response {
             };
             let kind = format!("{namespace}#{}", code.json_name());
             let body = vec![("__type".into(), Value::from(kind)), ("message".into(), message.into())];
-            Response {
-                status: code.status(),
-                headers: vec![
-                    ("Content-Type", CONTENT_TYPE.to_owned()),
-                    ("x-amzn-query-error", format!("{};Sender", code.query_name())),
-                ],
-                body: Value::Structure(body).into_json(),
-            }
+            let mut response = Response::new(code.status(), CONTENT_TYPE, Value::Structure(body).into_json());
+            let query_error = format!("{};Sender", code.query_name());
+            response.headers.push(("x-amzn-query-error", query_error));
+            response
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Digests {
     pub(super) system_attributes: Option<String>,
 }
 
-pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMessageResult, Fault> {
+pub(super) fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMessageResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Send(&[input.message_group_id.as_deref()]))?;
     let outgoing = Outgoing {
@@ -265,17 +265,14 @@ fn system_attributes(message: &queue::Message, names: &SystemNames) -> BTreeMap<
     attributes
 }
 
-pub(super) async fn delete(call: &Call<'_>, input: DeleteMessageRequest) -> Result<Nothing, Fault> {
+pub(super) fn delete(call: &Call<'_>, input: DeleteMessageRequest) -> Result<Nothing, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Delete(1))?;
     queue.delete(&input.receipt_handle.parse::<ReceiptHandle>()?)?;
     Ok(Nothing)
 }
 
-pub(super) async fn change_visibility(
-    call: &Call<'_>,
-    input: ChangeMessageVisibilityRequest,
-) -> Result<Nothing, Fault> {
+pub(super) fn change_visibility(call: &Call<'_>, input: ChangeMessageVisibilityRequest) -> Result<Nothing, Fault> {
     let queue = call.queue(&input.queue_url)?;
     let timeout = visibility_timeout(input.visibility_timeout, call.service().limits())?;
     queue.change_visibility(&input.receipt_handle.parse::<ReceiptHandle>()?, timeout)?;

@@ -173,11 +173,7 @@ pub(super) fn write(request: &Request, result: Result<(&Action, Value<'_>), Faul
 
 fn response(status: u16, in_json: bool, body: Vec<u8>) -> Response {
     let content_type = if in_json { "application/json" } else { "text/xml" };
-    Response {
-        status,
-        headers: vec![("Content-Type", content_type.to_owned())],
-        body,
-    }
+    Response::new(status, content_type, body)
 }
 
 fn accepts_json(request: &Request) -> bool {

@@ -39,10 +39,12 @@ impl MessageId {
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Where the two digits of each byte stand.
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut text = [b'-'; Self::TEXT_LENGTH];
-        let places = (0..Self::TEXT_LENGTH).filter(|place| !Self::HYPHENS.contains(place));
-        for (digit, place) in places.enumerate() {
-            text[place] = b"0123456789abcdef"[(self.0 >> (124 - 4 * digit)) as usize & 0xf];
+        for (byte, place) in self.0.to_be_bytes().into_iter().zip(PLACES) {
+            text[place] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            text[place + 1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
         }
         f.pad(std::str::from_utf8(&text).expect("invariant: hexadecimal digits are ASCII"))
     }
@@ -192,8 +194,11 @@ impl ReceiptHandle {
 
 impl fmt::Display for ReceiptHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::PREFIX)?;
-        write!(f, "{}", BASE64.encode_display(&self.to_bytes()))
+        let mut text = [0; Self::PREFIX.len() + Self::ENCODED];
+        let (prefix, encoded) = text.split_at_mut(Self::PREFIX.len());
+        prefix.copy_from_slice(Self::PREFIX.as_bytes());
+        BASE64.encode_mut(&self.to_bytes(), encoded);
+        f.write_str(std::str::from_utf8(&text).expect("invariant: base64 is ASCII"))
     }
 }
 
