@@ -49,7 +49,7 @@ pub(super) fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Result<Se
         Some(SendMessageBatchResultEntry {
             id: success.id.into_owned(),
             message_id: success.output.message_id.to_string(),
-            md5_of_message_body: digests.body,
+            md5_of_message_body: digests.body_of_sent(call, &queue, success.output.message_id),
             md5_of_message_attributes: digests.attributes,
             md5_of_message_system_attributes: digests.system_attributes,
             sequence_number: success.output.sequence_number.map(|number| number.to_string()),

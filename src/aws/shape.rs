@@ -333,4 +333,23 @@ mod tests {
             assert_eq!(found, expected);
         }
     }
+
+    #[test]
+    fn of_two_members_or_entries_with_one_name_the_later_counts() {
+        fn read<T: Wire>(json: &str) -> T {
+            let Value::Structure(mut read) = Value::from_json(json.as_bytes()).unwrap() else {
+                panic!("no structure")
+            };
+            take(&mut read, "A").unwrap()
+        }
+        assert_eq!(read::<i64>(r#"{"A":"x","B":2,"A":1}"#), 1);
+        assert_eq!(read::<Option<i64>>(r#"{"A":1,"A":null}"#), None);
+        let map = read::<BTreeMap<String, String>>(r#"{"A":{"k":1,"l":"m","k":"n"}}"#);
+        assert_eq!(
+            map,
+            [("k", "n"), ("l", "m")]
+                .map(|(key, value)| (key.into(), value.into()))
+                .into()
+        );
+    }
 }

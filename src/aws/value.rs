@@ -170,3 +170,64 @@ impl<'de> Visitor<'de> for AnyValue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection, prelude::*};
+    use serde::de::value::{Error, MapDeserializer};
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let scalar = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            "\\PC*|[ -\u{7f}]{0,40}|(?s:.){0,10}".prop_map(Into::into),
+        ];
+        scalar.prop_recursive(3, 20, 5, |json| {
+            let list = collection::vec(json.clone(), 0..5).prop_map(Into::into);
+            let members = collection::btree_map("(?s:.){0,3}", json, 0..5);
+            prop_oneof![list, members.prop_map(|members| members.into_iter().collect())]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_written_as_serde_json_writes_it(json in json()) {
+            for text in [json.to_string(), serde_json::to_string_pretty(&json).unwrap()] {
+                let written = Value::from_json(text.as_bytes()).unwrap().into_json();
+                prop_assert_eq!(String::from_utf8(written).unwrap(), json.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_json_value_is_none() {
+        for bytes in [
+            &b""[..],
+            b"{",
+            b"{}{}",
+            b"{\"a\":\"\xff\"}",
+            b"\"\n\"",
+            b"01",
+            b"nul",
+            b"{1:2}",
+        ] {
+            assert!(Value::from_json(bytes).is_none(), "{bytes:?}");
+        }
+        let nested = |depth| Value::from_json(["[".repeat(depth), "]".repeat(depth)].concat().as_bytes()).is_some();
+        assert!(nested(127) && !nested(100_000), "the stack is bounded");
+    }
+
+    #[test]
+    fn a_number_that_comes_as_its_digits_is_a_number() {
+        let read = |name, digits| {
+            let members = MapDeserializer::<_, Error>::new([(name, digits)].into_iter());
+            Value::deserialize(members).unwrap()
+        };
+        assert!(matches!(read(NUMBER, "-5"), Value::Integer(-5)));
+        assert!(matches!(read(NUMBER, "5.0"), Value::Real(_)));
+        assert!(matches!(read(NUMBER, "five"), Value::Structure(_)));
+        assert!(matches!(read("Number", "5"), Value::Structure(_)));
+    }
+}

@@ -35,6 +35,11 @@ impl MessageId {
         let variant = 0b11 << 62;
         Self(bits & !version & !variant | 0x4 << 76 | 0b10 << 62)
     }
+
+    #[cfg(feature = "aws-protocol")]
+    pub(crate) const fn bits(self) -> u128 {
+        self.0
+    }
 }
 
 impl fmt::Display for MessageId {
