@@ -76,6 +76,7 @@ impl Timestamp {
     /// assert_eq!(Timestamp::ZERO.saturating_add(Duration::from_micros(2_900)), Timestamp::from_millis(2));
     /// ```
     #[must_use]
+    #[inline]
     pub fn saturating_add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(millis(span)))
     }
@@ -91,6 +92,7 @@ impl Timestamp {
     /// assert_eq!(Timestamp::from_millis(5).saturating_sub(Duration::from_secs(1)), Timestamp::ZERO);
     /// ```
     #[must_use]
+    #[inline]
     pub fn saturating_sub(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(millis(span)))
     }
@@ -118,8 +120,11 @@ impl fmt::Display for Timestamp {
 }
 
 /// `span` in whole milliseconds, as the queue counts it: rounded down, at most `u64::MAX`.
+/// Saturates, as `as_millis` cut to 64 bits would.
+#[inline]
 fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+    let whole_seconds = span.as_secs().saturating_mul(1_000);
+    whole_seconds.saturating_add(u64::from(span.subsec_millis()))
 }
 
 /// `span` without its fraction of a millisecond, which is the value that ranges are checked against and that is kept.

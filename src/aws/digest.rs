@@ -50,7 +50,7 @@ impl Recent {
     }
 
     fn place(id: MessageId) -> usize {
-        id.bits() as usize % Self::PLACES
+        id.low_bits() as usize % Self::PLACES
     }
 }
 

@@ -31,8 +31,8 @@ static NO_ATTRIBUTES: MessageAttributes = MessageAttributes::new();
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Content {
-    pub(super) body: Arc<str>,
-    pub(super) extras: Option<Arc<Extras>>,
+    pub(crate) body: Arc<str>,
+    pub(crate) extras: Option<Arc<Extras>>,
 }
 
 impl Content {

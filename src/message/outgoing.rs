@@ -21,8 +21,8 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SendMessage {
-    pub(super) content: Content,
-    pub(super) delay: Option<Duration>,
+    pub(crate) content: Content,
+    pub(crate) delay: Option<Duration>,
 }
 
 impl SendMessage {
@@ -35,6 +35,7 @@ impl SendMessage {
     /// assert_eq!(SendMessage::new("order-17"), SendMessage::from("order-17"));
     /// ```
     #[must_use]
+    #[inline]
     pub fn new(body: impl Into<Arc<str>>) -> Self {
         Self {
             content: Content {
@@ -216,6 +217,7 @@ impl SendMessage {
 }
 
 impl From<&str> for SendMessage {
+    #[inline]
     fn from(body: &str) -> Self {
         Self::new(body)
     }

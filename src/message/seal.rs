@@ -6,17 +6,20 @@ use {
 };
 
 /// The key that one queue seals its receipt handles with.
-#[derive(Clone, Copy)]
-pub(crate) struct SealKey(SipHasher24);
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct SealKey {
+    high: u64,
+    low: u64,
+}
 
 impl SealKey {
-    pub(crate) fn new(high: u64, low: u64) -> Self {
-        Self(SipHasher24::new_with_keys(high, low))
+    pub(crate) const fn new(high: u64, low: u64) -> Self {
+        Self { high, low }
     }
 
     /// The seal of these bytes: who has seen any number of them cannot make another one.
     pub(crate) fn seal(&self, bytes: &[u8]) -> u64 {
-        self.0.hash(bytes)
+        SipHasher24::new_with_keys(self.high, self.low).hash(bytes)
     }
 }
 

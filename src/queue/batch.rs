@@ -5,21 +5,50 @@ use {
     crate::{
         error::{BatchError, ChangeVisibilityError, DeleteError, SendError, check},
         limits::Limits,
-        message::{ReceiptHandle, SendMessage},
-        state::Sent,
+        message::{ReceiptHandle, SealKey, SendMessage},
+        state::{Receipt, Sent},
     },
-    std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration},
+    std::{borrow::Cow, collections::HashSet, iter, sync::Arc, time::Duration},
 };
 
 /// The caller's id of an entry, or none if its place serves as one.
 pub(super) type EntryId = Option<Cow<'static, str>>;
+
+/// What an entry is about: the reception of this handle, or that of a message, whose handle nobody has to seal and
+/// verify; or it failed before it came here.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Target<E> {
+    Handle(ReceiptHandle),
+    Received(Received),
+    Failed(Box<E>),
+}
+
+/// A reception of one queue, as its handle would tell it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Received {
+    pub(super) queue: u64,
+    pub(super) receipt: Receipt,
+    pub(super) seal_key: SealKey,
+}
+
+impl Received {
+    pub(super) fn handle(&self) -> ReceiptHandle {
+        let Receipt {
+            slot,
+            sequence,
+            reception,
+        } = self.receipt;
+        ReceiptHandle::sign(&self.seal_key, self.queue, slot, reception, sequence)
+    }
+}
 
 /// An entry of [`Queue::send_batch`](crate::Queue::send_batch): a message, and an id that is unique in the batch.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SendBatchEntry {
     pub(super) id: EntryId,
     /// Boxed, an error and what there is of the message leave the entry the size it has.
-    pub(super) message: Result<SendMessage, Box<(SendMessage, SendError)>>,
+    pub(super) message: SendMessage,
+    pub(super) refused: Option<Box<SendError>>,
 }
 
 impl SendBatchEntry {
@@ -38,25 +67,19 @@ impl SendBatchEntry {
     pub fn new(id: impl Into<Cow<'static, str>>, message: impl Into<SendMessage>) -> Self {
         Self {
             id: Some(id.into()),
-            message: Ok(message.into()),
+            message: message.into(),
+            refused: None,
         }
     }
 
     /// An entry that failed before it came here, and takes part in the checks of the batch with what there is of it.
     #[cfg(feature = "aws-protocol")]
     pub(crate) fn failed(id: String, refused: Box<(SendMessage, SendError)>) -> Self {
+        let (message, error) = *refused;
         Self {
             id: Some(id.into()),
-            message: Err(refused),
-        }
-    }
-}
-
-impl SendBatchEntry {
-    pub(super) fn message(&self) -> &SendMessage {
-        match &self.message {
-            Ok(message) => message,
-            Err(refused) => &refused.0,
+            message,
+            refused: Some(Box::new(error)),
         }
     }
 }
@@ -65,7 +88,8 @@ impl From<SendMessage> for SendBatchEntry {
     fn from(message: SendMessage) -> Self {
         Self {
             id: None,
-            message: Ok(message),
+            message,
+            refused: None,
         }
     }
 }
@@ -104,7 +128,7 @@ impl<M: Into<SendMessage>> From<(String, M)> for SendBatchEntry {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeleteBatchEntry {
     pub(super) id: EntryId,
-    pub(super) receipt_handle: Result<ReceiptHandle, Box<DeleteError>>,
+    pub(super) target: Target<DeleteError>,
 }
 
 impl DeleteBatchEntry {
@@ -124,7 +148,7 @@ impl DeleteBatchEntry {
     pub fn new(id: impl Into<Cow<'static, str>>, receipt_handle: ReceiptHandle) -> Self {
         Self {
             id: Some(id.into()),
-            receipt_handle: Ok(receipt_handle),
+            target: Target::Handle(receipt_handle),
         }
     }
 
@@ -133,7 +157,7 @@ impl DeleteBatchEntry {
     pub(crate) fn failed(id: String, error: DeleteError) -> Self {
         Self {
             id: Some(id.into()),
-            receipt_handle: Err(Box::new(error)),
+            target: Target::Failed(Box::new(error)),
         }
     }
 }
@@ -142,14 +166,17 @@ impl From<ReceiptHandle> for DeleteBatchEntry {
     fn from(receipt_handle: ReceiptHandle) -> Self {
         Self {
             id: None,
-            receipt_handle: Ok(receipt_handle),
+            target: Target::Handle(receipt_handle),
         }
     }
 }
 
 impl From<&Message> for DeleteBatchEntry {
     fn from(message: &Message) -> Self {
-        message.receipt_handle().into()
+        Self {
+            id: None,
+            target: Target::Received(message.received()),
+        }
     }
 }
 
@@ -163,7 +190,7 @@ impl From<(&'static str, ReceiptHandle)> for DeleteBatchEntry {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ChangeVisibilityBatchEntry {
     pub(super) id: EntryId,
-    pub(super) receipt_handle: Result<ReceiptHandle, Box<ChangeVisibilityError>>,
+    pub(super) target: Target<ChangeVisibilityError>,
     pub(super) visibility_timeout: Duration,
 }
 
@@ -186,7 +213,7 @@ impl ChangeVisibilityBatchEntry {
     pub fn new(id: impl Into<Cow<'static, str>>, receipt_handle: ReceiptHandle, visibility_timeout: Duration) -> Self {
         Self {
             id: Some(id.into()),
-            receipt_handle: Ok(receipt_handle),
+            target: Target::Handle(receipt_handle),
             visibility_timeout,
         }
     }
@@ -196,7 +223,7 @@ impl ChangeVisibilityBatchEntry {
     pub(crate) fn failed(id: String, error: ChangeVisibilityError) -> Self {
         Self {
             id: Some(id.into()),
-            receipt_handle: Err(Box::new(error)),
+            target: Target::Failed(Box::new(error)),
             visibility_timeout: Duration::ZERO,
         }
     }
@@ -206,7 +233,7 @@ impl From<(&Message, Duration)> for ChangeVisibilityBatchEntry {
     fn from((message, visibility_timeout): (&Message, Duration)) -> Self {
         Self {
             id: None,
-            receipt_handle: Ok(message.receipt_handle()),
+            target: Target::Received(message.received()),
             visibility_timeout,
         }
     }
@@ -235,7 +262,7 @@ impl BatchEntry for SendBatchEntry {
     }
 
     fn spoil(&mut self) {
-        self.message = Err(Box::new((self.message().clone(), SendError::QueueDoesNotExist)));
+        self.refused = Some(Box::new(SendError::QueueDoesNotExist));
     }
 }
 
@@ -246,7 +273,7 @@ impl BatchEntry for DeleteBatchEntry {
     }
 
     fn spoil(&mut self) {
-        self.receipt_handle = Err(Box::new(DeleteError::QueueDoesNotExist));
+        self.target = Target::Failed(Box::new(DeleteError::QueueDoesNotExist));
     }
 }
 
@@ -257,14 +284,18 @@ impl BatchEntry for ChangeVisibilityBatchEntry {
     }
 
     fn spoil(&mut self) {
-        self.receipt_handle = Err(Box::new(ChangeVisibilityError::QueueDoesNotExist));
+        self.target = Target::Failed(Box::new(ChangeVisibilityError::QueueDoesNotExist));
     }
 }
 
 #[cfg(feature = "testing")]
 impl DeleteBatchEntry {
     pub(crate) fn handle(&self) -> Option<ReceiptHandle> {
-        self.receipt_handle.as_ref().ok().copied()
+        match &self.target {
+            Target::Handle(handle) => Some(*handle),
+            Target::Received(received) => Some(received.handle()),
+            Target::Failed(_) => None,
+        }
     }
 }
 
@@ -367,24 +398,31 @@ pub(super) fn check_distinct<'entries>(
 }
 
 /// Applies the entries in order (M40) and sorts the results.
+#[inline]
 pub(super) fn run<E, T>(
-    entries: Vec<(EntryId, E)>,
-    mut apply: impl FnMut(E) -> Result<T, (&'static str, String)>,
+    entries: impl ExactSizeIterator<Item = (EntryId, E)>,
+    mut apply: impl FnMut(E) -> Result<T, Box<(&'static str, String)>>,
 ) -> BatchResult<T> {
     let mut result = BatchResult {
         successful: Vec::with_capacity(entries.len()),
         failed: Vec::new(),
     };
-    for (place, (id, entry)) in entries.into_iter().enumerate() {
-        let id = name(id, place);
+    for (place, (id, entry)) in entries.enumerate() {
         match apply(entry) {
-            Ok(output) => result.successful.push(BatchSuccess { id, output }),
-            Err((code, message)) => result.failed.push(BatchFailure {
-                id,
-                sender_fault: true,
-                code,
-                message,
-            }),
+            // Built in its place, as in a receive.
+            Ok(output) => result.successful.extend(iter::once_with(|| BatchSuccess {
+                id: name(id, place),
+                output,
+            })),
+            Err(failure) => {
+                let (code, message) = *failure;
+                result.failed.push(BatchFailure {
+                    id: name(id, place),
+                    sender_fault: true,
+                    code,
+                    message,
+                });
+            }
         }
     }
     result

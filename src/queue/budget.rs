@@ -91,6 +91,11 @@ impl Budget {
     }
 
     /// Whether the size of messages does not matter.
+    #[inline]
+    pub(super) const fn is_limited(&self) -> bool {
+        self.messages.is_some() || self.bytes.is_some()
+    }
+
     pub(super) const fn has_no_bytes(&self) -> bool {
         self.bytes.is_none()
     }

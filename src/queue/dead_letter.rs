@@ -168,7 +168,7 @@ impl Inner {
                 Refusal::HandleExpired => InvalidReason::ReceiptHandleExpired,
                 _ => InvalidReason::NotInFlight,
             };
-            InvalidParameterValue::of("ReceiptHandle", self.handle(receipt).to_string(), reason)
+            InvalidParameterValue::of("ReceiptHandle", self.received(receipt).handle().to_string(), reason)
         })?;
         if self.transfer(route.as_ref(), &departures) {
             Ok(())

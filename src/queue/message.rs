@@ -1,7 +1,7 @@
 //! [`Message`], a message that a consumer has received.
 
 use {
-    super::{Inner, Queue},
+    super::{Inner, Queue, batch::Received},
     crate::{
         error::{ChangeVisibilityError, DeadLetterError, DeleteError},
         message::{Content, MessageAttributeValue, MessageAttributes, MessageId, ReceiptHandle, SequenceNumber},
@@ -37,6 +37,7 @@ pub struct Message {
 }
 
 impl Message {
+    #[inline]
     pub(super) fn new(inner: &Arc<Inner>, delivery: Delivery) -> Self {
         Self {
             inner: Arc::clone(inner),
@@ -111,7 +112,7 @@ impl Message {
     /// ```
     #[must_use]
     pub fn receipt_handle(&self) -> ReceiptHandle {
-        self.inner.handle(self.delivery.receipt)
+        self.received().handle()
     }
 
     /// The user attributes, or those the receive asked for (M44).
@@ -231,7 +232,8 @@ impl Message {
     /// ```
     #[must_use]
     pub fn sequence_number(&self) -> Option<SequenceNumber> {
-        self.delivery.sequence_number
+        let sequence = self.delivery.receipt.sequence;
+        self.inner.fifo.then(|| SequenceNumber::new(sequence))
     }
 
     /// The X-Ray trace header, if sent with one (M22).
@@ -409,7 +411,7 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn release(&self) -> Result<(), ChangeVisibilityError> {
-        self.inner.release(&self.receipt_handle())
+        self.inner.postpone(|_| Ok(self.delivery.receipt), Duration::ZERO)
     }
 
     /// Hides the message for `delay` as if this receive had not been, as [`Queue::postpone`] does.
@@ -428,7 +430,7 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn postpone(&self, delay: Duration) -> Result<(), ChangeVisibilityError> {
-        self.inner.postpone(&self.receipt_handle(), delay)
+        self.inner.postpone(|_| Ok(self.delivery.receipt), delay)
     }
 
     /// Changes how long the message stays hidden, as [`Queue::change_visibility`] does.
@@ -451,7 +453,7 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn change_visibility(&self, timeout: Duration) -> Result<(), ChangeVisibilityError> {
-        self.inner.change_visibility(&self.receipt_handle(), timeout)
+        self.inner.change_visibility(|_| Ok(self.delivery.receipt), timeout)
     }
 
     /// [`change_visibility`](Self::change_visibility) for an async caller.
@@ -557,6 +559,11 @@ impl Message {
                 extras.attributes.insert(name, value);
             });
         }
+    }
+
+    #[inline]
+    pub(super) fn received(&self) -> Received {
+        self.inner.received(self.delivery.receipt)
     }
 
     fn content(&self) -> &Content {

@@ -9,15 +9,16 @@ use {
     crate::{
         clock::Clock,
         error::{InvalidParameterValue, InvalidReason, ReceiveError, check},
-        state::{DEPARTURES_AT_ONCE, Departure, ReceiveRequest, Refusal},
+        state::{DEPARTURES_AT_ONCE, Delivery, Departure, ReceiveRequest, Refusal},
+        sync::MutexGuard,
         time::Timestamp,
     },
     rand::Rng,
     std::{
-        borrow::Borrow,
+        borrow::{Borrow, BorrowMut},
         fmt,
         future::{Future, IntoFuture},
-        mem,
+        iter, mem,
         pin::Pin,
         sync::Arc,
         task::{Context, Poll, Waker},
@@ -41,10 +42,45 @@ struct ReceiveOptions {
     max_messages: usize,
     visibility_timeout: Option<Duration>,
     wait_time: Option<Duration>,
+    rare: Option<Box<RareOptions>>,
+}
+
+/// What few receives ask for.
+#[derive(Clone, Debug)]
+struct RareOptions {
     attempt_id: Option<Arc<str>>,
     attribute_names: Option<Vec<String>>,
     reason_attribute: Option<Arc<str>>,
     max_messages_per_group: usize,
+}
+
+impl ReceiveOptions {
+    fn rare_mut(&mut self) -> &mut RareOptions {
+        self.rare.get_or_insert_with(|| {
+            Box::new(RareOptions {
+                attempt_id: None,
+                attribute_names: None,
+                reason_attribute: None,
+                max_messages_per_group: usize::MAX,
+            })
+        })
+    }
+
+    fn attempt_id(&self) -> Option<&Arc<str>> {
+        self.rare.as_ref()?.attempt_id.as_ref()
+    }
+
+    #[inline(never)]
+    fn adapt(rare: &RareOptions, messages: &mut [Message]) {
+        for message in messages {
+            if let Some(names) = &rare.attribute_names {
+                message.keep_attributes(names);
+            }
+            if let Some(name) = &rare.reason_attribute {
+                message.add_reason(name);
+            }
+        }
+    }
 }
 
 impl Queue {
@@ -65,6 +101,7 @@ impl Queue {
     /// assert_eq!(jobs.receive().blocking()?[0].approximate_receive_count(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn receive(&self) -> Receive<'_> {
         Receive {
             inner: &self.inner,
@@ -72,10 +109,7 @@ impl Queue {
                 max_messages: 1,
                 visibility_timeout: None,
                 wait_time: None,
-                attempt_id: None,
-                attribute_names: None,
-                reason_attribute: None,
-                max_messages_per_group: usize::MAX,
+                rare: None,
             },
         }
     }
@@ -93,6 +127,7 @@ impl<'queue> Receive<'queue> {
     /// assert_eq!(jobs.receive().max_messages(2).blocking()?.len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub const fn max_messages(mut self, max_messages: usize) -> Self {
         self.request.max_messages = max_messages;
         self
@@ -114,6 +149,7 @@ impl<'queue> Receive<'queue> {
     /// assert_eq!(jobs.receive().blocking()?[0].body(), "resize cat.png");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub const fn visibility_timeout(mut self, timeout: Duration) -> Self {
         self.request.visibility_timeout = Some(timeout);
         self
@@ -136,6 +172,7 @@ impl<'queue> Receive<'queue> {
     /// assert_eq!(consumer.join().unwrap()?[0].body(), "resize cat.png");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub const fn wait_time(mut self, wait_time: Duration) -> Self {
         self.request.wait_time = Some(wait_time);
         self
@@ -156,7 +193,7 @@ impl<'queue> Receive<'queue> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn receive_request_attempt_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.request.attempt_id = Some(id.into());
+        self.request.rare_mut().attempt_id = Some(id.into());
         self
     }
 
@@ -176,7 +213,7 @@ impl<'queue> Receive<'queue> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn message_attribute_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.request.attribute_names = Some(names.into_iter().map(Into::into).collect());
+        self.request.rare_mut().attribute_names = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -195,7 +232,7 @@ impl<'queue> Receive<'queue> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn max_messages_per_group(mut self, max: usize) -> Self {
-        self.request.max_messages_per_group = max.max(1);
+        self.request.rare_mut().max_messages_per_group = max.max(1);
         self
     }
 
@@ -219,7 +256,7 @@ impl<'queue> Receive<'queue> {
     ///
     /// [`message_attribute_names`]: Self::message_attribute_names
     pub fn dead_letter_reason_attribute(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.request.reason_attribute = Some(name.into());
+        self.request.rare_mut().reason_attribute = Some(name.into());
         self
     }
 
@@ -238,9 +275,18 @@ impl<'queue> Receive<'queue> {
     /// assert_eq!(jobs.receive().max_messages(11).blocking().unwrap_err().code(), "InvalidParameterValue");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn blocking(mut self) -> Result<Vec<Message>, ReceiveError> {
+        let mut messages = Vec::new();
+        match self.block(&mut messages) {
+            Ok(()) => Ok(messages),
+            Err(error) => Err(*error),
+        }
+    }
+
+    fn block(&mut self, messages: &mut Vec<Message>) -> Result<(), Box<ReceiveError>> {
         self.check()?;
-        block_on(&mut Look::new(self.inner, &self.request))
+        block_on(&mut Look::new(self.inner, &self.request, messages))
     }
 
     /// Adds the messages that are there now to `messages`, where one call gets any; otherwise nothing was asked, not even if
@@ -254,9 +300,7 @@ impl<'queue> Receive<'queue> {
         let now = inner.clock.now();
         let Some(mut core) = inner.enter() else { return };
         let long_poll = self.request.wait_time.is_some_and(|wait| !wait.is_zero());
-        let mut look = Look::new(inner, &self.request);
-        look.long_poll = long_poll;
-        let _refused = look.receive(&mut core, now, messages);
+        let _refused = inner.receive_in(&mut core, now, &self.request, long_poll, messages);
         let transfer = core.departures();
         inner.leave(core, now);
         if let Some((route, departures)) = transfer {
@@ -284,7 +328,7 @@ impl<'queue> Receive<'queue> {
         if let Some(wait) = &mut request.wait_time {
             *wait = check::wait_time(*wait, limits)?;
         }
-        if let Some(id) = request.attempt_id.as_ref().filter(|_| self.inner.fifo) {
+        if let Some(id) = request.attempt_id().filter(|_| self.inner.fifo) {
             check::check_id("ReceiveRequestAttemptId", id, limits)?;
         }
         Ok(())
@@ -292,20 +336,23 @@ impl<'queue> Receive<'queue> {
 }
 
 /// A receive under way.
-struct Look<'queue, R: Borrow<ReceiveOptions>> {
+struct Look<'queue, R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> {
     inner: &'queue Arc<Inner>,
     request: R,
+    /// Empty until the receive is done.
+    messages: V,
     /// When the wait is over; decided by the first look.
     deadline: Option<Timestamp>,
     long_poll: bool,
     ticket: Option<Ticket>,
 }
 
-impl<'queue, R: Borrow<ReceiveOptions>> Look<'queue, R> {
-    const fn new(inner: &'queue Arc<Inner>, request: R) -> Self {
+impl<'queue, R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> Look<'queue, R, V> {
+    const fn new(inner: &'queue Arc<Inner>, request: R, messages: V) -> Self {
         Self {
             inner,
             request,
+            messages,
             deadline: None,
             long_poll: false,
             ticket: None,
@@ -313,67 +360,41 @@ impl<'queue, R: Borrow<ReceiveOptions>> Look<'queue, R> {
     }
 }
 
-impl<R: Borrow<ReceiveOptions>> Attempt for Look<'_, R> {
-    type Output = Result<Vec<Message>, ReceiveError>;
+impl<R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> Attempt for Look<'_, R, V> {
+    type Output = Result<(), Box<ReceiveError>>;
 
     fn clock(&self) -> &dyn Clock {
         &*self.inner.clock
     }
 
+    #[inline]
     fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
         loop {
             let now = self.inner.clock.now();
             let Some(mut core) = self.inner.enter() else {
                 self.ticket = None;
-                return Step::Done(Err(ReceiveError::QueueDoesNotExist));
+                return Step::Done(Err(Box::new(ReceiveError::QueueDoesNotExist)));
             };
-            let wait = self
-                .request
-                .borrow()
-                .wait_time
-                .unwrap_or_else(|| core.state.settings().receive_message_wait_time);
-            let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(wait));
+            let (request, messages) = (self.request.borrow(), self.messages.borrow_mut());
+            let deadline = self.deadline.unwrap_or_else(|| {
+                let wait = request.wait_time;
+                now.saturating_add(wait.unwrap_or_else(|| core.state.settings().receive_message_wait_time))
+            });
+            self.deadline = Some(deadline);
             self.long_poll |= deadline > now;
-            let mut messages: Vec<Message> = Vec::new();
-            let received = self.receive(&mut core, now, &mut messages);
-            let mut received = received.map(|()| messages);
-            let (departing, behind) = (core.effects.departures.len(), core.state.is_behind());
-            let empty = received.as_ref().is_ok_and(Vec::is_empty);
-            if empty && departing == 0 && !behind && now < deadline {
-                return Step::Wait(self.wait_in_line(core, now, deadline, waker()));
-            }
-            // A long poll goes on waiting, and no poll ends on a full load of departures or of what falls due: selection
-            // goes on (L7).
-            let again = empty && (now < deadline || behind || departing >= DEPARTURES_AT_ONCE);
-            // The departures are those of this attempt alone, which transfers them before it returns.
-            let transfer = core.departures();
-            let mut waker = None;
-            if !again {
-                if empty {
-                    let Core { state, effects, .. } = &mut *core;
-                    state.received_nothing(effects);
-                }
-                if self.ticket.is_some() {
-                    waker = core.receivers.leave(&mut self.ticket);
+            let received = self.inner.receive_in(&mut core, now, request, self.long_poll, messages);
+            let plain = !messages.is_empty() && core.effects.departures.is_empty() && self.ticket.is_none();
+            if !plain {
+                match self.end_or_wait(core, now, deadline, received, waker) {
+                    Some(step) => return step,
+                    None => continue,
                 }
             }
             self.inner.leave(core, now);
-            drop(waker);
-            if let Some((route, departures)) = transfer {
-                self.inner.transfer(route.as_ref(), &departures);
+            if let Some(rare) = &request.rare {
+                ReceiveOptions::adapt(rare, messages);
             }
-            if !again {
-                if let Ok(messages) = &mut received {
-                    let request = self.request.borrow();
-                    if let Some(names) = &request.attribute_names {
-                        messages.iter_mut().for_each(|message| message.keep_attributes(names));
-                    }
-                    if let Some(name) = &request.reason_attribute {
-                        messages.iter_mut().for_each(|message| message.add_reason(name));
-                    }
-                }
-                return Step::Done(received);
-            }
+            return Step::Done(received);
         }
     }
 }
@@ -386,26 +407,29 @@ impl Core {
     }
 }
 
-impl<R: Borrow<ReceiveOptions>> Look<'_, R> {
-    /// Adds what the queue has for this request to `messages`, which are empty.
-    fn receive<M: From<Message>>(
-        &self,
+impl Inner {
+    /// Adds what a receive gets now.
+    #[inline]
+    fn receive_in<M: From<Message>>(
+        self: &Arc<Self>,
         core: &mut Core,
         now: Timestamp,
+        asked: &ReceiveOptions,
+        long_poll: bool,
         messages: &mut Vec<M>,
-    ) -> Result<(), ReceiveError> {
+    ) -> Result<(), Box<ReceiveError>> {
         // Drawn whether or not it is used, so that the same steps draw the same numbers.
         let chance = core.chance.next_u64();
         let redrive = core.has_dead_letter_target();
         let Core { state, effects, .. } = core;
-        let asked = self.request.borrow();
+        let rare = asked.rare.as_ref();
         let request = ReceiveRequest {
             max_messages: asked.max_messages,
-            max_messages_per_group: asked.max_messages_per_group,
+            max_messages_per_group: rare.map_or(usize::MAX, |rare| rare.max_messages_per_group),
             visibility_timeout: asked.visibility_timeout,
-            long_poll: self.long_poll,
+            long_poll,
             chance,
-            attempt_id: asked.attempt_id.as_ref(),
+            attempt_id: asked.attempt_id(),
             redrive,
         };
         let most = request.max_messages.min(state.counts().visible);
@@ -413,24 +437,75 @@ impl<R: Borrow<ReceiveOptions>> Look<'_, R> {
             // `reserve` would take the path of growth; there is nothing to drop.
             mem::forget(mem::replace(messages, Vec::with_capacity(most)));
         }
-        let outcome = state.receive(now, &request, effects, &mut |delivery| {
-            messages.push(Message::new(self.inner, delivery).into());
+        let outcome = state.receive(now, &request, effects, &mut |slot, record, invisible_until| {
+            // Built in its place: `push` may panic, and so moves a value that has to be dropped then through memory.
+            let message = || Message::new(self, Delivery::new(slot, record, invisible_until));
+            messages.extend(iter::once_with(|| message().into()));
         });
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(Refusal::NotRetryable) => {
-                let id = asked.attempt_id.as_deref().unwrap_or_default();
-                let reason = InvalidReason::NotRetryable;
-                Err(InvalidParameterValue::of("ReceiveRequestAttemptId", id, reason).into())
-            }
-            Err(_) => Err(ReceiveError::OverLimit),
+        outcome.map_err(|refusal| Box::new(asked.refused(refusal)))
+    }
+}
+
+impl ReceiveOptions {
+    #[inline(never)]
+    fn refused(&self, refusal: Refusal) -> ReceiveError {
+        if refusal != Refusal::NotRetryable {
+            return ReceiveError::OverLimit;
         }
+        let id = self.attempt_id().map_or("", |id| id);
+        InvalidParameterValue::of("ReceiveRequestAttemptId", id, InvalidReason::NotRetryable).into()
+    }
+}
+
+impl<R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> Look<'_, R, V> {
+    /// Ends an attempt that found nothing, moves messages to the dead-letter queue or is in line; `None` if it has to
+    /// look again.
+    #[inline(never)]
+    fn end_or_wait(
+        &mut self,
+        mut core: MutexGuard<'_, Core>,
+        now: Timestamp,
+        deadline: Timestamp,
+        received: Result<(), Box<ReceiveError>>,
+        waker: &mut dyn FnMut() -> Waker,
+    ) -> Option<Step<Result<(), Box<ReceiveError>>>> {
+        let (departing, behind) = (core.effects.departures.len(), core.state.is_behind());
+        let empty = received.is_ok() && self.messages.borrow().is_empty();
+        if empty && departing == 0 && !behind && now < deadline {
+            return Some(Step::Wait(self.wait_in_line(core, now, deadline, waker())));
+        }
+        // A long poll goes on waiting, and no poll ends on a full load of departures or of what falls due: selection
+        // goes on (L7).
+        let again = empty && (now < deadline || behind || departing >= DEPARTURES_AT_ONCE);
+        // The departures are those of this attempt alone, which transfers them before it returns.
+        let transfer = core.departures();
+        let mut waker = None;
+        if !again {
+            if empty {
+                let Core { state, effects, .. } = &mut *core;
+                state.received_nothing(effects);
+            }
+            if self.ticket.is_some() {
+                waker = core.receivers.leave(&mut self.ticket);
+            }
+        }
+        self.inner.leave(core, now);
+        drop(waker);
+        if let Some((route, departures)) = transfer {
+            self.inner.transfer(route.as_ref(), &departures);
+        }
+        if again {
+            return None;
+        }
+        if let Some(rare) = &self.request.borrow().rare {
+            ReceiveOptions::adapt(rare, self.messages.borrow_mut());
+        }
+        Some(Step::Done(received))
     }
 
-    /// Goes to sleep in line; says when to look again without being woken.
     fn wait_in_line(
         &mut self,
-        mut core: crate::sync::MutexGuard<'_, Core>,
+        mut core: MutexGuard<'_, Core>,
         now: Timestamp,
         deadline: Timestamp,
         waker: Waker,
@@ -445,7 +520,7 @@ impl<R: Borrow<ReceiveOptions>> Look<'_, R> {
     }
 }
 
-impl<R: Borrow<ReceiveOptions>> Drop for Look<'_, R> {
+impl<R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> Drop for Look<'_, R, V> {
     /// A receiver that gives up passes its wake on: nothing it would have received stays hidden from the others.
     fn drop(&mut self) {
         if self.ticket.is_some() {
@@ -466,7 +541,7 @@ impl<R: Borrow<ReceiveOptions>> Drop for Look<'_, R> {
 /// the end of that receiver's own wait time.
 #[must_use = "futures do nothing unless polled"]
 pub struct ReceiveFuture<'queue> {
-    state: Result<Waiting<Look<'queue, ReceiveOptions>>, Option<ReceiveError>>,
+    state: Result<Waiting<Look<'queue, ReceiveOptions, Vec<Message>>>, Option<ReceiveError>>,
 }
 
 impl Future for ReceiveFuture<'_> {
@@ -474,7 +549,10 @@ impl Future for ReceiveFuture<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
-            Ok(waiting) => Pin::new(waiting).poll(context),
+            Ok(waiting) => Pin::new(&mut *waiting).poll(context).map(|received| match received {
+                Ok(()) => Ok(mem::take(&mut waiting.attempt.messages)),
+                Err(error) => Err(*error),
+            }),
             Err(error) => Poll::Ready(Err(error.take().unwrap_or(ReceiveError::QueueDoesNotExist))),
         }
     }
@@ -492,7 +570,7 @@ impl<'queue> IntoFuture for Receive<'queue> {
 
     fn into_future(mut self) -> ReceiveFuture<'queue> {
         let checked = self.check();
-        let look = |()| Waiting::new(Look::new(self.inner, self.request));
+        let look = |()| Waiting::new(Look::new(self.inner, self.request, Vec::new()));
         ReceiveFuture {
             state: checked.map(look).map_err(Some),
         }

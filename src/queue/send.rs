@@ -4,7 +4,7 @@ use {
     super::{
         Core, Inner, Queue,
         batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
-        budget::{Amount, Budget},
+        budget::Amount,
         senders::{Caller, Ids, Place},
         waiting::{Attempt, Step, Waiting, block_on},
     },
@@ -13,7 +13,7 @@ use {
         error::{
             BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
         },
-        message::SendMessage,
+        message::{Content, Extras, SendMessage},
         state::{Incoming, Sent},
         sync::MutexGuard,
         time::Timestamp,
@@ -54,13 +54,10 @@ impl Queue {
     /// assert_eq!(orders.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {
-        let mut message = message.into();
-        let id_computed = self.inner.prepare(&mut message)?;
-        let (now, mut core) = self.inner.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
-        let sent = core.admit(&self.inner, now, message, None);
-        self.inner.leave(core, now);
-        sent.map_err(|full| full.into_error(id_computed))
+        let SendMessage { content, delay } = message.into();
+        self.inner.send(content.body, content.extras, delay)
     }
 
     /// [`send`](Self::send) for an async caller.
@@ -135,8 +132,8 @@ impl Queue {
 
     /// Why a message is not taken that was refused before it came here.
     #[cfg(feature = "aws-protocol")]
-    pub(crate) fn refuse(&self, refused: (SendMessage, SendError)) -> SendError {
-        self.inner.earliest_fault(refused)
+    pub(crate) fn refuse(&self, (mut message, refused): (SendMessage, SendError)) -> SendError {
+        self.inner.earliest_fault(&mut message, refused)
     }
 
     /// Stores up to ten messages in the order given, each with a result of its own.
@@ -169,33 +166,32 @@ impl Queue {
         if inner.is_gone() {
             return Err(BatchError::QueueDoesNotExist.into());
         }
-        let entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
+        let mut entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
         check_ids(entries.iter().map(|entry| &entry.id), &inner.limits)?;
-        let size: usize = entries.iter().map(|entry| entry.message().size_bytes()).sum();
+        let size: usize = entries.iter().map(|entry| entry.message.size_bytes()).sum();
         if size > inner.limits.batch_bytes {
             let limit = inner.limits.batch_bytes;
             return Err(SendBatchError::BatchRequestTooLong { size, limit });
         }
         check_distinct(entries.iter().map(|entry| &entry.id), &inner.limits)?;
         inner.check_batch_ids(&entries)?;
-        let prepare = |SendBatchEntry { id, message }| {
-            let prepared = match message {
-                Ok(mut message) => inner.prepare(&mut message).map(|_| message),
-                Err(refused) => Err(inner.earliest_fault(*refused)),
+        for SendBatchEntry { message, refused, .. } in &mut entries {
+            let error = match refused.take() {
+                None => inner.prepare(message).err(),
+                Some(refused) => Some(inner.earliest_fault(message, *refused)),
             };
-            (id, prepared.map_err(Box::new))
-        };
-        let prepared: Vec<_> = entries.into_iter().map(prepare).collect();
+            *refused = error.map(Box::new);
+        }
         let (now, mut core) = inner.enter_to_send().ok_or(BatchError::QueueDoesNotExist)?;
-        let result = run(prepared, |message| {
-            let admit = |message| {
-                core.admit(inner, now, message, None)
-                    .map_err(|full| Box::new(full.into_error(false)))
-            };
-            message.and_then(admit).map_err(|error: Box<SendError>| {
-                let error = error.in_batch();
-                (error.code(), error.to_string())
-            })
+        let entries = entries
+            .into_iter()
+            .map(|entry| (entry.id, (entry.message, entry.refused)));
+        let result = run(entries, |(message, refused)| match refused {
+            Some(error) => Err(told(*error)),
+            None => {
+                let sent = core.admit(inner, now, message, None);
+                sent.map_err(|full| told(full.into_error(false)))
+            }
         });
         inner.leave(core, now);
         Ok(result)
@@ -222,6 +218,12 @@ impl Queue {
     }
 }
 
+/// How the failure of an entry is told.
+fn told(error: SendError) -> Box<(&'static str, String)> {
+    let error = error.in_batch();
+    Box::new((error.code(), error.to_string()))
+}
+
 /// There is no capacity for a message.
 struct Full {
     message: SendMessage,
@@ -245,7 +247,7 @@ impl Shortage {
 
 impl Full {
     /// What comes back is what was sent, without an id that was computed.
-    fn into_error(mut self, id_computed: bool) -> SendError {
+    fn into_error(mut self: Box<Self>, id_computed: bool) -> SendError {
         if id_computed {
             self.message.set_deduplication_id(None);
         }
@@ -260,9 +262,21 @@ impl Full {
 }
 
 impl Inner {
+    /// Stores a message. Its parts come one by one, so that they come in registers.
+    fn send(&self, body: Arc<str>, extras: Option<Arc<Extras>>, delay: Option<Duration>) -> Result<Sent, SendError> {
+        let content = Content { body, extras };
+        let mut message = SendMessage { content, delay };
+        let id_computed = self.prepare(&mut message)?;
+        let (now, mut core) = self.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
+        let sent = core.admit(self, now, message, None);
+        self.leave(core, now);
+        sent.map_err(|full| full.into_error(id_computed))
+    }
+
     /// Checks everything that can be said of a message without the lock, and gives a FIFO message without a
     /// deduplication id one by its content (F7, F8); says whether it did. Of the faults of a message for a deleted queue
     /// only a missing parameter comes first (X11).
+    #[inline]
     fn prepare(&self, message: &mut SendMessage) -> Result<bool, SendError> {
         let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
         let checked = message.check(&self.limits, maximum_message_size, self.fifo);
@@ -276,7 +290,7 @@ impl Inner {
 
     /// What is reported of a message that was refused for something that not even a queue can be told: what SQS looks at
     /// before that comes first, if it is at fault as well (X11).
-    fn earliest_fault(&self, (mut message, refused): (SendMessage, SendError)) -> SendError {
+    fn earliest_fault(&self, message: &mut SendMessage, refused: SendError) -> SendError {
         // The first range of all; whatever else is refused so is of the message itself, which is looked at last.
         let is_delay = matches!(
             &refused,
@@ -285,7 +299,7 @@ impl Inner {
                 ..
             })
         );
-        match self.prepare(&mut message) {
+        match self.prepare(message) {
             Err(missing @ (SendError::MissingParameter(_) | SendError::QueueDoesNotExist)) => missing,
             Err(earlier) if !is_delay => earlier,
             _ => refused,
@@ -311,7 +325,7 @@ impl Inner {
             return Ok(());
         }
         let by_content = self.content_based_deduplication.load(Ordering::Relaxed);
-        for message in entries.iter().map(SendBatchEntry::message) {
+        for message in entries.iter().map(|entry| &entry.message) {
             if message.get_message_group_id().is_none() {
                 return Err(InvalidParameterValue::Missing(MissingParameter::new("MessageGroupId")));
             }
@@ -325,21 +339,33 @@ impl Inner {
 
 impl Core {
     /// Stores the message if the budget has capacity for it, and for those who came before; a repeated send needs none.
+    #[inline]
     fn admit(
         &mut self,
         inner: &Inner,
         now: Timestamp,
         message: SendMessage,
         place: Option<Place>,
-    ) -> Result<Sent, Full> {
-        if inner.budget != Budget::new() {
-            if let Some(shortage) = self.shortage(inner, now, message.size_bytes(), place) {
-                if !ids(&message).is_some_and(|(id, group)| self.state.is_repeated(&group, &id)) {
-                    return Err(Full { message, shortage });
-                }
+    ) -> Result<Sent, Box<Full>> {
+        if inner.budget.is_limited() {
+            if let Some(shortage) = self.lacks_capacity(inner, now, &message, place) {
+                return Err(Box::new(Full { message, shortage }));
             }
         }
         Ok(self.store(now, message))
+    }
+
+    #[inline(never)]
+    fn lacks_capacity(
+        &mut self,
+        inner: &Inner,
+        now: Timestamp,
+        message: &SendMessage,
+        place: Option<Place>,
+    ) -> Option<Shortage> {
+        let shortage = self.shortage(inner, now, message.size_bytes(), place)?;
+        let repeated = ids(message).is_some_and(|(id, group)| self.state.is_repeated(&group, &id));
+        (!repeated).then_some(shortage)
     }
 
     /// Why there is no capacity for a message of this size from the sender at this place.
@@ -357,11 +383,10 @@ impl Core {
     }
 
     /// Stores a message, whatever the budget.
+    #[inline]
     fn store(&mut self, now: Timestamp, message: SendMessage) -> Sent {
         if self.senders.have_ids() {
-            ids(&message)
-                .into_iter()
-                .for_each(|ids| self.senders.note_accepted(ids));
+            self.note_accepted(&message);
         }
         let (content, delay) = message.into_parts();
         let incoming = Incoming {
@@ -370,6 +395,13 @@ impl Core {
             delay,
         };
         self.state.send(now, incoming, &mut self.effects)
+    }
+
+    #[inline(never)]
+    fn note_accepted(&mut self, message: &SendMessage) {
+        if let Some(ids) = ids(message) {
+            self.senders.note_accepted(ids);
+        }
     }
 }
 
@@ -382,11 +414,12 @@ fn ids(message: &SendMessage) -> Option<Ids> {
 
 impl Inner {
     /// The core, as of an instant at which nothing takes capacity that has expired, if the queue has a budget at all.
+    #[inline]
     pub(super) fn enter_to_send(&self) -> Option<(Timestamp, MutexGuard<'_, Core>)> {
         loop {
             let now = self.clock.now();
             let mut core = self.enter()?;
-            if self.budget == Budget::new() {
+            if !self.budget.is_limited() {
                 return Some((now, core));
             }
             let Core { state, effects, .. } = &mut *core;

@@ -3,7 +3,10 @@
 use {
     super::{
         Inner, Queue,
-        batch::{BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, check_distinct, check_ids, collect, run},
+        batch::{
+            BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Received, Target, check_distinct, check_ids,
+            collect, run,
+        },
     },
     crate::{
         error::{
@@ -90,17 +93,11 @@ impl Queue {
         let limits = &self.inner.limits;
         check_ids(entries.iter().map(|entry| &entry.id), limits)?;
         check_distinct(entries.iter().map(|entry| &entry.id), limits)?;
-        let entries = entries
-            .into_iter()
-            .map(|entry| (entry.id, entry.receipt_handle))
-            .collect();
         let deleted = self.inner.step(|state, now, out| {
-            run(entries, |handle: Result<ReceiptHandle, Box<DeleteError>>| {
-                let result = match handle {
-                    Ok(handle) => self.inner.delete_in(state, now, &handle, out),
-                    Err(error) => Err(*error),
-                };
-                result.map_err(|error| (error.code(), error.to_string()))
+            let entries = entries.into_iter().map(|entry| (entry.id, entry.target));
+            run(entries, |target| {
+                let deleted = self.inner.delete_target(state, now, target, out);
+                deleted.map_err(|error| Box::new((error.code(), error.to_string())))
             })
         });
         deleted.ok_or(BatchError::QueueDoesNotExist)
@@ -157,7 +154,8 @@ impl Queue {
         receipt_handle: &ReceiptHandle,
         timeout: Duration,
     ) -> Result<(), ChangeVisibilityError> {
-        self.inner.change_visibility(receipt_handle, timeout)
+        let receipt = |state: &QueueState| self.inner.receipt(state, receipt_handle);
+        self.inner.change_visibility(receipt, timeout)
     }
 
     /// [`change_visibility`](Self::change_visibility) for an async caller.
@@ -207,7 +205,7 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn release(&self, receipt_handle: &ReceiptHandle) -> Result<(), ChangeVisibilityError> {
-        self.inner.release(receipt_handle)
+        self.postpone(receipt_handle, Duration::ZERO)
     }
 
     /// Hides a message in flight for `delay` from this call, as if this receive had not been: it comes back with the
@@ -236,7 +234,8 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn postpone(&self, receipt_handle: &ReceiptHandle, delay: Duration) -> Result<(), ChangeVisibilityError> {
-        self.inner.postpone(receipt_handle, delay)
+        let receipt = |state: &QueueState| self.inner.receipt(state, receipt_handle);
+        self.inner.postpone(receipt, delay)
     }
 
     /// Changes the visibility of up to ten messages, each with a result of its own.
@@ -269,21 +268,14 @@ impl Queue {
         let limits = &self.inner.limits;
         check_ids(entries.iter().map(|entry| &entry.id), limits)?;
         check_distinct(entries.iter().map(|entry| &entry.id), limits)?;
-        let entries = entries
-            .into_iter()
-            .map(|entry| (entry.id, (entry.receipt_handle, entry.visibility_timeout)))
-            .collect();
         let changed = self.inner.step(|state, now, out| {
-            run(
-                entries,
-                |(handle, timeout): (Result<_, Box<ChangeVisibilityError>>, _)| {
-                    let result = match handle {
-                        Ok(handle) => self.inner.change_visibility_in(state, now, &handle, timeout, out),
-                        Err(error) => Err(*error),
-                    };
-                    result.map_err(|error| (error.code(), error.to_string()))
-                },
-            )
+            let entries = entries.into_iter();
+            let entries = entries.map(|entry| (entry.id, (entry.target, entry.visibility_timeout)));
+            run(entries, |(target, timeout)| {
+                let receipt = |state: &QueueState| self.inner.receipt_of(state, target);
+                let changed = self.inner.change_visibility_in(state, now, receipt, timeout, out);
+                changed.map_err(|error| Box::new((error.code(), error.to_string())))
+            })
         });
         changed.ok_or(BatchError::QueueDoesNotExist)
     }
@@ -315,39 +307,48 @@ impl Queue {
 
 impl Inner {
     pub(super) fn delete(&self, handle: &ReceiptHandle) -> Result<(), DeleteError> {
-        let deleted = self.step(|state, now, out| self.delete_in(state, now, handle, out));
-        deleted.ok_or(DeleteError::QueueDoesNotExist)?
+        let target = Target::Handle(*handle);
+        let deleted = self.step(|state, now, out| self.delete_target(state, now, target, out));
+        deleted.ok_or(DeleteError::QueueDoesNotExist)?.map_err(|error| *error)
     }
 
     /// [`delete`](Self::delete) by what a handle of this queue names.
     pub(super) fn delete_received(&self, receipt: Receipt) -> Result<(), DeleteError> {
-        let deleted = self.step(|state, now, out| self.delete_receipt(state, now, receipt, out));
-        deleted.ok_or(DeleteError::QueueDoesNotExist)?
+        match self.step(|state, now, out| state.delete(now, receipt, out)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(self.of_handle(receipt, InvalidReason::ReceiptHandleExpired).into()),
+            None => Err(DeleteError::QueueDoesNotExist),
+        }
     }
 
+    /// Changes the visibility of the reception that `receipt` finds.
     pub(super) fn change_visibility(
         &self,
-        handle: &ReceiptHandle,
+        receipt: impl FnOnce(&QueueState) -> Result<Receipt, ParseReceiptHandleError>,
         timeout: Duration,
     ) -> Result<(), ChangeVisibilityError> {
-        let changed = self.step(|state, now, out| self.change_visibility_in(state, now, handle, timeout, out));
-        changed.ok_or(ChangeVisibilityError::QueueDoesNotExist)?
+        let receipt = |state: &QueueState| receipt(state).map_err(|error| Box::new(error.into()));
+        let changed = self.step(|state, now, out| self.change_visibility_in(state, now, receipt, timeout, out));
+        changed
+            .ok_or(ChangeVisibilityError::QueueDoesNotExist)?
+            .map_err(|error| *error)
     }
 
-    pub(super) fn release(&self, handle: &ReceiptHandle) -> Result<(), ChangeVisibilityError> {
-        self.postpone(handle, Duration::ZERO)
-    }
-
-    pub(super) fn postpone(&self, handle: &ReceiptHandle, delay: Duration) -> Result<(), ChangeVisibilityError> {
+    /// Without a delay it is a release.
+    pub(super) fn postpone(
+        &self,
+        receipt: impl FnOnce(&QueueState) -> Result<Receipt, ParseReceiptHandleError>,
+        delay: Duration,
+    ) -> Result<(), ChangeVisibilityError> {
         let postponed = self.step(|state, now, out| {
             let delay = check::visibility_timeout(delay, &self.limits)?;
-            let receipt = self.receipt(state, handle)?;
+            let receipt = receipt(state)?;
             state.postpone(now, receipt, delay, out).map_err(|refusal| {
                 let reason = match refusal {
                     Refusal::HandleExpired => InvalidReason::ReceiptHandleExpired,
                     _ => InvalidReason::NotInFlight,
                 };
-                InvalidParameterValue::of("ReceiptHandle", handle.to_string(), reason).into()
+                self.of_handle(receipt, reason).into()
             })
         });
         postponed.ok_or(ChangeVisibilityError::QueueDoesNotExist)?
@@ -360,64 +361,71 @@ impl Inner {
         collect(entries, kind)
     }
 
-    fn delete_in(
+    #[inline]
+    fn delete_target(
         &self,
         state: &mut QueueState,
         now: Timestamp,
-        handle: &ReceiptHandle,
+        target: Target<DeleteError>,
         out: &mut Effects,
-    ) -> Result<(), DeleteError> {
-        let receipt = self.receipt(state, handle)?;
-        self.delete_receipt(state, now, receipt, out)
-    }
-
-    fn delete_receipt(
-        &self,
-        state: &mut QueueState,
-        now: Timestamp,
-        receipt: Receipt,
-        out: &mut Effects,
-    ) -> Result<(), DeleteError> {
-        state.delete(now, receipt, out).map_err(|_| {
-            let expired = InvalidReason::ReceiptHandleExpired;
-            InvalidParameterValue::of("ReceiptHandle", self.handle(receipt).to_string(), expired).into()
-        })
+    ) -> Result<(), Box<DeleteError>> {
+        let receipt = self.receipt_of(state, target)?;
+        let deleted = state.delete(now, receipt, out);
+        deleted.map_err(|_| Box::new(self.of_handle(receipt, InvalidReason::ReceiptHandleExpired).into()))
     }
 
     fn change_visibility_in(
         &self,
         state: &mut QueueState,
         now: Timestamp,
-        handle: &ReceiptHandle,
+        receipt: impl FnOnce(&QueueState) -> Result<Receipt, Box<ChangeVisibilityError>>,
         timeout: Duration,
         out: &mut Effects,
-    ) -> Result<(), ChangeVisibilityError> {
-        let timeout = check::visibility_timeout(timeout, &self.limits)?;
-        let receipt = self.receipt(state, handle)?;
+    ) -> Result<(), Box<ChangeVisibilityError>> {
+        let timeout = check::visibility_timeout(timeout, &self.limits).map_err(|error| Box::new(error.into()))?;
+        let receipt = receipt(state)?;
         state.change_visibility(now, receipt, timeout, out).map_err(|refusal| {
-            let of_handle = |reason| InvalidParameterValue::of("ReceiptHandle", handle.to_string(), reason);
             let error = match refusal {
-                Refusal::HandleExpired => of_handle(InvalidReason::ReceiptHandleExpired),
+                Refusal::HandleExpired => self.of_handle(receipt, InvalidReason::ReceiptHandleExpired),
                 Refusal::BeyondTotal => {
                     let limit = self.limits.visibility_timeout;
                     let reason = InvalidReason::TotalVisibilityTimeout { limit };
                     InvalidParameterValue::of_span("VisibilityTimeout", timeout, reason)
                 }
-                _ => of_handle(InvalidReason::NotAvailable),
+                _ => self.of_handle(receipt, InvalidReason::NotAvailable),
             };
-            error.into()
+            Box::new(error.into())
         })
     }
 
-    /// The handle of one reception, sealed so that this queue knows it again.
-    pub(super) fn handle(&self, receipt: Receipt) -> ReceiptHandle {
-        ReceiptHandle::sign(
-            &self.seal_key,
-            self.nonce,
-            receipt.slot,
-            receipt.reception,
-            receipt.sequence,
-        )
+    /// What is wrong with the handle of a reception of this queue.
+    #[inline(never)]
+    fn of_handle(&self, receipt: Receipt, reason: InvalidReason) -> InvalidParameterValue {
+        let handle = self.received(receipt).handle();
+        InvalidParameterValue::of("ReceiptHandle", handle.to_string(), reason)
+    }
+
+    #[inline]
+    pub(super) const fn received(&self, receipt: Receipt) -> Received {
+        Received {
+            queue: self.nonce,
+            receipt,
+            seal_key: self.seal_key,
+        }
+    }
+
+    #[inline]
+    fn receipt_of<E: From<ParseReceiptHandleError>>(
+        &self,
+        state: &QueueState,
+        target: Target<E>,
+    ) -> Result<Receipt, Box<E>> {
+        let receipt = match target {
+            Target::Received(received) => self.receipt_of_received(state, received),
+            Target::Handle(handle) => self.receipt(state, &handle),
+            Target::Failed(error) => return Err(error),
+        };
+        receipt.map_err(|error| Box::new(error.into()))
     }
 
     /// What a handle of this queue names; any other is invalid (D19). So is one that a copy of this queue, of the same
@@ -432,12 +440,31 @@ impl Inner {
             sequence: handle.sequence,
             reception: handle.generation,
         };
-        let sealed = handle.queue == self.nonce && handle.verify(&self.seal_key);
-        if sealed && state.has_issued(receipt) {
+        let received = Received {
+            receipt,
+            queue: handle.queue,
+            seal_key: self.seal_key,
+        };
+        match handle.verify(&self.seal_key) {
+            true => self.receipt_of_received(state, received),
+            false => Err(ParseReceiptHandleError {
+                handle: handle.to_string(),
+            }),
+        }
+    }
+
+    #[inline]
+    fn receipt_of_received(&self, state: &QueueState, received: Received) -> Result<Receipt, ParseReceiptHandleError> {
+        let Received {
+            queue,
+            receipt,
+            seal_key,
+        } = received;
+        if queue == self.nonce && seal_key == self.seal_key && state.has_issued(receipt) {
             return Ok(receipt);
         }
         Err(ParseReceiptHandleError {
-            handle: handle.to_string(),
+            handle: received.handle().to_string(),
         })
     }
 }

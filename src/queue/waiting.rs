@@ -46,7 +46,7 @@ pub(super) fn block_on<A: Attempt>(attempt: &mut A) -> A::Output {
 
 /// The attempt as a future for any executor.
 pub(super) struct Waiting<A> {
-    attempt: A,
+    pub(super) attempt: A,
     /// The wake asked of the clock.
     alarm: Alarm,
 }

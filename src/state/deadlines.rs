@@ -67,6 +67,10 @@ impl Deadlines {
         self.not_before = self.not_before.min(at);
     }
 
+    pub(crate) fn expect_expiry(&mut self, retention_base: Timestamp) {
+        self.expect_at(retention_base.saturating_add(self.retention_period));
+    }
+
     pub(crate) fn expires_at(&self, record: &Record) -> Timestamp {
         record.retention_base.saturating_add(self.retention_period)
     }

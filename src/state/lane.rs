@@ -63,27 +63,40 @@ impl<K: LaneKind> Lane<K> {
         self.head == NO_SLOT && self.strays.is_empty()
     }
 
+    /// Files a node under its key.
     #[inline]
     pub(crate) fn insert(&mut self, nodes: &mut Slab<K::Node>, slot: Slot) {
-        if self.tail == NO_SLOT {
+        let key = K::key(&nodes[slot]);
+        let links = self.link(nodes, slot, key);
+        *K::links_mut(&mut nodes[slot]) = links;
+    }
+
+    /// Files a slot under a key without a look at its node; the answer is what the node has to keep as its links.
+    #[inline]
+    pub(crate) fn link(&mut self, nodes: &mut Slab<K::Node>, slot: Slot, key: K::Key) -> Links {
+        let previous = self.tail;
+        if previous == NO_SLOT {
             self.head = slot;
         } else {
-            let key = K::key(&nodes[slot]);
-            let tail = &mut nodes[self.tail];
+            let tail = &mut nodes[previous];
             // The chain stays sorted: only a key not below that of its tail is appended. So the smallest key of all is
             // at the head of the chain or at the front of the tree, and `first` compares these two alone.
             if key < K::key(tail) {
-                *K::links_mut(&mut nodes[slot]) = Links::IN_TREE;
-                self.strays.insert((key, slot));
-                return;
+                return self.stray(slot, key);
             }
             K::links_mut(tail).next = slot;
         }
-        *K::links_mut(&mut nodes[slot]) = Links {
-            previous: self.tail,
-            next: NO_SLOT,
-        };
         self.tail = slot;
+        Links {
+            previous,
+            next: NO_SLOT,
+        }
+    }
+
+    #[inline(never)]
+    fn stray(&mut self, slot: Slot, key: K::Key) -> Links {
+        self.strays.insert((key, slot));
+        Links::IN_TREE
     }
 
     /// Takes the node out; it must be in this lane.
@@ -94,9 +107,8 @@ impl<K: LaneKind> Lane<K> {
         // A node remembers where it was filed, so it is found in constant time in the chain and by its key in the tree.
         // The key must still be the one of its insert.
         if previous == STRAY {
-            let stood = self.strays.remove(&(K::key(node), slot));
-            debug_assert!(stood, "a key changed while its node was in the lane");
-            return;
+            let key = K::key(node);
+            return self.remove_stray(slot, key);
         }
         if previous == NO_SLOT {
             self.head = next;
@@ -108,6 +120,12 @@ impl<K: LaneKind> Lane<K> {
         } else {
             K::links_mut(&mut nodes[next]).previous = previous;
         }
+    }
+
+    #[inline(never)]
+    fn remove_stray(&mut self, slot: Slot, key: K::Key) {
+        let stood = self.strays.remove(&(key, slot));
+        debug_assert!(stood, "a key changed while its node was in the lane");
     }
 
     /// The slot with the smallest key.

@@ -8,7 +8,7 @@ use {
         effects::Effects,
         fact::Fact,
         recent::FORGOTTEN_AT_ONCE,
-        record::{Phase, Record, Records},
+        record::{Past, Phase, Record, Records},
         slab::{Slab, Slot},
     },
     crate::{
@@ -206,6 +206,7 @@ impl QueueState {
     }
 
     /// Stores a message, or answers with the original if it repeats a send of the last five minutes (F9-F11).
+    #[inline]
     pub(crate) fn send(&mut self, now: Timestamp, incoming: Incoming, out: &mut Effects) -> Sent {
         let now = self.advance(now, out);
         let Incoming {
@@ -228,14 +229,9 @@ impl QueueState {
             content: content.clone(),
             visible_at,
         });
-        let phase = if visible_at > now {
-            let from = if self.is_fifo() { now } else { visible_at };
-            Phase::Delayed { from }
-        } else {
-            Phase::Visible { since: 0 }
-        };
+        let delayed_from = (visible_at > now).then(|| if self.is_fifo() { now } else { visible_at });
         let sequence = self.next_sequence;
-        self.store(Record::new(message_id, content, now, phase));
+        self.store(message_id, content, delayed_from, Past::none(now));
         Sent {
             message_id,
             sequence_number: self.is_fifo().then(|| SequenceNumber::new(sequence)),
@@ -248,6 +244,7 @@ impl QueueState {
     }
 
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
+    #[inline]
     fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Sent> {
         if !self.is_fifo() {
             return None;
@@ -449,22 +446,28 @@ impl QueueState {
         }
     }
 
-    /// Files a record whose phase is delayed or visible, as the last in the queue's order.
-    pub(super) fn store(&mut self, mut record: Record) {
-        record.sequence = self.next_sequence;
-        record.arrived_at = self.now;
+    /// Files a message as the last in the queue's order, as delayed if it is told since when.
+    #[inline]
+    pub(super) fn store(
+        &mut self,
+        message_id: MessageId,
+        content: Content,
+        delayed_from: Option<Timestamp>,
+        past: Past,
+    ) {
+        let (sequence, arrived_at) = (self.next_sequence, self.now);
         self.next_sequence += 1;
-        self.bytes += record.content.size_bytes();
-        self.deadlines.expect_at(self.deadlines.expires_at(&record));
-        let delayed_from = match record.phase {
-            Phase::Delayed { from } => Some(from),
-            _ => {
-                record.phase = self.visible_from_here();
-                None
-            }
+        self.bytes += content.size_bytes();
+        let phase = match delayed_from {
+            Some(from) => Phase::Delayed { from },
+            None => self.visible_from_here(),
         };
-        let slot = self.records.insert(record);
-        self.deadlines.retention.insert(&mut self.records, slot);
+        let record = || Record::new(sequence, message_id, content, arrived_at, past, phase);
+        let slot = self.records.insert_with(record);
+        let retention = &mut self.deadlines.retention;
+        let links = retention.link(&mut self.records, slot, (past.retention_base, sequence));
+        self.records[slot].by_retention = links;
+        self.deadlines.expect_expiry(past.retention_base);
         self.discipline.admit(&mut self.records, slot);
         if let Some(from) = delayed_from {
             self.delayed += 1;
@@ -476,6 +479,7 @@ impl QueueState {
     }
 
     /// The next of the events by which messages become visible (F22).
+    #[inline]
     pub(super) fn visible_from_here(&mut self) -> Phase {
         self.became_visible += 1;
         Phase::Visible {

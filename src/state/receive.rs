@@ -10,7 +10,7 @@ use {
         slab::Slot,
     },
     crate::{
-        message::{Content, MessageId, SequenceNumber},
+        message::{Content, MessageId},
         time::Timestamp,
     },
     std::{sync::Arc, time::Duration},
@@ -44,7 +44,21 @@ pub(crate) struct Delivery {
     pub(crate) first_received_at: Timestamp,
     pub(crate) invisible_until: Timestamp,
     pub(crate) receive_count: u32,
-    pub(crate) sequence_number: Option<SequenceNumber>,
+}
+
+impl Delivery {
+    #[inline]
+    pub(crate) fn new(slot: Slot, record: &Record, invisible_until: Timestamp) -> Self {
+        Self {
+            receipt: record.receipt(slot),
+            message_id: record.message_id,
+            content: record.content.clone(),
+            sent_at: record.sent_at,
+            first_received_at: record.first_received_at,
+            invisible_until,
+            receive_count: record.receive_count,
+        }
+    }
 }
 
 /// As many messages leave in one step at most, so that a backlog of poison does not hold the lock for its whole length.
@@ -73,7 +87,7 @@ impl<F> Fill<'_, F> {
 impl QueueState {
     /// Delivers what may be received as of `now`, at most as many as asked for. Finding nothing means that there is
     /// nothing only if the queue is not [behind](Self::is_behind).
-    pub(crate) fn receive<F: FnMut(Delivery)>(
+    pub(crate) fn receive<F: FnMut(Slot, &Record, Timestamp)>(
         &mut self,
         now: Timestamp,
         request: &ReceiveRequest<'_>,
@@ -130,7 +144,7 @@ impl QueueState {
     }
 
     /// Standard: message by message in the discipline's order (D49, N4).
-    fn fill_in_order<F: FnMut(Delivery)>(&mut self, reach: Reach, fill: &mut Fill<'_, F>) {
+    fn fill_in_order<F: FnMut(Slot, &Record, Timestamp)>(&mut self, reach: Reach, fill: &mut Fill<'_, F>) {
         let Discipline::Standard(standard) = &mut self.discipline else {
             return;
         };
@@ -165,7 +179,7 @@ impl QueueState {
     }
 
     /// FIFO: the receivable prefix of one group after the other (F18, F19, F22).
-    fn fill_from_groups<F: FnMut(Delivery)>(&mut self, fill: &mut Fill<'_, F>) {
+    fn fill_from_groups<F: FnMut(Slot, &Record, Timestamp)>(&mut self, fill: &mut Fill<'_, F>) {
         let mut visited = std::mem::take(&mut self.visited_groups);
         // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
         let mut seen = Vec::new();
@@ -203,7 +217,12 @@ impl QueueState {
         self.visited_groups = visited;
     }
 
-    fn fill_from_group<F: FnMut(Delivery)>(&mut self, group: Slot, fill: &mut Fill<'_, F>, seen: &mut Vec<Slot>) {
+    fn fill_from_group<F: FnMut(Slot, &Record, Timestamp)>(
+        &mut self,
+        group: Slot,
+        fill: &mut Fill<'_, F>,
+        seen: &mut Vec<Slot>,
+    ) {
         let mut previous = None;
         let enough = fill.room.saturating_sub(fill.max_per_group);
         while fill.wants_more() && fill.room > enough {
@@ -240,7 +259,7 @@ impl QueueState {
 
     /// Begins a reception of a message that stands in no order of visible messages; says whether it stays visible,
     /// which it does when the timeout is zero (D6).
-    fn hand_out<F: FnMut(Delivery)>(&mut self, slot: Slot, fill: &mut Fill<'_, F>) -> bool {
+    fn hand_out<F: FnMut(Slot, &Record, Timestamp)>(&mut self, slot: Slot, fill: &mut Fill<'_, F>) -> bool {
         let now = fill.now;
         let until = now.saturating_add(fill.timeout);
         let hides = until > now;
@@ -252,7 +271,6 @@ impl QueueState {
             },
             _ => self.visible_from_here(),
         };
-        let fifo = self.is_fifo();
         let record = &mut self.records[slot];
         if record.receive_count == 0 {
             record.first_received_at = now;
@@ -262,10 +280,10 @@ impl QueueState {
         record.receive_count = record.receive_count.saturating_add(1);
         record.reception = record.reception.saturating_add(1);
         let (message_id, receive_count) = (record.message_id, record.receive_count);
-        let delivery = delivery(slot, record, until, fifo);
         if let Some(receipts) = &mut fill.receipts {
-            receipts.push(delivery.receipt);
+            receipts.push(record.receipt(slot));
         }
+        (fill.deliver)(slot, record, until);
         if hides {
             self.deadlines.expect_at(until);
             self.deadlines.in_flight.insert(&mut self.records, slot);
@@ -278,12 +296,11 @@ impl QueueState {
             invisible_until: until,
         });
         fill.room -= 1;
-        (fill.deliver)(delivery);
         !hides
     }
 
     /// Answers a repeated attempt with the messages of the first, hidden anew from this instant (F32, F33).
-    fn replay<F: FnMut(Delivery)>(
+    fn replay<F: FnMut(Slot, &Record, Timestamp)>(
         &mut self,
         receipts: &[Receipt],
         timeout: Duration,
@@ -309,7 +326,7 @@ impl QueueState {
             self.hide_until(it.slot, until, out);
             let record = &mut self.records[it.slot];
             record.received_at = now;
-            deliver(delivery(it.slot, record, until, true));
+            deliver(it.slot, record, until);
         }
         Ok(())
     }
@@ -468,22 +485,5 @@ impl QueueState {
         let record = self.records.get(receipt.slot)?;
         let leaving = matches!(record.phase, Phase::Departing { .. });
         (record.sequence == receipt.sequence && !leaving).then_some(record)
-    }
-}
-
-fn delivery(slot: Slot, record: &Record, invisible_until: Timestamp, fifo: bool) -> Delivery {
-    Delivery {
-        receipt: Receipt {
-            slot,
-            sequence: record.sequence,
-            reception: record.reception,
-        },
-        message_id: record.message_id,
-        content: record.content.clone(),
-        sent_at: record.sent_at,
-        first_received_at: record.first_received_at,
-        invisible_until,
-        receive_count: record.receive_count,
-        sequence_number: fifo.then(|| SequenceNumber::new(record.sequence)),
     }
 }

@@ -63,27 +63,55 @@ pub(crate) struct Record {
     pub(crate) reception: u32,
     /// The group (FIFO) or tenant (standard) in the discipline's own store.
     pub(crate) group: Slot,
-    by_retention: Links,
+    pub(super) by_retention: Links,
     by_phase: Links,
     in_group: Links,
 }
 
-impl Record {
-    /// A message that was never received; its place in the order is given when it is stored.
-    #[inline]
-    pub(crate) const fn new(message_id: MessageId, content: Content, sent_at: Timestamp, phase: Phase) -> Self {
+/// What a message has behind it when it comes into a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    pub(crate) sent_at: Timestamp,
+    pub(crate) retention_base: Timestamp,
+    pub(crate) first_received_at: Timestamp,
+    pub(crate) receive_count: u32,
+}
+
+impl Past {
+    /// Of a message that is sent at this instant.
+    pub(crate) const fn none(sent_at: Timestamp) -> Self {
         Self {
-            sequence: 0,
+            sent_at,
+            retention_base: sent_at,
+            first_received_at: Timestamp::ZERO,
+            receive_count: 0,
+        }
+    }
+}
+
+impl Record {
+    /// A message as it comes into the queue, not linked yet.
+    #[inline]
+    pub(crate) const fn new(
+        sequence: u64,
+        message_id: MessageId,
+        content: Content,
+        arrived_at: Timestamp,
+        past: Past,
+        phase: Phase,
+    ) -> Self {
+        Self {
+            sequence,
             message_id,
             content,
-            sent_at,
-            arrived_at: sent_at,
-            retention_base: sent_at,
+            sent_at: past.sent_at,
+            arrived_at,
+            retention_base: past.retention_base,
             phase,
-            first_received_at: Timestamp::ZERO,
+            first_received_at: past.first_received_at,
             received_at: Timestamp::ZERO,
-            receive_count: 0,
-            carried_receive_count: 0,
+            receive_count: past.receive_count,
+            carried_receive_count: past.receive_count,
             reception: 0,
             group: NO_SLOT,
             by_retention: Links::NONE,
@@ -95,6 +123,16 @@ impl Record {
     /// Receives since arrival in this queue (L8).
     pub(crate) const fn queue_receive_count(&self) -> u32 {
         self.receive_count.saturating_sub(self.carried_receive_count)
+    }
+
+    /// What its latest reception is known by.
+    #[inline]
+    pub(crate) const fn receipt(&self, slot: Slot) -> Receipt {
+        Receipt {
+            slot,
+            sequence: self.sequence,
+            reception: self.reception,
+        }
     }
 
     pub(crate) const fn is_visible(&self) -> bool {

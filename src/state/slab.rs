@@ -2,7 +2,10 @@
 
 use {
     super::touched::touch,
-    std::ops::{Index, IndexMut},
+    std::{
+        mem,
+        ops::{Index, IndexMut},
+    },
 };
 
 /// A place in a [`Slab`]; valid until the value in it is removed.
@@ -81,6 +84,12 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Slot {
+        self.insert_with(|| value)
+    }
+
+    /// Inserts what is built in its entry: nothing can panic while it is on its way there, so it takes no way round.
+    #[inline]
+    pub(crate) fn insert_with(&mut self, build: impl FnOnce() -> T) -> Slot {
         touch();
         if self.open == NO_PLACE {
             self.grow();
@@ -89,17 +98,17 @@ impl<T> Slab<T> {
         let chunk = self.chunk_mut(place);
         let slot = chunk.vacant;
         let entry = &mut chunk.entries[slot as usize % CHUNK];
-        let SlabEntry::Vacant { next } = entry else {
+        let SlabEntry::Vacant { next } = *entry else {
             unreachable!("invariant: the vacant list holds vacant slots");
         };
-        chunk.vacant = *next;
-        *entry = SlabEntry::Occupied(value);
+        chunk.vacant = next;
         chunk.occupied += 1;
-        let (first, full) = (chunk.occupied == 1, chunk.vacant == NO_SLOT);
-        if first {
+        // There is nothing to drop, which the compiler would look for.
+        mem::forget(mem::replace(entry, SlabEntry::Occupied(build())));
+        if chunk.occupied == 1 {
             self.spare = None;
         }
-        if full {
+        if next == NO_SLOT {
             self.close(place);
         }
         self.len += 1;
@@ -194,7 +203,7 @@ impl<T> Slab<T> {
     #[inline(never)]
     fn give_back(&mut self, place: u32) {
         self.close(place);
-        let next = std::mem::replace(&mut self.absent, place);
+        let next = mem::replace(&mut self.absent, place);
         if let Some(Place::Absent(neighbours)) = self.chunks.get_mut(next as usize) {
             neighbours.previous = place;
         }
@@ -226,7 +235,7 @@ impl<T> Slab<T> {
 
     /// Puts a chunk in front of the list of those with a vacant slot.
     fn open(&mut self, place: u32) {
-        let next = std::mem::replace(&mut self.open, place);
+        let next = mem::replace(&mut self.open, place);
         if next != NO_PLACE {
             self.chunk_mut(next).open.previous = place;
         }

@@ -175,7 +175,9 @@ impl Pair {
             let at = self.at();
             let received = self
                 .state
-                .receive(at, &request, &mut self.out, &mut |it| deliveries.push(it));
+                .receive(at, &request, &mut self.out, &mut |slot, record, until| {
+                    deliveries.push(Delivery::new(slot, record, until))
+                });
             received.unwrap();
             if !(deliveries.is_empty() && self.state.is_behind()) {
                 break;

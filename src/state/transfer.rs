@@ -7,7 +7,7 @@ use {
         effects::{Cause, Departure, Effects},
         fact::Fact,
         queue::{QueueState, Refusal},
-        record::{Phase, Receipt, Record},
+        record::{Past, Phase, Receipt},
         slab::Slot,
     },
     crate::{
@@ -153,18 +153,19 @@ impl QueueState {
                 extras.deduplication_id = Some(message_id.to_string().into());
             }
         });
-        let mut record = arrival(message_id, content, departure.sent_at);
-        record.retention_base = if self.is_fifo() { now } else { departure.retention_base };
-        record.first_received_at = departure.first_received_at;
-        record.receive_count = departure.receive_count;
-        record.carried_receive_count = departure.receive_count;
         out.fact(now, || Fact::Arrived {
             message_id,
-            content: record.content.clone(),
-            receive_count: record.receive_count,
+            content: content.clone(),
+            receive_count: departure.receive_count,
         });
         // On a standard queue retention still counts from the original send (L13), so it may expire on arrival.
-        self.store(record);
+        let past = Past {
+            sent_at: departure.sent_at,
+            retention_base: if self.is_fifo() { now } else { departure.retention_base },
+            first_received_at: departure.first_received_at,
+            receive_count: departure.receive_count,
+        };
+        self.arrive(message_id, content, past);
         self.advance(now, out);
     }
 
@@ -200,18 +201,17 @@ impl QueueState {
                 extras.deduplication_id = Some(message_id.to_string().into());
             }
         });
-        let record = arrival(message_id, content, now);
         out.fact(now, || Fact::MovedIn {
             message_id,
-            content: record.content.clone(),
+            content: content.clone(),
         });
-        self.store(record);
+        self.arrive(message_id, content, Past::none(now));
     }
-}
 
-/// Neither delay nor deduplication of the queue applies to what arrives (L17).
-fn arrival(message_id: MessageId, content: Content, sent_at: Timestamp) -> Record {
-    Record::new(message_id, content, sent_at, Phase::Visible { since: 0 })
+    /// Neither delay nor deduplication of the queue applies to what arrives (L17).
+    fn arrive(&mut self, message_id: MessageId, content: Content, past: Past) {
+        self.store(message_id, content, None, past);
+    }
 }
 
 #[cfg(test)]
@@ -268,7 +268,9 @@ mod tests {
         };
         let mut received = Vec::new();
         state
-            .receive(now, &request, out, &mut |delivery| received.push(delivery))
+            .receive(now, &request, out, &mut |slot, record, until| {
+                received.push(Delivery::new(slot, record, until))
+            })
             .unwrap();
         received
     }

@@ -196,13 +196,15 @@ mod tests {
     use super::*;
     use crate::{
         message::{MessageId, SendMessage},
+        state::record::Past,
         time::Timestamp,
     };
 
     fn admit(fifo: &mut Fifo, records: &mut Records, group: &str) -> Slot {
         let (content, _) = SendMessage::new("x").message_group_id(group).into_parts();
         let phase = Phase::Visible { since: 0 };
-        let record = Record::new(MessageId::from_random(0), content, Timestamp::ZERO, phase);
+        let (id, now) = (MessageId::from_random(0), Timestamp::ZERO);
+        let record = Record::new(0, id, content, now, Past::none(now), phase);
         let slot = records.insert(record);
         fifo.admit(records, slot);
         slot

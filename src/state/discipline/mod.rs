@@ -28,6 +28,7 @@ pub(crate) enum Discipline {
 
 impl Discipline {
     /// A record was stored; if it is visible, [`became_visible`](Self::became_visible) follows.
+    #[inline]
     pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
         match self {
             Self::Standard(standard) => standard.admit(records, slot),
@@ -36,6 +37,7 @@ impl Discipline {
     }
 
     /// The record is about to be removed; if it was visible, [`leaves_visible`](Self::leaves_visible) came before.
+    #[inline]
     pub(crate) fn release(&mut self, records: &mut Records, slot: Slot) {
         match self {
             Self::Standard(standard) => standard.release(&records[slot]),
@@ -44,6 +46,7 @@ impl Discipline {
     }
 
     /// The record's phase is visible since this instant.
+    #[inline]
     pub(crate) fn became_visible(&mut self, records: &mut Records, slot: Slot) {
         match self {
             Self::Standard(standard) => standard.insert_visible(records, slot),
@@ -52,6 +55,7 @@ impl Discipline {
     }
 
     /// The record's phase is about to be another than visible; [`phase_changed`](Self::phase_changed) follows.
+    #[inline]
     pub(crate) fn leaves_visible(&mut self, records: &mut Records, slot: Slot) {
         match self {
             Self::Standard(standard) => standard.remove_visible(records, slot),
@@ -75,6 +79,7 @@ impl Discipline {
         }
     }
 
+    #[inline]
     pub(crate) fn reception_began(&mut self, record: &Record) {
         match self {
             Self::Standard(standard) => standard.reception_began(record),
@@ -82,6 +87,7 @@ impl Discipline {
         }
     }
 
+    #[inline]
     pub(crate) fn reception_ended(&mut self, record: &Record, now: Timestamp) {
         match self {
             Self::Standard(standard) => standard.reception_ended(record, now),

@@ -27,11 +27,13 @@ impl SendOrder {
         }
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, records: &mut Records, slot: Slot) {
         self.lane(&records[slot]).insert(records, slot);
     }
 
     /// The receive count must be the one it was inserted with.
+    #[inline]
     pub(super) fn remove(&mut self, records: &mut Records, slot: Slot) {
         self.lane(&records[slot]).remove(records, slot);
     }
@@ -51,6 +53,7 @@ impl SendOrder {
         [self.prompt.first(records), self.late.first(records)]
     }
 
+    #[inline]
     fn lane(&mut self, record: &Record) -> &mut Lane<BySequence> {
         if is_late(record) {
             &mut self.late

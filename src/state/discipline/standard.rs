@@ -83,6 +83,7 @@ impl Standard {
         }
     }
 
+    #[inline]
     pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
         let record = &mut records[slot];
         if let Some(id) = record.content.group_id() {
@@ -93,6 +94,7 @@ impl Standard {
     }
 
     /// The message is about to leave the queue; it is not visible.
+    #[inline]
     pub(crate) fn release(&mut self, record: &Record) {
         if record.group == NO_SLOT {
             self.ungrouped_stored -= 1;
@@ -101,6 +103,7 @@ impl Standard {
         }
     }
 
+    #[inline]
     pub(crate) fn insert_visible(&mut self, records: &mut Records, slot: Slot) {
         let record = &records[slot];
         let (tenant, shard) = (record.group, self.shard_of(record.sequence));
@@ -114,6 +117,7 @@ impl Standard {
         }
     }
 
+    #[inline]
     pub(crate) fn remove_visible(&mut self, records: &mut Records, slot: Slot) {
         let record = &records[slot];
         let (tenant, shard) = (record.group, self.shard_of(record.sequence));
@@ -127,17 +131,20 @@ impl Standard {
         }
     }
 
+    #[inline]
     pub(crate) fn reception_began(&mut self, record: &Record) {
         if record.group != NO_SLOT {
             self.tenants.reception_began(record.group);
         }
     }
 
+    #[inline]
     pub(crate) fn reception_ended(&mut self, record: &Record, now: Timestamp) {
         self.tenants.reception_ended(record.group, record.received_at, now);
     }
 
     /// Begins to choose for one receive.
+    #[inline]
     pub(crate) fn select(&mut self, now: Timestamp, in_flight: usize, reach: Reach, limits: &Limits) -> Selection {
         let shards = match reach {
             Reach::OneShard(chance) if self.shards.len() > 1 => {
@@ -258,6 +265,7 @@ impl Standard {
         }
     }
 
+    #[inline]
     fn shard_of(&self, sequence: u64) -> usize {
         if self.shards.len() == 1 {
             return 0;
