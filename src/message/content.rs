@@ -1,18 +1,41 @@
 //! [`Content`], what a queue keeps of a message that was sent.
-use super::MessageAttributes;
+use super::{Id, MessageAttributes};
 use std::sync::Arc;
 
 /// Everything a message has beyond its body, kept apart so that a plain message costs no more than its body.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Extras {
     pub(crate) attributes: MessageAttributes,
-    pub(crate) group_id: Option<Arc<str>>,
-    pub(crate) deduplication_id: Option<Arc<str>>,
+    pub(crate) group_id: Option<Id>,
+    pub(crate) deduplication_id: Option<Id>,
+    /// What few messages have.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Rare {
     pub(crate) trace_header: Option<Arc<str>>,
     /// ARN of the queue that the message was dead-lettered from (L11).
     pub(crate) dead_letter_source: Option<Arc<str>>,
     /// Why a consumer sent it to the dead-letter queue.
     pub(crate) dead_letter_reason: Option<Arc<str>>,
+}
+
+impl Extras {
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// What the message was dead-lettered from, and why.
+    pub(crate) fn set_dead_letter(&mut self, source: Option<Arc<str>>, reason: Option<Arc<str>>) {
+        if self.rare.is_some() || source.is_some() || reason.is_some() {
+            let rare = self.rare_mut();
+            (rare.dead_letter_source, rare.dead_letter_reason) = (source, reason);
+        }
+        if self.rare.as_deref() == Some(&Rare::default()) {
+            self.rare = None;
+        }
+    }
 }
 
 static NO_ATTRIBUTES: MessageAttributes = MessageAttributes::new();
@@ -78,12 +101,12 @@ impl Content {
     /// let cat = SendMessage::new("resize cat.png").message_group_id("customer-3");
     /// Queue::standard("jobs").listener(listener).build()?.send(cat)?;
     /// let Fact::Sent { content, .. } = facts.recv()?.1.fact else { panic!("another fact") };
-    /// assert_eq!(content.group_id().map(|id| &**id), Some("customer-3"));
+    /// assert_eq!(content.group_id(), Some("customer-3"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn group_id(&self) -> Option<&Arc<str>> {
-        self.extras.as_ref()?.group_id.as_ref()
+    pub fn group_id(&self) -> Option<&str> {
+        self.group().map(Id::as_str)
     }
 
     /// FIFO only: the deduplication id, given or computed from the body (F7).
@@ -99,8 +122,8 @@ impl Content {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn deduplication_id(&self) -> Option<&Arc<str>> {
-        self.extras.as_ref()?.deduplication_id.as_ref()
+    pub fn deduplication_id(&self) -> Option<&str> {
+        self.deduplication().map(Id::as_str)
     }
 
     /// The X-Ray trace header, if sent with one (M22).
@@ -118,7 +141,7 @@ impl Content {
     /// ```
     #[must_use]
     pub fn trace_header(&self) -> Option<&Arc<str>> {
-        self.extras.as_ref()?.trace_header.as_ref()
+        self.rare()?.trace_header.as_ref()
     }
 
     /// ARN of the queue that the message was dead-lettered from (L11).
@@ -139,7 +162,7 @@ impl Content {
     /// ```
     #[must_use]
     pub fn dead_letter_source(&self) -> Option<&Arc<str>> {
-        self.extras.as_ref()?.dead_letter_source.as_ref()
+        self.rare()?.dead_letter_source.as_ref()
     }
 
     /// The reason that a consumer gave when it sent the message to the dead-letter queue; `None` if it came there
@@ -159,7 +182,7 @@ impl Content {
     /// ```
     #[must_use]
     pub fn dead_letter_reason(&self) -> Option<&Arc<str>> {
-        self.extras.as_ref()?.dead_letter_reason.as_ref()
+        self.rare()?.dead_letter_reason.as_ref()
     }
 
     /// Size in bytes as M6 counts it: body and user attributes, neither ids nor system attributes (M7).
@@ -178,6 +201,20 @@ impl Content {
     pub fn size_bytes(&self) -> usize {
         let attributes = self.extras.as_ref().map_or(0, |extras| extras.attributes.size_bytes());
         self.body.len() + attributes
+    }
+
+    /// [`group_id`](Self::group_id), cheap to clone.
+    pub(crate) fn group(&self) -> Option<&Id> {
+        self.extras.as_ref()?.group_id.as_ref()
+    }
+
+    /// [`deduplication_id`](Self::deduplication_id), cheap to clone.
+    pub(crate) fn deduplication(&self) -> Option<&Id> {
+        self.extras.as_ref()?.deduplication_id.as_ref()
+    }
+
+    fn rare(&self) -> Option<&Rare> {
+        self.extras.as_ref()?.rare.as_deref()
     }
 
     /// The same body with changed extras; this content and its other clones stay as they are.
@@ -203,18 +240,18 @@ mod tests {
         let sent = SendMessage::new("x")
             .attribute("k", MessageAttributeValue::string("v"))
             .content;
-        let dead = sent.with_extras(|extras| extras.dead_letter_source = Some("arn".into()));
+        let dead = sent.with_extras(|extras| extras.set_dead_letter(Some("arn".into()), None));
         assert_eq!(
             (sent.dead_letter_source(), dead.dead_letter_source().map(AsRef::as_ref)),
             (None, Some("arn"))
         );
         assert!(Arc::ptr_eq(sent.body(), dead.body()) && dead.attributes() == sent.attributes());
-        let back = dead.with_extras(|extras| extras.dead_letter_source = None);
+        let back = dead.with_extras(|extras| extras.set_dead_letter(None, None));
         assert_eq!(back, sent);
         let plain = SendMessage::new("x").content;
         assert!(
             plain
-                .with_extras(|extras| extras.dead_letter_source = None)
+                .with_extras(|extras| extras.set_dead_letter(None, None))
                 .extras
                 .is_none()
         );

@@ -5,6 +5,7 @@
 mod attribute;
 mod check;
 mod content;
+mod id;
 mod ids;
 #[cfg(feature = "serde")]
 mod json;
@@ -17,6 +18,7 @@ pub use attribute::{AttributeContent, MessageAttributeValue, MessageAttributes};
 pub(crate) use check::check_attribute_name;
 pub use content::Content;
 pub(crate) use content::Extras;
+pub(crate) use id::Id;
 pub use ids::{MessageId, ReceiptHandle, SequenceNumber};
 #[cfg(feature = "serde")]
 pub(crate) use json::parse;

@@ -1,5 +1,5 @@
 //! [`SendMessage`], a message as a producer sends it.
-use super::{Content, Extras, MessageAttributeValue, MessageAttributes};
+use super::{Content, Extras, Id, MessageAttributeValue, MessageAttributes};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,8 +84,8 @@ impl SendMessage {
     ///
     /// 1 to 128 ASCII letters, digits and punctuation characters; no space.
     #[must_use]
-    pub fn message_group_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.extras_mut().group_id = Some(id.into());
+    pub fn message_group_id(mut self, id: impl AsRef<str>) -> Self {
+        self.extras_mut().group_id = Some(id.as_ref().into());
         self
     }
 
@@ -93,8 +93,8 @@ impl SendMessage {
     ///
     /// 1 to 128 ASCII letters, digits and punctuation characters; no space. It wins over content-based deduplication.
     #[must_use]
-    pub fn message_deduplication_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.extras_mut().deduplication_id = Some(id.into());
+    pub fn message_deduplication_id(mut self, id: impl AsRef<str>) -> Self {
+        self.extras_mut().deduplication_id = Some(id.as_ref().into());
         self
     }
 
@@ -103,7 +103,7 @@ impl SendMessage {
     /// It is not empty, obeys the alphabet of bodies and does not count toward the size of the message (rule M7).
     #[must_use]
     pub fn aws_trace_header(mut self, header: impl Into<Arc<str>>) -> Self {
-        self.extras_mut().trace_header = Some(header.into());
+        self.extras_mut().rare_mut().trace_header = Some(header.into());
         self
     }
 
@@ -157,7 +157,7 @@ impl SendMessage {
     /// ```
     #[must_use]
     pub fn get_message_group_id(&self) -> Option<&str> {
-        self.content.group_id().map(AsRef::as_ref)
+        self.content.group_id()
     }
 
     /// The explicit deduplication id, if there is one.
@@ -171,7 +171,7 @@ impl SendMessage {
     /// ```
     #[must_use]
     pub fn get_message_deduplication_id(&self) -> Option<&str> {
-        self.content.deduplication_id().map(AsRef::as_ref)
+        self.content.deduplication_id()
     }
 
     /// The X-Ray trace header, if one is set.
@@ -207,7 +207,7 @@ impl SendMessage {
         (self.content, self.delay)
     }
 
-    pub(crate) fn set_deduplication_id(&mut self, id: Option<Arc<str>>) {
+    pub(crate) fn set_deduplication_id(&mut self, id: Option<Id>) {
         self.extras_mut().deduplication_id = id;
     }
 

@@ -17,7 +17,7 @@ impl SendMessage {
         if content.body.is_empty() {
             return Err(MissingParameter::new("MessageBody").into());
         }
-        if fifo && content.group_id().is_none() {
+        if fifo && content.group().is_none() {
             return Err(MissingParameter::new("MessageGroupId").into());
         }
         let delay = delay.map(|delay| check::delay(delay, limits)).transpose()?;
@@ -51,14 +51,14 @@ impl Extras {
     fn check_ids(&self, limits: &Limits, fifo: bool) -> Result<(), InvalidParameterValue> {
         const DEDUPLICATION_ID: &str = "MessageDeduplicationId";
         if let Some(id) = &self.group_id {
-            check::check_id("MessageGroupId", id, limits)?;
+            check::check_id("MessageGroupId", id.as_str(), limits)?;
         }
         if let Some(id) = &self.deduplication_id {
-            check::check_id(DEDUPLICATION_ID, id, limits)?;
+            check::check_id(DEDUPLICATION_ID, id.as_str(), limits)?;
             if !fifo {
                 return Err(InvalidParameterValue::of(
                     DEDUPLICATION_ID,
-                    &**id,
+                    id.as_str(),
                     InvalidReason::QueueType,
                 ));
             }
@@ -69,7 +69,7 @@ impl Extras {
     /// M12 to M25.
     fn check_attributes(&self, limits: &Limits) -> Result<(), InvalidParameterValue> {
         check_attributes(&self.attributes, limits)?;
-        if let Some(header) = &self.trace_header {
+        if let Some(header) = self.rare.as_ref().and_then(|rare| rare.trace_header.as_ref()) {
             check_trace_header(header)?;
         }
         Ok(())
@@ -355,7 +355,7 @@ mod tests {
              Reason: The request includes a parameter that is not valid for this queue type."
         );
         let tenant = SendMessage::new("x").message_group_id("g");
-        assert_eq!(parse(tenant, false).unwrap().group_id().map(AsRef::as_ref), Some("g"));
+        assert_eq!(parse(tenant, false).unwrap().group_id(), Some("g"));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(super) type EntryId = Option<Cow<'static, str>>;
 pub(super) enum Target<E> {
     Handle(ReceiptHandle),
     Received(Received),
+    #[cfg_attr(not(any(feature = "aws-protocol", feature = "testing")), expect(dead_code))]
     Failed(Box<E>),
 }
 

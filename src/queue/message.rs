@@ -200,7 +200,7 @@ impl Message {
     /// ```
     #[must_use]
     pub fn message_group_id(&self) -> Option<&str> {
-        self.content().group_id().map(|id| &**id)
+        self.content().group_id()
     }
 
     /// FIFO only: the id that the send gave, or the SHA-256 of the body (F7).
@@ -215,7 +215,7 @@ impl Message {
     /// ```
     #[must_use]
     pub fn message_deduplication_id(&self) -> Option<&str> {
-        self.content().deduplication_id().map(|id| &**id)
+        self.content().deduplication_id()
     }
 
     /// FIFO only: the place in the queue (F37).

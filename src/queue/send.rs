@@ -13,7 +13,7 @@ use {
         error::{
             BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
         },
-        message::{Content, Extras, SendMessage},
+        message::{Content, Extras, Id, SendMessage},
         state::{Incoming, Sent},
         sync::MutexGuard,
         time::Timestamp,
@@ -308,14 +308,14 @@ impl Inner {
 
     #[inline]
     fn compute_missing_id(&self, message: &mut SendMessage) -> Result<bool, SendError> {
-        if !self.fifo || message.get_message_deduplication_id().is_some() {
+        if !self.fifo || message.content().deduplication().is_some() {
             return Ok(false);
         }
         if !self.content_based_deduplication.load(Ordering::Relaxed) {
             return Err(InvalidParameterValue::NoDeduplicationId.into());
         }
         let id = data_encoding::HEXLOWER.encode(&Sha256::digest(message.body().as_bytes()));
-        message.set_deduplication_id(Some(id.into()));
+        message.set_deduplication_id(Some(Id::from(&*id)));
         Ok(true)
     }
 
@@ -408,8 +408,7 @@ impl Core {
 /// By what a FIFO queue recognises a repetition: deduplication id and group.
 fn ids(message: &SendMessage) -> Option<Ids> {
     let content = message.content();
-    let id = content.deduplication_id()?;
-    Some((Arc::clone(id), Arc::clone(content.group_id()?)))
+    Some((content.deduplication()?.clone(), content.group()?.clone()))
 }
 
 impl Inner {

@@ -5,10 +5,9 @@ use {
         budget::{Amount, Budget},
         waiters::Ticket,
     },
-    crate::{error::BudgetLimit, time::Timestamp},
+    crate::{error::BudgetLimit, message::Id, time::Timestamp},
     std::{
         collections::{BTreeMap, BTreeSet, VecDeque},
-        sync::Arc,
         task::Waker,
         time::Duration,
     },
@@ -25,7 +24,7 @@ pub(super) struct Place {
 }
 
 /// Deduplication id and group of a FIFO message.
-pub(super) type Ids = (Arc<str>, Arc<str>);
+pub(super) type Ids = (Id, Id);
 
 /// How a sender waits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -259,8 +258,8 @@ impl Senders {
         }
     }
 
-    fn next_with_id(&self, id: &Arc<str>) -> Option<&(Ids, Ticket)> {
-        let from = ((Arc::clone(id), Arc::from("")), 0);
+    fn next_with_id(&self, id: &Id) -> Option<&(Ids, Ticket)> {
+        let from = ((id.clone(), Id::from("")), 0);
         self.by_ids.range(from..).next().filter(|((next, _), _)| next == id)
     }
 

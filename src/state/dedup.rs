@@ -2,11 +2,15 @@
 
 use {
     super::{
-        index::{Index, Segments},
-        recent::{Place, Recent, View, after, distance},
+        index::{Index, Pages},
+        recent::{Place, Recent, after, distance},
         record::Receipt,
     },
-    crate::{attributes::DeduplicationScope, message::MessageId, time::Timestamp},
+    crate::{
+        attributes::DeduplicationScope,
+        message::{Id, MessageId},
+        time::Timestamp,
+    },
     foldhash::fast::RandomState,
     std::hash::BuildHasher,
 };
@@ -18,10 +22,62 @@ pub(crate) struct Original {
     pub(crate) sequence: u64,
 }
 
-/// A change of scope that does not act yet.
-#[derive(Clone, Copy, Debug)]
-struct Change {
+/// What finds accepted sends by their ids under one scope.
+#[derive(Debug)]
+struct ByIds {
     scope: DeduplicationScope,
+    /// Of the entries with one key it has the latest.
+    index: Index,
+    hasher: RandomState,
+}
+
+impl ByIds {
+    fn new(scope: DeduplicationScope) -> Self {
+        Self {
+            scope,
+            index: Index::new(),
+            hasher: RandomState::default(),
+        }
+    }
+
+    fn hash(&self, group: &[u8], id: &[u8]) -> u32 {
+        let hash = match self.scope {
+            DeduplicationScope::MessageGroup => self.hasher.hash_one((group, id)),
+            DeduplicationScope::Queue => self.hasher.hash_one(id),
+        };
+        hash as u32
+    }
+
+    /// The latest entry with this key.
+    fn find(&self, entries: &Recent<Original>, hash: u32, group: &[u8], id: &[u8]) -> Option<Place> {
+        self.index.find(hash, |place| {
+            let (own_group, own_id) = entries.texts(place);
+            own_id == id && (self.scope == DeduplicationScope::Queue || own_group == group)
+        })
+    }
+
+    /// Enters an entry in the place of an earlier one with the same key.
+    fn enter(&mut self, entries: &Recent<Original>, place: Place) {
+        let (group, id) = entries.texts(place);
+        let hash = self.hash(group, id);
+        if let Some(earlier) = self.find(entries, hash, group, id) {
+            self.index.remove(hash, earlier);
+        }
+        self.index.insert(hash, place);
+    }
+
+    /// Takes an entry out if it is the latest with its key.
+    fn forget(&mut self, entries: &Recent<Original>, place: Place) {
+        let (group, id) = entries.texts(place);
+        let hash = self.hash(group, id);
+        self.index.remove(hash, place);
+    }
+}
+
+/// A change of scope that does not act yet.
+#[derive(Debug)]
+struct Change {
+    by_ids: ByIds,
     acts_at: Timestamp,
     /// The first entry that is not in the index of the new scope yet.
     next: Place,
@@ -29,32 +85,24 @@ struct Change {
 
 /// Accepted sends of the deduplication interval (F7-F17).
 ///
-/// Every entry keeps group and id. An index finds it under the scope in force; before a change of scope acts, the other
+/// Every entry keeps group and id. An index finds it under the scope in force; before a change of scope acts, another
 /// index is filled with the same entries under the new scope, some in each step (F16).
 #[derive(Debug)]
 pub(crate) struct Deduplication {
-    scope: DeduplicationScope,
-    change: Option<Change>,
     entries: Recent<Original>,
-    /// Of the entries with one key an index has the latest.
-    indexes: [Index; 2],
-    /// Which index is that of the scope in force.
-    active: usize,
+    by_ids: ByIds,
+    change: Option<Box<Change>>,
     /// What is left of the memory of former indexes.
-    retired: Segments,
-    hasher: RandomState,
+    retired: Pages,
 }
 
 impl Deduplication {
     pub(crate) fn new(scope: DeduplicationScope) -> Self {
         Self {
-            scope,
-            change: None,
             entries: Recent::new(),
-            indexes: [Index::new(), Index::new()],
-            active: 0,
-            retired: Segments::new(),
-            hasher: RandomState::default(),
+            by_ids: ByIds::new(scope),
+            change: None,
+            retired: Pages::new(),
         }
     }
 
@@ -62,13 +110,14 @@ impl Deduplication {
     /// entries of each. Answers with when there is more to do.
     pub(crate) fn advance(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
         let forgotten_at = self.entries.forget_due(now, at_once, |entries, place| {
-            for (number, index) in self.indexes.iter_mut().enumerate() {
-                index.remove(&mut View(entries, number), place);
+            self.by_ids.forget(entries, place);
+            if let Some(change) = &mut self.change {
+                change.by_ids.forget(entries, place);
             }
         });
         self.retired.truncate(self.retired.len().saturating_sub(at_once / 8));
         if self.retired.is_empty() {
-            self.retired = Segments::new();
+            self.retired = Pages::new();
         }
         let retired_at = if self.retired.is_empty() {
             Timestamp::MAX
@@ -79,7 +128,7 @@ impl Deduplication {
     }
 
     fn advance_change(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
-        let Some(mut change) = self.change else {
+        let Some(change) = &mut self.change else {
             return Timestamp::MAX;
         };
         if distance(change.next, self.entries.end()) > self.entries.len() {
@@ -89,58 +138,33 @@ impl Deduplication {
             if change.next == self.entries.end() {
                 break;
             }
-            self.index(1 - self.active, change.scope, change.next);
+            change.by_ids.enter(&self.entries, change.next);
             change.next = after(change.next, 1);
         }
-        let done = change.next == self.entries.end();
-        if done && change.acts_at <= now {
-            self.retire(self.active);
-            self.active = 1 - self.active;
-            self.scope = change.scope;
-            self.change = None;
-            return Timestamp::MAX;
+        if change.next != self.entries.end() {
+            return Timestamp::ZERO;
         }
-        self.change = Some(change);
-        if done { change.acts_at } else { Timestamp::ZERO }
-    }
-
-    /// Empties an index, whose memory is dropped some at a time.
-    fn retire(&mut self, number: usize) {
-        let mut segments = self.indexes[number].clear();
-        self.retired.append(&mut segments);
-    }
-
-    /// Enters an entry into an index in the place of an earlier one with the same key.
-    fn index(&mut self, number: usize, scope: DeduplicationScope, place: Place) {
-        let (group, id) = self.entries.texts(place);
-        let hash = self.hash(scope, group, id);
-        if let Some(earlier) = self.find(number, scope, hash, group, id) {
-            self.indexes[number].remove(&mut View(&mut self.entries, number), earlier);
+        if change.acts_at > now {
+            return change.acts_at;
         }
-        self.indexes[number].insert(&mut View(&mut self.entries, number), place, hash);
+        std::mem::swap(&mut self.by_ids, &mut change.by_ids);
+        self.end_change();
+        Timestamp::MAX
     }
 
-    /// The latest entry with this key in an index.
-    fn find(&self, number: usize, scope: DeduplicationScope, hash: u32, group: &[u8], id: &[u8]) -> Option<Place> {
-        let has_key = |place| {
-            let (own_group, own_id) = self.entries.texts(place);
-            own_id == id && (scope == DeduplicationScope::Queue || own_group == group)
-        };
-        self.indexes[number].find(hash, |place| self.entries.link(place, number), has_key)
-    }
-
-    fn hash(&self, scope: DeduplicationScope, group: &[u8], id: &[u8]) -> u32 {
-        let hash = match scope {
-            DeduplicationScope::MessageGroup => self.hasher.hash_one((group, id)),
-            DeduplicationScope::Queue => self.hasher.hash_one(id),
-        };
-        hash as u32
+    /// Drops the index that is not in force, if there is one: its memory goes some at a time.
+    fn end_change(&mut self) {
+        if let Some(mut change) = self.change.take() {
+            self.retired.append(&mut change.by_ids.index.clear());
+        }
     }
 
     /// The send that one with this key repeats at `now`.
-    pub(crate) fn original(&self, now: Timestamp, group: &str, id: &str) -> Option<Original> {
+    pub(crate) fn original(&self, now: Timestamp, group: &Id, id: &Id) -> Option<Original> {
         let (group, id) = (group.as_bytes(), id.as_bytes());
-        let place = self.find(self.active, self.scope, self.hash(self.scope, group, id), group, id)?;
+        let place = self
+            .by_ids
+            .find(&self.entries, self.by_ids.hash(group, id), group, id)?;
         let entry = self.entries.get(place)?;
         (entry.forgotten_at > now).then_some(entry.value)
     }
@@ -149,42 +173,49 @@ impl Deduplication {
     pub(crate) fn remember(
         &mut self,
         now: Timestamp,
-        group: &str,
-        id: &str,
+        group: &Id,
+        id: &Id,
         original: Original,
         forgotten_at: Timestamp,
     ) -> Option<Original> {
-        let hash = self.hash(self.scope, group.as_bytes(), id.as_bytes());
-        if let Some(place) = self.find(self.active, self.scope, hash, group.as_bytes(), id.as_bytes()) {
+        let (group, id) = (group.as_bytes(), id.as_bytes());
+        let hash = self.by_ids.hash(group, id);
+        if let Some(place) = self.by_ids.find(&self.entries, hash, group, id) {
             let entry = self.entries.get(place).filter(|it| it.forgotten_at > now);
             if let Some(entry) = entry {
                 return Some(entry.value);
             }
             // The entry is past its time but not yet trimmed. An index holds at most one entry of a key.
-            self.indexes[self.active].remove(&mut View(&mut self.entries, self.active), place);
+            self.by_ids.index.remove(hash, place);
         }
         let place = self.entries.push(group, id, original, forgotten_at);
-        self.indexes[self.active].insert(&mut View(&mut self.entries, self.active), place, hash);
+        self.by_ids.index.insert(hash, place);
         // An index that is complete stays so: otherwise all sends before the change acts would be left to its instant.
-        if let Some(change) = self.change.filter(|change| change.next == place) {
-            self.index(1 - self.active, change.scope, place);
-            let next = after(place, 1);
-            self.change = Some(Change { next, ..change });
+        if let Some(change) = self.change.as_mut().filter(|change| change.next == place) {
+            change.by_ids.enter(&self.entries, place);
+            change.next = after(place, 1);
         }
         None
     }
 
     /// The queue's attribute says `scope`; it acts from `acts_at` (F16).
     pub(crate) fn change_scope(&mut self, scope: DeduplicationScope, acts_at: Timestamp) {
-        let next = self.entries.first();
-        self.retire(1 - self.active);
-        self.change = (scope != self.scope).then_some(Change { scope, acts_at, next });
+        self.end_change();
+        if scope != self.by_ids.scope {
+            self.change = Some(Box::new(Change {
+                by_ids: ByIds::new(scope),
+                acts_at,
+                next: self.entries.first(),
+            }));
+        }
     }
 
     /// Forgets every send; answers with the memory.
     pub(crate) fn clear(&mut self) -> Self {
-        let mut emptied = Self::new(self.scope);
-        emptied.change = self.change.map(|change| Change { next: 0, ..change });
+        let mut emptied = Self::new(self.by_ids.scope);
+        if let Some(change) = &self.change {
+            emptied.change_scope(change.by_ids.scope, change.acts_at);
+        }
         std::mem::replace(self, emptied)
     }
 }
@@ -209,7 +240,8 @@ impl Attempts {
     /// Forgets what is due, at most `at_once` receives. Answers with when there is more to do.
     pub(crate) fn advance(&mut self, now: Timestamp, at_once: usize) -> Timestamp {
         self.entries.forget_due(now, at_once, |entries, place| {
-            self.by_id.remove(&mut View(entries, 0), place);
+            let hash = self.hasher.hash_one(entries.texts(place).1) as u32;
+            self.by_id.remove(hash, place);
         })
     }
 
@@ -225,22 +257,20 @@ impl Attempts {
             return;
         }
         let (hash, earlier) = (self.hash(id), self.find(id));
-        let place = self.entries.push("", id, receipts, forgotten_at);
-        let mut view = View(&mut self.entries, 0);
+        let place = self.entries.push(&[], id.as_bytes(), receipts, forgotten_at);
         if let Some(earlier) = earlier {
-            self.by_id.remove(&mut view, earlier);
+            self.by_id.remove(hash, earlier);
         }
-        self.by_id.insert(&mut view, place, hash);
+        self.by_id.insert(hash, place);
     }
 
     fn find(&self, id: &str) -> Option<Place> {
         let is_it = |place| self.entries.texts(place).1 == id.as_bytes();
-        self.by_id
-            .find(self.hash(id), |place| self.entries.link(place, 0), is_it)
+        self.by_id.find(self.hash(id), is_it)
     }
 
     fn hash(&self, id: &str) -> u32 {
-        self.hasher.hash_one(id) as u32
+        self.hasher.hash_one(id.as_bytes()) as u32
     }
 }
 
@@ -258,11 +288,17 @@ mod tests {
     fn remember(memory: &mut Deduplication, now: u64, group: &str, id: &str, sequence: u64) {
         let message_id = MessageId::from_random(0);
         let original = Original { message_id, sequence };
-        assert!(memory.remember(at(now), group, id, original, at(sequence)).is_none());
+        assert!(
+            memory
+                .remember(at(now), &group.into(), &id.into(), original, at(sequence))
+                .is_none()
+        );
     }
 
     fn found(memory: &Deduplication, now: u64, group: &str, id: &str) -> Option<u64> {
-        memory.original(at(now), group, id).map(|it| it.sequence)
+        memory
+            .original(at(now), &group.into(), &id.into())
+            .map(|it| it.sequence)
     }
 
     #[test]
@@ -337,7 +373,7 @@ mod tests {
     #[test]
     fn the_memory_of_a_former_index_is_dropped_some_at_a_time() {
         let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
-        (1..=10_000).for_each(|id| remember(&mut memory, 0, "a", &id.to_string(), 1_000_000 + id));
+        (1..=120_000).for_each(|id| remember(&mut memory, 0, "a", &id.to_string(), 1_000_000 + id));
         memory.change_scope(DeduplicationScope::Queue, at(5));
         memory.advance(at(5), ALL - 1);
         let retired = memory.retired.len();

@@ -1,272 +1,328 @@
-//! A hash index of nodes whose table grows and shrinks by one bucket at a time.
+//! A hash index of slots whose table grows and shrinks by one page at a time.
 //!
-//! The table is a linear hash table: it stores only the first node of each bucket, and the nodes are chained through
-//! links of their own. An insert splits at most one bucket and a removal merges a few, so no single call pays for a
-//! table that was or becomes large, and the memory follows the number of nodes.
+//! A page is a small open-addressing table of hashes and slots, beside a table of tags: a byte of each hash. A look-up
+//! probes the tags and reads what has the right one, so for a key that is not in the index it reads a cache line of tags,
+//! which are few enough to stay in a cache, and hardly ever anything else. The pages form a linear hash table: the page of a hash is its low
+//! bits, and a new page takes its cells from one other page. So an insert or a removal moves the cells of two pages at
+//! most, and the memory follows the number of slots.
 
-use super::slab::{NO_SLOT, Slab, Slot};
+use super::{
+    slab::{NO_SLOT, Slot},
+    touched::touch,
+};
 
-/// Buckets are allocated in segments of this many; a table that was used keeps one segment.
-const SEGMENT: usize = 64;
+/// A page is added when all have so many cells in use on average, and one is taken away at half of that.
+const PAGE: usize = 1_024;
 
-/// A removal merges at most this many buckets; more than the two that keep pace with removals one by one.
-const MERGES_AT_ONCE: usize = 4;
+/// The fewest cells of a page; a page with as few is not made smaller.
+const FEWEST: usize = 8;
 
-/// A node's place in one index.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Link {
+struct Cell {
     hash: u32,
-    next: Slot,
+    slot: Slot,
 }
 
-impl Link {
-    pub(crate) const NONE: Self = Self { hash: 0, next: NO_SLOT };
+/// The tag of a cell that is not in use.
+const VACANT: u8 = 0;
+
+/// Bits that neither the page of a hash nor its home in the page depend on, up to some millions of slots.
+#[inline]
+const fn tag_of(hash: u32) -> u8 {
+    (hash >> 13) as u8 | 1
 }
 
-/// Nodes that an [`Index`] chains.
-pub(crate) trait Chained {
-    fn link(&self, node: Slot) -> Link;
-    fn link_mut(&mut self, node: Slot) -> &mut Link;
+/// An open-addressing table with linear probing; a quarter of the cells at least is vacant, so each probe ends.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// As many as cells.
+    tags: Box<[u8]>,
+    cells: Box<[Cell]>,
+    used: usize,
 }
 
-/// A value in a slab that one index refers to.
-pub(crate) trait Linked {
-    fn link(&self) -> Link;
-    fn link_mut(&mut self) -> &mut Link;
-}
-
-impl<T: Linked> Chained for Slab<T> {
-    fn link(&self, node: Slot) -> Link {
-        self[node].link()
+impl Page {
+    /// A page with twice as many cells as are to be used.
+    fn for_cells(used: usize) -> Self {
+        let cells = (2 * used).max(FEWEST);
+        Self {
+            tags: vec![VACANT; cells].into(),
+            cells: vec![Cell { hash: 0, slot: NO_SLOT }; cells].into(),
+            used: 0,
+        }
     }
-    fn link_mut(&mut self, node: Slot) -> &mut Link {
-        self[node].link_mut()
+
+    /// Where the probes for a hash begin: by its high bits, since the low ones are the same for all of a page.
+    #[inline]
+    fn home(&self, hash: u32) -> usize {
+        ((u64::from(hash) * self.tags.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.tags.len() { 0 } else { at + 1 }
+    }
+
+    /// The cell with this hash whose slot `is_it` accepts.
+    #[inline]
+    fn position(&self, hash: u32, is_it: impl Fn(Slot) -> bool) -> Option<usize> {
+        let (tag, mut at) = (tag_of(hash), self.home(hash));
+        while self.tags[at] != VACANT {
+            if self.tags[at] == tag {
+                let cell = self.cells[at];
+                if cell.hash == hash && is_it(cell.slot) {
+                    return Some(at);
+                }
+            }
+            at = self.after(at);
+        }
+        None
+    }
+
+    #[inline]
+    fn insert(&mut self, cell: Cell) {
+        if 4 * (self.used + 1) > 3 * self.tags.len() {
+            self.resize();
+        }
+        let mut at = self.home(cell.hash);
+        while self.tags[at] != VACANT {
+            at = self.after(at);
+        }
+        self.put(at, cell);
+        self.used += 1;
+    }
+
+    fn put(&mut self, at: usize, cell: Cell) {
+        self.tags[at] = tag_of(cell.hash);
+        self.cells[at] = cell;
+    }
+
+    /// Vacates a cell, and moves those behind it up that were not in their place because it was in use.
+    fn remove(&mut self, mut gap: usize) {
+        self.used -= 1;
+        let mut at = gap;
+        loop {
+            at = self.after(at);
+            if self.tags[at] == VACANT {
+                break;
+            }
+            let cell = self.cells[at];
+            // A probe for the cell passes the gap unless it begins behind it.
+            let home = self.home(cell.hash);
+            let begins_behind = if gap < at {
+                gap < home && home <= at
+            } else {
+                gap < home || home <= at
+            };
+            if !begins_behind {
+                self.put(gap, cell);
+                gap = at;
+            }
+        }
+        self.tags[gap] = VACANT;
+        if self.cells.len() > FEWEST && 4 * self.used < self.cells.len() {
+            self.resize();
+        }
+    }
+
+    #[inline(never)]
+    fn resize(&mut self) {
+        let page = Self::for_cells(self.used);
+        let old = std::mem::replace(self, page);
+        self.take_from(&old);
+    }
+
+    fn take_from(&mut self, other: &Self) {
+        other.used_cells().for_each(|cell| self.insert(cell));
+    }
+
+    fn used_cells(&self) -> impl Iterator<Item = Cell> {
+        let cells = self.tags.iter().zip(&self.cells);
+        let used = cells.filter(|&(tag, _)| *tag != VACANT);
+        used.map(|(_, cell)| *cell).inspect(|_| touch())
     }
 }
 
-/// The memory of an index: a table that grows does not move its buckets.
-pub(crate) type Segments = Vec<Box<[Slot; SEGMENT]>>;
+/// The memory of an index.
+pub(crate) type Pages = Vec<Page>;
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// The first node of each bucket.
-    segments: Segments,
-    buckets: usize,
+    pages: Pages,
     len: usize,
 }
 
 impl Index {
     pub(crate) const fn new() -> Self {
         Self {
-            segments: Vec::new(),
-            buckets: 0,
+            pages: Vec::new(),
             len: 0,
         }
     }
 
-    /// The node with this hash that `is_it` accepts.
+    /// The slot with this hash that `is_it` accepts.
     #[inline]
-    pub(crate) fn find(&self, hash: u32, link: impl Fn(Slot) -> Link, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
+    pub(crate) fn find(&self, hash: u32, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
         if self.len == 0 {
             return None;
         }
-        let mut node = self.head(bucket_of(hash, self.buckets));
-        while node != NO_SLOT {
-            let Link { hash: own, next } = link(node);
-            if own == hash && is_it(node) {
-                return Some(node);
-            }
-            node = next;
-        }
-        None
+        let page = &self.pages[page_of(hash, self.pages.len())];
+        page.position(hash, is_it).map(|at| page.cells[at].slot)
     }
 
-    /// Adds a node with a key that no node in the index has.
-    pub(crate) fn insert(&mut self, nodes: &mut impl Chained, node: Slot, hash: u32) {
-        if self.len >= self.buckets {
-            self.split(nodes);
+    /// Adds a slot under the hash of a key that no slot in the index has.
+    #[inline]
+    pub(crate) fn insert(&mut self, hash: u32, slot: Slot) {
+        if self.len >= self.pages.len() * PAGE {
+            self.split();
         }
-        self.push(nodes, node, hash);
+        let page = page_of(hash, self.pages.len());
+        self.pages[page].insert(Cell { hash, slot });
         self.len += 1;
     }
 
-    /// Takes a node out; says whether it was in.
-    pub(crate) fn remove(&mut self, nodes: &mut impl Chained, node: Slot) -> bool {
+    /// Takes out a slot that was added under this hash; says whether it was in.
+    pub(crate) fn remove(&mut self, hash: u32, slot: Slot) -> bool {
         if self.len == 0 {
             return false;
         }
-        let Link { hash, next } = nodes.link(node);
-        let bucket = bucket_of(hash, self.buckets);
-        let mut before = self.head(bucket);
-        if before == node {
-            *self.head_mut(bucket) = next;
-        } else {
-            loop {
-                if before == NO_SLOT {
-                    return false;
-                }
-                let after = nodes.link(before).next;
-                if after == node {
-                    break;
-                }
-                before = after;
-            }
-            nodes.link_mut(before).next = next;
-        }
+        let page = page_of(hash, self.pages.len());
+        let page = &mut self.pages[page];
+        let Some(at) = page.position(hash, |it| it == slot) else {
+            return false;
+        };
+        page.remove(at);
         self.len -= 1;
-        // Buckets are merged at half the load at which they are split, so that a length that goes up and down by one
-        // does not split and merge at every step; more than one per removal, so that the table keeps up.
-        for _ in 0..MERGES_AT_ONCE {
-            if self.buckets > SEGMENT && self.buckets > 2 * self.len {
-                self.merge(nodes);
-            }
+        // Pages are merged at half the load at which they are split, so that a length that goes up and down by one does
+        // not split and merge at every step.
+        if self.pages.len() > 1 && self.len < self.pages.len() * (PAGE / 2) {
+            self.merge();
         }
         true
     }
 
-    /// Forgets every node; answers with the memory, which may be large.
-    pub(crate) fn clear(&mut self) -> Segments {
-        std::mem::replace(self, Self::new()).segments
+    /// Forgets every slot; answers with the memory, which may be large.
+    pub(crate) fn clear(&mut self) -> Pages {
+        std::mem::replace(self, Self::new()).pages
     }
 
-    fn push(&mut self, nodes: &mut impl Chained, node: Slot, hash: u32) {
-        let head = self.head_mut(bucket_of(hash, self.buckets));
-        *nodes.link_mut(node) = Link { hash, next: *head };
-        *head = node;
-    }
-
-    /// Adds a bucket and moves into it what belongs there from the one bucket that held it so far.
+    /// Adds a page and moves into it what belongs there from the one page that held it so far.
     #[inline(never)]
-    fn split(&mut self, nodes: &mut impl Chained) {
-        if self.buckets == self.segments.len() * SEGMENT {
-            self.segments.push(Box::new([NO_SLOT; SEGMENT]));
-            if self.buckets == 0 {
-                self.buckets = SEGMENT;
-                return;
-            }
+    fn split(&mut self) {
+        let added = self.pages.len();
+        if added == 0 {
+            self.pages.push(Page::for_cells(0));
+            return;
         }
-        // Linear hashing: the bucket of a hash is its low bits. The new bucket differs from `source` in its highest bit
-        // alone, so only nodes of `source` can belong to it, and no other bucket has to be looked at.
-        let source = source_of(self.buckets);
-        self.buckets += 1;
-        let mut node = std::mem::replace(self.head_mut(source), NO_SLOT);
-        while node != NO_SLOT {
-            let Link { hash, next } = nodes.link(node);
-            self.push(nodes, node, hash);
-            node = next;
-        }
+        // The new page differs from `source` in its highest bit alone, so only cells of `source` can belong to it.
+        let source = source_of(added);
+        let (stay, move_on): (Vec<Cell>, Vec<Cell>) = self.pages[source]
+            .used_cells()
+            .partition(|cell| page_of(cell.hash, added + 1) == source);
+        let page = |cells: Vec<Cell>| {
+            let mut page = Page::for_cells(cells.len());
+            cells.into_iter().for_each(|cell| page.insert(cell));
+            page
+        };
+        self.pages[source] = page(stay);
+        self.pages.push(page(move_on));
     }
 
     /// Undoes the latest split.
     #[inline(never)]
-    fn merge(&mut self, nodes: &mut impl Chained) {
-        self.buckets -= 1;
-        let mut node = std::mem::replace(self.head_mut(self.buckets), NO_SLOT);
-        while node != NO_SLOT {
-            let Link { hash, next } = nodes.link(node);
-            self.push(nodes, node, hash);
-            node = next;
+    fn merge(&mut self) {
+        let Some(last) = self.pages.pop() else {
+            return;
+        };
+        let target = source_of(self.pages.len());
+        let target = &mut self.pages[target];
+        let mut both = Page::for_cells(target.used + last.used);
+        both.take_from(target);
+        both.take_from(&last);
+        *target = both;
+        if self.pages.len() < self.pages.capacity() / 4 {
+            self.pages.shrink_to(2 * self.pages.len());
         }
-        if self.buckets % SEGMENT == 0 {
-            self.segments.pop();
-            if self.segments.len() < self.segments.capacity() / 4 {
-                self.segments.shrink_to(2 * self.segments.len());
-            }
-        }
-    }
-
-    fn head(&self, bucket: usize) -> Slot {
-        self.segments[bucket / SEGMENT][bucket % SEGMENT]
-    }
-
-    fn head_mut(&mut self, bucket: usize) -> &mut Slot {
-        &mut self.segments[bucket / SEGMENT][bucket % SEGMENT]
     }
 }
 
-/// The bucket of a hash among so many: its low bits, one bit fewer where that bucket does not exist yet.
+/// The page of a hash among so many: its low bits, one bit fewer where that page does not exist yet.
 #[inline]
-const fn bucket_of(hash: u32, buckets: usize) -> usize {
-    let mask = buckets.next_power_of_two() - 1;
-    let bucket = hash as usize & mask;
-    if bucket < buckets { bucket } else { bucket & (mask >> 1) }
+const fn page_of(hash: u32, pages: usize) -> usize {
+    let mask = pages.next_power_of_two() - 1;
+    let page = hash as usize & mask;
+    if page < pages { page } else { page & (mask >> 1) }
 }
 
-/// The bucket that a new bucket takes its nodes from.
-const fn source_of(bucket: usize) -> usize {
-    bucket - (1 << bucket.ilog2())
+/// The page that a new page takes its cells from.
+const fn source_of(page: usize) -> usize {
+    page - (1 << page.ilog2())
 }
 
 #[cfg(test)]
 mod tests {
-    use {super::*, proptest::prelude::*};
+    use {super::*, proptest::prelude::*, std::collections::BTreeMap};
 
-    #[derive(Debug)]
-    struct Word(u32, Link);
-
-    impl Linked for Word {
-        fn link(&self) -> Link {
-            self.1
-        }
-        fn link_mut(&mut self) -> &mut Link {
-            &mut self.1
-        }
-    }
-
-    fn found(index: &Index, nodes: &Slab<Word>, word: u32, spread: u32) -> Option<Slot> {
-        index.find(word % spread, |node| nodes[node].1, |node| nodes[node].0 == word)
+    /// Spreads some numbers over all bits, as a hash does, and many over few values.
+    fn hash(word: u32, spread: u32) -> u32 {
+        (word % spread).wrapping_mul(0x9E37_79B9)
     }
 
     proptest! {
         #[test]
         fn an_index_finds_what_is_in_it_and_nothing_else(
-            words in prop::collection::vec(0_u32..300, 1..1_000),
+            words in prop::collection::vec(0_u32..700, 1..2_000),
             spread in prop::sample::select(vec![1_u32, 7, 1_000_000]),
         ) {
-            let (mut index, mut nodes) = (Index::new(), Slab::new());
-            let mut model = std::collections::BTreeMap::new();
-            for word in words {
-                if let Some(slot) = model.remove(&word) {
-                    prop_assert_eq!(found(&index, &nodes, word, spread), Some(slot));
-                    prop_assert!(index.remove(&mut nodes, slot));
-                    nodes.remove(slot);
+            let mut index = Index::new();
+            let mut model = BTreeMap::new();
+            let found = |index: &Index, model: &BTreeMap<u32, Slot>, word| {
+                index.find(hash(word, spread), |slot| model.get(&word) == Some(&slot))
+            };
+            for (word, slot) in words.into_iter().zip(0..) {
+                if let Some(slot) = model.get(&word).copied() {
+                    prop_assert_eq!(found(&index, &model, word), Some(slot));
+                    prop_assert!(index.remove(hash(word, spread), slot));
+                    prop_assert!(!index.remove(hash(word, spread), slot));
+                    model.remove(&word);
                 } else {
-                    let slot = nodes.insert(Word(word, Link::NONE));
-                    index.insert(&mut nodes, slot, word % spread);
+                    index.insert(hash(word, spread), slot);
                     model.insert(word, slot);
                 }
                 prop_assert_eq!(index.len, model.len());
             }
-            for word in 0..300 {
-                prop_assert_eq!(found(&index, &nodes, word, spread), model.get(&word).copied());
+            for word in 0..700 {
+                prop_assert_eq!(found(&index, &model, word), model.get(&word).copied());
             }
+            let used: usize = index.pages.iter().map(|page| page.used_cells().count()).sum();
+            prop_assert_eq!(used, model.len());
         }
     }
 
     #[test]
-    fn a_table_shrinks_with_what_is_in_it() {
-        let (mut index, mut nodes) = (Index::new(), Slab::new());
-        let slots: Vec<Slot> = (0..10_000).map(|word| nodes.insert(Word(word, Link::NONE))).collect();
-        for &slot in &slots {
-            let word = nodes[slot].0;
-            index.insert(&mut nodes, slot, word);
+    fn a_table_grows_and_shrinks_with_what_is_in_it_by_a_few_pages_a_step() {
+        let mut index = Index::new();
+        let cells = |index: &Index| index.pages.iter().map(|page| page.cells.len()).sum::<usize>();
+        let step = |index: &mut Index, change: &mut dyn FnMut(&mut Index)| {
+            let before = super::super::touched::count();
+            change(index);
+            let moved = super::super::touched::count() - before;
+            assert!(moved <= 4 * PAGE, "one step moved {moved} cells");
+        };
+        for word in 0..100_000 {
+            step(&mut index, &mut |index| index.insert(hash(word, u32::MAX), word));
+            assert!(cells(&index) <= 4 * index.len + 2 * FEWEST * index.pages.len());
         }
-        assert_eq!(index.buckets, 10_000);
-        for &slot in &slots[10..] {
-            index.remove(&mut nodes, slot);
+        assert_eq!(index.pages.len(), 100_000_usize.div_ceil(PAGE));
+        for word in 10..100_000 {
+            step(&mut index, &mut |index| {
+                assert!(index.remove(hash(word, u32::MAX), word))
+            });
+            assert!(cells(&index) <= 4 * index.len + 2 * FEWEST * index.pages.len());
         }
-        assert_eq!((index.buckets, index.segments.len()), (SEGMENT, 1));
-        assert!((0..10).all(|word| found(&index, &nodes, word, u32::MAX) == Some(slots[word as usize])));
-    }
-
-    #[test]
-    fn a_node_that_is_not_in_the_index_is_not_removed() {
-        let (mut index, mut nodes) = (Index::new(), Slab::new());
-        let [inside, outside] = [1, 1].map(|word| nodes.insert(Word(word, Link::NONE)));
-        assert!(!index.remove(&mut nodes, outside));
-        index.insert(&mut nodes, inside, 0);
-        assert!(!index.remove(&mut nodes, outside));
-        assert!(index.remove(&mut nodes, inside) && !index.remove(&mut nodes, inside));
+        assert_eq!(index.pages.len(), 1);
+        assert!(index.pages.capacity() < 10);
+        assert!((0..10).all(|word| index.find(hash(word, u32::MAX), |_| true) == Some(word)));
     }
 }

@@ -14,7 +14,7 @@ use {
     crate::{
         attributes::QueueSettings,
         limits::Limits,
-        message::{Content, MessageId, SequenceNumber},
+        message::{Content, Id, MessageId, SequenceNumber},
         time::Timestamp,
     },
     std::{sync::Arc, time::Duration},
@@ -239,7 +239,7 @@ impl QueueState {
     }
 
     /// Whether a send with these ids would be answered with an earlier one (F9, F10).
-    pub(crate) fn is_repeated(&self, group: &str, id: &str) -> bool {
+    pub(crate) fn is_repeated(&self, group: &Id, id: &Id) -> bool {
         self.is_fifo() && self.deduplication.original(self.now, group, id).is_some()
     }
 
@@ -249,7 +249,7 @@ impl QueueState {
         if !self.is_fifo() {
             return None;
         }
-        let (group, id) = (content.group_id()?, content.deduplication_id()?);
+        let (group, id) = (content.group()?, content.deduplication()?);
         let sequence = self.next_sequence;
         let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
         self.deadlines.expect_at(forgotten_at);

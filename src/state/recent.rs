@@ -1,11 +1,7 @@
 //! Entries remembered for a limited time by a text key, oldest first, in chunks that never move.
 
 use {
-    super::{
-        index::{Chained, Link},
-        slab::Slot,
-        touched::touch,
-    },
+    super::{slab::Slot, touched::touch},
     crate::time::Timestamp,
     std::collections::VecDeque,
 };
@@ -17,7 +13,7 @@ pub(crate) const FORGOTTEN_AT_ONCE: usize = 512;
 const CHUNK: u32 = 64;
 
 /// A place tells an entry from all others that are remembered at the same time. Places count up and begin anew after
-/// [`LAST_PLACE`], far below the slot that ends the chains of an index.
+/// [`LAST_PLACE`], far below the slot that marks what is not in use in an index.
 pub(super) type Place = Slot;
 
 const LAST_PLACE: Place = (1 << 31) - 1;
@@ -37,16 +33,15 @@ pub(super) const fn distance(first: Place, place: Place) -> u32 {
 pub(super) struct RecentEntry<T> {
     pub(super) value: T,
     pub(super) forgotten_at: Timestamp,
-    /// Where the text begins among the texts of its chunk: the group, and the id behind it.
-    text: u32,
-    group_len: u32,
-    id_len: u32,
-    links: [Link; 2],
+    /// Where the id begins among the texts of the chunk; the group is between the entry before and it.
+    id_at: u32,
+    /// Where the id ends.
+    end: u32,
 }
 
 #[derive(Debug)]
 struct Chunk<T> {
-    entries: VecDeque<RecentEntry<T>>,
+    entries: Vec<RecentEntry<T>>,
     texts: Vec<u8>,
 }
 
@@ -54,9 +49,9 @@ struct Chunk<T> {
 #[derive(Debug)]
 pub(super) struct Recent<T> {
     chunks: VecDeque<Chunk<T>>,
-    /// The place of the first entry that was ever in the first chunk, a multiple of [`CHUNK`].
+    /// The place of the first entry of the first chunk, a multiple of [`CHUNK`].
     start: Place,
-    /// How many entries have left the first chunk.
+    /// How many entries of the first chunk are forgotten; their memory goes with the chunk.
     left: u32,
     len: u32,
 }
@@ -86,68 +81,76 @@ impl<T> Recent<T> {
     }
 
     fn oldest(&self) -> Option<&RecentEntry<T>> {
-        self.chunks.front()?.entries.front()
+        self.chunks.front()?.entries.get(self.left as usize)
     }
 
     pub(super) fn get(&self, place: Place) -> Option<&RecentEntry<T>> {
-        let (chunk, index) = self.position(place);
-        self.chunks.get(chunk)?.entries.get(index?)
+        let remembered = distance(self.first(), place) < self.len;
+        remembered.then(|| {
+            let (chunk, index) = self.position(place);
+            &chunk.entries[index]
+        })
     }
 
-    /// The link that one of the two indexes has in an entry.
-    pub(super) fn link(&self, place: Place, index: usize) -> Link {
-        self.get(place).expect("invariant: what is indexed is remembered").links[index]
-    }
-
-    /// Which chunk a place is in, and where among the entries that are still in it.
-    fn position(&self, place: Place) -> (usize, Option<usize>) {
+    /// The chunk that a remembered place is in, and where in the chunk.
+    fn position(&self, place: Place) -> (&Chunk<T>, usize) {
         touch();
         let offset = distance(self.start, place);
-        let (chunk, index) = (offset / CHUNK, offset % CHUNK);
-        let left = if chunk == 0 { self.left } else { 0 };
-        (chunk as usize, index.checked_sub(left).map(|index| index as usize))
+        (&self.chunks[(offset / CHUNK) as usize], (offset % CHUNK) as usize)
     }
 
     /// Group and id of the entry at `place`, which must be there.
     pub(super) fn texts(&self, place: Place) -> (&[u8], &[u8]) {
         let (chunk, index) = self.position(place);
-        let chunk = &self.chunks[chunk];
-        let entry = &chunk.entries[index.expect("invariant: the entry is remembered")];
-        let text = &chunk.texts[entry.text as usize..];
-        let (group, rest) = text.split_at(entry.group_len as usize);
-        (group, &rest[..entry.id_len as usize])
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| chunk.entries[before].end as usize);
+        let RecentEntry { id_at, end, .. } = chunk.entries[index];
+        (
+            &chunk.texts[start..id_at as usize],
+            &chunk.texts[id_at as usize..end as usize],
+        )
     }
 
     /// Appends an entry, which must not be forgotten earlier than those before it.
-    pub(super) fn push(&mut self, group: &str, id: &str, value: T, forgotten_at: Timestamp) -> Place {
+    pub(super) fn push(&mut self, group: &[u8], id: &[u8], value: T, forgotten_at: Timestamp) -> Place {
+        touch();
         let place = self.end();
-        if self.position(place).0 == self.chunks.len() {
-            self.chunks.push_back(Chunk {
-                entries: VecDeque::with_capacity(CHUNK as usize),
-                texts: Vec::new(),
-            });
+        if place % CHUNK == 0 {
+            self.add_chunk();
         }
-        let last = self.chunks.len() - 1;
-        let chunk = &mut self.chunks[last];
-        chunk.entries.push_back(RecentEntry {
+        let chunk = self
+            .chunks
+            .back_mut()
+            .expect("invariant: the chunk of the next place is there");
+        chunk.texts.extend_from_slice(group);
+        let id_at = length(chunk.texts.len());
+        chunk.texts.extend_from_slice(id);
+        chunk.entries.push(RecentEntry {
             value,
             forgotten_at,
-            text: length(chunk.texts.len()),
-            group_len: length(group.len()),
-            id_len: length(id.len()),
-            links: [Link::NONE; 2],
+            id_at,
+            end: length(chunk.texts.len()),
         });
-        chunk.texts.extend(group.as_bytes());
-        chunk.texts.extend(id.as_bytes());
-        if place % CHUNK == CHUNK - 1 {
-            chunk.texts.shrink_to_fit();
-        }
+        self.len += 1;
+        place
+    }
+
+    /// The texts of the new chunk are expected to be as long as those of the chunk before.
+    #[inline(never)]
+    fn add_chunk(&mut self) {
         assert!(
             self.len < LAST_PLACE - CHUNK,
             "invariant: fewer than 2^31 entries are remembered"
         );
-        self.len += 1;
-        place
+        let expected = self.chunks.back_mut().map_or(0, |last| {
+            last.texts.shrink_to_fit();
+            last.texts.len()
+        });
+        self.chunks.push_back(Chunk {
+            entries: Vec::with_capacity(CHUNK as usize),
+            texts: Vec::with_capacity(expected),
+        });
     }
 
     /// Drops what is due at `now`, at most `at_once` entries; `unlink` takes each out of the indexes before. Answers with
@@ -156,7 +159,7 @@ impl<T> Recent<T> {
         &mut self,
         now: Timestamp,
         at_once: usize,
-        mut unlink: impl FnMut(&mut Self, Place),
+        mut unlink: impl FnMut(&Self, Place),
     ) -> Timestamp {
         for _ in 0..at_once {
             if self.oldest().is_none_or(|it| it.forgotten_at > now) {
@@ -171,10 +174,6 @@ impl<T> Recent<T> {
     /// Drops the oldest entry; no index may refer to it.
     fn forget_oldest(&mut self) {
         touch();
-        let Some(chunk) = self.chunks.front_mut() else {
-            return;
-        };
-        chunk.entries.pop_front();
         self.left += 1;
         self.len -= 1;
         if self.left == CHUNK {
@@ -185,20 +184,6 @@ impl<T> Recent<T> {
                 self.chunks.shrink_to(2 * self.chunks.len());
             }
         }
-    }
-}
-
-/// The entries as one of the two indexes over them sees them.
-pub(super) struct View<'recent, T>(pub(super) &'recent mut Recent<T>, pub(super) usize);
-
-impl<T> Chained for View<'_, T> {
-    fn link(&self, place: Place) -> Link {
-        self.0.link(place, self.1)
-    }
-    fn link_mut(&mut self, place: Place) -> &mut Link {
-        let (chunk, index) = self.0.position(place);
-        let index = index.expect("invariant: what is indexed is remembered");
-        &mut self.0.chunks[chunk].entries[index].links[self.1]
     }
 }
 
@@ -215,7 +200,7 @@ mod tests {
         let mut recent = Recent::new();
         recent.start = LAST_PLACE + 1 - 2 * CHUNK;
         let places: Vec<Place> = (0..1_000)
-            .map(|value| recent.push("group", &format!("id-{value}"), value, Timestamp::ZERO))
+            .map(|value| recent.push(b"group", format!("id-{value}").as_bytes(), value, Timestamp::ZERO))
             .collect();
         for (value, &place) in places.iter().enumerate() {
             assert_eq!(recent.first(), place);

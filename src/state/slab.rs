@@ -101,10 +101,9 @@ impl<T> Slab<T> {
         let SlabEntry::Vacant { next } = *entry else {
             unreachable!("invariant: the vacant list holds vacant slots");
         };
+        *entry = SlabEntry::Occupied(build());
         chunk.vacant = next;
         chunk.occupied += 1;
-        // There is nothing to drop, which the compiler would look for.
-        mem::forget(mem::replace(entry, SlabEntry::Occupied(build())));
         if chunk.occupied == 1 {
             self.spare = None;
         }

@@ -101,7 +101,7 @@ impl QueueState {
                 body: Arc::clone(record.content.body()),
                 phase,
                 blocked,
-                message_group_id: record.content.group_id().cloned(),
+                message_group_id: record.content.group_id().map(Arc::from),
                 sequence_number: self.is_fifo().then(|| SequenceNumber::new(record.sequence)),
                 sent_timestamp: record.sent_at,
                 arrived_timestamp: record.arrived_at,

@@ -11,7 +11,7 @@ use {
         slab::Slot,
     },
     crate::{
-        message::{Content, MessageId},
+        message::{Content, Id, MessageId},
         time::Timestamp,
     },
     std::sync::Arc,
@@ -147,10 +147,9 @@ impl QueueState {
         let now = self.advance(now, out);
         let message_id = departure.message_id;
         let content = departure.content.with_extras(|extras| {
-            extras.dead_letter_source = Some(Arc::clone(source_arn));
-            extras.dead_letter_reason = departure.reason.clone();
+            extras.set_dead_letter(Some(Arc::clone(source_arn)), departure.reason.clone());
             if self.is_fifo() {
-                extras.deduplication_id = Some(message_id.to_string().into());
+                extras.deduplication_id = Some(Id::from(&*message_id.to_string()));
             }
         });
         out.fact(now, || Fact::Arrived {
@@ -195,10 +194,9 @@ impl QueueState {
     ) {
         let now = self.advance(now, out);
         let content = departure.content.with_extras(|extras| {
-            extras.dead_letter_source = None;
-            extras.dead_letter_reason = None;
+            extras.set_dead_letter(None, None);
             if self.is_fifo() {
-                extras.deduplication_id = Some(message_id.to_string().into());
+                extras.deduplication_id = Some(Id::from(&*message_id.to_string()));
             }
         });
         out.fact(now, || Fact::MovedIn {

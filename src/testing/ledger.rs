@@ -225,7 +225,7 @@ impl Ledger {
                     message_id: *message_id,
                     last: FinalMessage {
                         body: Arc::clone(content.body()),
-                        message_group_id: content.group_id().cloned(),
+                        message_group_id: content.group_id().map(Arc::from),
                         received: 0,
                         fate: None,
                     },

@@ -3,7 +3,7 @@
 use {
     super::{
         super::{
-            index::{Index, Link, Linked},
+            index::Index,
             recent::FORGOTTEN_AT_ONCE,
             record::Records,
             slab::{NO_SLOT, Slab, Slot},
@@ -11,7 +11,7 @@ use {
         },
         orders::Orders,
     },
-    crate::{limits::Limits, time::Timestamp},
+    crate::{limits::Limits, message::Id, time::Timestamp},
     foldhash::fast::RandomState,
     std::{
         collections::{BTreeSet, VecDeque},
@@ -24,21 +24,13 @@ use {
 /// The messages that share one group id on a standard queue.
 #[derive(Debug)]
 pub(super) struct Tenant {
-    id: Arc<str>,
+    id: Id,
     pub(super) visible: Orders,
     stored: usize,
     pub(super) in_flight: usize,
     processing: Window,
-    by_id: Link,
-}
-
-impl Linked for Tenant {
-    fn link(&self) -> Link {
-        self.by_id
-    }
-    fn link_mut(&mut self) -> &mut Link {
-        &mut self.by_id
-    }
+    /// Of its id.
+    hash: u32,
 }
 
 /// Milliseconds of processing time by the second in which they ended, over one sliding interval.
@@ -126,22 +118,20 @@ impl Tenants {
     }
 
     /// The tenant of `id`, counted as storing one message more.
-    pub(super) fn join(&mut self, id: &Arc<str>) -> Slot {
-        let hash = self.hasher.hash_one(id) as u32;
+    pub(super) fn join(&mut self, id: &Id) -> Slot {
+        let hash = self.hasher.hash_one(id.as_bytes()) as u32;
         let slab = &self.slab;
-        let found = self
-            .by_id
-            .find(hash, |tenant| slab[tenant].by_id, |tenant| slab[tenant].id == *id);
+        let found = self.by_id.find(hash, |tenant| slab[tenant].id == *id);
         let slot = found.unwrap_or_else(|| {
             let tenant = self.slab.insert(Tenant {
-                id: Arc::clone(id),
+                id: id.clone(),
                 visible: Orders::new(self.shards),
                 stored: 0,
                 in_flight: 0,
                 processing: Window::default(),
-                by_id: Link::NONE,
+                hash,
             });
-            self.by_id.insert(&mut self.slab, tenant, hash);
+            self.by_id.insert(hash, tenant);
             tenant
         });
         self.slab[slot].stored += 1;
@@ -158,7 +148,7 @@ impl Tenants {
             if let Some(oldest) = tenant.processing.oldest() {
                 self.by_oldest.remove(&(oldest, slot));
             }
-            self.by_id.remove(&mut self.slab, slot);
+            self.by_id.remove(self.slab[slot].hash, slot);
             self.slab.remove(slot);
         }
     }
@@ -294,7 +284,7 @@ impl Tenants {
     }
 
     pub(super) fn id(&self, tenant: Slot) -> Arc<str> {
-        Arc::clone(&self.slab[tenant].id)
+        self.slab[tenant].id.as_str().into()
     }
 
     /// Forgets every tenant; the time that was spent stays spent. Answers with what was forgotten.

@@ -2,35 +2,29 @@
 
 use {
     super::super::{
-        index::{Index, Link, Linked},
+        index::Index,
         lane::{Lane, LaneKind, Links},
         record::{ByGroupOrder, BySequence, Phase, Record, Records},
         slab::{Slab, Slot},
     },
-    crate::message::Content,
+    crate::message::{Content, Id},
     foldhash::fast::RandomState,
-    std::{hash::BuildHasher, sync::Arc},
+    std::hash::BuildHasher,
 };
+
+static NO_ID: Id = Id::EMPTY;
 
 /// All messages of one group id, whatever their phase.
 #[derive(Debug)]
 struct Group {
-    id: Arc<str>,
+    id: Id,
     messages: Lane<ByGroupOrder>,
     in_flight: usize,
     /// Since when the head has been visible, while it is: then, and only then, the group stands in the order.
     available_since: Option<u64>,
     by_availability: Links,
-    by_id: Link,
-}
-
-impl Linked for Group {
-    fn link(&self) -> Link {
-        self.by_id
-    }
-    fn link_mut(&mut self) -> &mut Link {
-        &mut self.by_id
-    }
+    /// Of its id.
+    hash: u32,
 }
 
 #[derive(Debug)]
@@ -83,23 +77,22 @@ impl Fifo {
     }
 
     fn group_of(&mut self, content: &Content) -> Slot {
-        let id = content.group_id();
-        let text = id.map_or("", |id| &**id);
-        let hash = self.hasher.hash_one(text) as u32;
+        let id = content.group().unwrap_or(&NO_ID);
+        let hash = self.hasher.hash_one(id.as_bytes()) as u32;
         let groups = &self.groups;
-        let is_it = |group: Slot| *groups[group].id == *text;
-        if let Some(group) = self.by_id.find(hash, |group| groups[group].by_id, is_it) {
+        let is_it = |group: Slot| groups[group].id == *id;
+        if let Some(group) = self.by_id.find(hash, is_it) {
             return group;
         }
         let group = self.groups.insert(Group {
-            id: id.cloned().unwrap_or_default(),
+            id: id.clone(),
             messages: Lane::new(),
             in_flight: 0,
             available_since: None,
             by_availability: Links::NONE,
-            by_id: Link::NONE,
+            hash,
         });
-        self.by_id.insert(&mut self.groups, group, hash);
+        self.by_id.insert(hash, group);
         group
     }
 
@@ -109,7 +102,7 @@ impl Fifo {
         self.groups[group].messages.remove(records, slot);
         self.refresh(records, group);
         if self.groups[group].messages.is_empty() {
-            self.by_id.remove(&mut self.groups, group);
+            self.by_id.remove(self.groups[group].hash, group);
             self.groups.remove(group);
         }
     }

@@ -86,7 +86,7 @@ impl Standard {
     #[inline]
     pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
         let record = &mut records[slot];
-        if let Some(id) = record.content.group_id() {
+        if let Some(id) = record.content.group() {
             record.group = self.tenants.join(id);
         } else {
             self.ungrouped_stored += 1;

@@ -87,7 +87,7 @@ impl Lives {
         self.all.push(Life {
             queue: Arc::clone(queue),
             message_id,
-            message_group_id: content.group_id().cloned(),
+            message_group_id: content.group_id().map(Arc::from),
             received: Vec::new(),
             end: None,
         });
