@@ -196,17 +196,11 @@ mod tests {
             "SendMessageBatch",
             json!({ "QueueUrl": "jobs", "Entries": [entry] }),
         );
-        for message in service
-            .queue("jobs")
-            .unwrap()
-            .receive()
-            .max_messages(10)
-            .blocking()
-            .unwrap()
-        {
-            let remembered = endpoint.parts.recent.of(message.message_id(), "another body");
-            assert_eq!(remembered, digest::of_body("a"));
-        }
+        let jobs = service.queue("jobs").unwrap();
+        let sent = jobs.receive().max_messages(10).blocking().unwrap();
+        let remembered = |id| endpoint.parts.recent.of(id, "another body");
+        let digests: Vec<_> = sent.iter().map(|message| remembered(message.message_id())).collect();
+        assert_eq!(digests, [digest::of_body("a"); 2]);
     }
 
     /// The inverse of the step of SplitMix64.

@@ -202,6 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn members_are_written_in_the_order_of_their_names() {
+        let json = Value::from_json(br#"{"c":1,"a":{"y":2,"x":3},"b":4}"#)
+            .unwrap()
+            .into_json();
+        assert_eq!(json, br#"{"a":{"x":3,"y":2},"b":4,"c":1}"#);
+    }
+
+    #[test]
     fn what_is_not_one_json_value_is_none() {
         for bytes in [
             &b""[..],

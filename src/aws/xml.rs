@@ -110,6 +110,10 @@ mod tests {
         let text = "a<b>&amp;]]>\r\n\t\u{0}\u{fffe}\u{1f}\u{fffd}\u{7f}\u{85}\u{1fffe}";
         let expected = "<T>a&lt;b&gt;&amp;amp;]]&gt;&#13;\n\t\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{7f}\u{85}\u{1fffe}</T>";
         assert_eq!(written(|xml| xml.text("T", text)), expected);
+        for char in "&<>\r\u{0}\u{1f}\u{fffe}\u{ffff}".chars() {
+            let text = written(|xml| xml.escape(&format!("plain {char}")));
+            assert!(text.starts_with("plain ") && !text.ends_with(char), "{text:?}");
+        }
     }
 
     #[test]
