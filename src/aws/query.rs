@@ -35,7 +35,7 @@ pub(super) fn read(request: &Request) -> Result<(&'static Action, Value<'_>), Fa
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let form = Form::parse(&[query.as_bytes(), &request.body])?;
     let name = form.get("Action").filter(|name| !name.is_empty());
-    let name = &*name.ok_or_else(Fault::unknown_operation)?;
+    let name = name.ok_or_else(Fault::unknown_operation)?;
     let queue = names_a_queue(path).then_some(path);
     let misplaced = |action: &Action| queue.is_some() && NOT_OF_A_QUEUE.contains(&action.name);
     let action = action::find(name).filter(|action| !misplaced(action));
