@@ -103,11 +103,17 @@ impl<K: LaneKind> Lane<K> {
     #[inline]
     pub(crate) fn remove(&mut self, nodes: &mut Slab<K::Node>, slot: Slot) {
         let node = &nodes[slot];
-        let Links { previous, next } = K::links(node);
+        let (links, key) = (K::links(node), K::key(node));
+        self.unlink(nodes, slot, links, key);
+    }
+
+    /// [`remove`](Self::remove) by what the node holds, without a look at it.
+    #[inline]
+    pub(crate) fn unlink(&mut self, nodes: &mut Slab<K::Node>, slot: Slot, links: Links, key: K::Key) {
+        let Links { previous, next } = links;
         // A node remembers where it was filed, so it is found in constant time in the chain and by its key in the tree.
         // The key must still be the one of its insert.
         if previous == STRAY {
-            let key = K::key(node);
             return self.remove_stray(slot, key);
         }
         if previous == NO_SLOT {

@@ -8,7 +8,7 @@ use {
         effects::Effects,
         fact::Fact,
         recent::FORGOTTEN_AT_ONCE,
-        record::{Past, Phase, Record, Records},
+        record::{Past, Phase, Receipt, Record, Records},
         slab::{Slab, Slot},
     },
     crate::{
@@ -118,6 +118,10 @@ pub(crate) struct QueueState {
     pub(super) due_at_once: usize,
     /// Empty between calls; kept for its memory.
     pub(super) visited_groups: Vec<Slot>,
+    /// The receptions of a receive with an attempt id, while it is under way.
+    pub(super) noted_receipts: Option<Vec<Receipt>>,
+    /// What a receive under way has received with timeout zero.
+    pub(super) still_visible: Vec<Slot>,
 }
 
 impl QueueState {
@@ -153,6 +157,8 @@ impl QueueState {
             purged_at: None,
             due_at_once: DUE_AT_ONCE,
             visited_groups: Vec::new(),
+            noted_receipts: None,
+            still_visible: Vec::new(),
         }
     }
 
@@ -466,8 +472,8 @@ impl QueueState {
         let slot = self.records.insert_with(record);
         let retention = &mut self.deadlines.retention;
         let links = retention.link(&mut self.records, slot, (past.retention_base, sequence));
-        self.records[slot].by_retention = links;
         self.deadlines.expect_expiry(past.retention_base);
+        self.records[slot].by_retention = links;
         self.discipline.admit(&mut self.records, slot);
         if let Some(from) = delayed_from {
             self.delayed += 1;
@@ -488,18 +494,22 @@ impl QueueState {
     }
 
     /// Takes a record out of whatever order its phase stands in, before the phase changes.
+    #[inline]
     pub(super) fn leave_phase(&mut self, slot: Slot, at: Timestamp) {
-        match self.records[slot].phase {
+        let record = &self.records[slot];
+        match record.phase {
+            Phase::InFlight { until, .. } => {
+                let (group, received_at) = (record.group, record.received_at);
+                let (links, key) = (record.by_phase, (until, record.sequence));
+                self.deadlines.in_flight.unlink(&mut self.records, slot, links, key);
+                self.in_flight -= 1;
+                self.discipline.reception_ended(group, received_at, at);
+                self.deadlines.expect_at(at.saturating_add(self.limits.noisy_interval));
+            }
             Phase::Visible { .. } => self.discipline.leaves_visible(&mut self.records, slot),
             Phase::Delayed { .. } => {
                 self.deadlines.delayed.remove(&mut self.records, slot);
                 self.delayed -= 1;
-            }
-            Phase::InFlight { .. } => {
-                self.deadlines.in_flight.remove(&mut self.records, slot);
-                self.in_flight -= 1;
-                self.discipline.reception_ended(&self.records[slot], at);
-                self.deadlines.expect_at(at.saturating_add(self.limits.noisy_interval));
             }
             Phase::Departing { .. } => self.departing -= 1,
         }
@@ -512,11 +522,14 @@ impl QueueState {
     }
 
     /// Takes a message out of the queue for good.
+    #[inline]
     pub(super) fn remove(&mut self, slot: Slot, at: Timestamp) {
         self.leave_phase(slot, at);
-        self.deadlines.retention.remove(&mut self.records, slot);
+        let record = &self.records[slot];
+        self.bytes -= record.content.size_bytes();
+        let (links, key) = (record.by_retention, (record.retention_base, record.sequence));
+        self.deadlines.retention.unlink(&mut self.records, slot, links, key);
         self.discipline.release(&mut self.records, slot);
-        self.bytes -= self.records[slot].content.size_bytes();
         self.records.remove(slot);
     }
 }

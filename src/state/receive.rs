@@ -5,6 +5,7 @@ use {
         discipline::{Discipline, Reach},
         effects::{Cause, Effects},
         fact::Fact,
+        lane::Links,
         queue::{QueueState, Refusal, StaleDelete},
         record::{Phase, Receipt, Record},
         slab::Slot,
@@ -13,7 +14,7 @@ use {
         message::{Content, MessageId},
         time::Timestamp,
     },
-    std::{sync::Arc, time::Duration},
+    std::{mem, sync::Arc, time::Duration},
 };
 
 /// One look for messages.
@@ -71,7 +72,6 @@ struct Fill<'fill, F> {
     now: Timestamp,
     timeout: Duration,
     max_receive_count: Option<u32>,
-    receipts: Option<Vec<Receipt>>,
     /// How many messages more may turn out to be expired, which one that is behind finds when it looks.
     expired: usize,
     deliver: &'fill mut F,
@@ -102,6 +102,7 @@ impl QueueState {
                 let receipts = receipts.to_vec();
                 return self.replay(&receipts, timeout, out, deliver);
             }
+            self.noted_receipts = Some(Vec::new());
         }
         let free = self.in_flight_limit().saturating_sub(self.in_flight);
         if free == 0 {
@@ -120,7 +121,6 @@ impl QueueState {
             now,
             timeout,
             max_receive_count: policy.map(|it| it.max_receive_count),
-            receipts: attempt_id.map(|_| Vec::new()),
             expired: self.due_at_once,
             deliver,
             out,
@@ -135,10 +135,8 @@ impl QueueState {
             };
             self.fill_in_order(reach, &mut fill);
         }
-        if let (Some(id), Some(receipts)) = (attempt_id, fill.receipts) {
-            let forgotten_at = now.saturating_add(self.limits.receive_attempt_interval);
-            self.attempts.remember(id, receipts, forgotten_at);
-            self.deadlines.expect_at(forgotten_at);
+        if let Some(id) = attempt_id {
+            self.remember_attempt(id);
         }
         Ok(())
     }
@@ -149,13 +147,11 @@ impl QueueState {
             return;
         };
         let selection = standard.select(fill.now, self.in_flight, reach, &self.limits);
-        // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
-        let mut seen = Vec::new();
         while fill.wants_more() {
             let Discipline::Standard(standard) = &mut self.discipline else {
                 break;
             };
-            let Some(slot) = standard.first(&self.records, &selection) else {
+            let Some(slot) = standard.first(&self.records, selection.as_ref()) else {
                 break;
             };
             if self.is_expired(slot) {
@@ -170,17 +166,34 @@ impl QueueState {
             if self.is_over_limit(slot, fill) {
                 self.depart(slot, Cause::DeadLetter, None, fill.out);
             } else if self.hand_out(slot, fill) {
-                seen.push(slot);
+                self.still_visible.push(slot);
             }
         }
-        for slot in seen {
+        if !self.still_visible.is_empty() {
+            self.show_again();
+        }
+    }
+
+    /// Puts the messages of a receive with timeout zero back in order. They were out of it so that one receive does not
+    /// find them twice (D7).
+    #[inline(never)]
+    fn show_again(&mut self) {
+        for slot in mem::take(&mut self.still_visible) {
             self.discipline.became_visible(&mut self.records, slot);
         }
     }
 
+    #[inline(never)]
+    fn remember_attempt(&mut self, id: &str) {
+        let receipts = self.noted_receipts.take().unwrap_or_default();
+        let forgotten_at = self.now.saturating_add(self.limits.receive_attempt_interval);
+        self.attempts.remember(id, receipts, forgotten_at);
+        self.deadlines.expect_at(forgotten_at);
+    }
+
     /// FIFO: the receivable prefix of one group after the other (F18, F19, F22).
     fn fill_from_groups<F: FnMut(Slot, &Record, Timestamp)>(&mut self, fill: &mut Fill<'_, F>) {
-        let mut visited = std::mem::take(&mut self.visited_groups);
+        let mut visited = mem::take(&mut self.visited_groups);
         // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
         let mut seen = Vec::new();
         while fill.wants_more() {
@@ -259,37 +272,41 @@ impl QueueState {
 
     /// Begins a reception of a message that stands in no order of visible messages; says whether it stays visible,
     /// which it does when the timeout is zero (D6).
+    #[inline]
     fn hand_out<F: FnMut(Slot, &Record, Timestamp)>(&mut self, slot: Slot, fill: &mut Fill<'_, F>) -> bool {
         let now = fill.now;
         let until = now.saturating_add(fill.timeout);
         let hides = until > now;
-        let phase = match self.records[slot].phase {
-            Phase::Visible { since } if hides => Phase::InFlight {
-                until,
-                since,
-                changed: false,
-            },
-            _ => self.visible_from_here(),
+        let record = &self.records[slot];
+        let (group, key) = (record.group, (until, record.sequence));
+        let (phase, links) = match record.phase {
+            Phase::Visible { since } if hides => {
+                self.in_flight += 1;
+                self.deadlines.expect_at(until);
+                self.discipline.reception_began(group);
+                let phase = Phase::InFlight {
+                    until,
+                    since,
+                    changed: false,
+                };
+                (phase, self.deadlines.in_flight.link(&mut self.records, slot, key))
+            }
+            _ => (self.visible_from_here(), Links::NONE),
         };
         let record = &mut self.records[slot];
         if record.receive_count == 0 {
             record.first_received_at = now;
         }
         record.phase = phase;
+        record.by_phase = links;
         record.received_at = now;
         record.receive_count = record.receive_count.saturating_add(1);
         record.reception = record.reception.saturating_add(1);
         let (message_id, receive_count) = (record.message_id, record.receive_count);
-        if let Some(receipts) = &mut fill.receipts {
+        if let Some(receipts) = &mut self.noted_receipts {
             receipts.push(record.receipt(slot));
         }
         (fill.deliver)(slot, record, until);
-        if hides {
-            self.deadlines.expect_at(until);
-            self.deadlines.in_flight.insert(&mut self.records, slot);
-            self.in_flight += 1;
-            self.discipline.reception_began(&self.records[slot]);
-        }
         fill.out.fact(now, || Fact::Received {
             message_id,
             receive_count,
@@ -337,6 +354,7 @@ impl QueueState {
     }
 
     /// Deletes by handle, as table D19 says.
+    #[inline]
     pub(crate) fn delete(&mut self, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
         let now = self.advance(now, out);
         self.catch_up_on(receipt.slot, out);

@@ -64,7 +64,7 @@ pub(crate) struct Record {
     /// The group (FIFO) or tenant (standard) in the discipline's own store.
     pub(crate) group: Slot,
     pub(super) by_retention: Links,
-    by_phase: Links,
+    pub(super) by_phase: Links,
     in_group: Links,
 }
 

@@ -4,7 +4,7 @@ use {
     super::super::{
         index::Index,
         lane::{Lane, LaneKind, Links},
-        record::{ByGroupOrder, BySequence, Phase, Record, Records},
+        record::{ByGroupOrder, BySequence, Phase, Records},
         slab::{Slab, Slot},
     },
     crate::message::{Content, Id},
@@ -121,14 +121,14 @@ impl Fifo {
         self.visible.first(records)
     }
 
-    pub(crate) fn reception_began(&mut self, record: &Record) {
-        let group = &mut self.groups[record.group];
+    pub(crate) fn reception_began(&mut self, group: Slot) {
+        let group = &mut self.groups[group];
         group.in_flight += 1;
         self.groups_with_in_flight += usize::from(group.in_flight == 1);
     }
 
-    pub(crate) fn reception_ended(&mut self, record: &Record) {
-        let group = &mut self.groups[record.group];
+    pub(crate) fn reception_ended(&mut self, group: Slot) {
+        let group = &mut self.groups[group];
         group.in_flight -= 1;
         self.groups_with_in_flight -= usize::from(group.in_flight == 0);
     }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::{
         message::{MessageId, SendMessage},
-        state::record::Past,
+        state::record::{Past, Record},
         time::Timestamp,
     };
 

@@ -12,10 +12,7 @@ pub(crate) use {
 };
 
 use {
-    super::{
-        record::{Record, Records},
-        slab::Slot,
-    },
+    super::{record::Records, slab::Slot},
     crate::time::Timestamp,
 };
 
@@ -31,7 +28,7 @@ impl Discipline {
     #[inline]
     pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
         match self {
-            Self::Standard(standard) => standard.admit(records, slot),
+            Self::Standard(standard) => standard.admit(&mut records[slot]),
             Self::Fifo(fifo) => fifo.admit(records, slot),
         }
     }
@@ -40,7 +37,7 @@ impl Discipline {
     #[inline]
     pub(crate) fn release(&mut self, records: &mut Records, slot: Slot) {
         match self {
-            Self::Standard(standard) => standard.release(&records[slot]),
+            Self::Standard(standard) => standard.release(records[slot].group),
             Self::Fifo(fifo) => fifo.release(records, slot),
         }
     }
@@ -80,18 +77,19 @@ impl Discipline {
     }
 
     #[inline]
-    pub(crate) fn reception_began(&mut self, record: &Record) {
+    pub(crate) fn reception_began(&mut self, group: Slot) {
         match self {
-            Self::Standard(standard) => standard.reception_began(record),
-            Self::Fifo(fifo) => fifo.reception_began(record),
+            Self::Standard(standard) => standard.reception_began(group),
+            Self::Fifo(fifo) => fifo.reception_began(group),
         }
     }
 
+    /// A reception of a message that began at `received_at` ended.
     #[inline]
-    pub(crate) fn reception_ended(&mut self, record: &Record, now: Timestamp) {
+    pub(crate) fn reception_ended(&mut self, group: Slot, received_at: Timestamp, now: Timestamp) {
         match self {
-            Self::Standard(standard) => standard.reception_ended(record, now),
-            Self::Fifo(fifo) => fifo.reception_ended(record),
+            Self::Standard(standard) => standard.reception_ended(group, received_at, now),
+            Self::Fifo(fifo) => fifo.reception_ended(group),
         }
     }
 }

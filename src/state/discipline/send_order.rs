@@ -1,7 +1,7 @@
 //! Visible messages of a standard queue in send order, with those received often at the back (D49).
 
 use super::super::{
-    lane::Lane,
+    lane::{Lane, LaneKind, Links},
     record::{BySequence, Record, Records},
     slab::Slot,
 };
@@ -27,15 +27,29 @@ impl SendOrder {
         }
     }
 
-    #[inline]
     pub(super) fn insert(&mut self, records: &mut Records, slot: Slot) {
-        self.lane(&records[slot]).insert(records, slot);
+        let key = key(&records[slot]);
+        let links = self.link(records, slot, key);
+        *BySequence::links_mut(&mut records[slot]) = links;
     }
 
     /// The receive count must be the one it was inserted with.
-    #[inline]
     pub(super) fn remove(&mut self, records: &mut Records, slot: Slot) {
-        self.lane(&records[slot]).remove(records, slot);
+        let record = &records[slot];
+        let (links, key) = (BySequence::links(record), key(record));
+        self.unlink(records, slot, links, key);
+    }
+
+    /// [`insert`](Self::insert) by key; the record is to keep the links that it answers with.
+    #[inline]
+    pub(super) fn link(&mut self, records: &mut Records, slot: Slot, (late, sequence): Key) -> Links {
+        self.lane(late).link(records, slot, sequence)
+    }
+
+    /// [`remove`](Self::remove) by what the record holds.
+    #[inline]
+    pub(super) fn unlink(&mut self, records: &mut Records, slot: Slot, links: Links, (late, sequence): Key) {
+        self.lane(late).unlink(records, slot, links, sequence);
     }
 
     #[inline]
@@ -54,19 +68,12 @@ impl SendOrder {
     }
 
     #[inline]
-    fn lane(&mut self, record: &Record) -> &mut Lane<BySequence> {
-        if is_late(record) {
-            &mut self.late
-        } else {
-            &mut self.prompt
-        }
+    fn lane(&mut self, late: bool) -> &mut Lane<BySequence> {
+        if late { &mut self.late } else { &mut self.prompt }
     }
 }
 
-fn key(record: &Record) -> Key {
-    (is_late(record), record.sequence)
-}
-
-const fn is_late(record: &Record) -> bool {
-    record.receive_count >= LATE_AFTER
+#[inline]
+pub(super) const fn key(record: &Record) -> Key {
+    (record.receive_count >= LATE_AFTER, record.sequence)
 }

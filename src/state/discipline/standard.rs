@@ -3,12 +3,13 @@
 use {
     super::{
         super::{
+            lane::LaneKind,
             mix::mix,
-            record::{Record, Records},
+            record::{BySequence, Record, Records},
             slab::{NO_SLOT, Slot},
         },
         fair::Tenants,
-        send_order::{Key, SendOrder},
+        send_order::{Key, SendOrder, key},
     },
     crate::{limits::Limits, time::Timestamp},
     std::{collections::BTreeSet, sync::Arc},
@@ -83,9 +84,9 @@ impl Standard {
         }
     }
 
+    /// Counts a message that is stored, before it is visible or delayed.
     #[inline]
-    pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
-        let record = &mut records[slot];
+    pub(crate) fn admit(&mut self, record: &mut Record) {
         if let Some(id) = record.content.group() {
             record.group = self.tenants.join(id);
         } else {
@@ -93,23 +94,25 @@ impl Standard {
         }
     }
 
-    /// The message is about to leave the queue; it is not visible.
+    /// A message of this tenant is about to leave the queue; it is not visible.
     #[inline]
-    pub(crate) fn release(&mut self, record: &Record) {
-        if record.group == NO_SLOT {
+    pub(crate) fn release(&mut self, tenant: Slot) {
+        if tenant == NO_SLOT {
             self.ungrouped_stored -= 1;
         } else {
-            self.tenants.leave(record.group);
+            self.tenants.leave(tenant);
         }
     }
 
     #[inline]
     pub(crate) fn insert_visible(&mut self, records: &mut Records, slot: Slot) {
         let record = &records[slot];
-        let (tenant, shard) = (record.group, self.shard_of(record.sequence));
+        let (tenant, key) = (record.group, key(record));
+        let shard = self.shard_of(key.1);
         self.shards[shard].visible += 1;
         if tenant == NO_SLOT {
-            self.shards[shard].ungrouped.insert(records, slot);
+            let links = self.shards[shard].ungrouped.link(records, slot, key);
+            *BySequence::links_mut(&mut records[slot]) = links;
         } else {
             self.with_head(records, tenant, shard, |tenants, records| {
                 tenants.insert_visible(records, tenant, shard, slot);
@@ -120,10 +123,11 @@ impl Standard {
     #[inline]
     pub(crate) fn remove_visible(&mut self, records: &mut Records, slot: Slot) {
         let record = &records[slot];
-        let (tenant, shard) = (record.group, self.shard_of(record.sequence));
+        let (tenant, key, links) = (record.group, key(record), BySequence::links(record));
+        let shard = self.shard_of(key.1);
         self.shards[shard].visible -= 1;
         if tenant == NO_SLOT {
-            self.shards[shard].ungrouped.remove(records, slot);
+            self.shards[shard].ungrouped.unlink(records, slot, links, key);
         } else {
             self.with_head(records, tenant, shard, |tenants, records| {
                 tenants.remove_visible(records, tenant, shard, slot);
@@ -132,20 +136,32 @@ impl Standard {
     }
 
     #[inline]
-    pub(crate) fn reception_began(&mut self, record: &Record) {
-        if record.group != NO_SLOT {
-            self.tenants.reception_began(record.group);
+    pub(crate) fn reception_began(&mut self, tenant: Slot) {
+        if tenant != NO_SLOT {
+            self.tenants.reception_began(tenant);
         }
     }
 
     #[inline]
-    pub(crate) fn reception_ended(&mut self, record: &Record, now: Timestamp) {
-        self.tenants.reception_ended(record.group, record.received_at, now);
+    pub(crate) fn reception_ended(&mut self, tenant: Slot, received_at: Timestamp, now: Timestamp) {
+        self.tenants.reception_ended(tenant, received_at, now);
     }
 
-    /// Begins to choose for one receive.
+    /// Begins to choose for one receive; `None` if it is the order of the only shard, and no message has a group id.
     #[inline]
-    pub(crate) fn select(&mut self, now: Timestamp, in_flight: usize, reach: Reach, limits: &Limits) -> Selection {
+    pub(crate) fn select(
+        &mut self,
+        now: Timestamp,
+        in_flight: usize,
+        reach: Reach,
+        limits: &Limits,
+    ) -> Option<Selection> {
+        let plain = self.shards.len() == 1 && self.tenants.len() == 0;
+        (!plain).then(|| self.select_of_many(now, in_flight, reach, limits))
+    }
+
+    #[inline(never)]
+    fn select_of_many(&mut self, now: Timestamp, in_flight: usize, reach: Reach, limits: &Limits) -> Selection {
         let shards = match reach {
             Reach::OneShard(chance) if self.shards.len() > 1 => {
                 let shard = self.draw_shard(chance);
@@ -163,13 +179,14 @@ impl Standard {
 
     /// The next message of the selection, left where it is.
     #[inline]
-    pub(crate) fn first(&self, records: &Records, selection: &Selection) -> Option<Slot> {
-        match &*self.shards {
-            [only] if self.tenants.len() == 0 => only.ungrouped.first(records),
-            _ => self.first_of_many(records, selection),
+    pub(crate) fn first(&self, records: &Records, selection: Option<&Selection>) -> Option<Slot> {
+        match selection {
+            None => self.shards[0].ungrouped.first(records),
+            Some(selection) => self.first_of_many(records, selection),
         }
     }
 
+    #[inline(never)]
     fn first_of_many(&self, records: &Records, selection: &Selection) -> Option<Slot> {
         let quiet = self.shards[selection.shards.clone()]
             .iter()
@@ -247,6 +264,7 @@ impl Standard {
     }
 
     /// Runs a change of a tenant's lane and keeps the shard's heads in step.
+    #[inline(never)]
     fn with_head(
         &mut self,
         records: &mut Records,
