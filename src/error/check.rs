@@ -57,8 +57,12 @@ fn check_span(
 pub(crate) fn check_id(parameter: &'static str, id: &str, limits: &Limits) -> Result<(), InvalidParameterValue> {
     let limit = limits.id_length;
     let refused = || InvalidParameterValue::of(parameter, id, InvalidReason::Id { parameter, limit });
-    let allowed = (1..=limit).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    allowed.then_some(()).ok_or_else(refused)
+    is_id(id.as_bytes(), limits).then_some(()).ok_or_else(refused)
+}
+
+/// Whether a text is within the length and the alphabet of ids (F1, F3, F31).
+pub(crate) fn is_id(text: &[u8], limits: &Limits) -> bool {
+    (1..=limits.id_length).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic)
 }
 
 /// Whether `text` has 1 to `limit` letters, digits, `-` and `_`: names of queues, batch entry ids, permission labels

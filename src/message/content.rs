@@ -5,7 +5,6 @@ use std::sync::Arc;
 /// Everything a message has beyond its body, kept apart so that a plain message costs no more than its body.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Extras {
-    pub(crate) attributes: MessageAttributes,
     pub(crate) group_id: Option<Id>,
     pub(crate) deduplication_id: Option<Id>,
     /// What few messages have.
@@ -14,6 +13,7 @@ pub(crate) struct Extras {
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Rare {
+    pub(crate) attributes: MessageAttributes,
     pub(crate) trace_header: Option<Arc<str>>,
     /// ARN of the queue that the message was dead-lettered from (L11).
     pub(crate) dead_letter_source: Option<Arc<str>>,
@@ -28,13 +28,8 @@ impl Extras {
 
     /// What the message was dead-lettered from, and why.
     pub(crate) fn set_dead_letter(&mut self, source: Option<Arc<str>>, reason: Option<Arc<str>>) {
-        if self.rare.is_some() || source.is_some() || reason.is_some() {
-            let rare = self.rare_mut();
-            (rare.dead_letter_source, rare.dead_letter_reason) = (source, reason);
-        }
-        if self.rare.as_deref() == Some(&Rare::default()) {
-            self.rare = None;
-        }
+        let rare = self.rare_mut();
+        (rare.dead_letter_source, rare.dead_letter_reason) = (source, reason);
     }
 }
 
@@ -89,7 +84,7 @@ impl Content {
     /// ```
     #[must_use]
     pub fn attributes(&self) -> &MessageAttributes {
-        self.extras.as_ref().map_or(&NO_ATTRIBUTES, |extras| &extras.attributes)
+        self.rare().map_or(&NO_ATTRIBUTES, |rare| &rare.attributes)
     }
 
     /// The message group id, if sent with one.
@@ -199,8 +194,7 @@ impl Content {
     /// ```
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        let attributes = self.extras.as_ref().map_or(0, |extras| extras.attributes.size_bytes());
-        self.body.len() + attributes
+        self.body.len() + self.rare().map_or(0, |rare| rare.attributes.size_bytes())
     }
 
     /// [`group_id`](Self::group_id), cheap to clone.
@@ -221,6 +215,7 @@ impl Content {
     pub(crate) fn with_extras(&self, change: impl FnOnce(&mut Extras)) -> Self {
         let mut extras = self.extras.as_deref().cloned().unwrap_or_default();
         change(&mut extras);
+        extras.rare.take_if(|rare| **rare == Rare::default());
         let extras = (extras != Extras::default()).then(|| Arc::new(extras));
         Self {
             body: Arc::clone(&self.body),

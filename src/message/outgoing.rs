@@ -69,14 +69,14 @@ impl SendMessage {
     /// ```
     #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, value: MessageAttributeValue) -> Self {
-        self.extras_mut().attributes.insert(name, value);
+        self.extras_mut().rare_mut().attributes.insert(name, value);
         self
     }
 
     /// Replaces all user attributes.
     #[must_use]
     pub fn attributes(mut self, attributes: MessageAttributes) -> Self {
-        self.extras_mut().attributes = attributes;
+        self.extras_mut().rare_mut().attributes = attributes;
         self
     }
 

@@ -1,6 +1,6 @@
 //! Validates a [`SendMessage`] for a queue.
 use super::check::{check_attributes, check_trace_header, is_text};
-use super::{Extras, SendMessage};
+use super::{Extras, Id, SendMessage};
 use crate::error::{InvalidParameterValue, InvalidReason, MissingParameter, SendError, check};
 use crate::limits::Limits;
 
@@ -51,10 +51,10 @@ impl Extras {
     fn check_ids(&self, limits: &Limits, fifo: bool) -> Result<(), InvalidParameterValue> {
         const DEDUPLICATION_ID: &str = "MessageDeduplicationId";
         if let Some(id) = &self.group_id {
-            check::check_id("MessageGroupId", id.as_str(), limits)?;
+            check_id("MessageGroupId", id, limits)?;
         }
         if let Some(id) = &self.deduplication_id {
-            check::check_id(DEDUPLICATION_ID, id.as_str(), limits)?;
+            check_id(DEDUPLICATION_ID, id, limits)?;
             if !fifo {
                 return Err(InvalidParameterValue::of(
                     DEDUPLICATION_ID,
@@ -68,12 +68,23 @@ impl Extras {
 
     /// M12 to M25.
     fn check_attributes(&self, limits: &Limits) -> Result<(), InvalidParameterValue> {
-        check_attributes(&self.attributes, limits)?;
-        if let Some(header) = self.rare.as_ref().and_then(|rare| rare.trace_header.as_ref()) {
+        let Some(rare) = &self.rare else {
+            return Ok(());
+        };
+        check_attributes(&rare.attributes, limits)?;
+        if let Some(header) = &rare.trace_header {
             check_trace_header(header)?;
         }
         Ok(())
     }
+}
+
+/// An id is looked at as bytes, and is a text only in an error.
+fn check_id(parameter: &'static str, id: &Id, limits: &Limits) -> Result<(), InvalidParameterValue> {
+    if check::is_id(id.as_bytes(), limits) {
+        return Ok(());
+    }
+    check::check_id(parameter, id.as_str(), limits)
 }
 
 #[cfg(test)]

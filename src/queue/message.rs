@@ -544,7 +544,9 @@ impl Message {
     pub(super) fn keep_attributes(&mut self, names: &[String]) {
         if !self.attributes().is_empty() {
             let attributes = self.attributes().matching(names);
-            self.delivery.content = self.content().with_extras(|extras| extras.attributes = attributes);
+            self.delivery.content = self
+                .content()
+                .with_extras(|extras| extras.rare_mut().attributes = attributes);
         }
     }
 
@@ -556,7 +558,7 @@ impl Message {
         {
             let value = MessageAttributeValue::string(reason);
             self.delivery.content = self.content().with_extras(|extras| {
-                extras.attributes.insert(name, value);
+                extras.rare_mut().attributes.insert(name, value);
             });
         }
     }

@@ -22,13 +22,21 @@ pub(crate) struct Original {
     pub(crate) sequence: u64,
 }
 
+/// The latest so many sends are found without the index, and enter it together: each waits for a cache line of its own,
+/// and so they wait at the same time, not one after the other.
+const ENTERED_AT_ONCE: usize = 16;
+
 /// What finds accepted sends by their ids under one scope.
 #[derive(Debug)]
 struct ByIds {
     scope: DeduplicationScope,
-    /// Of the entries with one key it has the latest.
+    /// Of the entries with one key the latest is in the index or among those that are to enter it, and no other.
     index: Index,
     hasher: RandomState,
+    /// The hashes of the first `latest` entries from the place `latest_from` on, which are to enter the index.
+    hashes: [u32; ENTERED_AT_ONCE],
+    latest: usize,
+    latest_from: Place,
 }
 
 impl ByIds {
@@ -37,6 +45,9 @@ impl ByIds {
             scope,
             index: Index::new(),
             hasher: RandomState::default(),
+            hashes: [0; ENTERED_AT_ONCE],
+            latest: 0,
+            latest_from: 0,
         }
     }
 
@@ -50,10 +61,43 @@ impl ByIds {
 
     /// The latest entry with this key.
     fn find(&self, entries: &Recent<Original>, hash: u32, group: &[u8], id: &[u8]) -> Option<Place> {
-        self.index.find(hash, |place| {
+        let has_key = |place: Place| {
             let (own_group, own_id) = entries.texts(place);
             own_id == id && (self.scope == DeduplicationScope::Queue || own_group == group)
-        })
+        };
+        for (count, own) in (0..).zip(&self.hashes[..self.latest]) {
+            if *own == hash && has_key(after(self.latest_from, count)) {
+                return Some(after(self.latest_from, count));
+            }
+        }
+        self.index.find(hash, has_key)
+    }
+
+    /// Adds the entry that was remembered last, whose key no other entry here has.
+    fn add_latest(&mut self, place: Place, hash: u32) {
+        if self.latest == ENTERED_AT_ONCE {
+            self.enter_latest();
+        }
+        if self.latest == 0 {
+            self.latest_from = place;
+        }
+        self.hashes[self.latest] = hash;
+        self.latest += 1;
+    }
+
+    #[inline(never)]
+    fn enter_latest(&mut self) {
+        for (count, hash) in (0..).zip(&self.hashes[..self.latest]) {
+            self.index.insert(*hash, after(self.latest_from, count));
+        }
+        self.latest = 0;
+    }
+
+    fn remove(&mut self, place: Place, hash: u32) {
+        if distance(self.latest_from, place) < self.latest as u32 {
+            self.enter_latest();
+        }
+        self.index.remove(hash, place);
     }
 
     /// Enters an entry in the place of an earlier one with the same key.
@@ -61,7 +105,7 @@ impl ByIds {
         let (group, id) = entries.texts(place);
         let hash = self.hash(group, id);
         if let Some(earlier) = self.find(entries, hash, group, id) {
-            self.index.remove(hash, earlier);
+            self.remove(earlier, hash);
         }
         self.index.insert(hash, place);
     }
@@ -70,7 +114,7 @@ impl ByIds {
     fn forget(&mut self, entries: &Recent<Original>, place: Place) {
         let (group, id) = entries.texts(place);
         let hash = self.hash(group, id);
-        self.index.remove(hash, place);
+        self.remove(place, hash);
     }
 }
 
@@ -186,10 +230,10 @@ impl Deduplication {
                 return Some(entry.value);
             }
             // The entry is past its time but not yet trimmed. An index holds at most one entry of a key.
-            self.by_ids.index.remove(hash, place);
+            self.by_ids.remove(place, hash);
         }
         let place = self.entries.push(group, id, original, forgotten_at);
-        self.by_ids.index.insert(hash, place);
+        self.by_ids.add_latest(place, hash);
         // An index that is complete stays so: otherwise all sends before the change acts would be left to its instant.
         if let Some(change) = self.change.as_mut().filter(|change| change.next == place) {
             change.by_ids.enter(&self.entries, place);

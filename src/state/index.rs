@@ -23,30 +23,36 @@ struct Cell {
     slot: Slot,
 }
 
-/// The tag of a cell that is not in use.
+/// The tag of a cell that is not in use; the tag of any other has the highest bit.
 const VACANT: u8 = 0;
 
-/// Bits that neither the page of a hash nor its home in the page depend on, up to some millions of slots.
+/// Bits of a hash that neither its page nor its home in the page depends on, up to some millions of slots.
 #[inline]
 const fn tag_of(hash: u32) -> u8 {
-    (hash >> 13) as u8 | 1
+    (hash >> 13) as u8 | 0x80
 }
+
+/// So many tags are probed at once, as the bytes of an integer.
+const GROUP: usize = 8;
+
+const LOWEST_BITS: u64 = u64::MAX / 0xFF;
+const HIGHEST_BITS: u64 = LOWEST_BITS << 7;
 
 /// An open-addressing table with linear probing; a quarter of the cells at least is vacant, so each probe ends.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// As many as cells.
+    /// One for each cell, and the first ones once more, so that a group of tags can begin at any cell.
     tags: Box<[u8]>,
     cells: Box<[Cell]>,
     used: usize,
 }
 
 impl Page {
-    /// A page with twice as many cells as are to be used.
+    /// A page that takes twice as many cells as given before it is resized.
     fn for_cells(used: usize) -> Self {
-        let cells = (2 * used).max(FEWEST);
+        let cells = (11 * used / 4).max(FEWEST);
         Self {
-            tags: vec![VACANT; cells].into(),
+            tags: vec![VACANT; cells + GROUP].into(),
             cells: vec![Cell { hash: 0, slot: NO_SLOT }; cells].into(),
             used: 0,
         }
@@ -55,46 +61,75 @@ impl Page {
     /// Where the probes for a hash begin: by its high bits, since the low ones are the same for all of a page.
     #[inline]
     fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.tags.len() as u64) >> 32) as usize
+        ((u64::from(hash) * self.cells.len() as u64) >> 32) as usize
     }
 
+    /// The place of a cell that may be counted beyond the last one.
     #[inline]
-    fn after(&self, at: usize) -> usize {
-        if at + 1 == self.tags.len() { 0 } else { at + 1 }
+    fn wrapped(&self, at: usize) -> usize {
+        if at < self.cells.len() {
+            at
+        } else {
+            at - self.cells.len()
+        }
+    }
+
+    /// The tags from a cell on, and a bit for each that is vacant.
+    #[inline]
+    fn group(&self, at: usize) -> (u64, u64) {
+        let tags = self.tags[at..at + GROUP].try_into().map_or(0, u64::from_le_bytes);
+        (tags, !tags & HIGHEST_BITS)
     }
 
     /// The cell with this hash whose slot `is_it` accepts.
     #[inline]
     fn position(&self, hash: u32, is_it: impl Fn(Slot) -> bool) -> Option<usize> {
-        let (tag, mut at) = (tag_of(hash), self.home(hash));
-        while self.tags[at] != VACANT {
-            if self.tags[at] == tag {
+        let mut first = self.home(hash);
+        loop {
+            let (tags, vacant) = self.group(first);
+            // A bit for each zero byte, and perhaps for the byte behind one: the cell has the last word.
+            let others = tags ^ (LOWEST_BITS * u64::from(tag_of(hash)));
+            let mut same = others.wrapping_sub(LOWEST_BITS) & !others & HIGHEST_BITS;
+            while same != 0 {
+                let at = self.wrapped(first + same.trailing_zeros() as usize / 8);
                 let cell = self.cells[at];
                 if cell.hash == hash && is_it(cell.slot) {
                     return Some(at);
                 }
+                same &= same - 1;
             }
-            at = self.after(at);
+            if vacant != 0 {
+                return None;
+            }
+            first = self.wrapped(first + GROUP);
         }
-        None
     }
 
     #[inline]
     fn insert(&mut self, cell: Cell) {
-        if 4 * (self.used + 1) > 3 * self.tags.len() {
+        if 4 * (self.used + 1) > 3 * self.cells.len() {
             self.resize();
         }
-        let mut at = self.home(cell.hash);
-        while self.tags[at] != VACANT {
-            at = self.after(at);
-        }
-        self.put(at, cell);
+        let mut first = self.home(cell.hash);
+        let at = loop {
+            let (_, vacant) = self.group(first);
+            if vacant != 0 {
+                break self.wrapped(first + vacant.trailing_zeros() as usize / 8);
+            }
+            first = self.wrapped(first + GROUP);
+        };
+        self.set_tag(at, tag_of(cell.hash));
+        self.cells[at] = cell;
         self.used += 1;
     }
 
-    fn put(&mut self, at: usize, cell: Cell) {
-        self.tags[at] = tag_of(cell.hash);
-        self.cells[at] = cell;
+    #[inline]
+    fn set_tag(&mut self, at: usize, tag: u8) {
+        self.tags[at] = tag;
+        if at < GROUP {
+            let copy = self.cells.len() + at;
+            self.tags[copy] = tag;
+        }
     }
 
     /// Vacates a cell, and moves those behind it up that were not in their place because it was in use.
@@ -102,7 +137,7 @@ impl Page {
         self.used -= 1;
         let mut at = gap;
         loop {
-            at = self.after(at);
+            at = self.wrapped(at + 1);
             if self.tags[at] == VACANT {
                 break;
             }
@@ -115,12 +150,13 @@ impl Page {
                 gap < home || home <= at
             };
             if !begins_behind {
-                self.put(gap, cell);
+                self.set_tag(gap, tag_of(cell.hash));
+                self.cells[gap] = cell;
                 gap = at;
             }
         }
-        self.tags[gap] = VACANT;
-        if self.cells.len() > FEWEST && 4 * self.used < self.cells.len() {
+        self.set_tag(gap, VACANT);
+        if self.cells.len() > FEWEST && 8 * self.used < self.cells.len() {
             self.resize();
         }
     }
@@ -137,9 +173,9 @@ impl Page {
     }
 
     fn used_cells(&self) -> impl Iterator<Item = Cell> {
-        let cells = self.tags.iter().zip(&self.cells);
-        let used = cells.filter(|&(tag, _)| *tag != VACANT);
-        used.map(|(_, cell)| *cell).inspect(|_| touch())
+        let cells = self.cells.iter().zip(&self.tags);
+        let used = cells.filter(|&(_, tag)| *tag != VACANT);
+        used.map(|(cell, _)| *cell).inspect(|_| touch())
     }
 }
 
@@ -217,16 +253,13 @@ impl Index {
         }
         // The new page differs from `source` in its highest bit alone, so only cells of `source` can belong to it.
         let source = source_of(added);
-        let (stay, move_on): (Vec<Cell>, Vec<Cell>) = self.pages[source]
-            .used_cells()
-            .partition(|cell| page_of(cell.hash, added + 1) == source);
-        let page = |cells: Vec<Cell>| {
-            let mut page = Page::for_cells(cells.len());
-            cells.into_iter().for_each(|cell| page.insert(cell));
-            page
-        };
-        self.pages[source] = page(stay);
-        self.pages.push(page(move_on));
+        let half = self.pages[source].used / 2;
+        let both = std::mem::replace(&mut self.pages[source], Page::for_cells(half));
+        self.pages.push(Page::for_cells(half));
+        for cell in both.used_cells() {
+            let page = page_of(cell.hash, added + 1);
+            self.pages[page].insert(cell);
+        }
     }
 
     /// Undoes the latest split.
@@ -312,14 +345,14 @@ mod tests {
         };
         for word in 0..100_000 {
             step(&mut index, &mut |index| index.insert(hash(word, u32::MAX), word));
-            assert!(cells(&index) <= 4 * index.len + 2 * FEWEST * index.pages.len());
+            assert!(cells(&index) <= 3 * index.len + 2 * FEWEST * index.pages.len());
         }
         assert_eq!(index.pages.len(), 100_000_usize.div_ceil(PAGE));
         for word in 10..100_000 {
             step(&mut index, &mut |index| {
-                assert!(index.remove(hash(word, u32::MAX), word))
+                assert!(index.remove(hash(word, u32::MAX), word));
             });
-            assert!(cells(&index) <= 4 * index.len + 2 * FEWEST * index.pages.len());
+            assert!(cells(&index) <= 8 * index.len + 2 * FEWEST * index.pages.len());
         }
         assert_eq!(index.pages.len(), 1);
         assert!(index.pages.capacity() < 10);

@@ -42,12 +42,16 @@ pub(crate) trait LaneKind {
     fn links_mut(node: &mut Self::Node) -> &mut Links;
 }
 
+/// What arrived out of order, by key.
+type Strays<K> = BTreeSet<(<K as LaneKind>::Key, Slot)>;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Lane<K: LaneKind> {
     head: Slot,
     tail: Slot,
-    strays: BTreeSet<(K::Key, Slot)>,
+    /// Most lanes never have any, and there is one for each group.
+    strays: Option<Box<Strays<K>>>,
 }
 
 impl<K: LaneKind> Lane<K> {
@@ -55,12 +59,12 @@ impl<K: LaneKind> Lane<K> {
         Self {
             head: NO_SLOT,
             tail: NO_SLOT,
-            strays: BTreeSet::new(),
+            strays: None,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.head == NO_SLOT && self.strays.is_empty()
+        self.head == NO_SLOT && self.strays.is_none()
     }
 
     /// Files a node under its key.
@@ -95,7 +99,7 @@ impl<K: LaneKind> Lane<K> {
 
     #[inline(never)]
     fn stray(&mut self, slot: Slot, key: K::Key) -> Links {
-        self.strays.insert((key, slot));
+        self.strays.get_or_insert_default().insert((key, slot));
         Links::IN_TREE
     }
 
@@ -130,18 +134,20 @@ impl<K: LaneKind> Lane<K> {
 
     #[inline(never)]
     fn remove_stray(&mut self, slot: Slot, key: K::Key) {
-        let stood = self.strays.remove(&(key, slot));
+        let strays = self.strays.as_mut();
+        let stood = strays.is_some_and(|strays| strays.remove(&(key, slot)));
         debug_assert!(stood, "a key changed while its node was in the lane");
+        self.strays.take_if(|strays| strays.is_empty());
     }
 
     /// The slot with the smallest key.
     #[inline]
     pub(crate) fn first(&self, nodes: &Slab<K::Node>) -> Option<Slot> {
         let chained = (self.head != NO_SLOT).then_some(self.head);
-        if self.strays.is_empty() {
+        let Some(strays) = &self.strays else {
             return chained;
-        }
-        match (chained, self.strays.first()) {
+        };
+        match (chained, strays.first()) {
             (Some(head), Some(&(key, stray))) if key < K::key(&nodes[head]) => Some(stray),
             (Some(head), _) => Some(head),
             (None, stray) => stray.map(|&(_, slot)| slot),
@@ -155,7 +161,7 @@ impl<K: LaneKind> Lane<K> {
 
     /// The slot after `slot`, in a lane that has only ever been filled in order.
     pub(crate) fn after(&self, nodes: &Slab<K::Node>, slot: Slot) -> Option<Slot> {
-        debug_assert!(self.strays.is_empty(), "a lane with strays has no single successor");
+        debug_assert!(self.strays.is_none(), "a lane with strays has no single successor");
         let next = K::links(&nodes[slot]).next;
         (next != NO_SLOT).then_some(next)
     }

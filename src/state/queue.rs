@@ -464,11 +464,13 @@ impl QueueState {
         let (sequence, arrived_at) = (self.next_sequence, self.now);
         self.next_sequence += 1;
         self.bytes += content.size_bytes();
-        let phase = match delayed_from {
-            Some(from) => Phase::Delayed { from },
-            None => self.visible_from_here(),
+        self.became_visible += u64::from(delayed_from.is_none());
+        let since = self.became_visible;
+        // Everything is built in the closure, so that it is written once, where it stays.
+        let record = || {
+            let phase = delayed_from.map_or(Phase::Visible { since }, |from| Phase::Delayed { from });
+            Record::new(sequence, message_id, content, arrived_at, past, phase)
         };
-        let record = || Record::new(sequence, message_id, content, arrived_at, past, phase);
         let slot = self.records.insert_with(record);
         let retention = &mut self.deadlines.retention;
         let links = retention.link(&mut self.records, slot, (past.retention_base, sequence));
@@ -486,11 +488,9 @@ impl QueueState {
 
     /// The next of the events by which messages become visible (F22).
     #[inline]
-    pub(super) fn visible_from_here(&mut self) -> Phase {
+    pub(super) fn becomes_visible(&mut self) -> u64 {
         self.became_visible += 1;
-        Phase::Visible {
-            since: self.became_visible,
-        }
+        self.became_visible
     }
 
     /// Takes a record out of whatever order its phase stands in, before the phase changes.
@@ -517,7 +517,8 @@ impl QueueState {
 
     pub(super) fn make_visible(&mut self, slot: Slot, at: Timestamp) {
         self.leave_phase(slot, at);
-        self.records[slot].phase = self.visible_from_here();
+        let since = self.becomes_visible();
+        self.records[slot].phase = Phase::Visible { since };
         self.discipline.became_visible(&mut self.records, slot);
     }
 

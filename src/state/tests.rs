@@ -176,7 +176,7 @@ impl Pair {
             let received = self
                 .state
                 .receive(at, &request, &mut self.out, &mut |slot, record, until| {
-                    deliveries.push(Delivery::new(slot, record, until))
+                    deliveries.push(Delivery::new(slot, record, until));
                 });
             received.unwrap();
             if !(deliveries.is_empty() && self.state.is_behind()) {

@@ -9,7 +9,7 @@ use {
     },
     crate::message::{Content, Id},
     foldhash::fast::RandomState,
-    std::hash::BuildHasher,
+    std::{hash::BuildHasher, num::NonZeroU64},
 };
 
 static NO_ID: Id = Id::EMPTY;
@@ -19,9 +19,9 @@ static NO_ID: Id = Id::EMPTY;
 struct Group {
     id: Id,
     messages: Lane<ByGroupOrder>,
-    in_flight: usize,
+    in_flight: u32,
     /// Since when the head has been visible, while it is: then, and only then, the group stands in the order.
-    available_since: Option<u64>,
+    available_since: Option<NonZeroU64>,
     by_availability: Links,
     /// Of its id.
     hash: u32,
@@ -32,9 +32,9 @@ struct ByAvailability;
 
 impl LaneKind for ByAvailability {
     type Node = Group;
-    type Key = Option<u64>;
+    type Key = Option<NonZeroU64>;
 
-    fn key(group: &Group) -> Option<u64> {
+    fn key(group: &Group) -> Option<NonZeroU64> {
         group.available_since
     }
     fn links(group: &Group) -> Links {
@@ -168,7 +168,7 @@ impl Fifo {
     pub(crate) fn refresh(&mut self, records: &Records, group: Slot) {
         let head = self.next_in_group(records, group, None);
         let since = head.and_then(|slot| match records[slot].phase {
-            Phase::Visible { since } => Some(since),
+            Phase::Visible { since } => NonZeroU64::new(since),
             _ => None,
         });
         if self.groups[group].available_since == since {
