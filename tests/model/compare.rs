@@ -1,19 +1,31 @@
 //! The library and the reference take the same step, and must then be the same.
 
-use std::{collections::BTreeMap, fmt::Debug, future::IntoFuture, pin::pin, task};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
 use requeue::{
-    ChangeVisibilityBatchEntry, Clock, DeleteBatchEntry, ManualClock, Message, MessageId, MessagePhase, Queue,
+    BatchError, BatchResult, ChangeVisibilityBatchEntry, Clock, DeleteBatchEntry, ManualClock, Message, MessageId, MessagePhase, Queue,
     QueueAttributes, ReceiptHandle, RedrivePolicy, SendBatchEntry, SequenceNumber, Service, StartMessageMoveTask,
     Timestamp,
 };
 
+use crate::listening::Listening;
 use crate::reference::*;
-use crate::steps::{Move, Pick, Shape, Step};
+use crate::steps::{BatchIds, Move, Pick, Shape, Step};
 use crate::translate::*;
+use crate::waiters::{Waiter, receive};
+use crate::ways::{self, Budget, Setting, Ways};
 
 /// What went differently, in words.
 pub(crate) type Same<T = ()> = Result<T, String>;
+
+/// So many messages fall due in one step of the library.
+const DUE_AT_ONCE: usize = 128;
 
 pub(crate) struct Pair {
     pub(crate) world: World,
@@ -24,6 +36,18 @@ pub(crate) struct Pair {
     /// By the number of the message in the world; a message moved by a task has one once it was seen.
     pub(crate) message_ids: Vec<Option<MessageId>>,
     pub(crate) handles: Vec<(Handle, ReceiptHandle)>,
+    /// One message of each handle.
+    messages: Vec<Message>,
+    /// Receivers that wait, in the order in which they came.
+    pub(crate) waiters: Vec<Waiter>,
+    listening: Option<Listening>,
+    setting: Setting,
+    pub(crate) ways: Ways,
+    shape: Shape,
+    /// Whether all that is due is done.
+    looked: bool,
+    /// Whether more fell due at once than one step does, and nothing was asked since.
+    much_due: bool,
     /// Per queue, by serial (F37).
     sequence_numbers: Vec<BTreeMap<u64, SequenceNumber>>,
 }
@@ -43,6 +67,7 @@ macro_rules! faulty {
         })
     };
 }
+pub(crate) use faulty;
 
 pub(crate) fn same<T: PartialEq + Debug>(what: &str, real: T, model: T) -> Same {
     if real == model {
@@ -62,27 +87,58 @@ pub(crate) fn both<R: Debug, M: Debug>(real: Result<R, Fault>, model: Result<M, 
 }
 
 impl Pair {
+    #[cfg(feature = "testing")]
     pub(crate) fn new(shape: &Shape) -> Self {
+        Self::with(shape, Setting::default(), Ways::default())
+    }
+
+    pub(crate) fn with(shape: &Shape, setting: Setting, ways: Ways) -> Self {
+        let listening = setting.listener.then(Listening::default);
+        let mut limits = shape.limits.clone();
+        match setting.budget {
+            Budget::None => {}
+            Budget::Messages(most) => limits.stored_messages = most,
+            Budget::Bytes(most) => limits.stored_bytes = most,
+        }
         let clock = ManualClock::default();
         let (service, queues) = if shape.redrives {
-            let (service, queues) = queues_of_a_service(shape, &clock);
+            let (service, queues) = queues_of_a_service(shape, setting, listening.as_ref(), &clock);
             (Some(service), queues)
         } else {
-            (None, queues_alone(shape, &clock))
+            (None, queues_alone(shape, setting, listening.as_ref(), &clock))
         };
         Self {
-            world: World::with_limits(clock.now().as_millis(), &shape.setups, shape.limits.clone()),
+            world: World::with_limits(clock.now().as_millis(), &shape.setups, limits),
             clock,
             sequence_numbers: vec![BTreeMap::new(); queues.len()],
             service,
             queues,
             message_ids: Vec::new(),
             handles: Vec::new(),
+            messages: Vec::new(),
+            waiters: Vec::new(),
+            listening,
+            setting,
+            ways,
+            shape: shape.clone(),
+            looked: true,
+            much_due: false,
         }
     }
 
     /// Takes one step on both sides and compares the answers and then everything that can be seen.
     pub(crate) fn step(&mut self, step: &Step) -> Same {
+        if matches!(
+            step,
+            Step::SetAttributes { .. }
+                | Step::SetRedrive { .. }
+                | Step::MoveTask { .. }
+                | Step::Clock(Move::Back(_))
+        ) {
+            // What is due and not done happens under the new settings, and an instant that nobody saw has not been.
+            self.look_at_all()?;
+        }
+        self.count_step(step);
         match step {
             Step::Send { queue, draft } => self.send(*queue, draft)?,
             Step::SendBatch { queue, drafts, ids } => {
@@ -93,23 +149,30 @@ impl Pair {
                 self.send_batch(*queue, &drafts.collect::<Vec<_>>())?;
             }
             Step::Receive { queue, request } => self.receive(*queue, request)?,
+            Step::Burst { queue, messages } => self.burst(*queue, *messages)?,
             Step::Delete { handle } => {
                 if let Some((queue, handle, real)) = self.pick(*handle) {
-                    both(
-                        faulty!(self.queues[queue].delete(&real)),
-                        self.world.delete(queue, handle),
-                    )?;
+                    let answer = match self.by_value(ways::DELETE, queue, handle) {
+                        Some(message) => faulty!(message.delete()),
+                        None => faulty!(self.queues[queue].delete(&real)),
+                    };
+                    both(answer, self.world.delete(queue, handle))?;
                 }
             }
-            Step::DeleteBatch { handles, ids } => self.delete_batch(handles, |place| ids.of(place))?,
+            Step::DeleteBatch { handles, ids } => self.delete_batch(handles, *ids)?,
             Step::ChangeVisibility { handle, timeout } => {
                 if let Some((queue, handle, real)) = self.pick(*handle) {
-                    let answer = faulty!(self.queues[queue].change_visibility(&real, span(*timeout)));
+                    let way = if *timeout == 0 { "to zero" } else { "to later" };
+                    self.ways.reach(ways::CHANGE_VISIBILITY, way);
+                    let answer = match self.by_value(ways::CHANGE_VISIBILITY, queue, handle) {
+                        Some(message) => faulty!(message.change_visibility(span(*timeout))),
+                        None => faulty!(self.queues[queue].change_visibility(&real, span(*timeout))),
+                    };
                     both(answer, self.world.change_visibility(queue, handle, *timeout))?;
                 }
             }
             Step::ChangeVisibilityBatch { handles, ids } => {
-                self.change_visibility_batch(handles, |place| ids.of(place))?;
+                self.change_visibility_batch(handles, *ids)?;
             }
             Step::Purge { queue } => {
                 let queue = *queue;
@@ -148,9 +211,55 @@ impl Pair {
                 let answer = faulty!(service.start_message_move_task(&request));
                 both(answer, self.world.move_task(*queue, *destination))?;
             }
-            Step::Clock(to) => self.move_clock(*to),
+            Step::Clock(to) => {
+                self.move_clock(*to);
+                if self.setting.blind {
+                    self.looked = false;
+                    return Ok(());
+                }
+            }
         }
-        (0..self.queues.len()).try_for_each(|queue| self.look(queue))
+        self.much_due = false;
+        self.serve()?;
+        self.look_at_all()
+    }
+
+    fn look_at_all(&mut self) -> Same {
+        (0..self.queues.len()).try_for_each(|queue| self.look(queue))?;
+        self.looked = true;
+        Ok(())
+    }
+
+    /// What the setting and the moment make of a step.
+    fn count_step(&self, step: &Step) {
+        let Some(verb) = ways::verb(step) else { return };
+        let Setting { listener, budget, .. } = self.setting;
+        let reach = |way| self.ways.reach(verb, way);
+        reach(if listener { "with a listener" } else { "without a listener" });
+        reach(match budget {
+            Budget::None => "without a budget",
+            Budget::Messages(_) => "with a budget of messages",
+            Budget::Bytes(_) => "with a budget of bytes",
+        });
+        reach(if self.waiters.is_empty() {
+            "while nobody waits"
+        } else {
+            "while a receiver waits"
+        });
+        if self.much_due {
+            reach("with more due than one step does");
+        }
+    }
+
+    /// The message of a handle, if this call takes messages and not handles.
+    fn by_value(&self, verb: &'static str, queue: usize, handle: Handle) -> Option<&Message> {
+        let place = self.handles.iter().position(|(known, _)| *known == handle)?;
+        let by_value = self.setting.by_message && queue == handle.queue;
+        self.ways.reach(verb, if by_value { "by message" } else { "by handle" });
+        if queue != handle.queue {
+            self.ways.reach(verb, "of another queue's message");
+        }
+        by_value.then(|| &self.messages[place])
     }
 
     /// A handle of both sides, and the queue to use it on.
@@ -183,14 +292,88 @@ impl Pair {
                 }
             }
         }
-        self.world.set_clock(self.clock.now().as_millis());
+        let now = self.clock.now().as_millis();
+        let is_due = |it: &Stored| match it.phase {
+            StoredPhase::Delayed { until } | StoredPhase::InFlight { until } if until <= now => true,
+            _ => it.expires_at <= now,
+        };
+        self.much_due = self.world.snapshot(0).iter().filter(|it| is_due(it)).count() > DUE_AT_ONCE;
+        self.world.set_clock(now);
+    }
+
+    fn burst(&mut self, queue: usize, messages: usize) -> Same {
+        for batch in 0..messages.div_ceil(10) {
+            let draft = |place: usize| {
+                let draft = Draft::new("b");
+                let unique = format!("burst-{}-{place}", self.message_ids.len());
+                match self.shape.fifo() {
+                    true => draft
+                        .message_group_id(&format!("g{}", (batch + place) % self.shape.groups))
+                        .deduplication_id(&unique),
+                    false => draft,
+                }
+            };
+            let entries: Vec<_> = (0..10).map(|place| (BatchIds::Places.of(place), draft(place))).collect();
+            self.send_batch(queue, &entries)?;
+        }
+        Ok(())
     }
 
     fn send(&mut self, queue: usize, draft: &Draft) -> Same {
-        let answer = faulty!(self.queues[queue].send(outgoing(draft)));
-        match both(answer, self.world.send(queue, draft))? {
+        let answer = self.answer_of_send(queue, draft);
+        let model = self.world.send(queue, draft);
+        self.count_draft(ways::SEND, queue, draft, &model);
+        match both(answer, model)? {
             Some((real, model)) => self.sent(queue, real.message_id, real.sequence_number, model),
             None => Ok(()),
+        }
+    }
+
+    fn answer_of_send(&self, queue: usize, draft: &Draft) -> Result<requeue::Sent, Fault> {
+        let queue = &self.queues[queue];
+        if !self.setting.sends_wait {
+            return faulty!(queue.send(outgoing(draft)));
+        }
+        let sends = pin!(queue.send_timeout_async(outgoing(draft), span(SECOND)));
+        match sends.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => {
+                if answer.is_ok() && self.setting.budget != Budget::None {
+                    self.ways.reach(ways::SEND, "that has capacity at once");
+                }
+                faulty!(answer)
+            }
+            Poll::Pending => {
+                self.ways.reach(ways::SEND, "that waits for capacity");
+                Err(Fault {
+                    code: "OverLimit",
+                    text: String::new(),
+                })
+            }
+        }
+    }
+
+    fn count_draft(&self, verb: &'static str, queue: usize, draft: &Draft, model: &Result<Sent, Refusal>) {
+        let (reach, setup) = (|way| self.ways.reach(verb, way), self.world.setup(queue));
+        match model {
+            Err(refusal) if refusal.code == "OverLimit" => return reach("refused for the budget"),
+            Err(_) => return reach("refused"),
+            Ok(sent) if self.message_ids.get(sent.id).is_some_and(Option::is_some) => {
+                return reach("of what was sent before");
+            }
+            Ok(_) => {}
+        }
+        reach(match draft.attribute {
+            Some(_) => "with an attribute",
+            None => "with a body alone",
+        });
+        reach(match draft.message_group_id {
+            Some(_) => "with a group",
+            None => "without a group",
+        });
+        match draft.delay {
+            Some(1..) => reach("with a delay of its own"),
+            None if setup.delay > 0 => reach("with the delay of the queue"),
+            _ => {}
         }
     }
 
@@ -199,7 +382,12 @@ impl Pair {
             .iter()
             .map(|(id, draft)| SendBatchEntry::new(id.clone(), outgoing(draft)));
         let answer = faulty!(self.queues[queue].send_batch(real));
-        let Some((real, model)) = both(answer, self.world.send_batch(queue, entries))? else {
+        let model = self.world.send_batch(queue, entries);
+        self.count_entries(ways::SEND_BATCH, &model);
+        for (place, model) in model.iter().flatten().enumerate() {
+            self.count_draft(ways::SEND_BATCH, queue, &entries[place].1, model);
+        }
+        let Some((real, model)) = both(answer, model)? else {
             return Ok(());
         };
         let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
@@ -249,30 +437,99 @@ impl Pair {
     }
 
     fn receive(&mut self, queue: usize, request: &Request) -> Same {
-        let mut receive = self.queues[queue].receive();
-        if let Some(maximum) = request.max_messages {
-            receive = receive.max_messages(maximum);
-        }
-        if let Some(visibility) = request.visibility_timeout {
-            receive = receive.visibility_timeout(span(visibility));
-        }
-        if let Some(wait) = request.wait_time {
-            receive = receive.wait_time(span(wait));
-        }
-        if let Some(attempt) = &request.receive_request_attempt_id {
-            receive = receive.receive_request_attempt_id(attempt.as_str());
-        }
         let is_short = request.wait_time.is_none_or(|wait| wait == 0);
         let answer = if is_short {
-            faulty!(receive.blocking())
+            faulty!(receive(&self.queues[queue], request).blocking())
         } else {
-            let mut context = task::Context::from_waker(task::Waker::noop());
-            match pin!(receive.into_future()).poll(&mut context) {
-                task::Poll::Ready(answer) => faulty!(answer),
-                task::Poll::Pending => Ok(Vec::new()),
+            let mut waiter = Waiter::new(&self.queues, queue, request, self.clock.now());
+            match waiter.poll() {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => {
+                    if self.setting.waits {
+                        self.waiters.push(waiter);
+                    }
+                    Ok(Vec::new())
+                }
             }
         };
-        let Some((real, model)) = both(answer, self.world.receive(queue, request))? else {
+        self.count_receive(queue, request, &answer);
+        self.compare_received(queue, request, answer)
+    }
+
+    fn count_receive(&self, queue: usize, request: &Request, answer: &Result<Vec<Message>, Fault>) {
+        let reach = |way| self.ways.reach(ways::RECEIVE, way);
+        let Ok(messages) = answer else { return };
+        let is_short = request.wait_time.is_none_or(|wait| wait == 0);
+        let counts = self.world.counts(queue);
+        if counts.not_visible >= self.world.limits().in_flight {
+            reach("with the most in flight");
+        }
+        match messages.len() {
+            0 => return reach("of nothing"),
+            1 => reach("of one"),
+            _ => reach("of many"),
+        }
+        reach(if is_short { "by a short poll" } else { "by a long poll" });
+        if self.setting.shards > 1 {
+            reach(if is_short { "from one shard of many" } else { "from all shards of many" });
+        }
+        reach(match request.visibility_timeout {
+            Some(0) => "with timeout zero",
+            _ => "with a timeout",
+        });
+        if !self.world.noisy_groups(queue).is_empty() {
+            reach("from a queue with noisy groups");
+        }
+        if self.shape.gone.is_some_and(|most| messages.iter().any(|it| it.approximate_receive_count() > most)) {
+            reach("of what would be a dead letter");
+        }
+    }
+
+    /// What the reference receives of the same request.
+    fn receive_by_model(
+        &mut self,
+        queue: usize,
+        request: &Request,
+        answer: &Result<Vec<Message>, Fault>,
+    ) -> Same<Result<Vec<Received>, Refusal>> {
+        let is_sampled = self.setting.shards > 1 && request.wait_time.is_none_or(|wait| wait == 0);
+        // Steps between which much falls due order the groups by when each was seen to be available.
+        let is_behind = self.shape.behind && (self.shape.fifo() || !self.looked);
+        let Some(messages) = answer.as_ref().ok().filter(|_| is_sampled || is_behind) else {
+            return Ok(self.world.receive(queue, request));
+        };
+        if messages.is_empty() && !is_sampled {
+            return Ok(self.world.receive(queue, request));
+        }
+        let number = |message: &Message| {
+            let id = Some(message.message_id());
+            self.message_ids.iter().position(|known| *known == id)
+        };
+        let these: Vec<usize> = messages.iter().filter_map(number).collect();
+        Ok(self.world.receive_these(queue, request, Some(&these)))
+    }
+
+    /// The answer of the library, and that of the reference at the same instant.
+    pub(crate) fn compare_received(
+        &mut self,
+        queue: usize,
+        request: &Request,
+        answer: Result<Vec<Message>, Fault>,
+    ) -> Same {
+        let attempts = self.world.attempts(queue, request);
+        let before = self.world.snapshot(queue).len();
+        let model = self.receive_by_model(queue, request, &answer)?;
+        let reach = |way| self.ways.reach(ways::RECEIVE, way);
+        match (&model, &request.receive_request_attempt_id) {
+            (Ok(_), Some(_)) if attempts => reach("again with an attempt id"),
+            (Ok(messages), Some(_)) if !messages.is_empty() => reach("with an attempt id"),
+            (Err(_), Some(_)) if attempts => reach("again, but not retryable"),
+            _ => {}
+        }
+        if self.world.snapshot(queue).len() < before {
+            reach("that finds a dead letter");
+        }
+        let Some((real, model)) = both(answer, model)? else {
             return Ok(());
         };
         let ids: Vec<MessageId> = real.iter().map(Message::message_id).collect();
@@ -290,6 +547,8 @@ impl Pair {
 
     pub(crate) fn received(&mut self, queue: usize, real: &Message, model: &Received) -> Same {
         same("body", real.body(), &model.body)?;
+        let attribute = real.attributes().get(ATTRIBUTE).and_then(|it| it.string_value());
+        same("attribute", attribute, model.attribute.as_deref())?;
         same("group", real.message_group_id(), model.message_group_id.as_deref())?;
         same("sent at", real.sent_timestamp().as_millis(), model.sent_at)?;
         same(
@@ -320,51 +579,103 @@ impl Pair {
         same("receipt handle", known_by_library, known_by_model)?; // D18, F32
         if known_by_model.is_none() {
             self.handles.push((model.handle, handle));
+            self.messages.push(real.clone());
         }
         Ok(())
     }
 
-    fn delete_batch(&mut self, picks: &[Pick], id: impl Fn(usize) -> String) -> Same {
+    fn delete_batch(&mut self, picks: &[Pick], ids: BatchIds) -> Same {
         let picked: Vec<_> = picks.iter().filter_map(|pick| self.pick(*pick)).collect();
         let queue = picked.first().map_or(0, |(queue, _, _)| *queue);
-        let ids: Vec<String> = (0..picked.len()).map(id).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let entries = ids
-            .iter()
-            .zip(&picked)
-            .map(|(id, (_, _, real))| DeleteBatchEntry::new(id.to_string(), *real));
-        let answer = faulty!(self.queues[queue].delete_batch(entries));
-        let entries: Vec<_> = ids
-            .iter()
-            .zip(&picked)
-            .map(|(id, (_, handle, _))| (id.to_string(), *handle))
-            .collect();
-        match both(answer, self.world.delete_batch(queue, &entries))? {
-            Some((real, model)) => paired(&ids, real, model).map(drop),
-            None => Ok(()),
-        }
+        let handles: Vec<Handle> = picked.iter().map(|it| it.1).collect();
+        let (ids, by_value) = self.entries_of(ways::DELETE_BATCH, queue, &handles, ids);
+        let real = &self.queues[queue];
+        let answer = match by_value {
+            Some(messages) => real.delete_batch(messages),
+            None => {
+                let entries = ids.iter().zip(&picked);
+                real.delete_batch(entries.map(|(id, (_, _, real))| DeleteBatchEntry::new(id.clone(), *real)))
+            }
+        };
+        let entries: Vec<_> = ids.iter().cloned().zip(handles).collect();
+        let model = self.world.delete_batch(queue, &entries);
+        self.compare_batch(ways::DELETE_BATCH, &ids, answer, model)
     }
 
-    fn change_visibility_batch(&mut self, picks: &[(Pick, u64)], id: impl Fn(usize) -> String) -> Same {
+    fn change_visibility_batch(&mut self, picks: &[(Pick, u64)], ids: BatchIds) -> Same {
         let picked: Vec<_> = picks
             .iter()
             .filter_map(|(pick, timeout)| Some((self.pick(*pick)?, *timeout)))
             .collect();
         let queue = picked.first().map_or(0, |((queue, _, _), _)| *queue);
-        let ids: Vec<String> = (0..picked.len()).map(id).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let entries = ids.iter().zip(&picked).map(|(id, ((_, _, real), timeout))| {
-            ChangeVisibilityBatchEntry::new(id.to_string(), *real, span(*timeout))
-        });
-        let answer = faulty!(self.queues[queue].change_visibility_batch(entries));
-        let entries = ids.iter().zip(&picked);
+        let handles: Vec<Handle> = picked.iter().map(|it| it.0.1).collect();
+        let (ids, by_value) = self.entries_of(ways::CHANGE_VISIBILITY_BATCH, queue, &handles, ids);
+        let timeouts = picked.iter().map(|it| it.1);
+        let real = &self.queues[queue];
+        let answer = match by_value {
+            Some(messages) => real.change_visibility_batch(messages.into_iter().zip(timeouts.clone().map(span))),
+            None => {
+                let entries = ids.iter().zip(&picked).map(|(id, ((_, _, real), timeout))| {
+                    ChangeVisibilityBatchEntry::new(id.clone(), *real, span(*timeout))
+                });
+                real.change_visibility_batch(entries)
+            }
+        };
+        let entries = ids.iter().zip(handles).zip(timeouts);
         let entries: Vec<_> = entries
-            .map(|(id, ((_, handle, _), timeout))| (id.to_string(), *handle, *timeout))
+            .map(|((id, handle), timeout)| (id.clone(), handle, timeout))
             .collect();
-        match both(answer, self.world.change_visibility_batch(queue, &entries))? {
+        let model = self.world.change_visibility_batch(queue, &entries);
+        self.compare_batch(ways::CHANGE_VISIBILITY_BATCH, &ids, answer, model)
+    }
+
+    /// The ids of the entries, and the messages if the batch is of messages, which have their places as ids.
+    fn entries_of(
+        &self,
+        verb: &'static str,
+        queue: usize,
+        handles: &[Handle],
+        ids: BatchIds,
+    ) -> (Vec<String>, Option<Vec<&Message>>) {
+        let places = 0..handles.len();
+        let by_value = self.setting.by_message && ids == BatchIds::Places;
+        self.ways.reach(verb, if by_value { "by message" } else { "by handle" });
+        if handles.iter().any(|it| it.queue != queue) {
+            self.ways.reach(verb, "of another queue's message");
+        }
+        if !by_value {
+            return (places.map(|place| ids.of(place)).collect(), None);
+        }
+        let message = |handle: &Handle| {
+            let place = self.handles.iter().position(|(known, _)| known == handle);
+            &self.messages[place.expect("it was picked")]
+        };
+        let messages = handles.iter().map(message).collect();
+        (places.map(|place| place.to_string()).collect(), Some(messages))
+    }
+
+    fn compare_batch(
+        &self,
+        verb: &'static str,
+        ids: &[String],
+        answer: Result<BatchResult<()>, BatchError>,
+        model: Result<Vec<Result<(), Refusal>>, Refusal>,
+    ) -> Same {
+        self.count_entries(verb, &model);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        match both(faulty!(answer), model)? {
             Some((real, model)) => paired(&ids, real, model).map(drop),
             None => Ok(()),
         }
+    }
+
+    fn count_entries<T>(&self, verb: &'static str, model: &Result<Vec<Result<T, Refusal>>, Refusal>) {
+        let way = match model {
+            Err(_) => "refused as a whole",
+            Ok(entries) if entries.iter().any(Result::is_err) => "with an entry that fails",
+            Ok(_) => "with all entries good",
+        };
+        self.ways.reach(verb, way);
     }
 
     /// Everything that can be seen of a queue without touching it.
@@ -377,7 +688,8 @@ impl Pair {
             delayed: real.delayed,
         };
         same(&format!("counts of queue {queue}"), real, counts)?;
-        same("waiting", self.queues[queue].waiting(), 0)?;
+        let waiting = self.waiters.iter().filter(|it| it.queue == queue).count();
+        same("waiting", self.queues[queue].waiting(), waiting)?;
         if !self.world.setup(queue).fifo {
             let mut noisy: Vec<String> = self.queues[queue]
                 .noisy_groups()
@@ -419,14 +731,24 @@ impl Pair {
             self.sequence(queue, model.serial, real.sequence_number)?;
             same(&format!("message in queue {queue}"), stored, model)?;
         }
-        Ok(())
+        let ids: BTreeSet<MessageId> = ids.into_iter().collect();
+        self.look_at_facts(queue, &ids)
+    }
+
+    /// What a listener was told tells what is stored.
+    fn look_at_facts(&self, queue: usize, stored: &BTreeSet<MessageId>) -> Same {
+        let Some(listening) = &self.listening else { return Ok(()) };
+        same("a fact that cannot be", listening.wrong(), None)?;
+        let kinds = listening.take_kinds();
+        kinds.into_iter().for_each(|kind| self.ways.reach(ways::FACT, kind));
+        same("stored by facts", stored, &listening.stored(self.queues[queue].arn()))
     }
 }
 
 /// The successes of a batch in pairs; failures must be the same ones (M38, M39).
 pub(crate) fn paired<R: Debug, M: Debug>(
     ids: &[&str],
-    real: requeue::BatchResult<R>,
+    real: BatchResult<R>,
     model: Vec<Result<M, Refusal>>,
 ) -> Same<Vec<(R, M)>> {
     let (mut successful, mut failed) = (real.successful.into_iter(), real.failed.into_iter());

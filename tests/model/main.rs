@@ -8,6 +8,7 @@ mod common;
 mod compare;
 #[cfg(feature = "testing")]
 mod faults;
+mod listening;
 mod properties;
 mod reference;
 mod scenarios;
@@ -16,3 +17,5 @@ mod shapes;
 mod steps;
 mod stories;
 mod translate;
+mod waiters;
+mod ways;

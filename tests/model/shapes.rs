@@ -17,6 +17,9 @@ fn shape(groups: usize, setups: &[Setup]) -> Shape {
         limits,
         groups,
         redrives: false,
+        gone: None,
+        sampled: false,
+        behind: false,
     }
 }
 
@@ -92,4 +95,46 @@ pub(crate) fn fifo_delayed() -> Shape {
         2,
         &[Setup::fifo().delay(2 * SECOND).message_retention_period(60 * SECOND)],
     )
+}
+
+pub(crate) fn standard_sampled() -> Shape {
+    let mut shape = shape(2, &[Setup::standard().visibility_timeout(2 * SECOND)]);
+    shape.limits.noisy_in_flight = 3;
+    shape.sampled = true;
+    shape
+}
+
+pub(crate) fn standard_whose_dead_letter_queue_is_gone() -> Shape {
+    Shape {
+        gone: Some(2),
+        ..shape(0, &[Setup::standard().visibility_timeout(SECOND)])
+    }
+}
+
+pub(crate) fn fifo_whose_dead_letter_queue_is_gone() -> Shape {
+    Shape {
+        gone: Some(2),
+        ..shape(2, &[Setup::fifo().visibility_timeout(SECOND)])
+    }
+}
+
+pub(crate) fn standard_behind() -> Shape {
+    Shape {
+        behind: true,
+        ..standard_delayed_without_groups()
+    }
+}
+
+fn standard_delayed_without_groups() -> Shape {
+    Shape {
+        groups: 0,
+        ..standard_delayed()
+    }
+}
+
+pub(crate) fn fifo_behind() -> Shape {
+    Shape {
+        behind: true,
+        ..fifo_delayed()
+    }
 }

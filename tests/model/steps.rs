@@ -13,6 +13,18 @@ pub(crate) struct Shape {
     pub(crate) groups: usize,
     /// Whether redrive policies change on the way (L5).
     pub(crate) redrives: bool,
+    /// Each queue has a dead-letter queue that was deleted, with this `maxReceiveCount`: for the rules it has none (L9).
+    pub(crate) gone: Option<u32>,
+    /// Whether short polls see a sample (D9).
+    pub(crate) sampled: bool,
+    /// Whether more falls due at once than one step of the library does.
+    pub(crate) behind: bool,
+}
+
+impl Shape {
+    pub(crate) fn fifo(&self) -> bool {
+        self.setups[0].fifo
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +56,11 @@ pub(crate) enum Step {
     ChangeVisibilityBatch {
         handles: Vec<(Pick, u64)>,
         ids: BatchIds,
+    },
+    /// So many messages in batches of ten.
+    Burst {
+        queue: usize,
+        messages: usize,
     },
     Purge {
         queue: usize,
@@ -108,6 +125,22 @@ pub(crate) enum Move {
 const YEAR: u64 = 365 * 24 * 3_600 * SECOND;
 
 pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Step>> + use<> {
+    vec(step(shape, true), 1..most)
+}
+
+/// Bursts that fall due at one instant, and every verb just after it as likely as another.
+pub(crate) fn bursts(shape: &Shape) -> impl Strategy<Value = Vec<Step>> + use<> {
+    let burst = (140..200_usize).prop_map(|messages| Step::Burst { queue: 0, messages });
+    let span = prop_oneof![4 => Just(2 * SECOND), 2 => Just(61 * SECOND)];
+    let due = span.prop_map(|span| Step::Clock(Move::By(span)));
+    let round = (burst, vec(step(shape, true), 0..4), due, step(shape, false), vec(step(shape, true), 0..6));
+    vec(round, 1..3).prop_map(|rounds| {
+        let steps = |(burst, before, due, verb, after)| [vec![burst], before, vec![due, verb], after].concat();
+        rounds.into_iter().flat_map(steps).collect()
+    })
+}
+
+fn step(shape: &Shape, any: bool) -> BoxedStrategy<Step> {
     let fifo = shape.setups[0].fifo;
     let queues = shape.setups.len();
     let queue = || prop_oneof![1 => Just(0), 1 => 0..queues];
@@ -135,22 +168,23 @@ pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Ste
     } else {
         moves().prop_map(Step::Clock).boxed()
     };
+    let weight = |usual: u32| if any { usual } else { 10 };
     let step = prop_oneof![
-        24 => (queue(), draft).prop_map(|(queue, draft)| Step::Send { queue, draft }),
-        5 => (queue(), drafts, batch_ids())
+        weight(24) => (queue(), draft).prop_map(|(queue, draft)| Step::Send { queue, draft }),
+        weight(5) => (queue(), drafts, batch_ids())
             .prop_map(|(queue, drafts, ids)| Step::SendBatch { queue, drafts, ids }),
-        30 => (queue(), request(fifo)).prop_map(|(queue, request)| Step::Receive { queue, request }),
-        10 => pick().prop_map(|handle| Step::Delete { handle }),
-        2 => (picks, batch_ids()).prop_map(|(handles, ids)| Step::DeleteBatch { handles, ids }),
-        9 => (pick(), timeout()).prop_map(|(handle, timeout)| Step::ChangeVisibility { handle, timeout }),
-        2 => (changes, batch_ids())
+        weight(30) => (queue(), request(fifo)).prop_map(|(queue, request)| Step::Receive { queue, request }),
+        weight(10) => pick().prop_map(|handle| Step::Delete { handle }),
+        weight(2) => (picks, batch_ids()).prop_map(|(handles, ids)| Step::DeleteBatch { handles, ids }),
+        weight(9) => (pick(), timeout()).prop_map(|(handle, timeout)| Step::ChangeVisibility { handle, timeout }),
+        weight(2) => (changes, batch_ids())
             .prop_map(|(handles, ids)| Step::ChangeVisibilityBatch { handles, ids }),
-        1 => queue().prop_map(|queue| Step::Purge { queue }),
-        3 => (queue(), change(fifo)).prop_map(|(queue, change)| Step::SetAttributes { queue, change }),
-        2 => redrive,
-        22 => moves().prop_map(Step::Clock),
+        if any { 1 } else { 10 } => queue().prop_map(|queue| Step::Purge { queue }),
+        if any { 3 } else { 1 } => (queue(), change(fifo)).prop_map(|(queue, change)| Step::SetAttributes { queue, change }),
+        if any { 2 } else { 1 } => redrive,
+        if any { 22 } else { 1 } => moves().prop_map(Step::Clock),
     ];
-    vec(step, 1..most)
+    step.boxed()
 }
 
 /// At most one thing is wrong with a message, so that no order among checks is presumed.
@@ -179,11 +213,14 @@ fn draft(fifo: bool, groups: usize) -> BoxedStrategy<Draft> {
             .prop_map(Some),
     ];
     let body = prop::sample::select(vec!["a", "b", "c"]).prop_map(str::to_owned);
-    let plain = (body, delay, group, deduplication_id).prop_map(|(body, delay, group, deduplication_id)| Draft {
+    let attribute = option::weighted(0.2, Just("t".to_owned()));
+    let parts = (body, delay, group, deduplication_id, attribute);
+    let plain = parts.prop_map(|(body, delay, group, deduplication_id, attribute)| Draft {
         body,
         delay,
         message_group_id: group,
         deduplication_id,
+        attribute,
     });
     let fault = prop_oneof![40 => Just(0), 3 => 1..=7_u8];
     (plain, fault)

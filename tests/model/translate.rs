@@ -2,13 +2,23 @@
 
 use std::time::Duration;
 
-use requeue::{DeduplicationScope, Limits, ManualClock, Queue, QueueAttributes, RedrivePolicy, SendMessage, Service};
+use requeue::{
+    DeduplicationScope, Limits, ManualClock, MessageAttributeValue, Queue, QueueAttributes, RedrivePolicy, SendMessage,
+    Service,
+};
 
+use crate::listening::Listening;
 use crate::reference::*;
 use crate::steps::Shape;
+use crate::ways::{Budget, Setting};
 
 /// Queues that name each other by their builders; a dead-letter queue stands behind its source.
-pub(crate) fn queues_alone(shape: &Shape, clock: &ManualClock) -> Vec<Queue> {
+pub(crate) fn queues_alone(
+    shape: &Shape,
+    setting: Setting,
+    listening: Option<&Listening>,
+    clock: &ManualClock,
+) -> Vec<Queue> {
     let mut queues: Vec<Option<Queue>> = vec![None; shape.setups.len()];
     for (place, setup) in shape.setups.iter().enumerate().rev() {
         let builder = match setup.fifo {
@@ -19,7 +29,16 @@ pub(crate) fn queues_alone(shape: &Shape, clock: &ManualClock) -> Vec<Queue> {
             .attributes(all_attributes(setup))
             .clock(clock.clone())
             .limits(limits(&shape.limits))
-            .seed(place as u64);
+            .seed(place as u64)
+            .shards(setting.shards)
+            .budget(budget(setting));
+        if let Some(listening) = listening {
+            builder = builder.listener(listening.clone());
+        }
+        let gone = shape.gone.map(|maximum| (gone(setup, clock), maximum));
+        if let Some((gone, maximum)) = &gone {
+            builder = builder.dead_letter(gone, *maximum);
+        }
         if let Some((target, maximum)) = setup.redrive {
             let target = queues[target]
                 .as_ref()
@@ -27,16 +46,46 @@ pub(crate) fn queues_alone(shape: &Shape, clock: &ManualClock) -> Vec<Queue> {
             builder = builder.dead_letter(target, maximum);
         }
         queues[place] = Some(builder.build().expect("the setup is valid"));
+        if let Some((gone, _)) = gone {
+            gone.delete_queue().expect("it was just made");
+        }
     }
     queues.into_iter().flatten().collect()
 }
 
-pub(crate) fn queues_of_a_service(shape: &Shape, clock: &ManualClock) -> (Service, Vec<Queue>) {
-    let service = Service::builder()
+/// A dead-letter queue that will be deleted.
+fn gone(setup: &Setup, clock: &ManualClock) -> Queue {
+    let builder = match setup.fifo {
+        true => Queue::fifo("gone.fifo"),
+        false => Queue::standard("gone"),
+    };
+    builder.clock(clock.clone()).build().expect("the setup is valid")
+}
+
+fn budget(setting: Setting) -> requeue::Budget {
+    match setting.budget {
+        Budget::None => requeue::Budget::new(),
+        Budget::Messages(most) => requeue::Budget::new().messages(most),
+        Budget::Bytes(most) => requeue::Budget::new().bytes(most),
+    }
+}
+
+pub(crate) fn queues_of_a_service(
+    shape: &Shape,
+    setting: Setting,
+    listening: Option<&Listening>,
+    clock: &ManualClock,
+) -> (Service, Vec<Queue>) {
+    let mut builder = Service::builder()
         .clock(clock.clone())
         .limits(limits(&shape.limits))
         .seed(0)
-        .build();
+        .shards(setting.shards)
+        .budget(budget(setting));
+    if let Some(listening) = listening {
+        builder = builder.listener(listening.clone());
+    }
+    let service = builder.build();
     let mut queues: Vec<Option<Queue>> = vec![None; shape.setups.len()];
     for (place, setup) in shape.setups.iter().enumerate().rev() {
         let mut attributes = all_attributes(setup);
@@ -94,6 +143,9 @@ pub(crate) fn outgoing(draft: &Draft) -> SendMessage {
     let mut message = SendMessage::new(draft.body.as_str());
     if let Some(delay) = draft.delay {
         message = message.delay(span(delay));
+    }
+    if let Some(value) = &draft.attribute {
+        message = message.attribute(ATTRIBUTE, MessageAttributeValue::string(value.as_str()));
     }
     if let Some(group) = &draft.message_group_id {
         message = message.message_group_id(group.as_str());

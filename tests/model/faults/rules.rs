@@ -161,7 +161,9 @@ impl FaultyPair {
                     self.purged[*queue] = Some(self.pair.world.now());
                 }
             }
-            Step::SetAttributes { .. } | Step::SetRedrive { .. } | Step::MoveTask { .. } => self.pair.step(step)?,
+            Step::Burst { .. } | Step::SetAttributes { .. } | Step::SetRedrive { .. } | Step::MoveTask { .. } => {
+                self.pair.step(step)?;
+            }
         }
         (0..self.faulty.len()).try_for_each(|queue| self.pair.look(queue))
     }

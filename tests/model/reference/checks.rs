@@ -49,6 +49,15 @@ impl RefQueue {
         Ok(())
     }
 
+    /// A budget refuses a message that would exceed it, whatever the phases of those stored.
+    pub(super) fn check_budget(&self, draft: &Draft, limits: &ModelLimits) -> Result<(), Refusal> {
+        let sizes = self.messages.iter().map(|it| size(&it.body, it.attribute.as_deref()));
+        if self.messages.len() >= limits.stored_messages || sizes.sum::<usize>() + draft.size() > limits.stored_bytes {
+            return refuse("OverLimit", "");
+        }
+        Ok(())
+    }
+
     pub(super) fn deduplication_id_of(&self, draft: &Draft) -> Result<Option<String>, Refusal> {
         match &draft.deduplication_id {
             _ if !self.setup.fifo => Ok(None),

@@ -10,6 +10,17 @@ impl World {
         self.now
     }
 
+    pub(crate) fn limits(&self) -> &ModelLimits {
+        &self.limits
+    }
+
+    /// Whether a receive attempt of this id is remembered (F35).
+    pub(crate) fn attempts(&self, queue: usize, request: &Request) -> bool {
+        let id = request.receive_request_attempt_id.as_ref();
+        let mut attempts = self.queues[queue].attempts.iter();
+        attempts.any(|known| Some(&known.id) == id && self.now < known.at.saturating_add(FIVE_MINUTES))
+    }
+
     /// The attributes of a queue as they are.
     #[must_use]
     pub(crate) fn setup(&self, queue: usize) -> &Setup {

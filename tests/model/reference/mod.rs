@@ -6,7 +6,7 @@
 //!
 //! What it models: `SendMessage`, `ReceiveMessage`, `DeleteMessage` and `ChangeMessageVisibility` with their batches,
 //! `PurgeQueue`, `SetQueueAttributes`, dead letters and move tasks without a rate, on standard, fair and FIFO queues.
-//! What it leaves out: message attributes, access policies, tags, and waiting: a long poll that would wait is
+//! What it leaves out: message attributes but one, access policies, tags, and waiting: a long poll that would wait is
 //! answered with nothing.
 //!
 //! # Panics
@@ -21,7 +21,7 @@ mod world;
 
 pub(crate) use checks::content_hash;
 pub(crate) use types::{
-    Change, Counts, DeduplicationId, Draft, FIVE_MINUTES, Handle, ModelLimits, Received, Refusal, Request, SECOND,
+    ATTRIBUTE, Change, Counts, DeduplicationId, Draft, FIVE_MINUTES, Handle, ModelLimits, Received, Refusal, Request, SECOND,
     Scope, Sent, Setup, Stored, StoredPhase, TWELVE_HOURS,
 };
 pub(crate) use world::World;

@@ -7,6 +7,7 @@ pub(super) struct Message {
     pub(super) id: usize,
     pub(super) serial: u64,
     pub(super) body: String,
+    pub(super) attribute: Option<String>,
     pub(super) message_group_id: Option<String>,
     pub(super) deduplication_id: Option<DeduplicationId>,
     pub(super) source: Option<usize>,
@@ -186,7 +187,7 @@ impl RefQueue {
         }
     }
 
-    pub(super) fn send(&mut self, now: u64, id: usize, draft: &Draft) -> Result<Sent, Refusal> {
+    pub(super) fn send(&mut self, now: u64, id: usize, draft: &Draft, limits: &ModelLimits) -> Result<Sent, Refusal> {
         self.check(draft)?;
         let deduplication_id = self.deduplication_id_of(draft)?;
         if let Some(deduplication_id) = &deduplication_id {
@@ -207,6 +208,7 @@ impl RefQueue {
             if let Some(original) = original {
                 return Ok(original.sent); // F11
             }
+            self.check_budget(draft, limits)?;
             let sent = Sent {
                 id,
                 serial: self.serials + 1,
@@ -217,6 +219,8 @@ impl RefQueue {
                 at: now,
                 sent,
             });
+        } else {
+            self.check_budget(draft, limits)?;
         }
         let delay = if self.setup.fifo {
             self.setup.delay
@@ -236,6 +240,7 @@ impl RefQueue {
             id,
             serial,
             body: draft.body.clone(),
+            attribute: draft.attribute.clone(),
             message_group_id: draft.message_group_id.clone(),
             deduplication_id: deduplication_id.map(DeduplicationId::Text),
             source: None,
@@ -290,6 +295,27 @@ impl RefQueue {
         }
     }
 
+    /// Those of [`candidates`](Self::candidates) that `these` names, in its order; a FIFO message only after those before it.
+    pub(super) fn chosen(&self, now: u64, limits: &ModelLimits, these: Option<&[usize]>) -> Vec<u64> {
+        let candidates = self.candidates(now, limits);
+        let Some(these) = these else { return candidates };
+        let mut chosen: Vec<u64> = Vec::new();
+        for id in these {
+            let Some(message) = self.messages.iter().find(|it| it.id == *id) else {
+                continue;
+            };
+            let mut before = self
+                .messages
+                .iter()
+                .filter(|it| it.message_group_id == message.message_group_id && it.serial < message.serial);
+            let in_order = !self.setup.fifo || before.all(|it| chosen.contains(&it.serial)); // F18
+            if candidates.contains(&message.serial) && in_order {
+                chosen.push(message.serial);
+            }
+        }
+        chosen
+    }
+
     pub(super) fn deliver(&mut self, now: u64, queue: usize, serial: u64, visibility: u64) -> Received {
         let message = self.message_mut(serial);
         message.reception += 1; // D18
@@ -319,6 +345,7 @@ impl RefQueue {
                 reception: message.reception,
             },
             body: message.body.clone(),
+            attribute: message.attribute.clone(),
             message_group_id: message.message_group_id.clone(),
             deduplication_id: message.deduplication_id.clone(),
             sent_at: message.sent_at,

@@ -18,6 +18,10 @@ pub(crate) struct ModelLimits {
     pub(crate) noisy_in_flight: usize,
     /// Most bytes in one batch: 1,048,576 unless set (M10).
     pub(crate) batch_bytes: usize,
+    /// Most messages that a queue stores; a budget is ours, and sends alone are refused for it.
+    pub(crate) stored_messages: usize,
+    /// The same in bytes (M6).
+    pub(crate) stored_bytes: usize,
 }
 
 impl Default for ModelLimits {
@@ -26,6 +30,8 @@ impl Default for ModelLimits {
             in_flight: 120_000,
             noisy_in_flight: 30,
             batch_bytes: 1_048_576,
+            stored_messages: usize::MAX,
+            stored_bytes: usize::MAX,
         }
     }
 }
@@ -148,6 +154,16 @@ pub(crate) struct Draft {
     pub(crate) message_group_id: Option<String>,
     /// The explicit deduplication id.
     pub(crate) deduplication_id: Option<String>,
+    /// The value of the one user attribute, a `String` named [`ATTRIBUTE`].
+    pub(crate) attribute: Option<String>,
+}
+
+/// The name of the user attribute.
+pub(crate) const ATTRIBUTE: &str = "Tag";
+
+/// The size of a message (M6).
+pub(crate) fn size(body: &str, attribute: Option<&str>) -> usize {
+    body.len() + attribute.map_or(0, |value| ATTRIBUTE.len() + "String".len() + value.len())
 }
 
 impl Draft {
@@ -158,6 +174,10 @@ impl Draft {
             body: body.to_owned(),
             ..Self::default()
         }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        size(&self.body, self.attribute.as_deref())
     }
 
     /// Names the message group.
@@ -250,6 +270,8 @@ pub(crate) struct Received {
     pub(crate) handle: Handle,
     /// The body.
     pub(crate) body: String,
+    /// The value of the user attribute.
+    pub(crate) attribute: Option<String>,
     /// The message group.
     pub(crate) message_group_id: Option<String>,
     /// The deduplication id, on FIFO queues.

@@ -67,7 +67,7 @@ impl World {
                 "The request must contain the parameter MessageGroupId.",
             ); // F2
         }
-        let sent = it.send(now, id, draft)?;
+        let sent = it.send(now, id, draft, &self.limits)?;
         self.ids = self.ids.max(sent.id + 1);
         Ok(sent)
     }
@@ -83,7 +83,7 @@ impl World {
     ) -> Result<Vec<Result<Sent, Refusal>>, Refusal> {
         let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
         check_batch_ids(&ids)?;
-        if entries.iter().map(|(_, draft)| draft.body.len()).sum::<usize>() > self.limits.batch_bytes {
+        if entries.iter().map(|(_, draft)| draft.size()).sum::<usize>() > self.limits.batch_bytes {
             return refuse("BatchRequestTooLong", "Batch requests cannot be longer than"); // M10
         }
         check_batch_length(&ids)?;
@@ -105,6 +105,17 @@ impl World {
     /// # Errors
     /// A request out of range (3.2), too many messages in flight (D15), a receive that cannot be replayed (F33).
     pub(crate) fn receive(&mut self, queue: usize, request: &Request) -> Result<Vec<Received>, Refusal> {
+        self.receive_these(queue, request, None)
+    }
+
+    /// [`receive`](Self::receive) of a choice of messages that was made elsewhere: a short poll sees a sample (D9), and a
+    /// queue with much that is due has not done all of it. What cannot be received is left out.
+    pub(crate) fn receive_these(
+        &mut self,
+        queue: usize,
+        request: &Request,
+        these: Option<&[usize]>,
+    ) -> Result<Vec<Received>, Refusal> {
         let (now, limit) = (self.now, self.limits.in_flight);
         let it = &mut self.queues[queue];
         let maximum = request.max_messages.unwrap_or(1);
@@ -145,7 +156,7 @@ impl World {
             maximum.min(limit - in_flight)
         };
         let (mut received, mut dead) = (Vec::new(), Vec::new());
-        for serial in self.queues[queue].candidates(now, &self.limits) {
+        for serial in self.queues[queue].chosen(now, &self.limits, these) {
             if received.len() == most {
                 break;
             }
@@ -162,7 +173,7 @@ impl World {
             self.dead_letter(queue, serial, target);
         }
         if received.is_empty() && wait > 0 && arrived_here {
-            return self.receive(queue, request); // L3d, L7: a long poll goes on
+            return self.receive_these(queue, request, these); // L3d, L7: a long poll goes on
         }
         if let (Some(id), false) = (attempt, received.is_empty()) {
             let handles = received.iter().map(|message| message.handle).collect();
