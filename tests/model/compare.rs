@@ -9,16 +9,15 @@ use std::{
 };
 
 use requeue::{
-    BatchError, BatchResult, ChangeVisibilityBatchEntry, Clock, DeleteBatchEntry, ManualClock, Message, MessageId, MessagePhase, Queue,
-    QueueAttributes, ReceiptHandle, RedrivePolicy, SendBatchEntry, SequenceNumber, Service, StartMessageMoveTask,
-    Timestamp,
+    Clock, ManualClock, Message, MessageId, MessagePhase, Queue, QueueAttributes, ReceiptHandle, RedrivePolicy,
+    SequenceNumber, Service, StartMessageMoveTask, Timestamp,
 };
 
 use crate::listening::Listening;
+use crate::receiving::Waiter;
 use crate::reference::*;
-use crate::steps::{BatchIds, Move, Pick, Shape, Step};
+use crate::steps::{Move, Pick, Shape, Step};
 use crate::translate::*;
-use crate::waiters::{Waiter, receive};
 use crate::ways::{self, Budget, Setting, Ways};
 
 /// What went differently, in words.
@@ -37,17 +36,17 @@ pub(crate) struct Pair {
     pub(crate) message_ids: Vec<Option<MessageId>>,
     pub(crate) handles: Vec<(Handle, ReceiptHandle)>,
     /// One message of each handle.
-    messages: Vec<Message>,
+    pub(crate) messages: Vec<Message>,
     /// Receivers that wait, in the order in which they came.
     pub(crate) waiters: Vec<Waiter>,
-    listening: Option<Listening>,
-    setting: Setting,
+    pub(crate) listening: Option<Listening>,
+    pub(crate) setting: Setting,
     pub(crate) ways: Ways,
-    shape: Shape,
+    pub(crate) shape: Shape,
     /// Whether all that is due is done.
-    looked: bool,
+    pub(crate) looked: bool,
     /// Whether more fell due at once than one step does, and nothing was asked since.
-    much_due: bool,
+    pub(crate) much_due: bool,
     /// Per queue, by serial (F37).
     sequence_numbers: Vec<BTreeMap<u64, SequenceNumber>>,
 }
@@ -61,7 +60,7 @@ pub(crate) struct Fault {
 
 macro_rules! faulty {
     ($result:expr) => {
-        $result.map_err(|error| Fault {
+        $result.map_err(|error| $crate::compare::Fault {
             code: error.code(),
             text: error.to_string(),
         })
@@ -130,10 +129,7 @@ impl Pair {
     pub(crate) fn step(&mut self, step: &Step) -> Same {
         if matches!(
             step,
-            Step::SetAttributes { .. }
-                | Step::SetRedrive { .. }
-                | Step::MoveTask { .. }
-                | Step::Clock(Move::Back(_))
+            Step::SetAttributes { .. } | Step::SetRedrive { .. } | Step::MoveTask { .. } | Step::Clock(Move::Back(_))
         ) {
             // What is due and not done happens under the new settings, and an instant that nobody saw has not been.
             self.look_at_all()?;
@@ -230,38 +226,6 @@ impl Pair {
         Ok(())
     }
 
-    /// What the setting and the moment make of a step.
-    fn count_step(&self, step: &Step) {
-        let Some(verb) = ways::verb(step) else { return };
-        let Setting { listener, budget, .. } = self.setting;
-        let reach = |way| self.ways.reach(verb, way);
-        reach(if listener { "with a listener" } else { "without a listener" });
-        reach(match budget {
-            Budget::None => "without a budget",
-            Budget::Messages(_) => "with a budget of messages",
-            Budget::Bytes(_) => "with a budget of bytes",
-        });
-        reach(if self.waiters.is_empty() {
-            "while nobody waits"
-        } else {
-            "while a receiver waits"
-        });
-        if self.much_due {
-            reach("with more due than one step does");
-        }
-    }
-
-    /// The message of a handle, if this call takes messages and not handles.
-    fn by_value(&self, verb: &'static str, queue: usize, handle: Handle) -> Option<&Message> {
-        let place = self.handles.iter().position(|(known, _)| *known == handle)?;
-        let by_value = self.setting.by_message && queue == handle.queue;
-        self.ways.reach(verb, if by_value { "by message" } else { "by handle" });
-        if queue != handle.queue {
-            self.ways.reach(verb, "of another queue's message");
-        }
-        by_value.then(|| &self.messages[place])
-    }
-
     /// A handle of both sides, and the queue to use it on.
     pub(crate) fn pick(&self, pick: Pick) -> Option<(usize, Handle, ReceiptHandle)> {
         if self.handles.is_empty() {
@@ -301,24 +265,6 @@ impl Pair {
         self.world.set_clock(now);
     }
 
-    fn burst(&mut self, queue: usize, messages: usize) -> Same {
-        for batch in 0..messages.div_ceil(10) {
-            let draft = |place: usize| {
-                let draft = Draft::new("b");
-                let unique = format!("burst-{}-{place}", self.message_ids.len());
-                match self.shape.fifo() {
-                    true => draft
-                        .message_group_id(&format!("g{}", (batch + place) % self.shape.groups))
-                        .deduplication_id(&unique),
-                    false => draft,
-                }
-            };
-            let entries: Vec<_> = (0..10).map(|place| (BatchIds::Places.of(place), draft(place))).collect();
-            self.send_batch(queue, &entries)?;
-        }
-        Ok(())
-    }
-
     fn send(&mut self, queue: usize, draft: &Draft) -> Same {
         let answer = self.answer_of_send(queue, draft);
         let model = self.world.send(queue, draft);
@@ -350,51 +296,6 @@ impl Pair {
                 })
             }
         }
-    }
-
-    fn count_draft(&self, verb: &'static str, queue: usize, draft: &Draft, model: &Result<Sent, Refusal>) {
-        let (reach, setup) = (|way| self.ways.reach(verb, way), self.world.setup(queue));
-        match model {
-            Err(refusal) if refusal.code == "OverLimit" => return reach("refused for the budget"),
-            Err(_) => return reach("refused"),
-            Ok(sent) if self.message_ids.get(sent.id).is_some_and(Option::is_some) => {
-                return reach("of what was sent before");
-            }
-            Ok(_) => {}
-        }
-        reach(match draft.attribute {
-            Some(_) => "with an attribute",
-            None => "with a body alone",
-        });
-        reach(match draft.message_group_id {
-            Some(_) => "with a group",
-            None => "without a group",
-        });
-        match draft.delay {
-            Some(1..) => reach("with a delay of its own"),
-            None if setup.delay > 0 => reach("with the delay of the queue"),
-            _ => {}
-        }
-    }
-
-    fn send_batch(&mut self, queue: usize, entries: &[(String, Draft)]) -> Same {
-        let real = entries
-            .iter()
-            .map(|(id, draft)| SendBatchEntry::new(id.clone(), outgoing(draft)));
-        let answer = faulty!(self.queues[queue].send_batch(real));
-        let model = self.world.send_batch(queue, entries);
-        self.count_entries(ways::SEND_BATCH, &model);
-        for (place, model) in model.iter().flatten().enumerate() {
-            self.count_draft(ways::SEND_BATCH, queue, &entries[place].1, model);
-        }
-        let Some((real, model)) = both(answer, model)? else {
-            return Ok(());
-        };
-        let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
-        for (real, model) in paired(&ids, real, model)? {
-            self.sent(queue, real.message_id, real.sequence_number, model)?;
-        }
-        Ok(())
     }
 
     pub(crate) fn sent(&mut self, queue: usize, id: MessageId, sequence: Option<SequenceNumber>, model: Sent) -> Same {
@@ -436,115 +337,6 @@ impl Pair {
         }
     }
 
-    fn receive(&mut self, queue: usize, request: &Request) -> Same {
-        let is_short = request.wait_time.is_none_or(|wait| wait == 0);
-        let answer = if is_short {
-            faulty!(receive(&self.queues[queue], request).blocking())
-        } else {
-            let mut waiter = Waiter::new(&self.queues, queue, request, self.clock.now());
-            match waiter.poll() {
-                Poll::Ready(answer) => answer,
-                Poll::Pending => {
-                    if self.setting.waits {
-                        self.waiters.push(waiter);
-                    }
-                    Ok(Vec::new())
-                }
-            }
-        };
-        self.count_receive(queue, request, &answer);
-        self.compare_received(queue, request, answer)
-    }
-
-    fn count_receive(&self, queue: usize, request: &Request, answer: &Result<Vec<Message>, Fault>) {
-        let reach = |way| self.ways.reach(ways::RECEIVE, way);
-        let Ok(messages) = answer else { return };
-        let is_short = request.wait_time.is_none_or(|wait| wait == 0);
-        let counts = self.world.counts(queue);
-        if counts.not_visible >= self.world.limits().in_flight {
-            reach("with the most in flight");
-        }
-        match messages.len() {
-            0 => return reach("of nothing"),
-            1 => reach("of one"),
-            _ => reach("of many"),
-        }
-        reach(if is_short { "by a short poll" } else { "by a long poll" });
-        if self.setting.shards > 1 {
-            reach(if is_short { "from one shard of many" } else { "from all shards of many" });
-        }
-        reach(match request.visibility_timeout {
-            Some(0) => "with timeout zero",
-            _ => "with a timeout",
-        });
-        if !self.world.noisy_groups(queue).is_empty() {
-            reach("from a queue with noisy groups");
-        }
-        if self.shape.gone.is_some_and(|most| messages.iter().any(|it| it.approximate_receive_count() > most)) {
-            reach("of what would be a dead letter");
-        }
-    }
-
-    /// What the reference receives of the same request.
-    fn receive_by_model(
-        &mut self,
-        queue: usize,
-        request: &Request,
-        answer: &Result<Vec<Message>, Fault>,
-    ) -> Same<Result<Vec<Received>, Refusal>> {
-        let is_sampled = self.setting.shards > 1 && request.wait_time.is_none_or(|wait| wait == 0);
-        // Steps between which much falls due order the groups by when each was seen to be available.
-        let is_behind = self.shape.behind && (self.shape.fifo() || !self.looked);
-        let Some(messages) = answer.as_ref().ok().filter(|_| is_sampled || is_behind) else {
-            return Ok(self.world.receive(queue, request));
-        };
-        if messages.is_empty() && !is_sampled {
-            return Ok(self.world.receive(queue, request));
-        }
-        let number = |message: &Message| {
-            let id = Some(message.message_id());
-            self.message_ids.iter().position(|known| *known == id)
-        };
-        let these: Vec<usize> = messages.iter().filter_map(number).collect();
-        Ok(self.world.receive_these(queue, request, Some(&these)))
-    }
-
-    /// The answer of the library, and that of the reference at the same instant.
-    pub(crate) fn compare_received(
-        &mut self,
-        queue: usize,
-        request: &Request,
-        answer: Result<Vec<Message>, Fault>,
-    ) -> Same {
-        let attempts = self.world.attempts(queue, request);
-        let before = self.world.snapshot(queue).len();
-        let model = self.receive_by_model(queue, request, &answer)?;
-        let reach = |way| self.ways.reach(ways::RECEIVE, way);
-        match (&model, &request.receive_request_attempt_id) {
-            (Ok(_), Some(_)) if attempts => reach("again with an attempt id"),
-            (Ok(messages), Some(_)) if !messages.is_empty() => reach("with an attempt id"),
-            (Err(_), Some(_)) if attempts => reach("again, but not retryable"),
-            _ => {}
-        }
-        if self.world.snapshot(queue).len() < before {
-            reach("that finds a dead letter");
-        }
-        let Some((real, model)) = both(answer, model)? else {
-            return Ok(());
-        };
-        let ids: Vec<MessageId> = real.iter().map(Message::message_id).collect();
-        self.same_messages(
-            "received",
-            &ids,
-            &model.iter().map(|message| message.id).collect::<Vec<_>>(),
-        )?;
-        for (real, model) in real.iter().zip(&model) {
-            self.received(queue, real, model)
-                .map_err(|difference| format!("{difference} in {model:?}"))?;
-        }
-        Ok(())
-    }
-
     pub(crate) fn received(&mut self, queue: usize, real: &Message, model: &Received) -> Same {
         same("body", real.body(), &model.body)?;
         let attribute = real.attributes().get(ATTRIBUTE).and_then(|it| it.string_value());
@@ -582,100 +374,6 @@ impl Pair {
             self.messages.push(real.clone());
         }
         Ok(())
-    }
-
-    fn delete_batch(&mut self, picks: &[Pick], ids: BatchIds) -> Same {
-        let picked: Vec<_> = picks.iter().filter_map(|pick| self.pick(*pick)).collect();
-        let queue = picked.first().map_or(0, |(queue, _, _)| *queue);
-        let handles: Vec<Handle> = picked.iter().map(|it| it.1).collect();
-        let (ids, by_value) = self.entries_of(ways::DELETE_BATCH, queue, &handles, ids);
-        let real = &self.queues[queue];
-        let answer = match by_value {
-            Some(messages) => real.delete_batch(messages),
-            None => {
-                let entries = ids.iter().zip(&picked);
-                real.delete_batch(entries.map(|(id, (_, _, real))| DeleteBatchEntry::new(id.clone(), *real)))
-            }
-        };
-        let entries: Vec<_> = ids.iter().cloned().zip(handles).collect();
-        let model = self.world.delete_batch(queue, &entries);
-        self.compare_batch(ways::DELETE_BATCH, &ids, answer, model)
-    }
-
-    fn change_visibility_batch(&mut self, picks: &[(Pick, u64)], ids: BatchIds) -> Same {
-        let picked: Vec<_> = picks
-            .iter()
-            .filter_map(|(pick, timeout)| Some((self.pick(*pick)?, *timeout)))
-            .collect();
-        let queue = picked.first().map_or(0, |((queue, _, _), _)| *queue);
-        let handles: Vec<Handle> = picked.iter().map(|it| it.0.1).collect();
-        let (ids, by_value) = self.entries_of(ways::CHANGE_VISIBILITY_BATCH, queue, &handles, ids);
-        let timeouts = picked.iter().map(|it| it.1);
-        let real = &self.queues[queue];
-        let answer = match by_value {
-            Some(messages) => real.change_visibility_batch(messages.into_iter().zip(timeouts.clone().map(span))),
-            None => {
-                let entries = ids.iter().zip(&picked).map(|(id, ((_, _, real), timeout))| {
-                    ChangeVisibilityBatchEntry::new(id.clone(), *real, span(*timeout))
-                });
-                real.change_visibility_batch(entries)
-            }
-        };
-        let entries = ids.iter().zip(handles).zip(timeouts);
-        let entries: Vec<_> = entries
-            .map(|((id, handle), timeout)| (id.clone(), handle, timeout))
-            .collect();
-        let model = self.world.change_visibility_batch(queue, &entries);
-        self.compare_batch(ways::CHANGE_VISIBILITY_BATCH, &ids, answer, model)
-    }
-
-    /// The ids of the entries, and the messages if the batch is of messages, which have their places as ids.
-    fn entries_of(
-        &self,
-        verb: &'static str,
-        queue: usize,
-        handles: &[Handle],
-        ids: BatchIds,
-    ) -> (Vec<String>, Option<Vec<&Message>>) {
-        let places = 0..handles.len();
-        let by_value = self.setting.by_message && ids == BatchIds::Places;
-        self.ways.reach(verb, if by_value { "by message" } else { "by handle" });
-        if handles.iter().any(|it| it.queue != queue) {
-            self.ways.reach(verb, "of another queue's message");
-        }
-        if !by_value {
-            return (places.map(|place| ids.of(place)).collect(), None);
-        }
-        let message = |handle: &Handle| {
-            let place = self.handles.iter().position(|(known, _)| known == handle);
-            &self.messages[place.expect("it was picked")]
-        };
-        let messages = handles.iter().map(message).collect();
-        (places.map(|place| place.to_string()).collect(), Some(messages))
-    }
-
-    fn compare_batch(
-        &self,
-        verb: &'static str,
-        ids: &[String],
-        answer: Result<BatchResult<()>, BatchError>,
-        model: Result<Vec<Result<(), Refusal>>, Refusal>,
-    ) -> Same {
-        self.count_entries(verb, &model);
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        match both(faulty!(answer), model)? {
-            Some((real, model)) => paired(&ids, real, model).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    fn count_entries<T>(&self, verb: &'static str, model: &Result<Vec<Result<T, Refusal>>, Refusal>) {
-        let way = match model {
-            Err(_) => "refused as a whole",
-            Ok(entries) if entries.iter().any(Result::is_err) => "with an entry that fails",
-            Ok(_) => "with all entries good",
-        };
-        self.ways.reach(verb, way);
     }
 
     /// Everything that can be seen of a queue without touching it.
@@ -734,44 +432,4 @@ impl Pair {
         let ids: BTreeSet<MessageId> = ids.into_iter().collect();
         self.look_at_facts(queue, &ids)
     }
-
-    /// What a listener was told tells what is stored.
-    fn look_at_facts(&self, queue: usize, stored: &BTreeSet<MessageId>) -> Same {
-        let Some(listening) = &self.listening else { return Ok(()) };
-        same("a fact that cannot be", listening.wrong(), None)?;
-        let kinds = listening.take_kinds();
-        kinds.into_iter().for_each(|kind| self.ways.reach(ways::FACT, kind));
-        same("stored by facts", stored, &listening.stored(self.queues[queue].arn()))
-    }
-}
-
-/// The successes of a batch in pairs; failures must be the same ones (M38, M39).
-pub(crate) fn paired<R: Debug, M: Debug>(
-    ids: &[&str],
-    real: BatchResult<R>,
-    model: Vec<Result<M, Refusal>>,
-) -> Same<Vec<(R, M)>> {
-    let (mut successful, mut failed) = (real.successful.into_iter(), real.failed.into_iter());
-    let mut pairs = Vec::new();
-    for (id, model) in ids.iter().zip(model) {
-        match model {
-            Ok(model) => {
-                let real = successful.next().ok_or_else(|| format!("entry {id} did not succeed"))?;
-                same("successful entry", real.id.as_ref(), id)?;
-                pairs.push((real.output, model));
-            }
-            Err(refusal) => {
-                let real = failed
-                    .next()
-                    .ok_or_else(|| format!("entry {id} did not fail with {refusal:?}"))?;
-                same("failed entry", (real.id.as_ref(), real.code), (*id, refusal.code))?;
-                same("sender fault", real.sender_fault, true)?;
-                if !real.message.contains(refusal.text) {
-                    return Err(format!("entry {id} says {:?}, not {:?}", real.message, refusal.text));
-                }
-            }
-        }
-    }
-    same("entries left over", (successful.len(), failed.len()), (0, 0))?;
-    Ok(pairs)
 }

@@ -76,9 +76,7 @@ impl FactListener for Listening {
             | Fact::Expired { message_id, .. }
             | Fact::DeadLettered { message_id, .. }
             | Fact::MovedOut { message_id, .. } => stored.remove(message_id),
-            Fact::Purged { messages, .. } => {
-                std::mem::take(stored).len() == *messages
-            }
+            Fact::Purged { messages, .. } => std::mem::take(stored).len() == *messages,
             _ => true,
         };
         if !(follows && holds) && wrong.is_none() {

@@ -2,14 +2,17 @@
 //!
 //! `cargo test --test model` takes seconds; `REQUEUE_MODEL_CASES=10000 cargo test --release --test model` is the long run.
 
+mod batches;
 #[cfg(feature = "testing")]
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
+mod counting;
 #[cfg(feature = "testing")]
 mod faults;
 mod listening;
 mod properties;
+mod receiving;
 mod reference;
 mod scenarios;
 mod scenarios_fifo;
@@ -17,5 +20,4 @@ mod shapes;
 mod steps;
 mod stories;
 mod translate;
-mod waiters;
 mod ways;

@@ -13,7 +13,7 @@ use crate::steps::{Shape, Step, bursts, steps};
 use crate::ways::{Setting, Ways, setting};
 
 /// So many cases have to reach every way.
-const CASES: u32 = 200;
+const CASES: u32 = 400;
 
 /// `REQUEUE_MODEL_CASES` sets the number of cases of each property.
 fn config() -> ProptestConfig {
@@ -48,15 +48,14 @@ fn agree_with(shape: &Shape, setting: Setting, ways: &Ways, steps: &[Step]) -> R
 /// Runs the cases of a shape, which have to reach each way of each verb.
 fn all_agree(shape: &Shape) {
     let config = config();
-    let (steps, cases) = if shape.behind {
-        // Each has hundreds of messages, and the reference looks at each beside each.
-        (bursts(shape).boxed(), config.cases.div_ceil(2))
+    let steps = if shape.behind {
+        bursts(shape).boxed()
     } else {
-        (steps(shape, MOST_STEPS).boxed(), config.cases)
+        steps(shape, MOST_STEPS).boxed()
     };
     let is_full_run = config.cases >= CASES;
     let ways = Ways::default();
-    let mut runner = TestRunner::new(ProptestConfig { cases, ..config });
+    let mut runner = TestRunner::new(config);
     let result = runner.run(&(setting(shape), steps), |(setting, steps)| {
         agree_with(shape, setting, &ways, &steps)
     });
@@ -67,7 +66,11 @@ fn all_agree(shape: &Shape) {
         println!("{:#?}", ways.rarest(shape));
     }
     if is_full_run {
-        assert_eq!(ways.missed(shape), Vec::<String>::new(), "ways that no case has reached");
+        assert_eq!(
+            ways.missed(shape),
+            Vec::<String>::new(),
+            "ways that no case has reached"
+        );
     }
 }
 

@@ -133,7 +133,13 @@ pub(crate) fn bursts(shape: &Shape) -> impl Strategy<Value = Vec<Step>> + use<> 
     let burst = (140..200_usize).prop_map(|messages| Step::Burst { queue: 0, messages });
     let span = prop_oneof![4 => Just(2 * SECOND), 2 => Just(61 * SECOND)];
     let due = span.prop_map(|span| Step::Clock(Move::By(span)));
-    let round = (burst, vec(step(shape, true), 0..4), due, step(shape, false), vec(step(shape, true), 0..6));
+    let round = (
+        burst,
+        vec(step(shape, true), 0..4),
+        due,
+        step(shape, false),
+        vec(step(shape, true), 0..6),
+    );
     vec(round, 1..3).prop_map(|rounds| {
         let steps = |(burst, before, due, verb, after)| [vec![burst], before, vec![due, verb], after].concat();
         rounds.into_iter().flat_map(steps).collect()
@@ -152,13 +158,14 @@ fn step(shape: &Shape, any: bool) -> BoxedStrategy<Step> {
         ]
     };
     let entries = || prop_oneof![1 => 0..=1_usize, 12 => 2..=5_usize, 1 => 10..=11_usize];
+    let handles = || prop_oneof![1 => 0..=0_usize, 16 => 1..=2_usize, 8 => 2..=5_usize, 1 => 10..=11_usize];
     let draft = draft(fifo, shape.groups);
     let drafts = {
         let draft = draft.clone();
         entries().prop_flat_map(move |length| vec(draft.clone(), length))
     };
-    let picks = entries().prop_flat_map(|length| vec(pick(), length));
-    let changes = entries().prop_flat_map(|length| vec((pick(), timeout()), length));
+    let picks = handles().prop_flat_map(|length| vec(pick(), length));
+    let changes = handles().prop_flat_map(|length| vec((pick(), timeout()), length));
     let redrive = if shape.redrives {
         let parts = (queue(), queue(), option::of(1..4_u32));
         let changes = parts.prop_map(|(queue, target, maximum)| Step::SetRedrive { queue, target, maximum });
@@ -175,12 +182,12 @@ fn step(shape: &Shape, any: bool) -> BoxedStrategy<Step> {
             .prop_map(|(queue, drafts, ids)| Step::SendBatch { queue, drafts, ids }),
         weight(30) => (queue(), request(fifo)).prop_map(|(queue, request)| Step::Receive { queue, request }),
         weight(10) => pick().prop_map(|handle| Step::Delete { handle }),
-        weight(2) => (picks, batch_ids()).prop_map(|(handles, ids)| Step::DeleteBatch { handles, ids }),
+        weight(4) => (picks, batch_ids()).prop_map(|(handles, ids)| Step::DeleteBatch { handles, ids }),
         weight(9) => (pick(), timeout()).prop_map(|(handle, timeout)| Step::ChangeVisibility { handle, timeout }),
-        weight(2) => (changes, batch_ids())
+        weight(4) => (changes, batch_ids())
             .prop_map(|(handles, ids)| Step::ChangeVisibilityBatch { handles, ids }),
-        if any { 1 } else { 10 } => queue().prop_map(|queue| Step::Purge { queue }),
-        if any { 3 } else { 1 } => (queue(), change(fifo)).prop_map(|(queue, change)| Step::SetAttributes { queue, change }),
+        if any { 4 } else { 10 } => queue().prop_map(|queue| Step::Purge { queue }),
+        if any { 5 } else { 1 } => (queue(), change(fifo)).prop_map(|(queue, change)| Step::SetAttributes { queue, change }),
         if any { 2 } else { 1 } => redrive,
         if any { 22 } else { 1 } => moves().prop_map(Step::Clock),
     ];
@@ -256,7 +263,7 @@ fn request(fifo: bool) -> impl Strategy<Value = Request> {
     let wait = prop_oneof![
         12 => Just(None),
         2 => Just(Some(0)),
-        3 => prop::sample::select(vec![1, SECOND, 20 * SECOND]).prop_map(Some),
+        12 => prop::sample::select(vec![1, SECOND, 20 * SECOND, 20 * SECOND]).prop_map(Some),
         1 => prop::sample::select(vec![1, 20 * SECOND + 1]).prop_map(Some),
     ];
     let attempt = prop_oneof![

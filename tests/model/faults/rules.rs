@@ -12,7 +12,8 @@ use requeue::{
 };
 
 use crate::{
-    compare::{Fault as Refused, Pair, Same, both, paired, same},
+    batches::paired,
+    compare::{Fault as Refused, Pair, Same, both, same},
     faults::fifo::Witness,
     reference::*,
     steps::{Move, Pick, Shape, Step},

@@ -21,7 +21,7 @@ mod world;
 
 pub(crate) use checks::content_hash;
 pub(crate) use types::{
-    ATTRIBUTE, Change, Counts, DeduplicationId, Draft, FIVE_MINUTES, Handle, ModelLimits, Received, Refusal, Request, SECOND,
-    Scope, Sent, Setup, Stored, StoredPhase, TWELVE_HOURS,
+    ATTRIBUTE, Change, Counts, DeduplicationId, Draft, FIVE_MINUTES, Handle, ModelLimits, Received, Refusal, Request,
+    SECOND, Scope, Sent, Setup, Stored, StoredPhase, TWELVE_HOURS,
 };
 pub(crate) use world::World;

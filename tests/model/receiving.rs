@@ -1,4 +1,4 @@
-//! Long polls that go on waiting: futures that are polled when they are woken, as an executor does.
+//! Receives; long polls that go on waiting are futures that are polled when they are woken, as an executor does.
 
 use std::{
     future::Future,
@@ -10,9 +10,9 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use requeue::{Clock, Message, Queue, Receive, ReceiveError, Timestamp};
+use requeue::{Clock, Message, MessageId, Queue, Receive, ReceiveError, Timestamp};
 
-use crate::compare::{Fault, Pair, Same, faulty};
+use crate::compare::{Fault, Pair, Same, both, faulty};
 use crate::reference::*;
 use crate::translate::span;
 use crate::ways::RECEIVE;
@@ -120,6 +120,86 @@ impl Pair {
             if sleeps_beside.is_ok_and(|messages| !messages.is_empty()) {
                 return Err(format!("a receiver of queue {} sleeps beside a message", waiter.queue));
             }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn receive(&mut self, queue: usize, request: &Request) -> Same {
+        let is_short = request.wait_time.is_none_or(|wait| wait == 0);
+        let answer = if is_short {
+            faulty!(receive(&self.queues[queue], request).blocking())
+        } else {
+            let mut waiter = Waiter::new(&self.queues, queue, request, self.clock.now());
+            match waiter.poll() {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => {
+                    if self.setting.waits {
+                        self.waiters.push(waiter);
+                    }
+                    Ok(Vec::new())
+                }
+            }
+        };
+        self.count_receive(queue, request, &answer);
+        self.compare_received(queue, request, answer)
+    }
+
+    /// What the reference receives of the same request.
+    fn receive_by_model(
+        &mut self,
+        queue: usize,
+        request: &Request,
+        answer: &Result<Vec<Message>, Fault>,
+    ) -> Same<Result<Vec<Received>, Refusal>> {
+        let is_sampled = self.setting.shards > 1 && request.wait_time.is_none_or(|wait| wait == 0);
+        // Steps between which much falls due order the groups by when each was seen to be available.
+        let is_behind = self.shape.behind && (self.shape.fifo() || !self.looked);
+        let Some(messages) = answer.as_ref().ok().filter(|_| is_sampled || is_behind) else {
+            return Ok(self.world.receive(queue, request));
+        };
+        if messages.is_empty() && !is_sampled {
+            return Ok(self.world.receive(queue, request));
+        }
+        let number = |message: &Message| {
+            let id = Some(message.message_id());
+            self.message_ids.iter().position(|known| *known == id)
+        };
+        let these: Vec<usize> = messages.iter().filter_map(number).collect();
+        Ok(self.world.receive_these(queue, request, Some(&these)))
+    }
+
+    /// The answer of the library, and that of the reference at the same instant.
+    pub(crate) fn compare_received(
+        &mut self,
+        queue: usize,
+        request: &Request,
+        answer: Result<Vec<Message>, Fault>,
+    ) -> Same {
+        let attempts = self.world.attempts(queue, request);
+        let before = self.world.snapshot(queue).len();
+        let model = self.receive_by_model(queue, request, &answer)?;
+        let reach = |way| self.ways.reach(RECEIVE, way);
+        match (&model, &request.receive_request_attempt_id) {
+            (Ok(_), Some(_)) if attempts => reach("again with an attempt id"),
+            (Ok(messages), Some(_)) if !messages.is_empty() => reach("with an attempt id"),
+            (Err(_), Some(_)) if attempts => reach("again, but not retryable"),
+            _ => {}
+        }
+        if self.world.snapshot(queue).len() < before {
+            reach("that finds a dead letter");
+        }
+        let Some((real, model)) = both(answer, model)? else {
+            return Ok(());
+        };
+        let ids: Vec<MessageId> = real.iter().map(Message::message_id).collect();
+        self.same_messages(
+            "received",
+            &ids,
+            &model.iter().map(|message| message.id).collect::<Vec<_>>(),
+        )?;
+        for (real, model) in real.iter().zip(&model) {
+            self.received(queue, real, model)
+                .map_err(|difference| format!("{difference} in {model:?}"))?;
         }
         Ok(())
     }
