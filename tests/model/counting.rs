@@ -96,6 +96,19 @@ impl Pair {
             Some(0) => "with timeout zero",
             _ => "with a timeout",
         });
+        reach(match request.max_messages {
+            None | Some(1) => "asked for one",
+            Some(_) => "asked for many",
+        });
+        if messages.iter().any(|it| it.approximate_receive_count() > 1) {
+            reach("of what was received before");
+        }
+        if request.max_messages_per_group.is_some() {
+            reach("with a limit of each group");
+        }
+        if request.without_attribute {
+            reach("without the attribute");
+        }
         if !self.world.noisy_groups(queue).is_empty() {
             reach("from a queue with noisy groups");
         }

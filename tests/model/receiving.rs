@@ -34,6 +34,12 @@ pub(crate) fn receive<'queue>(queue: &'queue Queue, request: &Request) -> Receiv
     if let Some(attempt) = &request.receive_request_attempt_id {
         receive = receive.receive_request_attempt_id(attempt.as_str());
     }
+    if let Some(most) = request.max_messages_per_group {
+        receive = receive.max_messages_per_group(most);
+    }
+    if request.without_attribute {
+        receive = receive.message_attribute_names(["Other"]);
+    }
     receive
 }
 

@@ -271,12 +271,18 @@ fn request(fifo: bool) -> impl Strategy<Value = Request> {
         6 => prop::sample::select(vec!["A", "B"]).prop_map(|id| Some(id.to_owned())),
         1 => Just(Some("no good".to_owned())),
     ];
-    (maximum, visibility, wait, attempt).prop_map(|(maximum, visibility, wait, attempt)| Request {
-        max_messages: maximum,
-        visibility_timeout: visibility,
-        wait_time: wait,
-        receive_request_attempt_id: attempt,
-    })
+    let per_group = option::weighted(0.15, 1..=2_usize);
+    let parts = (maximum, visibility, wait, attempt, per_group, prop::bool::weighted(0.1));
+    parts.prop_map(
+        |(maximum, visibility, wait, attempt, per_group, without_attribute)| Request {
+            max_messages: maximum,
+            visibility_timeout: visibility,
+            wait_time: wait,
+            receive_request_attempt_id: attempt,
+            max_messages_per_group: per_group,
+            without_attribute,
+        },
+    )
 }
 
 fn timeout() -> impl Strategy<Value = u64> {

@@ -181,6 +181,11 @@ fn of_sends(shape: &Shape) -> Vec<(&'static str, &'static str)> {
 
 fn of_receives(shape: &Shape) -> Vec<(&'static str, &'static str)> {
     let mut ways: Vec<&str> = vec![
+        "asked for one",
+        "asked for many",
+        "of what was received before",
+        "with a limit of each group",
+        "without the attribute",
         "of one",
         "of many",
         "of nothing",

@@ -299,6 +299,10 @@ pub(crate) struct Request {
     pub(crate) wait_time: Option<u64>,
     /// `ReceiveRequestAttemptId`.
     pub(crate) receive_request_attempt_id: Option<String>,
+    /// FIFO: the most messages of one group, which is ours; as many as there are unless set.
+    pub(crate) max_messages_per_group: Option<usize>,
+    /// Whether `MessageAttributeNames` names another attribute than the one.
+    pub(crate) without_attribute: bool,
 }
 
 /// A change of attributes; what is absent stays.

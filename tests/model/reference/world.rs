@@ -116,6 +116,19 @@ impl World {
         request: &Request,
         these: Option<&[usize]>,
     ) -> Result<Vec<Received>, Refusal> {
+        let mut received = self.receive_whole(queue, request, these)?;
+        if request.without_attribute {
+            received.iter_mut().for_each(|message| message.attribute = None);
+        }
+        Ok(received)
+    }
+
+    fn receive_whole(
+        &mut self,
+        queue: usize,
+        request: &Request,
+        these: Option<&[usize]>,
+    ) -> Result<Vec<Received>, Refusal> {
         let (now, limit) = (self.now, self.limits.in_flight);
         let it = &mut self.queues[queue];
         let maximum = request.max_messages.unwrap_or(1);
@@ -161,7 +174,15 @@ impl World {
                 break;
             }
             let it = &mut self.queues[queue];
-            let count = it.message(serial).expect("a candidate is stored").queue_receive_count;
+            let message = it.message(serial).expect("a candidate is stored");
+            let (count, group) = (message.queue_receive_count, &message.message_group_id);
+            let of_group = received
+                .iter()
+                .filter(|other: &&Received| other.message_group_id == *group);
+            let most_of_group = request.max_messages_per_group.filter(|_| it.setup.fifo);
+            if most_of_group.is_some_and(|most| of_group.count() >= most) {
+                continue;
+            }
             match it.setup.redrive {
                 Some((target, maximum)) if count >= maximum => dead.push((serial, target)), // L6, L7
                 _ => received.push(it.deliver(now, queue, serial, visibility)),
@@ -173,7 +194,7 @@ impl World {
             self.dead_letter(queue, serial, target);
         }
         if received.is_empty() && wait > 0 && arrived_here {
-            return self.receive_these(queue, request, these); // L3d, L7: a long poll goes on
+            return self.receive_whole(queue, request, these); // L3d, L7: a long poll goes on
         }
         if let (Some(id), false) = (attempt, received.is_empty()) {
             let handles = received.iter().map(|message| message.handle).collect();
