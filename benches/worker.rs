@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         name,
         operations: 10_000,
         rounds: 101,
-        limit: Some(("by hand", 2.0)),
+        limits: &[("by hand", 2.0)],
         entrants,
     };
     let whole = options.is_whole();
@@ -67,6 +67,7 @@ fn main() -> ExitCode {
                 ]
             }),
         ],
+        &["by hand"],
         &options,
     );
     if whole {

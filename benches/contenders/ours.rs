@@ -11,6 +11,9 @@ use std::{
 /// Nothing held comes back while the bench runs.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(43_200);
 
+/// Two runs draw the same ids.
+const SEED: u64 = 13;
+
 fn settle(message: &Message) {
     black_box(message.body());
     message.delete().expect("a message in flight can be deleted");
@@ -33,7 +36,9 @@ impl Contender for Standard {
     const NAME: &'static str = "requeue";
 
     fn open() -> Self {
-        let builder = Queue::standard("bench").visibility_timeout(VISIBILITY_TIMEOUT);
+        let builder = Queue::standard("bench")
+            .visibility_timeout(VISIBILITY_TIMEOUT)
+            .seed(SEED);
         Self(builder.build().expect("the settings are within their ranges"))
     }
 
@@ -96,7 +101,9 @@ pub(crate) struct Fifo {
 
 impl Fifo {
     pub(crate) fn with_groups(groups: usize) -> Self {
-        let builder = Queue::fifo("bench.fifo").visibility_timeout(VISIBILITY_TIMEOUT);
+        let builder = Queue::fifo("bench.fifo")
+            .visibility_timeout(VISIBILITY_TIMEOUT)
+            .seed(SEED);
         Self {
             queue: builder.build().expect("the settings are within their ranges"),
             groups: (0..groups).map(|group| format!("group-{group}")).collect(),

@@ -3,7 +3,14 @@
 //! A round runs every entrant once, and each round starts with another one, so that a machine that slows down
 //! slows all of them. Most rounds are over within a millisecond, so that what else runs disturbs few of them. A
 //! figure is the median of its rounds, a ratio the median of the rounds' own ratios: the two columns of nanoseconds
-//! need not divide to exactly the ratio beside them.
+//! need not divide to exactly the ratio beside them. With `--runs` all of it is done several times, and a figure is the
+//! median of the runs, with the lowest and the highest of them as its spread; limits are judged by the median.
+
+mod options;
+mod table;
+
+pub(crate) use options::{Form, Options};
+use table::{Column, Line};
 
 /// How much work a run does.
 #[derive(Clone, Copy)]
@@ -39,77 +46,54 @@ pub(crate) struct Case {
     /// Operations in one round.
     pub(crate) operations: usize,
     pub(crate) rounds: usize,
-    /// The largest ratio that the design allows, and against whom.
-    pub(crate) limit: Option<(&'static str, f64)>,
+    /// The largest ratios that the design allows, and against whom.
+    pub(crate) limits: &'static [(&'static str, f64)],
     pub(crate) entrants: fn(Scale) -> Vec<Entrant>,
 }
 
-/// What the command line asks for.
-pub(crate) struct Options {
-    pub(crate) scale: Scale,
-    pub(crate) json: bool,
-    filters: Vec<String>,
+impl Case {
+    pub(crate) fn limit(&self, rival: &str) -> Option<f64> {
+        let mut limits = self.limits.iter();
+        limits.find(|(name, _)| *name == rival).map(|(_, limit)| *limit)
+    }
 }
 
-impl Options {
-    /// Reads the arguments that cargo and the reader give.
-    ///
-    /// Cargo passes `--bench` for `cargo bench` only; without it (`cargo test --all-targets`) the run is brief.
-    pub(crate) fn from_arguments(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut bench, mut brief, mut json, mut filters) = (false, false, false, Vec::new());
-        for argument in arguments {
-            match argument.as_str() {
-                "--bench" => bench = true,
-                "--test" | "--quick" => brief = true,
-                "--json" => json = true,
-                other if other.starts_with('-') => {
-                    return Err(format!(
-                        "unknown option {other}: expected --json, --quick, --test or words that case names contain"
-                    ));
-                }
-                word => filters.push(word.to_owned()),
+/// Runs the cases that `options` asks for and prints their lines; `columns` are the rivals of the Markdown table.
+///
+/// A single run prints each case as soon as it is measured. Several run the whole table in turn, every run with entrants
+/// of its own, and print the medians of the runs at the end.
+pub(crate) fn run(cases: &[Case], columns: &[&str], options: &Options) {
+    let wanted: Vec<_> = cases.iter().filter(|case| options.wants(case.name)).collect();
+    let mut measured: Vec<Vec<Line>> = wanted.iter().map(|_| Vec::new()).collect();
+    let has_goals = |rival| cases.iter().any(|case| case.limit(rival).is_some());
+    let columns = columns.iter().map(|&rival| Column {
+        rival,
+        has_goals: has_goals(rival),
+    });
+    let columns: Vec<_> = columns.collect();
+    table::print_head(&columns, options);
+    for run in 1..=options.runs {
+        if options.runs > 1 {
+            eprintln!("run {run} of {}", options.runs);
+        }
+        for (case, lines) in wanted.iter().zip(&mut measured) {
+            add(lines, measure(case, options.scale));
+            if run == options.runs {
+                table::print(case, lines, &columns, options);
             }
         }
-        Ok(Self {
-            scale: Scale { brief: brief || !bench },
-            json,
-            filters,
-        })
-    }
-
-    /// Whether all cases are asked for, for readers.
-    #[allow(dead_code, reason = "not every bench has more to say than its cases")]
-    pub(crate) fn is_whole(&self) -> bool {
-        self.filters.is_empty() && !self.json
-    }
-
-    pub(crate) fn wants(&self, case: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|filter| case.contains(filter.as_str()))
     }
 }
 
-struct Line {
-    rival: &'static str,
-    requeue_ns: f64,
-    rival_ns: f64,
-    ratio: f64,
-}
-
-/// Runs the cases that `options` asks for and prints their lines as they come.
-pub(crate) fn run(cases: &[Case], options: &Options) {
-    if !options.json {
-        println!(
-            "{:<28} {:>11}  {:<20} {:>11} {:>7}  limit",
-            "case", "requeue ns", "rival", "rival ns", "ratio"
-        );
-    }
-    for case in cases.iter().filter(|case| options.wants(case.name)) {
-        for line in measure(case, options.scale) {
-            if options.json {
-                print_json(case, &line);
-            } else {
-                print_row(case, &line);
-            }
+/// Adds the figures of one more run, in which a case has the same rivals in the same order.
+fn add(lines: &mut Vec<Line>, run: Vec<Line>) {
+    if lines.is_empty() {
+        *lines = run;
+    } else {
+        for (line, once_more) in lines.iter_mut().zip(run) {
+            line.requeue_ns.extend(once_more.requeue_ns);
+            line.rival_ns.extend(once_more.rival_ns);
+            line.ratio.extend(once_more.ratio);
         }
     }
 }
@@ -121,9 +105,9 @@ fn measure(case: &Case, scale: Scale) -> Vec<Line> {
     let requeue_ns = median(ours.iter().copied());
     let compare = |(rival, theirs): (&'static str, &Vec<f64>)| Line {
         rival,
-        requeue_ns,
-        rival_ns: median(theirs.iter().copied()),
-        ratio: ratio(ours, theirs),
+        requeue_ns: vec![requeue_ns],
+        rival_ns: vec![median(theirs.iter().copied())],
+        ratio: vec![ratio(ours, theirs)],
     };
     entrants
         .iter()
@@ -159,25 +143,4 @@ pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = figures.collect();
     sorted.sort_by(f64::total_cmp);
     sorted[(sorted.len() - 1) / 2]
-}
-
-fn print_row(case: &Case, line: &Line) {
-    let limit = match case.limit {
-        Some((rival, limit)) if rival == line.rival => {
-            format!("{limit} {}", if line.ratio <= limit { "met" } else { "MISSED" })
-        }
-        _ => String::new(),
-    };
-    let row = format!(
-        "{:<28} {:>11.1}  {:<20} {:>11.1} {:>7.2}  {limit}",
-        case.name, line.requeue_ns, line.rival, line.rival_ns, line.ratio
-    );
-    println!("{}", row.trim_end());
-}
-
-fn print_json(case: &Case, line: &Line) {
-    println!(
-        r#"{{"case":"{}","requeue_ns":{:.1},"rival":"{}","rival_ns":{:.1},"ratio":{:.3}}}"#,
-        case.name, line.requeue_ns, line.rival, line.rival_ns, line.ratio
-    );
 }

@@ -52,7 +52,7 @@ use {
         MANY, apalis, apalis_bounded, apalis_spawned, by_hand, future, omniqueue, runner, spawn_from_channel,
         spawn_from_queue,
     },
-    driver::{Entrant, Options, median, ratio, take_turns},
+    driver::{Entrant, Form, Options, median, ratio, take_turns},
     std::{env, process::ExitCode},
 };
 
@@ -67,6 +67,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if options.runs > 1 || options.form == Form::Markdown {
+        eprintln!("peers: --runs and --markdown are not for this bench");
+        return ExitCode::from(2);
+    }
     let mut one = vec![runner("runner", 1, 0), runner("prefetch", 1, 9)];
     one.extend([future("future 1", 1), future("future 100", MANY)]);
     let two = vec![runner("runner", 2, 0), runner("prefetch", 2, 9)];
@@ -108,7 +112,7 @@ fn compare(case: &str, ours: Vec<Entrant>, rivals: Vec<Entrant>, options: &Optio
     let figures = take_turns(&mut entrants, messages, rounds);
     let contenders: Vec<_> = entrants.iter().map(|it| it.name).zip(&figures).collect();
     let (ours, rivals) = contenders.split_at(own);
-    if options.json {
+    if options.form == Form::Json {
         print_json(case, ours, rivals);
     } else {
         print_table(case, ours, rivals);

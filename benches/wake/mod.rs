@@ -1,8 +1,7 @@
 //! How long a receiver that waits needs to have the message in hand.
 
 use crate::{
-    BODY,
-    contenders::{Contender, Crossbeam, HandMade, Shared, Standard},
+    contenders::{BODY, Contender, Crossbeam, HandWritten, Shared, Standard},
     driver::{Entrant, median},
     timed,
 };
@@ -26,18 +25,24 @@ const WAIT: Duration = Duration::from_secs(20);
 
 /// Blocking receivers.
 pub(crate) fn threads() -> Vec<Entrant> {
-    let (queue, hand_made) = (queue(), Arc::new(HandMade::open()));
+    let (queue, hand_written) = (queue(), Arc::new(HandWritten::open()));
     let (flume, flume_receiver) = flume::unbounded();
     let (crossbeam, crossbeam_receiver) = crossbeam_channel::unbounded();
     let (async_channel, async_receiver) = async_channel::unbounded();
     let (tokio, mut tokio_receiver) = tokio::sync::mpsc::unbounded_channel();
-    let (requeue_sender, hand_made_sender) = (Standard(queue.clone()), Arc::clone(&hand_made));
+    let (requeue_sender, hand_written_sender) = (Standard(queue.clone()), Arc::clone(&hand_written));
     vec![
         latency(
             "requeue",
             move || requeue_sender.send(BODY),
             move || queue.receive().wait_time(WAIT).blocking().expect("the queue lives"),
             settle,
+        ),
+        latency(
+            HandWritten::NAME,
+            move || hand_written_sender.send(BODY),
+            move || hand_written.take_waiting(),
+            drop,
         ),
         latency(
             Crossbeam::NAME,
@@ -63,12 +68,6 @@ pub(crate) fn threads() -> Vec<Entrant> {
             "tokio::sync::mpsc",
             move || tokio.send(BODY.to_owned()).expect("the receiver lives"),
             move || tokio_receiver.blocking_recv().expect("the sender lives"),
-            drop,
-        ),
-        latency(
-            HandMade::NAME,
-            move || hand_made_sender.send(BODY),
-            move || hand_made.take_waiting(),
             drop,
         ),
     ]

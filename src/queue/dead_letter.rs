@@ -130,7 +130,13 @@ impl DeadLetterRoute {
 
 impl Core {
     /// Whether there is a dead-letter queue to take what departs (L9).
+    #[inline]
     pub(super) fn has_dead_letter_target(&mut self) -> bool {
+        self.route.is_some() && self.finds_dead_letter_target()
+    }
+
+    #[inline(never)]
+    fn finds_dead_letter_target(&mut self) -> bool {
         let Some(route) = &mut self.route else {
             return false;
         };

@@ -8,7 +8,7 @@ use {
         effects::Effects,
         fact::Fact,
         recent::FORGOTTEN_AT_ONCE,
-        record::{Past, Phase, Record, Records},
+        record::{Past, Phase, Receipt, Record, Records},
         slab::{Slab, Slot},
     },
     crate::{
@@ -118,6 +118,10 @@ pub(crate) struct QueueState {
     pub(super) due_at_once: usize,
     /// Empty between calls; kept for its memory.
     pub(super) visited_groups: Vec<Slot>,
+    /// The receptions of a receive with an attempt id, while it is under way.
+    pub(super) noted_receipts: Option<Vec<Receipt>>,
+    /// What a receive under way has received with timeout zero.
+    pub(super) still_visible: Vec<Slot>,
 }
 
 impl QueueState {
@@ -153,6 +157,8 @@ impl QueueState {
             purged_at: None,
             due_at_once: DUE_AT_ONCE,
             visited_groups: Vec::new(),
+            noted_receipts: None,
+            still_visible: Vec::new(),
         }
     }
 
@@ -520,6 +526,7 @@ impl QueueState {
     }
 
     /// Takes a message out of the queue for good.
+    #[inline]
     pub(super) fn remove(&mut self, slot: Slot, at: Timestamp) {
         self.leave_phase(slot, at);
         let record = &self.records[slot];

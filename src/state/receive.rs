@@ -14,7 +14,7 @@ use {
         message::{Content, MessageId},
         time::Timestamp,
     },
-    std::{sync::Arc, time::Duration},
+    std::{mem, sync::Arc, time::Duration},
 };
 
 /// One look for messages.
@@ -72,7 +72,6 @@ struct Fill<'fill, F> {
     now: Timestamp,
     timeout: Duration,
     max_receive_count: Option<u32>,
-    receipts: Option<Vec<Receipt>>,
     /// How many messages more may turn out to be expired, which one that is behind finds when it looks.
     expired: usize,
     deliver: &'fill mut F,
@@ -120,6 +119,7 @@ impl QueueState {
             let refused = !self.is_fifo() && !request.long_poll && !self.is_behind();
             return if refused { Err(Refusal::OverLimit) } else { Ok(()) };
         }
+        self.noted_receipts = attempt_id.map(|_| Vec::new());
         let policy = self.settings.redrive_policy.as_ref().filter(|_| request.redrive);
         // What is received with timeout zero is never in flight, so the limit does not hold it back (D6, D17).
         let mut fill = Fill {
@@ -132,7 +132,6 @@ impl QueueState {
             now,
             timeout,
             max_receive_count: policy.map(|it| it.max_receive_count),
-            receipts: attempt_id.map(|_| Vec::new()),
             expired: self.due_at_once,
             deliver,
             out,
@@ -149,10 +148,8 @@ impl QueueState {
             };
             self.fill_in_order(reach, &mut fill);
         }
-        if let (Some(id), Some(receipts)) = (attempt_id, fill.receipts) {
-            let forgotten_at = now.saturating_add(self.limits.receive_attempt_interval);
-            self.attempts.remember(id, receipts, forgotten_at);
-            self.deadlines.expect_at(forgotten_at);
+        if let Some(id) = attempt_id {
+            self.remember_attempt(id);
         }
         Ok(())
     }
@@ -163,13 +160,11 @@ impl QueueState {
             return;
         };
         let selection = standard.select(fill.now, self.in_flight, reach, &self.limits);
-        // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
-        let mut seen = Vec::new();
         while fill.wants_more() {
             let Discipline::Standard(standard) = &mut self.discipline else {
                 break;
             };
-            let Some(slot) = standard.first(&self.records, &selection) else {
+            let Some(slot) = standard.first(&self.records, selection.as_ref()) else {
                 break;
             };
             if self.is_expired(slot) {
@@ -184,10 +179,19 @@ impl QueueState {
             if fill.is_over_limit(&self.records[slot]) {
                 self.depart(slot, Cause::DeadLetter, None, fill.out);
             } else if self.hand_out(slot, fill) {
-                seen.push(slot);
+                self.still_visible.push(slot);
             }
         }
-        for slot in seen {
+        if !self.still_visible.is_empty() {
+            self.show_again();
+        }
+    }
+
+    /// Puts the messages of a receive with timeout zero back in order. They were out of it so that one receive does not
+    /// find them twice (D7).
+    #[inline(never)]
+    fn show_again(&mut self) {
+        for slot in mem::take(&mut self.still_visible) {
             self.discipline.became_visible(&mut self.records, slot);
         }
     }
@@ -214,9 +218,17 @@ impl QueueState {
         true
     }
 
+    #[inline(never)]
+    fn remember_attempt(&mut self, id: &str) {
+        let receipts = self.noted_receipts.take().unwrap_or_default();
+        let forgotten_at = self.now.saturating_add(self.limits.receive_attempt_interval);
+        self.attempts.remember(id, receipts, forgotten_at);
+        self.deadlines.expect_at(forgotten_at);
+    }
+
     /// FIFO: the receivable prefix of one group after the other (F18, F19, F22).
     fn fill_from_groups<F: FnMut(Slot, &Record, Timestamp)>(&mut self, fill: &mut Fill<'_, F>) {
-        let mut visited = std::mem::take(&mut self.visited_groups);
+        let mut visited = mem::take(&mut self.visited_groups);
         // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
         let mut seen = Vec::new();
         while fill.wants_more() {
@@ -320,7 +332,7 @@ impl QueueState {
         record.receive_count = record.receive_count.saturating_add(1);
         record.reception = record.reception.saturating_add(1);
         let (message_id, receive_count) = (record.message_id, record.receive_count);
-        if let Some(receipts) = &mut fill.receipts {
+        if let Some(receipts) = &mut self.noted_receipts {
             receipts.push(record.receipt(slot));
         }
         (fill.deliver)(slot, record, until);
@@ -371,6 +383,7 @@ impl QueueState {
     }
 
     /// Deletes by handle, as table D19 says.
+    #[inline]
     pub(crate) fn delete(&mut self, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
         let now = self.advance(now, out);
         self.catch_up_on(receipt.slot, out);

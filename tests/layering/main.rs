@@ -12,6 +12,10 @@ use std::{
 use rules::a_rule_that_is_cited_exists;
 use rust::{Token, outside_tests, paths, test_modules, tokens};
 
+// A bench has no harness that would run the tests of what the benches share.
+#[path = "../../benches/driver/mod.rs"]
+#[allow(dead_code, reason = "its tests alone are run here")]
+mod driver;
 mod made_up;
 mod rules;
 mod rust;

@@ -147,9 +147,21 @@ impl Standard {
         self.tenants.reception_ended(tenant, received_at, now);
     }
 
-    /// Begins to choose for one receive.
+    /// Begins to choose for one receive; `None` if it is the order of the only shard, and no message has a group id.
     #[inline]
-    pub(crate) fn select(&mut self, now: Timestamp, in_flight: usize, reach: Reach, limits: &Limits) -> Selection {
+    pub(crate) fn select(
+        &mut self,
+        now: Timestamp,
+        in_flight: usize,
+        reach: Reach,
+        limits: &Limits,
+    ) -> Option<Selection> {
+        let plain = self.shards.len() == 1 && self.tenants.len() == 0;
+        (!plain).then(|| self.select_of_many(now, in_flight, reach, limits))
+    }
+
+    #[inline(never)]
+    fn select_of_many(&mut self, now: Timestamp, in_flight: usize, reach: Reach, limits: &Limits) -> Selection {
         let shards = match reach {
             Reach::OneShard(chance) if self.shards.len() > 1 => {
                 let shard = self.draw_shard(chance);
@@ -167,13 +179,14 @@ impl Standard {
 
     /// The next message of the selection, left where it is.
     #[inline]
-    pub(crate) fn first(&self, records: &Records, selection: &Selection) -> Option<Slot> {
-        match &*self.shards {
-            [only] if self.tenants.len() == 0 => only.ungrouped.first(records),
-            _ => self.first_of_many(records, selection),
+    pub(crate) fn first(&self, records: &Records, selection: Option<&Selection>) -> Option<Slot> {
+        match selection {
+            None => self.shards[0].ungrouped.first(records),
+            Some(selection) => self.first_of_many(records, selection),
         }
     }
 
+    #[inline(never)]
     fn first_of_many(&self, records: &Records, selection: &Selection) -> Option<Slot> {
         let quiet = self.shards[selection.shards.clone()]
             .iter()

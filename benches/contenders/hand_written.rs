@@ -60,19 +60,19 @@ impl Jobs {
 }
 
 #[derive(Default)]
-pub(crate) struct HandMade {
+pub(crate) struct HandWritten {
     jobs: Mutex<Jobs>,
     sent: Condvar,
 }
 
-impl HandMade {
+impl HandWritten {
     fn receive(&self) -> (u64, Arc<str>) {
         self.jobs.lock().lease().expect("a message was sent")
     }
 }
 
-impl Contender for HandMade {
-    const NAME: &'static str = "hand-made";
+impl Contender for HandWritten {
+    const NAME: &'static str = "hand-written";
 
     fn open() -> Self {
         Self::default()
@@ -91,7 +91,7 @@ impl Contender for HandMade {
     }
 }
 
-impl Holding for HandMade {
+impl Holding for HandWritten {
     fn hold(&self) {
         self.receive();
     }
@@ -102,7 +102,7 @@ impl Holding for HandMade {
     }
 }
 
-impl Shared for HandMade {
+impl Shared for HandWritten {
     fn take_waiting(&self) {
         let mut jobs = self.jobs.lock();
         let (lease, body) = loop {
