@@ -323,7 +323,7 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use {super::*, proptest::prelude::*};
 
     const ALL: usize = usize::MAX;
 
@@ -346,6 +346,39 @@ mod tests {
         memory
             .original(at(now), &group.into(), &id.into())
             .map(|it| it.sequence)
+    }
+
+    proptest! {
+        #[test]
+        fn a_send_repeats_the_latest_with_its_key_that_is_not_due(
+            steps in prop::collection::vec((0_u64..150, 0_u64..3, 0_u64..3, prop::bool::weighted(0.01)), 1..600),
+            at_once in prop::sample::select(vec![1, ALL]),
+        ) {
+            // F9 F10 F16
+            let (mut memory, mut now) = (Deduplication::new(DeduplicationScope::Queue), 0);
+            let (mut by_group, mut sends) = (false, Vec::<(String, String, u64)>::new());
+            for (id, group, passed, changes) in steps {
+                now += passed;
+                memory.advance(at(now), at_once);
+                if changes && at_once == ALL {
+                    by_group = !by_group;
+                    let scopes = [DeduplicationScope::Queue, DeduplicationScope::MessageGroup];
+                    memory.change_scope(scopes[usize::from(by_group)], at(now));
+                    memory.advance(at(now), ALL);
+                }
+                // Some ids are short and some are long.
+                let (group, id) = (group.to_string(), "i".repeat(id as usize % 30) + &id.to_string());
+                let latest = sends.iter().rev().find(|it| it.1 == id && (!by_group || it.0 == group));
+                let original = latest.map(|it| it.2).filter(|&forgotten_at| forgotten_at > now);
+                prop_assert_eq!(found(&memory, now, &group, &id), original);
+                if original.is_none() {
+                    // Longer each time, so that it tells one send from another.
+                    let forgotten_at = now + 100 + sends.len() as u64;
+                    remember(&mut memory, now, &group, &id, forgotten_at);
+                    sends.push((group, id, forgotten_at));
+                }
+            }
+        }
     }
 
     #[test]
