@@ -40,7 +40,7 @@ pub(super) async fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Res
                 digests.insert(id.clone(), Digests::of(&message));
                 SendBatchEntry::new(id, message)
             }
-            Err(refused) => SendBatchEntry::failed(id, refused),
+            Err(refused) => SendBatchEntry::failed(id, *refused),
         });
     }
     let result = queue.send_batch(entries)?;

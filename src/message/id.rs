@@ -30,7 +30,7 @@ impl Id {
 
     pub(crate) fn as_str(&self) -> &str {
         match &self.0 {
-            Text::Inline { .. } => str::from_utf8(self.as_bytes()).expect("invariant: an id is made of a text"),
+            Text::Inline { .. } => std::str::from_utf8(self.as_bytes()).expect("invariant: an id is made of a text"),
             Text::Shared(text) => text,
         }
     }

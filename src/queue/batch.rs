@@ -75,8 +75,7 @@ impl SendBatchEntry {
 
     /// An entry that failed before it came here, and takes part in the checks of the batch with what there is of it.
     #[cfg(feature = "aws-protocol")]
-    pub(crate) fn failed(id: String, refused: Box<(SendMessage, SendError)>) -> Self {
-        let (message, error) = *refused;
+    pub(crate) fn failed(id: String, (message, error): (SendMessage, SendError)) -> Self {
         Self {
             id: Some(id.into()),
             message,

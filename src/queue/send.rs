@@ -247,7 +247,7 @@ impl Shortage {
 
 impl Full {
     /// What comes back is what was sent, without an id that was computed.
-    fn into_error(mut self: Box<Self>, id_computed: bool) -> SendError {
+    fn into_error(mut self, id_computed: bool) -> SendError {
         if id_computed {
             self.message.set_deduplication_id(None);
         }

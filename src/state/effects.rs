@@ -62,6 +62,10 @@ impl Effects {
         }
     }
 
+    pub(crate) const fn is_listening(&self) -> bool {
+        self.listening
+    }
+
     #[inline]
     pub(crate) fn fact(&mut self, at: Timestamp, fact: impl FnOnce() -> Fact) {
         if self.listening {

@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(index.pages.len(), 100_000_usize.div_ceil(PAGE));
         for word in 10..100_000 {
             step(&mut index, &mut |index| {
-                assert!(index.remove(hash(word, u32::MAX), word))
+                assert!(index.remove(hash(word, u32::MAX), word));
             });
             assert!(cells(&index) <= 8 * index.len + 2 * FEWEST * index.pages.len());
         }

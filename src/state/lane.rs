@@ -42,13 +42,16 @@ pub(crate) trait LaneKind {
     fn links_mut(node: &mut Self::Node) -> &mut Links;
 }
 
+/// What arrived out of order, by key.
+type Strays<K> = BTreeSet<(<K as LaneKind>::Key, Slot)>;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Lane<K: LaneKind> {
     head: Slot,
     tail: Slot,
     /// Most lanes never have any, and there is one for each group.
-    strays: Option<Box<BTreeSet<(K::Key, Slot)>>>,
+    strays: Option<Box<Strays<K>>>,
 }
 
 impl<K: LaneKind> Lane<K> {

@@ -490,11 +490,9 @@ impl QueueState {
 
     /// The next of the events by which messages become visible (F22).
     #[inline]
-    pub(super) fn visible_from_here(&mut self) -> Phase {
+    pub(super) fn becomes_visible(&mut self) -> u64 {
         self.became_visible += 1;
-        Phase::Visible {
-            since: self.became_visible,
-        }
+        self.became_visible
     }
 
     /// Takes a record out of whatever order its phase stands in, before the phase changes.
@@ -521,7 +519,8 @@ impl QueueState {
 
     pub(super) fn make_visible(&mut self, slot: Slot, at: Timestamp) {
         self.leave_phase(slot, at);
-        self.records[slot].phase = self.visible_from_here();
+        let since = self.becomes_visible();
+        self.records[slot].phase = Phase::Visible { since };
         self.discipline.became_visible(&mut self.records, slot);
     }
 

@@ -7,7 +7,7 @@ use {
         fact::Fact,
         lane::Links,
         queue::{QueueState, Refusal, StaleDelete},
-        record::{Phase, Receipt, Record},
+        record::{Phase, Receipt, Record, Records},
         slab::Slot,
     },
     crate::{
@@ -89,9 +89,9 @@ impl<F> Fill<'_, F> {
     }
 
     /// Whether a message was received as often as this queue allows (L6, L8).
-    fn is_over_limit(&self, record: &Record) -> bool {
+    fn is_over_limit(&self, records: &Records, slot: Slot) -> bool {
         self.max_receive_count
-            .is_some_and(|max| record.queue_receive_count() >= max)
+            .is_some_and(|max| records[slot].queue_receive_count() >= max)
     }
 }
 
@@ -176,7 +176,7 @@ impl QueueState {
                 break;
             };
             standard.remove_visible(&mut self.records, slot);
-            if fill.is_over_limit(&self.records[slot]) {
+            if fill.is_over_limit(&self.records, slot) {
                 self.depart(slot, Cause::DeadLetter, None, fill.out);
             } else if self.hand_out(slot, fill) {
                 self.still_visible.push(slot);
@@ -196,6 +196,14 @@ impl QueueState {
         }
     }
 
+    #[inline(never)]
+    fn remember_attempt(&mut self, id: &str) {
+        let receipts = self.noted_receipts.take().unwrap_or_default();
+        let forgotten_at = self.now.saturating_add(self.limits.receive_attempt_interval);
+        self.attempts.remember(id, receipts, forgotten_at);
+        self.deadlines.expect_at(forgotten_at);
+    }
+
     /// FIFO: the head of the first group, which is locked from then on, if that is all that is asked for. What is said of
     /// a group in [`fill_from_groups`](Self::fill_from_groups) beyond that is left to it, and the answer is no.
     fn fill_with_head<F: FnMut(Slot, &Record, Timestamp)>(&mut self, fill: &mut Fill<'_, F>) -> bool {
@@ -209,7 +217,7 @@ impl QueueState {
             return true;
         };
         let head = fifo.next_in_group(&self.records, group, None);
-        let Some(head) = head.filter(|&head| !fill.is_over_limit(&self.records[head])) else {
+        let Some(head) = head.filter(|&head| !fill.is_over_limit(&self.records, head)) else {
             return false;
         };
         fifo.set_aside(group);
@@ -218,19 +226,9 @@ impl QueueState {
         true
     }
 
-    #[inline(never)]
-    fn remember_attempt(&mut self, id: &str) {
-        let receipts = self.noted_receipts.take().unwrap_or_default();
-        let forgotten_at = self.now.saturating_add(self.limits.receive_attempt_interval);
-        self.attempts.remember(id, receipts, forgotten_at);
-        self.deadlines.expect_at(forgotten_at);
-    }
-
     /// FIFO: the receivable prefix of one group after the other (F18, F19, F22).
     fn fill_from_groups<F: FnMut(Slot, &Record, Timestamp)>(&mut self, fill: &mut Fill<'_, F>) {
         let mut visited = mem::take(&mut self.visited_groups);
-        // Still visible after a receive with timeout zero, but not to be found twice by one receive (D7).
-        let mut seen = Vec::new();
         while fill.wants_more() {
             let Discipline::Fifo(fifo) = &mut self.discipline else {
                 break;
@@ -252,10 +250,10 @@ impl QueueState {
             };
             fifo.set_aside(group);
             visited.push(group);
-            self.fill_from_group(group, fill, &mut seen);
+            self.fill_from_group(group, fill);
         }
-        for slot in seen {
-            self.discipline.became_visible(&mut self.records, slot);
+        if !self.still_visible.is_empty() {
+            self.show_again();
         }
         if let Discipline::Fifo(fifo) = &mut self.discipline {
             for group in visited.drain(..) {
@@ -265,12 +263,7 @@ impl QueueState {
         self.visited_groups = visited;
     }
 
-    fn fill_from_group<F: FnMut(Slot, &Record, Timestamp)>(
-        &mut self,
-        group: Slot,
-        fill: &mut Fill<'_, F>,
-        seen: &mut Vec<Slot>,
-    ) {
+    fn fill_from_group<F: FnMut(Slot, &Record, Timestamp)>(&mut self, group: Slot, fill: &mut Fill<'_, F>) {
         let mut previous = None;
         let enough = fill.room.saturating_sub(fill.max_per_group);
         while fill.wants_more() && fill.room > enough {
@@ -286,10 +279,10 @@ impl QueueState {
             }
             previous = Some(slot);
             fifo.remove_visible(&mut self.records, slot);
-            if fill.is_over_limit(&self.records[slot]) {
+            if fill.is_over_limit(&self.records, slot) {
                 self.depart(slot, Cause::DeadLetter, None, fill.out);
             } else if self.hand_out(slot, fill) {
-                seen.push(slot);
+                self.still_visible.push(slot);
             }
         }
     }
@@ -308,37 +301,40 @@ impl QueueState {
         let hides = until > now;
         let record = &self.records[slot];
         let (group, key) = (record.group, (until, record.sequence));
-        let (phase, links) = match record.phase {
-            Phase::Visible { since } if hides => {
-                self.in_flight += 1;
-                self.deadlines.expect_at(until);
-                self.discipline.reception_began(group);
-                let phase = Phase::InFlight {
-                    until,
-                    since,
-                    changed: false,
-                };
-                (phase, self.deadlines.in_flight.link(&mut self.records, slot, key))
-            }
-            _ => (self.visible_from_here(), Links::NONE),
+        let mut since = record.phase.since();
+        let links = if hides {
+            self.in_flight += 1;
+            self.deadlines.expect_at(until);
+            self.discipline.reception_began(group);
+            self.deadlines.in_flight.link(&mut self.records, slot, key)
+        } else {
+            since = self.becomes_visible();
+            Links::NONE
         };
         let record = &mut self.records[slot];
+        record.phase = if hides {
+            Phase::InFlight {
+                until,
+                since,
+                changed: false,
+            }
+        } else {
+            Phase::Visible { since }
+        };
         if record.receive_count == 0 {
             record.first_received_at = now;
         }
-        record.phase = phase;
         record.by_phase = links;
         record.received_at = now;
         record.receive_count = record.receive_count.saturating_add(1);
         record.reception = record.reception.saturating_add(1);
-        let (message_id, receive_count) = (record.message_id, record.receive_count);
         if let Some(receipts) = &mut self.noted_receipts {
             receipts.push(record.receipt(slot));
         }
         (fill.deliver)(slot, record, until);
         fill.out.fact(now, || Fact::Received {
-            message_id,
-            receive_count,
+            message_id: record.message_id,
+            receive_count: record.receive_count,
             invisible_until: until,
         });
         fill.room -= 1;
@@ -391,14 +387,16 @@ impl QueueState {
             out.fact(now, || Fact::DeletedAgain);
             return Ok(());
         };
-        let message_id = record.message_id;
+        let message_id = out.is_listening().then_some(record.message_id);
         let latest = record.reception == receipt.reception;
         if self.is_fifo() && !(latest && record.is_in_flight()) {
             return Err(Refusal::HandleExpired);
         }
         if latest || self.stale_delete == StaleDelete::Delete {
             self.remove(receipt.slot, now);
-            out.fact(now, || Fact::Deleted { message_id });
+            if let Some(message_id) = message_id {
+                out.fact(now, || Fact::Deleted { message_id });
+            }
         }
         Ok(())
     }

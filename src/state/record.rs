@@ -39,6 +39,17 @@ pub(crate) enum Phase {
     Departing { since: u64, locks_group: bool },
 }
 
+impl Phase {
+    /// Since when it is or was visible; zero of one that never was.
+    #[inline]
+    pub(crate) const fn since(&self) -> u64 {
+        match *self {
+            Self::Delayed { .. } => 0,
+            Self::Visible { since } | Self::InFlight { since, .. } | Self::Departing { since, .. } => since,
+        }
+    }
+}
+
 /// One stored message.
 #[derive(Debug)]
 pub(crate) struct Record {

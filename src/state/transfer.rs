@@ -92,7 +92,8 @@ impl QueueState {
         });
         // `depart` takes a visible record. If no queue takes the message, it becomes visible as of this instant.
         self.leave_phase(slot, now);
-        self.records[slot].phase = self.visible_from_here();
+        let since = self.becomes_visible();
+        self.records[slot].phase = Phase::Visible { since };
         // In flight or given up, it locks its group alike: the discipline has nothing to put in order.
         self.depart(slot, Cause::GivenUp, Some(reason), out);
         Ok(())
@@ -267,7 +268,7 @@ mod tests {
         let mut received = Vec::new();
         state
             .receive(now, &request, out, &mut |slot, record, until| {
-                received.push(Delivery::new(slot, record, until))
+                received.push(Delivery::new(slot, record, until));
             })
             .unwrap();
         received
