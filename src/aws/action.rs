@@ -1,20 +1,19 @@
 //! The 23 actions: for each its input, its output, and the function that answers it.
 
-use {
-    super::{
-        batches,
-        call::Call,
-        fault::Fault,
-        messages, model, move_tasks, permissions, queues,
-        shape::{Kind, Wire},
-        tags,
-    },
-    serde_json::Value,
+use super::{
+    batches,
+    call::Call,
+    fault::Fault,
+    messages, model, move_tasks, permissions, queues,
+    shape::{Kind, Wire},
+    tags,
+    value::Value,
 };
 
 /// An action as a protocol has to know it: the structures that it reads and writes.
 #[derive(Debug)]
 pub(super) struct Action {
+    id: Id,
     pub(super) name: &'static str,
     pub(super) input: Kind,
     pub(super) output: Kind,
@@ -25,23 +24,28 @@ pub(super) fn find(name: &str) -> Option<&'static Action> {
     ACTIONS.iter().find(|action| action.name == name)
 }
 
-/// Declares the actions: the name, input and output in the model, and the function, which is awaited.
+/// Declares the actions: the name, input and output in the model, and the function; `await` if it may wait.
 macro_rules! actions {
-    ($($name:ident($input:ident) -> $output:ident = $function:path;)*) => {
+    ($($name:ident($input:ident) -> $output:ident = $function:path $(, $await:tt)?;)*) => {
+        #[derive(Clone, Copy, Debug)]
+        enum Id {
+            $($name),*
+        }
+
         pub(super) const ACTIONS: &[Action] = &[$(Action {
+            id: Id::$name,
             name: stringify!($name),
             input: <model::$input as Wire>::KIND,
             output: <model::$output as Wire>::KIND,
         }),*];
 
         /// Answers an action: its output, null if it has none.
-        pub(super) async fn answer(call: &Call<'_>, action: &str, input: Value) -> Result<Value, Fault> {
-            match action {
-                $(stringify!($name) => {
-                    let output: model::$output = $function(call, model::$input::decode(input)?).await?;
-                    Ok(output.encode())
+        pub(super) async fn answer(call: &Call<'_>, action: &Action, input: Value<'_>) -> Result<Value<'static>, Fault> {
+            match action.id {
+                $(Id::$name => {
+                    let output = $function(call, model::$input::decode(input)?)$(.$await)?;
+                    output.map(model::$output::encode)
                 })*
-                _ => Err(Fault::unknown_operation()),
             }
         }
     };
@@ -65,7 +69,7 @@ actions! {
     ListQueueTags(ListQueueTagsRequest) -> ListQueueTagsResult = tags::list;
     ListQueues(ListQueuesRequest) -> ListQueuesResult = queues::list;
     PurgeQueue(PurgeQueueRequest) -> Nothing = queues::purge;
-    ReceiveMessage(ReceiveMessageRequest) -> ReceiveMessageResult = messages::receive;
+    ReceiveMessage(ReceiveMessageRequest) -> ReceiveMessageResult = messages::receive, await;
     RemovePermission(RemovePermissionRequest) -> Nothing = permissions::remove;
     SendMessage(SendMessageRequest) -> SendMessageResult = messages::send;
     SendMessageBatch(SendMessageBatchRequest) -> SendMessageBatchResult = batches::send;

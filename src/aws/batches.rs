@@ -23,7 +23,7 @@ use {
     std::{collections::HashMap, time::Duration},
 };
 
-pub(super) async fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Result<SendMessageBatchResult, Fault> {
+pub(super) fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Result<SendMessageBatchResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     let groups: Vec<_> = input
         .entries
@@ -49,7 +49,7 @@ pub(super) async fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Res
         Some(SendMessageBatchResultEntry {
             id: success.id.into_owned(),
             message_id: success.output.message_id.to_string(),
-            md5_of_message_body: digests.body,
+            md5_of_message_body: digests.body_of_sent(call, &queue, success.output.message_id),
             md5_of_message_attributes: digests.attributes,
             md5_of_message_system_attributes: digests.system_attributes,
             sequence_number: success.output.sequence_number.map(|number| number.to_string()),
@@ -83,10 +83,7 @@ fn failed(failures: Vec<BatchFailure>) -> Vec<BatchResultErrorEntry> {
     failures.into_iter().map(entry).collect()
 }
 
-pub(super) async fn delete(
-    call: &Call<'_>,
-    input: DeleteMessageBatchRequest,
-) -> Result<DeleteMessageBatchResult, Fault> {
+pub(super) fn delete(call: &Call<'_>, input: DeleteMessageBatchRequest) -> Result<DeleteMessageBatchResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Delete(input.entries.len()))?;
     let entries = input.entries.into_iter().map(|entry| {
@@ -108,7 +105,7 @@ pub(super) async fn delete(
     })
 }
 
-pub(super) async fn change_visibility(
+pub(super) fn change_visibility(
     call: &Call<'_>,
     input: ChangeMessageVisibilityBatchRequest,
 ) -> Result<ChangeMessageVisibilityBatchResult, Fault> {

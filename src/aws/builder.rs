@@ -1,7 +1,7 @@
 //! The options of an endpoint.
 
 use {
-    super::{call::EndpointParts, endpoint::Endpoint, throttle::Throttle},
+    super::{call::EndpointParts, digest::Recent, endpoint::Endpoint, throttle::Throttle},
     crate::service::Service,
     std::sync::Arc,
 };
@@ -114,6 +114,7 @@ impl EndpointBuilder {
                 service: self.service,
                 throttle: self.throttling.then(Throttle::default),
                 host_urls: self.host_urls,
+                recent: Recent::default(),
             }),
         }
     }

@@ -2,6 +2,7 @@
 
 use {
     super::{
+        digest::Recent,
         fault::Fault,
         host,
         http::Request,
@@ -16,6 +17,7 @@ pub(super) struct EndpointParts {
     /// `None` if quotas of calls are not enforced.
     pub(super) throttle: Option<Throttle>,
     pub(super) host_urls: bool,
+    pub(super) recent: Recent,
 }
 
 /// One request under way, as the actions see it.

@@ -1,13 +1,57 @@
 //! MD5 digests of bodies and attributes (M26-M30), which SDKs compare with their own (W8).
 
 use {
-    crate::message::{MessageAttributeValue, MessageAttributes},
+    crate::{
+        message::{MessageAttributeValue, MessageAttributes, MessageId},
+        sync::Mutex,
+    },
     data_encoding::HEXLOWER,
     md5::{Digest, Md5},
+    std::sync::OnceLock,
 };
 
-pub(super) fn of_body(body: &str) -> String {
-    HEXLOWER.encode(&Md5::digest(body))
+/// The digest of a body.
+pub(super) type BodyDigest = [u8; 16];
+
+pub(super) fn of_body(body: &str) -> BodyDigest {
+    Md5::digest(body).into()
+}
+
+pub(super) fn hex(digest: BodyDigest) -> String {
+    HEXLOWER.encode(&digest)
+}
+
+/// The digests of bodies sent lately, so that a message that is received soon is not digested again.
+///
+/// Two messages whose ids have the same last bits share a place, which is the later one's.
+#[derive(Debug, Default)]
+pub(super) struct Recent(OnceLock<Box<[Place]>>);
+
+type Place = Mutex<Option<(MessageId, BodyDigest)>>;
+
+impl Recent {
+    /// At 64 bytes each.
+    const PLACES: usize = 1_024;
+
+    pub(super) fn put(&self, id: MessageId, digest: BodyDigest) {
+        let places = self
+            .0
+            .get_or_init(|| (0..Self::PLACES).map(|_| Mutex::new(None)).collect());
+        *places[Self::place(id)].lock() = Some((id, digest));
+    }
+
+    /// The digest of a message's body, remembered or computed.
+    pub(super) fn of(&self, id: MessageId, body: &str) -> BodyDigest {
+        let remembered = self.0.get().and_then(|places| *places[Self::place(id)].lock());
+        match remembered {
+            Some((of, digest)) if of == id => digest,
+            _ => of_body(body),
+        }
+    }
+
+    fn place(id: MessageId) -> usize {
+        id.low_bits() as usize % Self::PLACES
+    }
 }
 
 /// Of user attributes, sorted by name; none of no attributes (M27, M28).
@@ -109,8 +153,22 @@ mod tests {
             assert_eq!(of_attributes(&attributes).as_deref(), Some(digest), "{attributes:?}");
         }
         assert_eq!(of_attributes(&MessageAttributes::new()), None);
-        assert_eq!(of_body("message"), "78e731027d8fd50ed642340b7c9a63b3");
-        assert_eq!(of_body("{\"message_index\":1}"), "4504dd781f625d681c31cda87e260702");
+        assert_eq!(hex(of_body("message")), "78e731027d8fd50ed642340b7c9a63b3");
+        assert_eq!(
+            hex(of_body("{\"message_index\":1}")),
+            "4504dd781f625d681c31cda87e260702"
+        );
+    }
+
+    #[test]
+    fn a_remembered_digest_is_that_of_the_same_id_and_a_later_one_takes_the_place() {
+        let (recent, digest) = (Recent::default(), |number| [number; 16]);
+        let [one, other] = [7, 7 | 1 << 64].map(MessageId::from_random);
+        assert_eq!(recent.of(one, "a"), of_body("a"), "nothing is remembered yet");
+        recent.put(one, digest(1));
+        assert_eq!((recent.of(one, "a"), recent.of(other, "a")), (digest(1), of_body("a")));
+        recent.put(other, digest(2));
+        assert_eq!((recent.of(one, "a"), recent.of(other, "a")), (of_body("a"), digest(2)));
     }
 
     #[test]

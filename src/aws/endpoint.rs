@@ -2,14 +2,12 @@
 
 use {
     super::{
-        action::{self, Action},
+        action,
         call::{Call, EndpointParts},
-        fault::Fault,
         http::{Request, Response},
         json, query,
     },
     crate::{limits::Limits, service::Service},
-    serde_json::Value,
     std::{fmt, sync::Arc},
 };
 
@@ -84,29 +82,29 @@ impl Endpoint {
     /// ```
     pub async fn handle(&self, request: Request) -> Response {
         let request_id = self.parts.service.draw_request_id().to_string();
-        let mut response = if json::speaks(&request) {
-            let result = self.answer(&request, json::read(&request)).await;
+        let speaks_json = json::speaks(&request);
+        let asked = if speaks_json {
+            json::read(&request)
+        } else {
+            query::read(&request)
+        };
+        let call = Call {
+            parts: &self.parts,
+            request: &request,
+        };
+        let result = match asked {
+            Ok((action, input)) => action::answer(&call, action, input)
+                .await
+                .map(|output| (action, output)),
+            Err(fault) => Err(fault),
+        };
+        let mut response = if speaks_json {
             json::write(result.map(|(_, output)| output))
         } else {
-            let result = self.answer(&request, query::read(&request)).await;
             query::write(&request, result, &request_id)
         };
         response.headers.push(("x-amzn-RequestId", request_id));
         response
-    }
-
-    /// The output of the action that is asked for.
-    async fn answer(
-        &self,
-        request: &Request,
-        asked: Result<(&'static Action, Value), Fault>,
-    ) -> Result<(&'static Action, Value), Fault> {
-        let (action, input) = asked?;
-        let call = Call {
-            parts: &self.parts,
-            request,
-        };
-        Ok((action, action::answer(&call, action.name, input).await?))
     }
 }
 
@@ -129,6 +127,8 @@ impl fmt::Debug for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{attributes::QueueAttributes, aws::digest};
+    use serde_json::json;
 
     fn request_id(endpoint: &Endpoint) -> String {
         let response = pollster::block_on(endpoint.handle(Request::post("/", "Action=ListQueues")));
@@ -151,6 +151,56 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 8);
+    }
+
+    /// What the endpoint answers to an action in JSON.
+    fn answer(endpoint: &Endpoint, action: &str, input: serde_json::Value) -> serde_json::Value {
+        let request = Request::post("/", input.to_string()).header("X-Amz-Target", format!("AmazonSQS.{action}"));
+        let response = pollster::block_on(endpoint.handle(request));
+        assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
+        serde_json::from_slice(&response.body).unwrap()
+    }
+
+    #[test]
+    fn a_message_has_the_digest_of_its_body_after_a_duplicate_with_another_body() {
+        // F11 M26
+        let service = Service::new();
+        let fifo = QueueAttributes::new().fifo_queue(true);
+        service.create_queue("jobs.fifo", fifo).unwrap();
+        let endpoint = Endpoint::new(&service);
+        let [first, second] = ["a", "b"].map(|body| {
+            let input = json!({
+                "QueueUrl": "jobs.fifo", "MessageBody": body, "MessageGroupId": "g", "MessageDeduplicationId": "d"
+            });
+            answer(&endpoint, "SendMessage", input)
+        });
+        assert_eq!(first["MessageId"], second["MessageId"]);
+        assert_ne!(first["MD5OfMessageBody"], second["MD5OfMessageBody"]);
+        let received = answer(&endpoint, "ReceiveMessage", json!({ "QueueUrl": "jobs.fifo" }));
+        assert_eq!(received["Messages"][0]["MD5OfBody"], first["MD5OfMessageBody"]);
+    }
+
+    #[test]
+    fn a_body_sent_to_a_standard_queue_is_digested_once() {
+        let service = Service::new();
+        service.create_queue("jobs", QueueAttributes::new()).unwrap();
+        let endpoint = Endpoint::new(&service);
+        let entry = json!({ "Id": "1", "MessageBody": "a" });
+        answer(
+            &endpoint,
+            "SendMessage",
+            json!({ "QueueUrl": "jobs", "MessageBody": "a" }),
+        );
+        answer(
+            &endpoint,
+            "SendMessageBatch",
+            json!({ "QueueUrl": "jobs", "Entries": [entry] }),
+        );
+        let jobs = service.queue("jobs").unwrap();
+        let sent = jobs.receive().max_messages(10).blocking().unwrap();
+        let remembered = |id| endpoint.parts.recent.of(id, "another body");
+        let digests: Vec<_> = sent.iter().map(|message| remembered(message.message_id())).collect();
+        assert_eq!(digests, [digest::of_body("a"); 2]);
     }
 
     /// The inverse of the step of SplitMix64.

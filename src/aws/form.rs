@@ -31,8 +31,8 @@ impl<'a> Form<'a> {
         Ok(Self(parameters))
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| &**value)
+    pub(super) fn get(&self, name: &str) -> Option<&Cow<'a, str>> {
+        self.0.get(name)
     }
 
     /// The numbers behind `prefix` in the names, ascending, each once: lists count from one, and may have gaps.
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn value(form: &str) -> Result<String, Fault> {
-        Form::parse(&[form.as_bytes()]).map(|form| form.get("a").unwrap_or("none").to_owned())
+        Form::parse(&[form.as_bytes()]).map(|form| form.get("a").map_or("none", |value| value).to_owned())
     }
 
     #[test]

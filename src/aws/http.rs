@@ -94,3 +94,12 @@ pub struct Response {
     /// The body, whole; empty for an action without output.
     pub body: Vec<u8>,
 }
+
+impl Response {
+    /// A response with room for the headers that every answer has.
+    pub(super) fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+        let mut headers = Vec::with_capacity(3);
+        headers.push(("Content-Type", content_type.to_owned()));
+        Self { status, headers, body }
+    }
+}

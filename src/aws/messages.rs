@@ -3,7 +3,7 @@
 use {
     super::{
         call::Call,
-        digest,
+        digest::{self, BodyDigest},
         fault::Fault,
         model::{
             ChangeMessageVisibilityRequest, DeleteMessageRequest, Message, MessageAttributeValue, Nothing,
@@ -16,8 +16,8 @@ use {
     crate::{
         error::{InvalidMessageAttribute, InvalidParameterValue, InvalidReason, SendError},
         limits::Limits,
-        message::{self, AttributeContent, ReceiptHandle, SendMessage},
-        queue,
+        message::{self, AttributeContent, MessageId, ReceiptHandle, SendMessage},
+        queue::{self, Queue},
         state::Sent,
     },
     std::collections::BTreeMap,
@@ -37,12 +37,12 @@ pub(super) struct Outgoing {
 
 /// The digests of a message, which its send is answered with (M49).
 pub(super) struct Digests {
-    pub(super) body: String,
+    body: BodyDigest,
     pub(super) attributes: Option<String>,
     pub(super) system_attributes: Option<String>,
 }
 
-pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMessageResult, Fault> {
+pub(super) fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMessageResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Send(&[input.message_group_id.as_deref()]))?;
     let outgoing = Outgoing {
@@ -68,7 +68,7 @@ pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<S
         sequence_number,
     } = queue.send(message)?;
     Ok(SendMessageResult {
-        md5_of_message_body: digests.body,
+        md5_of_message_body: digests.body_of_sent(call, &queue, message_id),
         md5_of_message_attributes: digests.attributes,
         md5_of_message_system_attributes: digests.system_attributes,
         message_id: message_id.to_string(),
@@ -122,6 +122,16 @@ impl Digests {
             attributes: digest::of_attributes(message.get_attributes()),
             system_attributes: digest::of_trace_header(message.get_aws_trace_header()),
         }
+    }
+
+    /// The digest of the body, remembered for when the message is received.
+    ///
+    /// Not on a FIFO queue: a duplicate has the id of the original, whatever its body (F11).
+    pub(super) fn body_of_sent(&self, call: &Call<'_>, queue: &Queue, id: MessageId) -> String {
+        if !queue.is_fifo() {
+            call.parts.recent.put(id, self.body);
+        }
+        digest::hex(self.body)
     }
 }
 
@@ -191,7 +201,10 @@ pub(super) async fn receive(call: &Call<'_>, input: ReceiveMessageRequest) -> Re
     let messages = receive.await?;
     call.received(&queue, messages.len());
     Ok(ReceiveMessageResult {
-        messages: messages.iter().map(|message| Message::of(message, &names)).collect(),
+        messages: messages
+            .iter()
+            .map(|message| Message::of(call, message, &names))
+            .collect(),
     })
 }
 
@@ -216,12 +229,12 @@ impl SystemNames {
 }
 
 impl Message {
-    fn of(message: &queue::Message, names: &SystemNames) -> Self {
+    fn of(call: &Call<'_>, message: &queue::Message, names: &SystemNames) -> Self {
         let attributes = message.attributes();
         Self {
             message_id: message.message_id().to_string(),
             receipt_handle: message.receipt_handle().to_string(),
-            md5_of_body: digest::of_body(message.body()),
+            md5_of_body: digest::hex(call.parts.recent.of(message.message_id(), message.body())),
             body: message.body().to_owned(),
             attributes: system_attributes(message, names),
             md5_of_message_attributes: digest::of_attributes(attributes),
@@ -265,17 +278,14 @@ fn system_attributes(message: &queue::Message, names: &SystemNames) -> BTreeMap<
     attributes
 }
 
-pub(super) async fn delete(call: &Call<'_>, input: DeleteMessageRequest) -> Result<Nothing, Fault> {
+pub(super) fn delete(call: &Call<'_>, input: DeleteMessageRequest) -> Result<Nothing, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Delete(1))?;
     queue.delete(&input.receipt_handle.parse::<ReceiptHandle>()?)?;
     Ok(Nothing)
 }
 
-pub(super) async fn change_visibility(
-    call: &Call<'_>,
-    input: ChangeMessageVisibilityRequest,
-) -> Result<Nothing, Fault> {
+pub(super) fn change_visibility(call: &Call<'_>, input: ChangeMessageVisibilityRequest) -> Result<Nothing, Fault> {
     let queue = call.queue(&input.queue_url)?;
     let timeout = visibility_timeout(input.visibility_timeout, call.service().limits())?;
     queue.change_visibility(&input.receipt_handle.parse::<ReceiptHandle>()?, timeout)?;

@@ -43,6 +43,7 @@ mod sdk;
 mod shape;
 mod tags;
 mod throttle;
+mod value;
 mod xml;
 
 #[cfg(feature = "aws-sdk")]

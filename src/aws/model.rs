@@ -3,9 +3,9 @@
 use {
     super::{
         fault::Fault,
-        shape::{Blob, Flattened, Kind, Member, Shape, Wire, object, put, structures, take},
+        shape::{Blob, Flattened, Kind, Member, Shape, Wire, members, put, structures, take},
+        value::{Members, Value},
     },
-    serde_json::{Map, Value},
     std::{borrow::Cow, collections::BTreeMap},
 };
 
@@ -259,11 +259,11 @@ impl Wire for Nothing {
         true
     }
 
-    fn decode(_: Value) -> Result<Self, Fault> {
+    fn decode(_: Value<'_>) -> Result<Self, Fault> {
         Ok(Self)
     }
 
-    fn encode(self) -> Value {
+    fn encode(self) -> Value<'static> {
         Value::Null
     }
 }

@@ -17,10 +17,7 @@ use {
     },
 };
 
-pub(super) async fn start(
-    call: &Call<'_>,
-    input: StartMessageMoveTaskRequest,
-) -> Result<StartMessageMoveTaskResult, Fault> {
+pub(super) fn start(call: &Call<'_>, input: StartMessageMoveTaskRequest) -> Result<StartMessageMoveTaskResult, Fault> {
     // The queues come before the range (X11).
     let known = |arn: &str, missing: ResourceNotFound| {
         let found = call.service().queue_by_arn(arn);
@@ -43,7 +40,7 @@ pub(super) async fn start(
     })
 }
 
-pub(super) async fn cancel(
+pub(super) fn cancel(
     call: &Call<'_>,
     input: CancelMessageMoveTaskRequest,
 ) -> Result<CancelMessageMoveTaskResult, Fault> {
@@ -53,10 +50,7 @@ pub(super) async fn cancel(
     })
 }
 
-pub(super) async fn list(
-    call: &Call<'_>,
-    input: ListMessageMoveTasksRequest,
-) -> Result<ListMessageMoveTasksResult, Fault> {
+pub(super) fn list(call: &Call<'_>, input: ListMessageMoveTasksRequest) -> Result<ListMessageMoveTasksResult, Fault> {
     let limit = call.service().limits().list_move_task_results;
     let most = input
         .max_results

@@ -6,7 +6,7 @@ use super::{
     model::{AddPermissionRequest, Nothing, RemovePermissionRequest},
 };
 
-pub(super) async fn add(call: &Call<'_>, input: AddPermissionRequest) -> Result<Nothing, Fault> {
+pub(super) fn add(call: &Call<'_>, input: AddPermissionRequest) -> Result<Nothing, Fault> {
     if input.actions.is_empty() {
         return Err(Fault::missing("Actions"));
     }
@@ -16,7 +16,7 @@ pub(super) async fn add(call: &Call<'_>, input: AddPermissionRequest) -> Result<
     Ok(Nothing)
 }
 
-pub(super) async fn remove(call: &Call<'_>, input: RemovePermissionRequest) -> Result<Nothing, Fault> {
+pub(super) fn remove(call: &Call<'_>, input: RemovePermissionRequest) -> Result<Nothing, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.service().remove_permission(queue.name(), &input.label)?;
     Ok(Nothing)

@@ -7,10 +7,11 @@ use {
         form::Form,
         http::{Request, Response},
         shape::{Flattened, Kind, Shape},
+        value::{Members, Value},
         xml::Xml,
     },
     crate::error::ErrorCode,
-    serde_json::{Map, Value, json},
+    std::{borrow::Cow, str::FromStr},
 };
 
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
@@ -27,7 +28,7 @@ const NAMED_IN_JSON: (&str, &str) = ("Messages", "messages");
 const QUEUE_DOES_NOT_EXIST: &str = "The specified queue does not exist for this wsdl version.";
 
 /// The action that a request asks for, and its input.
-pub(super) fn read(request: &Request) -> Result<(&'static Action, Value), Fault> {
+pub(super) fn read(request: &Request) -> Result<(&'static Action, Value<'_>), Fault> {
     if !matches!(request.method.as_str(), "GET" | "POST") {
         return Err(Fault::unknown_operation());
     }
@@ -39,11 +40,11 @@ pub(super) fn read(request: &Request) -> Result<(&'static Action, Value), Fault>
     let misplaced = |action: &Action| queue.is_some() && NOT_OF_A_QUEUE.contains(&action.name);
     let action = action::find(name).filter(|action| !misplaced(action));
     let action = action.ok_or_else(|| Fault::invalid_action(name))?;
-    let mut input = value(&form, "", action.input, Flattened::of(&[]))?.unwrap_or_default();
-    if let (Some(path), Value::Object(members)) = (queue, &mut input) {
-        let given = members.get(QUEUE_URL).is_some_and(|url| url != "");
-        if !given {
-            members.insert(QUEUE_URL.to_owned(), path.into());
+    let mut input = value(&form, "", action.input, Flattened::of(&[]))?.unwrap_or(Value::Null);
+    if let (Some(path), Value::Structure(members)) = (queue, &mut input) {
+        let given = |(name, url): &(Cow<'_, str>, _)| name == QUEUE_URL && !is_empty(url);
+        if !members.iter().any(given) {
+            members.push((QUEUE_URL.into(), path.into()));
         }
     }
     Ok((action, input))
@@ -55,12 +56,12 @@ fn names_a_queue(path: &str) -> bool {
 }
 
 /// The value of the parameter `name`, or of the parameters whose names begin with it.
-fn value(form: &Form<'_>, name: &str, kind: Kind, names: Flattened) -> Result<Option<Value>, Fault> {
+fn value<'a>(form: &Form<'a>, name: &str, kind: Kind, names: Flattened) -> Result<Option<Value<'a>>, Fault> {
     let text = || form.get(name);
     Ok(match kind {
-        Kind::Text | Kind::Blob => text().map(Value::from),
-        Kind::Integer => scalar::<i64>(name, "an integer", text())?,
-        Kind::Boolean => scalar::<bool>(name, "a boolean", text())?,
+        Kind::Text | Kind::Blob => text().map(|text| Value::Text(text.clone())),
+        Kind::Integer => scalar(name, "an integer", text())?.map(Value::Integer),
+        Kind::Boolean => scalar(name, "a boolean", text())?.map(Value::Boolean),
         Kind::List(kind) => list(form, name, *kind)?,
         Kind::Map(kind) => map(form, name, *kind, names)?,
         Kind::Structure(shape) => Some(structure(form, name, shape)?),
@@ -68,36 +69,37 @@ fn value(form: &Form<'_>, name: &str, kind: Kind, names: Flattened) -> Result<Op
 }
 
 /// A number or boolean; an empty one is none, as an empty text is (X7).
-fn scalar<T>(name: &str, what: &str, text: Option<&str>) -> Result<Option<Value>, Fault>
-where
-    T: std::str::FromStr + Into<Value>,
-{
+fn scalar<T: FromStr>(name: &str, what: &str, text: Option<&Cow<'_, str>>) -> Result<Option<T>, Fault> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let value = text.parse::<T>();
+    let value = text.parse();
     let value = value.map_err(|_| Fault::serialization(format!("parameter {name} is not {what}: {text:?}")))?;
-    Ok(Some(value.into()))
+    Ok(Some(value))
 }
 
-fn structure(form: &Form<'_>, name: &str, shape: &Shape) -> Result<Value, Fault> {
-    let mut members = Map::new();
+fn structure<'a>(form: &Form<'a>, name: &str, shape: &Shape) -> Result<Value<'a>, Fault> {
+    let mut members = Members::new();
     for member in shape.members {
-        let own = [member.flattened.element, member.name]
-            .into_iter()
-            .find(|name| !name.is_empty());
-        let path = [name, own.unwrap_or_default()].join(".");
-        let given = value(form, path.trim_start_matches('.'), member.kind, member.flattened)?;
-        members.extend(given.map(|value| (member.name.to_owned(), value)));
+        let own = match member.flattened.element {
+            "" => member.name,
+            element => element,
+        };
+        let path = match name {
+            "" => Cow::Borrowed(own),
+            name => format!("{name}.{own}").into(),
+        };
+        let given = value(form, &path, member.kind, member.flattened)?;
+        members.extend(given.map(|value| (member.name.into(), value)));
     }
-    Ok(members.into())
+    Ok(Value::Structure(members))
 }
 
 /// `AttributeName.1`, `AttributeName.2`; a gap in the numbers is no element.
 ///
 /// Without a number it is the first element, unless that is there with its number (W3). An empty one is an empty
 /// list, which is how SDKs write it.
-fn list(form: &Form<'_>, name: &str, kind: Kind) -> Result<Option<Value>, Fault> {
+fn list<'a>(form: &Form<'a>, name: &str, kind: Kind) -> Result<Option<Value<'a>>, Fault> {
     let numbers = form.numbers(&format!("{name}."));
     let mut elements = Vec::new();
     if numbers.first() != Some(&1) {
@@ -107,14 +109,14 @@ fn list(form: &Form<'_>, name: &str, kind: Kind) -> Result<Option<Value>, Fault>
     for number in numbers {
         elements.extend(value(form, &format!("{name}.{number}"), kind, Flattened::of(&[]))?);
     }
-    Ok((!elements.is_empty()).then(|| elements.into()))
+    Ok((!elements.is_empty()).then_some(Value::List(elements)))
 }
 
 /// `Attribute.1.Name` with `Attribute.1.Value`; an entry has to have both. One without a number is the first, unless
 /// that is there with its number (W3).
-fn map(form: &Form<'_>, name: &str, kind: Kind, names: Flattened) -> Result<Option<Value>, Fault> {
+fn map<'a>(form: &Form<'a>, name: &str, kind: Kind, names: Flattened) -> Result<Option<Value<'a>>, Fault> {
     let numbers = form.numbers(&format!("{name}."));
-    let mut entries = Map::new();
+    let mut entries = Members::new();
     if numbers.first() != Some(&1) {
         entries.extend(entry(form, name, kind, names)?);
     }
@@ -122,32 +124,37 @@ fn map(form: &Form<'_>, name: &str, kind: Kind, names: Flattened) -> Result<Opti
         let entry = entry(form, &format!("{name}.{number}"), kind, names)?;
         entries.extend([entry.ok_or_else(|| Fault::missing(names.key))?]);
     }
-    Ok((!entries.is_empty()).then(|| entries.into()))
+    Ok((!entries.is_empty()).then_some(Value::Structure(entries)))
 }
 
 /// Key and value of an entry; none if neither is given.
-fn entry(form: &Form<'_>, name: &str, kind: Kind, names: Flattened) -> Result<Option<(String, Value)>, Fault> {
+fn entry<'a>(
+    form: &Form<'a>,
+    name: &str,
+    kind: Kind,
+    names: Flattened,
+) -> Result<Option<(Cow<'a, str>, Value<'a>)>, Fault> {
     let key = form.get(&format!("{name}.{}", names.key));
     let value = value(form, &format!("{name}.{}", names.value), kind, Flattened::of(&[]))?;
     match (key, value) {
         (None, value) if value.as_ref().is_none_or(is_empty_structure) => Ok(None),
         (None, _) => Err(Fault::missing(names.key)),
         (Some(_), None) => Err(Fault::missing(names.value)),
-        (Some(key), Some(value)) => Ok(Some((key.to_owned(), value))),
+        (Some(key), Some(value)) => Ok(Some((key.clone(), value))),
     }
 }
 
 /// Whether nothing was given for a structure, of which there always is a value.
-fn is_empty_structure(value: &Value) -> bool {
-    value.as_object().is_some_and(Map::is_empty)
+fn is_empty_structure(value: &Value<'_>) -> bool {
+    matches!(value, Value::Structure(members) if members.is_empty())
 }
 
-fn is_empty(value: &Value) -> bool {
-    value == "" || is_empty_structure(value)
+fn is_empty(value: &Value<'_>) -> bool {
+    matches!(value, Value::Text(text) if text.is_empty()) || is_empty_structure(value)
 }
 
 /// The answer, in XML unless the request accepts JSON; a null output is none.
-pub(super) fn write(request: &Request, result: Result<(&Action, Value), Fault>, request_id: &str) -> Response {
+pub(super) fn write(request: &Request, result: Result<(&Action, Value<'_>), Fault>, request_id: &str) -> Response {
     let in_json = accepts_json(request);
     let (status, body) = match result {
         Ok((action, output)) if in_json => (200, json_answer(action, output, request_id)),
@@ -166,11 +173,7 @@ pub(super) fn write(request: &Request, result: Result<(&Action, Value), Fault>, 
 
 fn response(status: u16, in_json: bool, body: Vec<u8>) -> Response {
     let content_type = if in_json { "application/json" } else { "text/xml" };
-    Response {
-        status,
-        headers: vec![("Content-Type", content_type.to_owned())],
-        body,
-    }
+    Response::new(status, content_type, body)
 }
 
 fn accepts_json(request: &Request) -> bool {
@@ -182,11 +185,11 @@ fn accepts_json(request: &Request) -> bool {
 }
 
 /// W4.
-fn answer(action: &Action, output: &Value, request_id: &str) -> Vec<u8> {
+fn answer(action: &Action, output: &Value<'_>, request_id: &str) -> Vec<u8> {
     let name = action.name;
     let mut xml = Xml::new();
     xml.element(&format!("{name}Response xmlns=\"{NAMESPACE}\""), |xml| {
-        if !output.is_null() {
+        if !matches!(output, Value::Null) {
             xml.value(&format!("{name}Result"), action.output, Flattened::of(&[]), output);
         }
         xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
@@ -217,48 +220,56 @@ fn message(fault: &Fault) -> &str {
 }
 
 /// The same elements in JSON, with lists under the names of the model (W6).
-fn json_answer(action: &Action, output: Value, request_id: &str) -> Vec<u8> {
+fn json_answer(action: &Action, output: Value<'_>, request_id: &str) -> Vec<u8> {
     let name = action.name;
-    let mut response = Map::new();
-    if !output.is_null() {
+    let metadata = structured([("RequestId", Value::from(request_id))]);
+    let mut response = vec![("ResponseMetadata".into(), metadata)];
+    if !matches!(output, Value::Null) {
         let result = plain(action.output, Flattened::of(&[]), output);
-        response.insert(format!("{name}Result"), result);
+        response.push((format!("{name}Result").into(), result));
     }
-    response.insert("ResponseMetadata".to_owned(), json!({ "RequestId": request_id }));
-    let mut document = Map::new();
-    document.insert(format!("{name}Response"), response.into());
-    Value::from(document).to_string().into_bytes()
+    structured([(&format!("{name}Response"), Value::Structure(response))]).into_json()
 }
 
 fn json_error(fault: &Fault, request_id: &str) -> Vec<u8> {
-    let error = json!({ "Type": "Sender", "Code": fault.code.query_name(), "Message": message(fault), "Detail": null });
-    json!({ "Error": error, "RequestId": request_id })
-        .to_string()
-        .into_bytes()
+    let error = structured([
+        ("Type", "Sender".into()),
+        ("Code", fault.code.query_name().into()),
+        ("Message", message(fault).into()),
+        ("Detail", Value::Null),
+    ]);
+    structured([("Error", error), ("RequestId", request_id.into())]).into_json()
+}
+
+fn structured<'a, const N: usize>(members: [(&'a str, Value<'a>); N]) -> Value<'a> {
+    Value::Structure(members.map(|(name, value)| (name.into(), value)).into())
 }
 
 /// Maps are lists of entries here, as they are in XML.
-fn plain(kind: Kind, names: Flattened, value: Value) -> Value {
+fn plain(kind: Kind, names: Flattened, value: Value<'_>) -> Value<'_> {
     match (kind, value) {
-        (Kind::Map(kind), Value::Object(entries)) => {
-            let entry = |(key, value)| json!({ names.key: key, names.value: plain(*kind, Flattened::of(&[]), value) });
-            entries.into_iter().map(entry).collect()
+        (Kind::Map(kind), Value::Structure(entries)) => {
+            let entry = |(key, value)| {
+                let value = plain(*kind, Flattened::of(&[]), value);
+                structured([(names.key, Value::Text(key)), (names.value, value)])
+            };
+            Value::List(entries.into_iter().map(entry).collect())
         }
-        (Kind::List(kind), Value::Array(elements)) => {
+        (Kind::List(kind), Value::List(elements)) => {
             let element = |value| plain(*kind, Flattened::of(&[]), value);
-            elements.into_iter().map(element).collect()
+            Value::List(elements.into_iter().map(element).collect())
         }
-        (Kind::Structure(shape), Value::Object(mut members)) => {
-            let taken = shape.members.iter().filter_map(|member| {
-                let value = members.remove(member.name)?;
-                let name = if member.name == NAMED_IN_JSON.0 {
-                    NAMED_IN_JSON.1
+        (Kind::Structure(shape), Value::Structure(members)) => {
+            let taken = members.into_iter().filter_map(|(name, value)| {
+                let member = shape.members.iter().find(|member| member.name == name)?;
+                let name = if name == NAMED_IN_JSON.0 {
+                    NAMED_IN_JSON.1.into()
                 } else {
-                    member.name
+                    name
                 };
-                Some((name.to_owned(), plain(member.kind, member.flattened, value)))
+                Some((name, plain(member.kind, member.flattened, value)))
             });
-            Value::Object(taken.collect())
+            Value::Structure(taken.collect())
         }
         (_, value) => value,
     }

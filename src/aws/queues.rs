@@ -20,7 +20,7 @@ use {
     },
 };
 
-pub(super) async fn create(call: &Call<'_>, input: CreateQueueRequest) -> Result<CreateQueueResult, Fault> {
+pub(super) fn create(call: &Call<'_>, input: CreateQueueRequest) -> Result<CreateQueueResult, Fault> {
     let (sent, limits) = (&input.attributes, call.service().limits());
     // The name comes before the attributes (X11), of which one says what names are good.
     let fifo = sent
@@ -40,18 +40,18 @@ pub(super) async fn create(call: &Call<'_>, input: CreateQueueRequest) -> Result
     })
 }
 
-pub(super) async fn delete(call: &Call<'_>, input: DeleteQueueRequest) -> Result<Nothing, Fault> {
+pub(super) fn delete(call: &Call<'_>, input: DeleteQueueRequest) -> Result<Nothing, Fault> {
     call.queue(&input.queue_url)?.delete_queue()?;
     Ok(Nothing)
 }
 
-pub(super) async fn purge(call: &Call<'_>, input: PurgeQueueRequest) -> Result<Nothing, Fault> {
+pub(super) fn purge(call: &Call<'_>, input: PurgeQueueRequest) -> Result<Nothing, Fault> {
     call.queue(&input.queue_url)?.purge()?;
     Ok(Nothing)
 }
 
 /// A queue of another account does not exist here (Q8).
-pub(super) async fn get_url(call: &Call<'_>, input: GetQueueUrlRequest) -> Result<GetQueueUrlResult, Fault> {
+pub(super) fn get_url(call: &Call<'_>, input: GetQueueUrlRequest) -> Result<GetQueueUrlResult, Fault> {
     let owner = input.queue_owner_aws_account_id;
     if owner.is_some_and(|owner| owner != call.service().account_id()) || input.queue_name.contains(['/', ':']) {
         return Err(QueueError::QueueDoesNotExist.into());
@@ -62,7 +62,7 @@ pub(super) async fn get_url(call: &Call<'_>, input: GetQueueUrlRequest) -> Resul
     })
 }
 
-pub(super) async fn get_attributes(
+pub(super) fn get_attributes(
     call: &Call<'_>,
     input: GetQueueAttributesRequest,
 ) -> Result<GetQueueAttributesResult, Fault> {
@@ -72,7 +72,7 @@ pub(super) async fn get_attributes(
     })
 }
 
-pub(super) async fn set_attributes(call: &Call<'_>, input: SetQueueAttributesRequest) -> Result<Nothing, Fault> {
+pub(super) fn set_attributes(call: &Call<'_>, input: SetQueueAttributesRequest) -> Result<Nothing, Fault> {
     if input.attributes.is_empty() {
         return Err(Fault::missing("Attributes"));
     }
@@ -87,7 +87,7 @@ pub(super) async fn set_attributes(call: &Call<'_>, input: SetQueueAttributesReq
     Ok(Nothing)
 }
 
-pub(super) async fn list(call: &Call<'_>, input: ListQueuesRequest) -> Result<ListQueuesResult, Fault> {
+pub(super) fn list(call: &Call<'_>, input: ListQueuesRequest) -> Result<ListQueuesResult, Fault> {
     let page = page(input.max_results, input.next_token, call.service().limits())?;
     let listed = call
         .service()
@@ -98,7 +98,7 @@ pub(super) async fn list(call: &Call<'_>, input: ListQueuesRequest) -> Result<Li
     })
 }
 
-pub(super) async fn list_dead_letter_sources(
+pub(super) fn list_dead_letter_sources(
     call: &Call<'_>,
     input: ListDeadLetterSourceQueuesRequest,
 ) -> Result<ListDeadLetterSourceQueuesResult, Fault> {

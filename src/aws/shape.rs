@@ -2,10 +2,12 @@
 //! that list. Between a protocol and the typed structures stands one tree, [`Value`].
 
 use {
-    super::fault::Fault,
+    super::{
+        fault::Fault,
+        value::{Members, Value},
+    },
     data_encoding::BASE64,
-    serde_json::{Map, Value},
-    std::{borrow::Cow, collections::BTreeMap},
+    std::{borrow::Cow, collections::BTreeMap, mem},
 };
 
 /// What a member holds.
@@ -71,8 +73,8 @@ pub(super) trait Wire: Sized {
         false
     }
 
-    fn decode(value: Value) -> Result<Self, Fault>;
-    fn encode(self) -> Value;
+    fn decode(value: Value<'_>) -> Result<Self, Fault>;
+    fn encode(self) -> Value<'static>;
 }
 
 impl Wire for String {
@@ -82,51 +84,57 @@ impl Wire for String {
         self.is_empty()
     }
 
-    fn decode(value: Value) -> Result<Self, Fault> {
+    fn decode(value: Value<'_>) -> Result<Self, Fault> {
         match value {
-            Value::String(text) => Ok(text),
+            Value::Text(text) => Ok(text.into_owned()),
             other => Err(not_a("a String", &other)),
         }
     }
 
-    fn encode(self) -> Value {
-        Value::String(self)
+    fn encode(self) -> Value<'static> {
+        Value::Text(Cow::Owned(self))
     }
 }
 
 impl Wire for Cow<'static, str> {
     const KIND: Kind = Kind::Text;
 
-    fn decode(value: Value) -> Result<Self, Fault> {
+    fn decode(value: Value<'_>) -> Result<Self, Fault> {
         String::decode(value).map(Self::Owned)
     }
 
-    fn encode(self) -> Value {
-        Value::String(self.into_owned())
+    fn encode(self) -> Value<'static> {
+        Value::Text(self)
     }
 }
 
 impl Wire for i64 {
     const KIND: Kind = Kind::Integer;
 
-    fn decode(value: Value) -> Result<Self, Fault> {
-        value.as_i64().ok_or_else(|| not_a("an Integer", &value))
+    fn decode(value: Value<'_>) -> Result<Self, Fault> {
+        match value {
+            Value::Integer(value) => Ok(value),
+            other => Err(not_a("an Integer", &other)),
+        }
     }
 
-    fn encode(self) -> Value {
-        self.into()
+    fn encode(self) -> Value<'static> {
+        Value::Integer(self)
     }
 }
 
 impl Wire for bool {
     const KIND: Kind = Kind::Boolean;
 
-    fn decode(value: Value) -> Result<Self, Fault> {
-        value.as_bool().ok_or_else(|| not_a("a Boolean", &value))
+    fn decode(value: Value<'_>) -> Result<Self, Fault> {
+        match value {
+            Value::Boolean(value) => Ok(value),
+            other => Err(not_a("a Boolean", &other)),
+        }
     }
 
-    fn encode(self) -> Value {
-        self.into()
+    fn encode(self) -> Value<'static> {
+        Value::Boolean(self)
     }
 }
 
@@ -137,7 +145,7 @@ pub(super) struct Blob(pub(super) Vec<u8>);
 impl Wire for Blob {
     const KIND: Kind = Kind::Blob;
 
-    fn decode(value: Value) -> Result<Self, Fault> {
+    fn decode(value: Value<'_>) -> Result<Self, Fault> {
         let text = String::decode(value)?;
         let bytes = BASE64.decode(text.as_bytes());
         bytes
@@ -145,8 +153,8 @@ impl Wire for Blob {
             .map_err(|_| Fault::serialization("a Blob must be base64"))
     }
 
-    fn encode(self) -> Value {
-        BASE64.encode(&self.0).into()
+    fn encode(self) -> Value<'static> {
+        BASE64.encode(&self.0).encode()
     }
 }
 
@@ -161,11 +169,11 @@ impl<T: Wire> Wire for Option<T> {
         self.is_none()
     }
 
-    fn decode(value: Value) -> Result<Self, Fault> {
+    fn decode(value: Value<'_>) -> Result<Self, Fault> {
         T::decode(value).map(Some)
     }
 
-    fn encode(self) -> Value {
+    fn encode(self) -> Value<'static> {
         self.map_or(Value::Null, T::encode)
     }
 }
@@ -181,15 +189,15 @@ impl<T: Wire> Wire for Vec<T> {
         self.is_empty()
     }
 
-    fn decode(value: Value) -> Result<Self, Fault> {
+    fn decode(value: Value<'_>) -> Result<Self, Fault> {
         match value {
-            Value::Array(elements) => elements.into_iter().map(T::decode).collect(),
+            Value::List(elements) => elements.into_iter().map(T::decode).collect(),
             other => Err(not_a("a List", &other)),
         }
     }
 
-    fn encode(self) -> Value {
-        self.into_iter().map(T::encode).collect()
+    fn encode(self) -> Value<'static> {
+        Value::List(self.into_iter().map(T::encode).collect())
     }
 }
 
@@ -204,46 +212,51 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
         self.is_empty()
     }
 
-    fn decode(value: Value) -> Result<Self, Fault> {
-        let decode = |(key, value)| T::decode(value).map(|value| (key, value));
-        object(value)?.into_iter().map(decode).collect()
+    fn decode(value: Value<'_>) -> Result<Self, Fault> {
+        // Of two entries with one key the earlier does not count, and may be of any type.
+        let entries: BTreeMap<_, _> = members(value)?.into_iter().collect();
+        let decode = |(key, value): (Cow<'_, str>, _)| Ok((key.into_owned(), T::decode(value)?));
+        entries.into_iter().map(decode).collect()
     }
 
-    fn encode(self) -> Value {
-        self.into_iter().map(|(key, value)| (key, value.encode())).collect()
+    fn encode(self) -> Value<'static> {
+        let encode = |(key, value): (String, T)| (key.into(), value.encode());
+        Value::Structure(self.into_iter().map(encode).collect())
     }
 }
 
 /// The members of a structure or map.
-pub(super) fn object(value: Value) -> Result<Map<String, Value>, Fault> {
+pub(super) fn members(value: Value<'_>) -> Result<Members<'_>, Fault> {
     match value {
-        Value::Object(members) => Ok(members),
+        Value::Structure(members) => Ok(members),
         other => Err(not_a("a Structure", &other)),
     }
 }
 
 /// Takes a member out of a structure; a null is as good as none.
-pub(super) fn take<T: Wire>(members: &mut Map<String, Value>, name: &'static str) -> Result<T, Fault> {
-    let given = members.remove(name).filter(|value| !value.is_null());
+pub(super) fn take<T: Wire>(members: &mut [(Cow<'_, str>, Value<'_>)], name: &'static str) -> Result<T, Fault> {
+    let given = members.iter_mut().rev().find(|(given, _)| given == name);
+    let given = given.map(|(_, value)| mem::replace(value, Value::Null));
+    let given = given.filter(|value| !matches!(value, Value::Null));
     let given = given.map(T::decode).transpose()?.filter(|value| !value.is_absent());
     given.or_else(T::absent).ok_or_else(|| Fault::missing(name))
 }
 
-pub(super) fn put<T: Wire>(members: &mut Map<String, Value>, name: &str, member: T) {
+pub(super) fn put<T: Wire>(members: &mut Members<'_>, name: &'static str, member: T) {
     if !member.is_absent() {
-        members.insert(name.to_owned(), member.encode());
+        members.push((name.into(), member.encode()));
     }
 }
 
-fn not_a(expected: &str, value: &Value) -> Fault {
+fn not_a(expected: &str, value: &Value<'_>) -> Fault {
     let found = match value {
         Value::Null => "NULL_VALUE",
-        Value::Bool(true) => "TRUE_VALUE",
-        Value::Bool(false) => "FALSE_VALUE",
-        Value::Number(_) => "NUMBER_VALUE",
-        Value::String(_) => "STRING_VALUE",
-        Value::Array(_) => "START_ARRAY",
-        Value::Object(_) => "START_OBJECT",
+        Value::Boolean(true) => "TRUE_VALUE",
+        Value::Boolean(false) => "FALSE_VALUE",
+        Value::Integer(_) | Value::Real(_) => "NUMBER_VALUE",
+        Value::Text(_) => "STRING_VALUE",
+        Value::List(_) => "START_ARRAY",
+        Value::Structure(_) => "START_OBJECT",
     };
     Fault::serialization(format!("{found} can not be converted to {expected}"))
 }
@@ -274,15 +287,15 @@ macro_rules! structures {
         impl Wire for $name {
             const KIND: Kind = Kind::Structure(Self::SHAPE);
 
-            fn decode(value: Value) -> Result<Self, Fault> {
-                let mut members = object(value)?;
+            fn decode(value: Value<'_>) -> Result<Self, Fault> {
+                let mut members = members(value)?;
                 Ok(Self { $($field: take(&mut members, $member)?),* })
             }
 
-            fn encode(self) -> Value {
-                let mut members = Map::new();
+            fn encode(self) -> Value<'static> {
+                let mut members = Members::with_capacity(Self::SHAPE.members.len());
                 $(put(&mut members, $member, self.$field);)*
-                Value::Object(members)
+                Value::Structure(members)
             }
         }
     )*};
@@ -291,44 +304,52 @@ pub(super) use structures;
 
 #[cfg(test)]
 mod tests {
-    use {super::*, serde_json::json};
+    use super::*;
 
     #[test]
     fn what_is_of_another_type_is_named_with_the_type_that_is_due() {
-        fn refusal<T: Wire>(value: Value) -> String {
+        fn refusal<T: Wire>(json: &str) -> String {
+            let value = Value::from_json(json.as_bytes()).unwrap();
             T::decode(value).err().map_or_else(String::new, |fault| fault.message)
         }
         for (found, expected) in [
             (
-                refusal::<i64>(json!("5")),
+                refusal::<i64>(r#""5""#),
                 "STRING_VALUE can not be converted to an Integer",
             ),
+            (refusal::<i64>("5.0"), "NUMBER_VALUE can not be converted to an Integer"),
+            (refusal::<String>("5"), "NUMBER_VALUE can not be converted to a String"),
+            (refusal::<bool>("{}"), "START_OBJECT can not be converted to a Boolean"),
+            (refusal::<Vec<i64>>("true"), "TRUE_VALUE can not be converted to a List"),
             (
-                refusal::<i64>(json!(5.0)),
-                "NUMBER_VALUE can not be converted to an Integer",
-            ),
-            (
-                refusal::<String>(json!(5)),
-                "NUMBER_VALUE can not be converted to a String",
-            ),
-            (
-                refusal::<bool>(json!({})),
-                "START_OBJECT can not be converted to a Boolean",
-            ),
-            (
-                refusal::<Vec<i64>>(json!(true)),
-                "TRUE_VALUE can not be converted to a List",
-            ),
-            (
-                refusal::<Vec<i64>>(json!([null])),
+                refusal::<Vec<i64>>("[null]"),
                 "NULL_VALUE can not be converted to an Integer",
             ),
             (
-                refusal::<BTreeMap<String, String>>(json!([])),
+                refusal::<BTreeMap<String, String>>("[]"),
                 "START_ARRAY can not be converted to a Structure",
             ),
         ] {
             assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn of_two_members_or_entries_with_one_name_the_later_counts() {
+        fn read<T: Wire>(json: &str) -> T {
+            let Value::Structure(mut read) = Value::from_json(json.as_bytes()).unwrap() else {
+                panic!("no structure")
+            };
+            take(&mut read, "A").unwrap()
+        }
+        assert_eq!(read::<i64>(r#"{"A":"x","B":2,"A":1}"#), 1);
+        assert_eq!(read::<Option<i64>>(r#"{"A":1,"A":null}"#), None);
+        let map = read::<BTreeMap<String, String>>(r#"{"A":{"k":1,"l":"m","k":"n"}}"#);
+        assert_eq!(
+            map,
+            [("k", "n"), ("l", "m")]
+                .map(|(key, value)| (key.into(), value.into()))
+                .into()
+        );
     }
 }

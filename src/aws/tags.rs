@@ -6,14 +6,14 @@ use super::{
     model::{ListQueueTagsRequest, ListQueueTagsResult, Nothing, TagQueueRequest, UntagQueueRequest},
 };
 
-pub(super) async fn list(call: &Call<'_>, input: ListQueueTagsRequest) -> Result<ListQueueTagsResult, Fault> {
+pub(super) fn list(call: &Call<'_>, input: ListQueueTagsRequest) -> Result<ListQueueTagsResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     Ok(ListQueueTagsResult {
         tags: call.service().list_queue_tags(queue.name())?,
     })
 }
 
-pub(super) async fn tag(call: &Call<'_>, input: TagQueueRequest) -> Result<Nothing, Fault> {
+pub(super) fn tag(call: &Call<'_>, input: TagQueueRequest) -> Result<Nothing, Fault> {
     if input.tags.is_empty() {
         return Err(Fault::missing("Tags"));
     }
@@ -22,7 +22,7 @@ pub(super) async fn tag(call: &Call<'_>, input: TagQueueRequest) -> Result<Nothi
     Ok(Nothing)
 }
 
-pub(super) async fn untag(call: &Call<'_>, input: UntagQueueRequest) -> Result<Nothing, Fault> {
+pub(super) fn untag(call: &Call<'_>, input: UntagQueueRequest) -> Result<Nothing, Fault> {
     if input.tag_keys.is_empty() {
         return Err(Fault::missing("TagKeys"));
     }

@@ -1,8 +1,8 @@
 //! Writes the XML of the query protocol: elements and text only (W4, W5).
 
-use {
-    super::shape::{Flattened, Kind},
-    serde_json::Value,
+use super::{
+    shape::{Flattened, Kind},
+    value::Value,
 };
 
 /// A document being written.
@@ -36,14 +36,14 @@ impl Xml {
     }
 
     /// A value of the model; lists and maps are no element of their own, but one for each of theirs.
-    pub(super) fn value(&mut self, name: &str, kind: Kind, names: Flattened, value: &Value) {
+    pub(super) fn value(&mut self, name: &str, kind: Kind, names: Flattened, value: &Value<'_>) {
         match (kind, value) {
-            (Kind::List(kind), Value::Array(elements)) => {
+            (Kind::List(kind), Value::List(elements)) => {
                 for element in elements {
                     self.value(names.element, *kind, Flattened::of(&[]), element);
                 }
             }
-            (Kind::Map(kind), Value::Object(entries)) => {
+            (Kind::Map(kind), Value::Structure(entries)) => {
                 for (key, value) in entries {
                     self.element(names.element, |xml| {
                         xml.text(names.key, key);
@@ -51,21 +51,26 @@ impl Xml {
                     });
                 }
             }
-            (Kind::Structure(shape), Value::Object(members)) => self.element(name, |xml| {
-                for member in shape.members {
-                    if let Some(value) = members.get(member.name) {
-                        xml.value(member.name, member.kind, member.flattened, value);
+            (Kind::Structure(shape), Value::Structure(members)) => self.element(name, |xml| {
+                for (name, value) in members {
+                    if let Some(member) = shape.members.iter().find(|member| member.name == name) {
+                        xml.value(name, member.kind, member.flattened, value);
                     }
                 }
             }),
-            (_, Value::String(text)) => self.text(name, text),
-            (_, other) => self.text(name, &other.to_string()),
+            (_, scalar) => self.text(name, &scalar.text()),
         }
     }
 
     /// Text that a parser gives back as it is: a bare CR it would make an LF, and `]]>` it would refuse. What no XML
     /// can hold has no place in a message either (M2); in the text of an error it becomes U+FFFD.
     fn escape(&mut self, text: &str) {
+        // A loop that looks at every byte is done many bytes at a time. 0xef begins U+FFFE and U+FFFF.
+        let is_special = |byte: u8| byte < b' ' || matches!(byte, b'&' | b'<' | b'>' | 0xef);
+        if !text.bytes().fold(false, |found, byte| found | is_special(byte)) {
+            self.0.push_str(text);
+            return;
+        }
         let mut rest = text;
         while let Some(at) = rest.find(|char| stand_in(char).is_some()) {
             let (plain, special) = rest.split_at(at);
@@ -105,6 +110,10 @@ mod tests {
         let text = "a<b>&amp;]]>\r\n\t\u{0}\u{fffe}\u{1f}\u{fffd}\u{7f}\u{85}\u{1fffe}";
         let expected = "<T>a&lt;b&gt;&amp;amp;]]&gt;&#13;\n\t\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{7f}\u{85}\u{1fffe}</T>";
         assert_eq!(written(|xml| xml.text("T", text)), expected);
+        for char in "&<>\r\u{0}\u{1f}\u{fffe}\u{ffff}".chars() {
+            let text = written(|xml| xml.escape(&format!("plain {char}")));
+            assert!(text.starts_with("plain ") && !text.ends_with(char), "{text:?}");
+        }
     }
 
     #[test]

@@ -42,15 +42,23 @@ impl MessageId {
             low: low & !(0b11 << 62) | 0b10 << 62,
         }
     }
+
+    /// Random bits, but for two.
+    #[cfg(feature = "aws-protocol")]
+    pub(crate) const fn low_bits(self) -> u64 {
+        self.low
+    }
 }
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Where the two digits of each byte stand.
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut text = [b'-'; Self::TEXT_LENGTH];
-        let places = (0..Self::TEXT_LENGTH).filter(|place| !Self::HYPHENS.contains(place));
-        for (digit, place) in places.enumerate() {
-            let word = if digit < 16 { self.high } else { self.low };
-            text[place] = b"0123456789abcdef"[(word >> (60 - 4 * (digit % 16))) as usize & 0xf];
+        let bytes = [self.high.to_be_bytes(), self.low.to_be_bytes()];
+        for (byte, place) in bytes.as_flattened().iter().zip(PLACES) {
+            text[place] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            text[place + 1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
         }
         f.pad(std::str::from_utf8(&text).expect("invariant: hexadecimal digits are ASCII"))
     }
@@ -203,8 +211,11 @@ impl ReceiptHandle {
 
 impl fmt::Display for ReceiptHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::PREFIX)?;
-        write!(f, "{}", BASE64.encode_display(&self.to_bytes()))
+        let mut text = [0; Self::PREFIX.len() + Self::ENCODED];
+        let (prefix, encoded) = text.split_at_mut(Self::PREFIX.len());
+        prefix.copy_from_slice(Self::PREFIX.as_bytes());
+        BASE64.encode_mut(&self.to_bytes(), encoded);
+        f.write_str(std::str::from_utf8(&text).expect("invariant: base64 is ASCII"))
     }
 }
 

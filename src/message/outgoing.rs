@@ -203,10 +203,6 @@ impl SendMessage {
         &self.content
     }
 
-    pub(crate) fn into_parts(self) -> (Content, Option<Duration>) {
-        (self.content, self.delay)
-    }
-
     pub(crate) fn set_deduplication_id(&mut self, id: Option<Id>) {
         self.extras_mut().deduplication_id = id;
     }

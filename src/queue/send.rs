@@ -14,7 +14,7 @@ use {
             BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
         },
         message::{Content, Extras, Id, SendMessage},
-        state::{Incoming, Sent},
+        state::Sent,
         sync::MutexGuard,
         time::Timestamp,
     },
@@ -388,13 +388,9 @@ impl Core {
         if self.senders.have_ids() {
             self.note_accepted(&message);
         }
-        let (content, delay) = message.into_parts();
-        let incoming = Incoming {
-            message_id: self.draw_message_id(),
-            content,
-            delay,
-        };
-        self.state.send(now, incoming, &mut self.effects)
+        let SendMessage { content, delay } = message;
+        let message_id = self.draw_message_id();
+        self.state.send(now, message_id, content, delay, &mut self.effects)
     }
 
     #[inline(never)]

@@ -53,7 +53,7 @@ pub(crate) use mix::mix;
 pub(crate) use {
     effects::{Departure, Effects},
     move_task::{MoveOutcome, MoveTask, Next},
-    queue::{Incoming, QueueState, Refusal},
+    queue::{QueueState, Refusal},
     receive::{DEPARTURES_AT_ONCE, Delivery, ReceiveRequest},
     record::Receipt,
 };

@@ -48,15 +48,6 @@ pub(crate) enum Refusal {
     PurgeInProgress,
 }
 
-/// A message to store.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    pub(crate) message_id: MessageId,
-    pub(crate) content: Content,
-    /// The request's own delay.
-    pub(crate) delay: Option<Duration>,
-}
-
 /// So many messages fall due in one step; those left do in the steps after it, so that none holds the lock for a whole
 /// backlog.
 const DUE_AT_ONCE: usize = 128;
@@ -213,13 +204,15 @@ impl QueueState {
 
     /// Stores a message, or answers with the original if it repeats a send of the last five minutes (F9-F11).
     #[inline]
-    pub(crate) fn send(&mut self, now: Timestamp, incoming: Incoming, out: &mut Effects) -> Sent {
+    pub(crate) fn send(
+        &mut self,
+        now: Timestamp,
+        message_id: MessageId,
+        content: Content,
+        delay: Option<Duration>,
+        out: &mut Effects,
+    ) -> Sent {
         let now = self.advance(now, out);
-        let Incoming {
-            message_id,
-            content,
-            delay,
-        } = incoming;
         if let Some(original) = self.remember(&content, message_id) {
             let message_id = original.message_id;
             out.fact(now, || Fact::Deduplicated { message_id });
@@ -468,12 +461,16 @@ impl QueueState {
         self.bytes += content.size_bytes();
         self.became_visible += u64::from(delayed_from.is_none());
         let since = self.became_visible;
-        // Everything is built in the closure, so that it is written once, where it stays.
-        let record = || {
-            let phase = delayed_from.map_or(Phase::Visible { since }, |from| Phase::Delayed { from });
-            Record::new(sequence, message_id, content, arrived_at, past, phase)
-        };
-        let slot = self.records.insert_with(record);
+        let entry = self.records.vacant_entry();
+        let slot = entry.slot;
+        entry.fill(Record::new(
+            sequence,
+            message_id,
+            content,
+            arrived_at,
+            past,
+            delayed_from.map_or(Phase::Visible { since }, |from| Phase::Delayed { from }),
+        ));
         let retention = &mut self.deadlines.retention;
         let links = retention.link(&mut self.records, slot, (past.retention_base, sequence));
         self.deadlines.expect_expiry(past.retention_base);

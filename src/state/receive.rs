@@ -155,6 +155,7 @@ impl QueueState {
     }
 
     /// Standard: message by message in the discipline's order (D49, N4).
+    #[inline(always)]
     fn fill_in_order<F: FnMut(Slot, &Record, Timestamp)>(&mut self, reach: Reach, fill: &mut Fill<'_, F>) {
         let Discipline::Standard(standard) = &mut self.discipline else {
             return;
@@ -294,7 +295,7 @@ impl QueueState {
 
     /// Begins a reception of a message that stands in no order of visible messages; says whether it stays visible,
     /// which it does when the timeout is zero (D6).
-    #[inline]
+    #[inline(always)]
     fn hand_out<F: FnMut(Slot, &Record, Timestamp)>(&mut self, slot: Slot, fill: &mut Fill<'_, F>) -> bool {
         let now = fill.now;
         let until = now.saturating_add(fill.timeout);

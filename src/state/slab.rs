@@ -67,6 +67,20 @@ pub(crate) struct Slab<T> {
     len: usize,
 }
 
+/// An entry that a value is about to be put in.
+pub(crate) struct VacantEntry<'slab, T> {
+    entry: &'slab mut SlabEntry<T>,
+    pub(crate) slot: Slot,
+}
+
+impl<T> VacantEntry<'_, T> {
+    #[inline]
+    pub(crate) fn fill(self, value: T) {
+        // There is nothing to drop, which the compiler would look for.
+        mem::forget(mem::replace(self.entry, SlabEntry::Occupied(value)));
+    }
+}
+
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
         Self {
@@ -84,12 +98,16 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Slot {
-        self.insert_with(|| value)
+        let entry = self.vacant_entry();
+        let slot = entry.slot;
+        entry.fill(value);
+        slot
     }
 
-    /// Inserts what is built in its entry: nothing can panic while it is on its way there, so it takes no way round.
+    /// Takes the next vacant entry, which is to be filled. A value that is built for [`fill`](VacantEntry::fill) takes no
+    /// way round through memory, since from then on nothing can panic that would have to drop it.
     #[inline]
-    pub(crate) fn insert_with(&mut self, build: impl FnOnce() -> T) -> Slot {
+    pub(crate) fn vacant_entry(&mut self) -> VacantEntry<'_, T> {
         touch();
         if self.open == NO_PLACE {
             self.grow();
@@ -97,11 +115,9 @@ impl<T> Slab<T> {
         let place = self.open;
         let chunk = self.chunk_mut(place);
         let slot = chunk.vacant;
-        let entry = &mut chunk.entries[slot as usize % CHUNK];
-        let SlabEntry::Vacant { next } = *entry else {
+        let SlabEntry::Vacant { next } = chunk.entries[slot as usize % CHUNK] else {
             unreachable!("invariant: the vacant list holds vacant slots");
         };
-        *entry = SlabEntry::Occupied(build());
         chunk.vacant = next;
         chunk.occupied += 1;
         if chunk.occupied == 1 {
@@ -111,7 +127,8 @@ impl<T> Slab<T> {
             self.close(place);
         }
         self.len += 1;
-        slot
+        let entry = &mut self.chunk_mut(place).entries[slot as usize % CHUNK];
+        VacantEntry { entry, slot }
     }
 
     #[inline(never)]

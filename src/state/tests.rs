@@ -140,13 +140,11 @@ impl Pair {
 
     fn send(&mut self, group: u8, delay: u64) {
         let message = SendMessage::new("x").message_group_id(group.to_string());
-        let incoming = Incoming {
-            message_id: MessageId::from_random(u128::from(self.sent)),
-            content: message.message_deduplication_id(self.sent.to_string()).into_parts().0,
-            delay: Some(seconds(delay)),
-        };
+        let content = message.message_deduplication_id(self.sent.to_string()).content;
+        let message_id = MessageId::from_random(u128::from(self.sent));
+        let asked = Some(seconds(delay));
         let delay = if self.state.is_fifo() { self.delay } else { delay };
-        self.state.send(self.at(), incoming, &mut self.out);
+        self.state.send(self.at(), message_id, content, asked, &mut self.out);
         let stored = Stored {
             group,
             sent_at: self.now,

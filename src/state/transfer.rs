@@ -220,7 +220,7 @@ mod tests {
         attributes::QueueSettings,
         limits::Limits,
         message::SendMessage,
-        state::{Delivery, Incoming, ReceiveRequest, StaleDelete},
+        state::{Delivery, ReceiveRequest, StaleDelete},
     };
     use std::time::Duration;
 
@@ -247,12 +247,8 @@ mod tests {
     /// Sends to a group, of which a standard queue makes a tenant.
     fn send_as(state: &mut QueueState, number: u128, out: &mut Effects) {
         let message = SendMessage::new("x").message_group_id("g");
-        let incoming = Incoming {
-            message_id: MessageId::from_random(number),
-            content: message.message_deduplication_id(number.to_string()).into_parts().0,
-            delay: None,
-        };
-        state.send(NOW, incoming, out);
+        let content = message.message_deduplication_id(number.to_string()).content;
+        state.send(NOW, MessageId::from_random(number), content, None, out);
     }
 
     fn receive(state: &mut QueueState, now: Timestamp, max_messages: usize, out: &mut Effects) -> Vec<Delivery> {

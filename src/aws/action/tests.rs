@@ -6,7 +6,7 @@ use {
         aws::shape::{Member, Shape},
         error::ErrorCode,
     },
-    serde_json::Map,
+    serde_json::{Map, Value},
 };
 
 /// Members that the model requires and whose absence is not a missing parameter: an empty batch has an error of its

@@ -210,7 +210,7 @@ mod tests {
     };
 
     fn admit(fifo: &mut Fifo, records: &mut Records, group: &str) -> Slot {
-        let (content, _) = SendMessage::new("x").message_group_id(group).into_parts();
+        let content = SendMessage::new("x").message_group_id(group).content;
         let phase = Phase::Visible { since: 0 };
         let (id, now) = (MessageId::from_random(0), Timestamp::ZERO);
         let record = Record::new(0, id, content, now, Past::none(now), phase);

@@ -120,7 +120,7 @@ impl Standard {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove_visible(&mut self, records: &mut Records, slot: Slot) {
         let record = &records[slot];
         let (tenant, key, links) = (record.group, key(record), BySequence::links(record));
