@@ -456,7 +456,7 @@ impl QueueState {
         delayed_from: Option<Timestamp>,
         past: Past,
     ) {
-        let (sequence, arrived_at) = (self.next_sequence, self.now);
+        let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.bytes += content.size_bytes();
         self.became_visible += u64::from(delayed_from.is_none());
@@ -467,7 +467,6 @@ impl QueueState {
             sequence,
             message_id,
             content,
-            arrived_at,
             past,
             delayed_from.map_or(Phase::Visible { since }, |from| Phase::Delayed { from }),
         ));

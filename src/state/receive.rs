@@ -54,7 +54,7 @@ impl Delivery {
             receipt: record.receipt(slot),
             message_id: record.message_id,
             content: record.content.clone(),
-            sent_at: record.sent_at,
+            sent_at: record.sent_at(),
             first_received_at: record.first_received_at,
             invisible_until,
             receive_count: record.receive_count,

@@ -213,7 +213,7 @@ mod tests {
         let content = SendMessage::new("x").message_group_id(group).content;
         let phase = Phase::Visible { since: 0 };
         let (id, now) = (MessageId::from_random(0), Timestamp::ZERO);
-        let record = Record::new(0, id, content, now, Past::none(now), phase);
+        let record = Record::new(0, id, content, Past::none(now), phase);
         let slot = records.insert(record);
         fifo.admit(records, slot);
         slot
