@@ -1,5 +1,6 @@
 //! [`Content`], what a queue keeps of a message that was sent.
 use super::{Id, MessageAttributes};
+use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// Everything a message has beyond its body, kept apart so that a plain message costs no more than its body.
@@ -15,21 +16,25 @@ pub(crate) struct Extras {
 pub(crate) struct Rare {
     pub(crate) attributes: MessageAttributes,
     pub(crate) trace_header: Option<Arc<str>>,
-    /// ARN of the queue that the message was dead-lettered from (L11).
-    pub(crate) dead_letter_source: Option<Arc<str>>,
+    pub(crate) dead_letter: Option<Box<DeadLetter>>,
+}
+
+/// What a dead letter brings from the queue that it was in before.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct DeadLetter {
+    /// ARN of that queue (L11).
+    pub(crate) source: Arc<str>,
     /// Why a consumer sent it to the dead-letter queue.
-    pub(crate) dead_letter_reason: Option<Arc<str>>,
+    pub(crate) reason: Option<Arc<str>>,
+    pub(crate) sent_at: Timestamp,
+    pub(crate) arrived_at: Timestamp,
+    /// Its receives before; those after them drive redrive (L8).
+    pub(crate) carried_receive_count: u32,
 }
 
 impl Extras {
     pub(crate) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
-    }
-
-    /// What the message was dead-lettered from, and why.
-    pub(crate) fn set_dead_letter(&mut self, source: Option<Arc<str>>, reason: Option<Arc<str>>) {
-        let rare = self.rare_mut();
-        (rare.dead_letter_source, rare.dead_letter_reason) = (source, reason);
     }
 }
 
@@ -157,7 +162,7 @@ impl Content {
     /// ```
     #[must_use]
     pub fn dead_letter_source(&self) -> Option<&Arc<str>> {
-        self.rare()?.dead_letter_source.as_ref()
+        Some(&self.dead_letter()?.source)
     }
 
     /// The reason that a consumer gave when it sent the message to the dead-letter queue; `None` if it came there
@@ -177,7 +182,7 @@ impl Content {
     /// ```
     #[must_use]
     pub fn dead_letter_reason(&self) -> Option<&Arc<str>> {
-        self.rare()?.dead_letter_reason.as_ref()
+        self.dead_letter()?.reason.as_ref()
     }
 
     /// Size in bytes as M6 counts it: body and user attributes, neither ids nor system attributes (M7).
@@ -207,6 +212,12 @@ impl Content {
         self.extras.as_ref()?.deduplication_id.as_ref()
     }
 
+    #[inline]
+    pub(crate) fn dead_letter(&self) -> Option<&DeadLetter> {
+        self.rare()?.dead_letter.as_deref()
+    }
+
+    #[inline]
     fn rare(&self) -> Option<&Rare> {
         self.extras.as_ref()?.rare.as_deref()
     }
@@ -235,18 +246,25 @@ mod tests {
         let sent = SendMessage::new("x")
             .attribute("k", MessageAttributeValue::string("v"))
             .content;
-        let dead = sent.with_extras(|extras| extras.set_dead_letter(Some("arn".into()), None));
+        let dead_letter = DeadLetter {
+            source: "arn".into(),
+            reason: None,
+            sent_at: Timestamp::ZERO,
+            arrived_at: Timestamp::ZERO,
+            carried_receive_count: 1,
+        };
+        let dead = sent.with_extras(|extras| extras.rare_mut().dead_letter = Some(Box::new(dead_letter)));
         assert_eq!(
             (sent.dead_letter_source(), dead.dead_letter_source().map(AsRef::as_ref)),
             (None, Some("arn"))
         );
         assert!(Arc::ptr_eq(sent.body(), dead.body()) && dead.attributes() == sent.attributes());
-        let back = dead.with_extras(|extras| extras.set_dead_letter(None, None));
+        let back = dead.with_extras(|extras| extras.rare_mut().dead_letter = None);
         assert_eq!(back, sent);
         let plain = SendMessage::new("x").content;
         assert!(
             plain
-                .with_extras(|extras| extras.set_dead_letter(None, None))
+                .with_extras(|extras| extras.rare_mut().dead_letter = None)
                 .extras
                 .is_none()
         );

@@ -17,7 +17,7 @@ pub use attribute::{AttributeContent, MessageAttributeValue, MessageAttributes};
 #[cfg(feature = "worker")]
 pub(crate) use check::check_attribute_name;
 pub use content::Content;
-pub(crate) use content::Extras;
+pub(crate) use content::{DeadLetter, Extras};
 pub(crate) use id::Id;
 pub use ids::{MessageId, ReceiptHandle, SequenceNumber};
 #[cfg(feature = "serde")]

@@ -79,7 +79,7 @@ impl Queue {
             maximum_message_size,
             content_based_deduplication,
             gone: AtomicBool::new(false),
-            core: Mutex::new(core),
+            core: Mutex::new(core).into(),
             handed_on: Condvar::new(),
             lined_up: Condvar::new(),
         };

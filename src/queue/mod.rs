@@ -53,6 +53,7 @@ use {
         time::Timestamp,
     },
     budget::Amount,
+    crossbeam_utils::CachePadded,
     rand::{Rng, rngs::Xoshiro256PlusPlus},
     senders::Senders,
     std::{
@@ -113,7 +114,9 @@ pub(crate) struct Inner {
     maximum_message_size: AtomicUsize,
     content_based_deduplication: AtomicBool,
     gone: AtomicBool,
-    core: Mutex<Core>,
+    /// On cache lines of its own, as is then the count of handles before this struct: who locks or clones takes the
+    /// fields above from nobody's cache.
+    core: CachePadded<Mutex<Core>>,
     /// Signalled when a thread has finished handing on facts.
     handed_on: Condvar,
     /// Signalled when a receiver has gone to sleep in line, and when there is no line any more.

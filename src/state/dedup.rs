@@ -24,7 +24,7 @@ pub(crate) struct Original {
 
 /// The latest so many sends are found without the index, and enter it together: each waits for a cache line of its own,
 /// and so they wait at the same time, not one after the other.
-const ENTERED_AT_ONCE: usize = 16;
+const ENTERED_AT_ONCE: usize = 32;
 
 /// What finds accepted sends by their ids under one scope.
 #[derive(Debug)]
@@ -65,9 +65,12 @@ impl ByIds {
             let (own_group, own_id) = entries.texts(place);
             own_id == id && (self.scope == DeduplicationScope::Queue || own_group == group)
         };
-        for (count, own) in (0..).zip(&self.hashes[..self.latest]) {
-            if *own == hash && has_key(after(self.latest_from, count)) {
-                return Some(after(self.latest_from, count));
+        // One comparison of all: nearly always there is none, and what is left from before does no harm.
+        if self.hashes.iter().fold(false, |any, own| any | (*own == hash)) {
+            for (count, own) in (0..).zip(&self.hashes[..self.latest]) {
+                if *own == hash && has_key(after(self.latest_from, count)) {
+                    return Some(after(self.latest_from, count));
+                }
             }
         }
         self.index.find(hash, has_key)
@@ -320,7 +323,7 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use {super::*, proptest::prelude::*};
 
     const ALL: usize = usize::MAX;
 
@@ -343,6 +346,39 @@ mod tests {
         memory
             .original(at(now), &group.into(), &id.into())
             .map(|it| it.sequence)
+    }
+
+    proptest! {
+        #[test]
+        fn a_send_repeats_the_latest_with_its_key_that_is_not_due(
+            steps in prop::collection::vec((0_u64..150, 0_u64..3, 0_u64..3, prop::bool::weighted(0.01)), 1..600),
+            at_once in prop::sample::select(vec![1, ALL]),
+        ) {
+            // F9 F10 F16
+            let (mut memory, mut now) = (Deduplication::new(DeduplicationScope::Queue), 0);
+            let (mut by_group, mut sends) = (false, Vec::<(String, String, u64)>::new());
+            for (id, group, passed, changes) in steps {
+                now += passed;
+                memory.advance(at(now), at_once);
+                if changes && at_once == ALL {
+                    by_group = !by_group;
+                    let scopes = [DeduplicationScope::Queue, DeduplicationScope::MessageGroup];
+                    memory.change_scope(scopes[usize::from(by_group)], at(now));
+                    memory.advance(at(now), ALL);
+                }
+                // Some ids are short and some are long.
+                let (group, id) = (group.to_string(), "i".repeat(id as usize % 30) + &id.to_string());
+                let latest = sends.iter().rev().find(|it| it.1 == id && (!by_group || it.0 == group));
+                let original = latest.map(|it| it.2).filter(|&forgotten_at| forgotten_at > now);
+                prop_assert_eq!(found(&memory, now, &group, &id), original);
+                if original.is_none() {
+                    // Longer each time, so that it tells one send from another.
+                    let forgotten_at = now + 100 + sends.len() as u64;
+                    remember(&mut memory, now, &group, &id, forgotten_at);
+                    sends.push((group, id, forgotten_at));
+                }
+            }
+        }
     }
 
     #[test]

@@ -245,10 +245,12 @@ impl QueueState {
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
     #[inline]
     fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Sent> {
-        if !self.is_fifo() {
+        let Discipline::Fifo(fifo) = &mut self.discipline else {
             return None;
-        }
+        };
         let (group, id) = (content.group()?, content.deduplication()?);
+        // The group is needed later; here its memory is read at the same time as that of the sends.
+        fifo.look_up(group);
         let sequence = self.next_sequence;
         let forgotten_at = self.now.saturating_add(self.limits.deduplication_interval);
         self.deadlines.expect_at(forgotten_at);
@@ -454,7 +456,7 @@ impl QueueState {
         delayed_from: Option<Timestamp>,
         past: Past,
     ) {
-        let (sequence, arrived_at) = (self.next_sequence, self.now);
+        let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.bytes += content.size_bytes();
         self.became_visible += u64::from(delayed_from.is_none());
@@ -465,7 +467,6 @@ impl QueueState {
             sequence,
             message_id,
             content,
-            arrived_at,
             past,
             delayed_from.map_or(Phase::Visible { since }, |from| Phase::Delayed { from }),
         ));

@@ -54,7 +54,7 @@ impl Delivery {
             receipt: record.receipt(slot),
             message_id: record.message_id,
             content: record.content.clone(),
-            sent_at: record.sent_at,
+            sent_at: record.sent_at(),
             first_received_at: record.first_received_at,
             invisible_until,
             receive_count: record.receive_count,
@@ -113,13 +113,13 @@ impl QueueState {
                 let receipts = receipts.to_vec();
                 return self.replay(&receipts, timeout, out, deliver);
             }
-            self.noted_receipts = Some(Vec::new());
         }
         let free = self.in_flight_limit().saturating_sub(self.in_flight);
         if free == 0 {
             let refused = !self.is_fifo() && !request.long_poll && !self.is_behind();
             return if refused { Err(Refusal::OverLimit) } else { Ok(()) };
         }
+        self.noted_receipts = attempt_id.map(|_| Vec::new());
         let policy = self.settings.redrive_policy.as_ref().filter(|_| request.redrive);
         // What is received with timeout zero is never in flight, so the limit does not hold it back (D6, D17).
         let mut fill = Fill {

@@ -57,9 +57,6 @@ pub(crate) struct Record {
     pub(crate) sequence: u64,
     pub(crate) message_id: MessageId,
     pub(crate) content: Content,
-    pub(crate) sent_at: Timestamp,
-    /// When it came into this queue: by send, dead-letter move or move task.
-    pub(crate) arrived_at: Timestamp,
     /// What retention counts from: the send, or the arrival on a FIFO dead-letter queue (L14).
     pub(crate) retention_base: Timestamp,
     pub(crate) phase: Phase,
@@ -68,8 +65,6 @@ pub(crate) struct Record {
     pub(crate) received_at: Timestamp,
     /// `ApproximateReceiveCount`: it runs on through a dead-letter move (L8).
     pub(crate) receive_count: u32,
-    /// The part of it that came with the message from another queue; the rest drives redrive (L8).
-    pub(crate) carried_receive_count: u32,
     /// Numbers the receptions in this queue (D18). Other than the counts it never goes back.
     pub(crate) reception: u32,
     /// The group (FIFO) or tenant (standard) in the discipline's own store.
@@ -82,7 +77,6 @@ pub(crate) struct Record {
 /// What a message has behind it when it comes into a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Past {
-    pub(crate) sent_at: Timestamp,
     pub(crate) retention_base: Timestamp,
     pub(crate) first_received_at: Timestamp,
     pub(crate) receive_count: u32,
@@ -92,7 +86,6 @@ impl Past {
     /// Of a message that is sent at this instant.
     pub(crate) const fn none(sent_at: Timestamp) -> Self {
         Self {
-            sent_at,
             retention_base: sent_at,
             first_received_at: Timestamp::ZERO,
             receive_count: 0,
@@ -103,26 +96,16 @@ impl Past {
 impl Record {
     /// A message as it comes into the queue, not linked yet.
     #[inline]
-    pub(crate) const fn new(
-        sequence: u64,
-        message_id: MessageId,
-        content: Content,
-        arrived_at: Timestamp,
-        past: Past,
-        phase: Phase,
-    ) -> Self {
+    pub(crate) const fn new(sequence: u64, message_id: MessageId, content: Content, past: Past, phase: Phase) -> Self {
         Self {
             sequence,
             message_id,
             content,
-            sent_at: past.sent_at,
-            arrived_at,
             retention_base: past.retention_base,
             phase,
             first_received_at: past.first_received_at,
             received_at: Timestamp::ZERO,
             receive_count: past.receive_count,
-            carried_receive_count: past.receive_count,
             reception: 0,
             group: NO_SLOT,
             by_retention: Links::NONE,
@@ -132,8 +115,21 @@ impl Record {
     }
 
     /// Receives since arrival in this queue (L8).
-    pub(crate) const fn queue_receive_count(&self) -> u32 {
-        self.receive_count.saturating_sub(self.carried_receive_count)
+    pub(crate) fn queue_receive_count(&self) -> u32 {
+        let carried = self.content.dead_letter().map_or(0, |it| it.carried_receive_count);
+        self.receive_count.saturating_sub(carried)
+    }
+
+    #[inline]
+    pub(crate) fn sent_at(&self) -> Timestamp {
+        self.content.dead_letter().map_or(self.retention_base, |it| it.sent_at)
+    }
+
+    /// When it came into this queue: by send, dead-letter move or move task.
+    pub(crate) fn arrived_at(&self) -> Timestamp {
+        self.content
+            .dead_letter()
+            .map_or(self.retention_base, |it| it.arrived_at)
     }
 
     /// What its latest reception is known by.

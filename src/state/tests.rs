@@ -323,3 +323,23 @@ proptest! {
         pair.catch_up();
     }
 }
+
+#[test]
+fn an_attempt_that_may_receive_nothing_notes_nothing_of_later_receives() {
+    // F31
+    let mut pair = Pair::new(true, 1);
+    Arc::make_mut(&mut pair.state.limits).in_flight_fifo = 0;
+    let request = ReceiveRequest {
+        max_messages: 1,
+        max_messages_per_group: usize::MAX,
+        visibility_timeout: None,
+        long_poll: false,
+        chance: 0,
+        attempt_id: Some(&"attempt".into()),
+        redrive: false,
+    };
+    let received = pair
+        .state
+        .receive(pair.at(), &request, &mut pair.out, &mut |_, _, _| ());
+    assert_eq!((received, pair.state.noted_receipts), (Ok(()), None));
+}

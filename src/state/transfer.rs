@@ -11,7 +11,7 @@ use {
         slab::Slot,
     },
     crate::{
-        message::{Content, Id, MessageId},
+        message::{Content, DeadLetter, Id, MessageId},
         time::Timestamp,
     },
     std::sync::Arc,
@@ -35,7 +35,7 @@ impl QueueState {
             sequence: record.sequence,
             message_id: record.message_id,
             content: record.content.clone(),
-            sent_at: record.sent_at,
+            sent_at: record.sent_at(),
             retention_base: record.retention_base,
             first_received_at: record.first_received_at,
             receive_count: record.receive_count,
@@ -148,7 +148,13 @@ impl QueueState {
         let now = self.advance(now, out);
         let message_id = departure.message_id;
         let content = departure.content.with_extras(|extras| {
-            extras.set_dead_letter(Some(Arc::clone(source_arn)), departure.reason.clone());
+            extras.rare_mut().dead_letter = Some(Box::new(DeadLetter {
+                source: Arc::clone(source_arn),
+                reason: departure.reason.clone(),
+                sent_at: departure.sent_at,
+                arrived_at: now,
+                carried_receive_count: departure.receive_count,
+            }));
             if self.is_fifo() {
                 extras.deduplication_id = Some(Id::from(&*message_id.to_string()));
             }
@@ -160,7 +166,6 @@ impl QueueState {
         });
         // On a standard queue retention still counts from the original send (L13), so it may expire on arrival.
         let past = Past {
-            sent_at: departure.sent_at,
             retention_base: if self.is_fifo() { now } else { departure.retention_base },
             first_received_at: departure.first_received_at,
             receive_count: departure.receive_count,
@@ -195,7 +200,7 @@ impl QueueState {
     ) {
         let now = self.advance(now, out);
         let content = departure.content.with_extras(|extras| {
-            extras.set_dead_letter(None, None);
+            extras.rare_mut().dead_letter = None;
             if self.is_fifo() {
                 extras.deduplication_id = Some(Id::from(&*message_id.to_string()));
             }

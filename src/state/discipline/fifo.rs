@@ -5,7 +5,7 @@ use {
         index::Index,
         lane::{Lane, LaneKind, Links},
         record::{ByGroupOrder, BySequence, Phase, Records},
-        slab::{Slab, Slot},
+        slab::{NO_SLOT, Slab, Slot},
     },
     crate::message::{Content, Id},
     foldhash::fast::RandomState,
@@ -51,6 +51,8 @@ pub(crate) struct Fifo {
     groups: Slab<Group>,
     by_id: Index,
     hasher: RandomState,
+    /// The group that was looked up last.
+    latest: Slot,
     /// Groups whose head is visible, in the order in which the heads became so.
     available: Lane<ByAvailability>,
     /// Visible messages of all groups, locked or not, for moves (L31).
@@ -64,6 +66,7 @@ impl Fifo {
             groups: Slab::new(),
             by_id: Index::new(),
             hasher: RandomState::default(),
+            latest: NO_SLOT,
             available: Lane::new(),
             visible: Lane::new(),
             groups_with_in_flight: 0,
@@ -78,12 +81,10 @@ impl Fifo {
 
     fn group_of(&mut self, content: &Content) -> Slot {
         let id = content.group().unwrap_or(&NO_ID);
-        let hash = self.hasher.hash_one(id.as_bytes()) as u32;
-        let groups = &self.groups;
-        let is_it = |group: Slot| groups[group].id == *id;
-        if let Some(group) = self.by_id.find(hash, is_it) {
+        if let Some(group) = self.look_up(id) {
             return group;
         }
+        let hash = self.hash(id);
         let group = self.groups.insert(Group {
             id: id.clone(),
             messages: Lane::new(),
@@ -94,6 +95,21 @@ impl Fifo {
         });
         self.by_id.insert(hash, group);
         group
+    }
+
+    fn hash(&self, id: &Id) -> u32 {
+        self.hasher.hash_one(id.as_bytes()) as u32
+    }
+
+    /// The group with this id, if it is there. Messages of one group often come one after the other.
+    pub(crate) fn look_up(&mut self, id: &Id) -> Option<Slot> {
+        let groups = &self.groups;
+        let is_it = |group: Slot| groups[group].id == *id;
+        if groups.get(self.latest).is_some() && is_it(self.latest) {
+            return Some(self.latest);
+        }
+        self.latest = self.by_id.find(self.hash(id), is_it)?;
+        Some(self.latest)
     }
 
     /// The message is about to leave the queue; it is not visible any more. The last one takes its group along.
@@ -197,7 +213,7 @@ mod tests {
         let content = SendMessage::new("x").message_group_id(group).content;
         let phase = Phase::Visible { since: 0 };
         let (id, now) = (MessageId::from_random(0), Timestamp::ZERO);
-        let record = Record::new(0, id, content, now, Past::none(now), phase);
+        let record = Record::new(0, id, content, Past::none(now), phase);
         let slot = records.insert(record);
         fifo.admit(records, slot);
         slot
