@@ -19,9 +19,8 @@ use crate::ways::RECEIVE;
 
 const LONGEST_WAIT: u64 = 20 * SECOND;
 
-/// The receive that a request asks for.
-pub(crate) fn receive<'queue>(queue: &'queue Queue, request: &Request) -> Receive<'queue> {
-    let mut receive = queue.receive();
+/// A receive with what a request asks for.
+pub(crate) fn asked<'queue>(mut receive: Receive<'queue>, request: &Request) -> Receive<'queue> {
     if let Some(maximum) = request.max_messages {
         receive = receive.max_messages(maximum);
     }
@@ -61,13 +60,13 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     pub(crate) fn new(queues: &[Queue], queue: usize, request: &Request, now: Timestamp) -> Self {
-        let (of, asked) = (queues[queue].clone(), request.clone());
+        let (of, wanted) = (queues[queue].clone(), request.clone());
         Self {
             queue,
             request: request.clone(),
             until: now.saturating_add(span(request.wait_time.unwrap_or(0))),
             woken: Arc::new(Woken(AtomicBool::new(true))),
-            future: Box::pin(async move { receive(&of, &asked).await }),
+            future: Box::pin(async move { asked(of.receive(), &wanted).await }),
         }
     }
 
@@ -133,7 +132,7 @@ impl Pair {
     pub(crate) fn receive(&mut self, queue: usize, request: &Request) -> Same {
         let is_short = request.wait_time.is_none_or(|wait| wait == 0);
         let answer = if is_short {
-            faulty!(receive(&self.queues[queue], request).blocking())
+            faulty!(asked(self.queues[queue].receive(), request).blocking())
         } else {
             let mut waiter = Waiter::new(&self.queues, queue, request, self.clock.now());
             match waiter.poll() {

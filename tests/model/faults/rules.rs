@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use requeue::{
-    BatchResult, ChangeVisibilityBatchEntry, Clock, DeleteBatchEntry, Message, MessageId, ReceiptHandle, Receive,
+    BatchResult, ChangeVisibilityBatchEntry, Clock, DeleteBatchEntry, Message, MessageId, ReceiptHandle,
     SendBatchEntry, Timestamp,
     testing::{CallError, Fault, Faults, FaultyQueue, FaultyService},
 };
@@ -15,6 +15,7 @@ use crate::{
     batches::paired,
     compare::{Fault as Refused, Pair, Same, both, same},
     faults::fifo::Witness,
+    receiving::asked,
     reference::*,
     steps::{Move, Pick, Shape, Step},
     translate::{outgoing, span},
@@ -545,21 +546,5 @@ fn is_good(model: &Result<Vec<Received>, Refusal>) -> Same {
     match model {
         Err(refusal) if refusal.code != "OverLimit" => Err(format!("an answer instead of {refusal:?}")),
         _ => Ok(()),
-    }
-}
-
-fn asked<'queue>(mut poll: Receive<'queue>, request: &Request) -> Receive<'queue> {
-    if let Some(maximum) = request.max_messages {
-        poll = poll.max_messages(maximum);
-    }
-    if let Some(visibility) = request.visibility_timeout {
-        poll = poll.visibility_timeout(span(visibility));
-    }
-    if let Some(wait) = request.wait_time {
-        poll = poll.wait_time(span(wait));
-    }
-    match &request.receive_request_attempt_id {
-        Some(id) => poll.receive_request_attempt_id(id.as_str()),
-        None => poll,
     }
 }
