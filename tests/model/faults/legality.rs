@@ -107,12 +107,12 @@ what_a_fault_does_is_legal! {
     fifo_delayed
 }
 
-/// How often each fault strikes in the same 20 cases.
+/// How often each fault strikes in the same 40 cases.
 fn strikes(shape: &Shape, faults: &Faults) -> BTreeMap<Fault, usize> {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut strikes = BTreeMap::new();
-    for seed in 0..20 {
+    for seed in 0..40 {
         let steps = steps(shape, MOST_STEPS).new_tree(&mut runner).unwrap().current();
         for (fault, times) in legal(shape, faults, seed, &steps).unwrap_or_else(|error| panic!("{error}")) {
             *strikes.entry(fault).or_default() += times;
