@@ -230,7 +230,7 @@ impl QueueState {
         });
         let delayed_from = (visible_at > now).then(|| if self.is_fifo() { now } else { visible_at });
         let sequence = self.next_sequence;
-        self.store(message_id, content, delayed_from, Past::none(now));
+        self.store(message_id, content, delayed_from, None);
         Sent {
             message_id,
             sequence_number: self.is_fifo().then(|| SequenceNumber::new(sequence)),
@@ -454,8 +454,9 @@ impl QueueState {
         message_id: MessageId,
         content: Content,
         delayed_from: Option<Timestamp>,
-        past: Past,
+        past: Option<&Past>,
     ) {
+        let past = past.copied().unwrap_or_else(|| Past::none(self.now));
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.bytes += content.size_bytes();

@@ -170,7 +170,7 @@ impl QueueState {
             first_received_at: departure.first_received_at,
             receive_count: departure.receive_count,
         };
-        self.arrive(message_id, content, past);
+        self.arrive(message_id, content, Some(&past));
         self.advance(now, out);
     }
 
@@ -209,11 +209,11 @@ impl QueueState {
             message_id,
             content: content.clone(),
         });
-        self.arrive(message_id, content, Past::none(now));
+        self.arrive(message_id, content, None);
     }
 
     /// Neither delay nor deduplication of the queue applies to what arrives (L17).
-    fn arrive(&mut self, message_id: MessageId, content: Content, past: Past) {
+    fn arrive(&mut self, message_id: MessageId, content: Content, past: Option<&Past>) {
         self.store(message_id, content, None, past);
     }
 }
