@@ -14,16 +14,20 @@
 //! Figures and goals are in `benches/README.md`.
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
+#[allow(dead_code, unused_imports, reason = "this bench prints a table of its own")]
+mod driver;
+
 use {
+    driver::Options,
     requeue::{
         QueueAttributes, Service,
         aws::{Endpoint, Request},
     },
     std::{
-        env,
         hint::black_box,
         io::{BufRead, BufReader, Read, Write},
         net::TcpStream,
+        process::ExitCode,
         thread,
         time::{Duration, Instant},
     },
@@ -31,11 +35,12 @@ use {
 
 const CONNECTIONS: usize = 8;
 
-fn main() {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let asked = |option: &str| arguments.iter().any(|argument| argument == option);
-    let brief = !asked("--bench") || asked("--quick") || asked("--test");
-    let span = Duration::from_millis(if brief { 20 } else { 1_000 });
+fn main() -> ExitCode {
+    let options = match Options::read("endpoint", &["--quick", "--addr"], &[]) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    let span = Duration::from_millis(options.scale.of(1_000) as u64);
     let body = "x".repeat(256);
     let native = best(span, || native_cycle(&body));
     let json = best(span, || json_cycle(&body));
@@ -44,14 +49,14 @@ fn main() {
     for (name, nanoseconds) in [("native", native), ("handle, JSON", json), ("handle, query", query)] {
         println!("{name:<24} {nanoseconds:>10.0} {:>8.1}", nanoseconds / native);
     }
-    let mut rest = arguments.iter().skip_while(|argument| *argument != "--addr").skip(1);
-    if let Some(address) = rest.next() {
+    if let Some(address) = &options.address {
         println!(
             "{:<24} {:>10.0} cycles/s",
             "loopback, 8 connections",
             loopback(address, &body, span * 5)
         );
     }
+    ExitCode::SUCCESS
 }
 
 /// The least of five measurements, each of which makes its cycle and runs it again and again.

@@ -13,9 +13,13 @@
 //!
 //! Figures are in `benches/README.md`.
 
+#[allow(dead_code, unused_imports, reason = "this bench has no rivals")]
+mod driver;
+
+use driver::Options;
 use requeue::{Queue, SendMessage};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
+use std::{alloc::System, process::ExitCode};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -23,11 +27,13 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const BODY: &str = r#"{"job":"resize","source":"photos/2026/01/cat.png","width":320.0}"#;
 const _: () = assert!(BODY.len() == 64, "the body is as long as the header says");
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let asked = |option: &str| arguments.iter().any(|argument| argument == option);
-    let brief = !asked("--bench") || asked("--quick") || asked("--test");
-    let sizes: &[usize] = if brief { &[1_000] } else { &[1_000, 100_000, 1_000_000] };
+fn main() -> ExitCode {
+    let options = match Options::read("memory", &["--quick"], &[]) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    let sizes = [1_000, 100_000, 1_000_000];
+    let sizes = &sizes[..options.scale.rounds(sizes.len())];
     println!(
         "{:<22} {:>9} {:>14} {:>12} {:>14}",
         "queue", "messages", "bytes/message", "allocations", "bytes left"
@@ -43,6 +49,7 @@ fn main() {
             send_fifo(queue, message, message);
         });
     }
+    ExitCode::SUCCESS
 }
 
 fn standard() -> Queue {

@@ -39,7 +39,7 @@ mod wake;
 use contenders::{
     AsyncChannel, BODY, Contender, Crossbeam, Fifo, Flume, HandWritten, Holding, Shared, Standard, Tokio,
 };
-use driver::{Case, Entrant, Options, Scale};
+use driver::{Case, Entrant, Scale};
 use std::{
     process::ExitCode,
     sync::Barrier,
@@ -136,15 +136,9 @@ const fn case(
 }
 
 fn main() -> ExitCode {
-    match Options::from_arguments(std::env::args().skip(1)) {
-        Ok(options) => {
-            driver::run(CASES, &[HandWritten::NAME, Crossbeam::NAME], &options);
-            ExitCode::SUCCESS
-        }
-        Err(complaint) => {
-            eprintln!("{complaint}");
-            ExitCode::from(2)
-        }
+    match driver::run("rivals", CASES, &[HandWritten::NAME, Crossbeam::NAME]) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(code) => code,
     }
 }
 

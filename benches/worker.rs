@@ -19,13 +19,12 @@
 mod driver;
 
 use {
-    driver::{Case, Entrant, Options, Scale},
+    driver::{Case, Entrant, Scale},
     requeue::{
         Queue,
         worker::{Job, Runner},
     },
     std::{
-        env,
         hint::black_box,
         process::ExitCode,
         sync::{
@@ -39,13 +38,6 @@ use {
 };
 
 fn main() -> ExitCode {
-    let options = match Options::from_arguments(env::args().skip(1)) {
-        Ok(options) => options,
-        Err(error) => {
-            eprintln!("worker: {error}");
-            return ExitCode::from(2);
-        }
-    };
     let case = |name, entrants| Case {
         name,
         operations: 10_000,
@@ -53,24 +45,23 @@ fn main() -> ExitCode {
         limits: &[("by hand", 2.0)],
         entrants,
     };
-    let whole = options.is_whole();
-    driver::run(
-        &[
-            case("threads_1", |_: Scale| pair(1, 1)),
-            case("threads_2", |_: Scale| pair(2, 1)),
-            case("batches_1", |_: Scale| pair(1, 10)),
-            case("batches_2", |_: Scale| pair(2, 10)),
-            case("future", |_: Scale| {
-                vec![
-                    entrant("runner", runner_as_future),
-                    entrant("by hand", |jobs| by_hand(jobs, 1, 1)),
-                ]
-            }),
-        ],
-        &["by hand"],
-        &options,
-    );
-    if whole {
+    let cases = [
+        case("threads_1", |_: Scale| pair(1, 1)),
+        case("threads_2", |_: Scale| pair(2, 1)),
+        case("batches_1", |_: Scale| pair(1, 10)),
+        case("batches_2", |_: Scale| pair(2, 10)),
+        case("future", |_: Scale| {
+            vec![
+                entrant("runner", runner_as_future),
+                entrant("by hand", |jobs| by_hand(jobs, 1, 1)),
+            ]
+        }),
+    ];
+    let options = match driver::run("worker", &cases, &["by hand"]) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    if options.is_whole() {
         println!(
             "stop of an idle runner, 4 threads: {:?} at most in 50 runs, meant to be at most 50 ms",
             idle_stop()

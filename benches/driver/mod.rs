@@ -9,16 +9,27 @@
 mod options;
 mod table;
 
-pub(crate) use options::{Form, Options};
-use table::{Column, Line};
+pub(crate) use options::{Form, Options, WORD};
+use {
+    std::process::ExitCode,
+    table::{Column, Line},
+};
 
 /// How much work a run does.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scale {
     brief: bool,
 }
 
+/// The last line of a brief run, whose figures mean nothing.
+pub(crate) const NOT_JUDGED: &str = "brief: the goals are not judged";
+
 impl Scale {
+    /// Whether the figures are good enough to be compared with goals.
+    pub(crate) fn is_judged(self) -> bool {
+        !self.brief
+    }
+
     /// `full` rounds, or one in a brief run.
     pub(crate) fn rounds(self, full: usize) -> usize {
         if self.brief { 1 } else { full }
@@ -58,11 +69,14 @@ impl Case {
     }
 }
 
-/// Runs the cases that `options` asks for and prints their lines; `columns` are the rivals of the Markdown table.
+/// Runs the cases that the command line asks for and prints their lines; `columns` are the rivals of the Markdown table.
+/// Returns the options, or with what code the bench ends that is not to run.
 ///
 /// A single run prints each case as soon as it is measured. Several run the whole table in turn, every run with entrants
 /// of its own, and print the medians of the runs at the end.
-pub(crate) fn run(cases: &[Case], columns: &[&str], options: &Options) {
+pub(crate) fn run(bench: &str, cases: &[Case], columns: &[&str]) -> Result<Options, ExitCode> {
+    let names: Vec<_> = cases.iter().map(|case| case.name).collect();
+    let options = Options::read(bench, &["--quick", "--json", "--markdown", "--runs", WORD], &names)?;
     let wanted: Vec<_> = cases.iter().filter(|case| options.wants(case.name)).collect();
     let mut measured: Vec<Vec<Line>> = wanted.iter().map(|_| Vec::new()).collect();
     let has_goals = |rival| cases.iter().any(|case| case.limit(rival).is_some());
@@ -71,7 +85,7 @@ pub(crate) fn run(cases: &[Case], columns: &[&str], options: &Options) {
         has_goals: has_goals(rival),
     });
     let columns: Vec<_> = columns.collect();
-    table::print_head(&columns, options);
+    table::print_head(&columns, &options);
     for run in 1..=options.runs {
         if options.runs > 1 {
             eprintln!("run {run} of {}", options.runs);
@@ -79,10 +93,17 @@ pub(crate) fn run(cases: &[Case], columns: &[&str], options: &Options) {
         for (case, lines) in wanted.iter().zip(&mut measured) {
             add(lines, measure(case, options.scale));
             if run == options.runs {
-                table::print(case, lines, &columns, options);
+                table::print(case, lines, &columns, &options);
             }
         }
     }
+    if !options.scale.is_judged() && cases.iter().any(|case| !case.limits.is_empty()) {
+        match options.form {
+            Form::Text => println!("{NOT_JUDGED}"),
+            Form::Json | Form::Markdown => eprintln!("{NOT_JUDGED}"),
+        }
+    }
+    Ok(options)
 }
 
 /// Adds the figures of one more run, in which a case has the same rivals in the same order.

@@ -1,6 +1,6 @@
 //! The lines of a table, for readers, for machines and for `benches/README.md`.
 
-use super::{Case, Form, Options, median};
+use super::{Case, Form, Options, Scale, median};
 
 /// What the runs measured for the first entrant beside one rival, a figure for each run.
 pub(crate) struct Line {
@@ -21,7 +21,7 @@ pub(super) fn print_head(columns: &[Column<'_>], options: &Options) {
         Form::Text => {
             let wide = width(options);
             println!(
-                "{:<28} {:>wide$}  {:<20} {:>wide$} {:>wide$}  limit",
+                "{:<28} {:>wide$}  {:<20} {:>wide$} {:>wide$}  goal",
                 "case", "requeue ns", "rival", "rival ns", "ratio"
             );
         }
@@ -46,26 +46,25 @@ pub(super) fn print(case: &Case, lines: &[Line], columns: &[Column<'_>], options
     match options.form {
         Form::Text => lines
             .iter()
-            .for_each(|line| println!("{}", text(case, line, width(options)))),
+            .for_each(|line| println!("{}", text(case, line, width(options), options.scale))),
         Form::Json => lines.iter().for_each(|line| println!("{}", json(case, line))),
-        Form::Markdown => {
-            if let Some(row) = markdown(case, lines, columns) {
-                println!("{row}");
-            }
-        }
+        Form::Markdown => match markdown(case, lines, columns, options.scale) {
+            Some(row) => println!("{row}"),
+            None => eprintln!("{} has no row: the table has none of its rivals", case.name),
+        },
     }
 }
 
-fn text(case: &Case, line: &Line, wide: usize) -> String {
-    let limit = match case.limit(line.rival) {
-        Some(limit) => format!(
-            "{limit} {}",
-            if line.middle_ratio() <= limit { "met" } else { "MISSED" }
-        ),
+/// A brief run has goals and no verdicts.
+fn text(case: &Case, line: &Line, wide: usize, scale: Scale) -> String {
+    let goal = match case.limit(line.rival) {
         None => String::new(),
+        Some(limit) if !scale.is_judged() => limit.to_string(),
+        Some(limit) if line.middle_ratio() <= limit => format!("{limit} met"),
+        Some(limit) => format!("{limit} MISSED"),
     };
     let row = format!(
-        "{:<28} {:>wide$}  {:<20} {:>wide$} {:>wide$}  {limit}",
+        "{:<28} {:>wide$}  {:<20} {:>wide$} {:>wide$}  {goal}",
         case.name,
         with_spread(&line.requeue_ns, 1),
         line.rival,
@@ -91,8 +90,8 @@ fn json(case: &Case, line: &Line) -> String {
     )
 }
 
-/// The row of a case, unless it has none of the rivals that the table has.
-fn markdown(case: &Case, lines: &[Line], columns: &[Column<'_>]) -> Option<String> {
+/// The row of a case, unless it has none of the rivals that the table has. A ratio that misses its goal is bold.
+fn markdown(case: &Case, lines: &[Line], columns: &[Column<'_>], scale: Scale) -> Option<String> {
     let of = |column: &Column<'_>| lines.iter().find(|line| line.rival == column.rival);
     let requeue = columns.iter().find_map(of)?;
     let mut row = format!("| `{}` | {} |", case.name, with_spread(&requeue.requeue_ns, 0));
@@ -100,7 +99,10 @@ fn markdown(case: &Case, lines: &[Line], columns: &[Column<'_>]) -> Option<Strin
         row += &match of(column) {
             Some(line) => {
                 let rival_ns = median(line.rival_ns.iter().copied());
-                format!(" {rival_ns:.0} | {} |", with_spread(&line.ratio, line.ratio_digits()))
+                let missed = case.limit(line.rival).is_some_and(|limit| line.middle_ratio() > limit);
+                let mark = if missed && scale.is_judged() { "**" } else { "" };
+                let ratio = with_spread(&line.ratio, line.ratio_digits());
+                format!(" {rival_ns:.0} | {mark}{ratio}{mark} |")
             }
             None => " - | - |".to_owned(),
         };
@@ -157,6 +159,9 @@ mod tests {
         entrants: |_| Vec::new(),
     };
 
+    const FULL: Scale = Scale { brief: false };
+    const BRIEF: Scale = Scale { brief: true };
+
     fn line(rival: &'static str, ratio: &[f64]) -> Line {
         Line {
             rival,
@@ -168,17 +173,31 @@ mod tests {
 
     #[test]
     fn a_goal_is_judged_by_the_median_of_the_runs() {
-        let row = text(&CASE, &line("hand-written", &[2.0, 1.2, 1.0, 1.25, 1.9]), 24);
+        let row = text(&CASE, &line("hand-written", &[2.0, 1.2, 1.0, 1.25, 1.9]), 24, FULL);
         assert!(row.ends_with("1.25 (1.00 to 2.00)  1.25 met"), "{row}");
-        let row = text(&CASE, &line("hand-written", &[1.0, 1.26, 1.3]), 24);
+        let row = text(&CASE, &line("hand-written", &[1.0, 1.26, 1.3]), 24, FULL);
         assert!(row.ends_with("1.26 (1.00 to 1.30)  1.25 MISSED"), "{row}");
     }
 
     #[test]
+    fn a_brief_run_has_goals_and_no_verdicts() {
+        for ratio in [1.0, 2.0] {
+            let row = text(&CASE, &line("hand-written", &[ratio]), 11, BRIEF);
+            assert!(row.ends_with("0  1.25"), "{row}");
+        }
+        let columns = [Column {
+            rival: "hand-written",
+            has_goals: true,
+        }];
+        let row = markdown(&CASE, &[line("hand-written", &[2.0])], &columns, BRIEF);
+        assert_eq!(row.as_deref(), Some("| `cycle` | 200 | 100 | 2.00 | 1.25 |"));
+    }
+
+    #[test]
     fn each_rival_has_a_goal_of_its_own() {
-        let row = text(&CASE, &line("crossbeam-channel", &[3.0]), 11);
+        let row = text(&CASE, &line("crossbeam-channel", &[3.0]), 11, FULL);
         assert!(row.ends_with("3.00  3.7 met"), "{row}");
-        let row = text(&CASE, &line("flume", &[3.0]), 11);
+        let row = text(&CASE, &line("flume", &[3.0]), 11, FULL);
         assert!(row.ends_with("3.00"), "{row}");
     }
 
@@ -192,21 +211,21 @@ mod tests {
         ];
         let lines = [
             line("flume", &[2.0]),
-            line("crossbeam-channel", &[4.0]),
+            line("crossbeam-channel", &[3.7]),
             line("hand-written", &[1.5, 1.7, 1.6]),
         ];
-        let row = markdown(&CASE, &lines, &columns);
+        let row = markdown(&CASE, &lines, &columns, FULL);
         let expected =
-            "| `cycle` | 160 (150 to 170) | 100 | 1.60 (1.50 to 1.70) | 1.25 | 100 | 4.00 | 3.7 | 100 | 2.00 |";
+            "| `cycle` | 160 (150 to 170) | 100 | **1.60 (1.50 to 1.70)** | 1.25 | 100 | 3.70 | 3.7 | 100 | 2.00 |";
         assert_eq!(row.as_deref(), Some(expected));
-        let row = markdown(&CASE, &lines[2..], &columns[..2]);
+        let row = markdown(&CASE, &lines[2..], &columns[..2], FULL);
         assert!(row.is_some_and(|row| row.ends_with("| 1.25 | - | - | 3.7 |")));
-        assert_eq!(markdown(&CASE, &lines[..1], &columns[..2]), None);
+        assert_eq!(markdown(&CASE, &lines[..1], &columns[..2], FULL), None);
     }
 
     #[test]
     fn a_rival_that_costs_many_times_as_much_shows_a_ratio() {
-        let row = text(&CASE, &line("rustack-sqs-core", &[0.0123]), 11);
+        let row = text(&CASE, &line("rustack-sqs-core", &[0.0123]), 11, FULL);
         assert!(row.ends_with(" 0.012"), "{row}");
     }
 

@@ -35,20 +35,13 @@ mod emulators;
 
 use {
     contenders::{BODY, Contender, HandWritten, Holding, Standard},
-    driver::{Case, Entrant, Options, Scale},
+    driver::{Case, Entrant, Scale},
     emulators::{Engine, Rustack, Winterbaume},
-    std::{env, process::ExitCode, time::Instant},
+    std::{process::ExitCode, time::Instant},
     tokio::runtime,
 };
 
 fn main() -> ExitCode {
-    let options = match Options::from_arguments(env::args().skip(1)) {
-        Ok(options) => options,
-        Err(error) => {
-            eprintln!("engines: {error}");
-            return ExitCode::from(2);
-        }
-    };
     let case = |name, entrants| Case {
         name,
         operations: 200,
@@ -56,16 +49,16 @@ fn main() -> ExitCode {
         limits: &[],
         entrants,
     };
-    driver::run(
-        &[
-            case("cycle", |_| all(0, 0)),
-            case("backlog_1000", |scale: Scale| all(scale.of(1_000), 0)),
-            case("in_flight_1000", |scale: Scale| all(0, scale.of(1_000))),
-        ],
-        &[HandWritten::NAME, Rustack::NAME, Winterbaume::NAME],
-        &options,
-    );
-    ExitCode::SUCCESS
+    let cases = [
+        case("cycle", |_| all(0, 0)),
+        case("backlog_1000", |scale: Scale| all(scale.of(1_000), 0)),
+        case("in_flight_1000", |scale: Scale| all(0, scale.of(1_000))),
+    ];
+    let columns = [HandWritten::NAME, Rustack::NAME, Winterbaume::NAME];
+    match driver::run("engines", &cases, &columns) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(code) => code,
+    }
 }
 
 fn all(backlog: usize, in_flight: usize) -> Vec<Entrant> {

@@ -52,25 +52,18 @@ use {
         MANY, apalis, apalis_bounded, apalis_spawned, by_hand, future, omniqueue, runner, spawn_from_channel,
         spawn_from_queue,
     },
-    driver::{Entrant, Form, Options, median, ratio, take_turns},
-    std::{env, process::ExitCode},
+    driver::{Entrant, Form, NOT_JUDGED, Options, Scale, WORD, median, ratio, take_turns},
+    std::process::ExitCode,
 };
 
 const MESSAGES: usize = 10_000;
 const ROUNDS: usize = 101;
 
 fn main() -> ExitCode {
-    let options = match Options::from_arguments(env::args().skip(1)) {
+    let options = match Options::read("peers", &["--quick", "--json", WORD], &["threads_1", "threads_2"]) {
         Ok(options) => options,
-        Err(error) => {
-            eprintln!("peers: {error}");
-            return ExitCode::from(2);
-        }
+        Err(code) => return code,
     };
-    if options.runs > 1 || options.form == Form::Markdown {
-        eprintln!("peers: --runs and --markdown are not for this bench");
-        return ExitCode::from(2);
-    }
     let mut one = vec![runner("runner", 1, 0), runner("prefetch", 1, 9)];
     one.extend([future("future 1", 1), future("future 100", MANY)]);
     let two = vec![runner("runner", 2, 0), runner("prefetch", 2, 9)];
@@ -78,6 +71,9 @@ fn main() -> ExitCode {
         if options.wants(case) {
             compare(case, ours, rivals(threads), &options);
         }
+    }
+    if !options.scale.is_judged() && options.form == Form::Text {
+        println!("{NOT_JUDGED}");
     }
     ExitCode::SUCCESS
 }
@@ -115,13 +111,13 @@ fn compare(case: &str, ours: Vec<Entrant>, rivals: Vec<Entrant>, options: &Optio
     if options.form == Form::Json {
         print_json(case, ours, rivals);
     } else {
-        print_table(case, ours, rivals);
+        print_table(case, ours, rivals, options.scale);
     }
 }
 
 type Contender<'a> = (&'static str, &'a Vec<f64>);
 
-fn print_table(case: &str, ours: &[Contender<'_>], rivals: &[Contender<'_>]) {
+fn print_table(case: &str, ours: &[Contender<'_>], rivals: &[Contender<'_>], scale: Scale) {
     let cells = |cell: &dyn Fn(&Contender<'_>) -> String| -> String {
         ours.iter().map(|it| format!("{:>12}", cell(it))).collect()
     };
@@ -135,7 +131,7 @@ fn print_table(case: &str, ours: &[Contender<'_>], rivals: &[Contender<'_>]) {
     for (rival, theirs) in rivals {
         let ratios = cells(&|(name, ours)| {
             let ratio = ratio(ours, theirs);
-            let missed = limit(name, rival).is_some_and(|limit| ratio > limit);
+            let missed = scale.is_judged() && limit(name, rival).is_some_and(|limit| ratio > limit);
             format!("{ratio:.2}{}", if missed { "!" } else { " " })
         });
         println!("{rival:<16} {:>8.0} {ratios}", middle(theirs));
