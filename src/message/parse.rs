@@ -117,7 +117,7 @@ mod tests {
         let plain = SendMessage::new("x").message_group_id("g");
         assert_eq!(plain.clone().attributes(MessageAttributes::new()), plain);
         let one = MessageAttributes::from_iter([("n", MessageAttributeValue::string("v"))]);
-        let cleared = plain.clone().attributes(one).attributes(MessageAttributes::new());
+        let cleared = plain.attributes(one).attributes(MessageAttributes::new());
         assert!(cleared.get_attributes().is_empty());
     }
 
