@@ -161,7 +161,8 @@ impl<'de> Visitor<'de> for AnyValue {
             members.push((name, value));
         }
         match &members[..] {
-            [(name, Value::Text(digits))] if name == NUMBER => {
+            // A text of the request itself would be borrowed from it.
+            [(name, Value::Text(Cow::Owned(digits)))] if name == NUMBER => {
                 let integer = digits.parse().map(Value::Integer);
                 let number = integer.or_else(|_| digits.parse().map(Value::Real));
                 Ok(number.unwrap_or(Value::Structure(members)))
@@ -237,5 +238,7 @@ mod tests {
         assert!(matches!(read(NUMBER, "5.0"), Value::Real(_)));
         assert!(matches!(read(NUMBER, "five"), Value::Structure(_)));
         assert!(matches!(read("Number", "5"), Value::Structure(_)));
+        let sent = format!(r#"{{"{NUMBER}":"5"}}"#);
+        assert!(matches!(serde_json::from_str(&sent).unwrap(), Value::Structure(_)));
     }
 }

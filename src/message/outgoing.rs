@@ -76,13 +76,15 @@ impl SendMessage {
     /// Replaces all user attributes.
     #[must_use]
     pub fn attributes(mut self, attributes: MessageAttributes) -> Self {
-        self.extras_mut().rare_mut().attributes = attributes;
+        if !attributes.is_empty() || !self.content.attributes().is_empty() {
+            self.extras_mut().rare_mut().attributes = attributes;
+        }
         self
     }
 
     /// Names the message group: required on a FIFO queue, a tenant of a fair queue on a standard one (rules F1, N1).
     ///
-    /// 1 to 128 ASCII letters, digits and punctuation characters; no space.
+    /// 1 to 128 ASCII letters, digits and punctuation characters, no space; the send checks it.
     #[must_use]
     pub fn message_group_id(mut self, id: impl AsRef<str>) -> Self {
         self.extras_mut().group_id = Some(id.as_ref().into());

@@ -113,6 +113,15 @@ mod tests {
     }
 
     #[test]
+    fn no_attributes_given_are_no_attributes() {
+        let plain = SendMessage::new("x").message_group_id("g");
+        assert_eq!(plain.clone().attributes(MessageAttributes::new()), plain);
+        let one = MessageAttributes::from_iter([("n", MessageAttributeValue::string("v"))]);
+        let cleared = plain.attributes(one).attributes(MessageAttributes::new());
+        assert!(cleared.get_attributes().is_empty());
+    }
+
+    #[test]
     fn a_plain_message_shares_its_body_and_has_no_extras() {
         let body: Arc<str> = "order-17".into();
         let content = parse(Arc::clone(&body), false).unwrap();

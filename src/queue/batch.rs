@@ -16,13 +16,35 @@ pub(super) type EntryId = Option<Cow<'static, str>>;
 
 /// What an entry is about: the reception of this handle, or that of a message, whose handle nobody has to seal and
 /// verify; or it failed before it came here.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) enum Target<E> {
     Handle(ReceiptHandle),
     Received(Received),
     #[cfg_attr(not(any(feature = "aws-protocol", feature = "testing")), expect(dead_code))]
     Failed(Box<E>),
 }
+
+impl<E> Target<E> {
+    fn handle(&self) -> Option<ReceiptHandle> {
+        match self {
+            Self::Handle(handle) => Some(*handle),
+            Self::Received(received) => Some(received.handle()),
+            Self::Failed(_) => None,
+        }
+    }
+}
+
+/// A message is the same as its handle.
+impl<E: PartialEq> PartialEq for Target<E> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Failed(error), Self::Failed(other)) => error == other,
+            _ => self.handle() == other.handle(),
+        }
+    }
+}
+
+impl<E: Eq> Eq for Target<E> {}
 
 /// A reception of one queue, as its handle would tell it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -180,6 +202,15 @@ impl From<&Message> for DeleteBatchEntry {
     }
 }
 
+impl From<(&'static str, &Message)> for DeleteBatchEntry {
+    fn from((id, message): (&'static str, &Message)) -> Self {
+        Self {
+            id: Some(id.into()),
+            ..message.into()
+        }
+    }
+}
+
 impl From<(&'static str, ReceiptHandle)> for DeleteBatchEntry {
     fn from((id, receipt_handle): (&'static str, ReceiptHandle)) -> Self {
         Self::new(id, receipt_handle)
@@ -239,6 +270,25 @@ impl From<(&Message, Duration)> for ChangeVisibilityBatchEntry {
     }
 }
 
+impl From<(ReceiptHandle, Duration)> for ChangeVisibilityBatchEntry {
+    fn from((receipt_handle, visibility_timeout): (ReceiptHandle, Duration)) -> Self {
+        Self {
+            id: None,
+            target: Target::Handle(receipt_handle),
+            visibility_timeout,
+        }
+    }
+}
+
+impl From<(&'static str, &Message, Duration)> for ChangeVisibilityBatchEntry {
+    fn from((id, message, visibility_timeout): (&'static str, &Message, Duration)) -> Self {
+        Self {
+            id: Some(id.into()),
+            ..(message, visibility_timeout).into()
+        }
+    }
+}
+
 impl From<(&'static str, ReceiptHandle, Duration)> for ChangeVisibilityBatchEntry {
     fn from((id, receipt_handle, visibility_timeout): (&'static str, ReceiptHandle, Duration)) -> Self {
         Self::new(id, receipt_handle, visibility_timeout)
@@ -291,11 +341,7 @@ impl BatchEntry for ChangeVisibilityBatchEntry {
 #[cfg(feature = "testing")]
 impl DeleteBatchEntry {
     pub(crate) fn handle(&self) -> Option<ReceiptHandle> {
-        match &self.target {
-            Target::Handle(handle) => Some(*handle),
-            Target::Received(received) => Some(received.handle()),
-            Target::Failed(_) => None,
-        }
+        self.target.handle()
     }
 }
 
@@ -314,7 +360,7 @@ pub struct BatchResult<T> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BatchSuccess<T> {
-    /// The entry's id, or its place if it had none.
+    /// The entry's id, or its place, counted from 0, if it had none.
     pub id: Cow<'static, str>,
     /// What the single call would have answered.
     pub output: T,
@@ -324,7 +370,7 @@ pub struct BatchSuccess<T> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BatchFailure {
-    /// The entry's id, or its place if it had none.
+    /// The entry's id, or its place, counted from 0, if it had none.
     pub id: Cow<'static, str>,
     /// Whether the caller is at fault.
     pub sender_fault: bool,

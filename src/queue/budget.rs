@@ -90,12 +90,12 @@ impl Budget {
         self
     }
 
-    /// Whether the size of messages does not matter.
     #[inline]
     pub(super) const fn is_limited(&self) -> bool {
         self.messages.is_some() || self.bytes.is_some()
     }
 
+    /// Whether the size of messages does not matter.
     pub(super) const fn has_no_bytes(&self) -> bool {
         self.bytes.is_none()
     }

@@ -69,9 +69,13 @@ impl Queue {
 
     /// Deletes up to ten messages, each with a result of its own; the same handle may occur twice (M42).
     ///
+    /// An entry is a [`Message`](crate::Message) by reference, a handle, or either with an id: `("a", handle)`. Without
+    /// one its id is its place, `"0"` and so on.
+    ///
     /// # Errors
     /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`, `TooManyEntriesInBatchRequest`
-    /// (M31-M35), `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`].
+    /// (M31-M35), `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`], such as
+    /// `ReceiptHandleIsInvalid` for a message of another queue, also of a deleted one with the same name.
     ///
     /// # Source
     /// [`DeleteMessageBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html).
@@ -240,9 +244,13 @@ impl Queue {
 
     /// Changes the visibility of up to ten messages, each with a result of its own.
     ///
+    /// An entry is a [`Message`](crate::Message) by reference or a handle, with the timeout, and with an id before it or
+    /// without: `("a", handle, timeout)`. Without one its id is its place, `"0"` and so on.
+    ///
     /// # Errors
     /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`, `TooManyEntriesInBatchRequest`
-    /// (M31-M35), `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`].
+    /// (M31-M35), `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`], such as
+    /// `ReceiptHandleIsInvalid` for a message of another queue, also of a deleted one with the same name.
     ///
     /// # Source
     /// [`ChangeMessageVisibilityBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html).

@@ -440,6 +440,19 @@ mod tests {
     }
 
     #[test]
+    fn whole_chunks_of_entries_may_be_forgotten_before_they_enter_the_new_index() {
+        // F16
+        let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);
+        (1..=300).for_each(|sequence| remember(&mut memory, 0, "a", &sequence.to_string(), sequence));
+        memory.change_scope(DeduplicationScope::Queue, at(5));
+        memory.advance(at(0), 1);
+        memory.advance(at(250), ALL);
+        let sequences = [1, 250, 251, 300].map(|id| found(&memory, 250, "x", &id.to_string()));
+        assert_eq!(sequences, [None, None, Some(251), Some(300)]);
+        assert_eq!(memory.advance(at(300), ALL), Timestamp::MAX);
+    }
+
+    #[test]
     fn a_complete_index_stays_complete() {
         // F16
         let mut memory = Deduplication::new(DeduplicationScope::MessageGroup);

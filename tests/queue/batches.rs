@@ -408,6 +408,43 @@ fn messages_are_entries_of_both_batches() {
 }
 
 #[test]
+fn an_entry_of_a_message_is_that_of_its_handle() {
+    for (_, jobs, message) in each_with_one_in_flight() {
+        let handle = message.receipt_handle();
+        assert_eq!(DeleteBatchEntry::from(&message), DeleteBatchEntry::from(handle));
+        assert_eq!(
+            DeleteBatchEntry::from(("a", &message)),
+            DeleteBatchEntry::new("a", handle)
+        );
+        let change = ChangeVisibilityBatchEntry::from((&message, secs(60)));
+        assert_eq!(change, ChangeVisibilityBatchEntry::from((handle, secs(60))));
+        assert_ne!(change, ChangeVisibilityBatchEntry::from(("a", &message, secs(60))));
+        let result = jobs.change_visibility_batch([("a", &message, secs(60))]).unwrap();
+        assert_eq!(successes(&result), ["a"]);
+        let result = jobs.delete_batch([("a", &message), ("b", &message)]).unwrap();
+        assert_eq!(successes(&result).first(), Some(&"a"));
+        assert_eq!(counts(&jobs), [0, 0, 0]);
+    }
+}
+
+#[test]
+fn a_message_of_another_queue_is_no_entry_of_this_one() {
+    // D19
+    let ((here, there), own) = ((jobs(), jobs()), "own");
+    here.send(own).unwrap();
+    there.send("foreign").unwrap();
+    let messages = [take(&there), take(&here)];
+    let result = here.delete_batch(&messages).unwrap();
+    assert_eq!(failures(&result), [("0", "ReceiptHandleIsInvalid", true)]);
+    assert!(
+        result.failed[0]
+            .message
+            .contains(&messages[0].receipt_handle().to_string())
+    );
+    assert_eq!((counts(&here), counts(&there)), ([0, 0, 0], [0, 1, 0]));
+}
+
+#[test]
 fn the_async_forms_are_ready_at_once() {
     let jobs = jobs();
     let context = &mut Context::from_waker(Waker::noop());
