@@ -430,8 +430,8 @@ fn an_entry_of_a_message_is_that_of_its_handle() {
 #[test]
 fn a_message_of_another_queue_is_no_entry_of_this_one() {
     // D19
-    let ((here, there), own) = ((jobs(), jobs()), "own");
-    here.send(own).unwrap();
+    let (here, there) = (jobs(), Queue::standard("other").seed(2).build().unwrap());
+    here.send("own").unwrap();
     there.send("foreign").unwrap();
     let messages = [take(&there), take(&here)];
     let result = here.delete_batch(&messages).unwrap();
