@@ -3,7 +3,7 @@
 use {
     super::{Core, Inner, Queue},
     crate::{
-        error::{DeadLetterError, InvalidParameterValue, InvalidReason},
+        error::{DeadLetterError, InvalidReason},
         message::{MessageId, ReceiptHandle},
         state::{Departure, Receipt, Refusal},
         sync::Mutex,
@@ -174,7 +174,7 @@ impl Inner {
                 Refusal::HandleExpired => InvalidReason::ReceiptHandleExpired,
                 _ => InvalidReason::NotInFlight,
             };
-            InvalidParameterValue::of("ReceiptHandle", self.received(receipt).handle().to_string(), reason)
+            self.of_handle(receipt, reason)
         })?;
         if self.transfer(route.as_ref(), &departures) {
             Ok(())

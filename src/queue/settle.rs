@@ -408,7 +408,7 @@ impl Inner {
 
     /// What is wrong with the handle of a reception of this queue.
     #[inline(never)]
-    fn of_handle(&self, receipt: Receipt, reason: InvalidReason) -> InvalidParameterValue {
+    pub(super) fn of_handle(&self, receipt: Receipt, reason: InvalidReason) -> InvalidParameterValue {
         let handle = self.received(receipt).handle();
         InvalidParameterValue::of("ReceiptHandle", handle.to_string(), reason)
     }
