@@ -39,6 +39,8 @@ pub mod request;
 #[cfg(feature = "schedule")]
 pub mod schedule;
 mod service;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod state;
 mod sync;
 #[cfg(feature = "testing")]
