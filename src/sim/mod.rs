@@ -1,10 +1,13 @@
 //! The queue lab: load and workers simulated in virtual time on the real queue. Feature `sim`.
 
+mod draw;
+mod engine;
 mod measure;
+mod run;
 mod scenario;
 
 pub use scenario::{
     Arrivals, Autoscaling, Bound, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,
-    Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ServiceTime, Slow, Sweep,
+    Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime, Slow, Sweep,
     TraceEntry, Values,
 };
