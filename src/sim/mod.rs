@@ -1,5 +1,6 @@
 //! The queue lab: load and workers simulated in virtual time on the real queue. Feature `sim`.
 
+mod draw;
 mod measure;
 mod scenario;
 
