@@ -11,6 +11,8 @@ mod setup;
 mod slab;
 mod staff;
 mod window;
+#[cfg(test)]
+mod tests;
 mod work;
 mod worker;
 
