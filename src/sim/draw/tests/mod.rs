@@ -219,6 +219,8 @@ pub(super) fn producer(arrivals: Arrivals, groups: Groups) -> Producer {
         poison_share: 0.0,
         batch_size: 1,
         delay: None,
+        batch_window: std::time::Duration::from_secs(1),
+        faults: Default::default(),
     }
 }
 
