@@ -1,6 +1,9 @@
 //! The queue lab: load and workers simulated in virtual time on the real queue. Feature `sim`.
 
+mod draw;
+mod engine;
 mod measure;
+mod run;
 mod scenario;
 
 pub use scenario::{

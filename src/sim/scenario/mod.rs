@@ -1,5 +1,6 @@
 //! Scenarios: which queues there are, what is sent to them, who works on it, and what goes wrong.
 
+mod build;
 mod check;
 mod error;
 mod files;

@@ -4,6 +4,7 @@ use {
     super::{seconds, setters::setters},
     serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap},
     std::{
+        collections::BTreeMap,
         path::{Path, PathBuf},
         sync::Arc,
         time::Duration,
@@ -44,17 +45,27 @@ pub struct Producer {
     /// The share of messages that no handler can do, 0 to 1; by default 0.
     #[serde(default)]
     pub poison_share: f64,
-    /// How many messages that are due at one instant go into one `SendMessageBatch`, 1 to 10; by default 1, which sends
-    /// each by itself.
+    /// How many messages go into one `SendMessageBatch`, 1 to 10; by default 1, which sends each by itself.
     #[serde(default = "default_batch")]
     pub batch_size: usize,
+    /// How long after its first message a batch that is not full is sent; by default 1 s.
+    #[serde(default = "default_window", with = "seconds")]
+    pub batch_window: Duration,
     /// The delay of each message instead of the queue's, 0 s to 15 min; not on FIFO queues.
     #[serde(default, with = "seconds::optional", skip_serializing_if = "Option::is_none")]
     pub delay: Option<Duration>,
+    /// The probabilities of faults of sends, 0 to 1, by the names of [`Fault`](crate::testing::Fault): a send that fails
+    /// is made again after 1 s. By default there are none; not with batches.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<String, f64>,
 }
 
 const fn default_bytes() -> usize {
     32
+}
+
+const fn default_window() -> Duration {
+    Duration::from_secs(1)
 }
 
 const fn default_batch() -> usize {
@@ -79,7 +90,9 @@ impl Producer {
             bytes: default_bytes(),
             poison_share: 0.0,
             batch_size: default_batch(),
+            batch_window: default_window(),
             delay: None,
+            faults: BTreeMap::new(),
         }
     }
 
@@ -90,7 +103,9 @@ impl Producer {
         bytes: usize,
         poison_share: f64,
         batch_size: usize,
+        batch_window: Duration,
         delay: (Some(Duration)),
+        faults + (name = f64),
     }
 }
 

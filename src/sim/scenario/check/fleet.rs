@@ -3,7 +3,8 @@
 use {
     super::{
         at::{At, Span},
-        queue::{is_fifo, known},
+        faults::{self, Calls},
+        queue::known,
     },
     crate::{
         backend::Backoff,
@@ -11,9 +12,8 @@ use {
         queue::Queue,
         sim::scenario::{
             Autoscaling, Crashes, Deploy, FailurePolicy, Fleet, Outage, ScalingRule, Scenario, ScenarioError,
-            ServiceTime, error::nearest,
+            ServiceTime,
         },
-        testing::{Fault, FaultError},
         time::TICK,
         worker::{self, BuildRunnerError, Job, Runner},
     },
@@ -59,10 +59,7 @@ pub(super) fn check(at: &At<'_>, fleet: &Fleet, queue: Option<&Queue>, scenario:
         let deploys = at.to("deploys");
         check_deploy(&deploys.entry(place), deploy, scenario.horizon)?;
     }
-    for (name, probability) in &fleet.faults {
-        let faults = at.to("faults");
-        check_fault(&faults.to(name), name, *probability, &fleet.queue)?;
-    }
+    faults::check(&at.to("faults"), &fleet.faults, &fleet.queue, Calls::OfWorkers)?;
     queue.map_or(Ok(()), |queue| check_runner(at, fleet, queue))
 }
 
@@ -143,42 +140,6 @@ fn before(at: &At<'_>, time: Duration, horizon: Duration) -> Checked {
         return Ok(());
     }
     Err(at.refuse(Span(time), format_args!("before the horizon, {}", Span(horizon))))
-}
-
-fn check_fault(at: &At<'_>, name: &str, probability: f64, queue: &str) -> Checked {
-    let Ok(fault) = name.parse::<Fault>() else {
-        let names: Vec<_> = Fault::ALL
-            .into_iter()
-            .filter(|it| instead(*it).is_none())
-            .map(|it| it.to_string())
-            .collect();
-        let nearest = nearest(name, names.iter().map(String::as_str));
-        return Err(at.fail(format!("there is no fault {name:?}{nearest}")));
-    };
-    if let Some(instead) = instead(fault) {
-        return Err(at.fail(format!("{fault} is no fault between workers and queue, {instead}")));
-    }
-    if !(0.0..=1.0).contains(&probability) {
-        return Err(at.fail(FaultError::Probability { fault, probability }.to_string()));
-    }
-    if is_fifo(queue) && !fault.is_legal_on_fifo() {
-        let queue = queue.to_owned();
-        return Err(at.fail(FaultError::NotOnFifo { fault, queue }.to_string()));
-    }
-    Ok(())
-}
-
-/// What to use instead of a fault that does not befall a call of a worker.
-const fn instead(fault: Fault) -> Option<&'static str> {
-    match fault {
-        Fault::CrashBeforeWork | Fault::CrashBeforeDelete | Fault::CrashAfterDelete => {
-            Some("set `crashes` of the fleet")
-        }
-        Fault::PausePastVisibility => Some("set a long time of service by `slow` of the fleet"),
-        Fault::ClockJump => Some("the time of a scenario does not jump"),
-        Fault::SendResponseLost | Fault::SendLate | Fault::SendThrottled => Some("workers send nothing"),
-        _ => None,
-    }
 }
 
 fn check_runner(at: &At<'_>, fleet: &Fleet, queue: &Queue) -> Checked {

@@ -1,12 +1,10 @@
 //! The checks of a scenario, the same whether it comes from a file or a builder.
 
 mod at;
+mod faults;
 mod fleet;
 mod producer;
 mod queue;
-
-pub(super) use at::Span;
-pub(in crate::sim) use queue::is_fifo;
 
 use {
     super::{Scenario, ScenarioError},
@@ -44,6 +42,7 @@ impl Scenario {
         if self.producer.is_empty() && self.fleet.is_empty() {
             return Err(At::ROOT.fail("there is neither a producer nor a fleet, there has to be at least 1"));
         }
+        queue::check(self)?;
         let queues = self.build_queues(|_, builder| builder.clock(ManualClock::default()))?;
         for (name, producer) in &self.producer {
             let at = At::ROOT.to("producer");

@@ -3,12 +3,13 @@
 use {
     super::{
         at::{At, Span},
-        queue::{is_fifo, known},
+        faults::{self, Calls},
+        queue::known,
     },
     crate::{
         error::check,
         limits::Limits,
-        sim::scenario::{Arrivals, Groups, Producer, QueueConfig, Scenario, ScenarioError, TraceEntry},
+        sim::scenario::{Arrivals, Groups, Producer, QueueConfig, Scenario, ScenarioError, TraceEntry, build::is_fifo},
     },
 };
 
@@ -25,6 +26,14 @@ pub(super) fn check(at: &At<'_>, producer: &Producer, scenario: &Scenario) -> Ch
     at.to("poison_share").share(producer.poison_share)?;
     at.to("batch_size")
         .count(producer.batch_size, 1..=limits.batch_entries)?;
+    at.to("batch_window").span(producer.batch_window)?;
+    faults::check(&at.to("faults"), &producer.faults, &producer.queue, Calls::OfProducers)?;
+    if producer.batch_size > 1 && !producer.faults.is_empty() {
+        let size = producer.batch_size;
+        return Err(at
+            .to("faults")
+            .fail(format!("the batch size is {size}, with faults of sends it has to be 1")));
+    }
     if let Some(delay) = producer.delay {
         let at = at.to("delay");
         if fifo {
@@ -130,41 +139,39 @@ fn groups(at: &At<'_>, groups: &Groups) -> Checked {
 
 /// Each body fits the queue, and each batch a call.
 fn sizes(at: &At<'_>, producer: &Producer, queue: Option<&QueueConfig>, limits: &Limits) -> Checked {
-    let most = queue
-        .and_then(|it| it.maximum_message_size)
-        .unwrap_or(limits.maximum_message_size_default);
+    let most = queue.and_then(|it| it.maximum_message_size);
+    let most = most.unwrap_or(limits.maximum_message_size_default);
     at.to("bytes").count(producer.bytes, 1..=most)?;
     let batch = producer.batch_size;
-    let too_large = |sum: usize| sum > limits.batch_bytes;
-    let words = |sum| {
+    let check_batch = |at: &At<'_>, sum: usize| {
         let limit = limits.batch_bytes;
-        format!("a batch of {batch} messages has up to {sum} bytes, it may have at most {limit}")
+        let words = || {
+            at.fail(format!(
+                "a batch of {batch} messages has up to {sum} bytes, it may have at most {limit}"
+            ))
+        };
+        if sum > limit { Err(words()) } else { Ok(()) }
     };
     let Arrivals::Trace { entries, .. } = &producer.arrivals else {
-        let sum = batch.saturating_mul(producer.bytes);
-        return if too_large(sum) {
-            Err(at.to("batch_size").fail(words(sum)))
-        } else {
-            Ok(())
-        };
+        return check_batch(&at.to("batch_size"), batch.saturating_mul(producer.bytes));
     };
-    let (arrivals, mut place) = (at.to("arrivals"), 0);
+    let (arrivals, bytes) = (at.to("arrivals"), |entry: &TraceEntry| {
+        entry.bytes.unwrap_or(producer.bytes)
+    });
     let trace = arrivals.to("trace");
     let at = trace.to("entries");
-    for entries in entries
-        .chunk_by(|a, b| a.time == b.time)
-        .flat_map(|it| it.chunks(batch))
-    {
-        let mut sum = 0_usize;
-        for entry in entries {
-            let bytes = entry.bytes.unwrap_or(producer.bytes);
-            if !(1..=most).contains(&bytes) {
-                return at.entry(place).to("bytes").count(bytes, 1..=most);
-            }
-            (sum, place) = (sum + bytes, place + 1);
+    let mut sum = 0_usize;
+    for (place, entry) in entries.iter().enumerate() {
+        if !(1..=most).contains(&bytes(entry)) {
+            return at.entry(place).to("bytes").count(bytes(entry), 1..=most);
         }
-        if too_large(sum) {
-            return Err(at.entry(place - 1).to("bytes").fail(words(sum)));
+        // A batch can begin with any entry.
+        sum += bytes(entry);
+        if let Some(before) = place.checked_sub(batch) {
+            sum -= bytes(&entries[before]);
+        }
+        if sum > limits.batch_bytes {
+            return check_batch(&at.entry(place).to("bytes"), sum);
         }
     }
     Ok(())
