@@ -133,6 +133,11 @@ impl Fleet {
         }
     }
 
+    /// Those of handlers, and those of calls if there are any.
+    pub(super) fn service_times(&mut self) -> impl Iterator<Item = &mut ServiceTime> {
+        [&mut self.service].into_iter().chain(&mut self.call_latency)
+    }
+
     setters! {
         queue: (Into<String>),
         workers: usize,

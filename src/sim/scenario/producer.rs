@@ -258,6 +258,14 @@ impl Arrivals {
         }
     }
 
+    /// What was measured, if that is what it is.
+    pub(super) fn measured(&mut self) -> Option<&mut Arc<[TraceEntry]>> {
+        match self {
+            Self::Trace { entries, .. } => Some(entries),
+            _ => None,
+        }
+    }
+
     /// The file that is to be read, and where its content goes.
     pub(super) fn file(&mut self) -> Option<(&Path, &mut Arc<[TraceEntry]>)> {
         match self {

@@ -8,6 +8,7 @@ use {
     },
     serde::Deserialize,
     std::{
+        collections::VecDeque,
         fs::{self, File},
         io::BufReader,
         ops::Range,
@@ -152,11 +153,19 @@ impl Source<'_> {
 
     /// The line of the setting that an error names, or of what is around it.
     fn locate(&self, error: ScenarioError) -> ScenarioError {
-        let parts = parts(error.path()).unwrap_or_default();
+        if error.file().is_some() {
+            return error;
+        }
+        let mut path = VecDeque::from(parts(error.path()).unwrap_or_default());
         let (mut node, mut found) = (Node::Table(self.tree.get_ref()), None);
-        for part in parts {
+        while let Some(part) = path.pop_front() {
             let Some((_, key, value)) = node.children().find(|(name, ..)| *name == part) else {
-                break;
+                // A path that is varied may stand there as a table in a table.
+                match parts(&part) {
+                    Some(inner) if inner.len() > 1 => path = inner.into_iter().chain(path).collect(),
+                    _ => break,
+                }
+                continue;
             };
             let span = key.unwrap_or_else(|| value.span());
             (node, found) = (Node::of(value.get_ref()), Some(span.start));
@@ -227,7 +236,7 @@ pub(super) fn parts(path: &str) -> Option<Vec<String>> {
 }
 
 /// Serde's words for names that are unknown, with the nearest known one.
-fn reworded(message: &str) -> String {
+pub(super) fn reworded(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let what = match message {
         _ if message.starts_with("unknown field") => "setting",

@@ -21,6 +21,9 @@ pub(super) struct At<'a> {
     part: Cow<'a, str>,
 }
 
+/// No count of messages or groups is higher.
+pub(super) const MAX_COUNT: usize = 1_000_000_000;
+
 type Checked = Result<(), ScenarioError>;
 
 impl<'a> At<'a> {
@@ -68,9 +71,6 @@ impl<'a> At<'a> {
 
     pub(super) fn count(&self, value: usize, range: RangeInclusive<usize>) -> Checked {
         let (least, most) = (range.start(), range.end());
-        if *most == usize::MAX {
-            return self.require(value >= *least, value, format_args!("at least {least}"));
-        }
         self.require(range.contains(&value), value, format_args!("{least} to {most}"))
     }
 
@@ -86,6 +86,10 @@ impl<'a> At<'a> {
 
     pub(super) fn share(&self, value: f64) -> Checked {
         self.require((0.0..=1.0).contains(&value), value, "0 to 1")
+    }
+
+    pub(super) fn finite(&self, value: f64) -> Checked {
+        self.require(value.is_finite(), value, "finite")
     }
 
     pub(super) fn positive(&self, value: f64) -> Checked {
