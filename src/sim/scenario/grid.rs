@@ -328,3 +328,234 @@ fn bounds(range: &str) -> Option<(u64, u64)> {
     };
     (most <= MAX_WHOLE).then_some((least, most))
 }
+
+#[cfg(test)]
+mod tests {
+    use {
+        super::*,
+        crate::sim::{
+            Arrivals, BudgetConfig, FailurePolicy, Fleet, Groups, Producer, QueueConfig, ServiceTime, Sweep, TraceEntry,
+        },
+        std::{
+            collections::{BTreeMap, BTreeSet},
+            time::Duration,
+        },
+    };
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn scenario() -> Scenario {
+        let workers = Fleet::new("jobs", ServiceTime::constant(SECOND));
+        Scenario::new("test")
+            .queue("jobs", QueueConfig::new())
+            .fleet("workers", workers)
+    }
+
+    fn varied(scenario: Scenario, vary: &[(&str, &[f64])]) -> Vec<Point> {
+        let add = |sweep: Sweep, it: &(&str, &[f64])| sweep.vary(it.0, Values::list(it.1.iter().copied()));
+        points(&scenario.sweep(vary.iter().fold(Sweep::new(), add))).unwrap()
+    }
+
+    /// The full path of the number that is meant.
+    fn meant(scenario: Scenario, name: &str) -> String {
+        varied(scenario, &[(name, &[5.0])])[0].values[0].0.clone()
+    }
+
+    #[test]
+    fn a_grid_has_every_combination_in_order() {
+        let sweep = Sweep::new()
+            .vary("visibility_timeout", Values::list([5.0, 15.5]))
+            .vary("workers", Values::range("2..=4"));
+        let points = points(&scenario().sweep(sweep)).unwrap();
+        let found = points.iter().map(|it| {
+            let set = (
+                it.scenario.queue["jobs"].visibility_timeout.unwrap(),
+                it.scenario.fleet["workers"].workers,
+            );
+            let names: Vec<_> = it.values.iter().map(|it| it.0.as_str()).collect();
+            assert_eq!(names, ["queue.jobs.visibility_timeout", "fleet.workers.workers"]);
+            let [timeout, workers] = [0, 1].map(|axis| it.values[axis].1);
+            assert_eq!((Duration::from_secs_f64(timeout), workers as usize), set);
+            (timeout, workers)
+        });
+        let expected = [5.0, 15.5]
+            .into_iter()
+            .flat_map(|timeout| [2.0, 3.0, 4.0].map(|workers| (timeout, workers)));
+        assert!(found.eq(expected));
+        assert!(points.iter().all(|it| it.scenario.sweep.is_none()));
+    }
+
+    #[test]
+    fn without_a_sweep_there_is_one_point() {
+        let points = points(&scenario()).unwrap();
+        assert_eq!(
+            (points.len(), &points[0].scenario, points[0].values.len()),
+            (1, &scenario(), 0)
+        );
+    }
+
+    #[test]
+    fn ranges_are_of_whole_numbers() {
+        for (range, expected) in [
+            ("2..=4", Some(vec![2.0, 3.0, 4.0])),
+            ("2..4", Some(vec![2.0, 3.0])),
+            (" 0 ..= 0 ", Some(vec![0.0])),
+            ("4..2", None),
+            ("0..0", None),
+            ("..3", None),
+            ("1..", None),
+            ("-1..3", None),
+            ("1..18446744073709551615", None),
+            ("0..=9007199254740993", None),
+        ] {
+            assert_eq!(numbers(&Values::range(range)).ok(), expected, "{range}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_path_means_what_is_set_before_what_could_be() {
+        assert_eq!(meant(scenario(), "visibility_timeout"), "queue.jobs.visibility_timeout");
+        assert_eq!(meant(scenario(), "time"), "fleet.workers.service.constant.time");
+        assert_eq!(
+            meant(scenario(), "constant.time"),
+            "fleet.workers.service.constant.time"
+        );
+        assert_eq!(meant(scenario(), "handler_timeout"), "fleet.workers.handler_timeout");
+        assert_eq!(meant(scenario(), "budget.messages"), "queue.jobs.budget.messages");
+        assert_eq!(meant(scenario(), "replications"), "replications");
+        let mut own = scenario();
+        own.fleet.get_mut("workers").unwrap().visibility_timeout = Some(SECOND);
+        assert_eq!(meant(own, "visibility_timeout"), "fleet.workers.visibility_timeout");
+        let two = scenario().queue("failed", QueueConfig::new());
+        let ambiguous = two
+            .clone()
+            .sweep(Sweep::new().vary("visibility_timeout", Values::list([5.0])));
+        let error = points(&ambiguous).unwrap_err();
+        assert!(error.problem().contains("queue.failed.visibility_timeout"), "{error}");
+        let set = two.queue("jobs", QueueConfig::new().visibility_timeout(SECOND));
+        assert_eq!(meant(set, "visibility_timeout"), "queue.jobs.visibility_timeout");
+    }
+
+    #[test]
+    fn a_full_path_means_what_is_missing_as_well() {
+        let path = "fleet.workers.faults.DeleteFails";
+        let points = varied(scenario(), &[(path, &[0.25, 1.0])]);
+        assert_eq!(points[0].scenario.fleet["workers"].faults["DeleteFails"], 0.25);
+        assert_eq!(points[1].scenario.fleet["workers"].faults["DeleteFails"], 1.0);
+        let orders = scenario().queue("orders.fifo", QueueConfig::new());
+        let points = varied(orders, &[("queue.\"orders.fifo\".delay", &[7.0])]);
+        assert_eq!(points[0].scenario.queue["orders.fifo"].delay, Some(7 * SECOND));
+        assert_eq!(points[0].values[0].0, "queue.\"orders.fifo\".delay");
+    }
+
+    #[test]
+    fn entries_of_lists_are_counted_from_zero() {
+        let day = Producer::new("jobs", Arrivals::profile([1.0; 24]));
+        let points = varied(scenario().producer("day", day), &[("rates.23", &[9.5])]);
+        let Arrivals::Profile { rates } = &points[0].scenario.producer["day"].arrivals else {
+            panic!()
+        };
+        assert_eq!((rates[22], rates[23]), (1.0, 9.5));
+    }
+
+    #[test]
+    fn points_keep_what_was_measured_and_the_seed() {
+        let trace = Arrivals::trace([TraceEntry::new(SECOND)]);
+        let workers =
+            Fleet::new("jobs", ServiceTime::empirical([SECOND])).call_latency(ServiceTime::empirical([SECOND; 2]));
+        let scenario = scenario()
+            .seed(u64::MAX)
+            .producer("web", Producer::new("jobs", trace))
+            .fleet("workers", workers);
+        let mut expected = scenario.clone();
+        expected.fleet.get_mut("workers").unwrap().workers = 3;
+        assert_eq!(varied(scenario.clone(), &[("workers", &[3.0])])[0].scenario, expected);
+        assert_eq!(varied(scenario.clone(), &[("seed", &[0.0])])[0].scenario.seed, 0);
+        let measured =
+            scenario.sweep(Sweep::new().vary("fleet.workers.service.empirical.times.0", Values::list([1.0])));
+        assert_eq!(
+            points(&measured).unwrap_err().problem(),
+            "there is no entry 0, the list has 0"
+        );
+    }
+
+    /// The numbers that `full` has and `bare` has not.
+    fn more(full: &impl serde::Serialize, bare: &impl serde::Serialize) -> BTreeSet<String> {
+        let numbers = |table: Table| {
+            let mut found = Vec::new();
+            collect_numbers(&mut Vec::new(), &Value::Table(table), &mut found);
+            found.into_iter().map(|it| dotted(&it)).collect::<BTreeSet<_>>()
+        };
+        let bare = numbers(Table::try_from(bare).unwrap());
+        numbers(Table::try_from(full).unwrap())
+            .difference(&bare)
+            .cloned()
+            .collect()
+    }
+
+    #[test]
+    fn every_optional_number_is_known() {
+        let queue = QueueConfig {
+            visibility_timeout: Some(SECOND),
+            delay: Some(SECOND),
+            message_retention_period: Some(SECOND),
+            receive_message_wait_time: Some(SECOND),
+            maximum_message_size: Some(1),
+            content_based_deduplication: None,
+            deduplication_scope: None,
+            fifo_throughput_limit: None,
+            // Not without a queue's name.
+            dead_letter: None,
+            shards: Some(1),
+            stale_delete: None,
+            budget: Some(BudgetConfig {
+                messages: Some(1),
+                bytes: Some(1),
+            }),
+            in_flight_limit: Some(1),
+        };
+        let fleet = Fleet {
+            queue: "jobs".to_owned(),
+            workers: 1,
+            // Those need more than one setting.
+            autoscaling: None,
+            concurrency: 1,
+            prefetch: 0,
+            max_messages: 1,
+            wait_time: SECOND,
+            poll_interval: SECOND,
+            visibility_timeout: Some(SECOND),
+            heartbeat: true,
+            service: ServiceTime::constant(SECOND),
+            slow: None,
+            call_latency: None,
+            handler_timeout: Some(SECOND),
+            failure_probability: 0.0,
+            failure_policy: FailurePolicy::RetryNow,
+            crashes: None,
+            outages: Vec::new(),
+            deploys: Vec::new(),
+            shutdown_timeout: SECOND,
+            faults: BTreeMap::new(),
+        };
+        let producer = Producer {
+            queue: "jobs".to_owned(),
+            arrivals: Arrivals::constant(1.0),
+            groups: Groups::None,
+            bytes: 1,
+            poison_share: 0.0,
+            batch_size: 1,
+            batch_window: SECOND,
+            delay: Some(SECOND),
+            faults: BTreeMap::new(),
+        };
+        let bare = Fleet::new("jobs", ServiceTime::constant(SECOND));
+        let found = [
+            more(&queue, &QueueConfig::new()),
+            more(&fleet, &bare),
+            more(&producer, &Producer::new("jobs", Arrivals::constant(1.0))),
+        ];
+        let known = OPTIONAL.map(|(_, settings)| settings.iter().map(|it| (*it).to_owned()).collect());
+        assert_eq!(found, known);
+    }
+}
