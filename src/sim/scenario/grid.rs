@@ -133,8 +133,8 @@ impl<'s> Grid<'s> {
     }
 
     fn count(&self) -> Result<usize, ScenarioError> {
-        let counts = self.axes.iter().map(|it| it.values.len());
-        let count = counts.fold(Some(1_usize), |product, count| product?.checked_mul(count));
+        let mut counts = self.axes.iter().map(|it| it.values.len());
+        let count = counts.try_fold(1_usize, usize::checked_mul);
         count.filter(|it| *it <= MAX_POINTS).ok_or_else(|| {
             let counts: Vec<_> = self.axes.iter().map(|it| it.values.len().to_string()).collect();
             let counts = counts.join(" x ");
@@ -237,7 +237,8 @@ impl<'s> Grid<'s> {
                 format!("it cannot be {value}: {}", super::read::reworded(error.message())),
             )
         })?;
-        if !chosen.clone().any(|(axis, _)| axis.path == ["seed"]) {
+        let mut axes = chosen.map(|(axis, _)| axis);
+        if !axes.any(|axis| axis.path == ["seed"]) {
             scenario.seed = self.scenario.seed;
         }
         scenario.recall_measured(self.scenario);

@@ -62,7 +62,7 @@ impl Scenario {
         };
         let text = fs::read_to_string(path)
             .map_err(|error| ScenarioError::new("", format!("the file cannot be read: {error}")));
-        let directory = path.parent().unwrap_or(Path::new(""));
+        let directory = path.parent().unwrap_or_else(|| Path::new(""));
         text.and_then(|it| parse(&it, directory)).map_err(of_file)
     }
 

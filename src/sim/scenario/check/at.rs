@@ -17,7 +17,7 @@ const MAX_RATE: f64 = 1e6;
 /// The place of a setting. Its path is put together only for an error.
 #[derive(Debug)]
 pub(super) struct At<'a> {
-    parent: Option<&'a At<'a>>,
+    parent: Option<&'a Self>,
     part: Cow<'a, str>,
 }
 
