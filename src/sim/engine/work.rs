@@ -35,7 +35,6 @@ impl<'q> Lab<'q> {
     pub(super) fn run_ready(&mut self) {
         while let Some(worker) = self.ready.next() {
             if let Some((ask, messages)) = self.polls.look(worker) {
-                self.note_facts();
                 self.receive_ended(worker, ask, messages);
                 self.take_turn(worker);
                 self.note_facts();
@@ -57,7 +56,6 @@ impl<'q> Lab<'q> {
             let Some(messages) = self.polls.begin(worker, ask, receiving) else {
                 return;
             };
-            self.note_facts();
             self.receive_ended(worker, ask, messages);
         }
     }
@@ -308,7 +306,6 @@ impl<'q> Lab<'q> {
                 return self.agenda.enter(again, Event::Settle { job, serial });
             }
         }
-        self.note_facts();
         self.forget(job);
         let state = &mut self.workers[worker as usize];
         state.working.retain(|it| *it != job);
