@@ -1,8 +1,13 @@
 //! The queue lab: load and workers simulated in virtual time on the real queue. Feature `sim`.
 
 mod measure;
+mod report;
 mod scenario;
 
+pub use report::{
+    CallsReport, Estimate, FleetReport, FleetSeriesReport, GroupReport, LittleReport, QueueReport, QueueSeriesReport,
+    Report, SeriesReport, TimeReport, Unstable,
+};
 pub use scenario::{
     Arrivals, Autoscaling, Bound, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,
     Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ServiceTime, Slow, Sweep,
