@@ -6,7 +6,7 @@ mod scenario;
 
 pub use report::{
     CallsReport, Estimate, FleetReport, FleetSeriesReport, GroupReport, LittleReport, QueueReport, QueueSeriesReport,
-    Report, SeriesReport, TimeReport, Unstable,
+    Report, SaveError, SeriesReport, TimeReport, UnknownMetric, Unstable,
 };
 pub use scenario::{
     Arrivals, Autoscaling, Bound, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,

@@ -1,14 +1,21 @@
 //! What the replications of a scenario found.
 
 mod build;
+pub(super) mod chart;
+pub(super) mod csv;
 mod estimate;
+mod figures;
+pub(super) mod html;
 #[cfg(test)]
 pub(super) mod made_up;
+mod metric;
+mod save;
+pub(super) mod table;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(super) mod text;
 
-pub use estimate::Estimate;
+pub use {estimate::Estimate, metric::UnknownMetric, save::SaveError};
 
 use {
     serde::Serialize,
@@ -22,7 +29,7 @@ use {
 /// measured.
 ///
 /// It prints as a table for a terminal; the other forms are [`Report::save`], [`Report::to_html`],
-/// [`Report::to_json`], [`Report::write_series`] and [`Report::write_totals`].
+/// [`Report::write_json`], [`Report::write_series`] and [`Report::write_totals`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {

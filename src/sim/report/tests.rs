@@ -136,3 +136,63 @@ fn what_was_not_measured_is_null_as_json() {
     assert!(json["queues"]["jobs"]["duplicate_share"]["mean"].is_null());
     assert_eq!(json["queues"]["jobs"]["sent"]["mean"], 144_000.0);
 }
+
+#[test]
+fn a_saved_report_has_all_its_files() {
+    let directory = std::env::temp_dir().join(format!("requeue-report-{}", std::process::id()));
+    let report = made_up::report(3);
+    report.save(directory.join("deep/er")).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(directory.join("deep/er"))
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 4 + report.charts().len());
+    for expected in [
+        "report.html",
+        "report.json",
+        "series.csv",
+        "totals.csv",
+        "queue-jobs-backlog.svg",
+    ] {
+        assert!(names.iter().any(|it| it == expected), "{names:?}");
+    }
+    if std::env::var_os("REQUEUE_KEEP_REPORT").is_none() {
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
+
+#[test]
+fn an_error_names_the_path_that_cannot_be_written() {
+    let file = std::env::temp_dir().join(format!("requeue-report-file-{}", std::process::id()));
+    std::fs::write(&file, "").unwrap();
+    let error = made_up::report(1).save(file.join("out")).unwrap_err();
+    assert_eq!(error.path, file.join("out"));
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("cannot write {}: ", file.join("out").display())),
+        "{error}"
+    );
+    std::fs::remove_file(&file).unwrap();
+
+    let directory = file.with_extension("dir");
+    std::fs::create_dir_all(directory.join("series.csv")).unwrap();
+    let error = made_up::report(1).save(&directory).unwrap_err();
+    assert_eq!(error.path, directory.join("series.csv"));
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn the_same_measurements_give_the_same_bytes() {
+    let bytes = || {
+        let report = made_up::report(3);
+        let mut all = Vec::new();
+        report.write_json(&mut all).unwrap();
+        report.write_series(&mut all).unwrap();
+        report.write_totals(&mut all).unwrap();
+        all.extend(report.to_html().into_bytes());
+        all
+    };
+    assert_eq!(bytes(), bytes());
+}

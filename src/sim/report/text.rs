@@ -25,14 +25,13 @@ pub(super) fn estimate(estimate: Estimate) -> String {
     let Some(half_width) = estimate.half_width.filter(|_| estimate.mean.is_finite()) else {
         return number(estimate.mean);
     };
+    // No more than what rounding leaves.
+    if half_width <= estimate.mean.abs() * 1e-9 {
+        return format!("{} +- 0", number(estimate.mean));
+    }
     let places = decimals(estimate.mean);
     // An interval that is not zero must not look like zero.
-    let needed = if half_width > 0.0 {
-        decimals(half_width).saturating_sub(2)
-    } else {
-        0
-    };
-    let places = places.max(needed.min(9));
+    let places = places.max(decimals(half_width).saturating_sub(2));
     format!("{} +- {}", fixed(estimate.mean, places), fixed(half_width, places))
 }
 
@@ -167,6 +166,7 @@ mod tests {
         assert_eq!(of(0.412, 0.003), "0.4120 +- 0.0030");
         assert_eq!(of(72_013.2, 210.4), "72,013 +- 210");
         assert_eq!(of(10.0, 0.0), "10 +- 0");
+        assert_eq!(of(0.12, 1e-15), "0.12 +- 0");
         assert_eq!(of(5.0, 0.001_2), "5.0000 +- 0.0012");
     }
 
