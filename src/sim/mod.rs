@@ -1,7 +1,10 @@
 //! The queue lab: load and workers simulated in virtual time on the real queue. Feature `sim`.
 
+mod draw;
+mod engine;
 mod measure;
 mod report;
+mod run;
 mod scenario;
 
 pub use report::{
@@ -10,6 +13,6 @@ pub use report::{
 };
 pub use scenario::{
     Arrivals, Autoscaling, Bound, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,
-    Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ServiceTime, Slow, Sweep,
-    TraceEntry, Values,
+    Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime,
+    Slow, Sweep, TraceEntry, Values,
 };

@@ -1,5 +1,7 @@
 //! Scenarios: which queues there are, what is sent to them, who works on it, and what goes wrong.
 
+mod build;
+mod error;
 mod fleet;
 mod producer;
 mod queue;
@@ -8,6 +10,7 @@ mod service_time;
 mod sweep;
 
 pub use {
+    error::ScenarioError,
     fleet::{Autoscaling, Crashes, Deploy, DeployKind, FailurePolicy, Fleet, Outage, OutageEffect, ScalingRule, Slow},
     producer::{Arrivals, Groups, Producer, TraceEntry},
     queue::{BudgetConfig, DeadLetter, QueueConfig},

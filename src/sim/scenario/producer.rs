@@ -3,7 +3,7 @@
 use {
     super::seconds,
     serde::{Deserialize, Serialize},
-    std::{path::PathBuf, sync::Arc, time::Duration},
+    std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration},
 };
 
 /// Sends messages to one queue. Several producers may send to the same queue.
@@ -24,16 +24,27 @@ pub struct Producer {
     /// The share of messages that no handler can do, 0 to 1.
     #[serde(default)]
     pub poison_share: f64,
-    /// How many messages that are due at one instant go into one `SendMessageBatch`, 1 to 10; 1 sends each by itself.
+    /// How many messages go into one `SendMessageBatch`, 1 to 10; by default 1, which sends each by itself.
     #[serde(default = "default_batch")]
     pub batch_size: usize,
+    /// How long after its first message a batch that is not full is sent; by default 1 s.
+    #[serde(default = "default_window", with = "seconds")]
+    pub batch_window: Duration,
     /// The delay of each message, instead of the queue's.
     #[serde(default, with = "seconds::optional", skip_serializing_if = "Option::is_none")]
     pub delay: Option<Duration>,
+    /// The probabilities of faults of sends, by the names of [`Fault`](crate::testing::Fault): a send that fails is made
+    /// again after 1 s. Not with batches.
+    #[serde(default)]
+    pub faults: BTreeMap<String, f64>,
 }
 
 const fn default_bytes() -> usize {
     32
+}
+
+const fn default_window() -> Duration {
+    Duration::from_secs(1)
 }
 
 const fn default_batch() -> usize {

@@ -1,0 +1,312 @@
+//! One replication: the real queues under a manual clock, and an event loop that plays producers and workers.
+
+mod agenda;
+mod calls;
+mod facts;
+mod fleet;
+mod ledger;
+mod polls;
+mod send;
+mod setup;
+mod slab;
+mod staff;
+mod window;
+#[cfg(test)]
+mod tests;
+mod work;
+mod worker;
+
+pub(super) use setup::simulate;
+
+use {
+    super::measure::{Measured, Overflow, Series},
+    crate::{
+        clock::ManualClock,
+        queue::{Message, Queue},
+        state::Counts,
+        time::Timestamp,
+    },
+    agenda::{Agenda, Event, Micros},
+    calls::CallCounts,
+    facts::{FactLog, Seen},
+    fleet::FleetState,
+    ledger::Ledger,
+    polls::{Polls, Ready},
+    send::ProducerState,
+    slab::Slab,
+    std::{sync::atomic::{AtomicU64, Ordering}, time::Duration},
+    window::{Place, Window, seconds},
+    worker::{Ask, Job, Worker},
+};
+
+/// Everything that happens in a replication happens here, one event after the other.
+struct Lab<'q> {
+    window: Window,
+    now: Micros,
+    place: Place,
+    clock: ManualClock,
+    /// What the clock shows at the start.
+    started_at: Timestamp,
+    agenda: Agenda,
+    queues: Vec<QueueState<'q>>,
+    facts: FactLog,
+    /// Facts that are being looked at; empty otherwise.
+    seen: Vec<(u32, Seen)>,
+    ledger: Ledger,
+    producers: Vec<ProducerState<'q>>,
+    fleets: Vec<FleetState>,
+    workers: Vec<Worker>,
+    jobs: Slab<Job>,
+    polls: Polls<'q>,
+    ready: Ready,
+    answers: Slab<Answer>,
+    /// The most messages, and the most bytes of their bodies.
+    message_limit: u64,
+    byte_limit: u64,
+    overflow: Option<Overflow>,
+}
+
+struct QueueState<'q> {
+    queue: &'q Queue,
+    /// As of the last event.
+    counts: Counts,
+    /// The queue of the scenario that is its dead-letter queue.
+    dead_letter_queue: Option<u32>,
+    calls: CallCounts,
+    /// The size of a body.
+    bytes: u64,
+}
+
+/// The answer to a receive that is on its way to its worker.
+struct Answer {
+    worker: u32,
+    life: u32,
+    ask: Ask,
+    /// None if the call failed.
+    messages: Option<Vec<Message>>,
+    received_at: Micros,
+}
+
+impl Lab<'_> {
+    /// Lets virtual time pass until the end of the run; `progress` shows how much has passed, in milliseconds.
+    fn run(&mut self, progress: &AtomicU64) {
+        let mut steps = 0_u32;
+        self.begin();
+        while self.overflow.is_none() {
+            self.run_ready();
+            let alarm = self.clock.next_deadline().map(|at| self.micros_of(at));
+            let next = self.agenda.next_at().into_iter().chain(alarm).min();
+            let at = next.unwrap_or(Micros::MAX).max(self.now);
+            if at >= self.window.end {
+                break;
+            }
+            self.advance(at);
+            if let Some(event) = self.agenda.take_due(at) {
+                self.happen(event);
+            }
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(4_096) {
+                progress.store(self.now / 1_000, Ordering::Relaxed);
+            }
+        }
+        if self.overflow.is_none() {
+            self.advance(self.window.end);
+        }
+        self.note_facts();
+        progress.store(self.window.end / 1_000, Ordering::Relaxed);
+    }
+
+    fn micros_of(&self, at: Timestamp) -> Micros {
+        let since = at.saturating_duration_since(self.started_at);
+        u64::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+    }
+
+    fn begin(&mut self) {
+        self.agenda.enter(self.place.until, Event::Mark);
+        self.begin_to_send();
+        self.begin_to_work();
+    }
+
+    #[inline]
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Send { producer } => self.send_next(producer),
+            Event::Flush { producer, batch } => self.flush(producer, batch),
+            Event::Resend { producer, message } => self.resend(producer, message),
+            Event::Answer { answer } => self.answer(answer),
+            Event::HandlerEnds { job, serial } => self.handler_ends(job, serial),
+            Event::Settle { job, serial } => self.settle(job, serial),
+            Event::Renew { worker, life } => self.renew(worker, life),
+            Event::Poll { worker, life } => self.poll_again(worker, life),
+            Event::Start { worker, life } => self.start(worker, life),
+            Event::StopTimeout { worker, life } => self.stop_timeout(worker, life),
+            Event::Crash { worker, life } => self.crash(worker, life),
+            Event::Scale { fleet } => self.scale(fleet),
+            Event::Deploy { fleet, deploy } => self.deploy(fleet, deploy),
+            Event::Mark => self.mark(),
+        }
+        self.note_facts();
+    }
+
+    /// Lets time pass until `at`, which wakes the receives that wait no longer.
+    #[inline]
+    fn advance(&mut self, at: Micros) {
+        self.measure_until(at);
+        if at / 1_000 != self.now / 1_000 {
+            self.clock.advance_to(self.started_at.saturating_add(Duration::from_millis(at / 1_000)));
+        }
+        self.now = at;
+        self.note_facts();
+    }
+
+    /// A part of the run is over.
+    fn mark(&mut self) {
+        let before = self.place;
+        self.place = self.window.place(self.now);
+        if before.point != self.place.point {
+            self.age_at_the_end_of(before.point);
+        }
+        self.agenda.enter(self.place.until, Event::Mark);
+    }
+
+    fn age_at_the_end_of(&mut self, point: usize) {
+        for queue in 0..self.queues.len() as u32 {
+            let age = self.ledger.age_of_oldest(queue, self.now).unwrap_or_default();
+            self.ledger.queue_mut(queue).series.age_of_oldest.set(point, seconds(age));
+        }
+    }
+
+    /// Adds the time from now until `at` to what is measured by time; it lies within one part of the run.
+    #[inline]
+    fn measure_until(&mut self, at: Micros) {
+        let span = seconds(at - self.now);
+        if span == 0.0 {
+            return;
+        }
+        let Place { point, batch, .. } = self.place;
+        for index in 0..self.queues.len() {
+            let Counts {
+                visible,
+                in_flight,
+                delayed,
+                ..
+            } = self.queues[index].counts;
+            let dead = self.queues[index].dead_letter_queue.map(|queue| total(self.queues[queue as usize].counts));
+            let measured = self.ledger.queue_mut(index as u32);
+            let present = (visible + in_flight + delayed) as f64;
+            let (visible, in_flight) = (visible as f64, in_flight as f64);
+            let series = &mut measured.series;
+            series.visible.add(point, visible * span);
+            series.in_flight.add(point, in_flight * span);
+            series.delayed.add(point, delayed as f64 * span);
+            if measured.dead_letter_queue {
+                series.dead_letters.add(point, present * span);
+            } else if let Some(dead) = dead {
+                series.dead_letters.add(point, dead as f64 * span);
+            }
+            if let Some(batch) = batch {
+                measured.little.counted += present * span;
+                measured.present.add(batch, present, span);
+                measured.visible.add(batch, visible, span);
+                measured.in_flight.add(batch, in_flight, span);
+            }
+        }
+        for fleet in &mut self.fleets {
+            let (busy, capacity) = (fleet.busy as f64, fleet.capacity() as f64);
+            let measured = &mut fleet.measured;
+            measured.workers.add(point, fleet.running as f64 * span);
+            // Divided by the capacity of the point at the end.
+            measured.utilisation.add(point, busy * span);
+            if let Some(batch) = batch {
+                measured.staff.add(batch, fleet.running as f64, span);
+                if capacity > 0.0 {
+                    measured.busy.add(batch, busy / capacity, capacity * span);
+                }
+                measured.busy_seconds += busy * span;
+            }
+        }
+    }
+
+    /// Takes note of what the queues have reported, and of what they hold now.
+    #[inline]
+    fn note_facts(&mut self) {
+        let mut held = 0;
+        let mut bytes = 0;
+        for state in &mut self.queues {
+            state.counts = state.queue.counts();
+            let messages = total(state.counts) as u64;
+            held += messages;
+            bytes += messages * state.bytes;
+        }
+        if held > self.message_limit || bytes > self.byte_limit {
+            let messages = held;
+            let at = Duration::from_micros(self.now);
+            self.overflow = Some(Overflow { at, messages });
+        }
+        self.facts.take(&mut self.seen);
+        if self.seen.is_empty() {
+            return;
+        }
+        let mut seen = std::mem::take(&mut self.seen);
+        for (queue, fact) in seen.drain(..) {
+            let producers = &self.producers;
+            let name = |producer: u32, group| producers[producer as usize].group_name(group);
+            self.ledger.note(queue, fact, self.now, self.place, name);
+        }
+        self.seen = seen;
+    }
+
+    fn finish(self) -> Measured {
+        let end = self.now;
+        let point_seconds = self.window.point_seconds();
+        // A run that ended early has measured a part of a point.
+        let queues = self.ledger.finish(end);
+        let names = self.queues.iter().map(|it| it.queue.name().to_owned());
+        let mut measured = Measured {
+            span: Duration::from_micros(end.saturating_sub(self.window.warm_up)),
+            overflow: self.overflow,
+            queues: names.zip(queues).collect(),
+            fleets: Default::default(),
+        };
+        for (state, queue) in self.queues.iter().zip(measured.queues.values_mut()) {
+            let series = &mut queue.series;
+            for series in [
+                &mut series.visible,
+                &mut series.in_flight,
+                &mut series.delayed,
+                &mut series.dead_letters,
+                &mut series.arrivals,
+                &mut series.completions,
+            ] {
+                series.scale(1.0 / point_seconds);
+            }
+            queue.calls = state.calls.named();
+        }
+        for mut fleet in self.fleets {
+            let concurrency = fleet.config.concurrency as f64;
+            fleet.measured.utilisation = share(&fleet.measured.utilisation, &fleet.measured.workers, concurrency);
+            fleet.measured.workers.scale(1.0 / point_seconds);
+            if let Some(wire) = &fleet.wire {
+                fleet.measured.faults = setup::count_faults(wire);
+            }
+            measured.fleets.insert(fleet.name, fleet.measured);
+        }
+        measured
+    }
+}
+
+const fn total(counts: Counts) -> usize {
+    counts.visible + counts.in_flight + counts.delayed
+}
+
+/// Busy seconds over those of all places of the workers.
+fn share(busy: &Series, workers: &Series, concurrency: f64) -> Series {
+    let both = busy.values().iter().zip(workers.values());
+    let mut share = Series::new(busy.values().len());
+    for (point, (busy, workers)) in both.enumerate() {
+        if *workers > 0.0 {
+            share.set(point, busy / (workers * concurrency));
+        }
+    }
+    share
+}

@@ -1,0 +1,175 @@
+//! Builds what a replication consists of, and runs it.
+
+use {
+    super::{
+        Lab, QueueState,
+        agenda::Agenda,
+        calls::CallCounts,
+        facts::FactLog,
+        fleet::{FleetState, faults},
+        ledger::Ledger,
+        polls::{Polls, Ready},
+        send::ProducerState,
+        slab::Slab,
+        window::Window,
+    },
+    crate::{
+        clock::{Clock, ManualClock},
+        queue::Queue,
+        sim::{
+            draw::{ArrivalStream, Streams},
+            measure::{Batches, FleetMeasured, Little, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series},
+            scenario::{Scenario, ScenarioError},
+        },
+        testing::FaultyQueue,
+    },
+    std::{collections::BTreeMap, sync::atomic::AtomicU64},
+};
+
+/// The bytes of bodies for each message of the limit.
+const BYTES_PER_MESSAGE: u64 = 1_024;
+
+/// Receive counts that are kept apart.
+const MOST_RECEIVES: usize = 1_000;
+
+/// Runs one replication of a scenario that was checked.
+pub(in crate::sim) fn simulate(
+    scenario: &Scenario,
+    replication: u32,
+    progress: &AtomicU64,
+) -> Result<Measured, ScenarioError> {
+    let clock = ManualClock::default();
+    let facts = FactLog::default();
+    let streams = Streams::new(scenario.seed, replication);
+    let names: Vec<&str> = scenario.queue.keys().map(String::as_str).collect();
+    let index = |name: &str| names.iter().position(|it| *it == name).unwrap_or_default() as u32;
+    let queues = scenario.build_queues(|name, builder| {
+        builder
+            .clock(clock.clone())
+            .seed(streams.key("queue", name))
+            .listener(facts.listener(index(name)))
+    })?;
+    let wire = |name: &str, queue: &str, named: &BTreeMap<String, f64>| -> Result<_, ScenarioError> {
+        let seed = streams.key("faults", name);
+        let wire = faults(named).and_then(|faults| {
+            let faulty = |faults| FaultyQueue::new(&queues[queue], &clock, faults, seed);
+            faults.map(faulty).transpose()
+        });
+        wire.map_err(|error| ScenarioError::new(format!("{name}.faults"), error.to_string()))
+    };
+    let mut producers = Vec::new();
+    for (name, producer) in &scenario.producer {
+        let stream = ArrivalStream::new(producer, scenario.seed, replication, name);
+        let target = (index(&producer.queue), &queues[&producer.queue]);
+        let wire = wire(&format!("producer.{name}"), &producer.queue, &producer.faults)?;
+        producers.push(ProducerState::new(name, producer, target, streams, stream, wire));
+    }
+    let mut fleets = Vec::new();
+    for (name, fleet) in &scenario.fleet {
+        let queue = (index(&fleet.queue), &queues[&fleet.queue]);
+        let wire = wire(&format!("fleet.{name}"), &fleet.queue, &fleet.faults)?;
+        let measured = measured_fleet(&fleet.queue, scenario.points);
+        fleets.push(FleetState::new(name, fleet, streams, queue, wire, measured));
+    }
+    let window = Window::new(scenario);
+    let dead_letter_queues: Vec<_> = scenario.queue.values().filter_map(|it| Some(&it.dead_letter.as_ref()?.queue)).collect();
+    let measured = names.iter().map(|name| {
+        measured_queue(queues[*name].is_fifo(), dead_letter_queues.iter().any(|it| *it == name), scenario.points)
+    });
+    let ledger = Ledger::new(window, measured);
+    let states = names.iter().map(|name| {
+        let config = &scenario.queue[*name];
+        let sent = scenario.producer.values().filter(|it| it.queue == *name);
+        QueueState {
+            queue: &queues[*name],
+            counts: queues[*name].counts(),
+            dead_letter_queue: config.dead_letter.as_ref().map(|it| index(&it.queue)),
+            calls: CallCounts::default(),
+            bytes: sent.map(|it| it.bytes as u64).max().unwrap_or_default(),
+        }
+    });
+    let mut lab = Lab {
+        window,
+        now: 0,
+        place: window.place(0),
+        started_at: clock.now(),
+        clock: clock.clone(),
+        agenda: Agenda::default(),
+        queues: states.collect(),
+        facts: facts.clone(),
+        seen: Vec::new(),
+        ledger,
+        producers,
+        fleets,
+        workers: Vec::new(),
+        jobs: Slab::new(),
+        polls: Polls::default(),
+        ready: Ready::default(),
+        answers: Slab::new(),
+        message_limit: scenario.message_limit as u64,
+        byte_limit: (scenario.message_limit as u64).saturating_mul(BYTES_PER_MESSAGE),
+        overflow: None,
+    };
+    lab.run(progress);
+    Ok(lab.finish())
+}
+
+fn measured_queue(fifo: bool, dead_letter_queue: bool, points: usize) -> QueueMeasured {
+    let series = || Series::new(points);
+    QueueMeasured {
+        fifo,
+        dead_letter_queue,
+        series: QueueSeries {
+            visible: series(),
+            in_flight: series(),
+            delayed: series(),
+            dead_letters: series(),
+            age_of_oldest: series(),
+            arrivals: series(),
+            completions: series(),
+        },
+        totals: QueueTotals::default(),
+        time_to_first_receive: Sample::new(),
+        time_to_completion: Sample::new(),
+        receives: vec![0; MOST_RECEIVES + 1],
+        groups: BTreeMap::new(),
+        calls: BTreeMap::new(),
+        little: Little::default(),
+        present: Batches::new(),
+        visible: Batches::new(),
+        in_flight: Batches::new(),
+    }
+}
+
+fn measured_fleet(queue: &str, points: usize) -> FleetMeasured {
+    FleetMeasured {
+        queue: queue.to_owned(),
+        workers: Series::new(points),
+        utilisation: Series::new(points),
+        busy: Batches::new(),
+        staff: Batches::new(),
+        begun: 0,
+        failed: 0,
+        cut_short: 0,
+        crashes: 0,
+        restarts: 0,
+        heartbeats: 0,
+        failed_calls: 0,
+        busy_seconds: 0.0,
+        wasted_seconds: 0.0,
+        service_time: Sample::new(),
+        faults: BTreeMap::new(),
+    }
+}
+
+/// How often each fault has struck.
+pub(super) fn count_faults(wire: &FaultyQueue) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for (_, fault) in wire.struck() {
+        *counts.entry(fault.to_string()).or_default() += 1;
+    }
+    counts
+}
+
+/// The queues of a scenario by name.
+pub(in crate::sim) type Queues = BTreeMap<String, Queue>;

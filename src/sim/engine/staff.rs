@@ -1,0 +1,262 @@
+//! The workers of a fleet: how they start, stop and die, and how their number follows the load.
+
+use {
+    super::{
+        Lab,
+        agenda::{Event, Micros},
+        calls::Action,
+        fleet::Roll,
+        window::{micros, seconds},
+        worker::{Phase, Then, Worker},
+    },
+    crate::sim::scenario::{DeployKind, ScalingRule},
+};
+
+impl Lab<'_> {
+    pub(super) fn begin_to_work(&mut self) {
+        for fleet in 0..self.fleets.len() as u32 {
+            let config = self.fleets[fleet as usize].config.clone();
+            for (deploy, config) in (0..).zip(&config.deploys) {
+                self.agenda.enter(micros(config.at), Event::Deploy { fleet, deploy });
+            }
+            if let Some(scaling) = &config.autoscaling {
+                self.agenda.enter(micros(scaling.interval), Event::Scale { fleet });
+            }
+            for _ in 0..config.workers {
+                self.add_worker(fleet, 0);
+            }
+        }
+    }
+
+    /// A new worker of a fleet, or one that had left, starts after so long.
+    fn add_worker(&mut self, fleet: u32, after: Micros) {
+        let workers = &self.workers;
+        let known = self.fleets[fleet as usize].workers.iter();
+        let gone = known.copied().find(|it| workers[*it as usize].phase == Phase::Gone);
+        let worker = gone.unwrap_or_else(|| {
+            let worker = self.workers.len() as u32;
+            self.workers.push(Worker::new(fleet));
+            self.polls.add_worker(&self.ready, worker);
+            self.fleets[fleet as usize].workers.push(worker);
+            worker
+        });
+        let state = &mut self.workers[worker as usize];
+        state.phase = Phase::Down;
+        let life = state.life;
+        self.agenda.enter(self.now + after, Event::Start { worker, life });
+    }
+
+    pub(super) fn start(&mut self, worker: u32, life: u32) {
+        let state = &mut self.workers[worker as usize];
+        if state.life != life || state.phase != Phase::Down {
+            return;
+        }
+        state.start();
+        let (fleet, starts) = (state.fleet, state.starts);
+        let fleet_state = &mut self.fleets[fleet as usize];
+        fleet_state.running += 1;
+        let place = fleet_state.workers.iter().position(|it| *it == worker).unwrap_or_default();
+        if let Some(after) = fleet_state.crash_after(place as u32, starts) {
+            self.agenda.enter(self.now + after, Event::Crash { worker, life });
+        }
+        self.take_turn(worker);
+        self.roll_on(fleet, Some(worker));
+    }
+
+    // Deploys.
+
+    pub(super) fn deploy(&mut self, fleet: u32, deploy: u32) {
+        let state = &self.fleets[fleet as usize];
+        let Some(config) = state.config.deploys.get(deploy as usize).copied() else { return };
+        if let Some(every) = config.every {
+            self.agenda.enter(self.now + micros(every), Event::Deploy { fleet, deploy });
+        }
+        let workers = state.workers.clone();
+        match config.kind {
+            DeployKind::AtOnce => {
+                let then = Then::Restart(micros(config.restart_time));
+                workers.into_iter().for_each(|worker| self.stop(worker, then, config.graceful));
+            }
+            DeployKind::Rolling => {
+                let left = workers.into_iter().rev().collect();
+                let roll = Roll {
+                    deploy,
+                    left,
+                    current: None,
+                };
+                self.fleets[fleet as usize].rolls.push(roll);
+                self.roll_on(fleet, None);
+            }
+        }
+    }
+
+    /// Goes on with the rolling deploys of a fleet that have waited for this worker.
+    fn roll_on(&mut self, fleet: u32, current: Option<u32>) {
+        let rolls = &mut self.fleets[fleet as usize].rolls;
+        let waiting = |roll: &Roll| roll.current == current;
+        let Some(index) = rolls.iter().position(waiting) else { return };
+        let running = |worker: &u32| self.workers[*worker as usize].phase == Phase::Running;
+        let roll = &mut rolls[index];
+        let next = std::iter::from_fn(|| roll.left.pop()).find(running);
+        let (deploy, next) = (roll.deploy as usize, next);
+        roll.current = next;
+        match next {
+            None => {
+                rolls.remove(index);
+            }
+            Some(worker) => {
+                let config = self.fleets[fleet as usize].config.deploys[deploy];
+                self.stop(worker, Then::Restart(micros(config.restart_time)), config.graceful);
+            }
+        }
+    }
+
+    // Autoscaling.
+
+    pub(super) fn scale(&mut self, fleet: u32) {
+        let state = &self.fleets[fleet as usize];
+        let Some(scaling) = state.config.autoscaling.clone() else { return };
+        self.agenda.enter(self.now + micros(scaling.interval), Event::Scale { fleet });
+        let wanted = match scaling.rule {
+            ScalingRule::BacklogPerWorker { target } => {
+                (self.queues[state.queue as usize].counts.visible as f64 / target).ceil()
+            }
+            ScalingRule::AgeOfOldest { target } => {
+                let age = self.ledger.age_of_oldest(state.queue, self.now).unwrap_or_default();
+                (state.wanted as f64 * seconds(age) / target.as_secs_f64()).ceil()
+            }
+        };
+        let wanted = (wanted as usize).clamp(scaling.min, scaling.max);
+        let before = std::mem::replace(&mut self.fleets[fleet as usize].wanted, wanted);
+        for _ in before..wanted {
+            self.add_worker(fleet, micros(scaling.reaction_time));
+        }
+        for _ in wanted..before {
+            self.remove_worker(fleet);
+        }
+    }
+
+    /// The newest worker leaves, as soon as it has done what it has begun.
+    fn remove_worker(&mut self, fleet: u32) {
+        let workers = self.fleets[fleet as usize].workers.iter().rev().copied();
+        let stays = |it: &u32| matches!(self.workers[*it as usize].phase, Phase::Running | Phase::Down);
+        let Some(worker) = workers.into_iter().find(stays) else { return };
+        if self.workers[worker as usize].phase == Phase::Down {
+            self.workers[worker as usize].end_life(Phase::Gone);
+            return self.roll_on(fleet, Some(worker));
+        }
+        self.stop(worker, Then::Leave, true);
+    }
+
+    // Ends.
+
+    /// Stops a worker that runs: in order, its handlers first, or at once.
+    fn stop(&mut self, worker: u32, then: Then, graceful: bool) {
+        let state = &mut self.workers[worker as usize];
+        if state.phase != Phase::Running {
+            return;
+        }
+        if let Then::Restart(_) = then {
+            self.fleets[state.fleet as usize].measured.restarts += 1;
+        }
+        if !graceful {
+            return self.end_life(worker, then);
+        }
+        state.phase = Phase::Stopping(then);
+        let (life, fleet) = (state.life, state.fleet);
+        let backlog: Vec<u32> = state.backlog.drain(..).collect();
+        let idle = state.working.is_empty();
+        self.polls.cancel(worker);
+        backlog.into_iter().for_each(|job| self.give_back(job));
+        if idle {
+            return self.stopped(worker);
+        }
+        let timeout = micros(self.fleets[fleet as usize].config.shutdown_timeout);
+        self.agenda.enter(self.now + timeout, Event::StopTimeout { worker, life });
+    }
+
+    /// A worker that stops in order has ended its handlers.
+    pub(super) fn stopped(&mut self, worker: u32) {
+        if let Phase::Stopping(then) = self.workers[worker as usize].phase {
+            self.end_life(worker, then);
+        }
+    }
+
+    pub(super) fn stop_timeout(&mut self, worker: u32, life: u32) {
+        let state = &self.workers[worker as usize];
+        let (true, Phase::Stopping(then)) = (state.life == life, state.phase) else { return };
+        for job in state.working.clone() {
+            self.cut(job);
+            self.give_back(job);
+        }
+        self.end_life(worker, then);
+    }
+
+    pub(super) fn crash(&mut self, worker: u32, life: u32) {
+        let state = &self.workers[worker as usize];
+        if state.life != life {
+            return;
+        }
+        let fleet = &mut self.fleets[state.fleet as usize];
+        if self.place.batch.is_some() {
+            fleet.measured.crashes += 1;
+        }
+        let restart = fleet.config.crashes.map_or(0, |it| micros(it.restart_time));
+        let then = match state.phase {
+            Phase::Stopping(then) => then,
+            _ => Then::Restart(restart),
+        };
+        self.end_life(worker, then);
+    }
+
+    /// Ends a worker with all it has.
+    fn end_life(&mut self, worker: u32, then: Then) {
+        self.polls.cancel(worker);
+        let phase = match then {
+            Then::Leave => Phase::Gone,
+            Then::Restart(_) => Phase::Down,
+        };
+        let state = &mut self.workers[worker as usize];
+        let jobs = state.end_life(phase);
+        let (fleet, life) = (state.fleet, state.life);
+        self.fleets[fleet as usize].running -= 1;
+        for job in jobs {
+            self.cut(job);
+            self.forget(job);
+        }
+        match then {
+            Then::Restart(after) => self.agenda.enter(self.now + after, Event::Start { worker, life }),
+            Then::Leave => self.roll_on(fleet, Some(worker)),
+        }
+    }
+
+    /// A handler that runs is cut short.
+    fn cut(&mut self, job: u32) {
+        let Some(entry) = self.jobs.get_mut(job).filter(|it| !it.ended) else { return };
+        let Some(began_at) = entry.began_at else { return };
+        entry.ended = true;
+        let fleet = &mut self.fleets[self.workers[entry.worker as usize].fleet as usize];
+        fleet.busy -= 1;
+        if self.place.batch.is_some() {
+            fleet.measured.cut_short += 1;
+            fleet.measured.wasted_seconds += seconds(self.now - began_at);
+        }
+    }
+
+    /// Puts a message back as if it had not been received, and forgets it.
+    fn give_back(&mut self, job: u32) {
+        let Some(entry) = self.jobs.get_mut(job) else { return };
+        let fleet = &self.fleets[self.workers[entry.worker as usize].fleet as usize];
+        if self.now < entry.held_until {
+            self.queues[fleet.queue as usize].calls.add(Action::ChangeMessageVisibility, 0, self.place);
+            // One that is not put back comes back by itself.
+            let _ = match &fleet.wire {
+                Some(wire) => wire.release(&entry.message).is_ok(),
+                None => entry.message.release().is_ok(),
+            };
+        }
+        let worker = entry.worker as usize;
+        self.workers[worker].working.retain(|it| *it != job);
+        self.forget(job);
+    }
+}
