@@ -6,6 +6,7 @@ mod measure;
 mod report;
 mod run;
 mod scenario;
+mod sweep;
 
 pub use report::{
     CallsReport, Estimate, FleetReport, FleetSeriesReport, GroupReport, LittleReport, QueueReport, QueueSeriesReport,
@@ -16,3 +17,4 @@ pub use scenario::{
     Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime,
     Slow, Sweep, TraceEntry, Values,
 };
+pub use sweep::{Answer, SweepPoint, SweepReport};
