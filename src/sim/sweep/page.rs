@@ -116,6 +116,8 @@ impl SweepReport {
         if let Some(goal) = goal {
             let metric = goal.metric.clone();
             let number = move |it: &Report| it.metric(&metric).map_or(f64::NAN, |it| it.mean);
+            // Not twice the same.
+            numbers.retain(|it| !(it.0 == "duplicates" && goal.metric.ends_with("duplicate_share")));
             numbers.insert(
                 0,
                 ("goal", goal.metric.clone(), Unit::of(&goal.metric), Box::new(number)),
