@@ -5,9 +5,11 @@ mod engine;
 mod measure;
 mod run;
 mod scenario;
+mod sizing;
 
 pub use scenario::{
     Arrivals, Autoscaling, Bound, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,
-    Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime, Slow, Sweep,
-    TraceEntry, Values,
+    Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime,
+    Slow, Sweep, TraceEntry, Values,
 };
+pub use sizing::{Exactness, NotSized, QueueSizing, Sizing, Station, erlang_c, offered_load, visibility_timeout_for};

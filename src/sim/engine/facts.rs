@@ -88,7 +88,9 @@ impl FactLog {
 
 fn note(fact: &Fact) -> Option<Seen> {
     Some(match fact {
-        Fact::Sent { message_id, content, .. } => Seen::Sent(*message_id, Numbered::read(content.body())?),
+        Fact::Sent {
+            message_id, content, ..
+        } => Seen::Sent(*message_id, Numbered::read(content.body())?),
         Fact::Received { message_id, .. } => Seen::Received(*message_id),
         Fact::Deleted { message_id } => Seen::Deleted(*message_id),
         Fact::Expired { message_id } => Seen::Expired(*message_id),

@@ -32,7 +32,9 @@ impl Scenario {
                     builder = builder.dead_letter(&built[&target.queue], target.max_receive_count);
                 }
                 let path = format!("queue.{}", key(name));
-                let queue = builder.build().map_err(|error| ScenarioError::new(path, error.to_string()))?;
+                let queue = builder
+                    .build()
+                    .map_err(|error| ScenarioError::new(path, error.to_string()))?;
                 built.insert(name.clone(), queue);
             }
             if built.len() == before {
@@ -53,7 +55,9 @@ impl QueueConfig {
             true => Queue::fifo(name),
             false => Queue::standard(name),
         };
-        let mut builder = builder.attributes(self.attributes()).stale_delete(self.stale_delete.unwrap_or_default());
+        let mut builder = builder
+            .attributes(self.attributes())
+            .stale_delete(self.stale_delete.unwrap_or_default());
         if let Some(shards) = self.shards {
             builder = builder.shards(shards);
         }
