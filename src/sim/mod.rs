@@ -6,6 +6,7 @@ mod measure;
 mod report;
 mod run;
 mod scenario;
+mod sizing;
 mod sweep;
 
 pub use report::{
@@ -17,4 +18,5 @@ pub use scenario::{
     Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime,
     Slow, Sweep, TraceEntry, Values,
 };
+pub use sizing::{Exactness, NotSized, QueueSizing, Sizing, Station, erlang_c, offered_load, visibility_timeout_for};
 pub use sweep::{Answer, SweepPoint, SweepReport};

@@ -101,7 +101,9 @@ impl FactLog {
 
 fn note(fact: &Fact, sending: &mut Option<Numbered>) -> Option<Seen> {
     Some(match fact {
-        Fact::Sent { message_id, content, .. } => {
+        Fact::Sent {
+            message_id, content, ..
+        } => {
             let numbered = sending.take().or_else(|| Numbered::read(content.body()));
             Seen::Sent(*message_id, numbered?)
         }

@@ -10,9 +10,9 @@ mod send;
 mod setup;
 mod slab;
 mod staff;
-mod window;
 #[cfg(test)]
 mod tests;
+mod window;
 mod work;
 mod worker;
 
@@ -34,7 +34,10 @@ use {
     polls::{Polls, Ready},
     send::ProducerState,
     slab::Slab,
-    std::{sync::atomic::{AtomicU64, Ordering}, time::Duration},
+    std::{
+        sync::atomic::{AtomicU64, Ordering},
+        time::Duration,
+    },
     window::{Place, Window, seconds},
     worker::{Ask, Job, Worker},
 };
@@ -153,7 +156,8 @@ impl Lab<'_> {
     fn advance(&mut self, at: Micros) {
         self.measure_until(at);
         if at / 1_000 != self.now / 1_000 {
-            self.clock.advance_to(self.started_at.saturating_add(Duration::from_millis(at / 1_000)));
+            self.clock
+                .advance_to(self.started_at.saturating_add(Duration::from_millis(at / 1_000)));
         }
         self.now = at;
     }
@@ -171,7 +175,11 @@ impl Lab<'_> {
     fn age_at_the_end_of(&mut self, point: usize) {
         for queue in 0..self.queues.len() as u32 {
             let age = self.ledger.age_of_oldest(queue, self.now).unwrap_or_default();
-            self.ledger.queue_mut(queue).series.age_of_oldest.set(point, seconds(age));
+            self.ledger
+                .queue_mut(queue)
+                .series
+                .age_of_oldest
+                .set(point, seconds(age));
         }
     }
 
@@ -190,7 +198,9 @@ impl Lab<'_> {
                 delayed,
                 ..
             } = self.queues[index].counts;
-            let dead = self.queues[index].dead_letter_queue.map(|queue| total(self.queues[queue as usize].counts));
+            let dead = self.queues[index]
+                .dead_letter_queue
+                .map(|queue| total(self.queues[queue as usize].counts));
             let measured = self.ledger.queue_mut(index as u32);
             let present = (visible + in_flight + delayed) as f64;
             let (visible, in_flight) = (visible as f64, in_flight as f64);

@@ -157,7 +157,8 @@ impl Lab<'_> {
                 Err(CallError::Refused(_)) => true,
                 Err(_) => {
                     let (message, _) = state.unsent.insert((numbered, bytes));
-                    self.agenda.enter(self.now + RESEND, Event::Resend { producer, message });
+                    self.agenda
+                        .enter(self.now + RESEND, Event::Resend { producer, message });
                     false
                 }
             },
@@ -200,9 +201,13 @@ impl Lab<'_> {
         state.batch = batch.wrapping_add(1);
         let (collected, sizes) = (mem::take(&mut state.collected), mem::take(&mut state.sizes));
         let bytes = sizes.iter().sum();
-        self.queues[state.queue as usize].calls.add(Action::SendMessageBatch, bytes, self.place);
+        self.queues[state.queue as usize]
+            .calls
+            .add(Action::SendMessageBatch, bytes, self.place);
         let entries = collected.iter().zip(&sizes);
-        let entries: Vec<SendMessage> = entries.map(|(numbered, bytes)| state.numbered(*numbered, *bytes)).collect();
+        let entries: Vec<SendMessage> = entries
+            .map(|(numbered, bytes)| state.numbered(*numbered, *bytes))
+            .collect();
         let refused = match state.target.send_batch(entries) {
             Ok(result) => result.failed.len(),
             Err(_) => collected.len(),
