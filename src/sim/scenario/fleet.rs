@@ -393,10 +393,10 @@ const fn ten_seconds() -> Duration {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Outage {
-    /// Its begin from the start of the run, before the horizon.
+    /// Its start, from the start of the run and before the horizon.
     #[serde(with = "seconds")]
     pub from: Duration,
-    /// Its end from the start of the run, after `from`.
+    /// Its end, from the start of the run and after `from`.
     #[serde(with = "seconds")]
     pub until: Duration,
     /// What handlers do meanwhile; by default they fail.

@@ -76,7 +76,7 @@ pub struct Scenario {
     /// How much virtual time passes, warm-up included; more than 0 s, by default 1 h.
     #[serde(with = "seconds")]
     pub horizon: Duration,
-    /// How much of it is not measured at the begin, less than the horizon; by default 0 s.
+    /// How much of it, from its start, is not measured; less than the horizon, by default 0 s.
     #[serde(with = "seconds")]
     pub warm_up: Duration,
     /// The seed of everything drawn by chance; by default 0.

@@ -303,7 +303,7 @@ fn faults_are_those_of_the_calls() {
 fn outages_and_deploys_are_within_the_run() {
     refused_fleet(
         "[[fleet.workers.outages]]\nfrom = 60\nuntil = 60",
-        "line 25: fleet.workers.outages.0.until: `until` is 1 min, it has to be after its begin, 1 min",
+        "line 25: fleet.workers.outages.0.until: `until` is 1 min, it has to be after its start, 1 min",
     );
     refused_fleet(
         "[[fleet.workers.outages]]\nfrom = 3600\nuntil = 3700",
