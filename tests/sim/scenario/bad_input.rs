@@ -459,6 +459,8 @@ fn messages_fit_their_queue() {
     let trace = Producer::new("jobs", Arrivals::trace([1, 200_000, 200_000, 200_000, 1].map(entry))).batch_size(10);
     let scenario = |trace: Producer| Scenario::new("sizes").queue("jobs", QueueConfig::new()).producer("web", trace);
     scenario(trace.clone()).check().unwrap();
+    let long = Arrivals::trace((0..30).map(|_| entry(100_000)));
+    scenario(trace.clone().arrivals(long)).check().unwrap();
     let large = Arrivals::trace((0..8).map(|_| entry(200_000)));
     assert_eq!(
         scenario(trace.arrivals(large)).check().unwrap_err().to_string(),

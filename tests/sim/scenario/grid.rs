@@ -81,6 +81,11 @@ fn numbers_are_named_by_the_end_of_their_path() {
              \"delay\"",
         ),
         (
+            "vary.workers = [1]\nvary.queue.jobs.delays = [1]",
+            "line 10: sweep.vary.\"queue.jobs.delays\": it cannot be 1: there is no setting \"delays\", the nearest known one \
+             is \"delay\"",
+        ),
+        (
             "vary.workers = [1]\nvary.fleet.workers.workers = [2]",
             "line 9: sweep.vary.workers: it is fleet.workers.workers, which \"fleet.workers.workers\" varies as well",
         ),
