@@ -59,12 +59,15 @@ impl Report {
             all.push((kind, chart));
         };
         let series = &queue.series;
-        let levels = [
+        let mut levels = vec![
             ("visible", &series.visible),
             ("in flight", &series.in_flight),
             ("delayed", &series.delayed),
-            ("dead letters", &series.dead_letters),
         ];
+        // Of a dead-letter queue they are what it holds, which the others show.
+        if !queue.dead_letter_queue {
+            levels.push(("dead letters", &series.dead_letters));
+        }
         over_time(
             "backlog",
             format!("Messages in {name}"),
@@ -217,11 +220,7 @@ fn receives(name: &str, queue: &QueueReport) -> Option<Chart> {
 
 fn groups(name: &str, queue: &QueueReport) -> Option<Chart> {
     let groups = table::largest_groups(queue);
-    let shown: Vec<_> = groups
-        .into_iter()
-        .filter(|it| it.1.time_to_first_receive.count > 0)
-        .take(GROUPS)
-        .collect();
+    let shown: Vec<_> = groups.into_iter().take(GROUPS).collect();
     if shown.len() < 2 {
         return None;
     }
