@@ -7,6 +7,7 @@ use {
 };
 
 type Field<T> = (&'static str, fn(&T) -> Estimate);
+type TimeField<T> = (&'static str, fn(&T) -> &TimeReport);
 
 /// The numbers of the whole report; their names come before those of queues and fleets.
 const WHOLE: &[Field<Report>] = &[("cost", |it| it.cost), ("cost_per_month", |it| it.cost_per_month)];
@@ -34,7 +35,7 @@ const QUEUE: &[Field<QueueReport>] = &[
     }),
 ];
 
-const QUEUE_TIMES: [(&str, fn(&QueueReport) -> &TimeReport); 2] = [
+const QUEUE_TIMES: [TimeField<QueueReport>; 2] = [
     ("time_to_first_receive", |it| &it.time_to_first_receive),
     ("time_to_completion", |it| &it.time_to_completion),
 ];
@@ -54,7 +55,7 @@ const FLEET: &[Field<FleetReport>] = &[
     ("wasted_share", |it| it.wasted_share),
 ];
 
-const FLEET_TIMES: [(&str, fn(&FleetReport) -> &TimeReport); 1] = [("service_time", |it| &it.service_time)];
+const FLEET_TIMES: [TimeField<FleetReport>; 1] = [("service_time", |it| &it.service_time)];
 
 const TIME: &[Field<TimeReport>] = &[
     ("mean", |it| it.mean),
