@@ -76,13 +76,14 @@ impl Report {
     /// `in_flight`, `cost`, `cost_per_month`, `offered_load`, and the times `time_to_first_receive` and
     /// `time_to_completion`. Of a fleet: `workers`, `utilisation`, `begun`, `failed`, `cut_short`, `crashes`,
     /// `restarts`, `heartbeats`, `failed_calls`, `busy_seconds`, `wasted_seconds`, `wasted_share`, and the time
-    /// `service_time`. After the name of a time comes `.mean`, `.p50`, `.p90`, `.p95`, `.p99` or `.max`.
+    /// `service_time`. After the name of a time comes `.mean`, `.p50`, `.p90`, `.p95`, `.p99` or `.max`; the name alone
+    /// is the mean.
     ///
     /// The name of the queue or fleet stands before it, as in `jobs.duplicate_share` and
     /// `workers.service_time.p99`. It may be left out where there is one queue only, dead-letter queues not counted,
     /// or one fleet only.
     pub fn metric(&self, name: &str) -> Option<Estimate> {
-        self.metrics().into_iter().find(|it| it.0 == name).map(|it| it.1)
+        self.metrics().into_iter().find(|it| is(&it.0, name)).map(|it| it.1)
     }
 
     /// All names of [`Report::metric`] with their numbers, those in full before those without queue or fleet.
@@ -122,11 +123,16 @@ impl Report {
 /// [`UnknownMetric`] if not.
 pub(in crate::sim) fn check_metric(scenario: &Scenario, name: &str) -> Result<(), UnknownMetric> {
     let names = names(scenario);
-    if names.iter().any(|it| it == name) {
+    if names.iter().any(|it| is(it, name)) {
         Ok(())
     } else {
         Err(UnknownMetric::new(name, names))
     }
+}
+
+/// Whether `metric` is asked for by `name`.
+fn is(metric: &str, name: &str) -> bool {
+    metric == name || metric.strip_suffix(".mean") == Some(name)
 }
 
 /// Those of [`Report::metrics`].
@@ -274,6 +280,8 @@ mod tests {
         );
         let p99 = jobs.time_to_completion.p99;
         assert_eq!(report.metric("time_to_completion.p99"), Some(Estimate::exact(p99)));
+        assert_eq!(report.metric("time_to_completion"), Some(jobs.time_to_completion.mean));
+        assert_eq!(check_metric(&made_up::scenario(), "time_to_completion"), Ok(()));
         assert_eq!(report.metric("cost"), Some(report.cost), "of all queues");
         assert_eq!(report.metric("jobs.cost"), Some(jobs.cost));
     }
