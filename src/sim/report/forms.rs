@@ -97,7 +97,7 @@ mod tests {
         assert!(
             report
                 .to_string()
-                .contains("closed forms  none: fleet \"workers\" has crashes"),
+                .contains("closed forms: none: fleet \"workers\" has crashes"),
             "{report}"
         );
     }

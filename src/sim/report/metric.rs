@@ -82,6 +82,17 @@ impl Report {
     /// The name of the queue or fleet stands before it, as in `jobs.duplicate_share` and
     /// `workers.service_time.p99`. It may be left out where there is one queue only, dead-letter queues not counted,
     /// or one fleet only.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::sim::Scenario;
+    /// let toml = "[queue.jobs]\n[producer.web]\nqueue = 'jobs'\narrivals.constant = { rate = 1 }";
+    /// let report = Scenario::from_toml(toml)?.run()?;
+    /// assert_eq!(report.metric("jobs.sent"), Some(report.queues["jobs"].sent));
+    /// assert_eq!(report.metric("sent"), report.metric("jobs.sent"));
+    /// assert_eq!(report.metric("weight"), None);
+    /// # Ok::<(), requeue::sim::ScenarioError>(())
+    /// ```
     pub fn metric(&self, name: &str) -> Option<Estimate> {
         self.metrics().into_iter().find(|it| is(&it.0, name)).map(|it| it.1)
     }

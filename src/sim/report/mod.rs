@@ -32,6 +32,27 @@ use {
 ///
 /// It prints as a table for a terminal; the other forms are [`Report::save`], [`Report::to_html`],
 /// [`Report::write_json`], [`Report::write_series`] and [`Report::write_totals`].
+///
+/// # Examples
+/// ```
+/// use requeue::sim::Scenario;
+///
+/// let scenario = Scenario::from_toml("
+///     replications = 3
+///     [queue.jobs]
+///     [producer.web]
+///     queue = 'jobs'
+///     arrivals.poisson = { rate = 1 }
+///     [fleet.workers]
+///     queue = 'jobs'
+///     service.constant = { time = 0.5 }
+/// ")?;
+/// let report = scenario.run()?;
+/// let wait = report.queues["jobs"].time_to_first_receive.mean;
+/// assert!((0.2..0.3).contains(&wait.mean) && wait.half_width.is_some(), "{wait}");
+/// assert!(report.to_string().contains("3 replications"));
+/// # Ok::<(), requeue::sim::ScenarioError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {

@@ -24,8 +24,10 @@ impl fmt::Display for Report {
         }
         for (name, queue) in &self.queues {
             write_queue(f, name, queue)?;
-            let forms = self.closed_forms(name, queue);
-            write_rows(f, &forms)?;
+            match &self.closed_forms(name, queue)[..] {
+                [only] => wrapped(f, &only.join(": "))?,
+                rows => write_rows(f, rows)?,
+            }
         }
         for (name, fleet) in &self.fleets {
             write_fleet(f, name, fleet)?;
@@ -173,7 +175,7 @@ pub(super) fn largest_groups(queue: &QueueReport) -> Vec<(&String, &super::Group
 }
 
 fn write_queue(f: &mut fmt::Formatter<'_>, name: &str, queue: &QueueReport) -> fmt::Result {
-    writeln!(f, "\nqueue {} ({})", plain(name), queue.kind())?;
+    writeln!(f, "\nqueue {} ({})", short(&plain(name), 50), queue.kind())?;
     write_lines(f, &queue.lines())?;
     let mut rows = vec![TIMES.map(str::to_owned).to_vec()];
     for (name, time) in [
@@ -218,7 +220,7 @@ fn write_fleet(f: &mut fmt::Formatter<'_>, name: &str, fleet: &FleetReport) -> f
         f,
         "\nfleet {} on queue {}",
         short(&plain(name), 40),
-        plain(&fleet.queue)
+        short(&plain(&fleet.queue), 40)
     )?;
     write_lines(f, &fleet.lines())?;
     for (fault, often) in &fleet.faults {
@@ -287,6 +289,7 @@ fn short(text: &str, width: usize) -> String {
 pub(in crate::sim) fn wrapped(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     let mut used = 0;
     for word in plain(text).split_whitespace() {
+        let word = short(word, WIDTH);
         let length = word.chars().count();
         let separator = match used {
             0 => "",
@@ -328,7 +331,9 @@ mod tests {
         let mut report = made_up::report(2);
         let long = "g".repeat(300);
         report.name.clone_from(&long);
-        report.warnings.push(format!("words {}", "and words ".repeat(40)));
+        report
+            .warnings
+            .push(format!("words {} {long}", "and words ".repeat(40)));
         let jobs = report.queues.get_mut("jobs").unwrap();
         let group = jobs.groups["tenant-0001"].clone();
         jobs.groups.insert(long.clone(), group);
@@ -336,8 +341,11 @@ mod tests {
             mean: 123_456_789_012.0,
             half_width: Some(98_765_432.0),
         };
-        let fleet = report.fleets["workers"].clone();
+        let mut fleet = report.fleets["workers"].clone();
+        fleet.queue = "q".repeat(80);
         report.fleets.insert(long, fleet);
+        let jobs = report.queues["jobs"].clone();
+        report.queues.insert("q".repeat(80), jobs);
         let text = report.to_string();
         for line in text.lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");
