@@ -137,6 +137,17 @@ fn bursts_have_their_mean_rate_and_spread() {
 }
 
 #[test]
+fn a_quarter_of_the_runs_begin_within_a_burst() {
+    let producer = super::producer(bursts(100.0, 0.0), Groups::None);
+    let soon = |replication| {
+        let mut stream = ArrivalStream::new(&producer, 14, replication, "web");
+        stream.next().is_some_and(|it| it.at < 100_000)
+    };
+    let found = f64::from((0..4_000).filter(|it| soon(*it)).count() as u32) / 4_000.0;
+    assert!((found - 0.25).abs() < 0.03, "{found}");
+}
+
+#[test]
 fn bursts_have_the_same_phases_whatever_the_rates() {
     let phase = |rate| {
         let first = times(bursts(rate, 0.0), 50_000);
