@@ -3,7 +3,7 @@
 use {
     super::{
         agenda::Micros,
-        window::micros,
+        window::{TICK, micros},
         worker::Ending,
     },
     crate::{
@@ -22,9 +22,15 @@ use {
 /// A part of a visibility timeout after which a lease is renewed, as a runner does it.
 const RENEWALS: u32 = 3;
 
+/// A lease is not renewed in the last part of its time, which is so long at most: as a runner does it, whose call could
+/// arrive too late.
+const MARGIN: u32 = 10;
+const LONGEST_MARGIN: Duration = Duration::from_secs(1);
+
 pub(super) struct FleetState {
     pub(super) name: String,
     pub(super) queue: u32,
+    pub(super) fifo: bool,
     pub(super) config: Fleet,
     pub(super) wire: Option<FaultyQueue>,
     times: Times,
@@ -35,6 +41,8 @@ pub(super) struct FleetState {
     /// The visibility timeout of its receives.
     pub(super) visibility: Micros,
     pub(super) renew_interval: Option<Micros>,
+    /// How long before its end a lease is not renewed any more.
+    pub(super) renew_margin: Micros,
     /// Its workers, those that have left included.
     pub(super) workers: Vec<u32>,
     /// How many there are or will be.
@@ -86,6 +94,7 @@ impl FleetState {
         Self {
             name: name.to_owned(),
             queue: index,
+            fifo: queue.is_fifo(),
             config: config.clone(),
             wire,
             times: Times::new(&config.service, config.slow),
@@ -100,7 +109,8 @@ impl FleetState {
             backoff,
             backoff_seed: streams.key("backoff", name),
             visibility: micros(visibility),
-            renew_interval: config.heartbeat.then(|| micros((visibility / RENEWALS).max(Duration::from_millis(1)))),
+            renew_interval: config.heartbeat.then(|| (micros(visibility / RENEWALS) / TICK * TICK).max(TICK)),
+            renew_margin: micros(LONGEST_MARGIN.min(visibility / MARGIN)),
             workers: Vec::new(),
             wanted: config.workers,
             rolls: Vec::new(),

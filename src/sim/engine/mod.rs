@@ -94,6 +94,7 @@ impl Lab<'_> {
         self.begin();
         while self.overflow.is_none() {
             self.run_ready();
+            self.look_at_the_queues();
             let alarm = self.clock.next_deadline().map(|at| self.micros_of(at));
             let next = self.agenda.next_at().into_iter().chain(alarm).min();
             let at = next.unwrap_or(Micros::MAX).max(self.now);
@@ -101,7 +102,7 @@ impl Lab<'_> {
                 break;
             }
             self.advance(at);
-            if let Some(event) = self.agenda.take_due(at) {
+            while let Some(event) = self.agenda.take_due(at) {
                 self.happen(event);
             }
             steps = steps.wrapping_add(1);
@@ -112,7 +113,6 @@ impl Lab<'_> {
         if self.overflow.is_none() {
             self.advance(self.window.end);
         }
-        self.note_facts();
         progress.store(self.window.end / 1_000, Ordering::Relaxed);
     }
 
@@ -156,7 +156,6 @@ impl Lab<'_> {
             self.clock.advance_to(self.started_at.saturating_add(Duration::from_millis(at / 1_000)));
         }
         self.now = at;
-        self.note_facts();
     }
 
     /// A part of the run is over.
@@ -227,9 +226,9 @@ impl Lab<'_> {
         }
     }
 
-    /// Takes note of what the queues have reported, and of what they hold now.
+    /// Reads what the queues hold now, which is so until the next event.
     #[inline]
-    fn note_facts(&mut self) {
+    fn look_at_the_queues(&mut self) {
         let mut held = 0;
         let mut bytes = 0;
         for state in &mut self.queues {
@@ -243,6 +242,13 @@ impl Lab<'_> {
             let at = Duration::from_micros(self.now);
             self.overflow = Some(Overflow { at, messages });
         }
+        // By looking, messages may have expired.
+        self.note_facts();
+    }
+
+    /// Takes note of what the queues have reported.
+    #[inline]
+    fn note_facts(&mut self) {
         self.facts.take(&mut self.seen);
         if self.seen.is_empty() {
             return;

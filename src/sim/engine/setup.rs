@@ -15,7 +15,7 @@ use {
     },
     crate::{
         clock::{Clock, ManualClock},
-        queue::Queue,
+        queue::{Queue, QueueBuilder},
         sim::{
             draw::{ArrivalStream, Streams},
             measure::{Batches, FleetMeasured, Little, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series},
@@ -38,13 +38,23 @@ pub(in crate::sim) fn simulate(
     replication: u32,
     progress: &AtomicU64,
 ) -> Result<Measured, ScenarioError> {
+    simulate_with(scenario, replication, progress, |_, builder| builder)
+}
+
+/// The same on queues each of which `adapt` may add to.
+pub(super) fn simulate_with(
+    scenario: &Scenario,
+    replication: u32,
+    progress: &AtomicU64,
+    adapt: impl Fn(&str, QueueBuilder) -> QueueBuilder,
+) -> Result<Measured, ScenarioError> {
     let clock = ManualClock::default();
     let facts = FactLog::default();
     let streams = Streams::new(scenario.seed, replication);
     let names: Vec<&str> = scenario.queue.keys().map(String::as_str).collect();
     let index = |name: &str| names.iter().position(|it| *it == name).unwrap_or_default() as u32;
     let queues = scenario.build_queues(|name, builder| {
-        builder
+        adapt(name, builder)
             .clock(clock.clone())
             .seed(streams.key("queue", name))
             .listener(facts.listener(index(name)))
@@ -141,7 +151,7 @@ fn measured_queue(fifo: bool, dead_letter_queue: bool, points: usize) -> QueueMe
     }
 }
 
-fn measured_fleet(queue: &str, points: usize) -> FleetMeasured {
+pub(super) fn measured_fleet(queue: &str, points: usize) -> FleetMeasured {
     FleetMeasured {
         queue: queue.to_owned(),
         workers: Series::new(points),
