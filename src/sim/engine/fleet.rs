@@ -86,7 +86,9 @@ impl FleetState {
         wire: Option<FaultyQueue>,
         measured: FleetMeasured,
     ) -> Self {
-        let visibility = config.visibility_timeout.unwrap_or_else(|| queue.settings().visibility_timeout);
+        let visibility = config
+            .visibility_timeout
+            .unwrap_or_else(|| queue.settings().visibility_timeout);
         let backoff = match config.failure_policy {
             FailurePolicy::Backoff { base, max } => Some(Backoff::new(base, max)),
             _ => None,
@@ -137,7 +139,12 @@ impl FleetState {
                 }
             }
         }
-        if let Some(timeout) = self.config.handler_timeout.map(micros).filter(|timeout| *timeout < takes) {
+        if let Some(timeout) = self
+            .config
+            .handler_timeout
+            .map(micros)
+            .filter(|timeout| *timeout < takes)
+        {
             return Course {
                 takes: timeout,
                 ending: Ending::Timeout,

@@ -10,16 +10,19 @@ mod send;
 mod setup;
 mod slab;
 mod staff;
-mod window;
 #[cfg(test)]
 mod tests;
+mod window;
 mod work;
 mod worker;
 
 pub(super) use setup::simulate;
 
 use {
-    super::measure::{Measured, Overflow, Series},
+    super::{
+        Progress,
+        measure::{Measured, Overflow, Series},
+    },
     crate::{
         clock::ManualClock,
         queue::{Message, Queue},
@@ -34,7 +37,7 @@ use {
     polls::{Polls, Ready},
     send::ProducerState,
     slab::Slab,
-    std::{sync::atomic::{AtomicU64, Ordering}, time::Duration},
+    std::time::Duration,
     window::{Place, Window, seconds},
     worker::{Ask, Job, Worker},
 };
@@ -64,6 +67,8 @@ struct Lab<'q> {
     message_limit: u64,
     byte_limit: u64,
     overflow: Option<Overflow>,
+    /// What was told of the time that has passed, and of the messages that were sent.
+    told: (Micros, u64),
 }
 
 struct QueueState<'q> {
@@ -88,8 +93,8 @@ struct Answer {
 }
 
 impl Lab<'_> {
-    /// Lets virtual time pass until the end of the run; `progress` shows how much has passed, in milliseconds.
-    fn run(&mut self, progress: &AtomicU64) {
+    /// Lets virtual time pass until the end of the run.
+    fn run(&mut self, progress: &Progress) {
         let mut steps = 0_u32;
         self.begin();
         while self.overflow.is_none() {
@@ -107,13 +112,20 @@ impl Lab<'_> {
             }
             steps = steps.wrapping_add(1);
             if steps.is_multiple_of(4_096) {
-                progress.store(self.now / 1_000, Ordering::Relaxed);
+                self.tell(progress);
             }
         }
         if self.overflow.is_none() {
             self.advance(self.window.end);
         }
-        progress.store(self.window.end / 1_000, Ordering::Relaxed);
+        self.tell(progress);
+    }
+
+    /// Tells how far the run is.
+    fn tell(&mut self, progress: &Progress) {
+        let far = (self.now, self.producers.iter().map(ProducerState::sent).sum());
+        progress.pass(far.0 / 1_000 - self.told.0 / 1_000, far.1 - self.told.1);
+        self.told = far;
     }
 
     fn micros_of(&self, at: Timestamp) -> Micros {
@@ -153,7 +165,8 @@ impl Lab<'_> {
     fn advance(&mut self, at: Micros) {
         self.measure_until(at);
         if at / 1_000 != self.now / 1_000 {
-            self.clock.advance_to(self.started_at.saturating_add(Duration::from_millis(at / 1_000)));
+            self.clock
+                .advance_to(self.started_at.saturating_add(Duration::from_millis(at / 1_000)));
         }
         self.now = at;
     }
@@ -171,7 +184,11 @@ impl Lab<'_> {
     fn age_at_the_end_of(&mut self, point: usize) {
         for queue in 0..self.queues.len() as u32 {
             let age = self.ledger.age_of_oldest(queue, self.now).unwrap_or_default();
-            self.ledger.queue_mut(queue).series.age_of_oldest.set(point, seconds(age));
+            self.ledger
+                .queue_mut(queue)
+                .series
+                .age_of_oldest
+                .set(point, seconds(age));
         }
     }
 
@@ -190,7 +207,9 @@ impl Lab<'_> {
                 delayed,
                 ..
             } = self.queues[index].counts;
-            let dead = self.queues[index].dead_letter_queue.map(|queue| total(self.queues[queue as usize].counts));
+            let dead = self.queues[index]
+                .dead_letter_queue
+                .map(|queue| total(self.queues[queue as usize].counts));
             let measured = self.ledger.queue_mut(index as u32);
             let present = (visible + in_flight + delayed) as f64;
             let (visible, in_flight) = (visible as f64, in_flight as f64);

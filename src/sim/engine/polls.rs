@@ -75,9 +75,18 @@ impl Ready {
         self.line.lock().add(worker, false);
     }
 
+    /// Whether the receive of a worker in line was woken; none if it is not in line.
     #[inline]
-    pub(super) fn contains(&self, worker: u32) -> bool {
-        self.line.lock().places.get(worker as usize).is_some_and(|it| it.in_line)
+    pub(super) fn state(&self, worker: u32) -> Option<bool> {
+        let line = self.line.lock();
+        let place = line.places.get(worker as usize).filter(|it| it.in_line)?;
+        Some(place.woken)
+    }
+
+    pub(super) fn forget_wake(&self, worker: u32) {
+        if let Some(place) = self.line.lock().places.get_mut(worker as usize) {
+            place.woken = false;
+        }
     }
 
     /// The next worker, and whether its receive was woken.
@@ -145,7 +154,12 @@ impl<'q> Polls<'q> {
 
     /// Begins a receive; what it answers if it need not wait.
     #[inline]
-    pub(super) fn begin(&mut self, worker: u32, ask: Ask, mut receiving: Receiving<'q>) -> Option<Option<Vec<Message>>> {
+    pub(super) fn begin(
+        &mut self,
+        worker: u32,
+        ask: Ask,
+        mut receiving: Receiving<'q>,
+    ) -> Option<Option<Vec<Message>>> {
         let place = &mut self.workers[worker as usize];
         match receiving.poll(&place.waker) {
             Poll::Ready(messages) => Some(messages),

@@ -17,13 +17,16 @@ use {
         clock::{Clock, ManualClock},
         queue::{Queue, QueueBuilder},
         sim::{
+            Progress,
             draw::{ArrivalStream, Streams},
-            measure::{Batches, FleetMeasured, Little, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series},
+            measure::{
+                Batches, FleetMeasured, Little, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series,
+            },
             scenario::{Scenario, ScenarioError},
         },
         testing::FaultyQueue,
     },
-    std::{collections::BTreeMap, sync::atomic::AtomicU64},
+    std::collections::BTreeMap,
 };
 
 /// The bytes of bodies for each message of the limit.
@@ -36,7 +39,7 @@ const MOST_RECEIVES: usize = 1_000;
 pub(in crate::sim) fn simulate(
     scenario: &Scenario,
     replication: u32,
-    progress: &AtomicU64,
+    progress: &Progress,
 ) -> Result<Measured, ScenarioError> {
     simulate_with(scenario, replication, progress, |_, builder| builder)
 }
@@ -45,7 +48,7 @@ pub(in crate::sim) fn simulate(
 pub(super) fn simulate_with(
     scenario: &Scenario,
     replication: u32,
-    progress: &AtomicU64,
+    progress: &Progress,
     adapt: impl Fn(&str, QueueBuilder) -> QueueBuilder,
 ) -> Result<Measured, ScenarioError> {
     let clock = ManualClock::default();
@@ -82,9 +85,17 @@ pub(super) fn simulate_with(
         fleets.push(FleetState::new(name, fleet, streams, queue, wire, measured));
     }
     let window = Window::new(scenario);
-    let dead_letter_queues: Vec<_> = scenario.queue.values().filter_map(|it| Some(&it.dead_letter.as_ref()?.queue)).collect();
+    let dead_letter_queues: Vec<_> = scenario
+        .queue
+        .values()
+        .filter_map(|it| Some(&it.dead_letter.as_ref()?.queue))
+        .collect();
     let measured = names.iter().map(|name| {
-        measured_queue(queues[*name].is_fifo(), dead_letter_queues.iter().any(|it| *it == name), scenario.points)
+        measured_queue(
+            queues[*name].is_fifo(),
+            dead_letter_queues.iter().any(|it| *it == name),
+            scenario.points,
+        )
     });
     let ledger = Ledger::new(window, measured);
     let states = names.iter().map(|name| {
@@ -119,6 +130,7 @@ pub(super) fn simulate_with(
         message_limit: scenario.message_limit as u64,
         byte_limit: (scenario.message_limit as u64).saturating_mul(BYTES_PER_MESSAGE),
         overflow: None,
+        told: (0, 0),
     };
     lab.run(progress);
     Ok(lab.finish())
@@ -181,5 +193,3 @@ pub(super) fn count_faults(wire: &FaultyQueue) -> BTreeMap<String, u64> {
     counts
 }
 
-/// The queues of a scenario by name.
-pub(in crate::sim) type Queues = BTreeMap<String, Queue>;

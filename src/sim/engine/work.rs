@@ -43,11 +43,18 @@ impl<'q> Lab<'q> {
     #[inline]
     pub(super) fn run_ready(&mut self) {
         while let Some((worker, woken)) = self.ready.next() {
-            if let Some((ask, messages)) = woken.then(|| self.polls.look(worker)).flatten() {
-                self.receive_ended(worker, ask, messages);
+            if woken {
+                self.look(worker);
             }
             self.take_turn(worker);
             self.note_facts();
+        }
+    }
+
+    /// Looks at the receive of a worker that was woken.
+    fn look(&mut self, worker: u32) {
+        if let Some((ask, messages)) = self.polls.look(worker) {
+            self.receive_ended(worker, ask, messages);
         }
     }
 
@@ -92,7 +99,8 @@ impl<'q> Lab<'q> {
             }
             self.ledger.begun(entry.track, self.place);
             let serial = self.jobs.serial(job);
-            self.agenda.enter(self.now + course.takes, Event::HandlerEnds { job, serial });
+            self.agenda
+                .enter(self.now + course.takes, Event::HandlerEnds { job, serial });
         }
     }
 
@@ -115,7 +123,11 @@ impl<'q> Lab<'q> {
     fn receive(&mut self, worker: u32, ask: Ask) -> Option<Option<Vec<Message>>> {
         let fleet = &self.fleets[self.workers[worker as usize].fleet as usize];
         let queue = self.queues[fleet.queue as usize].queue;
-        let wait_time = if ask.long { fleet.config.wait_time } else { Duration::ZERO };
+        let wait_time = if ask.long {
+            fleet.config.wait_time
+        } else {
+            Duration::ZERO
+        };
         let mut request = ReceiveRequest::new(ask.max_messages).wait_time(wait_time);
         request.visibility_timeout = fleet.config.visibility_timeout;
         // A worker has one message of a group at a time, as the group is locked meanwhile.
@@ -165,7 +177,9 @@ impl<'q> Lab<'q> {
     }
 
     pub(super) fn answer(&mut self, answer: u32) {
-        let Some(answer) = self.answers.remove(answer) else { return };
+        let Some(answer) = self.answers.remove(answer) else {
+            return;
+        };
         let Answer { worker, life, .. } = answer;
         let state = &self.workers[worker as usize];
         if state.life != life {
@@ -182,7 +196,11 @@ impl<'q> Lab<'q> {
 
     fn accept(&mut self, answer: Answer) {
         let Answer {
-            worker, ask, messages, received_at, ..
+            worker,
+            ask,
+            messages,
+            received_at,
+            ..
         } = answer;
         let state = &mut self.workers[worker as usize];
         let fleet = &self.fleets[state.fleet as usize];
@@ -221,7 +239,9 @@ impl<'q> Lab<'q> {
     }
 
     fn take_message(&mut self, worker: u32, message: Message, received_at: Micros) {
-        let Some((track, numbered)) = self.ledger.hold(message.message_id()) else { return };
+        let Some((track, numbered)) = self.ledger.hold(message.message_id()) else {
+            return;
+        };
         let poison = self.producers[numbered.producer as usize].is_poison(numbered.number);
         let fleet = &self.fleets[self.workers[worker as usize].fleet as usize];
         let job = Job {
@@ -231,7 +251,9 @@ impl<'q> Lab<'q> {
             message,
             track,
             key: numbered.key(),
-            renew_at: fleet.renew_interval.map_or(Micros::MAX, |interval| received_at + interval),
+            renew_at: fleet
+                .renew_interval
+                .map_or(Micros::MAX, |interval| received_at + interval),
             began_at: None,
             ending: Ending::Success,
             poison,
@@ -303,7 +325,9 @@ impl<'q> Lab<'q> {
 
     pub(super) fn handler_ends(&mut self, job: u32, serial: u32) {
         let (now, place) = (self.now, self.place);
-        let Some(entry) = self.jobs.get_if(job, serial) else { return };
+        let Some(entry) = self.jobs.get_if(job, serial) else {
+            return;
+        };
         entry.ended = true;
         let fleet = &mut self.fleets[self.workers[entry.worker as usize].fleet as usize];
         fleet.busy -= 1;
@@ -332,7 +356,9 @@ impl<'q> Lab<'q> {
 
     /// Deletes the message of a handler that ended well, and does with any other what the policy says.
     pub(super) fn settle(&mut self, job: u32, serial: u32) {
-        let Some(entry) = self.jobs.get_if(job, serial) else { return };
+        let Some(entry) = self.jobs.get_if(job, serial) else {
+            return;
+        };
         let worker = entry.worker;
         let fleet = &mut self.fleets[self.workers[worker as usize].fleet as usize];
         let queue = &mut self.queues[fleet.queue as usize];
@@ -364,17 +390,24 @@ impl<'q> Lab<'q> {
         }
     }
 
-    /// Lets a worker go on that has settled a job: at once, or after other handlers of its own that end at this instant and
-    /// its receive that was woken, as the futures of a runner take turns.
+    /// Lets a worker go on that has settled a job, as the futures of a runner take turns: a handler's place yields before
+    /// it goes on, and the runner goes on with its other places as long as none has had two turns.
     fn go_on(&mut self, worker: u32) {
         let another = match self.agenda.next_due(self.now) {
             Some(Event::HandlerEnds { job, .. }) => self.jobs.get(*job).is_some_and(|it| it.worker == worker),
             _ => false,
         };
-        if another || self.ready.contains(worker) {
-            return self.ready.add(worker);
+        let places = self.fleets[self.workers[worker as usize].fleet as usize].config.concurrency;
+        match self.ready.state(worker) {
+            None if another || places == 1 => self.ready.add(worker),
+            None => self.take_turn(worker),
+            Some(woken) if woken && !another && places > 2 => {
+                self.ready.forget_wake(worker);
+                self.look(worker);
+                self.take_turn(worker);
+            }
+            Some(_) => {}
         }
-        self.take_turn(worker);
     }
 
     /// A worker does not have this job any more.

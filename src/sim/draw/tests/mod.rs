@@ -29,7 +29,7 @@ fn distributions() -> Vec<(&'static str, Times)> {
     };
     let wide = ServiceTime::Gamma { mean, sd: seconds(0.9) };
     let empirical = ServiceTime::Empirical {
-        file: "times.csv".into(),
+        file: None,
         times: [0.7, 0.1, 0.25, 1.5, 0.1].map(seconds).into(),
     };
     vec![
@@ -211,16 +211,12 @@ fn each_purpose_name_and_replication_has_its_own_chance() {
 }
 
 pub(super) fn producer(arrivals: Arrivals, groups: Groups) -> Producer {
+    let text = "queue = 'jobs'\narrivals.constant = { rate = 1 }";
+    let plain = toml::from_str(text).unwrap_or_else(|it| panic!("{it}"));
     Producer {
-        queue: "jobs".to_owned(),
         arrivals,
         groups,
-        bytes: 32,
-        poison_share: 0.0,
-        batch_size: 1,
-        delay: None,
-        batch_window: std::time::Duration::from_secs(1),
-        faults: Default::default(),
+        ..plain
     }
 }
 
@@ -244,7 +240,7 @@ pub(super) fn trace(entries: &[(f64, Option<&str>, Option<usize>)]) -> Arrivals 
         bytes: it.2,
     };
     Arrivals::Trace {
-        file: "trace.csv".into(),
+        file: None,
         entries: entries.iter().map(entry).collect(),
     }
 }

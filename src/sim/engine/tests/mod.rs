@@ -6,11 +6,11 @@ use {
     super::setup::simulate_with,
     crate::{
         queue::FactListener,
-        sim::{measure::Measured, scenario::Scenario},
+        sim::{Progress, measure::Measured, scenario::Scenario},
         state::FactEntry,
         sync::Mutex,
     },
-    std::sync::{Arc, atomic::AtomicU64},
+    std::sync::Arc,
 };
 
 /// What the queues of a run report, with the names of the queues.
@@ -39,7 +39,7 @@ fn scenario(text: &str) -> Scenario {
 #[track_caller]
 fn run(scenario: &Scenario) -> (Measured, Vec<(String, FactEntry)>) {
     let facts = Facts::default();
-    let measured = simulate_with(scenario, 0, &AtomicU64::new(0), |name, builder| {
+    let measured = simulate_with(scenario, 0, &Progress::new(), |name, builder| {
         builder.listener(facts.listener(name))
     });
     (measured.unwrap(), facts.take())
