@@ -111,7 +111,9 @@ impl FleetState {
             backoff,
             backoff_seed: streams.key("backoff", name),
             visibility: micros(visibility),
-            renew_interval: config.heartbeat.then(|| (micros(visibility / RENEWALS) / TICK * TICK).max(TICK)),
+            renew_interval: config
+                .heartbeat
+                .then(|| (micros(visibility / RENEWALS) / TICK * TICK).max(TICK)),
             renew_margin: micros(LONGEST_MARGIN.min(visibility / MARGIN)),
             workers: Vec::new(),
             wanted: config.workers,

@@ -192,4 +192,3 @@ pub(super) fn count_faults(wire: &FaultyQueue) -> BTreeMap<String, u64> {
     }
     counts
 }
-

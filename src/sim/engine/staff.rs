@@ -183,7 +183,8 @@ impl Lab<'_> {
         self.polls.cancel(worker);
         self.give_back_backlog(worker);
         let timeout = micros(self.fleets[fleet as usize].config.shutdown_timeout);
-        self.agenda.enter(self.now + timeout, Event::StopTimeout { worker, life });
+        self.agenda
+            .enter(self.now + timeout, Event::StopTimeout { worker, life });
         self.stopped_if_idle(worker);
     }
 
@@ -196,7 +197,9 @@ impl Lab<'_> {
     /// Ends a worker that stops in order, if its handlers have ended and no messages are on their way to it.
     pub(super) fn stopped_if_idle(&mut self, worker: u32) {
         let state = &self.workers[worker as usize];
-        let (Phase::Stopping(then), true) = (state.phase, state.working.is_empty()) else { return };
+        let (Phase::Stopping(then), true) = (state.phase, state.working.is_empty()) else {
+            return;
+        };
         let life = state.life;
         let receives = |it: &Answer| it.worker == worker && it.life == life && it.messages.is_some();
         if !self.answers.iter().any(|it| receives(it.1)) {

@@ -79,7 +79,9 @@ impl<'q> Lab<'q> {
         let FleetState { config, fifo, .. } = &self.fleets[fleet];
         let (concurrency, fifo) = (config.concurrency, *fifo);
         while self.workers[worker as usize].has_place(concurrency) {
-            let Some(job) = self.next_of_backlog(worker, fifo) else { return };
+            let Some(job) = self.next_of_backlog(worker, fifo) else {
+                return;
+            };
             let Some(entry) = self.jobs.get_mut(job) else { continue };
             if entry.held_until <= self.now {
                 // Another worker may have it.
@@ -151,7 +153,9 @@ impl<'q> Lab<'q> {
         let state = &self.workers[worker as usize];
         let (life, fleet) = (state.life, &mut self.fleets[state.fleet as usize]);
         let bytes = messages.iter().flatten().map(|it| it.body().len()).sum();
-        self.queues[fleet.queue as usize].calls.add(Action::ReceiveMessage, bytes, self.place);
+        self.queues[fleet.queue as usize]
+            .calls
+            .add(Action::ReceiveMessage, bytes, self.place);
         let mut latency = fleet.latency();
         if messages.is_none() {
             if self.place.batch.is_some() {
@@ -227,7 +231,8 @@ impl<'q> Lab<'q> {
         let life = state.life;
         state.pausing = true;
         let interval = self.fleets[state.fleet as usize].config.poll_interval;
-        self.agenda.enter(self.now + micros(interval).max(TICK), Event::Poll { worker, life });
+        self.agenda
+            .enter(self.now + micros(interval).max(TICK), Event::Poll { worker, life });
     }
 
     pub(super) fn poll_again(&mut self, worker: u32, life: u32) {
@@ -269,7 +274,9 @@ impl<'q> Lab<'q> {
     /// Sees to it that the worker looks at its leases before the newest of them is due.
     fn renew_in_time(&mut self, worker: u32, received_at: Micros) {
         let state = &mut self.workers[worker as usize];
-        let Some(interval) = self.fleets[state.fleet as usize].renew_interval else { return };
+        let Some(interval) = self.fleets[state.fleet as usize].renew_interval else {
+            return;
+        };
         let at = received_at + interval;
         if state.renews_at.is_none_or(|renews_at| at < renews_at) {
             state.renews_at = Some(at);
@@ -289,7 +296,9 @@ impl<'q> Lab<'q> {
         let held: Vec<u32> = state.working.iter().chain(&state.backlog).copied().collect();
         let (mut next, mut renewed, mut calls) = (Micros::MAX, 0, 0);
         for job in held {
-            let Some(entry) = self.jobs.get_mut(job).filter(|it| it.is_renewable()) else { continue };
+            let Some(entry) = self.jobs.get_mut(job).filter(|it| it.is_renewable()) else {
+                continue;
+            };
             if entry.renew_at <= self.now {
                 let (outcome, due) = renew_lease(fleet, entry, interval, self.now);
                 entry.renew_at = due;
@@ -397,17 +406,27 @@ impl<'q> Lab<'q> {
             Some(Event::HandlerEnds { job, .. }) => self.jobs.get(*job).is_some_and(|it| it.worker == worker),
             _ => false,
         };
-        let places = self.fleets[self.workers[worker as usize].fleet as usize].config.concurrency;
-        match self.ready.state(worker) {
-            None if another || places == 1 => self.ready.add(worker),
-            None => self.take_turn(worker),
-            Some(woken) if woken && !another && places > 2 => {
-                self.ready.forget_wake(worker);
-                self.look(worker);
-                self.take_turn(worker);
-            }
-            Some(_) => {}
+        let places = self.fleets[self.workers[worker as usize].fleet as usize]
+            .config
+            .concurrency;
+        if another || places == 1 {
+            return self.ready.add(worker);
         }
+        match self.ready.state(worker) {
+            None => {}
+            Some(true) if places > 2 => self.look_now(worker),
+            Some(_) => return,
+        }
+        self.take_turn(worker);
+        if self.ready.state(worker) == Some(true) {
+            self.look_now(worker);
+        }
+    }
+
+    /// Looks at the receive of a worker that was woken, before others that were.
+    fn look_now(&mut self, worker: u32) {
+        self.ready.forget_wake(worker);
+        self.look(worker);
     }
 
     /// A worker does not have this job any more.
@@ -426,7 +445,9 @@ fn give_up(
     now: Micros,
 ) -> Result<(), CallFailure> {
     match fleet.config.handler_timeout.filter(|_| job.ending == Ending::Timeout) {
-        Some(timeout) => job.message.report_failure(format!("the handler did not end within {timeout:?}")),
+        Some(timeout) => job
+            .message
+            .report_failure(format!("the handler did not end within {timeout:?}")),
         None => job.message.report_failure(REASON),
     }
     let message_id = || job.message.message_id().to_string();

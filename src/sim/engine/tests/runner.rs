@@ -9,13 +9,7 @@ use {
         queue::Queue,
         sim::{
             draw::{Streams, generator, uniform},
-            engine::{
-                facts::Numbered,
-                fleet::FleetState,
-                setup::measured_fleet,
-                window::micros,
-                worker::Ending,
-            },
+            engine::{facts::Numbered, fleet::FleetState, setup::measured_fleet, window::micros, worker::Ending},
             scenario::{DeployKind, FailurePolicy, Fleet, Scenario},
         },
         state::{Fact, FactEntry},
@@ -76,15 +70,22 @@ impl Executor {
 
     fn settle(&mut self) {
         for _ in 0..100_000 {
-            let Some(task) = self.woken.lock().pop_front() else { return };
+            let Some(task) = self.woken.lock().pop_front() else {
+                return;
+            };
             let woken = Arc::clone(&self.woken);
             let waker = Waker::from(Arc::new(WakeTask { task, woken }));
-            let Some(future) = self.tasks[task].as_mut() else { continue };
+            let Some(future) = self.tasks[task].as_mut() else {
+                continue;
+            };
             if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
                 self.tasks[task] = None;
             }
         }
-        panic!("polled without end at {:?}", self.clock.now().saturating_duration_since(self.started_at));
+        panic!(
+            "polled without end at {:?}",
+            self.clock.now().saturating_duration_since(self.started_at)
+        );
     }
 
     /// Lets time pass from deadline to deadline until shortly before the end.
@@ -174,7 +175,9 @@ async fn send_all(world: Rc<World>, sends: Vec<Named>) {
     let mut sent = BTreeMap::new();
     for (queue, entry) in sends {
         world.at(entry.at.saturating_duration_since(world.started_at)).await;
-        let Fact::Sent { content, .. } = &entry.fact else { continue };
+        let Fact::Sent { content, .. } = &entry.fact else {
+            continue;
+        };
         // A queue has one producer in these scenarios.
         let mut producers = (0..).zip(world.scenario.producer.values());
         let (producer, config) = producers.find(|it| it.1.queue == queue).unwrap();
@@ -376,17 +379,26 @@ fn lines(facts: &[Named], ids: bool) -> Vec<(Duration, String)> {
             fact = fact.replace(&id, number);
         }
         let number = if ids { entry.number } else { 0 };
-        (entry.at.saturating_duration_since(started_at), format!("{queue} {number} {fact}"))
+        (
+            entry.at.saturating_duration_since(started_at),
+            format!("{queue} {number} {fact}"),
+        )
     });
     named.collect()
 }
 
 fn both(scenario: &Scenario) -> (Vec<Named>, Vec<Named>) {
     let (_, lab) = run(scenario);
-    let sends = lab.iter().filter(|it| matches!(it.1.fact, Fact::Sent { .. })).cloned().collect();
+    let sends = lab
+        .iter()
+        .filter(|it| matches!(it.1.fact, Fact::Sent { .. }))
+        .cloned()
+        .collect();
     let runners = by_runners(scenario, sends);
     // At the end itself the lab only looks.
-    let end = ManualClock::default().now().saturating_add(scenario.horizon - Duration::from_secs(1));
+    let end = ManualClock::default()
+        .now()
+        .saturating_add(scenario.horizon - Duration::from_secs(1));
     let before = |facts: Vec<Named>| facts.into_iter().filter(|it| it.1.at < end).collect();
     (before(lab), before(runners))
 }
@@ -396,9 +408,14 @@ fn difference(lab: &[(Duration, String)], runners: &[(Duration, String)]) -> Opt
     let at = (0..lab.len().max(runners.len())).find(|at| lab.get(*at) != runners.get(*at))?;
     let part = |facts: &[(Duration, String)]| -> String {
         let part = facts.iter().skip(at.saturating_sub(8)).take(16);
-        part.map(|(at, line)| format!("  {at:?} {}\n", line.chars().take(130).collect::<String>())).collect()
+        part.map(|(at, line)| format!("  {at:?} {}\n", line.chars().take(130).collect::<String>()))
+            .collect()
     };
-    Some(format!("they differ at fact {at}\nlab:\n{}runners:\n{}", part(lab), part(runners)))
+    Some(format!(
+        "they differ at fact {at}\nlab:\n{}runners:\n{}",
+        part(lab),
+        part(runners)
+    ))
 }
 
 /// Asserts that both report the same, fact by fact, with the numbers of the facts and the ids of the messages.
@@ -496,7 +513,11 @@ max_messages = {max_messages}
 visibility_timeout = 3
 service.constant = {{ time = 1.37 }}"
         );
-        let facts = assert_same(&jobs("", "arrivals.constant = { rate = 4 }\nbatch_size = 10\nbatch_window = 4", &fleet));
+        let facts = assert_same(&jobs(
+            "",
+            "arrivals.constant = { rate = 4 }\nbatch_size = 10\nbatch_window = 4",
+            &fleet,
+        ));
         assert!(deleted(&facts) > 50);
         assert!(concurrency == 12 || count(&facts, |it| matches!(it, Fact::VisibilityChanged { .. })) > 50);
     }
@@ -530,7 +551,11 @@ service.constant = {{ time = 0.43 }}"
                 _ => assert_same(&scenario),
             };
             let reasons = reasons(&facts);
-            assert!(reasons.len() > 60 && reasons.iter().all(|it| it == "failed"), "{}", reasons.len());
+            assert!(
+                reasons.len() > 60 && reasons.iter().all(|it| it == "failed"),
+                "{}",
+                reasons.len()
+            );
         }
     }
 }
@@ -586,7 +611,11 @@ dead_letter = { queue = 'failed', max_receive_count = 3 }
 
 #[test]
 fn what_fails_too_often_goes_to_the_dead_letter_queue_as_by_a_runner() {
-    for policy in ["'leave_to_timeout'", "'retry_now'", "{ backoff = { base = 2, max = 20 } }"] {
+    for policy in [
+        "'leave_to_timeout'",
+        "'retry_now'",
+        "{ backoff = { base = 2, max = 20 } }",
+    ] {
         let fleet = format!(
             "
 failure_policy = {policy}
@@ -596,7 +625,11 @@ service.constant = {{ time = 0.13 }}
 queue = 'failed'
 service.constant = {{ time = 3.1 }}"
         );
-        let facts = assert_same(&jobs(WITH_DEAD_LETTERS, "arrivals.constant = { rate = 1 }\npoison_share = 0.3", &fleet));
+        let facts = assert_same(&jobs(
+            WITH_DEAD_LETTERS,
+            "arrivals.constant = { rate = 1 }\npoison_share = 0.3",
+            &fleet,
+        ));
         assert!(count(&facts, |it| matches!(it, Fact::Arrived { .. })) > 10);
     }
 }
@@ -638,13 +671,17 @@ service.constant = {{ time = {service} }}"
 #[test]
 fn groups_of_a_fifo_queue_are_worked_on_in_order_as_by_a_runner() {
     for policy in ["'leave_to_timeout'", "'retry_now'"] {
-        for (groups, heartbeat) in [("{ equal = { count = 5 } }", true), ("{ zipf = { count = 20, exponent = 1.0 } }", true), ("{ equal = { count = 2 } }", false)] {
+        for (groups, heartbeat) in [
+            ("{ equal = { count = 5 } }", true),
+            ("{ zipf = { count = 20, exponent = 1.0 } }", true),
+            ("{ equal = { count = 2 } }", false),
+        ] {
             let mut scenario = jobs(
                 "",
                 &format!("{SENDS}\ngroups = {groups}"),
                 &format!(
                     "
-workers = 2
+workers = {}
 concurrency = 3
 prefetch = {}
 heartbeat = {heartbeat}
@@ -653,6 +690,7 @@ failure_policy = {policy}
 visibility_timeout = 2
 service.constant = {{ time = 1.03 }}
 slow = {{ share = 0.1, factor = 3.1 }}",
+                    if heartbeat { 2 } else { 1 },
                     if heartbeat { 3 } else { 0 }
                 ),
             );
