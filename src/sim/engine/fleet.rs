@@ -186,6 +186,13 @@ impl FleetState {
         latency.draw(&mut generator(self.keys.latency, self.calls, 0))
     }
 
+    /// Counts the faults that have struck since it was last called.
+    pub(super) fn count_faults(&mut self) {
+        for (_, fault) in self.wire.iter().flat_map(FaultyQueue::take_struck) {
+            *self.measured.faults.entry(fault.to_string()).or_default() += 1;
+        }
+    }
+
     /// How many handlers could run.
     pub(super) const fn capacity(&self) -> usize {
         self.running * self.config.concurrency

@@ -75,7 +75,9 @@ pub(super) fn simulate_with(
         let stream = ArrivalStream::new(producer, scenario.seed, replication, name);
         let target = (index(&producer.queue), &queues[&producer.queue]);
         let wire = wire(&format!("producer.{name}"), &producer.queue, &producer.faults)?;
-        producers.push(ProducerState::new(name, producer, target, streams, stream, wire));
+        let mut state = ProducerState::new(name, producer, target, streams, stream, wire);
+        state.numbers_all = scenario.fleet.values().any(|it| !it.faults.is_empty());
+        producers.push(state);
     }
     let mut fleets = Vec::new();
     for (name, fleet) in &scenario.fleet {
@@ -182,13 +184,4 @@ pub(super) fn measured_fleet(queue: &str, points: usize) -> FleetMeasured {
         service_time: Sample::new(),
         faults: BTreeMap::new(),
     }
-}
-
-/// How often each fault has struck.
-pub(super) fn count_faults(wire: &FaultyQueue) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for (_, fault) in wire.struck() {
-        *counts.entry(fault.to_string()).or_default() += 1;
-    }
-    counts
 }

@@ -5,7 +5,9 @@ use {
         Answer, Lab, QueueState,
         agenda::{Event, Micros},
         calls::Action,
+        facts::Numbered,
         fleet::FleetState,
+        ledger::NO_TRACK,
         polls::Receiving,
         window::{TICK, micros, seconds},
         worker::{Ask, Ending, Job, Phase},
@@ -244,7 +246,9 @@ impl<'q> Lab<'q> {
     }
 
     fn take_message(&mut self, worker: u32, message: Message, received_at: Micros) {
-        let Some((track, numbered)) = self.ledger.hold(message.message_id()) else {
+        // A fault may deliver what has left its queue: it is worked on all the same.
+        let held = self.ledger.hold(message.message_id());
+        let Some((track, numbered)) = held.or_else(|| Some((NO_TRACK, Numbered::read(message.body())?))) else {
             return;
         };
         let poison = self.producers[numbered.producer as usize].is_poison(numbered.number);

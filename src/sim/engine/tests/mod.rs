@@ -1,6 +1,7 @@
 //! Tests of the engine: against real runners, and by small scenarios that are computed by hand.
 
 mod runner;
+mod trouble;
 
 use {
     super::setup::simulate_with,
@@ -35,11 +36,16 @@ fn scenario(text: &str) -> Scenario {
     toml::from_str(text).unwrap()
 }
 
-/// A replication, and what its queues reported.
+/// The first replication, and what its queues reported.
 #[track_caller]
 fn run(scenario: &Scenario) -> (Measured, Vec<(String, FactEntry)>) {
+    run_replication(scenario, 0)
+}
+
+#[track_caller]
+fn run_replication(scenario: &Scenario, replication: u32) -> (Measured, Vec<(String, FactEntry)>) {
     let facts = Facts::default();
-    let measured = simulate_with(scenario, 0, &Progress::new(), |name, builder| {
+    let measured = simulate_with(scenario, replication, &Progress::new(), |name, builder| {
         builder.listener(facts.listener(name))
     });
     (measured.unwrap(), facts.take())
