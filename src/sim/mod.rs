@@ -8,6 +8,6 @@ mod scenario;
 
 pub use scenario::{
     Arrivals, Autoscaling, Bound, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,
-    Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime, Slow, Sweep,
-    TraceEntry, Values,
+    Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime,
+    Slow, Sweep, TraceEntry, Values,
 };

@@ -4,6 +4,7 @@ use {
     super::{BudgetConfig, QueueConfig, Scenario, ScenarioError, error::key},
     crate::{
         attributes::QueueAttributes,
+        error::{CreateQueueError, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue},
         limits::Limits,
         queue::{Budget, Queue, QueueBuilder},
     },
@@ -31,8 +32,7 @@ impl Scenario {
                 if let Some(target) = target {
                     builder = builder.dead_letter(&built[&target.queue], target.max_receive_count);
                 }
-                let path = format!("queue.{}", key(name));
-                let queue = builder.build().map_err(|error| ScenarioError::new(path, error.to_string()))?;
+                let queue = builder.build().map_err(|error| refused(name, &error))?;
                 built.insert(name.clone(), queue);
             }
             if built.len() == before {
@@ -49,11 +49,13 @@ impl Scenario {
 impl QueueConfig {
     /// A queue with these settings, but for its dead-letter queue.
     fn builder(&self, name: &str) -> QueueBuilder {
-        let builder = match name.ends_with(".fifo") {
+        let builder = match is_fifo(name) {
             true => Queue::fifo(name),
             false => Queue::standard(name),
         };
-        let mut builder = builder.attributes(self.attributes()).stale_delete(self.stale_delete.unwrap_or_default());
+        let mut builder = builder
+            .attributes(self.attributes())
+            .stale_delete(self.stale_delete.unwrap_or_default());
         if let Some(shards) = self.shards {
             builder = builder.shards(shards);
         }
@@ -102,4 +104,31 @@ impl BudgetConfig {
             None => budget,
         }
     }
+}
+
+/// As SQS tells them apart.
+pub(super) fn is_fifo(name: &str) -> bool {
+    name.ends_with(".fifo")
+}
+
+/// What SQS says, at the setting that it names.
+fn refused(name: &str, error: &CreateQueueError) -> ScenarioError {
+    let attribute = match error {
+        CreateQueueError::InvalidAttributeName(InvalidAttributeName::FifoOnly { attribute }) => attribute,
+        CreateQueueError::InvalidAttributeName(InvalidAttributeName::Unknown { attribute })
+        | CreateQueueError::InvalidAttributeValue(InvalidAttributeValue::Refused { attribute }) => attribute.as_ref(),
+        CreateQueueError::InvalidParameterValue(InvalidParameterValue::Value { parameter, .. }) => parameter,
+        _ => "",
+    };
+    let setting = match attribute {
+        "ContentBasedDeduplication" => ".content_based_deduplication",
+        "DeduplicationScope" => ".deduplication_scope",
+        "FifoThroughputLimit" => ".fifo_throughput_limit",
+        "RedrivePolicy" => ".dead_letter",
+        _ => "",
+    };
+    ScenarioError::new(
+        format!("queue.{}{setting}", key(name)),
+        format!("{error} ({})", error.code()),
+    )
 }

@@ -94,7 +94,11 @@ impl std::error::Error for ScenarioError {}
 pub(in crate::sim) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.into_iter().collect();
     let similar = |name: &&str| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
-    match known.iter().map(|it| (similar(it), it)).max_by(|a, b| a.0.total_cmp(&b.0)) {
+    match known
+        .iter()
+        .map(|it| (similar(it), it))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+    {
         Some((likeness, name)) if likeness >= 0.7 => format!(", the nearest known one is {name:?}"),
         Some(_) => format!(", known are {}", list(&known)),
         None => ", there is none".to_owned(),

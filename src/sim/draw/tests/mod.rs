@@ -29,7 +29,7 @@ fn distributions() -> Vec<(&'static str, Times)> {
     };
     let wide = ServiceTime::Gamma { mean, sd: seconds(0.9) };
     let empirical = ServiceTime::Empirical {
-        file: "times.csv".into(),
+        file: None,
         times: [0.7, 0.1, 0.25, 1.5, 0.1].map(seconds).into(),
     };
     vec![
@@ -244,7 +244,7 @@ pub(super) fn trace(entries: &[(f64, Option<&str>, Option<usize>)]) -> Arrivals 
         bytes: it.2,
     };
     Arrivals::Trace {
-        file: "trace.csv".into(),
+        file: None,
         entries: entries.iter().map(entry).collect(),
     }
 }

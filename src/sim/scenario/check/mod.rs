@@ -1,0 +1,80 @@
+//! The checks of a scenario, the same whether it comes from a file or a builder.
+
+mod at;
+mod faults;
+mod fleet;
+mod producer;
+mod queue;
+
+use {
+    super::{Scenario, ScenarioError},
+    crate::clock::ManualClock,
+    at::{At, Span},
+};
+
+const MAX_REPLICATIONS: usize = 10_000;
+const MAX_POINTS: usize = 10_000;
+
+impl Scenario {
+    /// Whether it can be run; every run asks first.
+    ///
+    /// # Errors
+    /// The first setting that is wrong, by its path, with its value and the limit.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::sim::{Fleet, QueueConfig, Scenario, ServiceTime};
+    /// # use std::time::Duration;
+    /// let workers = Fleet::new("jobs", ServiceTime::constant(Duration::ZERO));
+    /// let scenario = Scenario::new("test").queue("jobs", QueueConfig::new()).fleet("workers", workers);
+    /// assert_eq!(scenario.check().unwrap_err().path(), "fleet.workers.service.constant.time");
+    /// ```
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        self.check_run()?;
+        let at = At::ROOT.to("prices");
+        at.to("standard").not_negative(self.prices.standard)?;
+        at.to("fifo").not_negative(self.prices.fifo)?;
+        if self.queue.is_empty() {
+            return Err(At::ROOT
+                .to("queue")
+                .fail("there is no queue, there has to be at least 1"));
+        }
+        if self.producer.is_empty() && self.fleet.is_empty() {
+            return Err(At::ROOT.fail("there is neither a producer nor a fleet, there has to be at least 1"));
+        }
+        queue::check(self)?;
+        let queues = self.build_queues(|_, builder| builder.clock(ManualClock::default()))?;
+        for (name, producer) in &self.producer {
+            let at = At::ROOT.to("producer");
+            check_name(&at, name)?;
+            producer::check(&at.to(name), producer, self)?;
+        }
+        for (name, fleet) in &self.fleet {
+            let at = At::ROOT.to("fleet");
+            check_name(&at, name)?;
+            fleet::check(&at.to(name), fleet, queues.get(&fleet.queue), self)?;
+        }
+        Ok(())
+    }
+
+    fn check_run(&self) -> Result<(), ScenarioError> {
+        let root = At::ROOT;
+        root.to("horizon").span_above_zero(self.horizon)?;
+        if self.warm_up >= self.horizon {
+            let horizon = Span(self.horizon);
+            let limit = format_args!("less than the horizon, {horizon}");
+            return Err(root.to("warm_up").refuse(Span(self.warm_up), limit));
+        }
+        root.to("replications")
+            .count(self.replications as usize, 1..=MAX_REPLICATIONS)?;
+        root.to("points").count(self.points, 1..=MAX_POINTS)?;
+        root.to("message_limit").count(self.message_limit, 1..=usize::MAX)
+    }
+}
+
+fn check_name(at: &At<'_>, name: &str) -> Result<(), ScenarioError> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err(at.fail(format!("the name {name:?} is empty or has control characters")));
+    }
+    Ok(())
+}

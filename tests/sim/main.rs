@@ -1,0 +1,3 @@
+//! The queue lab.
+
+mod scenario;
