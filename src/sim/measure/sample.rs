@@ -39,4 +39,10 @@ impl Sample {
     pub(in crate::sim) fn quantile(&self, quantile: f64) -> Duration {
         Duration::from_micros(self.histogram.value_at_quantile(quantile))
     }
+
+    /// Adds the values of `other` to the histogram; the means of batches are not added.
+    pub(in crate::sim) fn merge(&mut self, other: &Self) {
+        // With `auto` it refuses nothing.
+        let _ = self.histogram.add(&other.histogram);
+    }
 }

@@ -1,0 +1,216 @@
+//! Numbers of a report by name.
+
+use {
+    super::{Estimate, FleetReport, QueueReport, Report, TimeReport},
+    std::collections::BTreeMap,
+};
+
+type Field<T> = (&'static str, fn(&T) -> Estimate);
+
+/// The numbers of the whole report; their names come before those of queues and fleets.
+const WHOLE: &[Field<Report>] = &[("cost", |it| it.cost), ("cost_per_month", |it| it.cost_per_month)];
+
+const QUEUE: &[Field<QueueReport>] = &[
+    ("sent", |it| it.sent),
+    ("received", |it| it.received),
+    ("done", |it| it.done),
+    ("done_more_than_once", |it| it.done_more_than_once),
+    ("begun_more_than_once", |it| it.begun_more_than_once),
+    ("dead_lettered", |it| it.dead_lettered),
+    ("expired", |it| it.expired),
+    ("refused", |it| it.refused),
+    ("left", |it| it.left),
+    ("throughput", |it| it.throughput),
+    ("duplicate_share", |it| it.duplicate_share),
+    ("dead_letter_share", |it| it.dead_letter_share),
+    ("present", |it| it.present),
+    ("visible", |it| it.visible),
+    ("in_flight", |it| it.in_flight),
+    ("cost", |it| it.cost),
+    ("cost_per_month", |it| it.cost_per_month),
+    ("offered_load", |it| {
+        Estimate::exact(it.offered_load.unwrap_or(f64::NAN))
+    }),
+];
+
+const QUEUE_TIMES: &[(&str, fn(&QueueReport) -> &TimeReport)] = &[
+    ("time_to_first_receive", |it| &it.time_to_first_receive),
+    ("time_to_completion", |it| &it.time_to_completion),
+];
+
+const FLEET: &[Field<FleetReport>] = &[
+    ("workers", |it| it.workers),
+    ("utilisation", |it| it.utilisation),
+    ("begun", |it| it.begun),
+    ("failed", |it| it.failed),
+    ("cut_short", |it| it.cut_short),
+    ("crashes", |it| it.crashes),
+    ("restarts", |it| it.restarts),
+    ("heartbeats", |it| it.heartbeats),
+    ("failed_calls", |it| it.failed_calls),
+    ("busy_seconds", |it| it.busy_seconds),
+    ("wasted_seconds", |it| it.wasted_seconds),
+    ("wasted_share", |it| it.wasted_share),
+];
+
+const FLEET_TIMES: &[(&str, fn(&FleetReport) -> &TimeReport)] = &[("service_time", |it| &it.service_time)];
+
+const TIME: &[Field<TimeReport>] = &[
+    ("mean", |it| it.mean),
+    ("p50", |it| Estimate::exact(it.p50)),
+    ("p90", |it| Estimate::exact(it.p90)),
+    ("p95", |it| Estimate::exact(it.p95)),
+    ("p99", |it| Estimate::exact(it.p99)),
+    ("max", |it| Estimate::exact(it.max)),
+];
+
+impl Report {
+    /// The number called `name`, or `None` if there is none of that name.
+    ///
+    /// Of the whole scenario: `cost` and `cost_per_month`, in dollars.
+    ///
+    /// Of a queue: `sent`, `received`, `done`, `done_more_than_once`, `begun_more_than_once`, `dead_lettered`,
+    /// `expired`, `refused`, `left`, `throughput`, `duplicate_share`, `dead_letter_share`, `present`, `visible`,
+    /// `in_flight`, `cost`, `cost_per_month`, `offered_load`, and the times `time_to_first_receive` and
+    /// `time_to_completion`. Of a fleet: `workers`, `utilisation`, `begun`, `failed`, `cut_short`, `crashes`,
+    /// `restarts`, `heartbeats`, `failed_calls`, `busy_seconds`, `wasted_seconds`, `wasted_share`, and the time
+    /// `service_time`. After the name of a time comes `.mean`, `.p50`, `.p90`, `.p95`, `.p99` or `.max`.
+    ///
+    /// The name of the queue or fleet stands before it, as in `jobs.duplicate_share` and
+    /// `workers.service_time.p99`. It may be left out where there is one queue only, dead-letter queues not counted,
+    /// or one fleet only.
+    pub fn metric(&self, name: &str) -> Option<Estimate> {
+        self.metrics().into_iter().find(|it| it.0 == name).map(|it| it.1)
+    }
+
+    /// All names of [`Report::metric`] with their numbers, those in full before those without queue or fleet.
+    pub fn metrics(&self) -> Vec<(String, Estimate)> {
+        let mut all: Vec<_> = WHOLE.iter().map(|(name, of)| ((*name).to_owned(), of(self))).collect();
+        for (prefix, queue) in &self.queues {
+            all.extend(queue.metrics().map(|(name, it)| (format!("{prefix}.{name}"), it)));
+        }
+        for (prefix, fleet) in &self.fleets {
+            all.extend(fleet.metrics().map(|(name, it)| (format!("{prefix}.{name}"), it)));
+        }
+        if let Some(queue) = only(&self.queues, |it| !it.dead_letter_queue) {
+            let whole = |name: &str| WHOLE.iter().any(|it| it.0 == name);
+            all.extend(queue.metrics().filter(|it| !whole(&it.0)));
+        }
+        if let Some(fleet) = only(&self.fleets, |_| true) {
+            all.extend(fleet.metrics());
+        }
+        all
+    }
+
+    /// The number called `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownMetric`] if there is none of that name.
+    pub(in crate::sim) fn checked_metric(&self, name: &str) -> Result<Estimate, UnknownMetric> {
+        self.metric(name).ok_or_else(|| {
+            let names = self.metrics().into_iter().map(|it| it.0);
+            UnknownMetric {
+                nearest: names
+                    .min_by_key(|it| strsim::damerau_levenshtein(it, name))
+                    .unwrap_or_default(),
+                name: name.to_owned(),
+            }
+        })
+    }
+}
+
+/// A goal names a number that no report of the scenario has.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("there is no metric {name:?}; the nearest one is {nearest:?}")]
+#[non_exhaustive]
+pub struct UnknownMetric {
+    /// The name that is unknown.
+    pub name: String,
+    /// The nearest name there is.
+    pub nearest: String,
+}
+
+impl QueueReport {
+    /// The names without the queue's.
+    pub(super) fn metrics(&self) -> impl Iterator<Item = (String, Estimate)> + '_ {
+        let fields = QUEUE.iter().map(|(name, of)| ((*name).to_owned(), of(self)));
+        fields.chain(QUEUE_TIMES.iter().flat_map(|(name, of)| of(self).metrics(name)))
+    }
+}
+
+impl FleetReport {
+    /// The names without the fleet's.
+    pub(super) fn metrics(&self) -> impl Iterator<Item = (String, Estimate)> + '_ {
+        let fields = FLEET.iter().map(|(name, of)| ((*name).to_owned(), of(self)));
+        fields.chain(FLEET_TIMES.iter().flat_map(|(name, of)| of(self).metrics(name)))
+    }
+}
+
+impl TimeReport {
+    pub(super) fn metrics<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (String, Estimate)> + 'a {
+        TIME.iter().map(move |(part, of)| (format!("{name}.{part}"), of(self)))
+    }
+}
+
+/// The only one that counts.
+fn only<T>(all: &BTreeMap<String, T>, counts: impl Fn(&T) -> bool) -> Option<&T> {
+    let mut those = all.values().filter(|it| counts(it));
+    those.next().filter(|_| those.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::report::made_up;
+
+    #[test]
+    fn a_metric_is_found_with_and_without_the_name_of_its_queue_or_fleet() {
+        let report = made_up::report(2);
+        let jobs = &report.queues["jobs"];
+        assert_eq!(report.metric("duplicate_share"), Some(jobs.duplicate_share));
+        assert_eq!(report.metric("jobs.duplicate_share"), Some(jobs.duplicate_share));
+        assert_eq!(report.metric("jobs-dead.sent"), Some(report.queues["jobs-dead"].sent));
+        assert_eq!(
+            report.metric("workers.utilisation"),
+            Some(report.fleets["workers"].utilisation)
+        );
+        assert_eq!(
+            report.metric("wasted_share"),
+            Some(report.fleets["workers"].wasted_share)
+        );
+        let p99 = jobs.time_to_completion.p99;
+        assert_eq!(report.metric("time_to_completion.p99"), Some(Estimate::exact(p99)));
+        assert_eq!(report.metric("cost"), Some(report.cost), "of all queues");
+        assert_eq!(report.metric("jobs.cost"), Some(jobs.cost));
+    }
+
+    #[test]
+    fn a_name_without_its_queue_is_unknown_where_there_are_several() {
+        let mut report = made_up::report(2);
+        report.queues.get_mut("jobs-dead").unwrap().dead_letter_queue = false;
+        assert_eq!(report.metric("duplicate_share"), None);
+        assert!(report.metric("jobs.duplicate_share").is_some());
+    }
+
+    #[test]
+    fn an_unknown_metric_is_an_error_that_names_the_nearest() {
+        let error = made_up::report(2).checked_metric("duplicate_sahre").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there is no metric \"duplicate_sahre\"; the nearest one is \"duplicate_share\""
+        );
+    }
+
+    #[test]
+    fn every_name_is_documented() {
+        let text = include_str!("metric.rs");
+        for (name, _) in made_up::report(1).metrics() {
+            let last = name.rsplit_once('.').map_or(&*name, |it| it.1);
+            assert!(
+                text.contains(&format!("`{last}`")) || text.contains(&format!("`.{last}`")),
+                "{name}"
+            );
+        }
+    }
+}
