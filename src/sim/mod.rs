@@ -6,6 +6,8 @@ mod measure;
 mod report;
 mod run;
 mod scenario;
+mod sizing;
+mod sweep;
 
 pub use report::{
     CallsReport, Estimate, FleetReport, FleetSeriesReport, GroupReport, LittleReport, QueueReport, QueueSeriesReport,
@@ -16,3 +18,5 @@ pub use scenario::{
     Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime,
     Slow, Sweep, TraceEntry, Values,
 };
+pub use sizing::{Exactness, NotSized, QueueSizing, Sizing, Station, erlang_c, offered_load, visibility_timeout_for};
+pub use sweep::{Answer, SweepPoint, SweepReport};

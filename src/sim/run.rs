@@ -1,7 +1,11 @@
 //! Runs of a scenario: its replications, over threads.
 
 use {
-    super::{engine::simulate, measure::Measured, scenario::{Scenario, ScenarioError}},
+    super::{
+        engine::simulate,
+        measure::Measured,
+        scenario::{Scenario, ScenarioError},
+    },
     crate::sync::Mutex,
     std::{
         num::NonZero,
@@ -12,8 +16,11 @@ use {
 
 /// Runs the replications of each scenario, as many at once as there are cores.
 pub(super) fn run_all(scenarios: &[Scenario]) -> Result<Vec<Vec<Measured>>, ScenarioError> {
-    let tasks: Vec<(usize, u32)> =
-        scenarios.iter().enumerate().flat_map(|(index, it)| (0..it.replications).map(move |r| (index, r))).collect();
+    let tasks: Vec<(usize, u32)> = scenarios
+        .iter()
+        .enumerate()
+        .flat_map(|(index, it)| (0..it.replications).map(move |r| (index, r)))
+        .collect();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(tasks.len());

@@ -1,3 +1,6 @@
-//! The queue lab.
+//! The queue lab: scenarios, and its figures against queueing theory and against a peer.
 
+mod ciw;
+mod compare;
 mod scenario;
+mod theory;

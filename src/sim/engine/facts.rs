@@ -13,7 +13,6 @@ use {
 /// The facts that the lab counts by.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seen {
-    /// With the number that its body carries.
     Sent(MessageId, Numbered),
     Received(MessageId),
     Deleted(MessageId),
@@ -66,29 +65,48 @@ const FILLING: &str = ".........................................................
 /// Collects the facts of all queues until the lab looks at them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FactLog {
-    seen: Arc<Mutex<Vec<(u32, Seen)>>>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    seen: Vec<(u32, Seen)>,
+    /// The message that is being sent.
+    sending: Option<Numbered>,
 }
 
 impl FactLog {
     pub(super) fn listener(&self, queue: u32) -> impl FactListener + use<> {
-        let seen = Arc::clone(&self.seen);
+        let shared = Arc::clone(&self.shared);
         move |_: &Arc<str>, entry: &FactEntry| {
-            if let Some(fact) = note(&entry.fact) {
-                seen.lock().push((queue, fact));
+            let mut shared = shared.lock();
+            if let Some(fact) = note(&entry.fact, &mut shared.sending) {
+                shared.seen.push((queue, fact));
             }
         }
+    }
+
+    /// The next send is that of this message, whose body need not carry its number; or of one whose body does.
+    #[inline]
+    pub(super) fn sending(&self, numbered: Option<Numbered>) {
+        self.shared.lock().sending = numbered;
     }
 
     /// Exchanges what was collected for the empty `seen`.
     #[inline]
     pub(super) fn take(&self, seen: &mut Vec<(u32, Seen)>) {
-        std::mem::swap(&mut *self.seen.lock(), seen);
+        std::mem::swap(&mut self.shared.lock().seen, seen);
     }
 }
 
-fn note(fact: &Fact) -> Option<Seen> {
+fn note(fact: &Fact, sending: &mut Option<Numbered>) -> Option<Seen> {
     Some(match fact {
-        Fact::Sent { message_id, content, .. } => Seen::Sent(*message_id, Numbered::read(content.body())?),
+        Fact::Sent {
+            message_id, content, ..
+        } => {
+            let numbered = sending.take().or_else(|| Numbered::read(content.body()));
+            Seen::Sent(*message_id, numbered?)
+        }
         Fact::Received { message_id, .. } => Seen::Received(*message_id),
         Fact::Deleted { message_id } => Seen::Deleted(*message_id),
         Fact::Expired { message_id } => Seen::Expired(*message_id),

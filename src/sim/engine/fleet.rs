@@ -1,11 +1,7 @@
 //! A fleet as the engine runs it.
 
 use {
-    super::{
-        agenda::Micros,
-        window::micros,
-        worker::Ending,
-    },
+    super::{agenda::Micros, window::micros, worker::Ending},
     crate::{
         backend::Backoff,
         queue::Queue,
@@ -78,7 +74,9 @@ impl FleetState {
         wire: Option<FaultyQueue>,
         measured: FleetMeasured,
     ) -> Self {
-        let visibility = config.visibility_timeout.unwrap_or_else(|| queue.settings().visibility_timeout);
+        let visibility = config
+            .visibility_timeout
+            .unwrap_or_else(|| queue.settings().visibility_timeout);
         let backoff = match config.failure_policy {
             FailurePolicy::Backoff { base, max } => Some(Backoff::new(base, max)),
             _ => None,
@@ -100,7 +98,9 @@ impl FleetState {
             backoff,
             backoff_seed: streams.key("backoff", name),
             visibility: micros(visibility),
-            renew_interval: config.heartbeat.then(|| micros((visibility / RENEWALS).max(Duration::from_millis(1)))),
+            renew_interval: config
+                .heartbeat
+                .then(|| micros((visibility / RENEWALS).max(Duration::from_millis(1)))),
             workers: Vec::new(),
             wanted: config.workers,
             rolls: Vec::new(),
@@ -127,7 +127,12 @@ impl FleetState {
                 }
             }
         }
-        if let Some(timeout) = self.config.handler_timeout.map(micros).filter(|timeout| *timeout < takes) {
+        if let Some(timeout) = self
+            .config
+            .handler_timeout
+            .map(micros)
+            .filter(|timeout| *timeout < takes)
+        {
             return Course {
                 takes: timeout,
                 ending: Ending::Timeout,

@@ -78,7 +78,11 @@ impl Book {
     fn group(&mut self, group: (u32, u32), name: impl FnOnce() -> Arc<str>) -> u32 {
         let kept = &mut self.kept;
         *self.groups.entry(group).or_insert_with(|| {
-            let name = if kept.len() < KEPT_GROUPS { name() } else { OTHERS.into() };
+            let name = if kept.len() < KEPT_GROUPS {
+                name()
+            } else {
+                OTHERS.into()
+            };
             let known = kept.iter().position(|it| it.0 == name);
             known.unwrap_or_else(|| {
                 kept.push((name, GroupMeasured::new()));
@@ -160,13 +164,7 @@ impl Ledger {
         }
     }
 
-    fn enter(
-        &mut self,
-        queue: u32,
-        numbered: Numbered,
-        now: Micros,
-        name: impl FnOnce(u32, u32) -> Arc<str>,
-    ) -> u32 {
+    fn enter(&mut self, queue: u32, numbered: Numbered, now: Micros, name: impl FnOnce(u32, u32) -> Arc<str>) -> u32 {
         let book = &mut self.queues[queue as usize];
         let group = numbered.group.map(|group| {
             let key = (numbered.producer, group);
@@ -201,7 +199,9 @@ impl Ledger {
     }
 
     fn received(&mut self, index: u32, now: Micros, place: Place) {
-        let Some(track) = self.tracks.get_mut(index) else { return };
+        let Some(track) = self.tracks.get_mut(index) else {
+            return;
+        };
         track.received += 1;
         let Some(batch) = place.batch else { return };
         let book = &mut self.queues[track.queue as usize];
@@ -237,7 +237,9 @@ impl Ledger {
     }
 
     fn end(&mut self, id: MessageId, now: Micros, place: Place) -> bool {
-        let Some(index) = self.by_id.remove(&id) else { return false };
+        let Some(index) = self.by_id.remove(&id) else {
+            return false;
+        };
         self.unlink(index, now, place);
         if let Some(track) = self.tracks.get_mut(index) {
             track.gone = true;
@@ -249,15 +251,10 @@ impl Ledger {
     }
 
     /// A message came into a dead-letter queue.
-    fn moved(
-        &mut self,
-        queue: u32,
-        id: MessageId,
-        now: Micros,
-        place: Place,
-        name: impl FnOnce(u32, u32) -> Arc<str>,
-    ) {
-        let Some(index) = self.by_id.get(&id).copied() else { return };
+    fn moved(&mut self, queue: u32, id: MessageId, now: Micros, place: Place, name: impl FnOnce(u32, u32) -> Arc<str>) {
+        let Some(index) = self.by_id.get(&id).copied() else {
+            return;
+        };
         self.unlink(index, now, place);
         let book = &mut self.queues[queue as usize];
         if let Some(track) = self.tracks.get_mut(index) {
@@ -293,7 +290,9 @@ impl Ledger {
 
     /// A handler begins.
     pub(super) fn begun(&mut self, index: u32, place: Place) {
-        let Some(track) = self.tracks.get_mut(index) else { return };
+        let Some(track) = self.tracks.get_mut(index) else {
+            return;
+        };
         track.begun += 1;
         if track.begun == 2 && place.batch.is_some() {
             self.queues[track.queue as usize].measured.totals.begun_more_than_once += 1;
@@ -302,13 +301,17 @@ impl Ledger {
 
     /// A handler ended well; returns whether it was the first to do so.
     pub(super) fn done(&mut self, index: u32, now: Micros, place: Place) -> bool {
-        let Some(track) = self.tracks.get_mut(index) else { return false };
+        let Some(track) = self.tracks.get_mut(index) else {
+            return false;
+        };
         track.done += 1;
         let book = &mut self.queues[track.queue as usize];
         if track.done == 1 {
             book.measured.series.completions.add(place.point, 1.0);
         }
-        let Some(batch) = place.batch else { return track.done == 1 };
+        let Some(batch) = place.batch else {
+            return track.done == 1;
+        };
         match track.done {
             1 => {
                 let took = now - track.entered_at;

@@ -10,9 +10,9 @@ mod send;
 mod setup;
 mod slab;
 mod staff;
-mod window;
 #[cfg(test)]
 mod tests;
+mod window;
 mod work;
 mod worker;
 
@@ -34,7 +34,10 @@ use {
     polls::{Polls, Ready},
     send::ProducerState,
     slab::Slab,
-    std::{sync::atomic::{AtomicU64, Ordering}, time::Duration},
+    std::{
+        sync::atomic::{AtomicU64, Ordering},
+        time::Duration,
+    },
     window::{Place, Window, seconds},
     worker::{Ask, Job, Worker},
 };
@@ -94,6 +97,7 @@ impl Lab<'_> {
         self.begin();
         while self.overflow.is_none() {
             self.run_ready();
+            self.look_at_the_queues();
             let alarm = self.clock.next_deadline().map(|at| self.micros_of(at));
             let next = self.agenda.next_at().into_iter().chain(alarm).min();
             let at = next.unwrap_or(Micros::MAX).max(self.now);
@@ -112,7 +116,6 @@ impl Lab<'_> {
         if self.overflow.is_none() {
             self.advance(self.window.end);
         }
-        self.note_facts();
         progress.store(self.window.end / 1_000, Ordering::Relaxed);
     }
 
@@ -153,10 +156,10 @@ impl Lab<'_> {
     fn advance(&mut self, at: Micros) {
         self.measure_until(at);
         if at / 1_000 != self.now / 1_000 {
-            self.clock.advance_to(self.started_at.saturating_add(Duration::from_millis(at / 1_000)));
+            self.clock
+                .advance_to(self.started_at.saturating_add(Duration::from_millis(at / 1_000)));
         }
         self.now = at;
-        self.note_facts();
     }
 
     /// A part of the run is over.
@@ -172,7 +175,11 @@ impl Lab<'_> {
     fn age_at_the_end_of(&mut self, point: usize) {
         for queue in 0..self.queues.len() as u32 {
             let age = self.ledger.age_of_oldest(queue, self.now).unwrap_or_default();
-            self.ledger.queue_mut(queue).series.age_of_oldest.set(point, seconds(age));
+            self.ledger
+                .queue_mut(queue)
+                .series
+                .age_of_oldest
+                .set(point, seconds(age));
         }
     }
 
@@ -191,7 +198,9 @@ impl Lab<'_> {
                 delayed,
                 ..
             } = self.queues[index].counts;
-            let dead = self.queues[index].dead_letter_queue.map(|queue| total(self.queues[queue as usize].counts));
+            let dead = self.queues[index]
+                .dead_letter_queue
+                .map(|queue| total(self.queues[queue as usize].counts));
             let measured = self.ledger.queue_mut(index as u32);
             let present = (visible + in_flight + delayed) as f64;
             let (visible, in_flight) = (visible as f64, in_flight as f64);
@@ -227,9 +236,9 @@ impl Lab<'_> {
         }
     }
 
-    /// Takes note of what the queues have reported, and of what they hold now.
+    /// Reads what the queues hold now, which is so until the next event.
     #[inline]
-    fn note_facts(&mut self) {
+    fn look_at_the_queues(&mut self) {
         let mut held = 0;
         let mut bytes = 0;
         for state in &mut self.queues {
@@ -243,6 +252,13 @@ impl Lab<'_> {
             let at = Duration::from_micros(self.now);
             self.overflow = Some(Overflow { at, messages });
         }
+        // By looking, messages may have expired.
+        self.note_facts();
+    }
+
+    /// Takes note of what the queues have reported.
+    #[inline]
+    fn note_facts(&mut self) {
         self.facts.take(&mut self.seen);
         if self.seen.is_empty() {
             return;

@@ -99,7 +99,12 @@ impl<'q> Polls<'q> {
 
     /// Begins a receive; what it answers if it need not wait.
     #[inline]
-    pub(super) fn begin(&mut self, worker: u32, ask: Ask, mut receiving: Receiving<'q>) -> Option<Option<Vec<Message>>> {
+    pub(super) fn begin(
+        &mut self,
+        worker: u32,
+        ask: Ask,
+        mut receiving: Receiving<'q>,
+    ) -> Option<Option<Vec<Message>>> {
         let place = &mut self.workers[worker as usize];
         match receiving.poll(&place.waker) {
             Poll::Ready(messages) => Some(messages),

@@ -40,6 +40,8 @@ pub(super) struct ProducerState<'q> {
     /// Messages whose sends failed.
     unsent: Slab<(Numbered, usize)>,
     body: String,
+    /// A body of the usual size.
+    usual: Arc<str>,
 }
 
 impl<'q> ProducerState<'q> {
@@ -65,6 +67,7 @@ impl<'q> ProducerState<'q> {
             batch: 0,
             unsent: Slab::new(),
             body: String::new(),
+            usual: ".".repeat(config.bytes).into(),
         }
     }
 
@@ -79,9 +82,14 @@ impl<'q> ProducerState<'q> {
         share > 0.0 && uniform(&mut generator(self.poison_key, number, 0)) < share
     }
 
-    fn message(&mut self, numbered: Numbered, bytes: usize) -> SendMessage {
+    /// A message whose body carries its number.
+    fn numbered(&mut self, numbered: Numbered, bytes: usize) -> SendMessage {
         numbered.write(&mut self.body, bytes);
-        let mut message = SendMessage::new(self.body.as_str());
+        self.message(numbered, self.body.as_str().into())
+    }
+
+    fn message(&self, numbered: Numbered, body: Arc<str>) -> SendMessage {
+        let mut message = SendMessage::new(body);
         if let Some(group) = numbered.group {
             message = message.message_group_id(self.stream.group_name(group));
         } else if self.target.is_fifo() {
@@ -135,7 +143,13 @@ impl Lab<'_> {
         let state = &mut self.producers[producer as usize];
         let queue = state.queue as usize;
         self.queues[queue].calls.add(Action::SendMessage, bytes, self.place);
-        let message = state.message(numbered, bytes);
+        let message = match &state.wire {
+            None if bytes == state.config.bytes => {
+                self.facts.sending(Some(numbered));
+                state.message(numbered, Arc::clone(&state.usual))
+            }
+            _ => state.numbered(numbered, bytes),
+        };
         let refused = match &state.wire {
             None => state.target.send(message).is_err(),
             Some(wire) => match wire.send(message) {
@@ -143,13 +157,17 @@ impl Lab<'_> {
                 Err(CallError::Refused(_)) => true,
                 Err(_) => {
                     let (message, _) = state.unsent.insert((numbered, bytes));
-                    self.agenda.enter(self.now + RESEND, Event::Resend { producer, message });
+                    self.agenda
+                        .enter(self.now + RESEND, Event::Resend { producer, message });
                     false
                 }
             },
         };
-        if refused && self.place.batch.is_some() {
-            self.ledger.queue_mut(queue as u32).totals.refused += 1;
+        if refused {
+            self.facts.sending(None);
+            if self.place.batch.is_some() {
+                self.ledger.queue_mut(queue as u32).totals.refused += 1;
+            }
         }
     }
 
@@ -183,9 +201,13 @@ impl Lab<'_> {
         state.batch = batch.wrapping_add(1);
         let (collected, sizes) = (mem::take(&mut state.collected), mem::take(&mut state.sizes));
         let bytes = sizes.iter().sum();
-        self.queues[state.queue as usize].calls.add(Action::SendMessageBatch, bytes, self.place);
+        self.queues[state.queue as usize]
+            .calls
+            .add(Action::SendMessageBatch, bytes, self.place);
         let entries = collected.iter().zip(&sizes);
-        let entries: Vec<SendMessage> = entries.map(|(numbered, bytes)| state.message(*numbered, *bytes)).collect();
+        let entries: Vec<SendMessage> = entries
+            .map(|(numbered, bytes)| state.numbered(*numbered, *bytes))
+            .collect();
         let refused = match state.target.send_batch(entries) {
             Ok(result) => result.failed.len(),
             Err(_) => collected.len(),

@@ -18,7 +18,9 @@ use {
         queue::Queue,
         sim::{
             draw::{ArrivalStream, Streams},
-            measure::{Batches, FleetMeasured, Little, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series},
+            measure::{
+                Batches, FleetMeasured, Little, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series,
+            },
             scenario::{Scenario, ScenarioError},
         },
         testing::FaultyQueue,
@@ -72,9 +74,17 @@ pub(in crate::sim) fn simulate(
         fleets.push(FleetState::new(name, fleet, streams, queue, wire, measured));
     }
     let window = Window::new(scenario);
-    let dead_letter_queues: Vec<_> = scenario.queue.values().filter_map(|it| Some(&it.dead_letter.as_ref()?.queue)).collect();
+    let dead_letter_queues: Vec<_> = scenario
+        .queue
+        .values()
+        .filter_map(|it| Some(&it.dead_letter.as_ref()?.queue))
+        .collect();
     let measured = names.iter().map(|name| {
-        measured_queue(queues[*name].is_fifo(), dead_letter_queues.iter().any(|it| *it == name), scenario.points)
+        measured_queue(
+            queues[*name].is_fifo(),
+            dead_letter_queues.iter().any(|it| *it == name),
+            scenario.points,
+        )
     });
     let ledger = Ledger::new(window, measured);
     let states = names.iter().map(|name| {

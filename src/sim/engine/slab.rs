@@ -63,7 +63,11 @@ impl<T> Slab<T> {
     #[inline]
     pub(super) fn get_if(&mut self, index: u32, serial: u32) -> Option<&mut T> {
         let entry = self.entries.get_mut(index as usize)?;
-        if entry.serial == serial { entry.value.as_mut() } else { None }
+        if entry.serial == serial {
+            entry.value.as_mut()
+        } else {
+            None
+        }
     }
 
     pub(super) fn serial(&self, index: u32) -> u32 {

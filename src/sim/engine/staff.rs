@@ -55,7 +55,11 @@ impl Lab<'_> {
         let (fleet, starts) = (state.fleet, state.starts);
         let fleet_state = &mut self.fleets[fleet as usize];
         fleet_state.running += 1;
-        let place = fleet_state.workers.iter().position(|it| *it == worker).unwrap_or_default();
+        let place = fleet_state
+            .workers
+            .iter()
+            .position(|it| *it == worker)
+            .unwrap_or_default();
         if let Some(after) = fleet_state.crash_after(place as u32, starts) {
             self.agenda.enter(self.now + after, Event::Crash { worker, life });
         }
@@ -67,15 +71,20 @@ impl Lab<'_> {
 
     pub(super) fn deploy(&mut self, fleet: u32, deploy: u32) {
         let state = &self.fleets[fleet as usize];
-        let Some(config) = state.config.deploys.get(deploy as usize).copied() else { return };
+        let Some(config) = state.config.deploys.get(deploy as usize).copied() else {
+            return;
+        };
         if let Some(every) = config.every {
-            self.agenda.enter(self.now + micros(every), Event::Deploy { fleet, deploy });
+            self.agenda
+                .enter(self.now + micros(every), Event::Deploy { fleet, deploy });
         }
         let workers = state.workers.clone();
         match config.kind {
             DeployKind::AtOnce => {
                 let then = Then::Restart(micros(config.restart_time));
-                workers.into_iter().for_each(|worker| self.stop(worker, then, config.graceful));
+                workers
+                    .into_iter()
+                    .for_each(|worker| self.stop(worker, then, config.graceful));
             }
             DeployKind::Rolling => {
                 let left = workers.into_iter().rev().collect();
@@ -94,7 +103,9 @@ impl Lab<'_> {
     fn roll_on(&mut self, fleet: u32, current: Option<u32>) {
         let rolls = &mut self.fleets[fleet as usize].rolls;
         let waiting = |roll: &Roll| roll.current == current;
-        let Some(index) = rolls.iter().position(waiting) else { return };
+        let Some(index) = rolls.iter().position(waiting) else {
+            return;
+        };
         let running = |worker: &u32| self.workers[*worker as usize].phase == Phase::Running;
         let roll = &mut rolls[index];
         let next = std::iter::from_fn(|| roll.left.pop()).find(running);
@@ -115,8 +126,11 @@ impl Lab<'_> {
 
     pub(super) fn scale(&mut self, fleet: u32) {
         let state = &self.fleets[fleet as usize];
-        let Some(scaling) = state.config.autoscaling.clone() else { return };
-        self.agenda.enter(self.now + micros(scaling.interval), Event::Scale { fleet });
+        let Some(scaling) = state.config.autoscaling.clone() else {
+            return;
+        };
+        self.agenda
+            .enter(self.now + micros(scaling.interval), Event::Scale { fleet });
         let wanted = match scaling.rule {
             ScalingRule::BacklogPerWorker { target } => {
                 (self.queues[state.queue as usize].counts.visible as f64 / target).ceil()
@@ -140,7 +154,9 @@ impl Lab<'_> {
     fn remove_worker(&mut self, fleet: u32) {
         let workers = self.fleets[fleet as usize].workers.iter().rev().copied();
         let stays = |it: &u32| matches!(self.workers[*it as usize].phase, Phase::Running | Phase::Down);
-        let Some(worker) = workers.into_iter().find(stays) else { return };
+        let Some(worker) = workers.into_iter().find(stays) else {
+            return;
+        };
         if self.workers[worker as usize].phase == Phase::Down {
             self.workers[worker as usize].end_life(Phase::Gone);
             return self.roll_on(fleet, Some(worker));
@@ -172,7 +188,8 @@ impl Lab<'_> {
             return self.stopped(worker);
         }
         let timeout = micros(self.fleets[fleet as usize].config.shutdown_timeout);
-        self.agenda.enter(self.now + timeout, Event::StopTimeout { worker, life });
+        self.agenda
+            .enter(self.now + timeout, Event::StopTimeout { worker, life });
     }
 
     /// A worker that stops in order has ended its handlers.
@@ -184,7 +201,9 @@ impl Lab<'_> {
 
     pub(super) fn stop_timeout(&mut self, worker: u32, life: u32) {
         let state = &self.workers[worker as usize];
-        let (true, Phase::Stopping(then)) = (state.life == life, state.phase) else { return };
+        let (true, Phase::Stopping(then)) = (state.life == life, state.phase) else {
+            return;
+        };
         for job in state.working.clone() {
             self.cut(job);
             self.give_back(job);
@@ -232,7 +251,9 @@ impl Lab<'_> {
 
     /// A handler that runs is cut short.
     fn cut(&mut self, job: u32) {
-        let Some(entry) = self.jobs.get_mut(job).filter(|it| !it.ended) else { return };
+        let Some(entry) = self.jobs.get_mut(job).filter(|it| !it.ended) else {
+            return;
+        };
         let Some(began_at) = entry.began_at else { return };
         entry.ended = true;
         let fleet = &mut self.fleets[self.workers[entry.worker as usize].fleet as usize];
@@ -248,7 +269,9 @@ impl Lab<'_> {
         let Some(entry) = self.jobs.get_mut(job) else { return };
         let fleet = &self.fleets[self.workers[entry.worker as usize].fleet as usize];
         if self.now < entry.held_until {
-            self.queues[fleet.queue as usize].calls.add(Action::ChangeMessageVisibility, 0, self.place);
+            self.queues[fleet.queue as usize]
+                .calls
+                .add(Action::ChangeMessageVisibility, 0, self.place);
             // One that is not put back comes back by itself.
             let _ = match &fleet.wire {
                 Some(wire) => wire.release(&entry.message).is_ok(),

@@ -11,7 +11,8 @@ fn run(text: &str) -> Measured {
 
 #[test]
 fn probe() {
-    let text = std::env::var("LAB").unwrap_or_else(|_| "
+    let text = std::env::var("LAB").unwrap_or_else(|_| {
+        "
 horizon = 1000
 [queue.jobs]
 [producer.web]
@@ -22,7 +23,9 @@ queue = 'jobs'
 workers = 3
 max_messages = 1
 service.exponential = { mean = 0.1 }
-".into());
+"
+        .into()
+    });
     let started = crate::SystemClock::new();
     use crate::Clock;
     let t = started.now();
@@ -30,12 +33,27 @@ service.exponential = { mean = 0.1 }
     let took = started.now().saturating_duration_since(t);
     for (name, queue) in &measured.queues {
         println!("{name}: {:?} little {:?}", queue.totals, queue.little);
-        println!("  first {:?} {:?} p99 {:?}", queue.time_to_first_receive.mean().mean(), queue.time_to_completion.mean().mean(), queue.time_to_completion.quantile(0.99));
+        println!(
+            "  first {:?} {:?} p99 {:?}",
+            queue.time_to_first_receive.mean().mean(),
+            queue.time_to_completion.mean().mean(),
+            queue.time_to_completion.quantile(0.99)
+        );
         println!("  {:?}", queue.calls);
         println!("  {:.0} sent/s", queue.totals.sent as f64 / took.as_secs_f64());
     }
     for (name, fleet) in &measured.fleets {
-        println!("{name}: busy {:?} {:?} begun {} failed {} cut {} wasted {} heart {} crashes {}", fleet.busy.mean(), fleet.staff.mean(), fleet.begun, fleet.failed, fleet.cut_short, fleet.wasted_seconds, fleet.heartbeats, fleet.crashes);
+        println!(
+            "{name}: busy {:?} {:?} begun {} failed {} cut {} wasted {} heart {} crashes {}",
+            fleet.busy.mean(),
+            fleet.staff.mean(),
+            fleet.begun,
+            fleet.failed,
+            fleet.cut_short,
+            fleet.wasted_seconds,
+            fleet.heartbeats,
+            fleet.crashes
+        );
     }
     println!("{took:?}");
 }

@@ -35,7 +35,6 @@ impl<'q> Lab<'q> {
     pub(super) fn run_ready(&mut self) {
         while let Some(worker) = self.ready.next() {
             if let Some((ask, messages)) = self.polls.look(worker) {
-                self.note_facts();
                 self.receive_ended(worker, ask, messages);
                 self.take_turn(worker);
                 self.note_facts();
@@ -57,7 +56,6 @@ impl<'q> Lab<'q> {
             let Some(messages) = self.polls.begin(worker, ask, receiving) else {
                 return;
             };
-            self.note_facts();
             self.receive_ended(worker, ask, messages);
         }
     }
@@ -82,14 +80,19 @@ impl<'q> Lab<'q> {
             }
             self.ledger.begun(entry.track, self.place);
             let serial = self.jobs.serial(job);
-            self.agenda.enter(self.now + course.takes, Event::HandlerEnds { job, serial });
+            self.agenda
+                .enter(self.now + course.takes, Event::HandlerEnds { job, serial });
         }
     }
 
     fn receiving(&self, worker: u32, ask: Ask) -> Receiving<'q> {
         let fleet = &self.fleets[self.workers[worker as usize].fleet as usize];
         let queue = self.queues[fleet.queue as usize].queue;
-        let wait_time = if ask.long { fleet.config.wait_time } else { Duration::ZERO };
+        let wait_time = if ask.long {
+            fleet.config.wait_time
+        } else {
+            Duration::ZERO
+        };
         let mut request = ReceiveRequest::new(ask.max_messages).wait_time(wait_time);
         request.visibility_timeout = fleet.config.visibility_timeout;
         // A worker has one message of a group at a time, as the group is locked meanwhile.
@@ -105,7 +108,9 @@ impl<'q> Lab<'q> {
         let state = &self.workers[worker as usize];
         let (life, fleet) = (state.life, &mut self.fleets[state.fleet as usize]);
         let bytes = messages.iter().flatten().map(|it| it.body().len()).sum();
-        self.queues[fleet.queue as usize].calls.add(Action::ReceiveMessage, bytes, self.place);
+        self.queues[fleet.queue as usize]
+            .calls
+            .add(Action::ReceiveMessage, bytes, self.place);
         let latency = fleet.latency();
         let answer = Answer {
             worker,
@@ -122,7 +127,9 @@ impl<'q> Lab<'q> {
     }
 
     pub(super) fn answer(&mut self, answer: u32) {
-        let Some(answer) = self.answers.remove(answer) else { return };
+        let Some(answer) = self.answers.remove(answer) else {
+            return;
+        };
         let Answer { worker, life, .. } = answer;
         if self.workers[worker as usize].life == life {
             self.accept(answer);
@@ -132,7 +139,11 @@ impl<'q> Lab<'q> {
 
     fn accept(&mut self, answer: Answer) {
         let Answer {
-            worker, ask, messages, received_at, ..
+            worker,
+            ask,
+            messages,
+            received_at,
+            ..
         } = answer;
         let state = &mut self.workers[worker as usize];
         let fleet = &self.fleets[state.fleet as usize];
@@ -159,8 +170,13 @@ impl<'q> Lab<'q> {
         let life = state.life;
         state.pausing = true;
         let interval = self.fleets[state.fleet as usize].config.poll_interval;
-        let pause = if failed { interval.max(RETRIES.limit(1)) } else { interval };
-        self.agenda.enter(self.now + micros(pause).max(1), Event::Poll { worker, life });
+        let pause = if failed {
+            interval.max(RETRIES.limit(1))
+        } else {
+            interval
+        };
+        self.agenda
+            .enter(self.now + micros(pause).max(1), Event::Poll { worker, life });
     }
 
     pub(super) fn poll_again(&mut self, worker: u32, life: u32) {
@@ -172,7 +188,9 @@ impl<'q> Lab<'q> {
     }
 
     fn take_message(&mut self, worker: u32, message: Message, received_at: Micros) {
-        let Some((track, numbered)) = self.ledger.hold(message.message_id()) else { return };
+        let Some((track, numbered)) = self.ledger.hold(message.message_id()) else {
+            return;
+        };
         let poison = self.producers[numbered.producer as usize].is_poison(numbered.number);
         let fleet = &self.fleets[self.workers[worker as usize].fleet as usize];
         let job = Job {
@@ -181,7 +199,9 @@ impl<'q> Lab<'q> {
             message,
             track,
             key: numbered.key(),
-            renew_at: fleet.renew_interval.map_or(Micros::MAX, |interval| received_at + interval),
+            renew_at: fleet
+                .renew_interval
+                .map_or(Micros::MAX, |interval| received_at + interval),
             began_at: None,
             ending: Ending::Success,
             poison,
@@ -197,7 +217,9 @@ impl<'q> Lab<'q> {
     /// Sees to it that the worker looks at its leases before the newest of them is due.
     fn renew_in_time(&mut self, worker: u32) {
         let state = &mut self.workers[worker as usize];
-        let Some(interval) = self.fleets[state.fleet as usize].renew_interval else { return };
+        let Some(interval) = self.fleets[state.fleet as usize].renew_interval else {
+            return;
+        };
         if state.renews_at.is_none() {
             let at = self.now + interval;
             state.renews_at = Some(at);
@@ -218,7 +240,9 @@ impl<'q> Lab<'q> {
         let held: Vec<u32> = state.working.iter().chain(&state.backlog).copied().collect();
         let (mut next, mut renewed) = (Micros::MAX, 0);
         for job in held {
-            let Some(entry) = self.jobs.get_mut(job).filter(|it| !it.ended) else { continue };
+            let Some(entry) = self.jobs.get_mut(job).filter(|it| !it.ended) else {
+                continue;
+            };
             if entry.renew_at <= self.now {
                 renewed += 1;
                 let wire = fleet.wire.as_ref();
@@ -258,7 +282,9 @@ impl<'q> Lab<'q> {
 
     pub(super) fn handler_ends(&mut self, job: u32, serial: u32) {
         let (now, place) = (self.now, self.place);
-        let Some(entry) = self.jobs.get_if(job, serial) else { return };
+        let Some(entry) = self.jobs.get_if(job, serial) else {
+            return;
+        };
         entry.ended = true;
         let fleet = &mut self.fleets[self.workers[entry.worker as usize].fleet as usize];
         fleet.busy -= 1;
@@ -287,7 +313,9 @@ impl<'q> Lab<'q> {
 
     /// Deletes the message of a handler that ended well, and does with any other what the policy says.
     pub(super) fn settle(&mut self, job: u32, serial: u32) {
-        let Some(entry) = self.jobs.get_if(job, serial) else { return };
+        let Some(entry) = self.jobs.get_if(job, serial) else {
+            return;
+        };
         let worker = entry.worker;
         let fleet = &mut self.fleets[self.workers[worker as usize].fleet as usize];
         let queue = &mut self.queues[fleet.queue as usize];
@@ -308,7 +336,6 @@ impl<'q> Lab<'q> {
                 return self.agenda.enter(again, Event::Settle { job, serial });
             }
         }
-        self.note_facts();
         self.forget(job);
         let state = &mut self.workers[worker as usize];
         state.working.retain(|it| *it != job);

@@ -4,7 +4,11 @@ mod batches;
 mod sample;
 mod series;
 
-pub(super) use {batches::{BATCHES, Batches}, sample::Sample, series::Series};
+pub(super) use {
+    batches::{BATCHES, Batches},
+    sample::Sample,
+    series::Series,
+};
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -206,7 +206,6 @@ fn group_rows(queue: &QueueReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::sim::report::made_up;
 
     #[test]

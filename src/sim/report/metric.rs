@@ -1,7 +1,7 @@
 //! Numbers of a report by name.
 
 use {
-    super::{Estimate, FleetReport, QueueReport, Report, TimeReport},
+    super::{Estimate, FleetReport, QueueReport, Report, TimeReport, text},
     std::collections::BTreeMap,
 };
 
@@ -129,6 +129,47 @@ pub struct UnknownMetric {
     pub name: String,
     /// The nearest name there is.
     pub nearest: String,
+}
+
+/// What a metric is measured in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::sim) enum Unit {
+    Number,
+    Seconds,
+    Share,
+    Dollars,
+}
+
+impl Unit {
+    /// By the name of the metric.
+    pub(in crate::sim) fn of(metric: &str) -> Self {
+        let parts = || metric.split('.');
+        let times = || {
+            QUEUE_TIMES
+                .iter()
+                .map(|it| it.0)
+                .chain(FLEET_TIMES.iter().map(|it| it.0))
+        };
+        let last = parts().next_back().unwrap_or_default();
+        if times().any(|time| parts().any(|it| it == time)) || last.ends_with("_seconds") {
+            Self::Seconds
+        } else if last.ends_with("_share") || last == "utilisation" {
+            Self::Share
+        } else if last.starts_with("cost") {
+            Self::Dollars
+        } else {
+            Self::Number
+        }
+    }
+
+    pub(in crate::sim) fn text(self, value: f64) -> String {
+        match self {
+            Self::Number => text::number(value),
+            Self::Seconds => format!("{} s", text::number(value)),
+            Self::Share => text::percent(value),
+            Self::Dollars => format!("$ {}", text::number(value)),
+        }
+    }
 }
 
 impl QueueReport {

@@ -4,12 +4,12 @@ mod build;
 pub(super) mod chart;
 pub(super) mod csv;
 mod estimate;
-mod figures;
+pub(super) mod figures;
 pub(super) mod html;
 #[cfg(test)]
 pub(super) mod made_up;
-mod metric;
-mod save;
+pub(super) mod metric;
+pub(super) mod save;
 pub(super) mod table;
 #[cfg(test)]
 mod tests;

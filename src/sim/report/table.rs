@@ -39,7 +39,7 @@ impl fmt::Display for Report {
 
 impl Report {
     /// What was measured.
-    pub(super) fn about(&self) -> String {
+    pub(in crate::sim) fn about(&self) -> String {
         let warm_up = if self.warm_up > 0.0 {
             format!(" after {} of warm-up", text::span(self.warm_up))
         } else {

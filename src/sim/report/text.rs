@@ -92,7 +92,7 @@ pub(in crate::sim) fn span(seconds: f64) -> String {
 }
 
 /// `count` and the noun, with an `s` unless it is one.
-pub(super) fn counted(count: f64, noun: &str) -> String {
+pub(in crate::sim) fn counted(count: f64, noun: &str) -> String {
     format!("{} {noun}{}", number(count), if count == 1.0 { "" } else { "s" })
 }
 

@@ -211,16 +211,12 @@ fn each_purpose_name_and_replication_has_its_own_chance() {
 }
 
 pub(super) fn producer(arrivals: Arrivals, groups: Groups) -> Producer {
+    let text = "queue = 'jobs'\narrivals.constant = { rate = 1 }";
+    let plain = toml::from_str(text).unwrap_or_else(|it| panic!("{it}"));
     Producer {
-        queue: "jobs".to_owned(),
         arrivals,
         groups,
-        bytes: 32,
-        poison_share: 0.0,
-        batch_size: 1,
-        delay: None,
-        batch_window: std::time::Duration::from_secs(1),
-        faults: Default::default(),
+        ..plain
     }
 }
 

@@ -67,6 +67,12 @@ impl Chart {
         }
     }
 
+    /// The greatest value of a line, 0 at least.
+    pub(in crate::sim) fn greatest(&self) -> f64 {
+        let values = self.lines.iter().flat_map(|it| &it.points).map(|it| it.1);
+        values.fold(0.0, f64::max)
+    }
+
     /// For a page that has [`dark_rules`] in its style sheet.
     pub(in crate::sim) fn inline(&self) -> String {
         self.svg("")

@@ -1,0 +1,257 @@
+//! Which point of a sweep reaches its goal, in one sentence.
+
+use {
+    super::{Answer, SweepReport},
+    crate::sim::{
+        Bound, Estimate, Goal, UnknownMetric,
+        report::{metric::Unit, text},
+    },
+    std::cmp::Ordering,
+};
+
+/// Combinations of the other numbers that a sentence names.
+const COMBINATIONS: usize = 12;
+
+/// Marks the points that reach the goal; `None` without points.
+///
+/// # Errors
+///
+/// [`UnknownMetric`] if a report does not have the number.
+pub(super) fn answer(sweep: &mut SweepReport, goal: &Goal) -> Result<Option<Answer>, UnknownMetric> {
+    let mut found = Vec::with_capacity(sweep.points.len());
+    for point in &mut sweep.points {
+        let estimate = point.report.checked_metric(&goal.metric)?;
+        let early = point.report.unstable.as_ref().is_some_and(|it| it.ended_early > 0);
+        point.reached = Some(!early && reaches(goal.bound, estimate.mean));
+        found.push(estimate);
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let seeker = Seeker {
+        sweep,
+        goal,
+        found: &found,
+    };
+    Ok(Some(Answer {
+        sentence: seeker.sentence(),
+        best: seeker.smallest(&(0..found.len()).collect::<Vec<_>>()),
+    }))
+}
+
+fn reaches(bound: Bound, value: f64) -> bool {
+    match bound {
+        Bound::AtMost(bound) => value <= bound,
+        Bound::AtLeast(bound) => value >= bound,
+    }
+}
+
+impl Goal {
+    /// Such as `duplicate_share of at most 0.1 %`.
+    pub(super) fn text(&self) -> String {
+        format!("{} of {}", self.metric, self.bound_text())
+    }
+
+    /// Such as `at most 0.1 %`.
+    pub(super) fn bound_text(&self) -> String {
+        let (which, value) = match self.bound {
+            Bound::AtMost(value) => ("at most", value),
+            Bound::AtLeast(value) => ("at least", value),
+        };
+        format!("{which} {}", Unit::of(&self.metric).text(value))
+    }
+}
+
+/// The last name of a path, and how its values are read.
+pub(super) struct Varied<'a> {
+    pub(super) name: &'a str,
+    pub(super) is_time: bool,
+}
+
+impl<'a> Varied<'a> {
+    pub(super) fn of(path: &'a str) -> Self {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        const TIMES: [&str; 15] = [
+            "timeout", "delay", "period", "time", "interval", "latency", "mean", "sd", "at", "every", "from", "until",
+            "horizon", "base", "warm_up",
+        ];
+        let is_time = TIMES.iter().any(|it| name == *it || name.ends_with(&format!("_{it}")));
+        Self { name, is_time }
+    }
+
+    pub(super) fn value(&self, value: f64) -> String {
+        let number = text::rounded(value, 8);
+        if self.is_time {
+            format!("{number} s")
+        } else {
+            number.to_string()
+        }
+    }
+
+    fn smallest(&self) -> String {
+        match self.name {
+            "workers" | "concurrency" | "count" | "replications" => format!("smallest number of {}", self.name),
+            name if self.is_time => format!("shortest {name}"),
+            name => format!("smallest {name}"),
+        }
+    }
+}
+
+struct Seeker<'a> {
+    sweep: &'a SweepReport,
+    goal: &'a Goal,
+    /// The number of the goal, by point.
+    found: &'a [Estimate],
+}
+
+impl Seeker<'_> {
+    fn sentence(&self) -> String {
+        let Some(first) = self.sweep.varied.first() else {
+            return self.unvaried();
+        };
+        let first = Varied::of(first);
+        let slices = self.slices();
+        if let [(_, points)] = &slices[..] {
+            return self.sentence_of(&first, points);
+        }
+        let parts = slices.iter().take(COMBINATIONS).map(|(others, points)| {
+            let value = self
+                .smallest(points)
+                .map_or_else(|| "none".to_owned(), |it| first.value(self.value(it)));
+            format!("{value} at {}", self.others(others))
+        });
+        let parts: Vec<String> = parts.collect();
+        let more = slices.len().saturating_sub(COMBINATIONS);
+        let more = if more > 0 {
+            format!(", and {more} more combinations")
+        } else {
+            String::new()
+        };
+        if self.sweep.points.iter().all(|it| it.reached != Some(true)) {
+            return self.sentence_of(&first, &(0..self.found.len()).collect::<Vec<_>>());
+        }
+        format!(
+            "the {} with a {}: {}{more}",
+            first.smallest(),
+            self.goal.text(),
+            parts.join(", ")
+        )
+    }
+
+    fn unvaried(&self) -> String {
+        let reached = self.sweep.points.first().and_then(|it| it.reached) == Some(true);
+        let has = if reached { "has" } else { "does not have" };
+        format!("the scenario {has} a {}", self.goal.text())
+    }
+
+    /// Of points that differ in the first number, or of all if none reaches the goal.
+    fn sentence_of(&self, first: &Varied<'_>, points: &[usize]) -> String {
+        let unit = Unit::of(&self.goal.metric);
+        let Some(smallest) = self.smallest(points) else {
+            let goal = self.goal.text();
+            let values = points.iter().map(|it| self.value(*it));
+            let least = first.value(values.clone().fold(f64::INFINITY, f64::min));
+            let most = first.value(values.fold(f64::NEG_INFINITY, f64::max));
+            let Some(best) = self.nearest(points) else {
+                return format!(
+                    "no {} of {least} to {most} has a {goal}: no point measured it",
+                    first.name
+                );
+            };
+            let mut at = first.value(self.value(best));
+            let others = &self.sweep.points[best].values[1..];
+            if !others.is_empty() {
+                at = format!("{at} at {}", self.others(others));
+            }
+            let found = unit.text(self.found[best].mean);
+            return format!(
+                "no {} of {least} to {most} has a {goal}; the best is {at} with {found}",
+                first.name
+            );
+        };
+        let mut sentence = format!(
+            "{} is the {} with a {}",
+            first.value(self.value(smallest)),
+            first.smallest(),
+            self.goal.text()
+        );
+        let larger = points.iter().filter(|it| self.value(**it) > self.value(smallest));
+        if larger.clone().any(|it| self.sweep.points[*it].reached != Some(true)) {
+            sentence.push_str("; not all larger ones reach it");
+        }
+        let estimate = self.found[smallest];
+        let half_width = estimate.half_width.unwrap_or(0.0);
+        let end = match self.goal.bound {
+            Bound::AtMost(_) => estimate.mean + half_width,
+            Bound::AtLeast(_) => estimate.mean - half_width,
+        };
+        if !reaches(self.goal.bound, end) {
+            sentence.push_str(&format!("; its 95 % interval ends at {}", unit.text(end)));
+        }
+        sentence
+    }
+
+    /// The value of the first number.
+    fn value(&self, point: usize) -> f64 {
+        self.sweep.points[point].values.first().copied().unwrap_or(f64::NAN)
+    }
+
+    fn others(&self, values: &[f64]) -> String {
+        let paths = self.sweep.varied.iter().skip(1).map(|it| Varied::of(it));
+        let all: Vec<String> = paths
+            .zip(values)
+            .map(|(it, value)| format!("{} = {}", it.name, it.value(*value)))
+            .collect();
+        all.join(", ")
+    }
+
+    /// The points by the values of all numbers but the first, in order.
+    fn slices(&self) -> Vec<(Vec<f64>, Vec<usize>)> {
+        let mut slices: Vec<(Vec<f64>, Vec<usize>)> = Vec::new();
+        for (index, point) in self.sweep.points.iter().enumerate() {
+            let others = point.values.get(1..).unwrap_or_default();
+            match slices.iter_mut().find(|it| it.0 == others) {
+                Some(it) => it.1.push(index),
+                None => slices.push((others.to_vec(), vec![index])),
+            }
+        }
+        slices
+    }
+
+    fn smallest(&self, points: &[usize]) -> Option<usize> {
+        let reached = points
+            .iter()
+            .copied()
+            .filter(|it| self.sweep.points[*it].reached == Some(true));
+        reached.min_by(|a, b| by_values(&self.sweep.points[*a].values, &self.sweep.points[*b].values))
+    }
+
+    fn nearest(&self, points: &[usize]) -> Option<usize> {
+        let finite = points.iter().copied().filter(|it| self.found[*it].mean.is_finite());
+        // A run that ended early is no example to follow, unless all did.
+        let stable = |it: &usize| {
+            self.sweep.points[*it]
+                .report
+                .unstable
+                .as_ref()
+                .is_none_or(|it| it.ended_early == 0)
+        };
+        let better = |a: &usize, b: &usize| {
+            let (a, b) = (self.found[*a].mean, self.found[*b].mean);
+            match self.goal.bound {
+                Bound::AtMost(_) => a.total_cmp(&b),
+                Bound::AtLeast(_) => b.total_cmp(&a),
+            }
+        };
+        finite
+            .clone()
+            .filter(stable)
+            .min_by(better)
+            .or_else(|| finite.min_by(better))
+    }
+}
+
+fn by_values(a: &[f64], b: &[f64]) -> Ordering {
+    let each = a.iter().zip(b).map(|(a, b)| a.total_cmp(b));
+    each.fold(Ordering::Equal, Ordering::then)
+}
