@@ -3,7 +3,7 @@
 //! with `--out` writes a page with charts; `-- --help` lists the options. Three scenarios are beside this file:
 //!
 //! * `outage.toml`: twenty minutes in which every job fails, with and without backoff;
-//! * `noisy_tenant.toml`: a tenant with a huge backlog, in a fair queue and in a plain one;
+//! * `noisy_tenant.toml`: a tenant with a large backlog, in a fair queue and in a plain one;
 //! * `visibility.toml`: the shortest visibility timeout with under 0.1 % duplicates.
 //!
 //! Exit code: 0 if the scenario was run, 1 if a report could not be written, 2 if the command line or the scenario is
@@ -14,12 +14,12 @@ mod screen;
 
 use {
     options::{HELP, Options},
-    requeue::sim::{Progress, SaveError, Scenario, ScenarioError},
+    requeue::sim::{Progress, Report, SaveError, Scenario, ScenarioError, SweepReport},
     std::{
         env,
-        fmt::Display,
+        fmt::{self, Display},
         io::{self, Write},
-        path::Path,
+        path::{Path, PathBuf},
         process::ExitCode,
         time::Duration,
     },
@@ -34,31 +34,57 @@ fn main() -> ExitCode {
         }
         Err(error) => return complain(2, format!("{error}; --help lists the options")),
     };
-    match lab(&options) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => complain(1, error),
-        Err(error) => complain(2, error),
+    let progress = Progress::new();
+    let (found, took) = match simulate(&options, &progress) {
+        Ok(simulated) => simulated,
+        Err(error) => return complain(2, error),
+    };
+    say(&found);
+    if let Some(folder) = &options.out {
+        match found.save(folder) {
+            Ok(page) => say(format_args!("the report with its charts is {}\n", page.display())),
+            Err(error) => return complain(1, error),
+        }
     }
+    say(screen::rate(progress.messages(), took));
+    ExitCode::SUCCESS
 }
 
-/// Runs the scenario, or its sweep if it has one. The outer error is the scenario's, the inner one that of a report.
-fn lab(options: &Options) -> Result<Result<(), SaveError>, ScenarioError> {
+fn simulate(options: &Options, progress: &Progress) -> Result<(Found, Duration), ScenarioError> {
     let mut scenario = Scenario::read(&options.scenario)?;
     if let Some(seed) = options.seed {
         scenario.seed = seed;
     }
-    let progress = Progress::new();
-    if scenario.sweep.is_some() {
-        let points = scenario.points_of_sweep();
-        let (report, took) = screen::shown(scenario.horizon * points, &progress, || scenario.sweep_with(&progress));
-        let report = report?;
-        say(&report);
-        conclude(options, took, &progress, |folder| report.save(folder))
-    } else {
-        let (report, took) = screen::shown(scenario.horizon, &progress, || scenario.run_with(&progress));
-        let report = report?;
-        say(&report);
-        conclude(options, took, &progress, |folder| report.save(folder))
+    let run = || match scenario.sweep {
+        Some(_) => scenario.run_sweep_with(progress).map(Found::Sweep),
+        None => scenario.run_with(progress).map(Found::Run),
+    };
+    let (found, took) = screen::shown(scenario.horizon, progress, run);
+    Ok((found?, took))
+}
+
+enum Found {
+    Run(Report),
+    Sweep(SweepReport),
+}
+
+impl Found {
+    /// Answers with the path of the page.
+    fn save(&self, folder: &Path) -> Result<PathBuf, SaveError> {
+        let page = match self {
+            Self::Run(report) => report.save(folder).map(|()| "report.html"),
+            Self::Sweep(report) => report.save(folder).map(|()| "sweep.html"),
+        };
+        page.map(|page| folder.join(page))
+    }
+}
+
+impl Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(report) => report.fmt(f),
+            Self::Sweep(report) => report.fmt(f),
+        }
     }
 }
 
