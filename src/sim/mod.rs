@@ -13,6 +13,7 @@ pub use report::{
     CallsReport, Estimate, FleetReport, FleetSeriesReport, GroupReport, LittleReport, QueueReport, QueueSeriesReport,
     Report, SaveError, SeriesReport, TimeReport, UnknownMetric, Unstable,
 };
+pub use run::Progress;
 pub use scenario::{
     Arrivals, Autoscaling, Bound, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,
     Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime,

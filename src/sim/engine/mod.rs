@@ -19,7 +19,10 @@ mod worker;
 pub(super) use setup::simulate;
 
 use {
-    super::measure::{Measured, Overflow, Series},
+    super::{
+        Progress,
+        measure::{Measured, Overflow, Series},
+    },
     crate::{
         clock::ManualClock,
         queue::{Message, Queue},
@@ -34,10 +37,7 @@ use {
     polls::{Polls, Ready},
     send::ProducerState,
     slab::Slab,
-    std::{
-        sync::atomic::{AtomicU64, Ordering},
-        time::Duration,
-    },
+    std::time::Duration,
     window::{Place, Window, seconds},
     worker::{Ask, Job, Worker},
 };
@@ -67,6 +67,8 @@ struct Lab<'q> {
     message_limit: u64,
     byte_limit: u64,
     overflow: Option<Overflow>,
+    /// What was told of the time that has passed, and of the messages that were sent.
+    told: (Micros, u64),
 }
 
 struct QueueState<'q> {
@@ -91,8 +93,8 @@ struct Answer {
 }
 
 impl Lab<'_> {
-    /// Lets virtual time pass until the end of the run; `progress` shows how much has passed, in milliseconds.
-    fn run(&mut self, progress: &AtomicU64) {
+    /// Lets virtual time pass until the end of the run.
+    fn run(&mut self, progress: &Progress) {
         let mut steps = 0_u32;
         self.begin();
         while self.overflow.is_none() {
@@ -110,13 +112,20 @@ impl Lab<'_> {
             }
             steps = steps.wrapping_add(1);
             if steps.is_multiple_of(4_096) {
-                progress.store(self.now / 1_000, Ordering::Relaxed);
+                self.tell(progress);
             }
         }
         if self.overflow.is_none() {
             self.advance(self.window.end);
         }
-        progress.store(self.window.end / 1_000, Ordering::Relaxed);
+        self.tell(progress);
+    }
+
+    /// Tells how far the run is.
+    fn tell(&mut self, progress: &Progress) {
+        let far = (self.now, self.producers.iter().map(ProducerState::sent).sum());
+        progress.pass(far.0 / 1_000 - self.told.0 / 1_000, far.1 - self.told.1);
+        self.told = far;
     }
 
     fn micros_of(&self, at: Timestamp) -> Micros {

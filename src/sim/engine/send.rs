@@ -75,6 +75,11 @@ impl<'q> ProducerState<'q> {
         Arc::clone(self.stream.group_name(group))
     }
 
+    /// How many messages it has had to send.
+    pub(super) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Whether no handler can do this message.
     #[inline]
     pub(super) fn is_poison(&self, number: u64) -> bool {

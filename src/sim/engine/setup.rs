@@ -17,6 +17,7 @@ use {
         clock::{Clock, ManualClock},
         queue::Queue,
         sim::{
+            Progress,
             draw::{ArrivalStream, Streams},
             measure::{
                 Batches, FleetMeasured, Little, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series,
@@ -25,7 +26,7 @@ use {
         },
         testing::FaultyQueue,
     },
-    std::{collections::BTreeMap, sync::atomic::AtomicU64},
+    std::collections::BTreeMap,
 };
 
 /// The bytes of bodies for each message of the limit.
@@ -38,7 +39,7 @@ const MOST_RECEIVES: usize = 1_000;
 pub(in crate::sim) fn simulate(
     scenario: &Scenario,
     replication: u32,
-    progress: &AtomicU64,
+    progress: &Progress,
 ) -> Result<Measured, ScenarioError> {
     let clock = ManualClock::default();
     let facts = FactLog::default();
@@ -119,6 +120,7 @@ pub(in crate::sim) fn simulate(
         message_limit: scenario.message_limit as u64,
         byte_limit: (scenario.message_limit as u64).saturating_mul(BYTES_PER_MESSAGE),
         overflow: None,
+        told: (0, 0),
     };
     lab.run(progress);
     Ok(lab.finish())
@@ -181,5 +183,3 @@ pub(super) fn count_faults(wire: &FaultyQueue) -> BTreeMap<String, u64> {
     counts
 }
 
-/// The queues of a scenario by name.
-pub(in crate::sim) type Queues = BTreeMap<String, Queue>;

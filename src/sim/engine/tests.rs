@@ -1,12 +1,11 @@
 use {
     super::simulate,
-    crate::sim::{measure::Measured, scenario::Scenario},
-    std::sync::atomic::AtomicU64,
+    crate::sim::{Progress, measure::Measured, scenario::Scenario},
 };
 
 fn run(text: &str) -> Measured {
     let scenario: Scenario = toml::from_str(text).unwrap();
-    simulate(&scenario, 0, &AtomicU64::new(0)).unwrap()
+    simulate(&scenario, 0, &Progress::new()).unwrap()
 }
 
 #[test]

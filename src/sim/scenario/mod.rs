@@ -5,6 +5,7 @@ mod check;
 mod error;
 mod files;
 mod fleet;
+mod grid;
 mod producer;
 mod queue;
 mod read;
@@ -13,6 +14,7 @@ mod service_time;
 mod setters;
 mod sweep;
 
+pub(super) use grid::points;
 pub use {
     error::ScenarioError,
     fleet::{Autoscaling, Crashes, Deploy, DeployKind, FailurePolicy, Fleet, Outage, OutageEffect, ScalingRule, Slow},
