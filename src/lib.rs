@@ -14,6 +14,7 @@
 #![cfg_attr(not(feature = "aws-protocol"), doc = "[endpoint]: guide")]
 #![cfg_attr(not(feature = "worker"), doc = "[worker]: guide")]
 #![cfg_attr(not(feature = "sim"), doc = "[simulation]: guide")]
+//! [outage chart]: guide#in-the-repository
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
 // Rustdoc takes the first definition of a link, so these replace the paths that README has for the repository.
