@@ -121,7 +121,7 @@ fn check_crashes(at: &At<'_>, crashes: &Crashes) -> Checked {
 fn check_outage(at: &At<'_>, outage: &Outage, horizon: Duration) -> Checked {
     at.to("until").span(outage.until)?;
     if outage.until <= outage.from {
-        let limit = format_args!("after its begin, {}", Span(outage.from));
+        let limit = format_args!("after its start, {}", Span(outage.from));
         return Err(at.to("until").refuse(Span(outage.until), limit));
     }
     before(&at.to("from"), outage.from, horizon)
