@@ -5,6 +5,7 @@ pub(super) mod chart;
 pub(super) mod csv;
 mod estimate;
 pub(super) mod figures;
+mod forms;
 pub(super) mod html;
 #[cfg(test)]
 pub(super) mod made_up;
@@ -18,6 +19,7 @@ pub(super) mod text;
 pub use {estimate::Estimate, metric::UnknownMetric, save::SaveError};
 
 use {
+    super::Sizing,
     serde::Serialize,
     std::{collections::BTreeMap, fmt},
 };
@@ -57,6 +59,8 @@ pub struct Report {
     pub queues: BTreeMap<String, QueueReport>,
     /// The fleets by name.
     pub fleets: BTreeMap<String, FleetReport>,
+    /// What closed forms expect of the queues, to compare.
+    pub sizing: Sizing,
     /// The ends of the intervals that the points of the time series stand for, in seconds from the start of the run.
     pub times: Vec<f64>,
 }

@@ -24,6 +24,8 @@ impl fmt::Display for Report {
         }
         for (name, queue) in &self.queues {
             write_queue(f, name, queue)?;
+            let forms = self.closed_forms(name, queue);
+            write_rows(f, &forms)?;
         }
         for (name, fleet) in &self.fleets {
             write_fleet(f, name, fleet)?;
@@ -162,9 +164,10 @@ pub(super) fn times(name: &str, time: &TimeReport) -> [String; 7] {
     [name.to_owned(), text::estimate(time.mean), p50, p90, p95, p99, max]
 }
 
-/// The groups with the most messages first.
+/// The groups that received something, those with the most messages first.
 pub(super) fn largest_groups(queue: &QueueReport) -> Vec<(&String, &super::GroupReport)> {
-    let mut groups: Vec<_> = queue.groups.iter().collect();
+    let received = |it: &(&String, &super::GroupReport)| it.1.time_to_first_receive.count > 0;
+    let mut groups: Vec<_> = queue.groups.iter().filter(received).collect();
     groups.sort_by(|a, b| b.1.sent.mean.total_cmp(&a.1.sent.mean));
     groups
 }
