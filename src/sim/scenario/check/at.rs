@@ -75,12 +75,12 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn rate(&self, value: f64) -> Checked {
-        let limit = format_args!("more than 0 and at most {MAX_RATE}");
+        let limit = format!("more than 0 and at most {MAX_RATE}");
         self.require(value > 0.0 && value <= MAX_RATE, value, limit)
     }
 
     pub(super) fn rate_or_zero(&self, value: f64) -> Checked {
-        let limit = format_args!("0 to {MAX_RATE}");
+        let limit = format!("0 to {MAX_RATE}");
         self.require((0.0..=MAX_RATE).contains(&value), value, limit)
     }
 
@@ -114,7 +114,7 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn spans(&self, value: Duration, least: Duration, most: Duration) -> Checked {
-        let limit = format_args!("{} to {}", Span(least), Span(most));
+        let limit = format!("{} to {}", Span(least), Span(most));
         self.require((least..=most).contains(&value), Span(value), limit)
     }
 }

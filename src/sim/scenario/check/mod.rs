@@ -89,7 +89,7 @@ impl Scenario {
         root.to("horizon").span_above_zero(self.horizon)?;
         if self.warm_up >= self.horizon {
             let horizon = Span(self.horizon);
-            let limit = format_args!("less than the horizon, {horizon}");
+            let limit = format!("less than the horizon, {horizon}");
             return Err(root.to("warm_up").refuse(Span(self.warm_up), limit));
         }
         root.to("replications")
