@@ -109,6 +109,24 @@ impl FaultyQueue {
         self.shared.struck.lock().clone()
     }
 
+    /// Like [`struck`](Self::struck), and forgets them, so that a long run does not gather them all.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{ManualClock, Queue, testing::{Fault, Faults, FaultyQueue}};
+    /// # let clock = ManualClock::default();
+    /// # let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
+    /// let jobs = FaultyQueue::new(&jobs, &clock, Faults::none().with(Fault::SendThrottled, 1.0), 1)?;
+    /// assert!(jobs.send("resize cat.png").is_err());
+    /// assert_eq!(jobs.take_struck()[0].1, Fault::SendThrottled);
+    /// assert!(jobs.take_struck().is_empty() && jobs.struck().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn take_struck(&self) -> Vec<(Timestamp, Fault)> {
+        std::mem::take(&mut self.shared.struck.lock())
+    }
+
     /// Sends a message.
     ///
     /// # Errors

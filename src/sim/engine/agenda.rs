@@ -5,6 +5,9 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 /// Microseconds of virtual time since the start of the run.
 pub(super) type Micros = u64;
 
+/// More than the number of any event that was entered.
+const LAST: u64 = 1 << 63;
+
 /// What may happen at an instant. A number that has changed meanwhile, of a job or of a life of a worker, makes it void.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Event {
@@ -38,7 +41,8 @@ pub(super) enum Event {
     Mark,
 }
 
-/// Events in the order of their time, and at one instant in the order in which they were entered.
+/// Events in the order of their time, and at one instant in the order in which they were entered; renewals last, as a
+/// runner looks at its handlers first.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     events: BinaryHeap<Reverse<(Micros, u64, Event)>>,
@@ -48,13 +52,21 @@ pub(super) struct Agenda {
 impl Agenda {
     #[inline]
     pub(super) fn enter(&mut self, at: Micros, event: Event) {
-        self.events.push(Reverse((at, self.entered, event)));
+        let last = if matches!(event, Event::Renew { .. }) { LAST } else { 0 };
+        self.events.push(Reverse((at, self.entered | last, event)));
         self.entered += 1;
     }
 
     #[inline]
     pub(super) fn next_at(&self) -> Option<Micros> {
         self.events.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// The next event, if it is due, which stays.
+    #[inline]
+    pub(super) fn next_due(&self, now: Micros) -> Option<&Event> {
+        let Reverse((at, _, event)) = self.events.peek()?;
+        (*at <= now).then_some(event)
     }
 
     /// The next event, if it is due.

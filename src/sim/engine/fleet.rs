@@ -1,7 +1,11 @@
 //! A fleet as the engine runs it.
 
 use {
-    super::{agenda::Micros, window::micros, worker::Ending},
+    super::{
+        agenda::Micros,
+        window::{TICK, micros},
+        worker::Ending,
+    },
     crate::{
         backend::Backoff,
         queue::Queue,
@@ -18,9 +22,15 @@ use {
 /// A part of a visibility timeout after which a lease is renewed, as a runner does it.
 const RENEWALS: u32 = 3;
 
+/// A lease is not renewed in the last part of its time, which is so long at most: as a runner does it, whose call could
+/// arrive too late.
+const MARGIN: u32 = 10;
+const LONGEST_MARGIN: Duration = Duration::from_secs(1);
+
 pub(super) struct FleetState {
     pub(super) name: String,
     pub(super) queue: u32,
+    pub(super) fifo: bool,
     pub(super) config: Fleet,
     pub(super) wire: Option<FaultyQueue>,
     times: Times,
@@ -31,6 +41,8 @@ pub(super) struct FleetState {
     /// The visibility timeout of its receives.
     pub(super) visibility: Micros,
     pub(super) renew_interval: Option<Micros>,
+    /// How long before its end a lease is not renewed any more.
+    pub(super) renew_margin: Micros,
     /// Its workers, those that have left included.
     pub(super) workers: Vec<u32>,
     /// How many there are or will be.
@@ -84,6 +96,7 @@ impl FleetState {
         Self {
             name: name.to_owned(),
             queue: index,
+            fifo: queue.is_fifo(),
             config: config.clone(),
             wire,
             times: Times::new(&config.service, config.slow),
@@ -100,7 +113,8 @@ impl FleetState {
             visibility: micros(visibility),
             renew_interval: config
                 .heartbeat
-                .then(|| micros((visibility / RENEWALS).max(Duration::from_millis(1)))),
+                .then(|| (micros(visibility / RENEWALS) / TICK * TICK).max(TICK)),
+            renew_margin: micros(LONGEST_MARGIN.min(visibility / MARGIN)),
             workers: Vec::new(),
             wanted: config.workers,
             rolls: Vec::new(),
@@ -170,6 +184,13 @@ impl FleetState {
         let Some(latency) = &self.latency else { return 0 };
         self.calls += 1;
         latency.draw(&mut generator(self.keys.latency, self.calls, 0))
+    }
+
+    /// Counts the faults that have struck since it was last called.
+    pub(super) fn count_faults(&mut self) {
+        for (_, fault) in self.wire.iter().flat_map(FaultyQueue::take_struck) {
+            *self.measured.faults.entry(fault.to_string()).or_default() += 1;
+        }
     }
 
     /// How many handlers could run.

@@ -17,6 +17,9 @@ use {
 
 const NONE: u32 = u32::MAX;
 
+/// The number of a message that has left before a worker received it.
+pub(super) const NO_TRACK: u32 = NONE;
+
 /// The groups of a queue that are kept apart; the others are one.
 const KEPT_GROUPS: usize = 20;
 const OTHERS: &str = "others";

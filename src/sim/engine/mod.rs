@@ -97,9 +97,12 @@ impl Lab<'_> {
     fn run(&mut self, progress: &Progress) {
         let mut steps = 0_u32;
         self.begin();
-        while self.overflow.is_none() {
+        loop {
             self.run_ready();
             self.look_at_the_queues();
+            if self.overflow.is_some() {
+                break;
+            }
             let alarm = self.clock.next_deadline().map(|at| self.micros_of(at));
             let next = self.agenda.next_at().into_iter().chain(alarm).min();
             let at = next.unwrap_or(Micros::MAX).max(self.now);
@@ -107,11 +110,11 @@ impl Lab<'_> {
                 break;
             }
             self.advance(at);
-            if let Some(event) = self.agenda.take_due(at) {
+            while let Some(event) = self.agenda.take_due(at) {
                 self.happen(event);
             }
             steps = steps.wrapping_add(1);
-            if steps.is_multiple_of(4_096) {
+            if steps % 4_096 == 0 {
                 self.tell(progress);
             }
         }
@@ -121,11 +124,15 @@ impl Lab<'_> {
         self.tell(progress);
     }
 
-    /// Tells how far the run is.
+    /// Tells how far the run is, and lets go of what faults have gathered.
     fn tell(&mut self, progress: &Progress) {
         let far = (self.now, self.producers.iter().map(ProducerState::sent).sum());
         progress.pass(far.0 / 1_000 - self.told.0 / 1_000, far.1 - self.told.1);
         self.told = far;
+        self.fleets.iter_mut().for_each(FleetState::count_faults);
+        for wire in self.producers.iter().filter_map(|it| it.wire.as_ref()) {
+            drop(wire.take_struck());
+        }
     }
 
     fn micros_of(&self, at: Timestamp) -> Micros {
@@ -311,9 +318,7 @@ impl Lab<'_> {
             let concurrency = fleet.config.concurrency as f64;
             fleet.measured.utilisation = share(&fleet.measured.utilisation, &fleet.measured.workers, concurrency);
             fleet.measured.workers.scale(1.0 / point_seconds);
-            if let Some(wire) = &fleet.wire {
-                fleet.measured.faults = setup::count_faults(wire);
-            }
+            fleet.count_faults();
             measured.fleets.insert(fleet.name, fleet.measured);
         }
         measured

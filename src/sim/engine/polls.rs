@@ -17,10 +17,40 @@ use {
     },
 };
 
-/// Workers whose receives are to be looked at again, in the order in which they were woken.
+/// Workers that have something to do, in the order in which they were told, each once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ready {
-    workers: Arc<Mutex<VecDeque<u32>>>,
+    line: Arc<Mutex<Line>>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    workers: VecDeque<u32>,
+    places: Vec<LinePlace>,
+}
+
+/// Of a worker.
+#[derive(Clone, Copy, Debug, Default)]
+struct LinePlace {
+    in_line: bool,
+    /// Whether its receive was woken.
+    woken: bool,
+}
+
+impl Line {
+    #[inline]
+    fn add(&mut self, worker: u32, woken: bool) {
+        let index = worker as usize;
+        if index >= self.places.len() {
+            self.places.resize(index + 1, LinePlace::default());
+        }
+        let place = &mut self.places[index];
+        place.woken |= woken;
+        if !place.in_line {
+            place.in_line = true;
+            self.workers.push_back(worker);
+        }
+    }
 }
 
 struct WakeWorker {
@@ -34,13 +64,38 @@ impl Wake for WakeWorker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.workers.lock().push_back(self.worker);
+        self.ready.line.lock().add(self.worker, true);
     }
 }
 
 impl Ready {
-    pub(super) fn next(&self) -> Option<u32> {
-        self.workers.lock().pop_front()
+    /// Has a worker look for what it can do once all that happens at this instant has happened.
+    #[inline]
+    pub(super) fn add(&self, worker: u32) {
+        self.line.lock().add(worker, false);
+    }
+
+    /// Whether the receive of a worker in line was woken; none if it is not in line.
+    #[inline]
+    pub(super) fn state(&self, worker: u32) -> Option<bool> {
+        let line = self.line.lock();
+        let place = line.places.get(worker as usize).filter(|it| it.in_line)?;
+        Some(place.woken)
+    }
+
+    pub(super) fn forget_wake(&self, worker: u32) {
+        if let Some(place) = self.line.lock().places.get_mut(worker as usize) {
+            place.woken = false;
+        }
+    }
+
+    /// The next worker, and whether its receive was woken.
+    #[inline]
+    pub(super) fn next(&self) -> Option<(u32, bool)> {
+        let mut line = self.line.lock();
+        let worker = line.workers.pop_front()?;
+        let place = std::mem::take(&mut line.places[worker as usize]);
+        Some((worker, place.woken))
     }
 
     fn waker(&self, worker: u32) -> Waker {

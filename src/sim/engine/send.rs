@@ -28,7 +28,9 @@ pub(super) struct ProducerState<'q> {
     config: Producer,
     queue: u32,
     target: &'q Queue,
-    wire: Option<FaultyQueue>,
+    pub(super) wire: Option<FaultyQueue>,
+    /// Whether every body carries its number: workers may receive a message that the ledger knows no more.
+    pub(super) numbers_all: bool,
     stream: ArrivalStream,
     next: Option<Arrival>,
     sent: u64,
@@ -58,6 +60,7 @@ impl<'q> ProducerState<'q> {
             queue,
             target,
             wire,
+            numbers_all: false,
             stream,
             next: None,
             sent: 0,
@@ -149,7 +152,7 @@ impl Lab<'_> {
         let queue = state.queue as usize;
         self.queues[queue].calls.add(Action::SendMessage, bytes, self.place);
         let message = match &state.wire {
-            None if bytes == state.config.bytes => {
+            None if bytes == state.config.bytes && !state.numbers_all => {
                 self.facts.sending(Some(numbered));
                 state.message(numbered, Arc::clone(&state.usual))
             }

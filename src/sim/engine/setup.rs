@@ -15,7 +15,7 @@ use {
     },
     crate::{
         clock::{Clock, ManualClock},
-        queue::Queue,
+        queue::{Queue, QueueBuilder},
         sim::{
             Progress,
             draw::{ArrivalStream, Streams},
@@ -41,13 +41,23 @@ pub(in crate::sim) fn simulate(
     replication: u32,
     progress: &Progress,
 ) -> Result<Measured, ScenarioError> {
+    simulate_with(scenario, replication, progress, |_, builder| builder)
+}
+
+/// The same on queues each of which `adapt` may add to.
+pub(super) fn simulate_with(
+    scenario: &Scenario,
+    replication: u32,
+    progress: &Progress,
+    adapt: impl Fn(&str, QueueBuilder) -> QueueBuilder,
+) -> Result<Measured, ScenarioError> {
     let clock = ManualClock::default();
     let facts = FactLog::default();
     let streams = Streams::new(scenario.seed, replication);
     let names: Vec<&str> = scenario.queue.keys().map(String::as_str).collect();
     let index = |name: &str| names.iter().position(|it| *it == name).unwrap_or_default() as u32;
     let queues = scenario.build_queues(|name, builder| {
-        builder
+        adapt(name, builder)
             .clock(clock.clone())
             .seed(streams.key("queue", name))
             .listener(facts.listener(index(name)))
@@ -66,7 +76,9 @@ pub(in crate::sim) fn simulate(
         let stream = ArrivalStream::new(producer, scenario.seed, replication, name).ending_at(micros(scenario.horizon));
         let target = (index(&producer.queue), &queues[&producer.queue]);
         let wire = wire(&format!("producer.{name}"), &producer.queue, &producer.faults)?;
-        producers.push(ProducerState::new(name, producer, target, streams, stream, wire));
+        let mut state = ProducerState::new(name, producer, target, streams, stream, wire);
+        state.numbers_all = scenario.fleet.values().any(|it| !it.faults.is_empty());
+        producers.push(state);
     }
     let mut fleets = Vec::new();
     for (name, fleet) in &scenario.fleet {
@@ -154,7 +166,7 @@ fn measured_queue(fifo: bool, dead_letter_queue: bool, points: usize) -> QueueMe
     }
 }
 
-fn measured_fleet(queue: &str, points: usize) -> FleetMeasured {
+pub(super) fn measured_fleet(queue: &str, points: usize) -> FleetMeasured {
     FleetMeasured {
         queue: queue.to_owned(),
         workers: Series::new(points),
@@ -174,13 +186,3 @@ fn measured_fleet(queue: &str, points: usize) -> FleetMeasured {
         faults: BTreeMap::new(),
     }
 }
-
-/// How often each fault has struck.
-pub(super) fn count_faults(wire: &FaultyQueue) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for (_, fault) in wire.struck() {
-        *counts.entry(fault.to_string()).or_default() += 1;
-    }
-    counts
-}
-

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        Lab,
+        Answer, Lab,
         agenda::{Event, Micros},
         calls::Action,
         fleet::Roll,
@@ -180,21 +180,29 @@ impl Lab<'_> {
         }
         state.phase = Phase::Stopping(then);
         let (life, fleet) = (state.life, state.fleet);
-        let backlog: Vec<u32> = state.backlog.drain(..).collect();
-        let idle = state.working.is_empty();
         self.polls.cancel(worker);
-        backlog.into_iter().for_each(|job| self.give_back(job));
-        if idle {
-            return self.stopped(worker);
-        }
+        self.give_back_backlog(worker);
         let timeout = micros(self.fleets[fleet as usize].config.shutdown_timeout);
         self.agenda
             .enter(self.now + timeout, Event::StopTimeout { worker, life });
+        self.stopped_if_idle(worker);
     }
 
-    /// A worker that stops in order has ended its handlers.
-    pub(super) fn stopped(&mut self, worker: u32) {
-        if let Phase::Stopping(then) = self.workers[worker as usize].phase {
+    /// Puts the messages back that no handler has begun.
+    pub(super) fn give_back_backlog(&mut self, worker: u32) {
+        let backlog: Vec<u32> = self.workers[worker as usize].backlog.drain(..).collect();
+        backlog.into_iter().for_each(|job| self.give_back(job));
+    }
+
+    /// Ends a worker that stops in order, if its handlers have ended and no messages are on their way to it.
+    pub(super) fn stopped_if_idle(&mut self, worker: u32) {
+        let state = &self.workers[worker as usize];
+        let (Phase::Stopping(then), true) = (state.phase, state.working.is_empty()) else {
+            return;
+        };
+        let life = state.life;
+        let receives = |it: &Answer| it.worker == worker && it.life == life && it.messages.is_some();
+        if !self.answers.iter().any(|it| receives(it.1)) {
             self.end_life(worker, then);
         }
     }
@@ -205,8 +213,11 @@ impl Lab<'_> {
             return;
         };
         for job in state.working.clone() {
-            self.cut(job);
-            self.give_back(job);
+            // What is being settled stays decided.
+            if self.jobs.get(job).is_some_and(|it| !it.ended) {
+                self.cut(job);
+                self.give_back(job);
+            }
         }
         self.end_life(worker, then);
     }

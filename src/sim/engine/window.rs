@@ -6,6 +6,9 @@ use {
     std::time::Duration,
 };
 
+/// What the clock of the queues shows, and runners go by, is whole milliseconds.
+pub(super) const TICK: Micros = 1_000;
+
 pub(super) fn micros(span: Duration) -> Micros {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -5,21 +5,32 @@ use {
         Answer, Lab, QueueState,
         agenda::{Event, Micros},
         calls::Action,
+        facts::Numbered,
         fleet::FleetState,
+        ledger::NO_TRACK,
         polls::Receiving,
-        window::{micros, seconds},
+        window::{TICK, micros, seconds},
         worker::{Ask, Ending, Job, Phase},
     },
     crate::{
-        backend::{Backoff, ReceiveRequest},
+        backend::{Backoff, ReceiveRequest, receive_from},
         queue::Message,
         testing::FaultyQueue,
     },
     std::time::Duration,
 };
 
-/// The pauses after a call that failed, as a runner makes them.
-const RETRIES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+/// The pauses after a delete that failed, as a runner makes them.
+const DELETE_RETRIES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// The pauses after receives that failed, as a runner makes them.
+const RECEIVE_RETRIES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
+
+/// A part of the time between two renewals after which one that failed is tried again, as a runner does it.
+const RENEWAL_RETRY: u64 = 5;
+
+/// How long after its receive a message may be hidden, as a runner has it: the 12 hours of SQS but for a second.
+const LONGEST_LEASE: Micros = (12 * 60 * 60 - 1) * 1_000_000;
 
 /// Why a call for a message did not do it.
 enum CallFailure {
@@ -33,12 +44,19 @@ impl<'q> Lab<'q> {
     /// Looks at the receives that were woken.
     #[inline]
     pub(super) fn run_ready(&mut self) {
-        while let Some(worker) = self.ready.next() {
-            if let Some((ask, messages)) = self.polls.look(worker) {
-                self.receive_ended(worker, ask, messages);
-                self.take_turn(worker);
-                self.note_facts();
+        while let Some((worker, woken)) = self.ready.next() {
+            if woken {
+                self.look(worker);
             }
+            self.take_turn(worker);
+            self.note_facts();
+        }
+    }
+
+    /// Looks at the receive of a worker that was woken.
+    fn look(&mut self, worker: u32) {
+        if let Some((ask, messages)) = self.polls.look(worker) {
+            self.receive_ended(worker, ask, messages);
         }
     }
 
@@ -51,23 +69,28 @@ impl<'q> Lab<'q> {
             let Some(ask) = state.ask(&fleet.config, self.now) else {
                 return;
             };
-            let receiving = self.receiving(worker, ask);
             self.workers[worker as usize].asks(ask);
-            let Some(messages) = self.polls.begin(worker, ask, receiving) else {
-                return;
-            };
-            self.receive_ended(worker, ask, messages);
+            if let Some(messages) = self.receive(worker, ask) {
+                self.receive_ended(worker, ask, messages);
+            }
         }
     }
 
     fn begin_from_backlog(&mut self, worker: u32) {
-        let state = &mut self.workers[worker as usize];
-        let fleet = state.fleet as usize;
-        let concurrency = self.fleets[fleet].config.concurrency;
-        while state.phase == Phase::Running && state.working.len() < concurrency {
-            let Some(job) = state.backlog.pop_front() else { return };
-            state.working.push(job);
+        let fleet = self.workers[worker as usize].fleet as usize;
+        let FleetState { config, fifo, .. } = &self.fleets[fleet];
+        let (concurrency, fifo) = (config.concurrency, *fifo);
+        while self.workers[worker as usize].has_place(concurrency) {
+            let Some(job) = self.next_of_backlog(worker, fifo) else {
+                return;
+            };
             let Some(entry) = self.jobs.get_mut(job) else { continue };
+            if entry.held_until <= self.now {
+                // Another worker may have it.
+                self.forget(job);
+                continue;
+            }
+            self.workers[worker as usize].working.push(job);
             entry.began_at = Some(self.now);
             let (number, poison) = (entry.key, entry.poison);
             let attempt = entry.message.approximate_receive_count();
@@ -85,7 +108,23 @@ impl<'q> Lab<'q> {
         }
     }
 
-    fn receiving(&self, worker: u32, ask: Ask) -> Receiving<'q> {
+    /// Takes the next job that may begin: on a FIFO queue one at a time of a group does.
+    #[inline]
+    fn next_of_backlog(&mut self, worker: u32, fifo: bool) -> Option<u32> {
+        let state = &mut self.workers[worker as usize];
+        if !fifo {
+            return state.backlog.pop_front();
+        }
+        let jobs = &self.jobs;
+        let group = |job: &u32| jobs.get(*job).and_then(|it| it.message.message_group_id());
+        let is_free = |job: &u32| !state.working.iter().any(|it| group(it) == group(job));
+        let next = state.backlog.iter().position(is_free)?;
+        state.backlog.remove(next)
+    }
+
+    /// Makes a receive as a runner does, which looks at the queue before it begins to wait; what it answers if it need
+    /// not wait.
+    fn receive(&mut self, worker: u32, ask: Ask) -> Option<Option<Vec<Message>>> {
         let fleet = &self.fleets[self.workers[worker as usize].fleet as usize];
         let queue = self.queues[fleet.queue as usize].queue;
         let wait_time = if ask.long {
@@ -96,11 +135,19 @@ impl<'q> Lab<'q> {
         let mut request = ReceiveRequest::new(ask.max_messages).wait_time(wait_time);
         request.visibility_timeout = fleet.config.visibility_timeout;
         // A worker has one message of a group at a time, as the group is locked meanwhile.
-        request.max_messages_per_group = queue.is_fifo().then_some(1);
-        match &fleet.wire {
+        request.max_messages_per_group = fleet.fifo.then_some(1);
+        let receiving = match &fleet.wire {
             Some(wire) => Receiving::faulty(wire, request),
-            None => Receiving::plain(queue, &request),
-        }
+            None => {
+                let mut messages = Vec::new();
+                receive_from(queue, &request).at_once(&mut messages);
+                if !messages.is_empty() {
+                    return Some(Some(messages));
+                }
+                Receiving::plain(queue, &request)
+            }
+        };
+        self.polls.begin(worker, ask, receiving)
     }
 
     /// A receive has its answer, which reaches the worker after the latency of the call.
@@ -111,7 +158,16 @@ impl<'q> Lab<'q> {
         self.queues[fleet.queue as usize]
             .calls
             .add(Action::ReceiveMessage, bytes, self.place);
-        let latency = fleet.latency();
+        let mut latency = fleet.latency();
+        if messages.is_none() {
+            if self.place.batch.is_some() {
+                fleet.measured.failed_calls += 1;
+            }
+            // The place of the receive is taken until it may be made again.
+            let state = &mut self.workers[worker as usize];
+            state.failed_receives += 1;
+            latency += micros(RECEIVE_RETRIES.limit(state.failed_receives));
+        }
         let answer = Answer {
             worker,
             life,
@@ -131,10 +187,17 @@ impl<'q> Lab<'q> {
             return;
         };
         let Answer { worker, life, .. } = answer;
-        if self.workers[worker as usize].life == life {
-            self.accept(answer);
-            self.take_turn(worker);
+        let state = &self.workers[worker as usize];
+        if state.life != life {
+            return;
         }
+        let phase = state.phase;
+        self.accept(answer);
+        if let Phase::Stopping(_) = phase {
+            self.give_back_backlog(worker);
+            return self.stopped_if_idle(worker);
+        }
+        self.take_turn(worker);
     }
 
     fn accept(&mut self, answer: Answer) {
@@ -148,21 +211,21 @@ impl<'q> Lab<'q> {
         let state = &mut self.workers[worker as usize];
         let fleet = &self.fleets[state.fleet as usize];
         state.answered(ask, messages.as_ref().map_or(0, Vec::len));
-        let waited = ask.long && !fleet.config.wait_time.is_zero() && self.now > ask.at;
-        match messages {
-            Some(messages) if !messages.is_empty() => {
-                for message in messages {
-                    self.take_message(worker, message, received_at);
-                }
-                self.renew_in_time(worker);
+        let Some(messages) = messages else { return };
+        state.failed_receives = 0;
+        let waited = ask.long && !fleet.config.wait_time.is_zero() && received_at > ask.at;
+        if !messages.is_empty() {
+            for message in messages {
+                self.take_message(worker, message, received_at);
             }
-            Some(_) if waited => {}
-            answer => self.pause(worker, answer.is_none()),
+            self.renew_in_time(worker, received_at);
+        } else if !waited {
+            self.pause(worker);
         }
     }
 
-    /// A short poll that found nothing, or a call that failed, is followed by a pause.
-    fn pause(&mut self, worker: u32, failed: bool) {
+    /// A short poll that found nothing is followed by a pause.
+    fn pause(&mut self, worker: u32) {
         let state = &mut self.workers[worker as usize];
         if state.is_receiving() {
             return;
@@ -170,13 +233,8 @@ impl<'q> Lab<'q> {
         let life = state.life;
         state.pausing = true;
         let interval = self.fleets[state.fleet as usize].config.poll_interval;
-        let pause = if failed {
-            interval.max(RETRIES.limit(1))
-        } else {
-            interval
-        };
         self.agenda
-            .enter(self.now + micros(pause).max(1), Event::Poll { worker, life });
+            .enter(self.now + micros(interval).max(TICK), Event::Poll { worker, life });
     }
 
     pub(super) fn poll_again(&mut self, worker: u32, life: u32) {
@@ -188,13 +246,16 @@ impl<'q> Lab<'q> {
     }
 
     fn take_message(&mut self, worker: u32, message: Message, received_at: Micros) {
-        let Some((track, numbered)) = self.ledger.hold(message.message_id()) else {
+        // A fault may deliver what has left its queue: it is worked on all the same.
+        let held = self.ledger.hold(message.message_id());
+        let Some((track, numbered)) = held.or_else(|| Some((NO_TRACK, Numbered::read(message.body())?))) else {
             return;
         };
         let poison = self.producers[numbered.producer as usize].is_poison(numbered.number);
         let fleet = &self.fleets[self.workers[worker as usize].fleet as usize];
         let job = Job {
             worker,
+            received_at,
             held_until: self.micros_of(message.invisible_until()),
             message,
             track,
@@ -215,13 +276,13 @@ impl<'q> Lab<'q> {
     // Leases.
 
     /// Sees to it that the worker looks at its leases before the newest of them is due.
-    fn renew_in_time(&mut self, worker: u32) {
+    fn renew_in_time(&mut self, worker: u32, received_at: Micros) {
         let state = &mut self.workers[worker as usize];
         let Some(interval) = self.fleets[state.fleet as usize].renew_interval else {
             return;
         };
-        if state.renews_at.is_none() {
-            let at = self.now + interval;
+        let at = received_at + interval;
+        if state.renews_at.is_none_or(|renews_at| at < renews_at) {
             state.renews_at = Some(at);
             let life = state.life;
             self.agenda.enter(at, Event::Renew { worker, life });
@@ -230,48 +291,43 @@ impl<'q> Lab<'q> {
 
     pub(super) fn renew(&mut self, worker: u32, life: u32) {
         let state = &mut self.workers[worker as usize];
-        if state.life != life {
+        if state.life != life || state.renews_at.is_none_or(|at| self.now < at) {
             return;
         }
         state.renews_at = None;
         let fleet = &self.fleets[state.fleet as usize];
         let Some(interval) = fleet.renew_interval else { return };
-        let timeout = Duration::from_micros(fleet.visibility);
         let held: Vec<u32> = state.working.iter().chain(&state.backlog).copied().collect();
-        let (mut next, mut renewed) = (Micros::MAX, 0);
+        let (mut next, mut renewed, mut calls) = (Micros::MAX, 0, 0);
         for job in held {
-            let Some(entry) = self.jobs.get_mut(job).filter(|it| !it.ended) else {
+            let Some(entry) = self.jobs.get_mut(job).filter(|it| it.is_renewable()) else {
                 continue;
             };
             if entry.renew_at <= self.now {
-                renewed += 1;
-                let wire = fleet.wire.as_ref();
-                let changed = change_visibility(wire, &entry.message, timeout);
-                entry.renew_at = match changed {
-                    Ok(()) => {
-                        entry.held_until = self.now + fleet.visibility;
-                        self.now + interval
-                    }
-                    Err(CallFailure::Transient) => self.now + (interval / 3).max(1_000),
-                    Err(CallFailure::NotHeld) => Micros::MAX,
-                };
+                let (outcome, due) = renew_lease(fleet, entry, interval, self.now);
+                entry.renew_at = due;
+                match outcome {
+                    Renewal::Renewed => (renewed, calls) = (renewed + 1, calls + 1),
+                    Renewal::Failed => calls += 1,
+                    Renewal::NotCalled => {}
+                }
             }
             next = next.min(entry.renew_at);
         }
-        self.count_renewals(worker, renewed);
+        self.count_renewals(worker, renewed, calls);
         if next < Micros::MAX {
             self.workers[worker as usize].renews_at = Some(next);
             self.agenda.enter(next, Event::Renew { worker, life });
         }
     }
 
-    fn count_renewals(&mut self, worker: u32, renewed: u64) {
+    fn count_renewals(&mut self, worker: u32, renewed: u64, called: u64) {
         let fleet = &mut self.fleets[self.workers[worker as usize].fleet as usize];
         let calls = &mut self.queues[fleet.queue as usize].calls;
-        match renewed {
+        match called {
             0 => {}
             1 => calls.add(Action::ChangeMessageVisibility, 0, self.place),
-            _ => (0..renewed.div_ceil(10)).for_each(|_| calls.add(Action::ChangeMessageVisibilityBatch, 0, self.place)),
+            _ => (0..called.div_ceil(10)).for_each(|_| calls.add(Action::ChangeMessageVisibilityBatch, 0, self.place)),
         }
         if self.place.batch.is_some() {
             fleet.measured.heartbeats += renewed;
@@ -330,9 +386,10 @@ impl<'q> Lab<'q> {
             fleet.measured.failed_calls += 1;
         }
         if let Err(CallFailure::Transient) = settled {
-            entry.failed_calls += 1;
-            let again = self.now + micros(RETRIES.limit(entry.failed_calls));
-            if again < entry.held_until {
+            // A change of visibility is not tried again: the message comes back by itself.
+            if entry.ending == Ending::Success && self.now < entry.held_until {
+                entry.failed_calls += 1;
+                let again = self.now + micros(DELETE_RETRIES.limit(entry.failed_calls));
                 return self.agenda.enter(again, Event::Settle { job, serial });
             }
         }
@@ -340,10 +397,40 @@ impl<'q> Lab<'q> {
         let state = &mut self.workers[worker as usize];
         state.working.retain(|it| *it != job);
         match state.phase {
-            Phase::Running => self.take_turn(worker),
-            Phase::Stopping(_) if state.working.is_empty() => self.stopped(worker),
+            Phase::Running => self.go_on(worker),
+            Phase::Stopping(_) => self.stopped_if_idle(worker),
             _ => {}
         }
+    }
+
+    /// Lets a worker go on that has settled a job, as the futures of a runner take turns: a handler's place yields before
+    /// it goes on, and the runner goes on with its other places as long as none has had two turns.
+    fn go_on(&mut self, worker: u32) {
+        let another = match self.agenda.next_due(self.now) {
+            Some(Event::HandlerEnds { job, .. }) => self.jobs.get(*job).is_some_and(|it| it.worker == worker),
+            _ => false,
+        };
+        let places = self.fleets[self.workers[worker as usize].fleet as usize]
+            .config
+            .concurrency;
+        if another || places == 1 {
+            return self.ready.add(worker);
+        }
+        match self.ready.state(worker) {
+            None => {}
+            Some(true) if places > 2 => self.look_now(worker),
+            Some(_) => return,
+        }
+        self.take_turn(worker);
+        if self.ready.state(worker) == Some(true) {
+            self.look_now(worker);
+        }
+    }
+
+    /// Looks at the receive of a worker that was woken, before others that were.
+    fn look_now(&mut self, worker: u32) {
+        self.ready.forget_wake(worker);
+        self.look(worker);
     }
 
     /// A worker does not have this job any more.
@@ -361,8 +448,11 @@ fn give_up(
     place: super::window::Place,
     now: Micros,
 ) -> Result<(), CallFailure> {
-    if job.failed_calls == 0 {
-        job.message.report_failure(REASON);
+    match fleet.config.handler_timeout.filter(|_| job.ending == Ending::Timeout) {
+        Some(timeout) => job
+            .message
+            .report_failure(format!("the handler did not end within {timeout:?}")),
+        None => job.message.report_failure(REASON),
     }
     let message_id = || job.message.message_id().to_string();
     let delay = fleet.delay_of_failure(message_id, job.message.approximate_receive_count());
@@ -378,6 +468,41 @@ fn give_up(
 
 /// What a handler of the lab says when it fails.
 const REASON: &str = "failed";
+
+enum Renewal {
+    Renewed,
+    Failed,
+    NotCalled,
+}
+
+/// Renews a lease that is due; returns when it is due again.
+fn renew_lease(fleet: &FleetState, job: &mut Job, interval: Micros, now: Micros) -> (Renewal, Micros) {
+    let left = (job.received_at + LONGEST_LEASE).saturating_sub(now);
+    let timeout = fleet.visibility.min(left);
+    if job.held_until <= now {
+        return (Renewal::NotCalled, Micros::MAX);
+    }
+    if now + left <= job.held_until {
+        return (Renewal::NotCalled, job.held_until);
+    }
+    let again = (now + (interval / RENEWAL_RETRY).max(TICK)).min(job.held_until);
+    if now + fleet.renew_margin >= job.held_until {
+        return (Renewal::NotCalled, again);
+    }
+    match change_visibility(fleet.wire.as_ref(), &job.message, Duration::from_micros(timeout)) {
+        Ok(()) => {
+            job.held_until = now + timeout;
+            let next = if timeout < fleet.visibility { timeout } else { interval };
+            (Renewal::Renewed, now + next)
+        }
+        Err(CallFailure::Transient) => (Renewal::Failed, again),
+        // The lease is lost.
+        Err(CallFailure::NotHeld) => {
+            job.held_until = now;
+            (Renewal::Failed, Micros::MAX)
+        }
+    }
+}
 
 fn delete(wire: Option<&FaultyQueue>, message: &Message) -> Result<(), CallFailure> {
     use crate::testing::CallError;

@@ -24,6 +24,8 @@ pub(super) struct Worker {
     receives: usize,
     long_poll: bool,
     last_receive_nonempty: bool,
+    /// Receives that have failed in a row.
+    pub(super) failed_receives: u32,
     /// Whether an empty short poll is followed by a pause, which is not over.
     pub(super) pausing: bool,
     /// When it looks at its leases.
@@ -67,14 +69,16 @@ pub(super) struct Job {
     pub(super) track: u32,
     /// By which its draws are made.
     pub(super) key: u64,
+    pub(super) received_at: Micros,
     pub(super) held_until: Micros,
+    /// When its lease is next due.
     pub(super) renew_at: Micros,
     /// None in the backlog.
     pub(super) began_at: Option<Micros>,
     /// How its handler will end, or has ended.
     pub(super) ending: Ending,
     pub(super) poison: bool,
-    /// How often the call that settles it has failed.
+    /// How often the delete of its message has failed.
     pub(super) failed_calls: u32,
     /// Whether its handler has ended.
     pub(super) ended: bool,
@@ -86,6 +90,13 @@ pub(super) enum Ending {
     Failure,
     /// The handler timeout ends it.
     Timeout,
+}
+
+impl Job {
+    /// Whether its lease is to be renewed: between two deletes it is.
+    pub(super) const fn is_renewable(&self) -> bool {
+        !self.ended || self.failed_calls > 0
+    }
 }
 
 impl Worker {
@@ -101,6 +112,7 @@ impl Worker {
             receives: 0,
             long_poll: false,
             last_receive_nonempty: false,
+            failed_receives: 0,
             pausing: false,
             renews_at: None,
         }
@@ -123,7 +135,14 @@ impl Worker {
         jobs
     }
 
-    /// The receive that it makes now, if any.
+    /// Whether a handler may begin or a receive be made: a runner has a place for each handler, and one that receives
+    /// takes up a place.
+    #[inline]
+    pub(super) fn has_place(&self, concurrency: usize) -> bool {
+        self.phase == Phase::Running && self.working.len() + self.receives < concurrency
+    }
+
+    /// The receive that it makes now, if any; what may begin has begun.
     pub(super) fn ask(&self, fleet: &Fleet, now: Micros) -> Option<Ask> {
         let Fleet {
             concurrency,
@@ -131,9 +150,13 @@ impl Worker {
             max_messages,
             ..
         } = *fleet;
-        let idle = concurrency.saturating_sub(self.working.len());
-        let room = (idle + prefetch).saturating_sub(self.backlog.len() + self.requested);
-        let may = self.phase == Phase::Running && !self.pausing && (self.receives == 0 || self.last_receive_nonempty);
+        if self.pausing || !self.has_place(concurrency) {
+            return None;
+        }
+        // What is in the backlog all the same waits for its group, and not for a place.
+        let idle = concurrency - self.working.len();
+        let room = idle.saturating_add(prefetch).saturating_sub(self.requested);
+        let may = self.receives == 0 || self.last_receive_nonempty;
         (may && room > 0).then(|| Ask {
             max_messages: room.min(max_messages),
             long: !self.long_poll,

@@ -2,7 +2,7 @@ use {
     super::{DRAWS, bursts, distance, stream, trace},
     crate::sim::{
         Arrivals, Groups,
-        draw::arrivals::{Arrival, ArrivalStream, Instant},
+        draw::arrivals::{Arrival, ArrivalStream, Moment},
     },
 };
 
@@ -36,7 +36,7 @@ fn constant_arrivals_are_exact_after_years() {
 
 #[test]
 fn sums_of_gaps_are_those_of_rational_numbers() {
-    let mut now = Instant::START;
+    let mut now = Moment::START;
     let mut exact = 0_u128; // in 2^-64 microseconds
     for k in 0..3_000_000_u32 {
         let gap = 1e6 / f64::from(3 + k % 97);

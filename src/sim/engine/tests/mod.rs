@@ -1,0 +1,52 @@
+//! Tests of the engine: against real runners, and by small scenarios that are computed by hand.
+
+mod runner;
+mod trouble;
+
+use {
+    super::setup::simulate_with,
+    crate::{
+        queue::FactListener,
+        sim::{Progress, measure::Measured, scenario::Scenario},
+        state::FactEntry,
+        sync::Mutex,
+    },
+    std::sync::Arc,
+};
+
+/// What the queues of a run report, with the names of the queues.
+#[derive(Clone, Debug, Default)]
+struct Facts {
+    entries: Arc<Mutex<Vec<(String, FactEntry)>>>,
+}
+
+impl Facts {
+    fn listener(&self, queue: &str) -> impl FactListener + use<> {
+        let (entries, queue) = (Arc::clone(&self.entries), queue.to_owned());
+        move |_: &Arc<str>, entry: &FactEntry| entries.lock().push((queue.clone(), entry.clone()))
+    }
+
+    fn take(&self) -> Vec<(String, FactEntry)> {
+        std::mem::take(&mut self.entries.lock())
+    }
+}
+
+#[track_caller]
+fn scenario(text: &str) -> Scenario {
+    toml::from_str(text).unwrap()
+}
+
+/// The first replication, and what its queues reported.
+#[track_caller]
+fn run(scenario: &Scenario) -> (Measured, Vec<(String, FactEntry)>) {
+    run_replication(scenario, 0)
+}
+
+#[track_caller]
+fn run_replication(scenario: &Scenario, replication: u32) -> (Measured, Vec<(String, FactEntry)>) {
+    let facts = Facts::default();
+    let measured = simulate_with(scenario, replication, &Progress::new(), |name, builder| {
+        builder.listener(facts.listener(name))
+    });
+    (measured.unwrap(), facts.take())
+}
