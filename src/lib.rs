@@ -9,9 +9,12 @@
 #![cfg_attr(feature = "testing", doc = "[consumers]: guide::consumers")]
 #![cfg_attr(feature = "aws-protocol", doc = "[endpoint]: guide::sqs_endpoint")]
 #![cfg_attr(feature = "worker", doc = "[worker]: guide::worker")]
+#![cfg_attr(feature = "sim", doc = "[simulation]: guide::simulation")]
 #![cfg_attr(not(feature = "testing"), doc = "[consumers]: guide")]
 #![cfg_attr(not(feature = "aws-protocol"), doc = "[endpoint]: guide")]
 #![cfg_attr(not(feature = "worker"), doc = "[worker]: guide")]
+#![cfg_attr(not(feature = "sim"), doc = "[simulation]: guide")]
+//! [outage chart]: guide#in-the-repository
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
 // Rustdoc takes the first definition of a link, so these replace the paths that README has for the repository.

@@ -9,6 +9,10 @@
     doc = "* [`sqs_endpoint`]: the HTTP API of SQS, in process and over loopback, and where it differs."
 )]
 #![cfg_attr(
+    feature = "sim",
+    doc = "* [`simulation`]: queues and workers simulated in virtual time, and how to read the report."
+)]
+#![cfg_attr(
     feature = "testing",
     doc = "* [`consumers`]: how to find the bug in a consumer with a check, and how to read its report."
 )]
@@ -44,6 +48,10 @@ pub mod consumers {}
 #[doc = include_str!("sqs_endpoint.md")]
 pub mod sqs_endpoint {}
 
+#[cfg(feature = "sim")]
+#[doc = include_str!("simulation.md")]
+pub mod simulation {}
+
 #[cfg(feature = "worker")]
 #[cfg_attr(feature = "testing", doc = "[`conformance`]: crate::testing::conformance")]
 #[cfg_attr(feature = "schedule", doc = "[`Cron`]: crate::schedule::Cron")]
@@ -69,13 +77,14 @@ pub mod changelog {}
 mod tests {
     const README: &str = include_str!("../../README.md");
     const ROOT: &str = include_str!("../lib.rs");
-    const PAGES: [&str; 8] = [
+    const PAGES: [&str; 9] = [
         README,
         include_str!("../../ARCHITECTURE.md"),
         include_str!("rules.md"),
         include_str!("differences.md"),
         include_str!("consumers.md"),
         include_str!("sqs_endpoint.md"),
+        include_str!("simulation.md"),
         include_str!("worker.md"),
         include_str!("../../CHANGELOG.md"),
     ];

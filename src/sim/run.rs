@@ -5,6 +5,7 @@ use {
         Report, SweepReport,
         engine::simulate,
         measure::Measured,
+        report::metric::check_metric,
         scenario::{Scenario, ScenarioError, points},
     },
     crate::sync::Mutex,
@@ -149,8 +150,8 @@ impl Scenario {
     /// Those of [`run_sweep`](Self::run_sweep).
     pub fn run_sweep_with(&self, progress: &Progress) -> Result<SweepReport, ScenarioError> {
         self.check()?;
+        self.check_goal()?;
         let points = points(self)?;
-        self.check_goal(&points[0].scenario)?;
         let scenarios: Vec<&Self> = points.iter().map(|it| &it.scenario).collect();
         let runs = run_all(&scenarios, progress)?;
         let reports = points.iter().zip(&runs);
@@ -159,15 +160,10 @@ impl Scenario {
     }
 
     /// Refuses a goal about an unknown number before the time is spent.
-    fn check_goal(&self, point: &Self) -> Result<(), ScenarioError> {
-        let shortest = Self {
-            horizon: Duration::from_millis(1),
-            warm_up: Duration::ZERO,
-            ..point.clone()
-        };
-        let report = Report::new(&shortest, &[simulate(&shortest, 0, &Progress::new())?]);
-        let found = SweepReport::new(self, vec![(Vec::new(), report)]);
-        found.map(drop).map_err(|error| wrong_goal(&error))
+    fn check_goal(&self) -> Result<(), ScenarioError> {
+        let goal = self.sweep.as_ref().and_then(|it| it.goal.as_ref());
+        let found = goal.map_or(Ok(()), |it| check_metric(self, &it.metric));
+        found.map_err(|error| wrong_goal(&error))
     }
 }
 

@@ -189,7 +189,7 @@ fn waiting(servers: usize, erlangs: f64, blocked: f64) -> Option<f64> {
 /// ```
 /// use requeue::sim::{ServiceTime, visibility_timeout_for};
 ///
-/// let service: ServiceTime = toml::from_str("exponential = { mean = 2 }").unwrap();
+/// let service = ServiceTime::exponential(std::time::Duration::from_secs(2));
 /// assert!((visibility_timeout_for(0.01, &service, None) - 2.0 * 100_f64.ln()).abs() < 1e-6);
 /// ```
 #[must_use]
@@ -201,7 +201,8 @@ pub fn visibility_timeout_for(share: f64, service: &ServiceTime, slow: Option<Sl
 ///
 /// # Examples
 /// ```
-/// # let scenario: requeue::sim::Scenario = toml::from_str(r#"
+/// let scenario = requeue::sim::Scenario::from_toml(
+///     r#"
 /// [queue.jobs]
 /// [producer.web]
 /// queue = "jobs"
@@ -210,11 +211,13 @@ pub fn visibility_timeout_for(share: f64, service: &ServiceTime, slow: Option<Sl
 /// queue = "jobs"
 /// workers = 10
 /// service.exponential = { mean = 0.4 }
-/// # "#).unwrap();
+///     "#,
+/// )?;
 /// let sizing = requeue::sim::Sizing::of(&scenario);
 /// let jobs = sizing.queues["jobs"].as_ref().unwrap();
 /// assert_eq!(jobs.station.utilisation(), Some(0.8));
 /// assert_eq!(jobs.exactness, requeue::sim::Exactness::Exact);
+/// # Ok::<(), requeue::sim::ScenarioError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -446,7 +449,8 @@ const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 ///
 /// # Examples
 /// ```
-/// # let scenario: requeue::sim::Scenario = toml::from_str(r#"
+/// let scenario = requeue::sim::Scenario::from_toml(
+///     r#"
 /// [queue.jobs]
 /// [producer.web]
 /// queue = "jobs"
@@ -455,9 +459,11 @@ const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 /// queue = "jobs"
 /// workers = 5
 /// service.constant = { time = 0.5 }
-/// # "#).unwrap();
+///     "#,
+/// )?;
 /// assert_eq!(requeue::sim::offered_load(&scenario, "jobs"), Some(1.3));
 /// assert_eq!(requeue::sim::offered_load(&scenario, "others"), None);
+/// # Ok::<(), requeue::sim::ScenarioError>(())
 /// ```
 #[must_use]
 pub fn offered_load(scenario: &Scenario, queue: &str) -> Option<f64> {

@@ -70,6 +70,22 @@ fn an_adapter_that_names_another_is_noticed() {
 }
 
 #[test]
+fn a_lab_that_reaches_into_an_adapter_is_noticed() {
+    let broken = |path, text| broken(the_lab_uses_adapters_as_others_do, path, text);
+    for text in [
+        "use crate::worker::dispatch::Dispatcher;",
+        "use crate::{queue::Queue, testing::{Fault, story::Story}};",
+        "use crate::schedule::Cron;",
+        "use super::super::aws::Endpoint;",
+    ] {
+        assert_eq!(broken("src/sim/run.rs", text), [1], "{text}");
+        assert_eq!(broken("src/worker/run.rs", text), []);
+    }
+    let text = "use crate::{backend::Backoff, testing::{Fault, Faults}, worker::FailurePolicy::RetryNow};";
+    assert_eq!(broken("src/sim/run.rs", text), []);
+}
+
+#[test]
 fn tests_comments_and_literals_are_exempt_and_nothing_after_them_is() {
     let text = r##"//! [`crate::queue`]
 /* crate::queue /* nested */ crate::queue */

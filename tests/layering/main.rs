@@ -31,6 +31,7 @@ const LAYERS: &[&[&str]] = &[
     &["service"],
     &["backend"],
     &["aws", "testing", "worker", "schedule", "request"],
+    &["sim"],
 ];
 
 /// The top modules, each for somebody outside.
@@ -180,6 +181,22 @@ fn adapters_do_not_know_each_other(source: &Source) -> Vec<Breach> {
     };
     let other = |(path, _): &(Vec<String>, usize)| path[0] != top && ADAPTERS.contains(&path[0].as_str());
     let found = paths_into_the_crate(source).into_iter().filter(other);
+    found
+        .map(|(path, line)| source.breach(LAW, line, format!("`crate::{}`", path.join("::"))))
+        .collect()
+}
+
+fn the_lab_uses_adapters_as_others_do(source: &Source) -> Vec<Breach> {
+    const LAW: &str = "`sim` names what `testing` and `worker` are for others, and no other adapter";
+    if source.top_module() != Some("sim") {
+        return Vec::new();
+    }
+    let is_module = |name: &String| name.starts_with(|it: char| it.is_ascii_lowercase());
+    let breaks = |(path, _): &(Vec<String>, usize)| match path[0].as_str() {
+        "testing" | "worker" => path.len() > 2 && is_module(&path[1]),
+        other => ADAPTERS.contains(&other),
+    };
+    let found = paths_into_the_crate(source).into_iter().filter(breaks);
     found
         .map(|(path, line)| source.breach(LAW, line, format!("`crate::{}`", path.join("::"))))
         .collect()
@@ -379,6 +396,7 @@ macro_rules! the_crate_keeps {
 the_crate_keeps! {
     imports_go_down_the_layers
     adapters_do_not_know_each_other
+    the_lab_uses_adapters_as_others_do
     the_state_machine_is_pure
     only_sync_names_the_lock_library
     only_the_clock_reads_time_or_sleeps
@@ -410,7 +428,7 @@ fn siblings_named() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
 fn the_files_of_a_module_name_each_other_in_no_circle() {
     let mut modules = siblings_named();
     for module in [
-        "aws", "backend", "queue", "schedule", "service", "state", "testing", "worker",
+        "aws", "backend", "queue", "schedule", "service", "sim", "state", "testing", "worker",
     ] {
         let mut names = modules.remove(module).unwrap_or_default();
         assert!(names.len() > 5, "{module}: {names:?}");

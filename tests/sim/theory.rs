@@ -72,37 +72,37 @@ fn workers_wait_as_erlang_says(workers: u32, load: f64, messages: f64, precision
         more: "",
     };
     let expected = steady_state(rate, workers, mmc_wait(workers, rate));
-    compare(&five_runs(&lab.text()), &expected, 0.01, precision).assert_agreement();
+    compare(&five_runs(&lab.text()), &expected, precision).assert_agreement();
 }
 
 #[test]
 fn one_worker_waits_as_erlang_says_at_load_0_5() {
-    workers_wait_as_erlang_says(1, 0.5, 20_000.0, 0.2);
+    workers_wait_as_erlang_says(1, 0.5, 20_000.0, 0.1);
 }
 
 #[test]
 fn one_worker_waits_as_erlang_says_at_load_0_8() {
-    workers_wait_as_erlang_says(1, 0.8, 50_000.0, 0.3);
+    workers_wait_as_erlang_says(1, 0.8, 50_000.0, 0.15);
 }
 
 #[test]
 fn one_worker_waits_as_erlang_says_at_load_0_95() {
-    workers_wait_as_erlang_says(1, 0.95, 100_000.0, 0.8);
+    workers_wait_as_erlang_says(1, 0.95, 100_000.0, 0.35);
 }
 
 #[test]
 fn four_workers_wait_as_erlang_says_at_load_0_5() {
-    workers_wait_as_erlang_says(4, 0.5, 30_000.0, 0.3);
+    workers_wait_as_erlang_says(4, 0.5, 30_000.0, 0.15);
 }
 
 #[test]
 fn four_workers_wait_as_erlang_says_at_load_0_8() {
-    workers_wait_as_erlang_says(4, 0.8, 50_000.0, 0.3);
+    workers_wait_as_erlang_says(4, 0.8, 50_000.0, 0.15);
 }
 
 #[test]
 fn four_workers_wait_as_erlang_says_at_load_0_95() {
-    workers_wait_as_erlang_says(4, 0.95, 100_000.0, 0.8);
+    workers_wait_as_erlang_says(4, 0.95, 100_000.0, 0.35);
 }
 
 #[test]
@@ -116,21 +116,21 @@ fn a_worker_with_four_slots_is_four_servers() {
     };
     let mut expected = steady_state(3.2, 4, mmc_wait(4, 3.2));
     expected.retain(|it| it.0 != "workers.service_time.mean");
-    compare(&five_runs(&lab.text()), &expected, 0.01, 0.3).assert_agreement();
+    compare(&five_runs(&lab.text()), &expected, 0.15).assert_agreement();
 }
 
 /// M/D/1 and M/G/1: with a mean of 1 s, rate * second moment / 2 (1 - rate).
 #[test]
 fn one_worker_waits_as_pollaczek_and_khinchine_say() {
     let cases = [
-        ("constant = { time = 1 }", 1.0, 0.25),
-        ("gamma = { mean = 1, sd = 0.5 }", 1.25, 0.25),
-        ("log_normal = { mean = 1, sd = 1.5 }", 3.25, 0.45),
+        ("constant = { time = 1 }", 1.0, 0.15),
+        ("gamma = { mean = 1, sd = 0.5 }", 1.25, 0.15),
+        ("log_normal = { mean = 1, sd = 1.5 }", 3.25, 0.25),
         // 0.9 of the times are 0.5 s on average and 0.1 are 5.5 s.
         (
             "exponential = { mean = 0.5 }\nslow = { share = 0.1, factor = 11 }",
             0.5 * (0.9 + 0.1 * 121.0),
-            0.6,
+            0.3,
         ),
     ];
     for (service, second_moment, precision) in cases {
@@ -143,7 +143,7 @@ fn one_worker_waits_as_pollaczek_and_khinchine_say() {
             more: "",
         };
         let expected = steady_state(rate, 1, rate * second_moment / (2.0 * (1.0 - rate)));
-        compare(&five_runs(&lab.text()), &expected, 0.01, precision).assert_agreement();
+        compare(&five_runs(&lab.text()), &expected, precision).assert_agreement();
     }
 }
 
@@ -169,7 +169,7 @@ fn retries_load_the_workers_as_often_as_they_are_made() {
         ("jobs.time_to_completion.mean", (wait + 1.0) / (1.0 - failure)),
         ("workers.wasted_share", failure),
     ];
-    compare(&reports, &expected, 0.01, 0.3).assert_agreement();
+    compare(&reports, &expected, 0.15).assert_agreement();
     for report in &reports {
         let calls = report.fleets["workers"].begun.mean / report.queues["jobs"].sent.mean;
         assert!((calls * (1.0 - failure) - 1.0).abs() < 0.02, "{calls}");
@@ -191,7 +191,7 @@ fn a_lone_worker_duplicates_what_outlasts_the_visibility_timeout() {
         .text();
         lab.push_str(&format!("visibility_timeout = {timeout}\n"));
         let expected = [("jobs.duplicate_share", share)];
-        compare(&five_runs(&lab), &expected, 0.01, 0.25).assert_agreement();
+        compare(&five_runs(&lab), &expected, 0.1).assert_agreement();
     }
 }
 
@@ -211,7 +211,7 @@ fn dead_letters_are_those_that_failed_as_often_as_they_may() {
             .text()
             .replace("[queue.jobs]", &format!("[queue.dead]\n[queue.jobs]\n{dead}"));
         let expected = [("jobs.dead_letter_share", share)];
-        compare(&five_runs(&text), &expected, 0.01, 0.25).assert_agreement();
+        compare(&five_runs(&text), &expected, 0.1).assert_agreement();
     }
 }
 
@@ -270,8 +270,8 @@ fn workers_that_take_messages_twice_are_noticed() {
     };
     let reports = five_runs(&lab.text());
     let expected = steady_state(3.2, 4, mmc_wait(4, 3.2));
-    compare(&reports, &expected, 0.01, 0.3).assert_miss();
-    compare(&reports, &[("jobs.duplicate_share", 0.0)], 0.01, 0.3).assert_miss();
+    compare(&reports, &expected, 0.15).assert_miss();
+    compare(&reports, &[("jobs.duplicate_share", 0.0)], 0.15).assert_miss();
 }
 
 /// The law from what messages and workers saw: rate * time in the queue is what the queue held.

@@ -343,10 +343,11 @@ impl ManualClockState {
 
     /// [`announce`](Self::announce), but not to the futures of `run_until`.
     fn announce_sleepers(&self, mut state: MutexGuard<'_, State>) {
-        let waiting = std::mem::take(&mut state.audience.waits_for_sleepers);
-        let sleepers = if waiting.is_empty() { 0 } else { state.sleepers() };
-        let (over, waiting): (BTreeMap<_, _>, _) = waiting.into_iter().partition(|(_, (n, _))| *n <= sleepers);
-        state.audience.waits_for_sleepers = waiting;
+        let mut over = BTreeMap::new();
+        if !state.audience.waits_for_sleepers.is_empty() {
+            let (sleepers, waiting) = (state.sleepers(), std::mem::take(&mut state.audience.waits_for_sleepers));
+            (over, state.audience.waits_for_sleepers) = waiting.into_iter().partition(|(_, (n, _))| *n <= sleepers);
+        }
         drop(state);
         self.changed.notify_all();
         over.into_values().for_each(|(_, waker)| waker.wake());

@@ -21,7 +21,7 @@ pub(in crate::sim) struct Arrival {
 #[derive(Clone, Debug)]
 pub(in crate::sim) struct ArrivalStream {
     random: Generator,
-    now: Instant,
+    now: Moment,
     end: u64,
     pub(super) number: u64,
     process: Process,
@@ -42,15 +42,15 @@ enum Process {
     Nothing,
 }
 
-/// An instant as whole microseconds and a fraction, so that sums over months lose nothing.
+/// A moment as whole microseconds and a fraction, so that sums over months lose nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Instant {
+pub(super) struct Moment {
     pub(super) micros: u64,
     /// 0 to 1.
     pub(super) fraction: f64,
 }
 
-impl Instant {
+impl Moment {
     pub(super) const START: Self = Self {
         micros: 0,
         fraction: 0.0,
@@ -97,7 +97,7 @@ impl ArrivalStream {
         names.extend(groups::names(groups.count()));
         Self {
             random: generator(streams.key("arrivals", name), 0, 0),
-            now: Instant::START,
+            now: Moment::START,
             end: u64::MAX,
             number: 0,
             process,
@@ -247,7 +247,7 @@ impl Bursts {
     }
 
     /// Moves `now` to the next message, or to `end` or beyond it.
-    fn advance(&mut self, now: &mut Instant, mut integral: f64, end: u64) {
+    fn advance(&mut self, now: &mut Moment, mut integral: f64, end: u64) {
         while now.micros < end {
             let rate = self.rates[usize::from(self.on)];
             let within = rate * self.left;

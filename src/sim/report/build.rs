@@ -6,8 +6,9 @@ use {
         QueueSeriesReport, Report, SeriesReport, TimeReport, Unstable, text,
     },
     crate::sim::{
-        Deploy, Scenario,
+        Deploy, Scenario, Sizing,
         measure::{Calls, FleetMeasured, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series},
+        offered_load,
     },
     std::{
         collections::{BTreeMap, BTreeSet},
@@ -60,6 +61,7 @@ impl Report {
             cost_per_month: per_month(cost, span),
             queues,
             fleets,
+            sizing: Sizing::of(scenario),
             times: (1..=points).map(|it| it as f64 * interval).collect(),
         };
         report.warnings = report.doubts();
@@ -125,7 +127,7 @@ fn queue(scenario: &Scenario, name: &str, runs: &[Measured]) -> QueueReport {
     QueueReport {
         fifo: queues().any(|it| it.fifo),
         dead_letter_queue: queues().any(|it| it.dead_letter_queue),
-        offered_load: None,
+        offered_load: offered_load(scenario, name).map(|it| text::rounded(it, 8)),
         sent: total(|it| it.sent),
         received: total(|it| it.received),
         done: total(|it| it.done),

@@ -61,7 +61,8 @@ impl Estimate {
 
     /// Whether `value` is within the interval, widened by `tolerance` on each side.
     ///
-    /// Without an interval only the tolerance counts.
+    /// Without an interval only the tolerance counts. False if nothing was measured.
+    #[must_use]
     pub fn agrees_with(&self, value: f64, tolerance: f64) -> bool {
         (self.mean - value).abs() <= self.half_width.unwrap_or(0.0) + tolerance
     }

@@ -30,9 +30,8 @@ impl Report {
         let mut names = BTreeSet::new();
         let mut unique = |name: String| {
             let mut all = std::iter::once(name.clone()).chain((2_u64..).map(|it| format!("{name}-{it}")));
-            // Among endless names one is free.
-            let free = all.find(|it| names.insert(it.to_lowercase())).unwrap_or_default();
-            free
+            all.find(|it| names.insert(it.to_lowercase()))
+                .expect("one of endless names is free")
         };
         let queues = self.queues.iter().flat_map(|(name, queue)| {
             let all = self.queue_figures(name, queue).into_iter();
@@ -59,12 +58,15 @@ impl Report {
             all.push((kind, chart));
         };
         let series = &queue.series;
-        let levels = [
+        let mut levels = vec![
             ("visible", &series.visible),
             ("in flight", &series.in_flight),
             ("delayed", &series.delayed),
-            ("dead letters", &series.dead_letters),
         ];
+        // Of a dead-letter queue they are what it holds, which the others show.
+        if !queue.dead_letter_queue {
+            levels.push(("dead letters", &series.dead_letters));
+        }
         over_time(
             "backlog",
             format!("Messages in {name}"),
@@ -168,7 +170,7 @@ fn curves(title: String, all: &[(&str, &TimeReport)]) -> Option<Chart> {
     let greatest = points().map(|it| it.0).fold(least, f64::max);
     shown().next()?;
     let x = Axis::logarithmic_time("time", least, greatest);
-    let mut chart = Chart::new(title, x, Axis::share("messages that took no longer", 1.0));
+    let mut chart = Chart::new(title, x, Axis::share("share of messages", 1.0));
     chart.lines = all
         .iter()
         .zip(Color::DATA)
@@ -217,11 +219,7 @@ fn receives(name: &str, queue: &QueueReport) -> Option<Chart> {
 
 fn groups(name: &str, queue: &QueueReport) -> Option<Chart> {
     let groups = table::largest_groups(queue);
-    let shown: Vec<_> = groups
-        .into_iter()
-        .filter(|it| it.1.time_to_first_receive.count > 0)
-        .take(GROUPS)
-        .collect();
+    let shown: Vec<_> = groups.into_iter().take(GROUPS).collect();
     if shown.len() < 2 {
         return None;
     }

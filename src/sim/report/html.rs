@@ -11,7 +11,7 @@ use {
 };
 
 /// Groups that are shown.
-const GROUPS: usize = 50;
+const GROUPS: usize = 20;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--surface:#fcfcfb;--page:#f4f4f1;--ink:#0b0b0b;--label:#52514e;--line:#dedcd5;--bad:#b3261e}\
@@ -129,6 +129,10 @@ impl Report {
         }));
         if calls.len() > 1 {
             body.push_str(&rows(&calls, None));
+        }
+        let forms = self.closed_forms(name, queue);
+        if !forms.is_empty() {
+            body.push_str(&rows(&forms, None));
         }
         body.push_str(&group_rows(queue));
         body.push_str("</div>\n<div class=\"charts\">\n");

@@ -2,10 +2,12 @@
 
 use {
     super::{Estimate, FleetReport, QueueReport, Report, TimeReport, text},
-    std::collections::BTreeMap,
+    crate::sim::Scenario,
+    std::collections::{BTreeMap, BTreeSet},
 };
 
 type Field<T> = (&'static str, fn(&T) -> Estimate);
+type TimeField<T> = (&'static str, fn(&T) -> &TimeReport);
 
 /// The numbers of the whole report; their names come before those of queues and fleets.
 const WHOLE: &[Field<Report>] = &[("cost", |it| it.cost), ("cost_per_month", |it| it.cost_per_month)];
@@ -33,7 +35,7 @@ const QUEUE: &[Field<QueueReport>] = &[
     }),
 ];
 
-const QUEUE_TIMES: &[(&str, fn(&QueueReport) -> &TimeReport)] = &[
+const QUEUE_TIMES: [TimeField<QueueReport>; 2] = [
     ("time_to_first_receive", |it| &it.time_to_first_receive),
     ("time_to_completion", |it| &it.time_to_completion),
 ];
@@ -53,7 +55,7 @@ const FLEET: &[Field<FleetReport>] = &[
     ("wasted_share", |it| it.wasted_share),
 ];
 
-const FLEET_TIMES: &[(&str, fn(&FleetReport) -> &TimeReport)] = &[("service_time", |it| &it.service_time)];
+const FLEET_TIMES: [TimeField<FleetReport>; 1] = [("service_time", |it| &it.service_time)];
 
 const TIME: &[Field<TimeReport>] = &[
     ("mean", |it| it.mean),
@@ -74,13 +76,25 @@ impl Report {
     /// `in_flight`, `cost`, `cost_per_month`, `offered_load`, and the times `time_to_first_receive` and
     /// `time_to_completion`. Of a fleet: `workers`, `utilisation`, `begun`, `failed`, `cut_short`, `crashes`,
     /// `restarts`, `heartbeats`, `failed_calls`, `busy_seconds`, `wasted_seconds`, `wasted_share`, and the time
-    /// `service_time`. After the name of a time comes `.mean`, `.p50`, `.p90`, `.p95`, `.p99` or `.max`.
+    /// `service_time`. After the name of a time comes `.mean`, `.p50`, `.p90`, `.p95`, `.p99` or `.max`; the name alone
+    /// is the mean.
     ///
     /// The name of the queue or fleet stands before it, as in `jobs.duplicate_share` and
     /// `workers.service_time.p99`. It may be left out where there is one queue only, dead-letter queues not counted,
     /// or one fleet only.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::sim::Scenario;
+    /// let toml = "[queue.jobs]\n[producer.web]\nqueue = 'jobs'\narrivals.constant = { rate = 1 }";
+    /// let report = Scenario::from_toml(toml)?.run()?;
+    /// assert_eq!(report.metric("jobs.sent"), Some(report.queues["jobs"].sent));
+    /// assert_eq!(report.metric("sent"), report.metric("jobs.sent"));
+    /// assert_eq!(report.metric("weight"), None);
+    /// # Ok::<(), requeue::sim::ScenarioError>(())
+    /// ```
     pub fn metric(&self, name: &str) -> Option<Estimate> {
-        self.metrics().into_iter().find(|it| it.0 == name).map(|it| it.1)
+        self.metrics().into_iter().find(|it| is(&it.0, name)).map(|it| it.1)
     }
 
     /// All names of [`Report::metric`] with their numbers, those in full before those without queue or fleet.
@@ -108,16 +122,61 @@ impl Report {
     ///
     /// [`UnknownMetric`] if there is none of that name.
     pub(in crate::sim) fn checked_metric(&self, name: &str) -> Result<Estimate, UnknownMetric> {
-        self.metric(name).ok_or_else(|| {
-            let names = self.metrics().into_iter().map(|it| it.0);
-            UnknownMetric {
-                nearest: names
-                    .min_by_key(|it| strsim::damerau_levenshtein(it, name))
-                    .unwrap_or_default(),
-                name: name.to_owned(),
-            }
-        })
+        let unknown = || UnknownMetric::new(name, self.metrics().into_iter().map(|it| it.0));
+        self.metric(name).ok_or_else(unknown)
     }
+}
+
+/// Whether the reports of `scenario` have a number called `name`, before it runs.
+///
+/// # Errors
+///
+/// [`UnknownMetric`] if not.
+pub(in crate::sim) fn check_metric(scenario: &Scenario, name: &str) -> Result<(), UnknownMetric> {
+    let names = names(scenario);
+    if names.iter().any(|it| is(it, name)) {
+        Ok(())
+    } else {
+        Err(UnknownMetric::new(name, names))
+    }
+}
+
+/// Whether `metric` is asked for by `name`.
+fn is(metric: &str, name: &str) -> bool {
+    metric == name || metric.strip_suffix(".mean") == Some(name)
+}
+
+/// Those of [`Report::metrics`].
+fn names(scenario: &Scenario) -> Vec<String> {
+    fn with_times(fields: impl Iterator<Item = &'static str>, times: &[&'static str]) -> Vec<String> {
+        let times = times
+            .iter()
+            .flat_map(|name| TIME.iter().map(move |it| format!("{name}.{}", it.0)));
+        fields.map(str::to_owned).chain(times).collect()
+    }
+    let of_queue = with_times(QUEUE.iter().map(|it| it.0), &QUEUE_TIMES.map(|it| it.0));
+    let of_fleet = with_times(FLEET.iter().map(|it| it.0), &FLEET_TIMES.map(|it| it.0));
+    let whole: Vec<String> = WHOLE.iter().map(|it| it.0.to_owned()).collect();
+    let mut all = whole.clone();
+    for name in scenario.queue.keys() {
+        all.extend(of_queue.iter().map(|it| format!("{name}.{it}")));
+    }
+    for name in scenario.fleet.keys() {
+        all.extend(of_fleet.iter().map(|it| format!("{name}.{it}")));
+    }
+    let targets: BTreeSet<&String> = scenario
+        .queue
+        .values()
+        .filter_map(|it| it.dead_letter.as_ref())
+        .map(|it| &it.queue)
+        .collect();
+    if scenario.queue.keys().filter(|it| !targets.contains(it)).count() == 1 {
+        all.extend(of_queue.into_iter().filter(|it| !whole.contains(it)));
+    }
+    if scenario.fleet.len() == 1 {
+        all.extend(of_fleet);
+    }
+    all
 }
 
 /// A goal names a number that no report of the scenario has.
@@ -129,6 +188,16 @@ pub struct UnknownMetric {
     pub name: String,
     /// The nearest name there is.
     pub nearest: String,
+}
+
+impl UnknownMetric {
+    fn new(name: &str, names: impl IntoIterator<Item = String>) -> Self {
+        let distance = |it: &String| strsim::damerau_levenshtein(it, name);
+        Self {
+            nearest: names.into_iter().min_by_key(distance).unwrap_or_default(),
+            name: name.to_owned(),
+        }
+    }
 }
 
 /// What a metric is measured in.
@@ -222,6 +291,8 @@ mod tests {
         );
         let p99 = jobs.time_to_completion.p99;
         assert_eq!(report.metric("time_to_completion.p99"), Some(Estimate::exact(p99)));
+        assert_eq!(report.metric("time_to_completion"), Some(jobs.time_to_completion.mean));
+        assert_eq!(check_metric(&made_up::scenario(), "time_to_completion"), Ok(()));
         assert_eq!(report.metric("cost"), Some(report.cost), "of all queues");
         assert_eq!(report.metric("jobs.cost"), Some(jobs.cost));
     }
@@ -241,6 +312,16 @@ mod tests {
             error.to_string(),
             "there is no metric \"duplicate_sahre\"; the nearest one is \"duplicate_share\""
         );
+    }
+
+    #[test]
+    fn the_names_are_known_before_the_run() {
+        let report = made_up::report(1);
+        let found: Vec<String> = report.metrics().into_iter().map(|it| it.0).collect();
+        assert_eq!(names(&made_up::scenario()), found);
+        assert_eq!(check_metric(&made_up::scenario(), "jobs.duplicate_share"), Ok(()));
+        let error = check_metric(&made_up::scenario(), "p99").unwrap_err();
+        assert_eq!(error, report.checked_metric("p99").unwrap_err());
     }
 
     #[test]

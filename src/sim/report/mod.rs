@@ -5,6 +5,7 @@ pub(super) mod chart;
 pub(super) mod csv;
 mod estimate;
 pub(super) mod figures;
+mod forms;
 pub(super) mod html;
 #[cfg(test)]
 pub(super) mod made_up;
@@ -18,6 +19,7 @@ pub(super) mod text;
 pub use {estimate::Estimate, metric::UnknownMetric, save::SaveError};
 
 use {
+    super::Sizing,
     serde::Serialize,
     std::{collections::BTreeMap, fmt},
 };
@@ -30,6 +32,27 @@ use {
 ///
 /// It prints as a table for a terminal; the other forms are [`Report::save`], [`Report::to_html`],
 /// [`Report::write_json`], [`Report::write_series`] and [`Report::write_totals`].
+///
+/// # Examples
+/// ```
+/// use requeue::sim::Scenario;
+///
+/// let scenario = Scenario::from_toml("
+///     replications = 3
+///     [queue.jobs]
+///     [producer.web]
+///     queue = 'jobs'
+///     arrivals.poisson = { rate = 1 }
+///     [fleet.workers]
+///     queue = 'jobs'
+///     service.constant = { time = 0.5 }
+/// ")?;
+/// let report = scenario.run()?;
+/// let wait = report.queues["jobs"].time_to_first_receive.mean;
+/// assert!((0.2..0.3).contains(&wait.mean) && wait.half_width.is_some(), "{wait}");
+/// assert!(report.to_string().contains("3 replications"));
+/// # Ok::<(), requeue::sim::ScenarioError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
@@ -57,6 +80,8 @@ pub struct Report {
     pub queues: BTreeMap<String, QueueReport>,
     /// The fleets by name.
     pub fleets: BTreeMap<String, FleetReport>,
+    /// What closed forms expect of the queues, to compare.
+    pub sizing: Sizing,
     /// The ends of the intervals that the points of the time series stand for, in seconds from the start of the run.
     pub times: Vec<f64>,
 }

@@ -29,6 +29,13 @@ impl Report {
     /// # Errors
     ///
     /// [`SaveError`] names the path that could not be written.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # let scenario = requeue::sim::Scenario::from_toml("")?;
+    /// scenario.run()?.save("target/lab")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn save(&self, directory: impl AsRef<Path>) -> Result<(), SaveError> {
         let directory = Directory::new(directory.as_ref())?;
         directory.write("report.html", |to| to.write_all(self.to_html().as_bytes()))?;

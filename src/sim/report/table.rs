@@ -24,6 +24,10 @@ impl fmt::Display for Report {
         }
         for (name, queue) in &self.queues {
             write_queue(f, name, queue)?;
+            match &self.closed_forms(name, queue)[..] {
+                [only] => wrapped(f, &only.join(": "))?,
+                rows => write_rows(f, rows)?,
+            }
         }
         for (name, fleet) in &self.fleets {
             write_fleet(f, name, fleet)?;
@@ -162,15 +166,16 @@ pub(super) fn times(name: &str, time: &TimeReport) -> [String; 7] {
     [name.to_owned(), text::estimate(time.mean), p50, p90, p95, p99, max]
 }
 
-/// The groups with the most messages first.
+/// The groups that received something, those with the most messages first.
 pub(super) fn largest_groups(queue: &QueueReport) -> Vec<(&String, &super::GroupReport)> {
-    let mut groups: Vec<_> = queue.groups.iter().collect();
+    let received = |it: &(&String, &super::GroupReport)| it.1.time_to_first_receive.count > 0;
+    let mut groups: Vec<_> = queue.groups.iter().filter(received).collect();
     groups.sort_by(|a, b| b.1.sent.mean.total_cmp(&a.1.sent.mean));
     groups
 }
 
 fn write_queue(f: &mut fmt::Formatter<'_>, name: &str, queue: &QueueReport) -> fmt::Result {
-    writeln!(f, "\nqueue {} ({})", plain(name), queue.kind())?;
+    writeln!(f, "\nqueue {} ({})", short(&plain(name), 50), queue.kind())?;
     write_lines(f, &queue.lines())?;
     let mut rows = vec![TIMES.map(str::to_owned).to_vec()];
     for (name, time) in [
@@ -215,7 +220,7 @@ fn write_fleet(f: &mut fmt::Formatter<'_>, name: &str, fleet: &FleetReport) -> f
         f,
         "\nfleet {} on queue {}",
         short(&plain(name), 40),
-        plain(&fleet.queue)
+        short(&plain(&fleet.queue), 40)
     )?;
     write_lines(f, &fleet.lines())?;
     for (fault, often) in &fleet.faults {
@@ -284,6 +289,7 @@ fn short(text: &str, width: usize) -> String {
 pub(in crate::sim) fn wrapped(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     let mut used = 0;
     for word in plain(text).split_whitespace() {
+        let word = short(word, WIDTH);
         let length = word.chars().count();
         let separator = match used {
             0 => "",
@@ -325,7 +331,9 @@ mod tests {
         let mut report = made_up::report(2);
         let long = "g".repeat(300);
         report.name.clone_from(&long);
-        report.warnings.push(format!("words {}", "and words ".repeat(40)));
+        report
+            .warnings
+            .push(format!("words {} {long}", "and words ".repeat(40)));
         let jobs = report.queues.get_mut("jobs").unwrap();
         let group = jobs.groups["tenant-0001"].clone();
         jobs.groups.insert(long.clone(), group);
@@ -333,8 +341,11 @@ mod tests {
             mean: 123_456_789_012.0,
             half_width: Some(98_765_432.0),
         };
-        let fleet = report.fleets["workers"].clone();
+        let mut fleet = report.fleets["workers"].clone();
+        fleet.queue = "q".repeat(80);
         report.fleets.insert(long, fleet);
+        let jobs = report.queues["jobs"].clone();
+        report.queues.insert("q".repeat(80), jobs);
         let text = report.to_string();
         for line in text.lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");

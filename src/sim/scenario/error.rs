@@ -16,7 +16,7 @@ use std::{
 /// assert_eq!((error.path(), error.line()), ("producer.web.arrivals.poisson.rate", Some(4)));
 /// assert_eq!(
 ///     error.to_string(),
-///     "line 4: producer.web.arrivals.poisson.rate: the rate is 0, it has to be more than 0 and at most 1000000"
+///     "line 4: producer.web.arrivals.poisson.rate: `rate` is 0, it has to be more than 0 and at most 1000000"
 /// );
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -2,8 +2,8 @@
 
 use {
     super::{TraceEntry, error::nearest},
-    csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim},
-    std::{collections::HashMap, io::Read, sync::Arc, time::Duration},
+    csv::{ErrorKind, Position, Reader, ReaderBuilder, Trim},
+    std::{collections::HashMap, sync::Arc, time::Duration},
 };
 
 /// What a file has, and the line of each entry.
@@ -15,22 +15,38 @@ pub(super) struct Content<T> {
 /// What is wrong with a file, and in which line.
 #[derive(Debug)]
 pub(super) struct FileError {
-    pub(super) line: Option<u64>,
+    pub(super) line: u64,
     pub(super) problem: String,
 }
 
 impl FileError {
     fn at(line: u64, problem: impl Into<String>) -> Self {
         Self {
-            line: Some(line),
+            line,
             problem: problem.into(),
         }
     }
 }
 
-impl From<csv::Error> for FileError {
-    fn from(error: csv::Error) -> Self {
-        let line = error.position().map(csv::Position::line);
+/// A file as its bytes, which tell the line where a record begins: the position of a record is before the empty lines above
+/// it.
+#[derive(Clone, Copy)]
+struct Source<'a>(&'a [u8]);
+
+impl<'a> Source<'a> {
+    fn reader(self, has_headers: bool) -> Reader<&'a [u8]> {
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(has_headers).trim(Trim::All).from_reader(self.0)
+    }
+
+    fn line(self, position: Option<&Position>) -> u64 {
+        let Some(position) = position else { return 1 };
+        let rest = self.0.get(position.byte() as usize..).unwrap_or_default();
+        let empty = rest.iter().take_while(|byte| b"\r\n".contains(byte));
+        position.line() + empty.filter(|byte| **byte == b'\n').count() as u64
+    }
+
+    fn error(self, error: &csv::Error) -> FileError {
         let problem = match error.kind() {
             ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 format!("the line has {len} columns, it has to have {expected_len}")
@@ -38,17 +54,11 @@ impl From<csv::Error> for FileError {
             ErrorKind::Utf8 { .. } => "the line is not UTF-8".to_owned(),
             _ => format!("cannot be read: {error}"),
         };
-        Self { line, problem }
+        FileError {
+            line: self.line(error.position()),
+            problem,
+        }
     }
-}
-
-fn reader<R: Read>(content: R, has_headers: bool) -> Reader<R> {
-    let mut builder = ReaderBuilder::new();
-    builder.has_headers(has_headers).trim(Trim::All).from_reader(content)
-}
-
-fn line(record: &StringRecord) -> u64 {
-    record.position().map_or(0, csv::Position::line)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -57,20 +67,25 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// A header with `time`, and in any order `group` and `bytes`, which may be empty or absent.
-pub(super) fn trace(content: impl Read) -> Result<Content<TraceEntry>, FileError> {
+pub(super) fn trace(content: &[u8]) -> Result<Content<TraceEntry>, FileError> {
     const COLUMNS: [&str; 3] = ["time", "group", "bytes"];
-    let mut reader = reader(content, true);
-    let headers = reader.headers()?.clone();
+    let source = Source(content);
+    let mut reader = source.reader(true);
+    let headers = reader.headers().map_err(|it| source.error(&it))?.clone();
+    let first = source.line(headers.position());
     if let Some(name) = headers.iter().find(|it| !COLUMNS.contains(it)) {
         let problem = format!("there is no column {name:?} in a trace{}", nearest(name, COLUMNS));
-        return Err(FileError::at(line(&headers).max(1), problem));
+        return Err(FileError::at(first, problem));
     }
     let column = |name: &str| headers.iter().position(|it| it == name);
     if let Some(name) = COLUMNS
         .iter()
         .find(|it| headers.iter().filter(|name| name == *it).count() > 1)
     {
-        return Err(FileError::at(1, format!("the header has the column {name:?} twice")));
+        return Err(FileError::at(
+            first,
+            format!("the header has the column {name:?} twice"),
+        ));
     }
     let (Some(time), group, bytes) = (column("time"), column("group"), column("bytes")) else {
         return Err(FileError::at(
@@ -82,9 +97,9 @@ pub(super) fn trace(content: impl Read) -> Result<Content<TraceEntry>, FileError
     // Groups come again and again.
     let mut groups = HashMap::<String, Arc<str>>::new();
     for record in reader.records() {
-        let record = record?;
+        let record = record.map_err(|it| source.error(&it))?;
         let value = |column: Option<usize>| column.and_then(|it| record.get(it)).filter(|it| !it.is_empty());
-        let line = line(&record);
+        let line = source.line(record.position());
         let time = seconds(value(Some(time)).unwrap_or_default());
         let mut entry = TraceEntry::new(time.map_err(|it| FileError::at(line, format!("the time {it}")))?);
         if let Some(group) = value(group) {
@@ -110,11 +125,12 @@ pub(super) fn trace(content: impl Read) -> Result<Content<TraceEntry>, FileError
 }
 
 /// One column; the first line is a header if it is no number.
-pub(super) fn times(content: impl Read) -> Result<Content<Duration>, FileError> {
+pub(super) fn times(content: &[u8]) -> Result<Content<Duration>, FileError> {
+    let source = Source(content);
     let (mut entries, mut lines) = (Vec::new(), Vec::new());
-    for record in reader(content, false).records() {
-        let record = record?;
-        let line = line(&record);
+    for (place, record) in source.reader(false).records().enumerate() {
+        let record = record.map_err(|it| source.error(&it))?;
+        let line = source.line(record.position());
         if record.len() != 1 {
             let count = record.len();
             return Err(FileError::at(
@@ -123,11 +139,7 @@ pub(super) fn times(content: impl Read) -> Result<Content<Duration>, FileError> 
             ));
         }
         let text = &record[0];
-        if lines.is_empty()
-            && entries.is_empty()
-            && text.parse::<f64>().is_err()
-            && record.position().is_some_and(|it| it.record() == 0)
-        {
+        if place == 0 && text.parse::<f64>().is_err() {
             continue;
         }
         entries.push(seconds(text).map_err(|it| FileError::at(line, format!("the time {it}")))?);

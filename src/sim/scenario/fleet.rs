@@ -133,6 +133,11 @@ impl Fleet {
         }
     }
 
+    /// Those of handlers, and those of calls if there are any.
+    pub(super) fn service_times(&mut self) -> impl Iterator<Item = &mut ServiceTime> {
+        [&mut self.service].into_iter().chain(&mut self.call_latency)
+    }
+
     setters! {
         queue: (Into<String>),
         workers: usize,
@@ -388,10 +393,10 @@ const fn ten_seconds() -> Duration {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Outage {
-    /// Its begin from the start of the run, before the horizon.
+    /// Its start, from the start of the run and before the horizon.
     #[serde(with = "seconds")]
     pub from: Duration,
-    /// Its end from the start of the run, after `from`.
+    /// Its end, from the start of the run and after `from`.
     #[serde(with = "seconds")]
     pub until: Duration,
     /// What handlers do meanwhile; by default they fail.

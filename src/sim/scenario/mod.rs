@@ -27,7 +27,7 @@ pub use {
 use {
     serde::{Deserialize, Serialize},
     setters::setters,
-    std::{collections::BTreeMap, time::Duration},
+    std::{collections::BTreeMap, sync::Arc, time::Duration},
 };
 
 /// Queues, what is sent to them, who works on it, what goes wrong, and for how long.
@@ -76,7 +76,7 @@ pub struct Scenario {
     /// How much virtual time passes, warm-up included; more than 0 s, by default 1 h.
     #[serde(with = "seconds")]
     pub horizon: Duration,
-    /// How much of it is not measured at the begin, less than the horizon; by default 0 s.
+    /// How much of it, from its start, is not measured; less than the horizon, by default 0 s.
     #[serde(with = "seconds")]
     pub warm_up: Duration,
     /// The seed of everything drawn by chance; by default 0.
@@ -130,6 +130,45 @@ impl Scenario {
         producer + (name = Producer),
         fleet + (name = Fleet),
         sweep: (Some(Sweep)),
+    }
+}
+
+impl Scenario {
+    /// Drops what was measured, to copy and write the rest.
+    fn forget_measured(&mut self) {
+        for producer in self.producer.values_mut() {
+            if let Some(entries) = producer.arrivals.measured() {
+                *entries = Arc::new([]);
+            }
+        }
+        for fleet in self.fleet.values_mut() {
+            for service in fleet.service_times() {
+                if let Some(times) = service.measured() {
+                    *times = Arc::new([]);
+                }
+            }
+        }
+    }
+
+    /// Takes what was measured from the scenario that this one was made of.
+    fn recall_measured(&mut self, from: &Self) {
+        for (name, producer) in &mut self.producer {
+            let from = from.producer.get(name).map(|it| &it.arrivals);
+            if let (Some(entries), Some(Arrivals::Trace { entries: from, .. })) = (producer.arrivals.measured(), from) {
+                *entries = Arc::clone(from);
+            }
+        }
+        for (name, fleet) in &mut self.fleet {
+            let from = from
+                .fleet
+                .get(name)
+                .map(|it| [Some(&it.service), it.call_latency.as_ref()]);
+            for (service, from) in fleet.service_times().zip(from.into_iter().flatten()) {
+                if let (Some(times), Some(ServiceTime::Empirical { times: from, .. })) = (service.measured(), from) {
+                    *times = Arc::clone(from);
+                }
+            }
+        }
     }
 }
 

@@ -39,7 +39,8 @@ pub struct Producer {
     /// Of which message groups they are; none by default. A trace may have its own.
     #[serde(default)]
     pub groups: Groups,
-    /// The size of each body in bytes, 1 to the queue's maximum message size; by default 32. A trace may have its own.
+    /// The size of each body in bytes, 1 to the queue's maximum message size; by default 32. A trace may
+    /// have its own. A body is never shorter than the number of its message, about ten bytes.
     #[serde(default = "default_bytes")]
     pub bytes: usize,
     /// The share of messages that no handler can do, 0 to 1; by default 0.
@@ -255,6 +256,14 @@ impl Arrivals {
         Self::Trace {
             file: None,
             entries: entries.into_iter().collect(),
+        }
+    }
+
+    /// What was measured, if that is what it is.
+    pub(super) fn measured(&mut self) -> Option<&mut Arc<[TraceEntry]>> {
+        match self {
+            Self::Trace { entries, .. } => Some(entries),
+            _ => None,
         }
     }
 

@@ -111,7 +111,8 @@ impl QueueConfig {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// The name of the dead-letter queue, which is another queue of the scenario and of the same type.
+    /// The name of the dead-letter queue, which is another queue of the scenario and of the same type. A queue does not lead
+    /// back to itself over several of them.
     pub queue: String,
     /// After how many receives a message moves there instead of being received once more, 1 to 1000.
     pub max_receive_count: u32,

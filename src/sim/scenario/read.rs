@@ -8,8 +8,8 @@ use {
     },
     serde::Deserialize,
     std::{
-        fs::{self, File},
-        io::BufReader,
+        collections::VecDeque,
+        fs,
         ops::Range,
         path::{Path, PathBuf},
     },
@@ -62,7 +62,7 @@ impl Scenario {
         };
         let text = fs::read_to_string(path)
             .map_err(|error| ScenarioError::new("", format!("the file cannot be read: {error}")));
-        let directory = path.parent().unwrap_or(Path::new(""));
+        let directory = path.parent().unwrap_or_else(|| Path::new(""));
         text.and_then(|it| parse(&it, directory)).map_err(of_file)
     }
 
@@ -152,11 +152,19 @@ impl Source<'_> {
 
     /// The line of the setting that an error names, or of what is around it.
     fn locate(&self, error: ScenarioError) -> ScenarioError {
-        let parts = parts(error.path()).unwrap_or_default();
+        if error.file().is_some() {
+            return error;
+        }
+        let mut path = VecDeque::from(parts(error.path()).unwrap_or_default());
         let (mut node, mut found) = (Node::Table(self.tree.get_ref()), None);
-        for part in parts {
+        while let Some(part) = path.pop_front() {
             let Some((_, key, value)) = node.children().find(|(name, ..)| *name == part) else {
-                break;
+                // A path that is varied may stand there as a table in a table.
+                match parts(&part) {
+                    Some(inner) if inner.len() > 1 => path = inner.into_iter().chain(path).collect(),
+                    _ => break,
+                }
+                continue;
             };
             let span = key.unwrap_or_else(|| value.span());
             (node, found) = (Node::of(value.get_ref()), Some(span.start));
@@ -226,18 +234,25 @@ pub(super) fn parts(path: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Serde's words for names that are unknown, with the nearest known one.
-fn reworded(message: &str) -> String {
+/// The words of `serde` and `toml` for names that are unknown, with the nearest known one.
+pub(super) fn reworded(message: &str) -> String {
+    let unknown =
+        |what: &str, name: &str, known: Vec<&str>| format!("there is no {what} {name:?}{}", nearest(name, known));
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let what = match message {
-        _ if message.starts_with("unknown field") => "setting",
-        _ if message.starts_with("unknown variant") => "value",
-        _ => return message.replace('\n', ", "),
-    };
-    let Some(name) = quoted.next() else {
-        return message.to_owned();
-    };
-    format!("there is no {what} {name:?}{}", nearest(name, quoted))
+    let keys = message.strip_prefix("unexpected keys in table: ");
+    match keys.and_then(|it| it.split_once(", available keys: ")) {
+        Some((found, known)) => {
+            let first = found.split(", ").next().unwrap_or(found);
+            unknown("setting", first, known.split(", ").collect())
+        }
+        None if message.starts_with("unknown field") => {
+            unknown("setting", quoted.next().unwrap_or_default(), quoted.collect())
+        }
+        None if message.starts_with("unknown variant") => {
+            unknown("value", quoted.next().unwrap_or_default(), quoted.collect())
+        }
+        None => message.replace('\n', ", "),
+    }
 }
 
 /// A CSV file that was read, for errors in what it has.
@@ -304,7 +319,7 @@ fn read_file<T>(
     list: &str,
     file: &Path,
     alone: bool,
-    parse: impl FnOnce(BufReader<File>) -> Result<files::Content<T>, FileError>,
+    parse: impl FnOnce(&[u8]) -> Result<files::Content<T>, FileError>,
     read: &mut Vec<ReadFile>,
 ) -> Result<std::sync::Arc<[T]>, ScenarioError> {
     if !alone {
@@ -313,16 +328,13 @@ fn read_file<T>(
             format!("there are both `file` and `{list}`, there has to be one of them"),
         ));
     }
-    let open = File::open(file).map_err(|error| {
+    let content = fs::read(file).map_err(|error| {
         let problem = format!("the file {} cannot be read: {error}", file.display());
         ScenarioError::new(format!("{path}.file"), problem)
     })?;
-    let content = parse(BufReader::new(open)).map_err(|error| {
+    let content = parse(&content).map_err(|error| {
         let found = ScenarioError::new(path, error.problem).in_file(file);
-        match error.line {
-            Some(line) => found.at_line(line as usize),
-            None => found,
-        }
+        found.at_line(error.line as usize)
     })?;
     read.push(ReadFile {
         path: format!("{path}.{list}"),

@@ -183,6 +183,14 @@ impl ServiceTime {
         }
     }
 
+    /// What was measured, if that is what it is.
+    pub(super) fn measured(&mut self) -> Option<&mut Arc<[Duration]>> {
+        match self {
+            Self::Empirical { times, .. } => Some(times),
+            _ => None,
+        }
+    }
+
     /// The file that is to be read, and where its content goes.
     pub(super) fn file(&mut self) -> Option<(&Path, &mut Arc<[Duration]>)> {
         match self {

@@ -198,7 +198,7 @@ impl Serialize for Goal {
 /// What stands under a key of `vary`: values, or a table, if the key is the first part of a path.
 enum Entry {
     Values(Values),
-    Table(Vec<(String, Entry)>),
+    Table(Vec<(String, Self)>),
 }
 
 impl<'de> Deserialize<'de> for Entry {

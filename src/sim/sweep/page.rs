@@ -22,6 +22,12 @@ const LINES: usize = Color::DATA.len();
 
 type Number<'a> = Box<dyn Fn(&Report) -> f64 + 'a>;
 
+/// The values of all numbers but the first, and what there is of that one.
+type Slice = (Vec<f64>, Vec<(f64, f64)>);
+
+/// The name of a chart, its title, and what it shows.
+type Curve<'a> = (&'static str, String, Unit, Number<'a>);
+
 impl SweepReport {
     /// The sweep as one HTML page with its charts: it needs nothing from elsewhere, runs no script, and follows whether
     /// the reader prefers light or dark.
@@ -79,7 +85,7 @@ impl SweepReport {
         let of = |number: fn(&QueueReport) -> f64| -> Number<'_> {
             Box::new(move |report| report.queues.get(queue).map_or(f64::NAN, number))
         };
-        let mut numbers: Vec<(&'static str, String, Unit, Number<'_>)> = vec![
+        let mut numbers: Vec<Curve<'_>> = vec![
             (
                 "duplicates",
                 "Duplicates".to_owned(),
@@ -142,7 +148,7 @@ impl SweepReport {
     fn over_values(&self, title: &str, unit: Unit, number: &Number<'_>) -> Option<Chart> {
         let path = self.varied.first()?;
         let varied = Varied::of(path);
-        let mut slices: Vec<(Vec<f64>, Vec<(f64, f64)>)> = Vec::new();
+        let mut slices: Vec<Slice> = Vec::new();
         for point in &self.points {
             let (first, others) = point.values.split_first()?;
             let at = (*first, number(&point.report));

@@ -2,7 +2,7 @@ use {
     super::{DRAWS, bursts, distance, stream, trace},
     crate::sim::{
         Arrivals, Groups,
-        draw::arrivals::{Arrival, ArrivalStream, Instant},
+        draw::arrivals::{Arrival, ArrivalStream, Moment},
     },
 };
 
@@ -36,7 +36,7 @@ fn constant_arrivals_are_exact_after_years() {
 
 #[test]
 fn sums_of_gaps_are_those_of_rational_numbers() {
-    let mut now = Instant::START;
+    let mut now = Moment::START;
     let mut exact = 0_u128; // in 2^-64 microseconds
     for k in 0..3_000_000_u32 {
         let gap = 1e6 / f64::from(3 + k % 97);
@@ -134,6 +134,17 @@ fn bursts_have_their_mean_rate_and_spread() {
     let (mean, spread) = super::mean_and_variance(&minutes);
     assert!((mean - 2.3 * t).abs() < 2.0, "{mean}");
     assert!((spread / variance(t) - 1.0).abs() < 0.05, "{spread}");
+}
+
+#[test]
+fn a_quarter_of_the_runs_begin_within_a_burst() {
+    let producer = super::producer(bursts(100.0, 0.0), Groups::None);
+    let soon = |replication| {
+        let mut stream = ArrivalStream::new(&producer, 14, replication, "web");
+        stream.next().is_some_and(|it| it.at < 100_000)
+    };
+    let found = f64::from((0..4_000).filter(|it| soon(*it)).count() as u32) / 4_000.0;
+    assert!((found - 0.25).abs() < 0.03, "{found}");
 }
 
 #[test]

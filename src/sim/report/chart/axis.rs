@@ -48,7 +48,15 @@ impl Axis {
             1.0
         };
         let step = round_step(greatest / 5.0);
-        Self::linear(title.to_owned(), greatest, step, &amount)
+        let (divisor, unit) = unit(greatest);
+        let label = |it: f64| {
+            if it == 0.0 {
+                "0".to_owned()
+            } else {
+                format!("{}{unit}", number(it / divisor))
+            }
+        };
+        Self::linear(title.to_owned(), greatest, step, &label)
     }
 
     /// From 0 % to at least `greatest`, a share.
@@ -63,7 +71,7 @@ impl Axis {
         } else {
             round_step(greatest / 5.0)
         };
-        Self::linear(format!("{title} (%)"), greatest, step, &|it| amount(it * 100.0))
+        Self::linear(format!("{title} (%)"), greatest, step, &|it| number(it * 100.0))
     }
 
     /// From 0 s to at least `greatest`, with `most` ticks or a few fewer, in a unit that suits.
@@ -87,7 +95,7 @@ impl Axis {
         } else {
             (step, unit, seconds)
         };
-        Self::linear(format!("{title} ({unit})"), greatest, step, &|it| amount(it / seconds))
+        Self::linear(format!("{title} ({unit})"), greatest, step, &|it| number(it / seconds))
     }
 
     /// Times on a logarithmic scale, in powers of ten.
@@ -170,24 +178,27 @@ fn round_step(least: f64) -> f64 {
     text::rounded(step.unwrap_or(power * 10.0), 3)
 }
 
-/// Short enough for an axis: `1.5 M`.
-pub(super) fn amount(value: f64) -> String {
-    let (divisor, unit) = match value.abs() {
+/// What the numbers of an axis up to `greatest` are divided by to be short, and the sign for it.
+fn unit(greatest: f64) -> (f64, &'static str) {
+    match greatest {
         1e9.. => (1e9, " G"),
         1e6.. => (1e6, " M"),
         1e4.. => (1e3, " k"),
         _ => (1.0, ""),
-    };
-    format!("{}{unit}", text::number(text::rounded(value / divisor, 3)))
+    }
+}
+
+/// Without what the arithmetic left behind.
+fn number(value: f64) -> String {
+    text::number(text::rounded(value, 3))
 }
 
 /// Such as `10 ms` and `1,000 s`, for powers of ten.
 fn duration(seconds: f64) -> String {
-    let seconds = text::rounded(seconds, 3);
-    match seconds {
-        0.001..1.0 => format!("{} ms", text::number(text::rounded(seconds * 1e3, 3))),
-        _ if seconds < 0.001 => format!("{} us", text::number(text::rounded(seconds * 1e6, 3))),
-        _ => format!("{} s", amount(seconds)),
+    match text::rounded(seconds, 3) {
+        1.0.. => format!("{} s", number(seconds)),
+        0.001.. => format!("{} ms", number(seconds * 1e3)),
+        _ => format!("{} us", number(seconds * 1e6)),
     }
 }
 

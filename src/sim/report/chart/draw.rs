@@ -211,7 +211,13 @@ impl Frame<'_, '_> {
         }
         for at in &chart.deploys {
             let x = self.x(chart.x.place(*at));
-            self.dashes(Color::Line, (x, self.top), (x, self.top + self.height))?;
+            let ends = [(x, self.top), (x, self.top + self.height)];
+            // Of many lines each is drawn at once, to keep the file small.
+            if chart.deploys.len() > 20 {
+                self.area.draw(&path(&ends, stroke(Color::Grid, 2)))?;
+            } else {
+                self.dashes(Color::Line, ends[0], ends[1])?;
+            }
         }
         Ok(())
     }

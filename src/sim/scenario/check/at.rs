@@ -17,9 +17,12 @@ const MAX_RATE: f64 = 1e6;
 /// The place of a setting. Its path is put together only for an error.
 #[derive(Debug)]
 pub(super) struct At<'a> {
-    parent: Option<&'a At<'a>>,
+    parent: Option<&'a Self>,
     part: Cow<'a, str>,
 }
+
+/// No count of messages or groups is higher.
+pub(super) const MAX_COUNT: usize = 1_000_000_000;
 
 type Checked = Result<(), ScenarioError>;
 
@@ -53,13 +56,13 @@ impl<'a> At<'a> {
         ScenarioError::new(self.path(), problem)
     }
 
-    /// `the rate is 0, it has to be more than 0`.
+    /// For example "`rate` is 0, it has to be more than 0".
     pub(super) fn refuse(&self, value: impl fmt::Display, limit: impl fmt::Display) -> ScenarioError {
-        let noun = match self.parent {
-            Some(parent) if self.part.parse::<usize>().is_ok() => format!("{}[{}]", parent.part, self.part),
-            _ => self.part.replace('_', " "),
+        let name = match self.parent {
+            Some(parent) if self.part.parse::<usize>().is_ok() => &parent.part,
+            _ => &self.part,
         };
-        self.fail(format!("the {noun} is {value}, it has to be {limit}"))
+        self.fail(format!("`{name}` is {value}, it has to be {limit}"))
     }
 
     fn require(&self, holds: bool, value: impl fmt::Display, limit: impl fmt::Display) -> Checked {
@@ -68,24 +71,25 @@ impl<'a> At<'a> {
 
     pub(super) fn count(&self, value: usize, range: RangeInclusive<usize>) -> Checked {
         let (least, most) = (range.start(), range.end());
-        if *most == usize::MAX {
-            return self.require(value >= *least, value, format_args!("at least {least}"));
-        }
         self.require(range.contains(&value), value, format_args!("{least} to {most}"))
     }
 
     pub(super) fn rate(&self, value: f64) -> Checked {
-        let limit = format_args!("more than 0 and at most {MAX_RATE}");
+        let limit = format!("more than 0 and at most {MAX_RATE}");
         self.require(value > 0.0 && value <= MAX_RATE, value, limit)
     }
 
     pub(super) fn rate_or_zero(&self, value: f64) -> Checked {
-        let limit = format_args!("0 to {MAX_RATE}");
+        let limit = format!("0 to {MAX_RATE}");
         self.require((0.0..=MAX_RATE).contains(&value), value, limit)
     }
 
     pub(super) fn share(&self, value: f64) -> Checked {
         self.require((0.0..=1.0).contains(&value), value, "0 to 1")
+    }
+
+    pub(super) fn finite(&self, value: f64) -> Checked {
+        self.require(value.is_finite(), value, "finite")
     }
 
     pub(super) fn positive(&self, value: f64) -> Checked {
@@ -110,7 +114,7 @@ impl<'a> At<'a> {
     }
 
     pub(super) fn spans(&self, value: Duration, least: Duration, most: Duration) -> Checked {
-        let limit = format_args!("{} to {}", Span(least), Span(most));
+        let limit = format!("{} to {}", Span(least), Span(most));
         self.require((least..=most).contains(&value), Span(value), limit)
     }
 }
@@ -121,11 +125,11 @@ pub(in crate::sim::scenario) struct Span(pub(in crate::sim::scenario) Duration);
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
-        if self.0.subsec_nanos() != 0 || seconds == 0 {
+        if self.0.subsec_nanos() != 0 {
             return fmt::Debug::fmt(&self.0, f);
         }
         let mut units = [(86_400, "d"), (3_600, "h"), (60, "min")].into_iter();
-        match units.find(|(length, _)| seconds % length == 0) {
+        match units.find(|(length, _)| seconds != 0 && seconds % length == 0) {
             Some((length, unit)) => write!(f, "{} {unit}", seconds / length),
             None => write!(f, "{seconds} s"),
         }

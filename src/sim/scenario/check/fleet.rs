@@ -72,7 +72,7 @@ fn check_autoscaling(fleet: &At<'_>, autoscaling: &Autoscaling, workers: usize) 
         return Err(at.to("min").refuse(min, format_args!("at most the max, {max}")));
     }
     if !(min..=max).contains(&workers) {
-        let limit = format_args!("{min} to {max}, the min and max of the autoscaling");
+        let limit = format!("{min} to {max}, the min and max of the autoscaling");
         return Err(fleet.to("workers").refuse(workers, limit));
     }
     at.to("interval").span_from(autoscaling.interval, SHORTEST_INTERVAL)?;
@@ -121,7 +121,7 @@ fn check_crashes(at: &At<'_>, crashes: &Crashes) -> Checked {
 fn check_outage(at: &At<'_>, outage: &Outage, horizon: Duration) -> Checked {
     at.to("until").span(outage.until)?;
     if outage.until <= outage.from {
-        let limit = format_args!("after its begin, {}", Span(outage.from));
+        let limit = format!("after its start, {}", Span(outage.from));
         return Err(at.to("until").refuse(Span(outage.until), limit));
     }
     before(&at.to("from"), outage.from, horizon)

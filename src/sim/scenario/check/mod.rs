@@ -7,9 +7,9 @@ mod producer;
 mod queue;
 
 use {
-    super::{Scenario, ScenarioError},
+    super::{Bound, Scenario, ScenarioError, Sweep, grid::points},
     crate::clock::ManualClock,
-    at::{At, Span},
+    at::{At, MAX_COUNT, Span},
 };
 
 const MAX_REPLICATIONS: usize = 10_000;
@@ -30,6 +30,33 @@ impl Scenario {
     /// assert_eq!(scenario.check().unwrap_err().path(), "fleet.workers.service.constant.time");
     /// ```
     pub fn check(&self) -> Result<(), ScenarioError> {
+        self.check_alone()?;
+        match &self.sweep {
+            Some(sweep) => self.check_sweep(sweep),
+            None => Ok(()),
+        }
+    }
+
+    fn check_sweep(&self, sweep: &Sweep) -> Result<(), ScenarioError> {
+        let at = At::ROOT.to("sweep");
+        if sweep.vary.is_empty() {
+            return Err(at
+                .to("vary")
+                .fail("nothing is varied, there has to be at least 1 number"));
+        }
+        if let Some(goal) = &sweep.goal {
+            let at = at.to("goal");
+            let (bound, limit) = match goal.bound {
+                Bound::AtMost(limit) => ("at_most", limit),
+                Bound::AtLeast(limit) => ("at_least", limit),
+            };
+            at.to(bound).finite(limit)?;
+        }
+        points(self).map(drop)
+    }
+
+    /// Everything but its sweep.
+    fn check_alone(&self) -> Result<(), ScenarioError> {
         self.check_run()?;
         let at = At::ROOT.to("prices");
         at.to("standard").not_negative(self.prices.standard)?;
@@ -62,13 +89,13 @@ impl Scenario {
         root.to("horizon").span_above_zero(self.horizon)?;
         if self.warm_up >= self.horizon {
             let horizon = Span(self.horizon);
-            let limit = format_args!("less than the horizon, {horizon}");
+            let limit = format!("less than the horizon, {horizon}");
             return Err(root.to("warm_up").refuse(Span(self.warm_up), limit));
         }
         root.to("replications")
             .count(self.replications as usize, 1..=MAX_REPLICATIONS)?;
         root.to("points").count(self.points, 1..=MAX_POINTS)?;
-        root.to("message_limit").count(self.message_limit, 1..=usize::MAX)
+        root.to("message_limit").count(self.message_limit, 1..=MAX_COUNT)
     }
 }
 

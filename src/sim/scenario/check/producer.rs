@@ -2,7 +2,7 @@
 
 use {
     super::{
-        at::{At, Span},
+        at::{At, MAX_COUNT, Span},
         faults::{self, Calls},
         queue::known,
     },
@@ -123,15 +123,15 @@ fn groups(at: &At<'_>, groups: &Groups) -> Checked {
     let parent = at;
     match *groups {
         Groups::None => Ok(()),
-        Groups::Equal { count } => parent.to("equal").to("count").count(count, 1..=usize::MAX),
+        Groups::Equal { count } => parent.to("equal").to("count").count(count, 1..=MAX_COUNT),
         Groups::Zipf { count, exponent } => {
             let at = parent.to("zipf");
-            at.to("count").count(count, 1..=usize::MAX)?;
+            at.to("count").count(count, 1..=MAX_COUNT)?;
             at.to("exponent").not_negative(exponent)
         }
         Groups::Noisy { count, share } => {
             let at = parent.to("noisy");
-            at.to("count").count(count, 2..=usize::MAX)?;
+            at.to("count").count(count, 2..=MAX_COUNT)?;
             at.to("share").share(share)
         }
     }

@@ -1,7 +1,7 @@
 //! Checks of queues.
 
 use {
-    super::at::At,
+    super::at::{At, MAX_COUNT},
     crate::{
         limits::Limits,
         sim::scenario::{QueueConfig, Scenario, ScenarioError, error::nearest},
@@ -78,7 +78,7 @@ fn check_ranges(at: &At<'_>, config: &QueueConfig) -> Result<(), ScenarioError> 
         at.to("shards").count(shards, 1..=1_000)?;
     }
     if let Some(limit) = config.in_flight_limit {
-        at.to("in_flight_limit").count(limit, 1..=usize::MAX)?;
+        at.to("in_flight_limit").count(limit, 1..=MAX_COUNT)?;
     }
     Ok(())
 }

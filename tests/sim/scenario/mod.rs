@@ -1,14 +1,19 @@
 //! Scenarios: by builder and as TOML, what is refused, and where.
 
+mod bad_input;
+mod files;
+mod grid;
+mod texts;
+
 use requeue::{
     DeduplicationScope, FifoThroughputLimit, StaleDelete,
     sim::{
         Arrivals, Autoscaling, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,
-        Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ScenarioError, ServiceTime,
+        Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ServiceTime,
         Slow, Sweep, TraceEntry, Values,
     },
 };
-use std::{fs, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -50,6 +55,7 @@ groups.zipf = { count = 100, exponent = 1.1 }
 bytes = 100
 poison_share = 0.01
 batch_size = 10
+batch_window = 0.5
 delay = 5
 
 [producer.bursts]
@@ -66,6 +72,7 @@ groups = "none"
 queue = "jobs"
 arrivals.poisson = { rate = 20.5 }
 groups.equal = { count = 7 }
+faults.SendLate = 0.01
 
 [fleet.workers]
 queue = "jobs"
@@ -107,7 +114,7 @@ failure_policy = "retry_now"
 autoscaling = { rule.age_of_oldest.target = 60, max = 5 }
 
 [sweep]
-vary.workers = "2..=4"
+vary.horizon = "86400..86402"
 vary.queue.jobs.visibility_timeout = [30, 60.5]
 vary."fleet.workers.concurrency" = [1, 2]
 goal = { metric = "duplicate_share", at_most = 0.001 }
@@ -134,7 +141,9 @@ fn everything() -> Scenario {
         .bytes(100)
         .poison_share(0.01)
         .batch_size(10)
+        .batch_window(Duration::from_millis(500))
         .delay(s(5));
+    let poisson = Producer::new("jobs", Arrivals::poisson(20.5)).groups(Groups::equal(7)).faults("SendLate", 0.01);
     let bursts = Arrivals::bursts(100.0, 0.5, s(10), s(300));
     let late = TraceEntry::new(Duration::from_millis(1_250)).group("a").bytes(7);
     let service = ServiceTime::log_normal(Duration::from_millis(400), Duration::from_millis(300));
@@ -197,14 +206,12 @@ fn everything() -> Scenario {
             Producer::new("jobs", Arrivals::trace([TraceEntry::new(Duration::ZERO), late])),
         )
         .producer(
-            "poisson",
-            Producer::new("jobs", Arrivals::poisson(20.5)).groups(Groups::equal(7)),
-        )
+            "poisson", poisson)
         .fleet("workers", workers)
         .fleet("others", others)
         .sweep(
             Sweep::new()
-                .vary("workers", Values::range("2..=4"))
+                .vary("horizon", Values::range("86400..86402"))
                 .vary("queue.jobs.visibility_timeout", Values::list([30.0, 60.5]))
                 .vary("fleet.workers.concurrency", Values::list([1.0, 2.0]))
                 .goal(Goal::at_most("duplicate_share", 0.001)),
@@ -223,6 +230,33 @@ fn what_is_written_is_read_as_the_same_scenario() {
     let scenario = everything();
     let text = scenario.to_toml().unwrap();
     assert_eq!(Scenario::from_toml(&text).unwrap(), scenario, "{text}");
-    let _: (PathBuf, Option<ScenarioError>) = (PathBuf::new(), None);
-    let _ = fs::metadata(".");
+}
+
+#[test]
+fn times_are_numbers_of_seconds_or_texts() {
+    for (text, expected) in [
+        ("90", s(90)),
+        ("1.5", Duration::from_millis(1_500)),
+        ("1e3", s(1_000)),
+        ("\"90 s\"", s(90)),
+        ("\"1 h 20 min\"", s(4_800)),
+        ("\"1 h 30m\"", s(5_400)),
+        ("\"7 days\"", s(7 * 86_400)),
+        ("\"2 w\"", s(14 * 86_400)),
+        ("\"PT20M\"", s(1_200)),
+        ("\"250 ms\"", Duration::from_millis(250)),
+    ] {
+        let text = format!("horizon = {text}\nqueue.jobs = {{}}\n{WORKERS}");
+        assert_eq!(Scenario::from_toml(&text).unwrap().horizon, expected, "{text}");
+    }
+}
+
+/// One fleet, in one line.
+const WORKERS: &str = "fleet.workers = { queue = \"jobs\", service.constant.time = 1 }\n";
+
+#[test]
+fn a_scenario_may_only_send_or_only_drain() {
+    let send = "[queue.jobs]\n[producer.web]\nqueue = \"jobs\"\narrivals.constant.rate = 1";
+    assert!(Scenario::from_toml(send).is_ok());
+    assert!(Scenario::from_toml(&format!("queue.jobs = {{}}\n{WORKERS}")).is_ok());
 }
