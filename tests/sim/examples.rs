@@ -23,7 +23,10 @@ fn without_backoff_an_outage_makes_dead_letters_of_all_that_comes() {
     assert!(failed("patient-workers") < 0.6 * failed("impatient-workers"));
     let rates = &report.queues["patient"].series.completions.mean;
     let greatest = rates.iter().copied().fold(0.0, f64::max);
-    assert!(greatest > 40.0, "after the outage all comes back at {greatest} a second");
+    assert!(
+        greatest > 40.0,
+        "after the outage all comes back at {greatest} a second"
+    );
 }
 
 #[test]
@@ -49,5 +52,8 @@ fn a_longer_visibility_timeout_means_fewer_duplicates_and_a_later_end_of_what_cr
         assert!(pair[0].time_to_completion.p99 < pair[1].time_to_completion.p99);
     }
     let answer = found.answer.unwrap().sentence;
-    assert_eq!(answer, "30 s is the shortest visibility_timeout with a duplicate_share of at most 0.1 %");
+    assert_eq!(
+        answer,
+        "30 s is the shortest visibility_timeout with a duplicate_share of at most 0.1 %"
+    );
 }
