@@ -37,7 +37,8 @@ fn main() -> ExitCode {
     };
     // Before the time is spent.
     if let Some(Err(error)) = options.out.as_deref().map(fs::create_dir_all) {
-        return complain(1, format!("{}: {error}", options.out.unwrap_or_default().display()));
+        let folder = options.out.unwrap_or_default();
+        return complain(1, format!("cannot create {}: {error}", folder.display()));
     }
     let progress = Progress::new();
     let (found, took) = match simulate(&options, &progress) {
