@@ -15,7 +15,7 @@ use {
     },
     crate::{
         clock::{Clock, ManualClock},
-        queue::{Queue, QueueBuilder},
+        queue::QueueBuilder,
         sim::{
             Progress,
             draw::{ArrivalStream, Streams},
@@ -117,7 +117,7 @@ pub(super) fn simulate_with(
         now: 0,
         place: window.place(0),
         started_at: clock.now(),
-        clock: clock.clone(),
+        clock,
         agenda: Agenda::default(),
         queues: states.collect(),
         facts,
