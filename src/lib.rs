@@ -6,6 +6,7 @@
 //! [benches]: guide#in-the-repository
 //! [contributing]: guide#in-the-repository
 //! [security]: guide#in-the-repository
+#![doc = concat!("[outage chart]: data:image/svg+xml;base64,", include_str!("guide/outage.base64"))]
 #![cfg_attr(feature = "testing", doc = "[consumers]: guide::consumers")]
 #![cfg_attr(feature = "aws-protocol", doc = "[endpoint]: guide::sqs_endpoint")]
 #![cfg_attr(feature = "worker", doc = "[worker]: guide::worker")]
@@ -14,7 +15,6 @@
 #![cfg_attr(not(feature = "aws-protocol"), doc = "[endpoint]: guide")]
 #![cfg_attr(not(feature = "worker"), doc = "[worker]: guide")]
 #![cfg_attr(not(feature = "sim"), doc = "[simulation]: guide")]
-//! [outage chart]: guide#in-the-repository
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
 // Rustdoc takes the first definition of a link, so these replace the paths that README has for the repository.

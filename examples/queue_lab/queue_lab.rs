@@ -18,6 +18,7 @@ use {
     std::{
         env,
         fmt::{self, Display},
+        fs,
         io::{self, Write},
         path::{Path, PathBuf},
         process::ExitCode,
@@ -34,6 +35,11 @@ fn main() -> ExitCode {
         }
         Err(error) => return complain(2, format!("{error}; --help lists the options")),
     };
+    // Before the time is spent.
+    if let Some(Err(error)) = options.out.as_deref().map(fs::create_dir_all) {
+        let folder = options.out.unwrap_or_default();
+        return complain(1, format!("cannot create {}: {error}", folder.display()));
+    }
     let progress = Progress::new();
     let (found, took) = match simulate(&options, &progress) {
         Ok(simulated) => simulated,

@@ -31,7 +31,7 @@ pub(crate) fn shown<T>(horizon: Duration, progress: &Progress, run: impl FnOnce(
 
 /// Shows a bar until the other side of `end` is dropped.
 fn show(horizon: Duration, progress: &Progress, (clock, started_at): (&SystemClock, Timestamp), end: &Receiver<()>) {
-    let style = ProgressStyle::with_template("{elapsed} [{bar:24}] {percent} % {wide_msg}");
+    let style = ProgressStyle::with_template("{elapsed} [{bar:24}] {wide_msg}");
     let bar = ProgressBar::new(STEPS as u64);
     bar.set_style(
         style
@@ -44,7 +44,7 @@ fn show(horizon: Duration, progress: &Progress, (clock, started_at): (&SystemClo
         let (passed, all) = (span(horizon.mul_f64(share)), span(horizon));
         bar.set_position((share * STEPS) as u64);
         bar.set_message(format!(
-            "{passed} of {all}, {} messages a second",
+            "{passed} of {all}, {} messages/s",
             per_second(progress.messages(), took)
         ));
     }

@@ -112,6 +112,16 @@ mod tests {
         }
     }
 
+    /// Rustdoc takes no images along.
+    #[test]
+    fn the_chart_of_the_front_page_is_that_of_readme() {
+        let chart = include_bytes!("../../examples/queue_lab/outage.svg");
+        assert!(
+            include_str!("outage.base64") == data_encoding::BASE64.encode(chart),
+            "base64 -w 0 examples/queue_lab/outage.svg >src/guide/outage.base64"
+        );
+    }
+
     #[test]
     fn a_link_to_a_file_of_the_repository_leads_elsewhere_in_the_documentation_with_any_features() {
         let (before_readme, _) = ROOT.split_once("README.md").expect("README is the front page");
@@ -120,8 +130,8 @@ mod tests {
                 let mut lines = before_readme.lines().filter(|line| line.starts_with(start));
                 lines.any(|line| line.contains(&format!("[{name}]: ")))
             };
-            let with_any_features =
-                defines("//!") || (defines("#![cfg_attr(feature") && defines("#![cfg_attr(not(feature"));
+            let with_any_features = ["//!", "#![doc"].into_iter().any(defines)
+                || (defines("#![cfg_attr(feature") && defines("#![cfg_attr(not(feature"));
             assert!(with_any_features, "{name} leads to {target}");
         }
         let elsewhere = PAGES[1..].iter().flat_map(|page| definitions(page));

@@ -2,5 +2,6 @@
 
 mod ciw;
 mod compare;
+mod examples;
 mod scenario;
 mod theory;

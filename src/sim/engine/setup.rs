@@ -120,7 +120,7 @@ pub(super) fn simulate_with(
         clock: clock.clone(),
         agenda: Agenda::default(),
         queues: states.collect(),
-        facts: facts.clone(),
+        facts,
         seen: Vec::new(),
         ledger,
         producers,
