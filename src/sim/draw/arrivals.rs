@@ -150,11 +150,6 @@ impl ArrivalStream {
     pub(in crate::sim) fn group_name(&self, group: u32) -> &Arc<str> {
         &self.names[group as usize]
     }
-
-    /// How many groups there are.
-    pub(in crate::sim) fn group_count(&self) -> usize {
-        self.names.len()
-    }
 }
 
 /// Seconds between two rates of a profile.

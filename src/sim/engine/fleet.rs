@@ -40,6 +40,7 @@ pub(super) struct FleetState {
     backoff_seed: u64,
     /// The visibility timeout of its receives.
     pub(super) visibility: Micros,
+    /// How long after a receive or a renewal a lease is due, if leases are looked at.
     pub(super) renew_interval: Option<Micros>,
     /// How long before its end a lease is not renewed any more.
     pub(super) renew_margin: Micros,
@@ -89,6 +90,13 @@ impl FleetState {
         let visibility = config
             .visibility_timeout
             .unwrap_or_else(|| queue.settings().visibility_timeout);
+        let renew_margin = micros(LONGEST_MARGIN.min(visibility / MARGIN));
+        let renew_interval = match config.heartbeat {
+            true => Some(micros(visibility / RENEWALS)),
+            // What waits for its group goes back before its lease ends. On a standard queue nothing waits.
+            false => queue.is_fifo().then(|| micros(visibility) - renew_margin),
+        };
+        let renew_interval = renew_interval.map(|it| (it / TICK * TICK).max(TICK));
         let backoff = match config.failure_policy {
             FailurePolicy::Backoff { base, max } => Some(Backoff::new(base, max)),
             _ => None,
@@ -111,10 +119,8 @@ impl FleetState {
             backoff,
             backoff_seed: streams.key("backoff", name),
             visibility: micros(visibility),
-            renew_interval: config
-                .heartbeat
-                .then(|| (micros(visibility / RENEWALS) / TICK * TICK).max(TICK)),
-            renew_margin: micros(LONGEST_MARGIN.min(visibility / MARGIN)),
+            renew_interval,
+            renew_margin,
             workers: Vec::new(),
             wanted: config.workers,
             rolls: Vec::new(),

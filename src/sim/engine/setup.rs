@@ -11,7 +11,7 @@ use {
         polls::{Polls, Ready},
         send::ProducerState,
         slab::Slab,
-        window::Window,
+        window::{Window, micros},
     },
     crate::{
         clock::{Clock, ManualClock},
@@ -72,7 +72,8 @@ pub(super) fn simulate_with(
     };
     let mut producers = Vec::new();
     for (name, producer) in &scenario.producer {
-        let stream = ArrivalStream::new(producer, scenario.seed, replication, name);
+        // Looking for a message of a tiny rate must not outlast the run.
+        let stream = ArrivalStream::new(producer, scenario.seed, replication, name).ending_at(micros(scenario.horizon));
         let target = (index(&producer.queue), &queues[&producer.queue]);
         let wire = wire(&format!("producer.{name}"), &producer.queue, &producer.faults)?;
         let mut state = ProducerState::new(name, producer, target, streams, stream, wire);
@@ -119,7 +120,7 @@ pub(super) fn simulate_with(
         clock: clock.clone(),
         agenda: Agenda::default(),
         queues: states.collect(),
-        facts: facts.clone(),
+        facts,
         seen: Vec::new(),
         ledger,
         producers,

@@ -276,7 +276,7 @@ impl Lab<'_> {
     }
 
     /// Puts a message back as if it had not been received, and forgets it.
-    fn give_back(&mut self, job: u32) {
+    pub(super) fn give_back(&mut self, job: u32) {
         let Some(entry) = self.jobs.get_mut(job) else { return };
         let fleet = &self.fleets[self.workers[entry.worker as usize].fleet as usize];
         if self.now < entry.held_until {

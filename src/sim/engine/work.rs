@@ -299,6 +299,7 @@ impl<'q> Lab<'q> {
         let Some(interval) = fleet.renew_interval else { return };
         let held: Vec<u32> = state.working.iter().chain(&state.backlog).copied().collect();
         let (mut next, mut renewed, mut calls) = (Micros::MAX, 0, 0);
+        let mut unbegun = Vec::new();
         for job in held {
             let Some(entry) = self.jobs.get_mut(job).filter(|it| it.is_renewable()) else {
                 continue;
@@ -310,10 +311,13 @@ impl<'q> Lab<'q> {
                     Renewal::Renewed => (renewed, calls) = (renewed + 1, calls + 1),
                     Renewal::Failed => calls += 1,
                     Renewal::NotCalled => {}
+                    Renewal::Never => unbegun.extend(entry.began_at.is_none().then_some(job)),
                 }
             }
             next = next.min(entry.renew_at);
         }
+        self.workers[worker as usize].backlog.retain(|it| !unbegun.contains(it));
+        unbegun.into_iter().for_each(|job| self.give_back(job));
         self.count_renewals(worker, renewed, calls);
         if next < Micros::MAX {
             self.workers[worker as usize].renews_at = Some(next);
@@ -473,6 +477,8 @@ enum Renewal {
     Renewed,
     Failed,
     NotCalled,
+    /// The lease ends: what no handler has begun goes back.
+    Never,
 }
 
 /// Renews a lease that is due; returns when it is due again.
@@ -482,8 +488,8 @@ fn renew_lease(fleet: &FleetState, job: &mut Job, interval: Micros, now: Micros)
     if job.held_until <= now {
         return (Renewal::NotCalled, Micros::MAX);
     }
-    if now + left <= job.held_until {
-        return (Renewal::NotCalled, job.held_until);
+    if !fleet.config.heartbeat || now + left <= job.held_until {
+        return (Renewal::Never, job.held_until);
     }
     let again = (now + (interval / RENEWAL_RETRY).max(TICK)).min(job.held_until);
     if now + fleet.renew_margin >= job.held_until {

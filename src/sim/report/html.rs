@@ -23,7 +23,7 @@ p{margin:4px 0;color:var(--label)}p.bad{color:var(--bad);font-weight:600}p.answe
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,560px),1fr));gap:16px}\
 .small{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:12px}\
 figure{margin:0}svg.chart{display:block;width:100%;height:auto;border:1px solid var(--line);border-radius:6px}\
-.scroll{overflow-x:auto;max-width:100%}\
+.tables>div{max-width:100%}.scroll{overflow-x:auto;max-width:100%}\
 table{border-collapse:collapse;background:var(--surface);border:1px solid var(--line);font-size:14px;\
 font-variant-numeric:tabular-nums}\
 th,td{padding:3px 12px;text-align:right;border-top:1px solid var(--line);white-space:nowrap}\

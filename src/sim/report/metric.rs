@@ -320,6 +320,9 @@ mod tests {
         let found: Vec<String> = report.metrics().into_iter().map(|it| it.0).collect();
         assert_eq!(names(&made_up::scenario()), found);
         assert_eq!(check_metric(&made_up::scenario(), "jobs.duplicate_share"), Ok(()));
+        let mut two = made_up::scenario();
+        two.fleet.insert("others".to_owned(), two.fleet["workers"].clone());
+        assert!(check_metric(&two, "utilisation").is_err() && check_metric(&two, "others.utilisation").is_ok());
         let error = check_metric(&made_up::scenario(), "p99").unwrap_err();
         assert_eq!(error, report.checked_metric("p99").unwrap_err());
     }

@@ -89,6 +89,8 @@ fn littles_law_is_checked_for_each_queue_and_replication() {
     let (mut over, mut under) = (made_up::run(0), made_up::run(1));
     over.queues.get_mut("jobs").unwrap().little.counted *= 1.02;
     under.queues.get_mut("jobs").unwrap().little.counted *= 0.98;
+    let report = Report::new(&made_up::scenario(), &[over.clone(), made_up::run(1)]);
+    assert!(!report.queues["jobs"].little.holds, "one of them is wrong");
     let report = Report::new(&made_up::scenario(), &[over, under]);
     assert!(
         !report.queues["jobs"].little.holds,

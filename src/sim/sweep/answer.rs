@@ -21,8 +21,7 @@ pub(super) fn answer(sweep: &mut SweepReport, goal: &Goal) -> Result<Option<Answ
     let mut found = Vec::with_capacity(sweep.points.len());
     for point in &mut sweep.points {
         let estimate = point.report.checked_metric(&goal.metric)?;
-        let early = point.report.unstable.as_ref().is_some_and(|it| it.ended_early > 0);
-        point.reached = Some(!early && reaches(goal.bound, estimate.mean));
+        point.reached = Some(point.report.unstable.is_none() && reaches(goal.bound, estimate.mean));
         found.push(estimate);
     }
     if found.is_empty() {
@@ -228,14 +227,8 @@ impl Seeker<'_> {
 
     fn nearest(&self, points: &[usize]) -> Option<usize> {
         let finite = points.iter().copied().filter(|it| self.found[*it].mean.is_finite());
-        // A run that ended early is no example to follow, unless all did.
-        let stable = |it: &usize| {
-            self.sweep.points[*it]
-                .report
-                .unstable
-                .as_ref()
-                .is_none_or(|it| it.ended_early == 0)
-        };
+        // An unstable point is no example to follow, unless all are.
+        let stable = |it: &usize| self.sweep.points[*it].report.unstable.is_none();
         let better = |a: &usize, b: &usize| {
             let (a, b) = (self.found[*a].mean, self.found[*b].mean);
             match self.goal.bound {

@@ -46,8 +46,8 @@ pub struct SweepPoint {
     pub values: Vec<f64>,
     /// What the replications found.
     pub report: Report,
-    /// Whether it reaches the goal, if the sweep has one. A point whose runs ended early does not, and neither does one
-    /// that did not measure the number.
+    /// Whether it reaches the goal, if the sweep has one. A point that is unstable does not, and neither does one that
+    /// did not measure the number.
     pub reached: Option<bool>,
 }
 

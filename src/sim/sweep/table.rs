@@ -83,8 +83,15 @@ impl SweepReport {
         }
         let rows = self.points.iter().filter_map(|point| {
             let mut row = self.row(point, queue)?;
-            if mark && point.report.unstable.is_some() {
-                row.push("unstable".to_owned());
+            if mark {
+                row.push(
+                    if point.report.unstable.is_some() {
+                        "unstable"
+                    } else {
+                        ""
+                    }
+                    .to_owned(),
+                );
             }
             Some(row)
         });

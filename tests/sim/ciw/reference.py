@@ -99,7 +99,7 @@ def write_times():
     command = "cargo run --quiet --release --features sim --example queue_lab --".split()
     command.append(os.path.join(HERE, "mm3.toml"))
     output = subprocess.run(command, check=True, capture_output=True, text=True)
-    found = re.search(r"([\d][\d,_ ]*)\s*(?:simulated )?messages (?:per|a) second", output.stdout + output.stderr)
+    found = re.search(r": ([\d,]+) a second", output.stdout + output.stderr)
     if found is None:
         sys.exit(f"no rate in the output of the example:\n{output.stdout}{output.stderr}")
     of_lab = float(re.sub(r"\D", "", found[1]))

@@ -1,5 +1,7 @@
 //! Tests of the engine: against real runners, and by small scenarios that are computed by hand.
 
+mod executor;
+mod real;
 mod runner;
 mod trouble;
 
@@ -14,10 +16,13 @@ use {
     std::sync::Arc,
 };
 
+/// A fact with the name of its queue.
+type Named = (String, FactEntry);
+
 /// What the queues of a run report, with the names of the queues.
 #[derive(Clone, Debug, Default)]
 struct Facts {
-    entries: Arc<Mutex<Vec<(String, FactEntry)>>>,
+    entries: Arc<Mutex<Vec<Named>>>,
 }
 
 impl Facts {
@@ -26,7 +31,7 @@ impl Facts {
         move |_: &Arc<str>, entry: &FactEntry| entries.lock().push((queue.clone(), entry.clone()))
     }
 
-    fn take(&self) -> Vec<(String, FactEntry)> {
+    fn take(&self) -> Vec<Named> {
         std::mem::take(&mut self.entries.lock())
     }
 }
@@ -38,12 +43,12 @@ fn scenario(text: &str) -> Scenario {
 
 /// The first replication, and what its queues reported.
 #[track_caller]
-fn run(scenario: &Scenario) -> (Measured, Vec<(String, FactEntry)>) {
+fn run(scenario: &Scenario) -> (Measured, Vec<Named>) {
     run_replication(scenario, 0)
 }
 
 #[track_caller]
-fn run_replication(scenario: &Scenario, replication: u32) -> (Measured, Vec<(String, FactEntry)>) {
+fn run_replication(scenario: &Scenario, replication: u32) -> (Measured, Vec<Named>) {
     let facts = Facts::default();
     let measured = simulate_with(scenario, replication, &Progress::new(), |name, builder| {
         builder.listener(facts.listener(name))

@@ -1,358 +1,18 @@
 //! The workers of the lab do what real runners do: the same facts at the same instants.
 
 use {
-    super::{Facts, run, scenario},
+    super::{Named, real::by_runners, run, scenario},
     crate::{
-        backend::Backoff,
-        clock::{Clock, ManualClock, Until},
-        message::SendMessage,
-        queue::Queue,
-        sim::{
-            draw::{Streams, generator, uniform},
-            engine::{facts::Numbered, fleet::FleetState, setup::measured_fleet, window::micros, worker::Ending},
-            scenario::{DeployKind, FailurePolicy, Fleet, Scenario},
-        },
-        state::{Fact, FactEntry},
-        sync::Mutex,
-        time::Timestamp,
-        worker::{self, Job, Runner, RunnerHandle},
+        clock::{Clock, ManualClock},
+        sim::scenario::{Arrivals, FailurePolicy, Scenario, TraceEntry},
+        state::Fact,
     },
-    std::{
-        cell::{Cell, RefCell},
-        collections::{BTreeMap, VecDeque},
-        future::{Future, poll_fn},
-        pin::{Pin, pin},
-        rc::Rc,
-        sync::Arc,
-        task::{Context, Poll, Wake, Waker},
-        time::Duration,
+    proptest::{
+        prelude::*,
+        test_runner::{RngAlgorithm, TestRng, TestRunner},
     },
+    std::{collections::BTreeMap, time::Duration},
 };
-
-type Named = (String, FactEntry);
-
-/// Futures on one thread, polled in the order in which they were woken, and the clock that they go by.
-struct Executor {
-    clock: ManualClock,
-    started_at: Timestamp,
-    woken: Arc<Mutex<VecDeque<usize>>>,
-    tasks: Vec<Option<Pin<Box<dyn Future<Output = ()>>>>>,
-}
-
-struct WakeTask {
-    task: usize,
-    woken: Arc<Mutex<VecDeque<usize>>>,
-}
-
-impl Wake for WakeTask {
-    fn wake(self: Arc<Self>) {
-        let mut woken = self.woken.lock();
-        if !woken.contains(&self.task) {
-            woken.push_back(self.task);
-        }
-    }
-}
-
-impl Executor {
-    fn new(clock: &ManualClock) -> Self {
-        Self {
-            clock: clock.clone(),
-            started_at: clock.now(),
-            woken: Arc::default(),
-            tasks: Vec::new(),
-        }
-    }
-
-    fn start(&mut self, future: impl Future<Output = ()> + 'static) {
-        self.woken.lock().push_back(self.tasks.len());
-        self.tasks.push(Some(Box::pin(future)));
-    }
-
-    fn settle(&mut self) {
-        for _ in 0..100_000 {
-            let Some(task) = self.woken.lock().pop_front() else {
-                return;
-            };
-            let woken = Arc::clone(&self.woken);
-            let waker = Waker::from(Arc::new(WakeTask { task, woken }));
-            let Some(future) = self.tasks[task].as_mut() else {
-                continue;
-            };
-            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-                self.tasks[task] = None;
-            }
-        }
-        panic!(
-            "polled without end at {:?}",
-            self.clock.now().saturating_duration_since(self.started_at)
-        );
-    }
-
-    /// Lets time pass from deadline to deadline until shortly before the end.
-    fn run(&mut self, span: Duration) {
-        let end = self.started_at.saturating_add(span);
-        self.settle();
-        while let Some(deadline) = self.clock.next_deadline().filter(|it| *it < end) {
-            self.clock.advance_to(deadline);
-            self.settle();
-        }
-        self.clock.advance_to(end.saturating_sub(Duration::from_millis(1)));
-    }
-}
-
-/// What tells a worker to stop, and others that it has started.
-#[derive(Default)]
-struct Signal {
-    stop: Cell<Option<Stop>>,
-    starts: Cell<u32>,
-    wakers: RefCell<Vec<Waker>>,
-}
-
-#[derive(Clone, Copy)]
-struct Stop {
-    graceful: bool,
-    restart_time: Duration,
-}
-
-impl Signal {
-    fn change(&self) {
-        self.wakers.borrow_mut().drain(..).for_each(Waker::wake);
-    }
-
-    async fn stop(&self) -> Stop {
-        poll_fn(|context| {
-            if let Some(stop) = self.stop.take() {
-                return Poll::Ready(stop);
-            }
-            self.wakers.borrow_mut().push(context.waker().clone());
-            Poll::Pending
-        })
-        .await
-    }
-
-    async fn started(&self, before: u32) {
-        poll_fn(|context| {
-            if self.starts.get() > before {
-                return Poll::Ready(());
-            }
-            self.wakers.borrow_mut().push(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
-struct World {
-    scenario: Scenario,
-    clock: Arc<dyn Clock>,
-    started_at: Timestamp,
-    streams: Streams,
-    queues: BTreeMap<String, Queue>,
-}
-
-impl World {
-    fn after(&self, span: Duration) -> Until {
-        Until::new(&self.clock, self.clock.now().saturating_add(span))
-    }
-
-    fn at(&self, at: Duration) -> Until {
-        Until::new(&self.clock, self.started_at.saturating_add(at))
-    }
-
-    fn time(&self) -> Duration {
-        self.clock.now().saturating_duration_since(self.started_at)
-    }
-
-    fn is_poison(&self, numbered: Numbered) -> bool {
-        let (name, producer) = self.scenario.producer.iter().nth(numbered.producer as usize).unwrap();
-        let key = self.streams.key("poison", name);
-        uniform(&mut generator(key, numbered.number, 0)) < producer.poison_share
-    }
-}
-
-/// Sends what the lab has sent, when it did.
-async fn send_all(world: Rc<World>, sends: Vec<Named>) {
-    let mut sent = BTreeMap::new();
-    for (queue, entry) in sends {
-        world.at(entry.at.saturating_duration_since(world.started_at)).await;
-        let Fact::Sent { content, .. } = &entry.fact else {
-            continue;
-        };
-        // A queue has one producer in these scenarios.
-        let mut producers = (0..).zip(world.scenario.producer.values());
-        let (producer, config) = producers.find(|it| it.1.queue == queue).unwrap();
-        let number = sent.entry(queue.clone()).or_insert(0);
-        let numbered = Numbered {
-            producer,
-            number: *number,
-            group: None,
-        };
-        *number += 1;
-        let mut body = String::new();
-        numbered.write(&mut body, 0);
-        let mut message = SendMessage::new(body);
-        if let Some(id) = content.group_id() {
-            message = message.message_group_id(id);
-        }
-        if let Some(id) = content.deduplication_id() {
-            message = message.message_deduplication_id(id);
-        }
-        if let Some(delay) = config.delay {
-            message = message.delay(delay);
-        }
-        world.queues[&queue].send(message).unwrap();
-    }
-}
-
-type Outcome = Pin<Box<dyn Future<Output = Result<(), &'static str>>>>;
-
-/// A handler that takes as long as the lab's and ends as it does.
-fn handler(world: &Rc<World>, fleet: &Rc<FleetState>) -> impl Fn(Job) -> Outcome + use<> {
-    let (world, fleet) = (Rc::clone(world), Rc::clone(fleet));
-    move |job| {
-        let (world, fleet) = (Rc::clone(&world), Rc::clone(&fleet));
-        Box::pin(async move {
-            let numbered = Numbered::read(job.body()).unwrap();
-            let (attempt, poison) = (job.approximate_receive_count(), world.is_poison(numbered));
-            let course = fleet.course(numbered.key(), attempt, poison, micros(world.time()));
-            world.after(Duration::from_micros(course.takes)).await;
-            match course.ending {
-                Ending::Success => Ok(()),
-                _ => Err("failed"),
-            }
-        })
-    }
-}
-
-fn runner(world: &Rc<World>, fleet: &Rc<FleetState>) -> (RunnerHandle, Pin<Box<dyn Future<Output = ()>>>) {
-    let config = &world.scenario.fleet[&fleet.name];
-    let mut builder = Runner::builder(&world.queues[&config.queue])
-        .concurrency(config.concurrency)
-        .prefetch(config.prefetch)
-        .max_messages(config.max_messages)
-        .wait_time(config.wait_time)
-        .heartbeat(config.heartbeat)
-        .shutdown_timeout(config.shutdown_timeout)
-        .seed(world.streams.key("backoff", &fleet.name))
-        .failure_policy(match config.failure_policy {
-            FailurePolicy::LeaveToTimeout => worker::FailurePolicy::LeaveToTimeout,
-            FailurePolicy::RetryNow => worker::FailurePolicy::RetryNow,
-            FailurePolicy::Backoff { base, max } => worker::FailurePolicy::Backoff(Backoff::new(base, max)),
-        });
-    if let Some(timeout) = config.visibility_timeout {
-        builder = builder.visibility_timeout(timeout);
-    }
-    if let Some(timeout) = config.handler_timeout {
-        builder = builder.handler_timeout(timeout);
-    }
-    let runner = builder.each_async(handler(world, fleet)).unwrap();
-    let run = |runner: Runner<_, _>| async move { runner.run().await.map(drop).unwrap() };
-    (runner.handle(), Box::pin(run(runner)))
-}
-
-/// One worker of a fleet: a runner, and after its end the next.
-async fn work(world: Rc<World>, fleet: Rc<FleetState>, place: u32, signal: Rc<Signal>) {
-    // To the microsecond, as the lab has it.
-    let mut started_at = Duration::ZERO;
-    loop {
-        let starts = signal.starts.get() + 1;
-        let (handle, mut run) = runner(&world, &fleet);
-        let crash_after = fleet.crash_after(place, starts).map(Duration::from_micros);
-        let crashes_at = crash_after.map(|after| started_at + after);
-        let crash = async {
-            match crashes_at {
-                Some(at) => world.at(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let mut crash = pin!(crash);
-        let mut stop = Some(Box::pin(signal.stop()));
-        let mut restart = None;
-        let mut told = false;
-        let away = poll_fn(|context| {
-            let over = run.as_mut().poll(context).is_ready();
-            if !told {
-                told = true;
-                signal.starts.set(starts);
-                signal.change();
-            }
-            if over {
-                return Poll::Ready((world.time(), restart.unwrap()));
-            }
-            if let Some(Poll::Ready(told)) = stop.as_mut().map(|it| it.as_mut().poll(context)) {
-                stop = None;
-                restart = Some(told.restart_time);
-                if !told.graceful {
-                    return Poll::Ready((world.time(), told.restart_time));
-                }
-                handle.stop();
-                context.waker().wake_by_ref();
-            }
-            crash.as_mut().poll(context).map(|()| {
-                let crashes = world.scenario.fleet[&fleet.name].crashes.unwrap();
-                (crashes_at.unwrap(), restart.unwrap_or(crashes.restart_time))
-            })
-        });
-        let (ended_at, away) = away.await;
-        drop(run);
-        started_at = ended_at + away;
-        world.at(started_at).await;
-    }
-}
-
-async fn deploy(world: Rc<World>, config: Fleet, signals: Vec<Rc<Signal>>) {
-    for deploy in &config.deploys {
-        world.at(deploy.at).await;
-        let Some(stop) = Some(Stop {
-            graceful: deploy.graceful,
-            restart_time: deploy.restart_time,
-        }) else {
-            continue;
-        };
-        for signal in &signals {
-            let starts = signal.starts.get();
-            signal.stop.set(Some(stop));
-            signal.change();
-            if deploy.kind == DeployKind::Rolling {
-                signal.started(starts).await;
-            }
-        }
-    }
-}
-
-/// What the queues report if runners do the work.
-fn by_runners(scenario: &Scenario, sends: Vec<Named>) -> Vec<Named> {
-    let (clock, facts) = (ManualClock::default(), Facts::default());
-    let streams = Streams::new(scenario.seed, 0);
-    let queues = scenario.build_queues(|name, builder| {
-        let builder = builder.clock(clock.clone()).seed(streams.key("queue", name));
-        builder.listener(facts.listener(name))
-    });
-    let mut executor = Executor::new(&clock);
-    let world = Rc::new(World {
-        scenario: scenario.clone(),
-        clock: Arc::new(clock.clone()),
-        started_at: clock.now(),
-        streams,
-        queues: queues.unwrap(),
-    });
-    executor.start(send_all(Rc::clone(&world), sends));
-    for (name, config) in &scenario.fleet {
-        // The runner has a timeout of its own.
-        let mut plain = config.clone();
-        plain.handler_timeout = None;
-        let measured = measured_fleet(&config.queue, scenario.points);
-        let queue = (0, &world.queues[&config.queue]);
-        let fleet = Rc::new(FleetState::new(name, &plain, streams, queue, None, measured));
-        let signals: Vec<Rc<Signal>> = (0..config.workers).map(|_| Rc::default()).collect();
-        executor.start(deploy(Rc::clone(&world), config.clone(), signals.clone()));
-        for (place, signal) in (0..).zip(signals) {
-            executor.start(work(Rc::clone(&world), Rc::clone(&fleet), place, signal));
-        }
-    }
-    executor.run(scenario.horizon);
-    facts.take()
-}
 
 /// The facts in lines, in order; message ids are told by the numbers of the messages where `ids` does not ask for them.
 fn lines(facts: &[Named], ids: bool) -> Vec<(Duration, String)> {
@@ -712,4 +372,96 @@ fn a_long_poll_ends_without_a_message_when_that_of_a_runner_does() {
         "workers = 2\nconcurrency = 2\nwait_time = 7\nservice.constant = { time = 0.43 }",
     ));
     assert!(count(&facts, |it| matches!(it, Fact::ReceivedNothing)) > 20);
+}
+
+/// A small scenario of one worker, as which of several gets a message depends on their order at one instant.
+fn small() -> impl Strategy<Value = Scenario> {
+    let workers = (1..8_usize, 0..6_usize, 1..11_usize, any::<bool>());
+    let times = (
+        1_001..9_000_u64,
+        501..20_000_u64,
+        proptest::option::of(301..4_000_u64),
+        1..9_000_u64,
+    );
+    let failures = (0..3_u8, 0.0..0.6_f64, proptest::option::of(1..5_u32), any::<bool>());
+    let sends = proptest::collection::vec((1..40_000_u64, 0..4_usize), 1..60);
+    (workers, times, failures, sends, any::<u64>()).prop_map(|(workers, times, failures, sends, seed)| {
+        let (concurrency, prefetch, max_messages, heartbeat) = workers;
+        let (visibility, wait, timeout, service) = times;
+        let (policy, failing, most, fifo) = failures;
+        let mut scenario = scenario(
+            "
+horizon = 60
+[queue.failed]
+[queue.'failed.fifo']
+[fleet.workers]
+queue = 'jobs'
+service.constant = { time = 1 }
+slow = { share = 0.2, factor = 3 }
+[producer.web]
+queue = 'jobs'
+arrivals.trace = { file = 'none' }",
+        );
+        scenario.seed = seed;
+        let name = if fifo { "jobs.fifo" } else { "jobs" };
+        let mut queue = crate::sim::QueueConfig::default();
+        queue.dead_letter = most.map(|max_receive_count| crate::sim::DeadLetter {
+            queue: if fifo { "failed.fifo" } else { "failed" }.to_owned(),
+            max_receive_count,
+        });
+        scenario.queue.insert(name.to_owned(), queue);
+        let millis = Duration::from_millis;
+        let fleet = scenario.fleet.get_mut("workers").unwrap();
+        fleet.queue = name.to_owned();
+        (fleet.concurrency, fleet.max_messages) = (concurrency, max_messages);
+        (fleet.heartbeat, fleet.prefetch) = (heartbeat, if heartbeat { prefetch } else { 0 });
+        (fleet.visibility_timeout, fleet.wait_time) = (Some(millis(visibility)), millis(wait));
+        fleet.handler_timeout = timeout.map(millis).filter(|it| heartbeat || *it <= millis(visibility));
+        fleet.service = crate::sim::ServiceTime::Constant { time: millis(service) };
+        fleet.failure_probability = failing;
+        fleet.failure_policy = match policy {
+            0 => FailurePolicy::LeaveToTimeout,
+            1 => FailurePolicy::RetryNow,
+            // It is drawn by ids, which depend on how often the queue was asked.
+            _ if concurrency > 1 => FailurePolicy::LeaveToTimeout,
+            _ => FailurePolicy::Backoff {
+                base: millis(700),
+                max: millis(5_000),
+            },
+        };
+        let producer = scenario.producer.get_mut("web").unwrap();
+        producer.queue = name.to_owned();
+        let mut sends = sends;
+        sends.sort_unstable();
+        let entry = |(at, group): (u64, usize)| TraceEntry {
+            time: millis(at),
+            group: fifo.then(|| format!("g{group}").into()),
+            bytes: None,
+        };
+        producer.arrivals = Arrivals::Trace {
+            file: None,
+            entries: sends.into_iter().map(entry).collect(),
+        };
+        scenario
+    })
+}
+
+#[test]
+fn in_small_scenarios_workers_do_what_runners_do() {
+    let config = ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    // The same on every run: where a send, the end of a poll and that of a handler meet in one millisecond, their order
+    // is that of the alarms of a clock for a runner, and another one for the lab.
+    let chance = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let compared = TestRunner::new_with_rng(config, chance).run(&small(), |scenario| {
+        let (_, difference) = compare(&scenario);
+        prop_assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+        Ok(())
+    });
+    if let Err(error) = compared {
+        panic!("{error}");
+    }
 }

@@ -1,16 +1,14 @@
 //! Small scenarios that are computed by hand: each kind of trouble, and what it does to messages and workers.
 
 use {
-    super::{Scenario, run, scenario},
+    super::{Named, Scenario, run, scenario},
     crate::{
         sim::measure::{FleetMeasured, Measured, QueueMeasured},
-        state::{Fact, FactEntry},
+        state::Fact,
         time::Timestamp,
     },
     std::time::Duration,
 };
-
-type Named = (String, FactEntry);
 
 /// A scenario of a queue `jobs` over 100 s, with these lines in the tables of the queue, the producer and the fleet.
 fn jobs(queue: &str, producer: &str, fleet: &str) -> Scenario {
