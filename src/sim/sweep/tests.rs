@@ -141,6 +141,7 @@ fn an_unstable_point_reaches_no_goal() {
         load: Some(1.2),
         ended_at: None,
         messages: None,
+        bytes: None,
         ended_early: 0,
     });
     let sweep = SweepReport::new(&scenario("duplicate_share", Bound::AtMost(0.001)), points).unwrap();
