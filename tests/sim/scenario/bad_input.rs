@@ -2,8 +2,8 @@
 
 use super::{everything, s};
 use requeue::sim::{
-    Arrivals, DeadLetter, Fleet, Goal, Groups, Outage, Producer, QueueConfig, Scenario, ScenarioError, ServiceTime, Slow,
-    Sweep, TraceEntry, Values,
+    Arrivals, DeadLetter, Fleet, Goal, Groups, Outage, Producer, QueueConfig, Scenario, ScenarioError, ServiceTime,
+    Slow, Sweep, TraceEntry, Values,
 };
 use std::time::Duration;
 
@@ -61,7 +61,13 @@ fn the_base_is_right() {
 
 #[test]
 fn rates_are_positive_and_finite() {
-    for (rate, shown) in [("0", "0"), ("-1.5", "-1.5"), ("inf", "inf"), ("nan", "NaN"), ("1_000_001", "1000001")] {
+    for (rate, shown) in [
+        ("0", "0"),
+        ("-1.5", "-1.5"),
+        ("inf", "inf"),
+        ("nan", "NaN"),
+        ("1_000_001", "1000001"),
+    ] {
         refused(
             RATE,
             &format!("arrivals.poisson = {{ rate = {rate} }}"),
@@ -143,7 +149,10 @@ fn service_times_are_more_than_zero() {
     for sd in ["0", "-1", "nan"] {
         let text = BASE.replace(SERVICE, &format!("service.gamma = {{ mean = 1, sd = {sd} }}"));
         let error = error(&text);
-        assert!(error.starts_with("line 22: fleet.workers.service.gamma.sd: "), "{error}");
+        assert!(
+            error.starts_with("line 22: fleet.workers.service.gamma.sd: "),
+            "{error}"
+        );
     }
     refused(
         SERVICE,
@@ -175,7 +184,10 @@ fn refused_fleet(lines: &str, expected: &str) {
 
 #[test]
 fn fleets_have_workers_within_their_limits() {
-    refused_fleet("workers = 0", "line 23: fleet.workers.workers: `workers` is 0, it has to be 1 to 100000");
+    refused_fleet(
+        "workers = 0",
+        "line 23: fleet.workers.workers: `workers` is 0, it has to be 1 to 100000",
+    );
     refused_fleet(
         "autoscaling = { rule.backlog_per_worker.target = 5, min = 4, max = 3 }",
         "line 23: fleet.workers.autoscaling.min: `min` is 4, it has to be at most the max, 3",
@@ -203,7 +215,7 @@ fn fleets_have_workers_within_their_limits() {
 fn fleets_have_settings_that_a_runner_takes() {
     refused_fleet(
         "concurrency = 0",
-        "line 23: fleet.workers.concurrency: the concurrency is 0, it has to be at least 1",
+        "line 23: fleet.workers.concurrency: `concurrency` is 0, it has to be 1 to 1000000000",
     );
     refused_fleet(
         "max_messages = 11",
@@ -274,7 +286,10 @@ fn faults_are_those_of_the_calls() {
         ("CrashBeforeWork", "workers crash by `crashes` of a fleet"),
         ("CrashBeforeDelete", "workers crash by `crashes` of a fleet"),
         ("CrashAfterDelete", "workers crash by `crashes` of a fleet"),
-        ("PausePastVisibility", "handlers outlast their visibility timeout by `slow` of a fleet"),
+        (
+            "PausePastVisibility",
+            "handlers outlast their visibility timeout by `slow` of a fleet",
+        ),
         ("ClockJump", "the time of a scenario does not jump"),
         ("SendLate", "it is one of sends and stands in `faults` of a producer"),
     ] {
@@ -319,18 +334,38 @@ fn outages_and_deploys_are_within_the_run() {
     );
     refused_fleet(
         "crashes.mean_interval = 0",
-        "line 23: fleet.workers.crashes.mean_interval: `mean_interval` is 0 s, it has to be 1µs to 3650 d",
+        "line 23: fleet.workers.crashes.mean_interval: `mean_interval` is 0 s, it has to be 1 s to 3650 d",
     );
 }
 
 #[test]
 fn a_run_has_a_length_and_a_measure() {
     for (old, new, expected) in [
-        ("horizon = 3600", "horizon = 0", "line 1: horizon: `horizon` is 0 s, it has to be 1µs to 3650 d"),
-        ("horizon = 3600", "horizon = \"11 w\"\npoints = 0", "line 2: points: `points` is 0, it has to be 1 to 10000"),
-        ("warm_up = 60", "warm_up = 3600", "line 2: warm_up: `warm_up` is 1 h, it has to be less than the horizon, 1 h"),
-        ("warm_up = 60", "replications = 0", "line 2: replications: `replications` is 0, it has to be 1 to 10000"),
-        ("warm_up = 60", "points = 10_001", "line 2: points: `points` is 10001, it has to be 1 to 10000"),
+        (
+            "horizon = 3600",
+            "horizon = 0",
+            "line 1: horizon: `horizon` is 0 s, it has to be 1µs to 3650 d",
+        ),
+        (
+            "horizon = 3600",
+            "horizon = \"11 w\"\npoints = 0",
+            "line 2: points: `points` is 0, it has to be 1 to 10000",
+        ),
+        (
+            "warm_up = 60",
+            "warm_up = 3600",
+            "line 2: warm_up: `warm_up` is 1 h, it has to be less than the horizon, 1 h",
+        ),
+        (
+            "warm_up = 60",
+            "replications = 0",
+            "line 2: replications: `replications` is 0, it has to be 1 to 10000",
+        ),
+        (
+            "warm_up = 60",
+            "points = 10_001",
+            "line 2: points: `points` is 10001, it has to be 1 to 10000",
+        ),
         (
             "warm_up = 60",
             "message_limit = 0",
@@ -345,7 +380,10 @@ fn a_run_has_a_length_and_a_measure() {
         refused(old, new, expected);
     }
     let none = Scenario::new("none");
-    assert_eq!(none.check().unwrap_err().to_string(), "queue: there is no queue, there has to be at least 1");
+    assert_eq!(
+        none.check().unwrap_err().to_string(),
+        "queue: there is no queue, there has to be at least 1"
+    );
     assert_eq!(
         none.queue("jobs", QueueConfig::new()).check().unwrap_err().to_string(),
         "there is neither a producer nor a fleet, there has to be at least 1"
@@ -390,13 +428,28 @@ fn queues_have_what_sqs_takes() {
          (InvalidParameterValue)",
     );
     for (setting, expected) in [
-        ("visibility_timeout = \"13 h\"", "`visibility_timeout` is 13 h, it has to be 0 s to 12 h"),
+        (
+            "visibility_timeout = \"13 h\"",
+            "`visibility_timeout` is 13 h, it has to be 0 s to 12 h",
+        ),
         ("delay = 901", "`delay` is 901 s, it has to be 0 s to 15 min"),
-        ("message_retention_period = 59", "`message_retention_period` is 59 s, it has to be 1 min to 14 d"),
-        ("receive_message_wait_time = 21", "`receive_message_wait_time` is 21 s, it has to be 0 s to 20 s"),
-        ("maximum_message_size = 1023", "`maximum_message_size` is 1023, it has to be 1024 to 1048576"),
+        (
+            "message_retention_period = 59",
+            "`message_retention_period` is 59 s, it has to be 1 min to 14 d",
+        ),
+        (
+            "receive_message_wait_time = 21",
+            "`receive_message_wait_time` is 21 s, it has to be 0 s to 20 s",
+        ),
+        (
+            "maximum_message_size = 1023",
+            "`maximum_message_size` is 1023, it has to be 1024 to 1048576",
+        ),
         ("shards = 0", "`shards` is 0, it has to be 1 to 1000"),
-        ("in_flight_limit = 0", "`in_flight_limit` is 0, it has to be 1 to 1000000000"),
+        (
+            "in_flight_limit = 0",
+            "`in_flight_limit` is 0, it has to be 1 to 1000000000",
+        ),
         (
             "content_based_deduplication = true",
             "Unknown Attribute ContentBasedDeduplication. (InvalidAttributeName)",
@@ -407,7 +460,11 @@ fn queues_have_what_sqs_takes() {
         ),
     ] {
         let name = setting.split(' ').next().unwrap();
-        refused("[queue.failed]", &format!("[queue.failed]\n{setting}"), &format!("line 9: queue.failed.{name}: {expected}"));
+        refused(
+            "[queue.failed]",
+            &format!("[queue.failed]\n{setting}"),
+            &format!("line 9: queue.failed.{name}: {expected}"),
+        );
     }
     refused(
         "[queue.\"orders.fifo\"]",
@@ -429,14 +486,38 @@ fn queues_have_what_sqs_takes() {
 #[test]
 fn messages_fit_their_queue() {
     for (line, expected) in [
-        ("bytes = 0", "producer.web.bytes: `bytes` is 0, it has to be 1 to 262144"),
-        ("bytes = 262_145", "producer.web.bytes: `bytes` is 262145, it has to be 1 to 262144"),
-        ("batch_size = 0", "producer.web.batch_size: `batch_size` is 0, it has to be 1 to 10"),
-        ("batch_size = 11", "producer.web.batch_size: `batch_size` is 11, it has to be 1 to 10"),
-        ("delay = 901", "producer.web.delay: `delay` is 901 s, it has to be 0 s to 15 min"),
-        ("groups.equal.count = 0", "producer.web.groups.equal.count: `count` is 0, it has to be 1 to 1000000000"),
-        ("groups.noisy = { count = 1, share = 1 }", "producer.web.groups.noisy.count: `count` is 1, it has to be 2 to 1000000000"),
-        ("groups.noisy = { count = 2, share = 2 }", "producer.web.groups.noisy.share: `share` is 2, it has to be 0 to 1"),
+        (
+            "bytes = 0",
+            "producer.web.bytes: `bytes` is 0, it has to be 1 to 262144",
+        ),
+        (
+            "bytes = 262_145",
+            "producer.web.bytes: `bytes` is 262145, it has to be 1 to 262144",
+        ),
+        (
+            "batch_size = 0",
+            "producer.web.batch_size: `batch_size` is 0, it has to be 1 to 10",
+        ),
+        (
+            "batch_size = 11",
+            "producer.web.batch_size: `batch_size` is 11, it has to be 1 to 10",
+        ),
+        (
+            "delay = 901",
+            "producer.web.delay: `delay` is 901 s, it has to be 0 s to 15 min",
+        ),
+        (
+            "groups.equal.count = 0",
+            "producer.web.groups.equal.count: `count` is 0, it has to be 1 to 1000000",
+        ),
+        (
+            "groups.noisy = { count = 1, share = 1 }",
+            "producer.web.groups.noisy.count: `count` is 1, it has to be 2 to 1000000",
+        ),
+        (
+            "groups.noisy = { count = 2, share = 2 }",
+            "producer.web.groups.noisy.share: `share` is 2, it has to be 0 to 1",
+        ),
         (
             "groups.zipf = { count = 2, exponent = nan }",
             "producer.web.groups.zipf.exponent: `exponent` is NaN, it has to be at least 0 and finite",
@@ -457,7 +538,11 @@ fn messages_fit_their_queue() {
     );
     let entry = |bytes| TraceEntry::new(s(1)).bytes(bytes);
     let trace = Producer::new("jobs", Arrivals::trace([1, 200_000, 200_000, 200_000, 1].map(entry))).batch_size(10);
-    let scenario = |trace: Producer| Scenario::new("sizes").queue("jobs", QueueConfig::new()).producer("web", trace);
+    let scenario = |trace: Producer| {
+        Scenario::new("sizes")
+            .queue("jobs", QueueConfig::new())
+            .producer("web", trace)
+    };
     scenario(trace.clone()).check().unwrap();
     let long = Arrivals::trace((0..30).map(|_| entry(100_000)));
     scenario(trace.clone().arrivals(long)).check().unwrap();
@@ -472,7 +557,11 @@ fn messages_fit_their_queue() {
 #[test]
 fn unknown_settings_are_named_with_the_nearest_known_one_at_every_depth() {
     for (old, new, expected) in [
-        ("warm_up = 60", "warmup = 60", "line 2: there is no setting \"warmup\", the nearest known one is \"warm_up\""),
+        (
+            "warm_up = 60",
+            "warmup = 60",
+            "line 2: there is no setting \"warmup\", the nearest known one is \"warm_up\"",
+        ),
         (
             "visibility_timeout = 60",
             "visibility_timout = 60",
@@ -509,7 +598,11 @@ fn unknown_settings_are_named_with_the_nearest_known_one_at_every_depth() {
             "[queue.failed]\nstale_delete = \"ignored\"",
             "line 9: queue.failed.stale_delete: there is no value \"ignored\", the nearest known one is \"ignore\"",
         ),
-        ("[queue.failed]", "[queues.failed]", "line 8: there is no setting \"queues\", the nearest known one is \"queue\""),
+        (
+            "[queue.failed]",
+            "[queues.failed]",
+            "line 8: there is no setting \"queues\", the nearest known one is \"queue\"",
+        ),
     ] {
         refused(old, new, expected);
     }
@@ -518,10 +611,26 @@ fn unknown_settings_are_named_with_the_nearest_known_one_at_every_depth() {
 #[test]
 fn values_of_the_wrong_type_are_refused_with_their_line() {
     for (old, new, expected) in [
-        ("horizon = 3600", "horizon = true", "line 1: horizon: invalid type: boolean `true`, expected a number of seconds, or a text such as \"90 s\" or \"1 h 20 min\""),
-        ("warm_up = 60", "replications = 2.5", "line 2: replications: invalid type: floating point `2.5`, expected u32"),
-        ("warm_up = 60", "replications = -2", "line 2: replications: invalid value: integer `-2`, expected u32"),
-        (RATE, "arrivals.poisson = {}", "line 14: producer.web.arrivals.poisson: missing field `rate`"),
+        (
+            "horizon = 3600",
+            "horizon = true",
+            "line 1: horizon: invalid type: boolean `true`, expected a number of seconds, or a text such as \"90 s\" or \"1 h 20 min\"",
+        ),
+        (
+            "warm_up = 60",
+            "replications = 2.5",
+            "line 2: replications: invalid type: floating point `2.5`, expected u32",
+        ),
+        (
+            "warm_up = 60",
+            "replications = -2",
+            "line 2: replications: invalid value: integer `-2`, expected u32",
+        ),
+        (
+            RATE,
+            "arrivals.poisson = {}",
+            "line 14: producer.web.arrivals.poisson: missing field `rate`",
+        ),
         (RATE, "", "line 12: producer.web: missing field `arrivals`"),
         (
             "warm_up = 60",
@@ -536,7 +645,10 @@ fn values_of_the_wrong_type_are_refused_with_their_line() {
     ] {
         refused(old, new, expected);
     }
-    assert_eq!(error("horizon = 5\nwarm_up = = 6"), "line 2: not TOML: extra `=`, expected nothing");
+    assert_eq!(
+        error("horizon = 5\nwarm_up = = 6"),
+        "line 2: not TOML: extra `=`, expected nothing"
+    );
     assert_eq!(error("horizon = 5\nhorizon = 6"), "line 2: not TOML: duplicate key");
 }
 
@@ -544,23 +656,58 @@ fn values_of_the_wrong_type_are_refused_with_their_line() {
 fn a_builder_is_checked_as_a_file_is() {
     let workers = |service| Fleet::new("jobs", service);
     let second = ServiceTime::constant(s(1));
-    let scenario = |fleet: Fleet| Scenario::new("test").queue("jobs", QueueConfig::new()).fleet("workers", fleet);
+    let scenario = |fleet: Fleet| {
+        Scenario::new("test")
+            .queue("jobs", QueueConfig::new())
+            .fleet("workers", fleet)
+    };
     let path = |fleet| scenario(fleet).check().unwrap_err().path().to_owned();
-    assert_eq!(path(workers(ServiceTime::gamma(s(1), Duration::ZERO))), "fleet.workers.service.gamma.sd");
-    assert_eq!(path(workers(second.clone()).slow(Slow::new(f64::NAN, 1.0))), "fleet.workers.slow.share");
-    assert_eq!(path(workers(second.clone()).call_latency(ServiceTime::empirical([]))), "fleet.workers.call_latency.empirical");
-    assert_eq!(path(workers(second.clone()).outages(Outage::new(s(2), s(1)))), "fleet.workers.outages.0.until");
-    assert_eq!(path(workers(second.clone()).workers(usize::MAX)), "fleet.workers.workers");
-    assert_eq!(path(workers(second.clone()).poll_interval(Duration::MAX)), "fleet.workers.poll_interval");
+    assert_eq!(
+        path(workers(ServiceTime::gamma(s(1), Duration::ZERO))),
+        "fleet.workers.service.gamma.sd"
+    );
+    assert_eq!(
+        path(workers(second.clone()).slow(Slow::new(f64::NAN, 1.0))),
+        "fleet.workers.slow.share"
+    );
+    assert_eq!(
+        path(workers(second.clone()).call_latency(ServiceTime::empirical([]))),
+        "fleet.workers.call_latency.empirical"
+    );
+    assert_eq!(
+        path(workers(second.clone()).outages(Outage::new(s(2), s(1)))),
+        "fleet.workers.outages.0.until"
+    );
+    assert_eq!(
+        path(workers(second.clone()).workers(usize::MAX)),
+        "fleet.workers.workers"
+    );
+    assert_eq!(
+        path(workers(second.clone()).poll_interval(Duration::MAX)),
+        "fleet.workers.poll_interval"
+    );
     let fine = scenario(workers(second.clone()));
-    let circle = fine.clone().queue("jobs", QueueConfig::new().dead_letter(DeadLetter::new("jobs", 1)));
+    let circle = fine
+        .clone()
+        .queue("jobs", QueueConfig::new().dead_letter(DeadLetter::new("jobs", 1)));
     assert_eq!(circle.check().unwrap_err().path(), "queue.jobs.dead_letter.queue");
     let nameless = fine.clone().fleet("", workers(second));
-    assert_eq!(nameless.check().unwrap_err().to_string(), "fleet: the name \"\" is empty or has control characters");
-    let goal = Sweep::new().vary("workers", Values::list([1.0])).goal(Goal::at_most("done", f64::NAN));
-    assert_eq!(fine.clone().sweep(goal).check().unwrap_err().path(), "sweep.goal.at_most");
+    assert_eq!(
+        nameless.check().unwrap_err().to_string(),
+        "fleet: the name \"\" is empty or has control characters"
+    );
+    let goal = Sweep::new()
+        .vary("workers", Values::list([1.0]))
+        .goal(Goal::at_most("done", f64::NAN));
+    assert_eq!(
+        fine.clone().sweep(goal).check().unwrap_err().path(),
+        "sweep.goal.at_most"
+    );
     assert_eq!(fine.sweep(Sweep::new()).check().unwrap_err().path(), "sweep.vary");
     let groups = Producer::new("jobs", Arrivals::constant(f64::INFINITY)).groups(Groups::zipf(0, -1.0));
     let error: ScenarioError = everything().producer("more", groups).check().unwrap_err();
-    assert_eq!((error.path(), error.line(), error.file()), ("producer.more.arrivals.constant.rate", None, None));
+    assert_eq!(
+        (error.path(), error.line(), error.file()),
+        ("producer.more.arrivals.constant.rate", None, None)
+    );
 }

@@ -49,11 +49,19 @@ impl Directory {
 #[test]
 fn files_are_read_from_the_directory_of_the_scenario() {
     let scenario = Directory::new("read").read().unwrap();
-    let Arrivals::Trace { entries, .. } = &scenario.producer["web"].arrivals else { panic!() };
+    let Arrivals::Trace { entries, .. } = &scenario.producer["web"].arrivals else {
+        panic!()
+    };
     let late = TraceEntry::new(Duration::from_millis(1_500));
-    let expected = [TraceEntry::new(Duration::ZERO).group("a").bytes(10), late.clone(), late.group("b")];
+    let expected = [
+        TraceEntry::new(Duration::ZERO).group("a").bytes(10),
+        late.clone(),
+        late.group("b"),
+    ];
     assert_eq!(entries[..], expected);
-    let ServiceTime::Empirical { times, .. } = &scenario.fleet["workers"].service else { panic!() };
+    let ServiceTime::Empirical { times, .. } = &scenario.fleet["workers"].service else {
+        panic!()
+    };
     assert_eq!(times[..], [Duration::from_millis(250), Duration::from_secs(1)]);
 }
 
@@ -73,7 +81,9 @@ fn columns_may_be_absent_and_in_any_order() {
     directory.write("data/trace.csv", "bytes , time\n7, 2\n");
     directory.write("times.csv", "0.25\n");
     let scenario = directory.read().unwrap();
-    let Arrivals::Trace { entries, .. } = &scenario.producer["web"].arrivals else { panic!() };
+    let Arrivals::Trace { entries, .. } = &scenario.producer["web"].arrivals else {
+        panic!()
+    };
     assert_eq!(entries[..], [TraceEntry::new(Duration::from_secs(2)).bytes(7)]);
 }
 
@@ -90,26 +100,40 @@ fn errors_of_a_trace_name_its_line() {
         ),
         (
             "group,bytes\na,1\n",
-            format!("data/trace.csv:1: {AT}: the header has no column \"time\", a trace begins with \"time,group,bytes\""),
+            format!(
+                "data/trace.csv:1: {AT}: the header has no column \"time\", a trace begins with \"time,group,bytes\""
+            ),
         ),
-        ("time,time\n1,1\n", format!("data/trace.csv:1: {AT}: the header has the column \"time\" twice")),
+        (
+            "time,time\n1,1\n",
+            format!("data/trace.csv:1: {AT}: the header has the column \"time\" twice"),
+        ),
         (
             "",
-            format!("data/trace.csv:1: {AT}: the header has no column \"time\", a trace begins with \"time,group,bytes\""),
+            format!(
+                "data/trace.csv:1: {AT}: the header has no column \"time\", a trace begins with \"time,group,bytes\""
+            ),
         ),
         (
             "time\n1\nx\n",
-            format!("data/trace.csv:3: {AT}: the time \"x\" is not a number of seconds, which is finite and at least 0"),
+            format!(
+                "data/trace.csv:3: {AT}: the time \"x\" is not a number of seconds, which is finite and at least 0"
+            ),
         ),
         (
             "time\n1\n-2\n",
-            format!("data/trace.csv:3: {AT}: the time \"-2\" is not a number of seconds, which is finite and at least 0"),
+            format!(
+                "data/trace.csv:3: {AT}: the time \"-2\" is not a number of seconds, which is finite and at least 0"
+            ),
         ),
         (
             "time,bytes\n1,1.5\n",
             format!("data/trace.csv:2: {AT}: the size \"1.5\" is not a whole number of bytes from 0"),
         ),
-        ("time,group\n1,a\n2\n", format!("data/trace.csv:3: {AT}: the line has 1 columns, it has to have 2")),
+        (
+            "time,group\n1,a\n2\n",
+            format!("data/trace.csv:3: {AT}: the line has 1 columns, it has to have 2"),
+        ),
         (
             "time\n\n5\n\n4\n",
             format!(
@@ -130,7 +154,10 @@ fn errors_of_a_trace_name_its_line() {
         format!("scenario.toml:4: {AT}: data/trace.csv has no message, it has to have at least 1")
     );
     directory.write("data/trace.csv", b"time,group\n1,a\n2,\xff\n");
-    assert_eq!(directory.error(), format!("data/trace.csv:3: {AT}: the line is not UTF-8"));
+    assert_eq!(
+        directory.error(),
+        format!("data/trace.csv:3: {AT}: the line is not UTF-8")
+    );
     fs::remove_file(directory.0.join("data/trace.csv")).unwrap();
     let error = directory.error();
     let expected = format!("scenario.toml:4: {AT}.file: the file data/trace.csv cannot be read: ");
@@ -146,11 +173,26 @@ fn errors_of_durations_name_their_line() {
             "time\n1\nlong\n",
             format!("times.csv:3: {AT}: the time \"long\" is not a number of seconds, which is finite and at least 0"),
         ),
-        ("1\n2,3\n", format!("times.csv:2: {AT}: the line has 2 columns, it has to have 1")),
-        ("1,2\n", format!("times.csv:1: {AT}: the line has 2 columns, it has to have 1")),
-        ("", format!("scenario.toml:7: {AT}: times.csv has no time, it has to have at least 1")),
-        ("0\n0\n", format!("scenario.toml:7: {AT}: all times of times.csv are 0, at least one has to be more")),
-        ("1\n1e9\n", format!("times.csv:2: {AT}.times.1: `times` is 1000000000 s, it has to be 0 s to 3650 d")),
+        (
+            "1\n2,3\n",
+            format!("times.csv:2: {AT}: the line has 2 columns, it has to have 1"),
+        ),
+        (
+            "1,2\n",
+            format!("times.csv:1: {AT}: the line has 2 columns, it has to have 1"),
+        ),
+        (
+            "",
+            format!("scenario.toml:7: {AT}: times.csv has no time, it has to have at least 1"),
+        ),
+        (
+            "0\n0\n",
+            format!("scenario.toml:7: {AT}: all times of times.csv are 0, at least one has to be more"),
+        ),
+        (
+            "1\n1e9\n",
+            format!("times.csv:2: {AT}.times.1: `times` is 1000000000 s, it has to be 0 s to 3650 d"),
+        ),
     ] {
         directory.write("times.csv", content);
         assert_eq!(directory.error(), expected, "{content:?}");
@@ -160,7 +202,13 @@ fn errors_of_durations_name_their_line() {
 #[test]
 fn a_file_and_a_list_are_too_much() {
     let directory = Directory::new("both");
-    directory.write("scenario.toml", SCENARIO.replace("file = \"times.csv\"", "file = \"times.csv\"\nservice.empirical.times = [1]"));
+    directory.write(
+        "scenario.toml",
+        SCENARIO.replace(
+            "file = \"times.csv\"",
+            "file = \"times.csv\"\nservice.empirical.times = [1]",
+        ),
+    );
     assert_eq!(
         directory.error(),
         "scenario.toml:7: fleet.workers.service.empirical: there are both `file` and `times`, there has to be one of them"

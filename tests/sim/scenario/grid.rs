@@ -21,8 +21,14 @@ fn refused(line: &str, expected: &str) {
 #[test]
 fn values_are_numbers_that_the_setting_takes() {
     for (line, expected) in [
-        ("vary.workers = []", "line 9: sweep.vary.workers: there is no value, there has to be at least 1"),
-        ("vary.workers = [1, nan]", "line 9: sweep.vary.workers: a value is NaN, it has to be finite"),
+        (
+            "vary.workers = []",
+            "line 9: sweep.vary.workers: there is no value, there has to be at least 1",
+        ),
+        (
+            "vary.workers = [1, nan]",
+            "line 9: sweep.vary.workers: a value is NaN, it has to be finite",
+        ),
         (
             "vary.workers = [1.5]",
             "line 9: sweep.vary.workers: it cannot be 1.5: invalid type: floating point `1.5`, expected usize",
@@ -35,7 +41,10 @@ fn values_are_numbers_that_the_setting_takes() {
             "vary.workers = \"2-5\"",
             "line 9: sweep.vary.workers: \"2-5\" is not a range of whole numbers such as \"2..=20\" or \"2..21\"",
         ),
-        ("vary.workers = \"5..5\"", "line 9: sweep.vary.workers: there is no value, there has to be at least 1"),
+        (
+            "vary.workers = \"5..5\"",
+            "line 9: sweep.vary.workers: there is no value, there has to be at least 1",
+        ),
         (
             "vary.rate = \"1..=10_001\"",
             "line 9: sweep.vary.rate: \"1..=10_001\" is not a range of whole numbers such as \"2..=20\" or \"2..21\"",
@@ -89,7 +98,10 @@ fn numbers_are_named_by_the_end_of_their_path() {
             "vary.workers = [1]\nvary.fleet.workers.workers = [2]",
             "line 9: sweep.vary.workers: it is fleet.workers.workers, which \"fleet.workers.workers\" varies as well",
         ),
-        ("vary.\"a = 1\" = [1]", "line 9: sweep.vary.\"a = 1\": \"a = 1\" is not a dotted key of TOML"),
+        (
+            "vary.\"a = 1\" = [1]",
+            "line 9: sweep.vary.\"a = 1\": \"a = 1\" is not a dotted key of TOML",
+        ),
     ] {
         refused(line, expected);
     }

@@ -9,8 +9,8 @@ use requeue::{
     DeduplicationScope, FifoThroughputLimit, StaleDelete,
     sim::{
         Arrivals, Autoscaling, BudgetConfig, Crashes, DeadLetter, Deploy, DeployKind, FailurePolicy, Fleet, Goal,
-        Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ServiceTime,
-        Slow, Sweep, TraceEntry, Values,
+        Groups, Outage, OutageEffect, Prices, Producer, QueueConfig, ScalingRule, Scenario, ServiceTime, Slow, Sweep,
+        TraceEntry, Values,
     },
 };
 use std::time::Duration;
@@ -143,7 +143,9 @@ fn everything() -> Scenario {
         .batch_size(10)
         .batch_window(Duration::from_millis(500))
         .delay(s(5));
-    let poisson = Producer::new("jobs", Arrivals::poisson(20.5)).groups(Groups::equal(7)).faults("SendLate", 0.01);
+    let poisson = Producer::new("jobs", Arrivals::poisson(20.5))
+        .groups(Groups::equal(7))
+        .faults("SendLate", 0.01);
     let bursts = Arrivals::bursts(100.0, 0.5, s(10), s(300));
     let late = TraceEntry::new(Duration::from_millis(1_250)).group("a").bytes(7);
     let service = ServiceTime::log_normal(Duration::from_millis(400), Duration::from_millis(300));
@@ -205,8 +207,7 @@ fn everything() -> Scenario {
             "trace",
             Producer::new("jobs", Arrivals::trace([TraceEntry::new(Duration::ZERO), late])),
         )
-        .producer(
-            "poisson", poisson)
+        .producer("poisson", poisson)
         .fleet("workers", workers)
         .fleet("others", others)
         .sweep(
