@@ -133,7 +133,7 @@ impl Scenario {
     ///     service.exponential = { mean = 0.5 }
     ///     [sweep]
     ///     vary.workers = '3..=6'
-    ///     goal = { metric = 'time_to_first_receive', at_most = 0.1 }
+    ///     goal = { metric = 'time_to_first_receive', at_most = 0.05 }
     /// ")?
     /// .run_sweep()?;
     /// assert_eq!(found.points.len(), 4);

@@ -17,7 +17,7 @@ pub(super) enum Seen {
     Received(MessageId),
     Deleted(MessageId),
     Expired(MessageId),
-    DeadLettered(MessageId),
+    DeadLettered,
     Arrived(MessageId),
 }
 
@@ -110,7 +110,7 @@ fn note(fact: &Fact, sending: &mut Option<Numbered>) -> Option<Seen> {
         Fact::Received { message_id, .. } => Seen::Received(*message_id),
         Fact::Deleted { message_id } => Seen::Deleted(*message_id),
         Fact::Expired { message_id } => Seen::Expired(*message_id),
-        Fact::DeadLettered { message_id } => Seen::DeadLettered(*message_id),
+        Fact::DeadLettered { .. } => Seen::DeadLettered,
         Fact::Arrived { message_id, .. } => Seen::Arrived(*message_id),
         _ => return None,
     })

@@ -163,7 +163,7 @@ impl Ledger {
             }
             // The target reports it first.
             Seen::Arrived(id) => self.moved(queue, id, now, place, name),
-            Seen::DeadLettered(_) => {
+            Seen::DeadLettered => {
                 if place.batch.is_some() {
                     self.queues[queue as usize].measured.totals.dead_lettered += 1;
                 }

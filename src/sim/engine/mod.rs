@@ -121,6 +121,7 @@ impl Lab<'_> {
         if self.overflow.is_none() {
             self.advance(self.window.end);
         }
+        self.age_at_the_end_of(self.place.point);
         self.tell(progress);
     }
 

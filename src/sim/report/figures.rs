@@ -192,17 +192,25 @@ fn staircase(curve: &[(f64, f64)], least: f64) -> Vec<(f64, f64)> {
     start.into_iter().chain(curve.iter().copied()).collect()
 }
 
+/// Receive counts that have a bar of their own.
+const MOST_BARS: usize = 15;
+
 fn receives(name: &str, queue: &QueueReport) -> Option<Chart> {
     let all: f64 = queue.receives.iter().sum();
-    let last = queue.receives.iter().rposition(|it| *it > 0.0)?;
-    let open = last + 1 == queue.receives.len();
+    let greatest = queue.receives.iter().rposition(|it| *it > 0.0)?;
+    let last = greatest.min(MOST_BARS);
+    let open = greatest > last || greatest + 1 == queue.receives.len();
     let mut bars = Vec::new();
     for (times, count) in queue.receives.iter().enumerate().take(last + 1) {
         if times == 0 && *count == 0.0 {
             continue;
         }
-        let more = if open && times == last { "+" } else { "" };
-        bars.push((format!("{times}{more}"), count / all));
+        // The last bar stands for all above it.
+        if times == last && open {
+            bars.push((format!("{times}+"), queue.receives[times..].iter().sum::<f64>() / all));
+        } else {
+            bars.push((times.to_string(), count / all));
+        }
     }
     let mut x = Axis::amount("receives of a message until it left the queue", 1.0);
     x.hide_ticks();

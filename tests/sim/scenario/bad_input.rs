@@ -3,7 +3,7 @@
 use super::{everything, s};
 use requeue::sim::{
     Arrivals, DeadLetter, Fleet, Goal, Groups, Outage, Producer, QueueConfig, Scenario, ScenarioError, ServiceTime,
-    Slow, Sweep, TraceEntry, Values,
+    Slow, Sweep, Values,
 };
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ queue = "orders.fifo"
 service.constant = { time = 1 }
 "#;
 
-fn error(text: &str) -> String {
+pub(super) fn error(text: &str) -> String {
     match Scenario::from_toml(text) {
         Ok(_) => panic!("not refused:\n{text}"),
         Err(error) => error.to_string(),
@@ -45,13 +45,13 @@ fn error(text: &str) -> String {
 
 /// The base with `old` replaced by `new`, and what is said about it.
 #[track_caller]
-fn refused(old: &str, new: &str, expected: &str) {
+pub(super) fn refused(old: &str, new: &str, expected: &str) {
     assert_eq!(BASE.matches(old).count(), 1, "{old}");
     assert_eq!(error(&BASE.replace(old, new)), expected, "{new}");
 }
 
-const RATE: &str = "arrivals.poisson = { rate = 20 }";
-const SERVICE: &str = "service.exponential = { mean = 0.25 }";
+pub(super) const RATE: &str = "arrivals.poisson = { rate = 20 }";
+pub(super) const SERVICE: &str = "service.exponential = { mean = 0.25 }";
 const FIFO_SERVICE: &str = "service.constant = { time = 1 }";
 
 #[test]
@@ -388,268 +388,6 @@ fn a_run_has_a_length_and_a_measure() {
         none.queue("jobs", QueueConfig::new()).check().unwrap_err().to_string(),
         "there is neither a producer nor a fleet, there has to be at least 1"
     );
-}
-
-#[test]
-fn queues_that_are_named_exist() {
-    refused(
-        "[producer.web]\nqueue = \"jobs\"",
-        "[producer.web]\nqueue = \"job\"",
-        "line 13: producer.web.queue: there is no queue \"job\", the nearest known one is \"jobs\"",
-    );
-    refused(
-        "[fleet.workers]\nqueue = \"jobs\"",
-        "[fleet.workers]\nqueue = \"xyz\"",
-        "line 21: fleet.workers.queue: there is no queue \"xyz\", known are \"failed\", \"jobs\", \"orders.fifo\"",
-    );
-    refused(
-        "queue = \"failed\", max",
-        "queue = \"fail\", max",
-        "line 6: queue.jobs.dead_letter.queue: there is no queue \"fail\", the nearest known one is \"failed\"",
-    );
-    refused(
-        "queue = \"failed\", max",
-        "queue = \"jobs\", max",
-        "line 6: queue.jobs.dead_letter.queue: \"jobs\" is the queue itself, a dead-letter queue is another one",
-    );
-    refused(
-        "[queue.failed]",
-        "[queue.failed]\ndead_letter = { queue = \"jobs\", max_receive_count = 1 }",
-        "line 9: queue.failed.dead_letter: the dead-letter queue is missing, or dead-letter queues form a circle",
-    );
-}
-
-#[test]
-fn queues_have_what_sqs_takes() {
-    refused(
-        "[queue.failed]",
-        "[queue.\"no spaces\"]\n[queue.failed]",
-        "line 8: queue.\"no spaces\": Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length \
-         (InvalidParameterValue)",
-    );
-    for (setting, expected) in [
-        (
-            "visibility_timeout = \"13 h\"",
-            "`visibility_timeout` is 13 h, it has to be 0 s to 12 h",
-        ),
-        ("delay = 901", "`delay` is 901 s, it has to be 0 s to 15 min"),
-        (
-            "message_retention_period = 59",
-            "`message_retention_period` is 59 s, it has to be 1 min to 14 d",
-        ),
-        (
-            "receive_message_wait_time = 21",
-            "`receive_message_wait_time` is 21 s, it has to be 0 s to 20 s",
-        ),
-        (
-            "maximum_message_size = 1023",
-            "`maximum_message_size` is 1023, it has to be 1024 to 1048576",
-        ),
-        ("shards = 0", "`shards` is 0, it has to be 1 to 1000"),
-        (
-            "in_flight_limit = 0",
-            "`in_flight_limit` is 0, it has to be 1 to 1000000000",
-        ),
-        (
-            "content_based_deduplication = true",
-            "Unknown Attribute ContentBasedDeduplication. (InvalidAttributeName)",
-        ),
-        (
-            "deduplication_scope = \"messageGroup\"",
-            "You can specify the DeduplicationScope only when FifoQueue is set to true. (InvalidAttributeName)",
-        ),
-    ] {
-        let name = setting.split(' ').next().unwrap();
-        refused(
-            "[queue.failed]",
-            &format!("[queue.failed]\n{setting}"),
-            &format!("line 9: queue.failed.{name}: {expected}"),
-        );
-    }
-    refused(
-        "[queue.\"orders.fifo\"]",
-        "[queue.\"orders.fifo\"]\nfifo_throughput_limit = \"perMessageGroupId\"",
-        "line 11: queue.\"orders.fifo\".fifo_throughput_limit: Invalid value for the parameter FifoThroughputLimit. \
-         (InvalidAttributeValue)",
-    );
-    refused(
-        "max_receive_count = 5",
-        "max_receive_count = 1_001",
-        "line 6: queue.jobs.dead_letter.max_receive_count: `max_receive_count` is 1001, it has to be 1 to 1000",
-    );
-    let other_type = BASE.replace("queue = \"failed\", max", "queue = \"orders.fifo\", max");
-    let error = error(&other_type);
-    assert!(error.starts_with("line 6: queue.jobs.dead_letter: Value {"), "{error}");
-    assert!(error.ends_with("(InvalidParameterValue)"), "{error}");
-}
-
-#[test]
-fn messages_fit_their_queue() {
-    for (line, expected) in [
-        (
-            "bytes = 0",
-            "producer.web.bytes: `bytes` is 0, it has to be 1 to 262144",
-        ),
-        (
-            "bytes = 262_145",
-            "producer.web.bytes: `bytes` is 262145, it has to be 1 to 262144",
-        ),
-        (
-            "batch_size = 0",
-            "producer.web.batch_size: `batch_size` is 0, it has to be 1 to 10",
-        ),
-        (
-            "batch_size = 11",
-            "producer.web.batch_size: `batch_size` is 11, it has to be 1 to 10",
-        ),
-        (
-            "delay = 901",
-            "producer.web.delay: `delay` is 901 s, it has to be 0 s to 15 min",
-        ),
-        (
-            "groups.equal.count = 0",
-            "producer.web.groups.equal.count: `count` is 0, it has to be 1 to 1000000",
-        ),
-        (
-            "groups.noisy = { count = 1, share = 1 }",
-            "producer.web.groups.noisy.count: `count` is 1, it has to be 2 to 1000000",
-        ),
-        (
-            "groups.noisy = { count = 2, share = 2 }",
-            "producer.web.groups.noisy.share: `share` is 2, it has to be 0 to 1",
-        ),
-        (
-            "groups.zipf = { count = 2, exponent = nan }",
-            "producer.web.groups.zipf.exponent: `exponent` is NaN, it has to be at least 0 and finite",
-        ),
-        (
-            "bytes = 200_000\nbatch_size = 6",
-            "producer.web.batch_size: a batch of 6 messages has up to 1200000 bytes, it may have at most 1048576",
-        ),
-    ] {
-        let place = 15 + line.matches('\n').count();
-        refused(RATE, &format!("{RATE}\n{line}"), &format!("line {place}: {expected}"));
-    }
-    refused(
-        "arrivals.constant = { rate = 1 }",
-        "arrivals.constant = { rate = 1 }\ndelay = 5",
-        "line 19: producer.shop.delay: messages of the FIFO queue \"orders.fifo\" cannot have a delay of their own, set \
-         `delay` of the queue",
-    );
-    let entry = |bytes| TraceEntry::new(s(1)).bytes(bytes);
-    let trace = Producer::new("jobs", Arrivals::trace([1, 200_000, 200_000, 200_000, 1].map(entry))).batch_size(10);
-    let scenario = |trace: Producer| {
-        Scenario::new("sizes")
-            .queue("jobs", QueueConfig::new())
-            .producer("web", trace)
-    };
-    scenario(trace.clone()).check().unwrap();
-    let long = Arrivals::trace((0..30).map(|_| entry(100_000)));
-    scenario(trace.clone().arrivals(long)).check().unwrap();
-    let large = Arrivals::trace((0..8).map(|_| entry(200_000)));
-    assert_eq!(
-        scenario(trace.arrivals(large)).check().unwrap_err().to_string(),
-        "producer.web.arrivals.trace.entries.5.bytes: a batch of 10 messages has up to 1200000 bytes, it may have at most \
-         1048576"
-    );
-}
-
-#[test]
-fn unknown_settings_are_named_with_the_nearest_known_one_at_every_depth() {
-    for (old, new, expected) in [
-        (
-            "warm_up = 60",
-            "warmup = 60",
-            "line 2: there is no setting \"warmup\", the nearest known one is \"warm_up\"",
-        ),
-        (
-            "visibility_timeout = 60",
-            "visibility_timout = 60",
-            "line 5: queue.jobs: there is no setting \"visibility_timout\", the nearest known one is \"visibility_timeout\"",
-        ),
-        (
-            "max_receive_count = 5",
-            "max_receives = 5",
-            "line 6: queue.jobs.dead_letter: there is no setting \"max_receives\", the nearest known one is \
-             \"max_receive_count\"",
-        ),
-        (
-            "arrivals.poisson = { rate = 20 }",
-            "arrivals.poison = { rate = 20 }",
-            "line 14: producer.web.arrivals: there is no value \"poison\", the nearest known one is \"poisson\"",
-        ),
-        (
-            "arrivals.poisson = { rate = 20 }",
-            "arrivals.poisson = { ratio = 20 }",
-            "line 14: producer.web.arrivals.poisson: there is no setting \"ratio\", the nearest known one is \"rate\"",
-        ),
-        (
-            SERVICE,
-            "service.exponential.mean = 1\n[[fleet.workers.outages]]\nfrom = 1\nuntill = 2",
-            "line 25: fleet.workers.outages.0: there is no setting \"untill\", the nearest known one is \"until\"",
-        ),
-        (
-            SERVICE,
-            "service.exponential.mean = 1\n[[fleet.workers.outages]]\nfrom = 1\nuntil = 2\neffect = \"hangs\"",
-            "line 26: fleet.workers.outages.0.effect: there is no value \"hangs\", the nearest known one is \"hang\"",
-        ),
-        (
-            "[queue.failed]",
-            "[queue.failed]\nstale_delete = \"ignored\"",
-            "line 9: queue.failed.stale_delete: there is no value \"ignored\", the nearest known one is \"ignore\"",
-        ),
-        (
-            "[queue.failed]",
-            "[queues.failed]",
-            "line 8: there is no setting \"queues\", the nearest known one is \"queue\"",
-        ),
-    ] {
-        refused(old, new, expected);
-    }
-}
-
-#[test]
-fn values_of_the_wrong_type_are_refused_with_their_line() {
-    for (old, new, expected) in [
-        (
-            "horizon = 3600",
-            "horizon = true",
-            "line 1: horizon: invalid type: boolean `true`, expected a number of seconds, or a text such as \"90 s\" or \"1 h 20 min\"",
-        ),
-        (
-            "warm_up = 60",
-            "replications = 2.5",
-            "line 2: replications: invalid type: floating point `2.5`, expected u32",
-        ),
-        (
-            "warm_up = 60",
-            "replications = -2",
-            "line 2: replications: invalid value: integer `-2`, expected u32",
-        ),
-        (
-            RATE,
-            "arrivals.poisson = {}",
-            "line 14: producer.web.arrivals.poisson: missing field `rate`",
-        ),
-        (RATE, "", "line 12: producer.web: missing field `arrivals`"),
-        (
-            "warm_up = 60",
-            "sweep.goal = { metric = \"x\" }",
-            "line 2: sweep.goal: a goal has no bound, it has to have `at_most` or `at_least`",
-        ),
-        (
-            "warm_up = 60",
-            "sweep.vary.horizon = 5",
-            "line 2: sweep.vary.horizon: invalid type: integer `5`, expected a list of numbers, or a range such as \"2..=20\"",
-        ),
-    ] {
-        refused(old, new, expected);
-    }
-    assert_eq!(
-        error("horizon = 5\nwarm_up = = 6"),
-        "line 2: not TOML: extra `=`, expected nothing"
-    );
-    assert_eq!(error("horizon = 5\nhorizon = 6"), "line 2: not TOML: duplicate key");
 }
 
 #[test]

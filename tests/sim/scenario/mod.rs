@@ -3,6 +3,8 @@
 mod bad_input;
 mod files;
 mod grid;
+mod names;
+mod queues;
 mod texts;
 
 use requeue::{

@@ -154,7 +154,7 @@ fn quantiles_are_the_shortest_times_that_reach_the_share() {
 fn normal_quantiles_are_those_of_the_tables() {
     // Python's `statistics.NormalDist().inv_cdf`.
     let table = [
-        (1e-15, -7.941_345_326_170_997_5),
+        (1e-15, -7.941_345_326_170_998),
         (1e-9, -5.997_807_015_007_686),
         (0.001, -3.090_232_306_167_813_5),
         (0.025, -1.959_963_984_540_054),

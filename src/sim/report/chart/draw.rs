@@ -311,8 +311,12 @@ impl Frame<'_, '_> {
             self.area.draw_text(name, &below, scaled((x, foot + 7)))?;
             if each > 44.0 {
                 let above = font(TEXT, Color::Ink, HPos::Center, VPos::Bottom, false);
-                self.area
-                    .draw_text(&text::percent(text::rounded(*value, 2)), &above, scaled((x, y - 3)))?;
+                let label = if *value > 0.0 && *value < 0.001 {
+                    "< 0.1 %".to_owned()
+                } else {
+                    text::percent(text::rounded(*value, 2))
+                };
+                self.area.draw_text(&label, &above, scaled((x, y - 3)))?;
             }
         }
         Ok(())
