@@ -154,7 +154,7 @@ impl Station {
 }
 
 /// The chance to wait in M/M/c with a load of so many erlangs (arrival rate times mean time of service); `None` from
-/// `servers` erlangs on.
+/// `servers` erlangs on, and for loads that keep more than 10,000,000 servers busy.
 ///
 /// # Examples
 /// ```
@@ -169,9 +169,15 @@ pub fn erlang_c(servers: usize, erlangs: f64) -> Option<f64> {
     if !(0.0..servers as f64).contains(&erlangs) {
         return None;
     }
-    // Erlang B by its recursion, which neither overflows nor cancels.
-    let blocked = (1..=servers).fold(1.0, |it, k| erlangs * it / (k as f64 + erlangs * it));
-    waiting(servers, erlangs, blocked)
+    // Erlang B by its recursion, which neither overflows nor cancels. Once it is 0 it stays so.
+    let mut blocked = 1.0;
+    for k in 1..=servers.min(MOST_SERVERS) {
+        blocked = erlangs * blocked / (k as f64 + erlangs * blocked);
+        if blocked == 0.0 {
+            break;
+        }
+    }
+    (servers <= MOST_SERVERS || blocked == 0.0).then(|| waiting(servers, erlangs, blocked))?
 }
 
 /// Erlang C from Erlang B.

@@ -50,6 +50,12 @@ fn erlang_c_neither_overflows_nor_answers_out_of_range() {
 }
 
 #[test]
+fn erlang_c_of_any_number_of_servers_ends() {
+    assert_eq!(erlang_c(usize::MAX, 1_000.0), Some(0.0));
+    assert_eq!(erlang_c(usize::MAX, 1e15), None);
+}
+
+#[test]
 fn waits_are_those_of_pollaczek_and_khinchine() {
     // M/G/1: rate * second moment / 2 (1 - load).
     for (scv, load) in [(0.0, 0.5), (1.0, 0.8), (4.0, 0.95)] {

@@ -11,7 +11,7 @@ use {
 };
 
 /// A scenario of a queue `jobs` over 100 s, with these lines in the tables of the queue, the producer and the fleet.
-fn jobs(queue: &str, producer: &str, fleet: &str) -> Scenario {
+pub(super) fn jobs(queue: &str, producer: &str, fleet: &str) -> Scenario {
     scenario(&format!(
         "
 horizon = 100
@@ -27,11 +27,11 @@ queue = 'jobs'
     ))
 }
 
-fn workers(measured: &Measured) -> &FleetMeasured {
+pub(super) fn workers(measured: &Measured) -> &FleetMeasured {
     &measured.fleets["workers"]
 }
 
-fn queue(measured: &Measured) -> &QueueMeasured {
+pub(super) fn queue(measured: &Measured) -> &QueueMeasured {
     &measured.queues["jobs"]
 }
 
@@ -456,6 +456,21 @@ service.constant = { time = 1 }";
     assert_eq!((workers[9], workers[49], workers[89]), (6.0, 2.0, 2.0), "{workers:?}");
     // The two that stay, three times.
     assert_eq!(fleet.restarts, 6);
+}
+
+#[test]
+fn workers_that_restart_are_removed_as_well() {
+    let fleet = "
+workers = 6
+autoscaling = { rule.backlog_per_worker = { target = 1000 }, min = 2, max = 6, interval = 11, reaction_time = 1 }
+deploys = [{ at = 10, kind = 'at_once', restart_time = 5 }]
+service.constant = { time = 60 }";
+    let mut scenario = jobs("", "arrivals.constant = { rate = 1 }", fleet);
+    scenario.points = 100;
+    let (measured, _) = run(&scenario);
+    let workers = workers(&measured).workers.values().to_vec();
+    // All six stop for 30 s when four of them are too many.
+    assert_eq!((workers[39], workers[50], workers[99]), (6.0, 2.0, 2.0), "{workers:?}");
 }
 
 // Faults.

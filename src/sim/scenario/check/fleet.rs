@@ -2,7 +2,7 @@
 
 use {
     super::{
-        at::{At, Span},
+        at::{At, MAX_COUNT, Span},
         faults::{self, Calls},
         queue::known,
     },
@@ -33,6 +33,8 @@ pub(super) fn check(at: &At<'_>, fleet: &Fleet, queue: Option<&Queue>, scenario:
     if let Some(autoscaling) = &fleet.autoscaling {
         check_autoscaling(at, autoscaling, fleet.workers)?;
     }
+    at.to("concurrency").count(fleet.concurrency, 1..=MAX_COUNT)?;
+    at.to("prefetch").count(fleet.prefetch, 0..=MAX_COUNT)?;
     service_time(&at.to("service"), &fleet.service)?;
     if let Some(latency) = &fleet.call_latency {
         service_time(&at.to("call_latency"), latency)?;
@@ -114,7 +116,8 @@ fn service_time(at: &At<'_>, service: &ServiceTime) -> Checked {
 }
 
 fn check_crashes(at: &At<'_>, crashes: &Crashes) -> Checked {
-    at.to("mean_interval").span_above_zero(crashes.mean_interval)?;
+    at.to("mean_interval")
+        .span_from(crashes.mean_interval, SHORTEST_INTERVAL)?;
     at.to("restart_time").span(crashes.restart_time)
 }
 
