@@ -20,8 +20,9 @@ const NONE: u32 = u32::MAX;
 /// The number of a message that has left before a worker received it.
 pub(super) const NO_TRACK: u32 = NONE;
 
-/// The groups of a queue that are kept apart; the others are one.
-const KEPT_GROUPS: usize = 20;
+/// The groups of a producer that are kept apart, by their numbers; the others are one. These are the same in all
+/// replications, so that means over them are of the same groups.
+const KEPT_GROUPS: u32 = 20;
 const OTHERS: &str = "others";
 
 /// A message of the run, until it has left its queue and no worker has it.
@@ -81,15 +82,11 @@ impl GroupMeasured {
 }
 
 impl Book {
-    /// The slot of a group, which is kept apart as long as few are.
+    /// The slot of a group by its producer and number.
     fn group(&mut self, group: (u32, u32), name: impl FnOnce() -> Arc<str>) -> u32 {
         let kept = &mut self.kept;
         *self.groups.entry(group).or_insert_with(|| {
-            let name = if kept.len() < KEPT_GROUPS {
-                name()
-            } else {
-                OTHERS.into()
-            };
+            let name = if group.1 < KEPT_GROUPS { name() } else { OTHERS.into() };
             let known = kept.iter().position(|it| it.0 == name);
             known.unwrap_or_else(|| {
                 kept.push((name, GroupMeasured::new()));

@@ -305,7 +305,7 @@ impl Lab<'_> {
         if held > self.message_limit || bytes > self.byte_limit {
             let messages = held;
             let at = Duration::from_micros(self.now);
-            self.overflow = Some(Overflow { at, messages });
+            self.overflow = Some(Overflow { at, messages, bytes });
         }
         // By looking, messages may have expired.
         self.note_facts();

@@ -242,6 +242,33 @@ fn a_run_with_too_many_messages_ends_early() {
 }
 
 #[test]
+fn a_run_with_too_many_bytes_ends_early() {
+    let mut scenario = jobs(
+        "",
+        "arrivals.constant = { rate = 1 }\nbytes = 4096",
+        "service.constant = { time = 1000 }",
+    );
+    scenario.message_limit = 20;
+    let overflow = run(&scenario).0.overflow.unwrap();
+    assert_eq!((overflow.messages, overflow.bytes), (6, 6 * 4_096));
+}
+
+#[test]
+fn the_groups_that_are_kept_apart_are_the_first_of_their_producer_in_each_replication() {
+    let scenario = jobs(
+        "",
+        "arrivals.constant = { rate = 10 }\ngroups.equal = { count = 200 }",
+        "service.constant = { time = 0.1 }",
+    );
+    let mut expected: Vec<String> = (1..=20).map(|number| format!("group-{number:04}")).collect();
+    expected.push("others".to_owned());
+    for replication in 0..2 {
+        let (measured, _) = super::run_replication(&scenario, replication);
+        assert_eq!(queue(&measured).groups.keys().cloned().collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run_and_another_replication_another() {
     let scenario = jobs(
         "",
