@@ -33,6 +33,11 @@ pub(crate) struct Options {
     pub(crate) seed: Option<u64>,
 }
 
+fn seed_of(text: &str) -> Result<u64, String> {
+    let wanted = |_| format!("the seed has to be a whole number, 0 to {}", u64::MAX);
+    text.parse().map_err(wanted)
+}
+
 /// The options, or none if help is asked for.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Options>, lexopt::Error> {
     let (mut scenario, mut out, mut seed) = (None, None, None);
@@ -41,7 +46,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Opt
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("out") => out = Some(PathBuf::from(arguments.value()?)),
-            Long("seed") => seed = Some(arguments.value()?.parse()?),
+            Long("seed") => seed = Some(arguments.value()?.parse_with(seed_of)?),
             Value(file) if scenario.is_none() => scenario = Some(PathBuf::from(file)),
             _ => return Err(argument.unexpected()),
         }

@@ -5,7 +5,6 @@ use {
         Report, SweepReport,
         engine::simulate,
         measure::Measured,
-        report::metric::check_metric,
         scenario::{Scenario, ScenarioError, points},
     },
     crate::sync::Mutex,
@@ -116,8 +115,7 @@ impl Scenario {
     /// chance for all of them, and says which reaches the goal.
     ///
     /// # Errors
-    /// What [`check`](Self::check) finds in the scenario and in each of the points; a goal about a number that a report
-    /// does not have.
+    /// What [`check`](Self::check) finds in the scenario and in each of the points.
     ///
     /// # Examples
     /// ```
@@ -150,25 +148,13 @@ impl Scenario {
     /// Those of [`run_sweep`](Self::run_sweep).
     pub fn run_sweep_with(&self, progress: &Progress) -> Result<SweepReport, ScenarioError> {
         self.check()?;
-        self.check_goal()?;
         let points = points(self)?;
         let scenarios: Vec<&Self> = points.iter().map(|it| &it.scenario).collect();
         let runs = run_all(&scenarios, progress)?;
         let reports = points.iter().zip(&runs);
         let reports = reports.map(|(point, runs)| (point.values.clone(), Report::new(&point.scenario, runs)));
-        SweepReport::new(self, reports.collect()).map_err(|error| wrong_goal(&error))
+        SweepReport::new(self, reports.collect()).map_err(|error| ScenarioError::new("sweep.goal.metric", error.to_string()))
     }
-
-    /// Refuses a goal about an unknown number before the time is spent.
-    fn check_goal(&self) -> Result<(), ScenarioError> {
-        let goal = self.sweep.as_ref().and_then(|it| it.goal.as_ref());
-        let found = goal.map_or(Ok(()), |it| check_metric(self, &it.metric));
-        found.map_err(|error| wrong_goal(&error))
-    }
-}
-
-fn wrong_goal(error: &super::UnknownMetric) -> ScenarioError {
-    ScenarioError::new("sweep.goal.metric", error.to_string())
 }
 
 /// Runs the replications of each scenario, as many at once as there are cores.

@@ -51,7 +51,7 @@ impl Report {
             ],
         ];
         if let Some(workers) = sizing.workers_for_short_wait {
-            let name = "workers for a wait within a service".to_owned();
+            let name = "workers for a mean wait of at most one service time".to_owned();
             rows.push([name, text::number(workers as f64), String::new()]);
         }
         for (share, timeout) in ["1 %", "0.1 %"].iter().zip(sizing.visibility_timeouts) {

@@ -2,7 +2,7 @@
 
 use {
     super::{Estimate, FleetReport, QueueReport, Report, TimeReport, text},
-    crate::sim::Scenario,
+    crate::sim::{Scenario, scenario::near},
     std::collections::{BTreeMap, BTreeSet},
 };
 
@@ -181,23 +181,36 @@ fn names(scenario: &Scenario) -> Vec<String> {
 
 /// A goal names a number that no report of the scenario has.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("there is no metric {name:?}; the nearest one is {nearest:?}")]
+#[error("there is no metric {name:?}, {}", .nearest.as_ref().map_or_else(known, |it| format!("the nearest known one is {it:?}")))]
 #[non_exhaustive]
 pub struct UnknownMetric {
     /// The name that is unknown.
     pub name: String,
-    /// The nearest name there is.
-    pub nearest: String,
+    /// The nearest name there is, if one is near.
+    pub nearest: Option<String>,
 }
 
 impl UnknownMetric {
     fn new(name: &str, names: impl IntoIterator<Item = String>) -> Self {
-        let distance = |it: &String| strsim::damerau_levenshtein(it, name);
         Self {
-            nearest: names.into_iter().min_by_key(distance).unwrap_or_default(),
+            nearest: near(name, names),
             name: name.to_owned(),
         }
     }
+}
+
+/// All metrics, without the names of queues and fleets.
+fn known() -> String {
+    let queue = QUEUE.iter().map(|it| it.0).chain(QUEUE_TIMES.map(|it| it.0));
+    let fleet = FLEET.iter().map(|it| it.0).chain(FLEET_TIMES.map(|it| it.0));
+    let list = |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(", ");
+    format!(
+        "known are {}; of a queue {}; of a fleet {}; after a time comes nothing for the mean, or .{}",
+        list(&mut WHOLE.iter().map(|it| it.0)),
+        list(&mut queue.filter(|name| WHOLE.iter().all(|it| it.0 != *name))),
+        list(&mut { fleet }),
+        TIME.iter().map(|it| it.0).collect::<Vec<_>>().join(", ."),
+    )
 }
 
 /// What a metric is measured in.
@@ -310,7 +323,7 @@ mod tests {
         let error = made_up::report(2).checked_metric("duplicate_sahre").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "there is no metric \"duplicate_sahre\"; the nearest one is \"duplicate_share\""
+            "there is no metric \"duplicate_sahre\", the nearest known one is \"duplicate_share\""
         );
     }
 

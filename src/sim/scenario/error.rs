@@ -93,16 +93,22 @@ impl std::error::Error for ScenarioError {}
 /// The end of a sentence about an unknown name: the nearest known one, or all of them where none is near.
 pub(in crate::sim) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.into_iter().collect();
-    let similar = |name: &&str| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
-    match known
-        .iter()
-        .map(|it| (similar(it), it))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-    {
-        Some((likeness, name)) if likeness >= 0.7 => format!(", the nearest known one is {name:?}"),
-        Some(_) => format!(", known are {}", list(&known)),
-        None => ", there is none".to_owned(),
+    match near(given, known.iter().copied()) {
+        Some(name) => format!(", the nearest known one is {name:?}"),
+        None if known.is_empty() => ", there is none".to_owned(),
+        None => format!(", known are {}", list(&known)),
     }
+}
+
+/// The name that is most like the given one, if one is near.
+pub(in crate::sim) fn near<T: AsRef<str>>(given: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
+    let similar = |name: &T| strsim::jaro_winkler(&given.to_lowercase(), &name.as_ref().to_lowercase());
+    known
+        .into_iter()
+        .map(|it| (similar(&it), it))
+        .filter(|it| it.0 >= 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|it| it.1)
 }
 
 /// Names in quotes, parted by commas.

@@ -299,18 +299,35 @@ const fn one_minute() -> Duration {
     Duration::from_secs(60)
 }
 
-/// The rule of an autoscaled fleet.
+/// The rule of an autoscaled fleet. The number that it asks for is rounded up and kept from
+/// [`min`](Autoscaling::min) to [`max`](Autoscaling::max).
+///
+/// # Examples
+/// ```
+/// use requeue::sim::{Autoscaling, Scenario, ScalingRule};
+///
+/// let text = r#"
+///     [queue.jobs]
+///     [fleet.workers]
+///     queue = "jobs"
+///     service.constant = { time = 1 }
+///     autoscaling = { rule.backlog_per_worker = { target = 100 }, max = 20 }
+/// "#;
+/// let scaling = Autoscaling::new(ScalingRule::backlog_per_worker(100.0), 20);
+/// assert_eq!(Scenario::from_toml(text)?.fleet["workers"].autoscaling, Some(scaling));
+/// # Ok::<(), requeue::sim::ScenarioError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ScalingRule {
-    /// As many workers as give each at most so many visible messages.
+    /// As many workers as give each at most so many visible messages; `min` if none is visible.
     #[non_exhaustive]
     BacklogPerWorker {
         /// Messages, more than 0.
         target: f64,
     },
-    /// In proportion to the age of the oldest message over `target`.
+    /// The number so far times the age of the oldest message over `target`; `min` if the queue has no message.
     #[non_exhaustive]
     AgeOfOldest {
         /// More than 0 s.

@@ -14,7 +14,7 @@ mod service_time;
 mod setters;
 mod sweep;
 
-pub(super) use grid::points;
+pub(super) use {error::near, grid::points};
 pub use {
     error::ScenarioError,
     fleet::{Autoscaling, Crashes, Deploy, DeployKind, FailurePolicy, Fleet, Outage, OutageEffect, ScalingRule, Slow},
@@ -81,7 +81,8 @@ pub struct Scenario {
     pub warm_up: Duration,
     /// The seed of everything drawn by chance; by default 0.
     pub seed: u64,
-    /// How many independent runs are made, 1 to 10,000; by default 1.
+    /// How many independent runs are made, 1 to 10,000; by default 1. Intervals of confidence over fewer than five are too
+    /// wide to use: with two, the factor of Student's t is 12.7.
     pub replications: u32,
     /// How many points each time series has, 1 to 10,000; by default 240.
     pub points: usize,

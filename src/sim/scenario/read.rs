@@ -119,12 +119,40 @@ impl Source<'_> {
     /// The error of a type or a name that does not fit.
     fn refused(&self, error: &toml::de::Error) -> ScenarioError {
         let path = error.span().map(|it| self.path(&it)).unwrap_or_default();
+        if let Some(nameless) = path.first().and_then(|kind| self.nameless(kind)) {
+            return self.locate(nameless);
+        }
+        let problem = match path.first().map(String::as_str) {
+            Some("queue") if error.message().starts_with("unknown field `fifo`") => {
+                "there is no setting \"fifo\", the name of a FIFO queue ends in \".fifo\"".to_owned()
+            }
+            _ => reworded(error.message()),
+        };
         let path: Vec<_> = path.iter().map(|it| key(it)).collect();
-        let found = ScenarioError::new(path.join("."), reworded(error.message()));
+        let found = ScenarioError::new(path.join("."), problem);
         match error.span() {
             Some(span) => found.at_line(line(self.text, span.start)),
             None => found,
         }
+    }
+
+    /// What is wrong with the settings of a queue, producer or fleet that has no name.
+    fn nameless(&self, kind: &str) -> Option<ScenarioError> {
+        // What the table of a nameless one has for a table in it, which a named one would begin by itself.
+        let inner = match kind {
+            "queue" => None,
+            "producer" => Some("arrivals"),
+            "fleet" => Some("service"),
+            _ => return None,
+        };
+        let value = Node::Table(self.tree.get_ref()).children().find(|it| it.0 == kind)?.2;
+        let is_setting = |(name, _, value): Child<'_, '_>| match Node::of(value.get_ref()) {
+            Node::Table(table) => inner == Some(name.as_str()) && !table.contains_key("queue"),
+            _ => true,
+        };
+        let named = matches!(value.get_ref(), DeValue::Table(_)) && !Node::of(value.get_ref()).children().any(is_setting);
+        let problem = format!("{kind}s are named tables, [{kind}.NAME]");
+        (!named).then(|| ScenarioError::new(kind, problem))
     }
 
     /// The path of the innermost value around a part of the text.

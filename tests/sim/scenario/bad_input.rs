@@ -223,15 +223,15 @@ fn fleets_have_settings_that_a_runner_takes() {
     );
     refused_fleet(
         "wait_time = 21",
-        "line 23: fleet.workers.wait_time: the wait time is 21s, it has to be 1 ms to 20 s",
+        "line 23: fleet.workers.wait_time: `wait_time` is 21 s, it has to be 0 s to 20 s",
     );
     refused_fleet(
         "wait_time = 0\npoll_interval = 0",
-        "line 24: fleet.workers.poll_interval: `poll_interval` is 0 s, it has to be 1ms to 3650 d",
+        "line 24: fleet.workers.poll_interval: `poll_interval` is 0 s, it has to be 1 ms to 3650 d",
     );
     refused_fleet(
         "visibility_timeout = \"13 h\"",
-        "line 23: fleet.workers.visibility_timeout: the visibility timeout is 46800s, it has to be 1 ms to 12 hours",
+        "line 23: fleet.workers.visibility_timeout: `visibility_timeout` is 13 h, it has to be 1 ms to 12 h",
     );
     refused_fleet(
         "heartbeat = false\nprefetch = 1",
@@ -240,12 +240,26 @@ fn fleets_have_settings_that_a_runner_takes() {
     );
     refused_fleet(
         "handler_timeout = 0",
-        "line 23: fleet.workers.handler_timeout: the handler timeout is 0ns, it has to be more than 0 s and at most 12 hours",
+        "line 23: fleet.workers.handler_timeout: `handler_timeout` is 0 s, it has to be more than 0 s and at most 12 h",
     );
     refused_fleet(
-        "failure_policy.backoff = { base = 2, max = 1 }",
-        "line 23: fleet.workers.failure_policy.backoff: the backoff is 2s to 1s, it has to begin with more than 0 s and to \
-         end with that or more, at most 12 hours",
+        "failure_policy.backoff = { base = 900, max = 600 }",
+        "line 23: fleet.workers.failure_policy.backoff.max: `max` is 10 min, it has to be 15 min to 12 h",
+    );
+    refused_fleet(
+        "failure_policy.backoff = { base = 0, max = 600 }",
+        "line 23: fleet.workers.failure_policy.backoff.base: `base` is 0 s, it has to be more than 0 s and at most 12 h",
+    );
+    refused_fleet(
+        "heartbeat = false\nvisibility_timeout = 60\nhandler_timeout = 90",
+        "line 25: fleet.workers.handler_timeout: `handler_timeout` is 90 s, it has to be less than the visibility timeout, \
+         1 min, since heartbeats are off and a message would be visible again while its handler works on it",
+    );
+    refused(
+        "visibility_timeout = 60",
+        "visibility_timeout = 0",
+        "line 5: queue.jobs.visibility_timeout: `visibility_timeout` is 0 s, it has to be 1 ms to 12 h for a queue with a \
+         fleet",
     );
     let polls = BASE.replace(SERVICE, &format!("{SERVICE}\nwait_time = 0"));
     assert!(Scenario::from_toml(&polls).is_ok(), "short polls with a pause");

@@ -3,6 +3,7 @@
 mod bad_input;
 mod files;
 mod grid;
+mod guide;
 mod names;
 mod queues;
 mod texts;

@@ -109,3 +109,51 @@ fn values_of_the_wrong_type_are_refused_with_their_line() {
     );
     assert_eq!(error("horizon = 5\nhorizon = 6"), "line 2: not TOML: duplicate key");
 }
+
+#[test]
+fn an_unknown_metric_of_a_goal_is_refused_with_its_line() {
+    let sweep = |metric: &str| {
+        format!("warm_up = 60\n[sweep]\nvary.horizon = [61, 62]\n[sweep.goal]\nat_most = 1\nmetric = {metric:?}")
+    };
+    let said = |metric: &str| {
+        let queue = "[queue.jobs]\n[fleet.workers]\nqueue = \"jobs\"\nservice.constant.time = 1";
+        error(&format!("{}\n{queue}", sweep(metric)))
+    };
+    assert_eq!(
+        said("duplicate_sahre"),
+        "line 6: sweep.goal.metric: there is no metric \"duplicate_sahre\", the nearest known one is \"duplicate_share\""
+    );
+    let far = said("latency");
+    assert!(
+        far.starts_with("line 6: sweep.goal.metric: there is no metric \"latency\", known are cost, cost_per_month; of a queue sent, "),
+        "{far}"
+    );
+    assert!(far.contains("time_to_completion; of a fleet workers, "), "{far}");
+}
+
+#[test]
+fn the_name_of_a_fifo_queue_is_asked_for_where_a_setting_is_tried() {
+    refused(
+        "[queue.failed]",
+        "[queue.failed]\nfifo = true",
+        "line 9: queue.failed: there is no setting \"fifo\", the name of a FIFO queue ends in \".fifo\"",
+    );
+}
+
+#[test]
+fn queues_producers_and_fleets_without_a_name_are_told_to_have_one() {
+    for (text, line, kind) in [
+        ("[queue]\nvisibility_timeout = 60", 1, "queue"),
+        ("[[queue]]\ndelay = 1", 1, "queue"),
+        ("[queue.jobs]\n[producer]\nqueue = \"jobs\"\narrivals.poisson = { rate = 20 }", 2, "producer"),
+        ("[queue.jobs]\n[producer]\narrivals.poisson = { rate = 20 }", 2, "producer"),
+        ("[queue.jobs]\n[fleet]\nqueue = \"jobs\"\nservice.constant.time = 1", 2, "fleet"),
+        ("[queue.jobs]\n[fleet]\nservice.constant.time = 1", 2, "fleet"),
+    ] {
+        assert_eq!(error(text), format!("line {line}: {kind}: {kind}s are named tables, [{kind}.NAME]"), "{text}");
+    }
+    assert_eq!(
+        error("[queue.jobs]\n[producer.arrivals]\nqueue = \"jobs\"\narrival = 1"),
+        "line 4: producer.arrivals: there is no setting \"arrival\", the nearest known one is \"arrivals\""
+    );
+}

@@ -125,6 +125,9 @@ pub(in crate::sim::scenario) struct Span(pub(in crate::sim::scenario) Duration);
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
+        if seconds == 0 && self.0 == Duration::from_millis(self.0.subsec_millis().into()) && !self.0.is_zero() {
+            return write!(f, "{} ms", self.0.subsec_millis());
+        }
         if self.0.subsec_nanos() != 0 {
             return fmt::Debug::fmt(&self.0, f);
         }

@@ -9,6 +9,7 @@ use {
     crate::{
         backend::Backoff,
         clock::ManualClock,
+        limits::Limits,
         queue::Queue,
         sim::scenario::{
             Autoscaling, Crashes, Deploy, FailurePolicy, Fleet, Outage, ScalingRule, Scenario, ScenarioError,
@@ -62,6 +63,7 @@ pub(super) fn check(at: &At<'_>, fleet: &Fleet, queue: Option<&Queue>, scenario:
         check_deploy(&deploys.entry(place), deploy, scenario.horizon)?;
     }
     faults::check(&at.to("faults"), &fleet.faults, &fleet.queue, Calls::OfWorkers)?;
+    check_backoff(at, fleet.failure_policy)?;
     queue.map_or(Ok(()), |queue| check_runner(at, fleet, queue))
 }
 
@@ -145,6 +147,31 @@ fn before(at: &At<'_>, time: Duration, horizon: Duration) -> Checked {
     Err(at.refuse(Span(time), format_args!("before the horizon, {}", Span(horizon))))
 }
 
+fn check_backoff(at: &At<'_>, policy: FailurePolicy) -> Checked {
+    let FailurePolicy::Backoff { base, max } = policy else {
+        return Ok(());
+    };
+    let (policy, most) = (at.to("failure_policy"), Limits::default().visibility_timeout);
+    let at = policy.to("backoff");
+    let limit = format!("more than 0 s and at most {}", Span(most));
+    if base.is_zero() || base > most {
+        return Err(at.to("base").refuse(Span(base), limit));
+    }
+    at.to("max").spans(max, base, most)
+}
+
+/// That of the fleet, or of the queue if the fleet has none.
+fn visibility_timeout(at: &At<'_>, fleet: &Fleet, time: Duration) -> ScenarioError {
+    let limit = format!("{} to {}", Span(TICK), Span(Limits::default().visibility_timeout));
+    if fleet.visibility_timeout.is_some() {
+        return at.to("visibility_timeout").refuse(Span(time), limit);
+    }
+    let queues = At::ROOT.to("queue");
+    let queue = queues.to(&*fleet.queue);
+    let limit = format!("{limit} for a queue with a fleet");
+    queue.to("visibility_timeout").refuse(Span(time), limit)
+}
+
 fn check_runner(at: &At<'_>, fleet: &Fleet, queue: &Queue) -> Checked {
     let policy = match fleet.failure_policy {
         FailurePolicy::LeaveToTimeout => worker::FailurePolicy::LeaveToTimeout,
@@ -171,20 +198,30 @@ fn check_runner(at: &At<'_>, fleet: &Fleet, queue: &Queue) -> Checked {
         builder = builder.handler_timeout(timeout);
     }
     let built = builder.each(|_: &Job| Ok::<(), String>(()));
-    let Err(error) = built else { return Ok(()) };
+    let (Err(error), limits) = (built, Limits::default()) else {
+        return Ok(());
+    };
     let at = match error {
         BuildRunnerError::Concurrency => at.to("concurrency"),
         BuildRunnerError::MaxMessages(_) => at.to("max_messages"),
-        BuildRunnerError::WaitTime(_) => at.to("wait_time"),
-        BuildRunnerError::VisibilityTimeout(_) => at.to("visibility_timeout"),
-        BuildRunnerError::HandlerTimeout(_) | BuildRunnerError::HandlerOutlivesVisibility { .. } => {
-            at.to("handler_timeout")
+        BuildRunnerError::WaitTime(time) => {
+            let limit = format!("0 s to {}", Span(limits.receive_wait_time));
+            return Err(at.to("wait_time").refuse(Span(time), limit));
+        }
+        BuildRunnerError::VisibilityTimeout(time) => return Err(visibility_timeout(at, fleet, time)),
+        BuildRunnerError::HandlerTimeout(time) => {
+            let limit = format!("more than 0 s and at most {}", Span(limits.visibility_timeout));
+            return Err(at.to("handler_timeout").refuse(Span(time), limit));
+        }
+        BuildRunnerError::HandlerOutlivesVisibility { handler, visibility } => {
+            let limit = format!(
+                "less than the visibility timeout, {}, since heartbeats are off and a message would be visible again while \
+                 its handler works on it",
+                Span(visibility)
+            );
+            return Err(at.to("handler_timeout").refuse(Span(handler), limit));
         }
         BuildRunnerError::PrefetchWithoutHeartbeat(_) => at.to("prefetch"),
-        BuildRunnerError::Backoff(_) => {
-            let policy = at.to("failure_policy");
-            return Err(policy.to("backoff").fail(error.to_string()));
-        }
         _ => return Err(at.fail(error.to_string())),
     };
     Err(at.fail(error.to_string()))

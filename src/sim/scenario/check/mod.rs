@@ -8,7 +8,7 @@ mod queue;
 
 use {
     super::{Bound, Scenario, ScenarioError, Sweep, grid::points},
-    crate::clock::ManualClock,
+    crate::{clock::ManualClock, sim::report::metric::check_metric},
     at::{At, MAX_COUNT, Span},
 };
 
@@ -51,6 +51,7 @@ impl Scenario {
                 Bound::AtLeast(limit) => ("at_least", limit),
             };
             at.to(bound).finite(limit)?;
+            check_metric(self, &goal.metric).map_err(|error| at.to("metric").fail(error.to_string()))?;
         }
         points(self).map(drop)
     }
