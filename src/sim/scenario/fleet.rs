@@ -38,7 +38,7 @@ pub struct Fleet {
     /// How their number follows the load; by default it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
-    /// How many messages a worker handles at once, at least 1; by default 1.
+    /// How many messages a worker handles at once, 1 to 100,000; by default 1.
     #[serde(default = "one")]
     pub concurrency: usize,
     /// How many messages a worker receives beyond those it can begin at once; by default 0. Without heartbeats it is 0.

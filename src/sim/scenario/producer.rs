@@ -351,13 +351,13 @@ pub enum Groups {
     /// `count` groups, each as often as the others.
     #[non_exhaustive]
     Equal {
-        /// At least 1.
+        /// 1 to 1,000,000.
         count: usize,
     },
     /// `count` groups; the k-th is chosen in proportion to 1/k^`exponent`.
     #[non_exhaustive]
     Zipf {
-        /// At least 1.
+        /// 1 to 1,000,000.
         count: usize,
         /// At least 0; 1 is common.
         exponent: f64,
@@ -365,7 +365,7 @@ pub enum Groups {
     /// The first group has `share` of the messages, and `count` - 1 others have the rest in equal parts.
     #[non_exhaustive]
     Noisy {
-        /// At least 2.
+        /// 2 to 1,000,000.
         count: usize,
         /// 0 to 1.
         share: f64,

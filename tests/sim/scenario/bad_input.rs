@@ -215,7 +215,7 @@ fn fleets_have_workers_within_their_limits() {
 fn fleets_have_settings_that_a_runner_takes() {
     refused_fleet(
         "concurrency = 0",
-        "line 23: fleet.workers.concurrency: the concurrency is 0, it has to be at least 1",
+        "line 23: fleet.workers.concurrency: `concurrency` is 0, it has to be 1 to 100000",
     );
     refused_fleet(
         "max_messages = 11",
@@ -419,6 +419,10 @@ fn a_builder_is_checked_as_a_file_is() {
     assert_eq!(
         path(workers(second.clone()).workers(usize::MAX)),
         "fleet.workers.workers"
+    );
+    assert_eq!(
+        path(workers(second.clone()).concurrency(usize::MAX)),
+        "fleet.workers.concurrency"
     );
     assert_eq!(
         path(workers(second.clone()).poll_interval(Duration::MAX)),

@@ -124,11 +124,11 @@ fn messages_fit_their_queue() {
         ),
         (
             "groups.equal.count = 0",
-            "producer.web.groups.equal.count: `count` is 0, it has to be 1 to 1000000000",
+            "producer.web.groups.equal.count: `count` is 0, it has to be 1 to 1000000",
         ),
         (
             "groups.noisy = { count = 1, share = 1 }",
-            "producer.web.groups.noisy.count: `count` is 1, it has to be 2 to 1000000000",
+            "producer.web.groups.noisy.count: `count` is 1, it has to be 2 to 1000000",
         ),
         (
             "groups.noisy = { count = 2, share = 2 }",

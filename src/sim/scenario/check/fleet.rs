@@ -22,6 +22,8 @@ use {
 
 const MAX_WORKERS: usize = 100_000;
 
+const MAX_CONCURRENCY: usize = 100_000;
+
 /// The shortest time between two events that come again and again by themselves.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -30,6 +32,7 @@ type Checked = Result<(), ScenarioError>;
 pub(super) fn check(at: &At<'_>, fleet: &Fleet, queue: Option<&Queue>, scenario: &Scenario) -> Checked {
     known(&at.to("queue"), &fleet.queue, scenario)?;
     at.to("workers").count(fleet.workers, 1..=MAX_WORKERS)?;
+    at.to("concurrency").count(fleet.concurrency, 1..=MAX_CONCURRENCY)?;
     if let Some(autoscaling) = &fleet.autoscaling {
         check_autoscaling(at, autoscaling, fleet.workers)?;
     }
@@ -170,7 +173,6 @@ fn check_runner(at: &At<'_>, fleet: &Fleet, queue: &Queue) -> Checked {
     let built = builder.each(|_: &Job| Ok::<(), String>(()));
     let Err(error) = built else { return Ok(()) };
     let at = match error {
-        BuildRunnerError::Concurrency => at.to("concurrency"),
         BuildRunnerError::MaxMessages(_) => at.to("max_messages"),
         BuildRunnerError::WaitTime(_) => at.to("wait_time"),
         BuildRunnerError::VisibilityTimeout(_) => at.to("visibility_timeout"),

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        at::{At, MAX_COUNT, Span},
+        at::{At, Span},
         faults::{self, Calls},
         queue::known,
     },
@@ -12,6 +12,9 @@ use {
         sim::scenario::{Arrivals, Groups, Producer, QueueConfig, Scenario, ScenarioError, TraceEntry, build::is_fifo},
     },
 };
+
+/// Each group has a name, and may have a share, that are kept for the whole run.
+const MAX_GROUPS: usize = 1_000_000;
 
 /// Hours of a day and of a week.
 const HOURS: [usize; 2] = [24, 168];
@@ -123,15 +126,15 @@ fn groups(at: &At<'_>, groups: &Groups) -> Checked {
     let parent = at;
     match *groups {
         Groups::None => Ok(()),
-        Groups::Equal { count } => parent.to("equal").to("count").count(count, 1..=MAX_COUNT),
+        Groups::Equal { count } => parent.to("equal").to("count").count(count, 1..=MAX_GROUPS),
         Groups::Zipf { count, exponent } => {
             let at = parent.to("zipf");
-            at.to("count").count(count, 1..=MAX_COUNT)?;
+            at.to("count").count(count, 1..=MAX_GROUPS)?;
             at.to("exponent").not_negative(exponent)
         }
         Groups::Noisy { count, share } => {
             let at = parent.to("noisy");
-            at.to("count").count(count, 2..=MAX_COUNT)?;
+            at.to("count").count(count, 2..=MAX_GROUPS)?;
             at.to("share").share(share)
         }
     }
