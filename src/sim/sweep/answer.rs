@@ -3,7 +3,7 @@
 use {
     super::{Answer, SweepReport},
     crate::sim::{
-        Bound, Estimate, Goal, UnknownMetric,
+        Bound, Estimate, Goal,
         report::{metric::Unit, text},
     },
     std::cmp::Ordering,
@@ -12,30 +12,26 @@ use {
 /// Combinations of the other numbers that a sentence names.
 const COMBINATIONS: usize = 12;
 
-/// Marks the points that reach the goal; `None` without points.
-///
-/// # Errors
-///
-/// [`UnknownMetric`] if a report does not have the number.
-pub(super) fn answer(sweep: &mut SweepReport, goal: &Goal) -> Result<Option<Answer>, UnknownMetric> {
+/// Marks the points that reach the goal, which is about a number that reports have; `None` without points.
+pub(super) fn answer(sweep: &mut SweepReport, goal: &Goal) -> Option<Answer> {
     let mut found = Vec::with_capacity(sweep.points.len());
     for point in &mut sweep.points {
-        let estimate = point.report.checked_metric(&goal.metric)?;
+        let estimate = point.report.metric(&goal.metric).unwrap_or(Estimate::NOTHING);
         point.reached = Some(point.report.unstable.is_none() && reaches(goal.bound, estimate.mean));
         found.push(estimate);
     }
     if found.is_empty() {
-        return Ok(None);
+        return None;
     }
     let seeker = Seeker {
         sweep,
         goal,
         found: &found,
     };
-    Ok(Some(Answer {
+    Some(Answer {
         sentence: seeker.sentence(),
         best: seeker.smallest(&(0..found.len()).collect::<Vec<_>>()),
-    }))
+    })
 }
 
 fn reaches(bound: Bound, value: f64) -> bool {
