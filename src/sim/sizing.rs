@@ -6,14 +6,14 @@ use {
     std::{collections::BTreeMap, time::Duration},
 };
 
-/// With more servers nothing is computed: the sums take a step for each of them.
+/// The sums take a step for each server, and no more than that.
 const MOST_SERVERS: usize = 10_000_000;
 
 /// Independent equal servers behind one queue, by the means and the variations of two times.
 ///
 /// A server is one handler call at a time: a fleet has `workers * concurrency` of them. All answers are for the steady
-/// state, and `None` if there is none (a utilisation of 1 or more) or a number is not one that is allowed. With more
-/// than ten million servers only the utilisation and the time to drain are known.
+/// state, and `None` if there is none (a utilisation of 1 or more) or a number is not one that is allowed. For loads that
+/// keep more than 10,000,000 servers busy, only the utilisation and the time to drain are known.
 ///
 /// # Examples
 /// ```
@@ -155,7 +155,7 @@ impl Station {
 }
 
 /// The chance to wait in M/M/c with a load of so many erlangs (arrival rate times mean service time); `None` from
-/// `servers` erlangs on, and with more than ten million servers.
+/// `servers` erlangs on, and for loads that keep more than 10,000,000 servers busy.
 ///
 /// # Examples
 /// ```
@@ -167,12 +167,18 @@ impl Station {
 /// ```
 #[must_use]
 pub fn erlang_c(servers: usize, erlangs: f64) -> Option<f64> {
-    if servers > MOST_SERVERS || !(0.0..servers as f64).contains(&erlangs) {
+    if !(0.0..servers as f64).contains(&erlangs) {
         return None;
     }
-    // Erlang B by its recursion, which neither overflows nor cancels.
-    let blocked = (1..=servers).fold(1.0, |it, k| erlangs * it / (k as f64 + erlangs * it));
-    waiting(servers, erlangs, blocked)
+    // Erlang B by its recursion, which neither overflows nor cancels. Once it is 0 it stays so.
+    let mut blocked = 1.0;
+    for k in 1..=servers.min(MOST_SERVERS) {
+        blocked = erlangs * blocked / (k as f64 + erlangs * blocked);
+        if blocked == 0.0 {
+            break;
+        }
+    }
+    (servers <= MOST_SERVERS || blocked == 0.0).then(|| waiting(servers, erlangs, blocked))?
 }
 
 /// Erlang C from Erlang B.

@@ -35,6 +35,9 @@ enum Kind {
     Empirical(Arc<[f64]>),
 }
 
+/// In microseconds. What takes longer outlasts every run, and no sum of times overflows.
+const CENTURY: u64 = 100 * 365 * 86_400 * 1_000_000;
+
 fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
@@ -75,7 +78,7 @@ impl Times {
         Self { kind, slow }
     }
 
-    /// A time in microseconds, at least 1. Whether it is a slow one is drawn after the time itself.
+    /// A time in microseconds, from 1 to those of a century. Whether it is a slow one is drawn after the time itself.
     #[inline]
     pub(in crate::sim) fn draw(&self, random: &mut impl Rng) -> u64 {
         let mut time = match &self.kind {
@@ -90,7 +93,7 @@ impl Times {
                 time *= slow.factor;
             }
         }
-        ((time + 0.5) as u64).max(1)
+        ((time + 0.5) as u64).clamp(1, CENTURY)
     }
 
     /// In seconds.

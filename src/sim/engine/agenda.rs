@@ -47,7 +47,12 @@ pub(super) enum Event {
 pub(super) struct Agenda {
     events: BinaryHeap<Reverse<(Micros, u64, Event)>>,
     entered: u64,
+    /// How many stayed when void ones were last dropped.
+    stayed: usize,
 }
+
+/// With fewer events than this none is worth dropping.
+const FEW: usize = 1_000;
 
 impl Agenda {
     #[inline]
@@ -55,6 +60,19 @@ impl Agenda {
         let last = if matches!(event, Event::Renew { .. }) { LAST } else { 0 };
         self.events.push(Reverse((at, self.entered | last, event)));
         self.entered += 1;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Drops the void events once they may be half of all: one that is due in years would stay until then.
+    pub(super) fn drop_void(&mut self, mut is_void: impl FnMut(&Event) -> bool) {
+        if self.events.len() < 2 * self.stayed.max(FEW) {
+            return;
+        }
+        self.events.retain(|Reverse((.., event))| !is_void(event));
+        self.stayed = self.events.len();
     }
 
     #[inline]

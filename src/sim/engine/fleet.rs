@@ -199,6 +199,12 @@ impl FleetState {
         }
     }
 
+    /// Forgets the faults of the warm-up.
+    pub(super) fn forget_faults(&mut self) {
+        self.count_faults();
+        self.measured.faults.clear();
+    }
+
     /// How many handlers could run.
     pub(super) const fn capacity(&self) -> usize {
         self.running * self.config.concurrency

@@ -20,8 +20,9 @@ const NONE: u32 = u32::MAX;
 /// The number of a message that has left before a worker received it.
 pub(super) const NO_TRACK: u32 = NONE;
 
-/// The groups of a queue that are kept apart; the others are one.
-const KEPT_GROUPS: usize = 20;
+/// The groups of a producer that are kept apart, by their numbers; the others are one. These are the same in all
+/// replications, so that means over them are of the same groups.
+const KEPT_GROUPS: u32 = 20;
 const OTHERS: &str = "others";
 
 /// A message of the run, until it has left its queue and no worker has it.
@@ -31,6 +32,8 @@ struct Track {
     queue: u32,
     /// Into the queue where it is.
     entered_at: Micros,
+    /// Into its first queue.
+    sent_at: Micros,
     /// Its neighbours of the same queue, in the order in which they entered it.
     older: u32,
     newer: u32,
@@ -41,6 +44,8 @@ struct Track {
     /// How often a handler began and ended well.
     begun: u32,
     done: u32,
+    /// The queue that counts it as done, if one does.
+    done_in: Option<u32>,
     /// Workers that have it.
     held: u32,
     gone: bool,
@@ -77,15 +82,11 @@ impl GroupMeasured {
 }
 
 impl Book {
-    /// The slot of a group, which is kept apart as long as few are.
+    /// The slot of a group by its producer and number.
     fn group(&mut self, group: (u32, u32), name: impl FnOnce() -> Arc<str>) -> u32 {
         let kept = &mut self.kept;
         *self.groups.entry(group).or_insert_with(|| {
-            let name = if kept.len() < KEPT_GROUPS {
-                name()
-            } else {
-                OTHERS.into()
-            };
+            let name = if group.1 < KEPT_GROUPS { name() } else { OTHERS.into() };
             let known = kept.iter().position(|it| it.0 == name);
             known.unwrap_or_else(|| {
                 kept.push((name, GroupMeasured::new()));
@@ -177,12 +178,14 @@ impl Ledger {
             numbered,
             queue,
             entered_at: now,
+            sent_at: now,
             older: book.newest,
             newer: NONE,
             group,
             received: 0,
             begun: 0,
             done: 0,
+            done_in: None,
             held: 0,
             gone: false,
         };
@@ -274,6 +277,12 @@ impl Ledger {
         }
     }
 
+    /// Messages that have left under the workers that have them.
+    #[inline]
+    pub(super) fn gone_and_held(&self) -> u64 {
+        (self.tracks.len() - self.by_id.len()) as u64
+    }
+
     /// A worker has received a message, which is known as long as it has it.
     pub(super) fn hold(&mut self, id: MessageId) -> Option<(u32, Numbered)> {
         let index = *self.by_id.get(&id)?;
@@ -302,33 +311,47 @@ impl Ledger {
         }
     }
 
-    /// A handler ended well; returns whether it was the first to do so.
-    pub(super) fn done(&mut self, index: u32, now: Micros, place: Place) -> bool {
+    /// A handler of a worker of this queue ended well; returns whether it was the first to do so.
+    pub(super) fn done(&mut self, index: u32, queue: u32, now: Micros, place: Place) -> bool {
         let Some(track) = self.tracks.get_mut(index) else {
             return false;
         };
         track.done += 1;
-        let book = &mut self.queues[track.queue as usize];
-        if track.done == 1 {
-            book.measured.series.completions.add(place.point, 1.0);
+        let is_first = track.done == 1;
+        if is_first {
+            self.queues[queue as usize]
+                .measured
+                .series
+                .completions
+                .add(place.point, 1.0);
         }
         let Some(batch) = place.batch else {
-            return track.done == 1;
+            return is_first;
         };
-        match track.done {
-            1 => {
-                let took = now - track.entered_at;
-                book.measured.totals.done += 1;
-                book.measured.time_to_completion.record(batch, took);
-                if let Some(group) = book.group_mut(track.group) {
-                    group.done += 1;
-                    group.time_to_completion.record(batch, took);
-                }
+        if is_first {
+            track.done_in = Some(queue);
+            // It may have moved to a dead-letter queue under its handler.
+            let since = if track.queue == queue {
+                track.entered_at
+            } else {
+                track.sent_at
+            };
+            let (took, producer) = (now - since, track.numbered.producer);
+            let book = &mut self.queues[queue as usize];
+            book.measured.totals.done += 1;
+            book.measured.time_to_completion.record(batch, took);
+            let slot = track
+                .numbered
+                .group
+                .and_then(|group| book.groups.get(&(producer, group)).copied());
+            if let Some(group) = book.group_mut(slot) {
+                group.done += 1;
+                group.time_to_completion.record(batch, took);
             }
-            2 => book.measured.totals.done_more_than_once += 1,
-            _ => {}
+        } else if let (2, Some(queue)) = (track.done, track.done_in) {
+            self.queues[queue as usize].measured.totals.done_more_than_once += 1;
         }
-        track.done == 1
+        is_first
     }
 
     /// How long the oldest message has been in a queue.

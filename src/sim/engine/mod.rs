@@ -134,6 +134,39 @@ impl Lab<'_> {
         for wire in self.producers.iter().filter_map(|it| it.wire.as_ref()) {
             drop(wire.take_struck());
         }
+        self.drop_void_events();
+    }
+
+    /// Lets go of what was planned for jobs, batches and lives of workers that have ended.
+    fn drop_void_events(&mut self) {
+        let Self {
+            agenda,
+            producers,
+            workers,
+            jobs,
+            answers,
+            ..
+        } = self;
+        let has_ended = |worker: u32, life: u32| workers[worker as usize].life != life;
+        agenda.drop_void(|event| match *event {
+            Event::Flush { producer, batch } => producers[producer as usize].has_sent(batch),
+            Event::HandlerEnds { job, serial } | Event::Settle { job, serial } => jobs.get_if(job, serial).is_none(),
+            Event::Renew { worker, life }
+            | Event::Poll { worker, life }
+            | Event::Start { worker, life }
+            | Event::StopTimeout { worker, life }
+            | Event::Crash { worker, life } => has_ended(worker, life),
+            Event::Answer { answer } => {
+                let is_void = answers.get(answer).is_none_or(|it| has_ended(it.worker, it.life));
+                if is_void {
+                    answers.remove(answer);
+                }
+                is_void
+            }
+            Event::Send { .. } | Event::Resend { .. } | Event::Scale { .. } | Event::Deploy { .. } | Event::Mark => {
+                false
+            }
+        });
     }
 
     fn micros_of(&self, at: Timestamp) -> Micros {
@@ -183,6 +216,9 @@ impl Lab<'_> {
     fn mark(&mut self) {
         let before = self.place;
         self.place = self.window.place(self.now);
+        if before.batch.is_none() && self.place.batch.is_some() {
+            self.fleets.iter_mut().for_each(FleetState::forget_faults);
+        }
         if before.point != self.place.point {
             self.age_at_the_end_of(before.point);
         }
@@ -256,7 +292,9 @@ impl Lab<'_> {
     /// Reads what the queues hold now, which is so until the next event.
     #[inline]
     fn look_at_the_queues(&mut self) {
-        let mut held = 0;
+        // Sends that fail and are made again gather as well, and so do messages that expire under their handlers.
+        let mut held = self.producers.iter().map(|it| it.unsent() as u64).sum();
+        held += self.ledger.gone_and_held();
         let mut bytes = 0;
         for state in &mut self.queues {
             state.counts = state.queue.counts();
@@ -267,7 +305,7 @@ impl Lab<'_> {
         if held > self.message_limit || bytes > self.byte_limit {
             let messages = held;
             let at = Duration::from_micros(self.now);
-            self.overflow = Some(Overflow { at, messages });
+            self.overflow = Some(Overflow { at, messages, bytes });
         }
         // By looking, messages may have expired.
         self.note_facts();

@@ -83,6 +83,16 @@ impl<'q> ProducerState<'q> {
         self.sent
     }
 
+    /// Whether a batch was sent already.
+    pub(super) const fn has_sent(&self, batch: u32) -> bool {
+        self.batch != batch || self.collected.is_empty()
+    }
+
+    /// How many messages it has to send again.
+    pub(super) const fn unsent(&self) -> usize {
+        self.unsent.len()
+    }
+
     /// Whether no handler can do this message.
     #[inline]
     pub(super) fn is_poison(&self, number: u64) -> bool {
@@ -203,7 +213,7 @@ impl Lab<'_> {
 
     pub(super) fn flush(&mut self, producer: u32, batch: u32) {
         let state = &mut self.producers[producer as usize];
-        if state.batch != batch || state.collected.is_empty() {
+        if state.has_sent(batch) {
             return;
         }
         state.batch = batch.wrapping_add(1);

@@ -22,7 +22,7 @@ use {
             measure::{
                 Batches, FleetMeasured, Little, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series,
             },
-            scenario::{Scenario, ScenarioError},
+            scenario::{Arrivals, Producer, Scenario, ScenarioError},
         },
         testing::FaultyQueue,
     },
@@ -41,16 +41,23 @@ pub(in crate::sim) fn simulate(
     replication: u32,
     progress: &Progress,
 ) -> Result<Measured, ScenarioError> {
-    simulate_with(scenario, replication, progress, |_, builder| builder)
+    simulate_with(
+        scenario,
+        replication,
+        progress,
+        |_, builder| builder,
+        |lab| lab.finish(),
+    )
 }
 
-/// The same on queues each of which `adapt` may add to.
-pub(super) fn simulate_with(
+/// The same on queues each of which `adapt` may add to; `finish` says what is found at the end of the run.
+pub(super) fn simulate_with<T>(
     scenario: &Scenario,
     replication: u32,
     progress: &Progress,
     adapt: impl Fn(&str, QueueBuilder) -> QueueBuilder,
-) -> Result<Measured, ScenarioError> {
+    finish: impl FnOnce(Lab<'_>) -> T,
+) -> Result<T, ScenarioError> {
     let clock = ManualClock::default();
     let facts = FactLog::default();
     let streams = Streams::new(scenario.seed, replication);
@@ -103,13 +110,12 @@ pub(super) fn simulate_with(
     let ledger = Ledger::new(window, measured);
     let states = names.iter().map(|name| {
         let config = &scenario.queue[*name];
-        let sent = scenario.producer.values().filter(|it| it.queue == *name);
         QueueState {
             queue: &queues[*name],
             counts: queues[*name].counts(),
             dead_letter_queue: config.dead_letter.as_ref().map(|it| index(&it.queue)),
             calls: CallCounts::default(),
-            bytes: sent.map(|it| it.bytes as u64).max().unwrap_or_default(),
+            bytes: 0,
         }
     });
     let mut lab = Lab {
@@ -135,8 +141,40 @@ pub(super) fn simulate_with(
         overflow: None,
         told: (0, 0),
     };
+    lab.measure_bodies(scenario);
     lab.run(progress);
-    Ok(lab.finish())
+    Ok(finish(lab))
+}
+
+impl Lab<'_> {
+    /// The largest body that each queue may hold: a dead-letter queue has those of its sources.
+    fn measure_bodies(&mut self, scenario: &Scenario) {
+        for (state, name) in self.queues.iter_mut().zip(scenario.queue.keys()) {
+            let sent = scenario.producer.values().filter(|it| it.queue == *name);
+            state.bytes = sent.map(largest_body).max().unwrap_or_default() as u64;
+        }
+        // No chain of dead-letter queues is longer than there are queues.
+        for _ in 0..self.queues.len() {
+            for source in 0..self.queues.len() {
+                if let Some(target) = self.queues[source].dead_letter_queue {
+                    let bytes = self.queues[source].bytes;
+                    let target = &mut self.queues[target as usize];
+                    target.bytes = target.bytes.max(bytes);
+                }
+            }
+        }
+    }
+}
+
+fn largest_body(producer: &Producer) -> usize {
+    match &producer.arrivals {
+        Arrivals::Trace { entries, .. } => entries
+            .iter()
+            .map(|it| it.bytes.unwrap_or(producer.bytes))
+            .max()
+            .unwrap_or_default(),
+        _ => producer.bytes,
+    }
 }
 
 fn measured_queue(fifo: bool, dead_letter_queue: bool, points: usize) -> QueueMeasured {

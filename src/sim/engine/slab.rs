@@ -70,6 +70,10 @@ impl<T> Slab<T> {
         }
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.entries.len() - self.vacant.len()
+    }
+
     pub(super) fn serial(&self, index: u32) -> u32 {
         self.entries.get(index as usize).map_or(0, |it| it.serial)
     }

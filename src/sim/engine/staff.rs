@@ -22,28 +22,33 @@ impl Lab<'_> {
             if let Some(scaling) = &config.autoscaling {
                 self.agenda.enter(micros(scaling.interval), Event::Scale { fleet });
             }
-            for _ in 0..config.workers {
-                self.add_worker(fleet, 0);
-            }
+            self.add_workers(fleet, config.workers, 0);
         }
     }
 
-    /// A new worker of a fleet, or one that had left, starts after so long.
-    fn add_worker(&mut self, fleet: u32, after: Micros) {
-        let workers = &self.workers;
-        let known = self.fleets[fleet as usize].workers.iter();
-        let gone = known.copied().find(|it| workers[*it as usize].phase == Phase::Gone);
-        let worker = gone.unwrap_or_else(|| {
-            let worker = self.workers.len() as u32;
-            self.workers.push(Worker::new(fleet));
-            self.polls.add_worker(&self.ready, worker);
-            self.fleets[fleet as usize].workers.push(worker);
-            worker
-        });
-        let state = &mut self.workers[worker as usize];
-        state.phase = Phase::Down;
-        let life = state.life;
-        self.agenda.enter(self.now + after, Event::Start { worker, life });
+    /// So many more workers of a fleet start after a time: those that had left, then new ones.
+    fn add_workers(&mut self, fleet: u32, count: usize, after: Micros) {
+        let has_left = |it: &u32| self.workers[*it as usize].phase == Phase::Gone;
+        let known = self.fleets[fleet as usize].workers.iter().copied();
+        let mut added: Vec<u32> = known.filter(has_left).take(count).collect();
+        while added.len() < count {
+            added.push(self.new_worker(fleet));
+        }
+        for worker in added {
+            let state = &mut self.workers[worker as usize];
+            state.phase = Phase::Down;
+            let life = state.life;
+            self.agenda.enter(self.now + after, Event::Start { worker, life });
+        }
+    }
+
+    fn new_worker(&mut self, fleet: u32) -> u32 {
+        let worker = self.workers.len() as u32;
+        let of_fleet = &mut self.fleets[fleet as usize].workers;
+        self.workers.push(Worker::new(fleet, of_fleet.len() as u32));
+        of_fleet.push(worker);
+        self.polls.add_worker(&self.ready, worker);
+        worker
     }
 
     pub(super) fn start(&mut self, worker: u32, life: u32) {
@@ -52,15 +57,10 @@ impl Lab<'_> {
             return;
         }
         state.start();
-        let (fleet, starts) = (state.fleet, state.starts);
+        let (fleet, place, starts) = (state.fleet, state.place, state.starts);
         let fleet_state = &mut self.fleets[fleet as usize];
         fleet_state.running += 1;
-        let place = fleet_state
-            .workers
-            .iter()
-            .position(|it| *it == worker)
-            .unwrap_or_default();
-        if let Some(after) = fleet_state.crash_after(place as u32, starts) {
+        if let Some(after) = fleet_state.crash_after(place, starts) {
             self.agenda.enter(self.now + after, Event::Crash { worker, life });
         }
         self.take_turn(worker);
@@ -142,26 +142,31 @@ impl Lab<'_> {
         };
         let wanted = (wanted as usize).clamp(scaling.min, scaling.max);
         let before = std::mem::replace(&mut self.fleets[fleet as usize].wanted, wanted);
-        for _ in before..wanted {
-            self.add_worker(fleet, micros(scaling.reaction_time));
-        }
-        for _ in wanted..before {
-            self.remove_worker(fleet);
-        }
+        self.add_workers(fleet, wanted.saturating_sub(before), micros(scaling.reaction_time));
+        self.remove_workers(fleet, before.saturating_sub(wanted));
     }
 
-    /// The newest worker leaves, as soon as it has done what it has begun.
-    fn remove_worker(&mut self, fleet: u32) {
-        let workers = self.fleets[fleet as usize].workers.iter().rev().copied();
-        let stays = |it: &u32| matches!(self.workers[*it as usize].phase, Phase::Running | Phase::Down);
-        let Some(worker) = workers.into_iter().find(stays) else {
-            return;
+    /// The newest workers leave, each as soon as it has done what it has begun.
+    fn remove_workers(&mut self, fleet: u32, count: usize) {
+        let leaves = |it: &u32| {
+            matches!(
+                self.workers[*it as usize].phase,
+                Phase::Stopping(Then::Leave) | Phase::Gone
+            )
         };
-        if self.workers[worker as usize].phase == Phase::Down {
-            self.workers[worker as usize].end_life(Phase::Gone);
-            return self.roll_on(fleet, Some(worker));
+        let workers = self.fleets[fleet as usize].workers.iter().rev().copied();
+        let removed: Vec<u32> = workers.filter(|it| !leaves(it)).take(count).collect();
+        for worker in removed {
+            let state = &mut self.workers[worker as usize];
+            match state.phase {
+                Phase::Down => {
+                    state.end_life(Phase::Gone);
+                    self.roll_on(fleet, Some(worker));
+                }
+                Phase::Stopping(_) => state.phase = Phase::Stopping(Then::Leave),
+                _ => self.stop(worker, Then::Leave, true),
+            }
         }
-        self.stop(worker, Then::Leave, true);
     }
 
     // Ends.
@@ -172,7 +177,7 @@ impl Lab<'_> {
         if state.phase != Phase::Running {
             return;
         }
-        if let Then::Restart(_) = then {
+        if let (Then::Restart(_), true) = (then, self.place.batch.is_some()) {
             self.fleets[state.fleet as usize].measured.restarts += 1;
         }
         if !graceful {
@@ -271,7 +276,7 @@ impl Lab<'_> {
         fleet.busy -= 1;
         if self.place.batch.is_some() {
             fleet.measured.cut_short += 1;
-            fleet.measured.wasted_seconds += seconds(self.now - began_at);
+            fleet.measured.wasted_seconds += seconds(self.now - began_at.max(self.window.warm_up));
         }
     }
 

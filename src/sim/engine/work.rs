@@ -349,7 +349,7 @@ impl<'q> Lab<'q> {
         let fleet = &mut self.fleets[self.workers[entry.worker as usize].fleet as usize];
         fleet.busy -= 1;
         let took = now - entry.began_at.unwrap_or(now);
-        let first = entry.ending == Ending::Success && self.ledger.done(entry.track, now, place);
+        let first = entry.ending == Ending::Success && self.ledger.done(entry.track, fleet.queue, now, place);
         if let Some(batch) = place.batch {
             let measured = &mut fleet.measured;
             match entry.ending {
@@ -361,7 +361,8 @@ impl<'q> Lab<'q> {
                 measured.service_time.record(batch, took);
             }
             if !first {
-                measured.wasted_seconds += seconds(took);
+                let in_window = now - entry.began_at.unwrap_or(now).max(self.window.warm_up);
+                measured.wasted_seconds += seconds(in_window);
             }
         }
         let latency = fleet.latency();

@@ -10,6 +10,8 @@ use {
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) fleet: u32,
+    /// Which of its fleet it is.
+    pub(super) place: u32,
     /// How often it has stopped; what was planned for an earlier life is void.
     pub(super) life: u32,
     /// How often it has started.
@@ -100,9 +102,10 @@ impl Job {
 }
 
 impl Worker {
-    pub(super) const fn new(fleet: u32) -> Self {
+    pub(super) const fn new(fleet: u32, place: u32) -> Self {
         Self {
             fleet,
+            place,
             life: 0,
             starts: 0,
             phase: Phase::Down,
@@ -130,7 +133,7 @@ impl Worker {
             life: self.life + 1,
             starts: self.starts,
             phase,
-            ..Self::new(self.fleet)
+            ..Self::new(self.fleet, self.place)
         };
         jobs
     }

@@ -23,12 +23,13 @@ pub(super) struct Measured {
     pub(super) fleets: BTreeMap<String, FleetMeasured>,
 }
 
-/// The queues held more messages than the limit says.
+/// The queues held more messages, or more bytes of their bodies, than the limit says.
 #[derive(Clone, Debug)]
 pub(super) struct Overflow {
     /// From the start of the run.
     pub(super) at: Duration,
     pub(super) messages: u64,
+    pub(super) bytes: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -111,6 +111,7 @@ fn unstable(queues: &BTreeMap<String, QueueReport>, runs: &[Measured]) -> Option
         load: overloaded.map(|it| it.1),
         ended_at: first.map(|it| it.at.as_secs_f64()),
         messages: first.map(|it| it.messages),
+        bytes: first.map(|it| it.bytes),
         ended_early: overflows().count(),
     })
 }

@@ -100,6 +100,9 @@ pub struct Unstable {
     pub ended_at: Option<f64>,
     /// How many messages it held then.
     pub messages: Option<u64>,
+    /// How many bytes their bodies had: a run ends by these too, if it holds more than 1 KiB for each message of
+    /// [`message_limit`](super::Scenario::message_limit).
+    pub bytes: Option<u64>,
     /// How many replications ended early.
     pub ended_early: usize,
 }
@@ -314,7 +317,7 @@ pub struct FleetSeriesReport {
     pub utilisation: SeriesReport,
 }
 
-/// Such as `unstable: load 1.3: queue "jobs" held 250,001 messages after 1 h 12 min`.
+/// Such as `unstable: load 1.3: queue "jobs" gets more than its workers can do`, and after which time a run ended.
 impl fmt::Display for Unstable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("unstable")?;
@@ -324,11 +327,12 @@ impl fmt::Display for Unstable {
         if let Some(queue) = &self.queue {
             write!(f, ": queue {queue:?} gets more than its workers can do")?;
         }
-        if let (Some(at), Some(messages)) = (self.ended_at, self.messages) {
+        if let (Some(at), Some(messages), Some(bytes)) = (self.ended_at, self.messages, self.bytes) {
             let messages = text::counted(messages as f64, "message");
+            let bytes = text::counted(bytes as f64, "byte");
             write!(
                 f,
-                ": the run ended after {} with {messages} in its queues",
+                ": the run ended after {} with {messages} of {bytes} in its queues, more than message_limit allows",
                 text::span(at)
             )?;
         }

@@ -367,6 +367,7 @@ mod tests {
             load: Some(1.3),
             ended_at: Some(4_320.0),
             messages: Some(250_001),
+            bytes: Some(8_000_032),
             ended_early: 1,
         });
         let text = report.to_string();

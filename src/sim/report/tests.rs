@@ -110,6 +110,7 @@ fn a_replication_that_ended_early_is_unstable_and_has_no_points_after_its_end() 
     runs[1].overflow = Some(Overflow {
         at: Duration::from_secs(3_600),
         messages: 250_001,
+        bytes: 8_000_032,
     });
     let report = Report::new(&made_up::scenario(), &runs);
     let unstable = report.unstable.unwrap();
@@ -119,7 +120,8 @@ fn a_replication_that_ended_early_is_unstable_and_has_no_points_after_its_end() 
     );
     assert_eq!(
         unstable.to_string(),
-        "unstable: the run ended after 1 h with 250,001 messages in its queues"
+        "unstable: the run ended after 1 h with 250,001 messages of 8,000,032 bytes in its queues, more \
+         than message_limit allows"
     );
     let series = &report.queues["jobs"].series.in_flight;
     assert_eq!(

@@ -38,7 +38,7 @@ pub struct Fleet {
     /// How their number follows the load; by default it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
-    /// How many messages a worker handles at once, 1 to 100,000; by default 1.
+    /// How many messages a worker handles at once, 1 to 1,000,000,000; by default 1.
     #[serde(default = "one")]
     pub concurrency: usize,
     /// How many messages a worker receives beyond those it can begin at once; by default 0. Without heartbeats it is 0.
@@ -353,7 +353,7 @@ impl ScalingRule {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Crashes {
-    /// The mean time from the start of a worker to its crash, which is exponential; more than 0 s.
+    /// The mean time from the start of a worker to its crash, which is exponential; at least 1 s.
     #[serde(with = "seconds")]
     pub mean_interval: Duration,
     /// How long until it works again; by default 10 s.
@@ -362,7 +362,7 @@ pub struct Crashes {
 }
 
 impl Crashes {
-    /// Each worker crashes after `mean_interval` on average, more than 0 s, and works again 10 s later.
+    /// Each worker crashes after `mean_interval` on average, at least 1 s, and works again 10 s later.
     ///
     /// # Examples
     /// ```

@@ -85,7 +85,8 @@ pub struct Scenario {
     pub replications: u32,
     /// How many points each time series has, 1 to 10,000; by default 240.
     pub points: usize,
-    /// With more messages than this in its queues together, a run ends as unstable; at least 1, by default 250,000.
+    /// With more messages than this in its queues together, or with more than 1 KiB of bodies for each message of this
+    /// limit, a run ends as unstable; at least 1, by default 250,000 (and 250,000 KiB).
     pub message_limit: usize,
     /// What API calls cost.
     pub prices: Prices,

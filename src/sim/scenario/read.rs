@@ -251,8 +251,30 @@ pub(super) fn reworded(message: &str) -> String {
         None if message.starts_with("unknown variant") => {
             unknown("value", quoted.next().unwrap_or_default(), quoted.collect())
         }
-        None => message.replace('\n', ", "),
+        None if message.starts_with("missing field") => {
+            format!("the setting {:?} is missing", quoted.next().unwrap_or_default())
+        }
+        None => wrong_type(message).unwrap_or_else(|| message.replace('\n', ", ")),
     }
+}
+
+/// The words for a value of the wrong type; the types of Rust tell a reader of TOML nothing.
+fn wrong_type(message: &str) -> Option<String> {
+    let it = message.strip_prefix("invalid type: ");
+    let (found, wanted) = it
+        .or_else(|| message.strip_prefix("invalid value: "))?
+        .split_once(", expected ")?;
+    let found = found
+        .replace("floating point", "number")
+        .replace("unit variant", "a name alone");
+    let wanted = match wanted {
+        "f64" => "a number",
+        "usize" | "u16" | "u32" | "u64" => "a whole number of at least 0",
+        "struct variant" => "a table of settings after the name",
+        it if it.starts_with("struct") => "a table of settings",
+        it => it,
+    };
+    Some(format!("wanted {wanted}, found {found}"))
 }
 
 /// A CSV file that was read, for errors in what it has.

@@ -50,6 +50,12 @@ fn erlang_c_neither_overflows_nor_answers_out_of_range() {
 }
 
 #[test]
+fn erlang_c_of_any_number_of_servers_ends() {
+    assert_eq!(erlang_c(usize::MAX, 1_000.0), Some(0.0));
+    assert_eq!(erlang_c(usize::MAX, 1e15), None);
+}
+
+#[test]
 fn waits_are_those_of_pollaczek_and_khinchine() {
     // M/G/1: rate * second moment / 2 (1 - load).
     for (scv, load) in [(0.0, 0.5), (1.0, 0.8), (4.0, 0.95)] {
@@ -158,9 +164,6 @@ fn a_fleet_has_a_server_for_each_handler_call_at_once() {
 
 #[test]
 fn more_servers_than_can_be_summed_over_have_no_closed_form() {
-    assert_eq!(erlang_c(usize::MAX, 1.0), None);
-    let station = Station::poisson(1.0, 1.0, usize::MAX);
-    assert_eq!((station.mean_wait(), station.servers_for(0.5)), (None, Some(2)));
     let fleet = sized("workers = 5\nconcurrency = 2", "workers = 100_000\nconcurrency = 101").unwrap_err();
     assert_eq!(
         fleet.to_string(),

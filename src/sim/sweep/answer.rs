@@ -83,12 +83,17 @@ impl<'a> Varied<'a> {
         }
     }
 
-    fn smallest(&self) -> String {
+    /// Its name as a noun in the singular.
+    fn noun(&self) -> String {
         match self.name {
-            "workers" | "concurrency" | "count" | "replications" => format!("smallest number of {}", self.name),
-            name if self.is_time => format!("shortest {name}"),
-            name => format!("smallest {name}"),
+            "workers" | "concurrency" | "count" | "replications" => format!("number of {}", self.name),
+            name => name.to_owned(),
         }
+    }
+
+    fn smallest(&self) -> String {
+        let most = if self.is_time { "shortest" } else { "smallest" };
+        format!("{most} {}", self.noun())
     }
 }
 
@@ -150,7 +155,7 @@ impl Seeker<'_> {
             let Some(best) = self.nearest(points) else {
                 return format!(
                     "no {} of {least} to {most} has a {goal}: no point measured it",
-                    first.name
+                    first.noun()
                 );
             };
             let mut at = first.value(self.value(best));
@@ -161,7 +166,7 @@ impl Seeker<'_> {
             let found = unit.text(self.found[best].mean);
             return format!(
                 "no {} of {least} to {most} has a {goal}; the best is {at} with {found}",
-                first.name
+                first.noun()
             );
         };
         let mut sentence = format!(

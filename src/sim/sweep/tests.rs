@@ -95,6 +95,8 @@ fn if_no_value_reaches_the_goal_the_answer_names_the_best() {
         "no visibility_timeout of 5 s to 60 s has a duplicate_share of at most 0.1 %; the best is 30 s with 0.3 %"
     );
     assert_eq!(sweep.answer.unwrap().best, None);
+    let workers = sweep_of(WORKERS, &[(2.0, 0.02), (3.0, 0.003)], 0.001);
+    assert!(sentence(&workers).starts_with("no number of workers of 2 to 3 has a "));
     let nothing = sweep_of(TIMEOUT, &[(5.0, f64::NAN)], 0.001);
     assert!(
         sentence(&nothing).ends_with("of at most 0.1 %: no point measured it"),
@@ -141,6 +143,7 @@ fn an_unstable_point_reaches_no_goal() {
         load: Some(1.2),
         ended_at: None,
         messages: None,
+        bytes: None,
         ended_early: 0,
     });
     let sweep = SweepReport::new(&scenario("duplicate_share", Bound::AtMost(0.001)), points);

@@ -215,7 +215,7 @@ fn fleets_have_workers_within_their_limits() {
 fn fleets_have_settings_that_a_runner_takes() {
     refused_fleet(
         "concurrency = 0",
-        "line 23: fleet.workers.concurrency: `concurrency` is 0, it has to be 1 to 100000",
+        "line 23: fleet.workers.concurrency: `concurrency` is 0, it has to be 1 to 1000000000",
     );
     refused_fleet(
         "max_messages = 11",
@@ -334,7 +334,7 @@ fn outages_and_deploys_are_within_the_run() {
     );
     refused_fleet(
         "crashes.mean_interval = 0",
-        "line 23: fleet.workers.crashes.mean_interval: `mean_interval` is 0 s, it has to be 1µs to 3650 d",
+        "line 23: fleet.workers.crashes.mean_interval: `mean_interval` is 0 s, it has to be 1 s to 3650 d",
     );
 }
 

@@ -31,7 +31,7 @@ fn values_are_numbers_that_the_setting_takes() {
         ),
         (
             "vary.workers = [1.5]",
-            "line 9: sweep.vary.workers: it cannot be 1.5: invalid type: floating point `1.5`, expected usize",
+            "line 9: sweep.vary.workers: it cannot be 1.5: wanted a whole number of at least 0, found number `1.5`",
         ),
         (
             "vary.workers = [1, 0]",

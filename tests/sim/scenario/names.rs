@@ -62,24 +62,34 @@ fn values_of_the_wrong_type_are_refused_with_their_line() {
         (
             "horizon = 3600",
             "horizon = true",
-            "line 1: horizon: invalid type: boolean `true`, expected a number of seconds, or a text such as \"90 s\" or \"1 h 20 min\"",
+            "line 1: horizon: wanted a number of seconds, or a text such as \"90 s\" or \"1 h 20 min\", found boolean `true`",
         ),
         (
             "warm_up = 60",
             "replications = 2.5",
-            "line 2: replications: invalid type: floating point `2.5`, expected u32",
+            "line 2: replications: wanted a whole number of at least 0, found number `2.5`",
         ),
         (
             "warm_up = 60",
             "replications = -2",
-            "line 2: replications: invalid value: integer `-2`, expected u32",
+            "line 2: replications: wanted a whole number of at least 0, found integer `-2`",
         ),
         (
             RATE,
             "arrivals.poisson = {}",
-            "line 14: producer.web.arrivals.poisson: missing field `rate`",
+            "line 14: producer.web.arrivals.poisson: the setting \"rate\" is missing",
         ),
-        (RATE, "", "line 12: producer.web: missing field `arrivals`"),
+        (
+            RATE,
+            "arrivals = \"poisson\"",
+            "line 14: producer.web.arrivals: wanted a table of settings after the name, found a name alone",
+        ),
+        (
+            RATE,
+            "arrivals.poisson = 5",
+            "line 14: producer.web.arrivals.poisson: wanted a table of settings, found integer `5`",
+        ),
+        (RATE, "", "line 12: producer.web: the setting \"arrivals\" is missing"),
         (
             "warm_up = 60",
             "sweep.goal = { metric = \"x\" }",
@@ -94,7 +104,7 @@ fn values_of_the_wrong_type_are_refused_with_their_line() {
         (
             "warm_up = 60",
             "sweep.vary.horizon = 5",
-            "line 2: sweep.vary.horizon: invalid type: integer `5`, expected a list of numbers, or a range such as \"2..=20\"",
+            "line 2: sweep.vary.horizon: wanted a list of numbers, or a range such as \"2..=20\", found integer `5`",
         ),
     ] {
         refused(old, new, expected);

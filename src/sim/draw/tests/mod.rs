@@ -265,6 +265,15 @@ pub(super) fn trace(entries: &[(f64, Option<&str>, Option<usize>)]) -> Arrivals 
 }
 
 #[test]
+fn no_time_is_longer_than_a_century_or_shorter_than_a_microsecond() {
+    for (factor, expected) in [(f64::MAX, 3_153_600_000_000_000), (f64::MIN_POSITIVE, 1)] {
+        let slow = Slow::new(1.0, factor);
+        let times = Times::new(&ServiceTime::constant(Duration::from_secs(1)), Some(slow));
+        assert_eq!(times.draw(&mut random(0)), expected);
+    }
+}
+
+#[test]
 fn ten_thousand_draws_are_the_same_on_every_machine_and_version() {
     let mut digest = Sha256::new();
     for (_, times) in distributions() {

@@ -1,12 +1,14 @@
 //! Tests of the engine: against real runners, and by small scenarios that are computed by hand.
 
 mod executor;
+mod growth;
 mod real;
 mod runner;
+mod totals;
 mod trouble;
 
 use {
-    super::setup::simulate_with,
+    super::{Lab, setup::simulate_with},
     crate::{
         queue::FactListener,
         sim::{Progress, measure::Measured, scenario::Scenario},
@@ -50,8 +52,12 @@ fn run(scenario: &Scenario) -> (Measured, Vec<Named>) {
 #[track_caller]
 fn run_replication(scenario: &Scenario, replication: u32) -> (Measured, Vec<Named>) {
     let facts = Facts::default();
-    let measured = simulate_with(scenario, replication, &Progress::new(), |name, builder| {
-        builder.listener(facts.listener(name))
-    });
+    let measured = simulate_with(
+        scenario,
+        replication,
+        &Progress::new(),
+        |name, builder| builder.listener(facts.listener(name)),
+        |lab| lab.finish(),
+    );
     (measured.unwrap(), facts.take())
 }

@@ -11,7 +11,7 @@ use {
 };
 
 /// A scenario of a queue `jobs` over 100 s, with these lines in the tables of the queue, the producer and the fleet.
-fn jobs(queue: &str, producer: &str, fleet: &str) -> Scenario {
+pub(super) fn jobs(queue: &str, producer: &str, fleet: &str) -> Scenario {
     scenario(&format!(
         "
 horizon = 100
@@ -27,11 +27,11 @@ queue = 'jobs'
     ))
 }
 
-fn workers(measured: &Measured) -> &FleetMeasured {
+pub(super) fn workers(measured: &Measured) -> &FleetMeasured {
     &measured.fleets["workers"]
 }
 
-fn queue(measured: &Measured) -> &QueueMeasured {
+pub(super) fn queue(measured: &Measured) -> &QueueMeasured {
     &measured.queues["jobs"]
 }
 
@@ -242,6 +242,33 @@ fn a_run_with_too_many_messages_ends_early() {
 }
 
 #[test]
+fn a_run_with_too_many_bytes_ends_early() {
+    let mut scenario = jobs(
+        "",
+        "arrivals.constant = { rate = 1 }\nbytes = 4096",
+        "service.constant = { time = 1000 }",
+    );
+    scenario.message_limit = 20;
+    let overflow = run(&scenario).0.overflow.unwrap();
+    assert_eq!((overflow.messages, overflow.bytes), (6, 6 * 4_096));
+}
+
+#[test]
+fn the_groups_that_are_kept_apart_are_the_first_of_their_producer_in_each_replication() {
+    let scenario = jobs(
+        "",
+        "arrivals.constant = { rate = 10 }\ngroups.equal = { count = 200 }",
+        "service.constant = { time = 0.1 }",
+    );
+    let mut expected: Vec<String> = (1..=20).map(|number| format!("group-{number:04}")).collect();
+    expected.push("others".to_owned());
+    for replication in 0..2 {
+        let (measured, _) = super::run_replication(&scenario, replication);
+        assert_eq!(queue(&measured).groups.keys().cloned().collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run_and_another_replication_another() {
     let scenario = jobs(
         "",
@@ -429,6 +456,21 @@ service.constant = { time = 1 }";
     assert_eq!((workers[9], workers[49], workers[89]), (6.0, 2.0, 2.0), "{workers:?}");
     // The two that stay, three times.
     assert_eq!(fleet.restarts, 6);
+}
+
+#[test]
+fn workers_that_restart_are_removed_as_well() {
+    let fleet = "
+workers = 6
+autoscaling = { rule.backlog_per_worker = { target = 1000 }, min = 2, max = 6, interval = 11, reaction_time = 1 }
+deploys = [{ at = 10, kind = 'at_once', restart_time = 5 }]
+service.constant = { time = 60 }";
+    let mut scenario = jobs("", "arrivals.constant = { rate = 1 }", fleet);
+    scenario.points = 100;
+    let (measured, _) = run(&scenario);
+    let workers = workers(&measured).workers.values().to_vec();
+    // All six stop for 30 s when four of them are too many.
+    assert_eq!((workers[39], workers[50], workers[99]), (6.0, 2.0, 2.0), "{workers:?}");
 }
 
 // Faults.

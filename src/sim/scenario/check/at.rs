@@ -21,7 +21,7 @@ pub(super) struct At<'a> {
     part: Cow<'a, str>,
 }
 
-/// No count of messages is higher.
+/// No count of messages or handlers is higher.
 pub(super) const MAX_COUNT: usize = 1_000_000_000;
 
 type Checked = Result<(), ScenarioError>;

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        at::{At, Span},
+        at::{At, MAX_COUNT, Span},
         faults::{self, Calls},
         queue::known,
     },
@@ -22,8 +22,6 @@ use {
 
 const MAX_WORKERS: usize = 100_000;
 
-const MAX_CONCURRENCY: usize = 100_000;
-
 /// The shortest time between two events that come again and again by themselves.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -32,10 +30,11 @@ type Checked = Result<(), ScenarioError>;
 pub(super) fn check(at: &At<'_>, fleet: &Fleet, queue: Option<&Queue>, scenario: &Scenario) -> Checked {
     known(&at.to("queue"), &fleet.queue, scenario)?;
     at.to("workers").count(fleet.workers, 1..=MAX_WORKERS)?;
-    at.to("concurrency").count(fleet.concurrency, 1..=MAX_CONCURRENCY)?;
     if let Some(autoscaling) = &fleet.autoscaling {
         check_autoscaling(at, autoscaling, fleet.workers)?;
     }
+    at.to("concurrency").count(fleet.concurrency, 1..=MAX_COUNT)?;
+    at.to("prefetch").count(fleet.prefetch, 0..=MAX_COUNT)?;
     service_time(&at.to("service"), &fleet.service)?;
     if let Some(latency) = &fleet.call_latency {
         service_time(&at.to("call_latency"), latency)?;
@@ -117,7 +116,8 @@ fn service_time(at: &At<'_>, service: &ServiceTime) -> Checked {
 }
 
 fn check_crashes(at: &At<'_>, crashes: &Crashes) -> Checked {
-    at.to("mean_interval").span_above_zero(crashes.mean_interval)?;
+    at.to("mean_interval")
+        .span_from(crashes.mean_interval, SHORTEST_INTERVAL)?;
     at.to("restart_time").span(crashes.restart_time)
 }
 

@@ -13,11 +13,11 @@ use {
     },
 };
 
-/// Each group has a name, and may have a share, that are kept for the whole run.
-const MAX_GROUPS: usize = 1_000_000;
-
 /// Hours of a day and of a week.
 const HOURS: [usize; 2] = [24, 168];
+
+/// Each group has a name and a place in the statistics.
+const MAX_GROUPS: usize = 1_000_000;
 
 type Checked = Result<(), ScenarioError>;
 
