@@ -62,6 +62,7 @@ impl Agenda {
         self.entered += 1;
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.events.len()
     }
