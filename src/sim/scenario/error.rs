@@ -117,6 +117,12 @@ pub(in crate::sim) fn list<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> 
     names.join(", ")
 }
 
+/// A dotted key of TOML.
+pub(super) fn dotted(path: &[String]) -> String {
+    let parts: Vec<_> = path.iter().map(|it| key(it)).collect();
+    parts.join(".")
+}
+
 /// Part of a dotted key, in quotes where TOML asks for them.
 pub(in crate::sim) fn key(part: &str) -> String {
     let bare = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
