@@ -61,7 +61,7 @@ impl Progress {
     }
 
     fn begin(&self, spans: impl Iterator<Item = Duration>) {
-        let total = spans.map(|it| it.as_millis() as u64).sum();
+        let total = spans.fold(0_u64, |sum, it| sum.saturating_add(it.as_millis() as u64));
         self.total.store(total, Ordering::Relaxed);
     }
 
@@ -153,7 +153,7 @@ impl Scenario {
         let runs = run_all(&scenarios, progress)?;
         let reports = points.iter().zip(&runs);
         let reports = reports.map(|(point, runs)| (point.values.clone(), Report::new(&point.scenario, runs)));
-        SweepReport::new(self, reports.collect()).map_err(|error| ScenarioError::new("sweep.goal.metric", error.to_string()))
+        Ok(SweepReport::new(self, reports.collect()))
     }
 }
 
@@ -172,8 +172,10 @@ fn run_all(scenarios: &[&Scenario], progress: &Progress) -> Result<Vec<Vec<Measu
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(tasks.len());
     thread::scope(|scope| {
-        // The calling thread is one of them.
-        (1..threads).for_each(|_| drop(scope.spawn(work)));
+        // The calling thread is one of them, and does the work alone if the system has no other.
+        for _ in 1..threads {
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
         work();
     });
     let mut done = done.into_inner();

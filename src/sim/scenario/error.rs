@@ -90,31 +90,47 @@ impl fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-/// The end of a sentence about an unknown name: the nearest known one, or all of them where none is near.
+/// More known names than that are not listed.
+const LISTED: usize = 30;
+
+/// From this likeness on a name may be meant.
+const NEAR: f64 = 0.7;
+
+/// The end of a sentence about an unknown name: the nearest known one, or all of them where none is near and there are
+/// not too many.
 pub(in crate::sim) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.into_iter().collect();
-    match near(given, known.iter().copied()) {
-        Some(name) => format!(", the nearest known one is {name:?}"),
-        None if known.is_empty() => ", there is none".to_owned(),
-        None => format!(", known are {}", list(&known)),
+    let Some((likeness, name)) = likest(given, &known) else {
+        return ", there is none".to_owned();
+    };
+    if likeness >= NEAR || known.len() > LISTED {
+        format!(", the nearest known one is {name:?}")
+    } else {
+        format!(", known are {}", list(&known))
     }
 }
 
 /// The name that is most like the given one, if one is near.
-pub(in crate::sim) fn near<T: AsRef<str>>(given: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
-    let similar = |name: &T| strsim::jaro_winkler(&given.to_lowercase(), &name.as_ref().to_lowercase());
-    known
-        .into_iter()
-        .map(|it| (similar(&it), it))
-        .filter(|it| it.0 >= 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|it| it.1)
+pub(super) fn near<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    likest(given, known).filter(|it| it.0 >= NEAR).map(|it| it.1)
+}
+
+fn likest<'a>(given: &str, known: &[&'a str]) -> Option<(f64, &'a str)> {
+    let likeness = |name: &str| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
+    let all = known.iter().map(|it| (likeness(it), *it));
+    all.max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 /// Names in quotes, parted by commas.
 pub(in crate::sim) fn list<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
     let names: Vec<_> = names.into_iter().map(|it| format!("{it:?}")).collect();
     names.join(", ")
+}
+
+/// A dotted key of TOML.
+pub(super) fn dotted(path: &[String]) -> String {
+    let parts: Vec<_> = path.iter().map(|it| key(it)).collect();
+    parts.join(".")
 }
 
 /// Part of a dotted key, in quotes where TOML asks for them.

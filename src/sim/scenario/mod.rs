@@ -14,7 +14,7 @@ mod service_time;
 mod setters;
 mod sweep;
 
-pub(super) use {error::near, grid::points};
+pub(super) use grid::points;
 pub use {
     error::ScenarioError,
     fleet::{Autoscaling, Crashes, Deploy, DeployKind, FailurePolicy, Fleet, Outage, OutageEffect, ScalingRule, Slow},

@@ -3,7 +3,7 @@
 use {
     super::{
         Scenario, ScenarioError,
-        error::{key, nearest},
+        error::{dotted, key, nearest},
         files::{self, FileError},
     },
     serde::Deserialize,
@@ -128,8 +128,7 @@ impl Source<'_> {
             }
             _ => reworded(error.message()),
         };
-        let path: Vec<_> = path.iter().map(|it| key(it)).collect();
-        let found = ScenarioError::new(path.join("."), problem);
+        let found = ScenarioError::new(dotted(&path), problem);
         match error.span() {
             Some(span) => found.at_line(line(self.text, span.start)),
             None => found,
@@ -150,7 +149,8 @@ impl Source<'_> {
             Node::Table(table) => inner == Some(name.as_str()) && !table.contains_key("queue"),
             _ => true,
         };
-        let named = matches!(value.get_ref(), DeValue::Table(_)) && !Node::of(value.get_ref()).children().any(is_setting);
+        let named =
+            matches!(value.get_ref(), DeValue::Table(_)) && !Node::of(value.get_ref()).children().any(is_setting);
         let problem = format!("{kind}s are named tables, [{kind}.NAME]");
         (!named).then(|| ScenarioError::new(kind, problem))
     }

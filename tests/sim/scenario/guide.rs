@@ -54,7 +54,10 @@ fn all() -> Scenario {
 #[test]
 fn the_guide_lists_every_setting() {
     let guide = include_str!("../../../src/guide/simulation.md");
-    let list = guide.split("## All settings").nth(1).and_then(|it| it.split("\n## ").next());
+    let list = guide
+        .split("## All settings")
+        .nth(1)
+        .and_then(|it| it.split("\n## ").next());
     let list = list.unwrap();
     let mut known = BTreeSet::new();
     words(&serde_json::to_value(all()).unwrap(), &mut known);

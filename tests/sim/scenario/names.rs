@@ -97,6 +97,12 @@ fn values_of_the_wrong_type_are_refused_with_their_line() {
         ),
         (
             "warm_up = 60",
+            "[sweep]\nvary.seed = [1]\ngoal = { metric = \"jobs.duplicate_sahre\", at_most = 0 }",
+            "line 4: sweep.goal.metric: there is no metric \"jobs.duplicate_sahre\", the nearest known one is \
+             \"jobs.duplicate_share\"",
+        ),
+        (
+            "warm_up = 60",
             "sweep.vary.horizon = 5",
             "line 2: sweep.vary.horizon: wanted a list of numbers, or a range such as \"2..=20\", found integer `5`",
         ),
@@ -145,12 +151,28 @@ fn queues_producers_and_fleets_without_a_name_are_told_to_have_one() {
     for (text, line, kind) in [
         ("[queue]\nvisibility_timeout = 60", 1, "queue"),
         ("[[queue]]\ndelay = 1", 1, "queue"),
-        ("[queue.jobs]\n[producer]\nqueue = \"jobs\"\narrivals.poisson = { rate = 20 }", 2, "producer"),
-        ("[queue.jobs]\n[producer]\narrivals.poisson = { rate = 20 }", 2, "producer"),
-        ("[queue.jobs]\n[fleet]\nqueue = \"jobs\"\nservice.constant.time = 1", 2, "fleet"),
+        (
+            "[queue.jobs]\n[producer]\nqueue = \"jobs\"\narrivals.poisson = { rate = 20 }",
+            2,
+            "producer",
+        ),
+        (
+            "[queue.jobs]\n[producer]\narrivals.poisson = { rate = 20 }",
+            2,
+            "producer",
+        ),
+        (
+            "[queue.jobs]\n[fleet]\nqueue = \"jobs\"\nservice.constant.time = 1",
+            2,
+            "fleet",
+        ),
         ("[queue.jobs]\n[fleet]\nservice.constant.time = 1", 2, "fleet"),
     ] {
-        assert_eq!(error(text), format!("line {line}: {kind}: {kind}s are named tables, [{kind}.NAME]"), "{text}");
+        assert_eq!(
+            error(text),
+            format!("line {line}: {kind}: {kind}s are named tables, [{kind}.NAME]"),
+            "{text}"
+        );
     }
     assert_eq!(
         error("[queue.jobs]\n[producer.arrivals]\nqueue = \"jobs\"\narrival = 1"),

@@ -202,7 +202,6 @@ fn check_runner(at: &At<'_>, fleet: &Fleet, queue: &Queue) -> Checked {
         return Ok(());
     };
     let at = match error {
-        BuildRunnerError::Concurrency => at.to("concurrency"),
         BuildRunnerError::MaxMessages(_) => at.to("max_messages"),
         BuildRunnerError::WaitTime(time) => {
             let limit = format!("0 s to {}", Span(limits.receive_wait_time));

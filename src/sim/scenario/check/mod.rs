@@ -7,8 +7,8 @@ mod producer;
 mod queue;
 
 use {
-    super::{Bound, Scenario, ScenarioError, Sweep, grid::points},
-    crate::{clock::ManualClock, sim::report::metric::check_metric},
+    super::{Bound, Scenario, ScenarioError, Sweep, error::near, grid::points},
+    crate::{clock::ManualClock, sim::report::metric},
     at::{At, MAX_COUNT, Span},
 };
 
@@ -46,12 +46,18 @@ impl Scenario {
         }
         if let Some(goal) = &sweep.goal {
             let at = at.to("goal");
+            if let Err(known) = metric::check(self, &goal.metric) {
+                let known: Vec<_> = known.iter().map(String::as_str).collect();
+                let nearest = |it| format!("the nearest known one is {it:?}");
+                let instead = near(&goal.metric, &known).map_or_else(metric::listed, nearest);
+                let problem = format!("there is no metric {:?}, {instead}", goal.metric);
+                return Err(at.to("metric").fail(problem));
+            }
             let (bound, limit) = match goal.bound {
                 Bound::AtMost(limit) => ("at_most", limit),
                 Bound::AtLeast(limit) => ("at_least", limit),
             };
             at.to(bound).finite(limit)?;
-            check_metric(self, &goal.metric).map_err(|error| at.to("metric").fail(error.to_string()))?;
         }
         points(self).map(drop)
     }
