@@ -26,8 +26,8 @@ figure{margin:0}svg.chart{display:block;width:100%;height:auto;border:1px solid 
 .tables>div{max-width:100%}.scroll{overflow-x:auto;max-width:100%}\
 table{border-collapse:collapse;background:var(--surface);border:1px solid var(--line);font-size:14px;\
 font-variant-numeric:tabular-nums}\
-th,td{padding:3px 12px;text-align:right;border-top:1px solid var(--line);white-space:nowrap}\
-th{color:var(--label);font-weight:600}th:first-child,td:first-child{text-align:left}\
+th,td{padding:3px 8px;text-align:right;border-top:1px solid var(--line);white-space:nowrap}\
+th{color:var(--label);font-weight:600;white-space:normal;vertical-align:bottom}th:first-child,td:first-child{text-align:left}\
 td:first-child{max-width:320px;overflow:hidden;text-overflow:ellipsis}tr.best td{font-weight:700}";
 
 const DARK: &str = "\
@@ -229,6 +229,16 @@ mod tests {
             "markup got through"
         );
         assert!(html.contains("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#39;y&#39;"));
+    }
+
+    #[test]
+    fn every_table_scrolls_where_it_does_not_fit_and_long_headers_wrap() {
+        let html = made_up::report(2).to_html();
+        let tables = html.matches("<table>").count();
+        assert!(tables > 4, "{tables}");
+        assert_eq!(html.matches("<div class=\"scroll\"><table>").count(), tables);
+        assert!(html.contains(".scroll{overflow-x:auto;max-width:100%}"));
+        assert!(html.contains("th{color:var(--label);font-weight:600;white-space:normal"));
     }
 
     #[test]
