@@ -16,7 +16,7 @@ use {
         },
         testing::{Fault, FaultError, Faults, FaultyQueue},
     },
-    std::{collections::BTreeMap, time::Duration},
+    std::{collections::BTreeMap, ops::Range, time::Duration},
 };
 
 /// A part of a visibility timeout after which a lease is renewed, as a runner does it.
@@ -55,12 +55,13 @@ pub(super) struct FleetState {
     pub(super) measured: FleetMeasured,
 }
 
-/// A rolling deploy under way: the workers that are still to be restarted, the next one last.
+/// A rolling deploy under way.
 #[derive(Debug)]
 pub(super) struct Roll {
     pub(super) deploy: u32,
-    pub(super) left: Vec<u32>,
-    /// The one that is being restarted.
+    /// Places of the workers that are still to be restarted. As many deploys as there are workers may be under way.
+    pub(super) left: Range<usize>,
+    /// The worker that is being restarted.
     pub(super) current: Option<u32>,
 }
 

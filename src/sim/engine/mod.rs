@@ -352,12 +352,19 @@ impl Lab<'_> {
                 series.scale(1.0 / point_seconds);
             }
             queue.calls = state.calls.named();
+            queue.time_to_first_receive.pack();
+            queue.time_to_completion.pack();
+            for group in queue.groups.values_mut() {
+                group.time_to_first_receive.pack();
+                group.time_to_completion.pack();
+            }
         }
         for mut fleet in self.fleets {
             let concurrency = fleet.config.concurrency as f64;
             fleet.measured.utilisation = share(&fleet.measured.utilisation, &fleet.measured.workers, concurrency);
             fleet.measured.workers.scale(1.0 / point_seconds);
             fleet.count_faults();
+            fleet.measured.service_time.pack();
             measured.fleets.insert(fleet.name, fleet.measured);
         }
         measured

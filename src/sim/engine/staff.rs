@@ -5,7 +5,7 @@ use {
         Answer, Lab,
         agenda::{Event, Micros},
         calls::Action,
-        fleet::Roll,
+        fleet::{FleetState, Roll},
         window::{micros, seconds},
         worker::{Phase, Then, Worker},
     },
@@ -78,16 +78,16 @@ impl Lab<'_> {
             self.agenda
                 .enter(self.now + micros(every), Event::Deploy { fleet, deploy });
         }
-        let workers = state.workers.clone();
         match config.kind {
             DeployKind::AtOnce => {
                 let then = Then::Restart(micros(config.restart_time));
+                let workers = state.workers.clone();
                 workers
                     .into_iter()
                     .for_each(|worker| self.stop(worker, then, config.graceful));
             }
             DeployKind::Rolling => {
-                let left = workers.into_iter().rev().collect();
+                let left = 0..state.workers.len();
                 let roll = Roll {
                     deploy,
                     left,
@@ -101,15 +101,15 @@ impl Lab<'_> {
 
     /// Goes on with the rolling deploys of a fleet that have waited for this worker.
     fn roll_on(&mut self, fleet: u32, current: Option<u32>) {
-        let rolls = &mut self.fleets[fleet as usize].rolls;
+        let FleetState { rolls, workers, .. } = &mut self.fleets[fleet as usize];
         let waiting = |roll: &Roll| roll.current == current;
         let Some(index) = rolls.iter().position(waiting) else {
             return;
         };
         let running = |worker: &u32| self.workers[*worker as usize].phase == Phase::Running;
         let roll = &mut rolls[index];
-        let next = std::iter::from_fn(|| roll.left.pop()).find(running);
-        let (deploy, next) = (roll.deploy as usize, next);
+        let deploy = roll.deploy as usize;
+        let next = roll.left.by_ref().map(|place| workers[place]).find(running);
         roll.current = next;
         match next {
             None => {

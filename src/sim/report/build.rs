@@ -10,6 +10,7 @@ use {
         measure::{Calls, FleetMeasured, Measured, QueueMeasured, QueueSeries, QueueTotals, Sample, Series},
         offered_load,
     },
+    hdrhistogram::Histogram,
     std::{
         collections::{BTreeMap, BTreeSet},
         time::Duration,
@@ -283,15 +284,13 @@ fn reached(scenario: &Scenario, run: &Measured) -> usize {
 fn time<'a>(samples: impl Iterator<Item = &'a Sample>) -> TimeReport {
     let all: Vec<&Sample> = samples.collect();
     let mean = Estimate::of(all.iter().map(|it| it.mean()));
-    let mut merged = Sample::new();
-    all.iter().for_each(|it| merged.merge(it));
-    let histogram = merged.histogram();
+    let histogram = Sample::merged(all.iter().copied());
     let count = histogram.len();
     let quantile = |share| {
         if count == 0 {
             f64::NAN
         } else {
-            merged.quantile(share).as_secs_f64()
+            Duration::from_micros(histogram.value_at_quantile(share)).as_secs_f64()
         }
     };
     TimeReport {
@@ -302,13 +301,12 @@ fn time<'a>(samples: impl Iterator<Item = &'a Sample>) -> TimeReport {
         p95: quantile(0.95),
         p99: quantile(0.99),
         max: quantile(1.0),
-        curve: curve(&merged),
+        curve: curve(&histogram),
     }
 }
 
 /// Closer together where the tail is, so that it can be drawn.
-fn curve(sample: &Sample) -> Vec<(f64, f64)> {
-    let histogram = sample.histogram();
+fn curve(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
     let count = histogram.len() as f64;
     let mut curve: Vec<(f64, f64)> = Vec::new();
     let mut below = 0;
