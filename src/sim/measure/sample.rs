@@ -20,7 +20,7 @@ fn empty() -> Histogram<u64> {
 }
 
 impl Sample {
-    pub(in crate::sim) const fn new() -> Self {
+    pub(in crate::sim) fn new() -> Self {
         Self {
             histogram: None,
             packed: Box::new([]),
