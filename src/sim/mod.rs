@@ -41,7 +41,7 @@ mod sweep;
 
 pub use report::{
     CallsReport, Estimate, FleetReport, FleetSeriesReport, GroupReport, LittleReport, QueueReport, QueueSeriesReport,
-    Report, SaveError, SeriesReport, TimeReport, UnknownMetric, Unstable,
+    Report, SaveError, SeriesReport, TimeReport, Unstable,
 };
 pub use run::Progress;
 pub use scenario::{

@@ -5,7 +5,6 @@ use {
         Report, SweepReport,
         engine::simulate,
         measure::Measured,
-        report::metric::check_metric,
         scenario::{Scenario, ScenarioError, points},
     },
     crate::sync::Mutex,
@@ -62,7 +61,7 @@ impl Progress {
     }
 
     fn begin(&self, spans: impl Iterator<Item = Duration>) {
-        let total = spans.map(|it| it.as_millis() as u64).sum();
+        let total = spans.fold(0_u64, |sum, it| sum.saturating_add(it.as_millis() as u64));
         self.total.store(total, Ordering::Relaxed);
     }
 
@@ -116,8 +115,7 @@ impl Scenario {
     /// chance for all of them, and says which reaches the goal.
     ///
     /// # Errors
-    /// What [`check`](Self::check) finds in the scenario and in each of the points; a goal about a number that a report
-    /// does not have.
+    /// What [`check`](Self::check) finds in the scenario and in each of the points.
     ///
     /// # Examples
     /// ```
@@ -150,25 +148,13 @@ impl Scenario {
     /// Those of [`run_sweep`](Self::run_sweep).
     pub fn run_sweep_with(&self, progress: &Progress) -> Result<SweepReport, ScenarioError> {
         self.check()?;
-        self.check_goal()?;
         let points = points(self)?;
         let scenarios: Vec<&Self> = points.iter().map(|it| &it.scenario).collect();
         let runs = run_all(&scenarios, progress)?;
         let reports = points.iter().zip(&runs);
         let reports = reports.map(|(point, runs)| (point.values.clone(), Report::new(&point.scenario, runs)));
-        SweepReport::new(self, reports.collect()).map_err(|error| wrong_goal(&error))
+        Ok(SweepReport::new(self, reports.collect()))
     }
-
-    /// Refuses a goal about an unknown number before the time is spent.
-    fn check_goal(&self) -> Result<(), ScenarioError> {
-        let goal = self.sweep.as_ref().and_then(|it| it.goal.as_ref());
-        let found = goal.map_or(Ok(()), |it| check_metric(self, &it.metric));
-        found.map_err(|error| wrong_goal(&error))
-    }
-}
-
-fn wrong_goal(error: &super::UnknownMetric) -> ScenarioError {
-    ScenarioError::new("sweep.goal.metric", error.to_string())
 }
 
 /// Runs the replications of each scenario, as many at once as there are cores.
@@ -186,8 +172,10 @@ fn run_all(scenarios: &[&Scenario], progress: &Progress) -> Result<Vec<Vec<Measu
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(tasks.len());
     thread::scope(|scope| {
-        // The calling thread is one of them.
-        (1..threads).for_each(|_| drop(scope.spawn(work)));
+        // The calling thread is one of them, and does the work alone if the system has no other.
+        for _ in 1..threads {
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
         work();
     });
     let mut done = done.into_inner();

@@ -1,18 +1,19 @@
 //! Closed forms: what queueing theory says about a scenario without running it.
 
 use {
-    super::{Arrivals, Fleet, Scenario, ServiceTime, Slow, draw::Times},
+    super::{Arrivals, Fleet, Scenario, ServiceTime, Slow, draw::Times, report::text::rounded},
     serde::Serialize,
     std::{collections::BTreeMap, time::Duration},
 };
 
-/// Beyond so many workers no number of them is looked for.
+/// The sums take a step for each server, and no more than that.
 const MOST_SERVERS: usize = 10_000_000;
 
 /// Independent equal servers behind one queue, by the means and the variations of two times.
 ///
 /// A server is one handler call at a time: a fleet has `workers * concurrency` of them. All answers are for the steady
-/// state, and `None` if there is none (a utilisation of 1 or more) or a number is not one that is allowed.
+/// state, and `None` if there is none (a utilisation of 1 or more) or a number is not one that is allowed. For loads that
+/// keep more than 10,000,000 servers busy, only the utilisation and the time to drain are known.
 ///
 /// # Examples
 /// ```
@@ -153,7 +154,7 @@ impl Station {
     }
 }
 
-/// The chance to wait in M/M/c with a load of so many erlangs (arrival rate times mean time of service); `None` from
+/// The chance to wait in M/M/c with a load of so many erlangs (arrival rate times mean service time); `None` from
 /// `servers` erlangs on, and for loads that keep more than 10,000,000 servers busy.
 ///
 /// # Examples
@@ -349,7 +350,7 @@ fn size(scenario: &Scenario, queue: &str) -> Result<QueueSizing, NotSized> {
         arrival_scv,
         service_mean: mean,
         service_scv: (times.second_moment() / (mean * mean) - 1.0).max(0.0),
-        servers: fleet.workers.saturating_mul(fleet.concurrency),
+        servers: servers(fleet),
     };
     let exponential = matches!(fleet.service, ServiceTime::Exponential { .. }) && fleet.slow.is_none();
     let exact = arrival_scv == 1.0 && (exponential || station.servers == 1);
@@ -375,7 +376,8 @@ fn answer(name: &str, concurrency: usize, station: Station, exact: bool, times: 
         workers_for_short_wait: station
             .servers_for(station.service_mean)
             .map(|it| it.div_ceil(concurrency)),
-        visibility_timeouts: [times.quantile(0.99), times.quantile(0.999)],
+        // The last digits of a gamma distribution depend on the mathematics of the machine, and reports must not.
+        visibility_timeouts: [0.99, 0.999].map(|it| rounded(times.quantile(it), 8)),
     })
 }
 
@@ -410,6 +412,10 @@ fn arrivals(scenario: &Scenario, queue: &str) -> Result<(f64, f64), NotSized> {
     }
 }
 
+const fn servers(fleet: &Fleet) -> usize {
+    fleet.workers.saturating_mul(fleet.concurrency)
+}
+
 fn beyond_the_forms(fleet: &Fleet) -> Option<&'static str> {
     [
         (fleet.autoscaling.is_some(), "autoscaling"),
@@ -421,6 +427,10 @@ fn beyond_the_forms(fleet: &Fleet) -> Option<&'static str> {
         (fleet.call_latency.is_some(), "a latency of calls"),
         (fleet.prefetch > 0 && fleet.workers > 1, "messages fetched ahead"),
         (fleet.wait_time.is_zero(), "receives that do not wait"),
+        (
+            servers(fleet) > MOST_SERVERS,
+            "more than ten million places for handlers",
+        ),
     ]
     .into_iter()
     .find_map(|(is_so, what)| is_so.then_some(what))
@@ -506,7 +516,7 @@ pub fn offered_load(scenario: &Scenario, queue: &str) -> Option<f64> {
 fn attempts(failure: f64, limit: Option<u32>) -> f64 {
     match limit {
         Some(limit) if failure >= 1.0 => f64::from(limit),
-        Some(limit) => (1.0 - failure.powf(f64::from(limit))) / (1.0 - failure),
+        Some(limit) => (1.0 - libm::pow(failure, f64::from(limit))) / (1.0 - failure),
         None => 1.0 / (1.0 - failure),
     }
 }

@@ -150,7 +150,15 @@ impl Times {
     /// The shortest time in seconds that a share `p` of all times does not exceed; infinite for a `p` of 1 or more if
     /// the times have no bound.
     pub(in crate::sim) fn quantile(&self, p: f64) -> f64 {
+        let bounded = matches!(self.kind, Kind::Constant(_) | Kind::Empirical(_));
+        if p >= 1.0 && (p > 1.0 || !bounded) {
+            return f64::INFINITY;
+        }
         let mut high = self.mean();
+        // Doubling would not leave it.
+        if high <= 0.0 {
+            return 0.0;
+        }
         while self.cdf(high) < p && high.is_finite() {
             high *= 2.0;
         }

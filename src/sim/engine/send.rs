@@ -84,12 +84,12 @@ impl<'q> ProducerState<'q> {
     }
 
     /// Whether a batch was sent already.
-    pub(super) const fn has_sent(&self, batch: u32) -> bool {
+    pub(super) fn has_sent(&self, batch: u32) -> bool {
         self.batch != batch || self.collected.is_empty()
     }
 
     /// How many messages it has to send again.
-    pub(super) const fn unsent(&self) -> usize {
+    pub(super) fn unsent(&self) -> usize {
         self.unsent.len()
     }
 

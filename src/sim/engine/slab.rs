@@ -70,7 +70,7 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len() - self.vacant.len()
     }
 

@@ -27,7 +27,7 @@ pub struct Estimate {
 
 impl Estimate {
     /// Nothing was measured.
-    pub(super) const NOTHING: Self = Self::exact(f64::NAN);
+    pub(in crate::sim) const NOTHING: Self = Self::exact(f64::NAN);
 
     /// A number without an interval.
     pub(in crate::sim) const fn exact(mean: f64) -> Self {

@@ -49,12 +49,10 @@ impl Report {
 
     pub(super) fn queue_figures(&self, name: &str, queue: &QueueReport) -> Vec<(&'static str, Chart)> {
         let mut all = Vec::new();
-        let fleets = || self.fleets.values().filter(|it| it.queue == name);
         let mut over_time = |kind, title: String, chart: Option<Chart>| {
             let Some(mut chart) = chart else { return };
             chart.title = title;
-            chart.outages = fleets().flat_map(|it| it.outages.iter().copied()).collect();
-            chart.deploys = fleets().flat_map(|it| it.deploys.iter().copied()).collect();
+            self.mark_events(name, &mut chart);
             all.push((kind, chart));
         };
         let series = &queue.series;
@@ -93,6 +91,13 @@ impl Report {
         all.extend(receives(name, queue).map(|it| ("receives", it)));
         all.extend(groups(name, queue).map(|it| ("groups", it)));
         all
+    }
+
+    /// Marks the outages and deploys of the fleets of a queue.
+    pub(in crate::sim) fn mark_events(&self, queue: &str, chart: &mut Chart) {
+        let fleets = || self.fleets.values().filter(|it| it.queue == queue);
+        chart.outages = fleets().flat_map(|it| it.outages.iter().copied()).collect();
+        chart.deploys = fleets().flat_map(|it| it.deploys.iter().copied()).collect();
     }
 
     pub(super) fn fleet_figures(&self, name: &str, fleet: &FleetReport) -> Vec<(&'static str, Chart)> {

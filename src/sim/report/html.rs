@@ -118,21 +118,10 @@ impl Report {
         if queue.time_to_first_receive.count > 0 {
             body.push_str(&rows(&times, None));
         }
-        let mut calls = vec![["API calls", "requests", "billed", "cost"].map(str::to_owned).to_vec()];
-        calls.extend(queue.calls.iter().map(|(action, it)| {
-            vec![
-                action.clone(),
-                text::estimate(it.requests),
-                text::estimate(it.billed),
-                text::dollars(it.cost),
-            ]
-        }));
-        if calls.len() > 1 {
-            body.push_str(&rows(&calls, None));
-        }
-        let forms = self.closed_forms(name, queue);
-        if !forms.is_empty() {
-            body.push_str(&rows(&forms, None));
+        for table in [queue.call_rows(), self.closed_forms(name, queue)] {
+            if !table.is_empty() {
+                body.push_str(&rows(&table, None));
+            }
         }
         body.push_str(&group_rows(queue));
         body.push_str("</div>\n<div class=\"charts\">\n");

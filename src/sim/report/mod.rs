@@ -16,7 +16,7 @@ pub(super) mod table;
 mod tests;
 pub(super) mod text;
 
-pub use {estimate::Estimate, metric::UnknownMetric, save::SaveError};
+pub use {estimate::Estimate, save::SaveError};
 
 use {
     super::Sizing,

@@ -1,7 +1,10 @@
 //! A report as a table for the terminal.
 
 use {
-    super::{Estimate, FleetReport, QueueReport, Report, TimeReport, text},
+    super::{
+        Estimate, FleetReport, QueueReport, Report, TimeReport,
+        text::{self, plain, shortened},
+    },
     std::fmt::{self, Write as _},
 };
 
@@ -14,7 +17,7 @@ const GROUPS: usize = 10;
 /// A table of at most 100 columns.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", short(&plain(&self.name), WIDTH))?;
+        writeln!(f, "{}", shortened(&self.name, WIDTH))?;
         writeln!(f, "{}", self.about())?;
         if let Some(unstable) = &self.unstable {
             wrapped(f, &unstable.to_string())?;
@@ -116,18 +119,13 @@ impl QueueReport {
         }
         let state = if self.little.holds { "holds" } else { "does not hold" };
         let ratio = if self.little.ratio.is_finite() {
-            format!(": counted / spent = {}", fixed(self.little.ratio))
+            format!(": counted / spent = {:.4}", self.little.ratio)
         } else {
             String::new()
         };
         lines.push(("Little's law", format!("{state}{ratio}")));
         lines
     }
-}
-
-/// A ratio close to one.
-fn fixed(ratio: f64) -> String {
-    format!("{ratio:.4}")
 }
 
 impl FleetReport {
@@ -157,6 +155,21 @@ impl FleetReport {
     }
 }
 
+impl QueueReport {
+    /// The API calls with a header, empty if there are none.
+    pub(super) fn call_rows(&self) -> Vec<Vec<String>> {
+        if self.calls.is_empty() {
+            return Vec::new();
+        }
+        let header = ["API calls", "requests", "billed", "cost"].map(str::to_owned).to_vec();
+        let rows = self.calls.iter().map(|(action, it)| {
+            let [requests, billed] = [it.requests, it.billed].map(text::estimate);
+            vec![action.clone(), requests, billed, text::dollars(it.cost)]
+        });
+        std::iter::once(header).chain(rows).collect()
+    }
+}
+
 /// The header of a table of times.
 pub(super) const TIMES: [&str; 7] = ["seconds", "mean", "p50", "p90", "p95", "p99", "max"];
 
@@ -175,7 +188,7 @@ pub(super) fn largest_groups(queue: &QueueReport) -> Vec<(&String, &super::Group
 }
 
 fn write_queue(f: &mut fmt::Formatter<'_>, name: &str, queue: &QueueReport) -> fmt::Result {
-    writeln!(f, "\nqueue {} ({})", short(&plain(name), 50), queue.kind())?;
+    writeln!(f, "\nqueue {} ({})", shortened(name, 50), queue.kind())?;
     write_lines(f, &queue.lines())?;
     let mut rows = vec![TIMES.map(str::to_owned).to_vec()];
     for (name, time) in [
@@ -192,7 +205,7 @@ fn write_queue(f: &mut fmt::Formatter<'_>, name: &str, queue: &QueueReport) -> f
         header[0] = "to first receive, by group".to_owned();
         rows.push(header.to_vec());
         let shown = groups.iter().take(GROUPS);
-        rows.extend(shown.map(|(name, it)| times(&plain(name), &it.time_to_first_receive).to_vec()));
+        rows.extend(shown.map(|(name, it)| times(name, &it.time_to_first_receive).to_vec()));
     }
     if rows.len() > 1 {
         write_rows(f, &rows)?;
@@ -200,27 +213,15 @@ fn write_queue(f: &mut fmt::Formatter<'_>, name: &str, queue: &QueueReport) -> f
     if groups.len() > GROUPS {
         writeln!(f, "  and {} more groups", groups.len() - GROUPS)?;
     }
-    let mut rows = vec![["API calls", "requests", "billed", "cost"].map(str::to_owned).to_vec()];
-    rows.extend(queue.calls.iter().map(|(action, it)| {
-        vec![
-            action.clone(),
-            text::estimate(it.requests),
-            text::estimate(it.billed),
-            text::dollars(it.cost),
-        ]
-    }));
-    if rows.len() > 1 {
-        write_rows(f, &rows)?;
-    }
-    Ok(())
+    write_rows(f, &queue.call_rows())
 }
 
 fn write_fleet(f: &mut fmt::Formatter<'_>, name: &str, fleet: &FleetReport) -> fmt::Result {
     writeln!(
         f,
         "\nfleet {} on queue {}",
-        short(&plain(name), 40),
-        short(&plain(&fleet.queue), 40)
+        shortened(name, 40),
+        shortened(&fleet.queue, 40)
     )?;
     write_lines(f, &fleet.lines())?;
     for (fault, often) in &fleet.faults {
@@ -263,7 +264,7 @@ pub(in crate::sim) fn write_rows(f: &mut impl fmt::Write, rows: &[Vec<String>]) 
         let mut line = String::from("  ");
         for (column, cell) in row.iter().enumerate() {
             match column {
-                0 => write!(line, "{:<first$}", short(cell, first))?,
+                0 => write!(line, "{:<first$}", shortened(cell, first))?,
                 _ => write!(line, "  {cell:>0$}", widths[column])?,
             }
         }
@@ -272,24 +273,11 @@ pub(in crate::sim) fn write_rows(f: &mut impl fmt::Write, rows: &[Vec<String>]) 
     Ok(())
 }
 
-/// Without what would move the cursor.
-pub(in crate::sim) fn plain(name: &str) -> String {
-    name.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
-}
-
-fn short(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(width.saturating_sub(2)).collect();
-    format!("{kept}..")
-}
-
 /// On lines that are not too long.
 pub(in crate::sim) fn wrapped(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     let mut used = 0;
     for word in plain(text).split_whitespace() {
-        let word = short(word, WIDTH);
+        let word = shortened(word, WIDTH);
         let length = word.chars().count();
         let separator = match used {
             0 => "",

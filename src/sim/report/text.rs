@@ -96,6 +96,21 @@ pub(in crate::sim) fn counted(count: f64, noun: &str) -> String {
     format!("{} {noun}{}", number(count), if count == 1.0 { "" } else { "s" })
 }
 
+/// Without what would move the cursor, and what XML does not allow.
+pub(in crate::sim) fn plain(text: &str) -> String {
+    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+}
+
+/// [`plain`], and at most `most` letters.
+pub(in crate::sim) fn shortened(text: &str, most: usize) -> String {
+    let text = plain(text);
+    if text.chars().count() <= most {
+        return text;
+    }
+    let kept: String = text.chars().take(most.saturating_sub(2)).collect();
+    format!("{kept}..")
+}
+
 /// How many decimals give four significant digits.
 fn decimals(value: f64) -> usize {
     let size = value.abs();

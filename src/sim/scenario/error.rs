@@ -90,7 +90,11 @@ impl fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-/// The end of a sentence about an unknown name: the nearest known one, or all of them where none is near.
+/// More known names than that are not listed.
+const LISTED: usize = 30;
+
+/// The end of a sentence about an unknown name: the nearest known one, or all of them where none is near and there are
+/// not too many.
 pub(in crate::sim) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.into_iter().collect();
     let similar = |name: &&str| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
@@ -99,7 +103,9 @@ pub(in crate::sim) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &
         .map(|it| (similar(it), it))
         .max_by(|a, b| a.0.total_cmp(&b.0))
     {
-        Some((likeness, name)) if likeness >= 0.7 => format!(", the nearest known one is {name:?}"),
+        Some((likeness, name)) if likeness >= 0.7 || known.len() > LISTED => {
+            format!(", the nearest known one is {name:?}")
+        }
         Some(_) => format!(", known are {}", list(&known)),
         None => ", there is none".to_owned(),
     }
@@ -109,6 +115,12 @@ pub(in crate::sim) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &
 pub(in crate::sim) fn list<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
     let names: Vec<_> = names.into_iter().map(|it| format!("{it:?}")).collect();
     names.join(", ")
+}
+
+/// A dotted key of TOML.
+pub(super) fn dotted(path: &[String]) -> String {
+    let parts: Vec<_> = path.iter().map(|it| key(it)).collect();
+    parts.join(".")
 }
 
 /// Part of a dotted key, in quotes where TOML asks for them.

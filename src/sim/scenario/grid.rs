@@ -3,7 +3,7 @@
 use {
     super::{
         Scenario, ScenarioError, Values,
-        error::{key, list, nearest},
+        error::{dotted, key, list, nearest},
         read::parts,
     },
     serde::Deserialize,
@@ -83,8 +83,7 @@ impl Axis {
     }
 
     fn full_path(&self) -> String {
-        let parts: Vec<_> = self.path.iter().map(|it| key(it)).collect();
-        parts.join(".")
+        dotted(&self.path)
     }
 }
 
@@ -244,11 +243,6 @@ impl<'s> Grid<'s> {
         scenario.recall_measured(self.scenario);
         Ok(scenario)
     }
-}
-
-fn dotted(path: &[String]) -> String {
-    let parts: Vec<_> = path.iter().map(|it| key(it)).collect();
-    parts.join(".")
 }
 
 fn collect_numbers(path: &mut Vec<String>, value: &Value, found: &mut Vec<Vec<String>>) {

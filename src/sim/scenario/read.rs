@@ -3,7 +3,7 @@
 use {
     super::{
         Scenario, ScenarioError,
-        error::{key, nearest},
+        error::{dotted, key, nearest},
         files::{self, FileError},
     },
     serde::Deserialize,
@@ -119,8 +119,7 @@ impl Source<'_> {
     /// The error of a type or a name that does not fit.
     fn refused(&self, error: &toml::de::Error) -> ScenarioError {
         let path = error.span().map(|it| self.path(&it)).unwrap_or_default();
-        let path: Vec<_> = path.iter().map(|it| key(it)).collect();
-        let found = ScenarioError::new(path.join("."), reworded(error.message()));
+        let found = ScenarioError::new(dotted(&path), reworded(error.message()));
         match error.span() {
             Some(span) => found.at_line(line(self.text, span.start)),
             None => found,

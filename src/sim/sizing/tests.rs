@@ -163,6 +163,15 @@ fn a_fleet_has_a_server_for_each_handler_call_at_once() {
 }
 
 #[test]
+fn more_servers_than_can_be_summed_over_have_no_closed_form() {
+    let fleet = sized("workers = 5\nconcurrency = 2", "workers = 100_000\nconcurrency = 101").unwrap_err();
+    assert_eq!(
+        fleet.to_string(),
+        "fleet \"workers\" has more than ten million places for handlers"
+    );
+}
+
+#[test]
 fn other_times_of_service_are_approximated_and_one_server_is_exact() {
     let log_normal = "service.log_normal = { mean = 0.4, sd = 0.8 }";
     let several = sized("service.exponential = { mean = 0.4 }", log_normal).unwrap_or_else(|it| panic!("{it}"));

@@ -1,9 +1,9 @@
 //! Which point of a sweep reaches its goal, in one sentence.
 
 use {
-    super::{Answer, SweepReport},
+    super::{Answer, SweepPoint, SweepReport},
     crate::sim::{
-        Bound, Estimate, Goal, UnknownMetric,
+        Bound, Estimate, Goal,
         report::{metric::Unit, text},
     },
     std::cmp::Ordering,
@@ -12,30 +12,26 @@ use {
 /// Combinations of the other numbers that a sentence names.
 const COMBINATIONS: usize = 12;
 
-/// Marks the points that reach the goal; `None` without points.
-///
-/// # Errors
-///
-/// [`UnknownMetric`] if a report does not have the number.
-pub(super) fn answer(sweep: &mut SweepReport, goal: &Goal) -> Result<Option<Answer>, UnknownMetric> {
+/// Marks the points that reach the goal, which is about a number that reports have; `None` without points.
+pub(super) fn answer(sweep: &mut SweepReport, goal: &Goal) -> Option<Answer> {
     let mut found = Vec::with_capacity(sweep.points.len());
     for point in &mut sweep.points {
-        let estimate = point.report.checked_metric(&goal.metric)?;
+        let estimate = point.report.metric(&goal.metric).unwrap_or(Estimate::NOTHING);
         point.reached = Some(point.report.unstable.is_none() && reaches(goal.bound, estimate.mean));
         found.push(estimate);
     }
     if found.is_empty() {
-        return Ok(None);
+        return None;
     }
     let seeker = Seeker {
         sweep,
         goal,
         found: &found,
     };
-    Ok(Some(Answer {
+    Some(Answer {
         sentence: seeker.sentence(),
         best: seeker.smallest(&(0..found.len()).collect::<Vec<_>>()),
-    }))
+    })
 }
 
 fn reaches(bound: Bound, value: f64) -> bool {
@@ -101,6 +97,46 @@ impl<'a> Varied<'a> {
     }
 }
 
+/// Numbers by their last names with their values, such as `workers = 2, visibility_timeout = 30 s`.
+pub(super) fn named(paths: &[String], values: &[f64]) -> String {
+    let named = paths.iter().map(|it| Varied::of(it)).zip(values);
+    let all: Vec<String> = named
+        .map(|(it, value)| format!("{} = {}", it.name, it.value(*value)))
+        .collect();
+    all.join(", ")
+}
+
+impl SweepPoint {
+    /// The value of the first number.
+    pub(super) fn first(&self) -> f64 {
+        self.values.first().copied().unwrap_or(f64::NAN)
+    }
+
+    /// Those of the other numbers.
+    pub(super) fn others(&self) -> &[f64] {
+        self.values.get(1..).unwrap_or_default()
+    }
+}
+
+impl SweepReport {
+    /// The points by the values of all numbers but the first, in order.
+    pub(super) fn slices(&self) -> Vec<(&[f64], Vec<usize>)> {
+        let mut slices: Vec<(&[f64], Vec<usize>)> = Vec::new();
+        for (index, point) in self.points.iter().enumerate() {
+            match slices.iter_mut().find(|it| it.0 == point.others()) {
+                Some(it) => it.1.push(index),
+                None => slices.push((point.others(), vec![index])),
+            }
+        }
+        slices
+    }
+
+    /// The numbers but the first with these values.
+    pub(super) fn others(&self, values: &[f64]) -> String {
+        named(self.varied.get(1..).unwrap_or_default(), values)
+    }
+}
+
 struct Seeker<'a> {
     sweep: &'a SweepReport,
     goal: &'a Goal,
@@ -114,7 +150,7 @@ impl Seeker<'_> {
             return self.unvaried();
         };
         let first = Varied::of(first);
-        let slices = self.slices();
+        let slices = self.sweep.slices();
         if let [(_, points)] = &slices[..] {
             return self.sentence_of(&first, points);
         }
@@ -122,7 +158,7 @@ impl Seeker<'_> {
             let value = self
                 .smallest(points)
                 .map_or_else(|| "none".to_owned(), |it| first.value(self.value(it)));
-            format!("{value} at {}", self.others(others))
+            format!("{value} at {}", self.sweep.others(others))
         });
         let parts: Vec<String> = parts.collect();
         let more = slices.len().saturating_sub(COMBINATIONS);
@@ -150,28 +186,8 @@ impl Seeker<'_> {
 
     /// Of points that differ in the first number, or of all if none reaches the goal.
     fn sentence_of(&self, first: &Varied<'_>, points: &[usize]) -> String {
-        let unit = Unit::of(&self.goal.metric);
         let Some(smallest) = self.smallest(points) else {
-            let goal = self.goal.text();
-            let values = points.iter().map(|it| self.value(*it));
-            let least = first.value(values.clone().fold(f64::INFINITY, f64::min));
-            let most = first.value(values.fold(f64::NEG_INFINITY, f64::max));
-            let Some(best) = self.nearest(points) else {
-                return format!(
-                    "no {} of {least} to {most} has a {goal}: no point measured it",
-                    first.noun()
-                );
-            };
-            let mut at = first.value(self.value(best));
-            let others = &self.sweep.points[best].values[1..];
-            if !others.is_empty() {
-                at = format!("{at} at {}", self.others(others));
-            }
-            let found = unit.text(self.found[best].mean);
-            return format!(
-                "no {} of {least} to {most} has a {goal}; the best is {at} with {found}",
-                first.noun()
-            );
+            return self.sentence_of_none(first, points);
         };
         let mut sentence = format!(
             "{} is the {} with a {}",
@@ -190,36 +206,32 @@ impl Seeker<'_> {
             Bound::AtLeast(_) => estimate.mean - half_width,
         };
         if !reaches(self.goal.bound, end) {
-            sentence.push_str(&format!("; its 95 % interval ends at {}", unit.text(end)));
+            let end = Unit::of(&self.goal.metric).text(end);
+            sentence.push_str(&format!("; its 95 % interval ends at {end}"));
         }
         sentence
     }
 
-    /// The value of the first number.
-    fn value(&self, point: usize) -> f64 {
-        self.sweep.points[point].values.first().copied().unwrap_or(f64::NAN)
-    }
-
-    fn others(&self, values: &[f64]) -> String {
-        let paths = self.sweep.varied.iter().skip(1).map(|it| Varied::of(it));
-        let all: Vec<String> = paths
-            .zip(values)
-            .map(|(it, value)| format!("{} = {}", it.name, it.value(*value)))
-            .collect();
-        all.join(", ")
-    }
-
-    /// The points by the values of all numbers but the first, in order.
-    fn slices(&self) -> Vec<(Vec<f64>, Vec<usize>)> {
-        let mut slices: Vec<(Vec<f64>, Vec<usize>)> = Vec::new();
-        for (index, point) in self.sweep.points.iter().enumerate() {
-            let others = point.values.get(1..).unwrap_or_default();
-            match slices.iter_mut().find(|it| it.0 == others) {
-                Some(it) => it.1.push(index),
-                None => slices.push((others.to_vec(), vec![index])),
-            }
+    /// Of points none of which reaches the goal.
+    fn sentence_of_none(&self, first: &Varied<'_>, points: &[usize]) -> String {
+        let values = points.iter().map(|it| self.value(*it));
+        let least = first.value(values.clone().fold(f64::INFINITY, f64::min));
+        let most = first.value(values.fold(f64::NEG_INFINITY, f64::max));
+        let none = format!("no {} of {least} to {most} has a {}", first.noun(), self.goal.text());
+        let Some(best) = self.nearest(points) else {
+            return format!("{none}: no point measured it");
+        };
+        let mut at = first.value(self.value(best));
+        let others = self.sweep.points[best].others();
+        if !others.is_empty() {
+            at = format!("{at} at {}", self.sweep.others(others));
         }
-        slices
+        let found = Unit::of(&self.goal.metric).text(self.found[best].mean);
+        format!("{none}; the best is {at} with {found}")
+    }
+
+    fn value(&self, point: usize) -> f64 {
+        self.sweep.points[point].first()
     }
 
     fn smallest(&self, points: &[usize]) -> Option<usize> {

@@ -8,7 +8,7 @@ mod tests;
 
 use {
     super::{
-        Goal, Report, SaveError, Scenario, UnknownMetric,
+        Goal, Report, SaveError, Scenario,
         report::{csv::field, save::Directory},
     },
     ::csv::Writer,
@@ -64,14 +64,7 @@ pub struct Answer {
 
 impl SweepReport {
     /// The points of the sweep of `scenario`, each with its values by path.
-    ///
-    /// # Errors
-    ///
-    /// [`UnknownMetric`] if the goal is about a number that the reports do not have.
-    pub(in crate::sim) fn new(
-        scenario: &Scenario,
-        points: Vec<(Vec<(String, f64)>, Report)>,
-    ) -> Result<Self, UnknownMetric> {
+    pub(in crate::sim) fn new(scenario: &Scenario, points: Vec<(Vec<(String, f64)>, Report)>) -> Self {
         let varied = points
             .first()
             .map_or_else(Vec::new, |it| it.0.iter().map(|it| it.0.clone()).collect());
@@ -88,9 +81,9 @@ impl SweepReport {
             answer: None,
         };
         if let Some(goal) = sweep.goal.clone() {
-            sweep.answer = answer::answer(&mut sweep, &goal)?;
+            sweep.answer = answer::answer(&mut sweep, &goal);
         }
-        Ok(sweep)
+        sweep
     }
 
     /// Writes a line for each point as CSV: the varied numbers by their paths, then each of [`Report::metrics`] with

@@ -1,14 +1,19 @@
 //! A sweep as one page with charts.
 
 use {
-    super::{SweepReport, answer::Varied, table::work},
+    super::{
+        SweepPoint, SweepReport,
+        answer::{Varied, named},
+        table::work,
+    },
     crate::sim::{
         Bound, QueueReport, Report,
         report::{
-            chart::{Axis, Chart, Color, Line, escaped, shortened},
+            chart::{Axis, Chart, Color, Line, escaped},
             figures::file_name,
             html,
             metric::Unit,
+            text::shortened,
         },
     },
     std::fmt::Write as _,
@@ -21,9 +26,6 @@ const SMALL: usize = 60;
 const LINES: usize = Color::DATA.len();
 
 type Number<'a> = Box<dyn Fn(&Report) -> f64 + 'a>;
-
-/// The values of all numbers but the first, and what there is of that one.
-type Slice = (Vec<f64>, Vec<(f64, f64)>);
 
 /// The name of a chart, its title, and what it shows.
 type Curve<'a> = (&'static str, String, Unit, Number<'a>);
@@ -148,16 +150,8 @@ impl SweepReport {
     fn over_values(&self, title: &str, unit: Unit, number: &Number<'_>) -> Option<Chart> {
         let path = self.varied.first()?;
         let varied = Varied::of(path);
-        let mut slices: Vec<Slice> = Vec::new();
-        for point in &self.points {
-            let (first, others) = point.values.split_first()?;
-            let at = (*first, number(&point.report));
-            match slices.iter_mut().find(|it| it.0 == others) {
-                Some(it) => it.1.push(at),
-                None => slices.push((others.to_vec(), vec![at])),
-            }
-        }
-        let greatest = slices.iter().flat_map(|it| &it.1).map(|it| it.0).fold(0.0, f64::max);
+        let slices = self.slices();
+        let greatest = self.points.iter().map(SweepPoint::first).fold(0.0, f64::max);
         let x = if varied.is_time {
             Axis::time(varied.name, greatest, 8)
         } else {
@@ -170,12 +164,14 @@ impl SweepReport {
             title.to_owned()
         };
         let mut chart = Chart::new(title.clone(), x, axis(unit, unit_title(unit), 1.0));
-        for ((others, mut points), color) in slices.into_iter().zip(Color::DATA) {
+        for ((others, points), color) in slices.into_iter().zip(Color::DATA) {
+            let points = points.into_iter().map(|it| &self.points[it]);
+            let mut points: Vec<_> = points.map(|it| (it.first(), number(&it.report))).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             let name = if others.is_empty() {
                 title.clone()
             } else {
-                self.others(&others)
+                self.others(others)
             };
             chart.lines.push(Line {
                 name,
@@ -190,15 +186,6 @@ impl SweepReport {
         (top > 0.0).then_some(chart)
     }
 
-    fn others(&self, values: &[f64]) -> String {
-        let paths = self.varied.iter().skip(1).map(|it| Varied::of(it));
-        let all: Vec<String> = paths
-            .zip(values)
-            .map(|(it, value)| format!("{} = {}", it.name, it.value(*value)))
-            .collect();
-        all.join(", ")
-    }
-
     /// What each point has in the queue over time, all on the same axes.
     fn small(&self, queue: &str) -> Vec<Chart> {
         let shown = || self.points.iter().take(SMALL);
@@ -211,17 +198,8 @@ impl SweepReport {
             let lines = [("visible", &series.visible), ("in flight", &series.in_flight)];
             let mut chart = point.report.over_time(&lines, |_| Axis::amount("messages", greatest))?;
             chart.x = Axis::time("time", horizon, 5).until(horizon);
-            let values = self.varied.iter().zip(&point.values);
-            let values: Vec<String> = values
-                .map(|(path, it)| {
-                    let varied = Varied::of(path);
-                    format!("{} = {}", varied.name, varied.value(*it))
-                })
-                .collect();
-            chart.title = shortened(&values.join(", "), 46);
-            let fleets = || point.report.fleets.values().filter(|it| it.queue == queue);
-            chart.outages = fleets().flat_map(|it| it.outages.iter().copied()).collect();
-            chart.deploys = fleets().flat_map(|it| it.deploys.iter().copied()).collect();
+            chart.title = shortened(&named(&self.varied, &point.values), 46);
+            point.report.mark_events(queue, &mut chart);
             (chart.width, chart.height) = (400, 220);
             chart.lines.iter_mut().for_each(|it| it.band.clear());
             Some(chart)

@@ -5,8 +5,8 @@ use {
     crate::sim::{
         FleetReport, QueueReport, Report,
         report::{
-            table::{WIDTH, plain, wrapped, write_rows},
-            text,
+            table::{WIDTH, wrapped, write_rows},
+            text::{self, plain},
         },
     },
     std::fmt,

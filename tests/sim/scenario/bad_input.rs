@@ -421,6 +421,10 @@ fn a_builder_is_checked_as_a_file_is() {
         "fleet.workers.workers"
     );
     assert_eq!(
+        path(workers(second.clone()).concurrency(usize::MAX)),
+        "fleet.workers.concurrency"
+    );
+    assert_eq!(
         path(workers(second.clone()).poll_interval(Duration::MAX)),
         "fleet.workers.poll_interval"
     );

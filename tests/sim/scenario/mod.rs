@@ -119,7 +119,7 @@ autoscaling = { rule.age_of_oldest.target = 60, max = 5 }
 vary.horizon = "86400..86402"
 vary.queue.jobs.visibility_timeout = [30, 60.5]
 vary."fleet.workers.concurrency" = [1, 2]
-goal = { metric = "duplicate_share", at_most = 0.001 }
+goal = { metric = "jobs.duplicate_share", at_most = 0.001 }
 "#;
 
 fn everything() -> Scenario {
@@ -217,7 +217,7 @@ fn everything() -> Scenario {
                 .vary("horizon", Values::range("86400..86402"))
                 .vary("queue.jobs.visibility_timeout", Values::list([30.0, 60.5]))
                 .vary("fleet.workers.concurrency", Values::list([1.0, 2.0]))
-                .goal(Goal::at_most("duplicate_share", 0.001)),
+                .goal(Goal::at_most("jobs.duplicate_share", 0.001)),
         )
 }
 

@@ -97,6 +97,12 @@ fn values_of_the_wrong_type_are_refused_with_their_line() {
         ),
         (
             "warm_up = 60",
+            "[sweep]\nvary.seed = [1]\ngoal = { metric = \"jobs.duplicate_sahre\", at_most = 0 }",
+            "line 4: sweep.goal.metric: there is no metric \"jobs.duplicate_sahre\", the nearest known one is \
+             \"jobs.duplicate_share\"",
+        ),
+        (
+            "warm_up = 60",
             "sweep.vary.horizon = 5",
             "line 2: sweep.vary.horizon: wanted a list of numbers, or a range such as \"2..=20\", found integer `5`",
         ),

@@ -147,7 +147,26 @@ fn quantiles_are_the_shortest_times_that_reach_the_share() {
         }
     }
     let (_, exponential) = &distributions()[1];
-    assert_eq!(exponential.quantile(1.5), f64::INFINITY);
+    for p in [1.0, 1.5] {
+        assert_eq!(exponential.quantile(p), f64::INFINITY);
+    }
+}
+
+#[test]
+fn a_quantile_of_times_that_are_all_zero_is_zero() {
+    let zero = Duration::ZERO;
+    let none = Slow {
+        share: 1.0,
+        factor: 0.0,
+    };
+    for times in [
+        Times::new(&ServiceTime::Constant { time: zero }, None),
+        Times::new(&ServiceTime::Exponential { mean: zero }, None),
+        Times::new(&ServiceTime::empirical([]), None),
+        Times::new(&ServiceTime::Exponential { mean: seconds(2.0) }, Some(none)),
+    ] {
+        assert_eq!(times.quantile(0.99), 0.0);
+    }
 }
 
 #[test]

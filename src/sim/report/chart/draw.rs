@@ -1,8 +1,8 @@
 //! How a chart is drawn.
 
 use {
-    super::{Bars, Chart, Color, Line, shortened},
-    crate::sim::report::text,
+    super::{Bars, Chart, Color, Line},
+    crate::sim::report::text::{self, shortened},
     plotters::{
         coord::Shift,
         prelude::*,

@@ -118,16 +118,6 @@ pub(in crate::sim) fn escaped(text: &str) -> String {
     escaped
 }
 
-/// At most `most` letters.
-pub(in crate::sim) fn shortened(name: &str, most: usize) -> String {
-    let name: String = name.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
-    if name.chars().count() <= most {
-        return name;
-    }
-    let kept: String = name.chars().take(most.saturating_sub(2)).collect();
-    format!("{kept}..")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

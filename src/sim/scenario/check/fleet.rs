@@ -173,7 +173,6 @@ fn check_runner(at: &At<'_>, fleet: &Fleet, queue: &Queue) -> Checked {
     let built = builder.each(|_: &Job| Ok::<(), String>(()));
     let Err(error) = built else { return Ok(()) };
     let at = match error {
-        BuildRunnerError::Concurrency => at.to("concurrency"),
         BuildRunnerError::MaxMessages(_) => at.to("max_messages"),
         BuildRunnerError::WaitTime(_) => at.to("wait_time"),
         BuildRunnerError::VisibilityTimeout(_) => at.to("visibility_timeout"),

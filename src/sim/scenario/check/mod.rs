@@ -7,8 +7,8 @@ mod producer;
 mod queue;
 
 use {
-    super::{Bound, Scenario, ScenarioError, Sweep, grid::points},
-    crate::clock::ManualClock,
+    super::{Bound, Scenario, ScenarioError, Sweep, error::nearest, grid::points},
+    crate::{clock::ManualClock, sim::report::metric},
     at::{At, MAX_COUNT, Span},
 };
 
@@ -46,6 +46,11 @@ impl Scenario {
         }
         if let Some(goal) = &sweep.goal {
             let at = at.to("goal");
+            if let Err(known) = metric::check(self, &goal.metric) {
+                let nearest = nearest(&goal.metric, known.iter().map(String::as_str));
+                let problem = format!("there is no metric {:?}{nearest}", goal.metric);
+                return Err(at.to("metric").fail(problem));
+            }
             let (bound, limit) = match goal.bound {
                 Bound::AtMost(limit) => ("at_most", limit),
                 Bound::AtLeast(limit) => ("at_least", limit),
