@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_packed_sample_has_the_same_distribution_in_less_memory() {
         let (few, many) = ([0, 1, 5_000_000, 5_000_001, 1 << 40], (0..30_000).map(|it| it * it));
-        let plain = [sample(few), sample(many.clone()), Sample::new()];
+        let plain = [sample(few), sample(many), Sample::new()];
         let mut packed = plain.clone();
         packed.iter_mut().for_each(Sample::pack);
         assert_eq!(Sample::merged(&packed), Sample::merged(&plain));
