@@ -32,9 +32,9 @@ pub struct Station {
     pub arrival_rate: f64,
     /// The squared coefficient of variation of the time between arrivals: 1 for Poisson, 0 for constant arrivals.
     pub arrival_scv: f64,
-    /// The mean time of service in seconds, more than 0.
+    /// The mean service time in seconds, more than 0.
     pub service_mean: f64,
-    /// The squared coefficient of variation of the time of service: 1 for exponential, 0 for constant times.
+    /// The squared coefficient of variation of the service time: 1 for exponential, 0 for constant times.
     pub service_scv: f64,
     /// At least 1.
     pub servers: usize,
@@ -63,7 +63,7 @@ impl Station {
         }
     }
 
-    /// The mean number of servers that are needed: arrivals per time of service.
+    /// The mean number of servers that are needed: arrivals per service time.
     fn erlangs(&self) -> Option<f64> {
         let erlangs = self.arrival_rate * self.service_mean;
         let positive = 0.0 < self.arrival_rate && 0.0 < self.service_mean && erlangs.is_finite();
@@ -255,7 +255,7 @@ pub struct QueueSizing {
     pub mean_backlog: f64,
     /// Seconds until a thousand messages of backlog are gone.
     pub drain_time_per_thousand: f64,
-    /// The fewest workers with which the mean wait is at most the mean time of service.
+    /// The fewest workers with which the mean wait is at most the mean service time.
     pub workers_for_short_wait: Option<usize>,
     /// The visibility timeouts in seconds with which, without heartbeat, 1 % and 0.1 % of messages are received again.
     pub visibility_timeouts: [f64; 2],

@@ -172,7 +172,7 @@ fn more_servers_than_can_be_summed_over_have_no_closed_form() {
 }
 
 #[test]
-fn other_times_of_service_are_approximated_and_one_server_is_exact() {
+fn other_service_times_are_approximated_and_one_server_is_exact() {
     let log_normal = "service.log_normal = { mean = 0.4, sd = 0.8 }";
     let several = sized("service.exponential = { mean = 0.4 }", log_normal).unwrap_or_else(|it| panic!("{it}"));
     assert_eq!(several.exactness, Exactness::Approximation);
