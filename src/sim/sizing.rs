@@ -458,7 +458,7 @@ fn retries(scenario: &Scenario, queue: &str, fleet: &Fleet, times: &Times) -> Op
 const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 
 /// The load of `queue`: handler seconds that come per second over those that its fleets can do, retries after failures
-/// included and autoscaled fleets at their most. From 1 on the backlog grows without end.
+/// and handler timeouts included and autoscaled fleets at their most. From 1 on the backlog grows without end.
 ///
 /// `None` if no producer sends to the queue or no fleet works on it. What comes from other queues as dead letters is
 /// not counted.
@@ -492,9 +492,15 @@ pub fn offered_load(scenario: &Scenario, queue: &str) -> Option<f64> {
     let (mut capacity, mut failures) = (0.0, 0.0);
     for (_, fleet) in fleets(scenario, queue) {
         let workers = fleet.autoscaling.as_ref().map_or(fleet.workers, |it| it.max);
-        let rate = workers as f64 * fleet.concurrency as f64 / Times::new(&fleet.service, fleet.slow).mean();
+        let times = Times::new(&fleet.service, fleet.slow);
+        // A handler that is given up fails, and its place is free again.
+        let (mean, in_time) = fleet.handler_timeout.map_or((times.mean(), 1.0), |timeout| {
+            let timeout = timeout.as_secs_f64();
+            (times.mean_until(timeout), times.cdf(timeout))
+        });
+        let rate = workers as f64 * fleet.concurrency as f64 / mean;
         capacity += rate;
-        failures += rate * fleet.failure_probability;
+        failures += rate * (1.0 - (1.0 - fleet.failure_probability) * in_time);
     }
     let failure = failures / capacity;
     let calls = scenario

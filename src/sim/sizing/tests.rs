@@ -277,3 +277,13 @@ fn the_load_counts_retries_limits_and_all_fleets() {
     near(of(format!("{PLAIN}{second}")), 20.0 / (10.0 / 0.4 + 5.0 / 0.2));
     assert_eq!(offered_load(&scenario("", ""), "others"), None);
 }
+
+#[test]
+fn the_load_counts_handlers_that_are_given_up() {
+    // Exponential times of 0.4 s that are cut off at 0.4 s last 0.4 (1 - 1/e) s on average, and 1/e of them fail.
+    let cut_off = 1.0 - (-1_f64).exp();
+    let scenario = scenario("workers = 5", "workers = 5\nhandler_timeout = 0.4");
+    let load = offered_load(&scenario, "jobs").unwrap();
+    let expected = 20.0 / cut_off * 0.4 * cut_off / 10.0;
+    assert!((load - expected).abs() < 0.001, "{load}, not {expected}");
+}
