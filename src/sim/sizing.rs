@@ -494,10 +494,10 @@ pub fn offered_load(scenario: &Scenario, queue: &str) -> Option<f64> {
         let workers = fleet.autoscaling.as_ref().map_or(fleet.workers, |it| it.max);
         let times = Times::new(&fleet.service, fleet.slow);
         // A handler that is given up fails, and its place is free again.
-        let (mean, in_time) = fleet.handler_timeout.map_or((times.mean(), 1.0), |timeout| {
-            let timeout = timeout.as_secs_f64();
-            (times.mean_until(timeout), times.cdf(timeout))
-        });
+        let (mean, in_time) = match fleet.handler_timeout.map(|it| it.as_secs_f64()) {
+            Some(timeout) => (times.mean_until(timeout), times.cdf(timeout)),
+            None => (times.mean(), 1.0),
+        };
         let rate = workers as f64 * fleet.concurrency as f64 / mean;
         capacity += rate;
         failures += rate * (1.0 - (1.0 - fleet.failure_probability) * in_time);

@@ -66,15 +66,7 @@ impl SweepReport {
     pub(super) fn rows(&self, queue: &str) -> Vec<Vec<String>> {
         let mark = self.points.iter().any(|it| it.report.unstable.is_some());
         let mut header: Vec<String> = self.varied.iter().map(|it| Varied::of(it).name.to_owned()).collect();
-        let columns = [
-            "duplicates",
-            "p50 (s)",
-            "p99 (s)",
-            "busy",
-            "wasted",
-            "dead",
-            "$ / 30 d",
-        ];
+        let columns = ["duplicates", "p50 (s)", "p99 (s)", "busy", "wasted", "dead", "$ / 30 d"];
         header.extend(columns.map(str::to_owned));
         if self.answer.is_some() {
             header.push("goal".to_owned());
