@@ -32,9 +32,9 @@ pub struct Station {
     pub arrival_rate: f64,
     /// The squared coefficient of variation of the time between arrivals: 1 for Poisson, 0 for constant arrivals.
     pub arrival_scv: f64,
-    /// The mean time of service in seconds, more than 0.
+    /// The mean service time in seconds, more than 0.
     pub service_mean: f64,
-    /// The squared coefficient of variation of the time of service: 1 for exponential, 0 for constant times.
+    /// The squared coefficient of variation of the service time: 1 for exponential, 0 for constant times.
     pub service_scv: f64,
     /// At least 1.
     pub servers: usize,
@@ -63,7 +63,7 @@ impl Station {
         }
     }
 
-    /// The mean number of servers that are needed: arrivals per time of service.
+    /// The mean number of servers that are needed: arrivals per service time.
     fn erlangs(&self) -> Option<f64> {
         let erlangs = self.arrival_rate * self.service_mean;
         let positive = 0.0 < self.arrival_rate && 0.0 < self.service_mean && erlangs.is_finite();
@@ -255,7 +255,7 @@ pub struct QueueSizing {
     pub mean_backlog: f64,
     /// Seconds until a thousand messages of backlog are gone.
     pub drain_time_per_thousand: f64,
-    /// The fewest workers with which the mean wait is at most the mean time of service.
+    /// The fewest workers with which the mean wait is at most the mean service time.
     pub workers_for_short_wait: Option<usize>,
     /// The visibility timeouts in seconds with which, without heartbeat, 1 % and 0.1 % of messages are received again.
     pub visibility_timeouts: [f64; 2],
@@ -458,7 +458,7 @@ fn retries(scenario: &Scenario, queue: &str, fleet: &Fleet, times: &Times) -> Op
 const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 
 /// The load of `queue`: handler seconds that come per second over those that its fleets can do, retries after failures
-/// included and autoscaled fleets at their most. From 1 on the backlog grows without end.
+/// and handler timeouts included and autoscaled fleets at their most. From 1 on the backlog grows without end.
 ///
 /// `None` if no producer sends to the queue or no fleet works on it. What comes from other queues as dead letters is
 /// not counted.
@@ -492,9 +492,15 @@ pub fn offered_load(scenario: &Scenario, queue: &str) -> Option<f64> {
     let (mut capacity, mut failures) = (0.0, 0.0);
     for (_, fleet) in fleets(scenario, queue) {
         let workers = fleet.autoscaling.as_ref().map_or(fleet.workers, |it| it.max);
-        let rate = workers as f64 * fleet.concurrency as f64 / Times::new(&fleet.service, fleet.slow).mean();
+        let times = Times::new(&fleet.service, fleet.slow);
+        // A handler that is given up fails, and its place is free again.
+        let (mean, in_time) = match fleet.handler_timeout.map(|it| it.as_secs_f64()) {
+            Some(timeout) => (times.mean_until(timeout), times.cdf(timeout)),
+            None => (times.mean(), 1.0),
+        };
+        let rate = workers as f64 * fleet.concurrency as f64 / mean;
         capacity += rate;
-        failures += rate * fleet.failure_probability;
+        failures += rate * (1.0 - (1.0 - fleet.failure_probability) * in_time);
     }
     let failure = failures / capacity;
     let calls = scenario

@@ -14,7 +14,7 @@ fn erlang_c(servers: u32, erlangs: f64) -> f64 {
     last / (sum + last)
 }
 
-/// A queue with one fleet; times of service have a mean of 1 s.
+/// A queue with one fleet; service times have a mean of 1 s.
 struct Lab {
     rate: f64,
     messages: f64,

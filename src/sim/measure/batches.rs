@@ -1,4 +1,4 @@
-//! Means with what an interval of confidence needs.
+//! Means with what a confidence interval needs.
 
 /// How many batches a run is divided into, for the interval of a mean of a single run.
 pub(in crate::sim) const BATCHES: usize = 20;

@@ -135,7 +135,7 @@ pub(super) struct FleetMeasured {
     /// Handler seconds in all, and those that led to nothing: failures, what was cut short, and repetitions.
     pub(super) busy_seconds: f64,
     pub(super) wasted_seconds: f64,
-    /// The time of service of each handler call that ended by itself.
+    /// The service time of each handler call that ended by itself.
     pub(super) service_time: Sample,
     pub(super) faults: BTreeMap<String, u64>,
 }

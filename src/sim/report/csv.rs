@@ -14,8 +14,17 @@ impl Report {
     /// What no replication reached is empty.
     ///
     /// # Errors
-    ///
     /// Those of `to`.
+    ///
+    /// # Examples
+    /// ```
+    /// # let toml = "[queue.jobs]\n[producer.web]\nqueue = 'jobs'\narrivals.constant = { rate = 1 }";
+    /// let report = requeue::sim::Scenario::from_toml(toml)?.run()?;
+    /// let mut csv = Vec::new();
+    /// report.write_series(&mut csv)?;
+    /// assert!(String::from_utf8(csv)?.starts_with("kind,name,series,seconds,mean,least,greatest\nqueue,jobs,visible,15,"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_series(&self, to: impl Write) -> io::Result<()> {
         let mut csv = Writer::from_writer(to);
         csv.write_record(["kind", "name", "series", "seconds", "mean", "least", "greatest"])?;
@@ -49,8 +58,17 @@ impl Report {
     /// groups such as `groups.tenant-1.sent`, faults of their fleet such as `faults.DuplicateDelivery`.
     ///
     /// # Errors
-    ///
     /// Those of `to`.
+    ///
+    /// # Examples
+    /// ```
+    /// # let toml = "[queue.jobs]\n[producer.web]\nqueue = 'jobs'\narrivals.constant = { rate = 1 }";
+    /// let report = requeue::sim::Scenario::from_toml(toml)?.run()?;
+    /// let mut csv = Vec::new();
+    /// report.write_totals(&mut csv)?;
+    /// assert!(String::from_utf8(csv)?.contains("\nqueue,jobs,sent,3599,\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_totals(&self, to: impl Write) -> io::Result<()> {
         let mut csv = Writer::from_writer(to);
         csv.write_record(["kind", "name", "metric", "mean", "half_width"])?;
@@ -97,7 +115,6 @@ impl Report {
     /// The whole report as JSON, under the names of its fields.
     ///
     /// # Errors
-    ///
     /// Those of `to`.
     pub fn write_json(&self, mut to: impl Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut to, self)?;

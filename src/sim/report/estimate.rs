@@ -1,4 +1,4 @@
-//! Means and their intervals of confidence.
+//! Means and their confidence intervals.
 
 use {
     super::text,
@@ -8,7 +8,7 @@ use {
     std::fmt,
 };
 
-/// A mean and half the width of its 95 % interval of confidence.
+/// A mean and half the width of its 95 % confidence interval.
 ///
 /// Over several replications the interval is Student's t over what each of them found; of a single one it is over the
 /// means of 20 equal parts of the measured time. Counts and shares of a single replication have no interval.
@@ -62,6 +62,14 @@ impl Estimate {
     /// Whether `value` is within the interval, widened by `tolerance` on each side.
     ///
     /// Without an interval only the tolerance counts. False if nothing was measured.
+    ///
+    /// # Examples
+    /// ```
+    /// # let toml = "[queue.jobs]\n[producer.web]\nqueue = 'jobs'\narrivals.poisson = { rate = 1 }";
+    /// let report = requeue::sim::Scenario::from_toml(toml)?.run()?;
+    /// assert!(report.queues["jobs"].sent.agrees_with(3_600.0, 240.0));
+    /// # Ok::<(), requeue::sim::ScenarioError>(())
+    /// ```
     #[must_use]
     pub fn agrees_with(&self, value: f64, tolerance: f64) -> bool {
         (self.mean - value).abs() <= self.half_width.unwrap_or(0.0) + tolerance

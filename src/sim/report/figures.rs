@@ -19,6 +19,17 @@ impl Report {
     /// The charts of the page as SVG documents, each with a name that is fit for a file.
     ///
     /// Each brings its style: it follows whether the reader prefers light or dark.
+    ///
+    /// # Examples
+    /// ```
+    /// # let toml = "[queue.jobs]\n[producer.web]\nqueue = 'jobs'\narrivals.constant = { rate = 1 }";
+    /// let report = requeue::sim::Scenario::from_toml(toml)?.run()?;
+    /// let (name, svg) = &report.charts()[0];
+    /// assert_eq!(name, "queue-jobs-backlog");
+    /// assert!(svg.starts_with("<svg"));
+    /// # Ok::<(), requeue::sim::ScenarioError>(())
+    /// ```
+    #[must_use]
     pub fn charts(&self) -> Vec<(String, String)> {
         self.figures()
             .into_iter()
@@ -124,7 +135,7 @@ impl Report {
             charts.push((kind, chart));
         }
         let service = [("service", &fleet.service_time)];
-        charts.extend(curves(format!("Time of service of {name}"), &service).map(|it| ("service", it)));
+        charts.extend(curves(format!("Service time of {name}"), &service).map(|it| ("service", it)));
         charts
     }
 

@@ -83,6 +83,15 @@ fn lines(title: &str, lines: &[Line]) -> String {
 impl Report {
     /// The report as one HTML page with its charts: it needs nothing from elsewhere, runs no script, and follows
     /// whether the reader prefers light or dark.
+    ///
+    /// # Examples
+    /// ```
+    /// # let toml = "[queue.jobs]\n[producer.web]\nqueue = 'jobs'\narrivals.constant = { rate = 1 }";
+    /// let report = requeue::sim::Scenario::from_toml(toml)?.run()?;
+    /// assert!(report.to_html().starts_with("<!doctype html>"));
+    /// # Ok::<(), requeue::sim::ScenarioError>(())
+    /// ```
+    #[must_use]
     pub fn to_html(&self) -> String {
         let mut body = format!("<h1>{}</h1>\n<p>{}</p>\n", escaped(&self.name), escaped(&self.about()));
         if let Some(unstable) = &self.unstable {
@@ -94,7 +103,7 @@ impl Report {
         let cost = nice(&text::dollars(self.cost));
         let month = nice(&text::dollars(self.cost_per_month));
         let _ = writeln!(body, "<p>Cost of API calls: {cost}; in 30 days {month}.</p>");
-        body.push_str("<p>Means have 95 % intervals of confidence. Quantiles are of all replications together.</p>\n");
+        body.push_str("<p>Means have 95 % confidence intervals. Quantiles are of all replications together.</p>\n");
         for (name, queue) in &self.queues {
             self.queue_section(&mut body, name, queue);
         }

@@ -93,11 +93,13 @@ impl Report {
     /// assert_eq!(report.metric("weight"), None);
     /// # Ok::<(), requeue::sim::ScenarioError>(())
     /// ```
+    #[must_use]
     pub fn metric(&self, name: &str) -> Option<Estimate> {
         self.metrics().into_iter().find(|it| is(&it.0, name)).map(|it| it.1)
     }
 
     /// All names of [`Report::metric`] with their numbers, those in full before those without queue or fleet.
+    #[must_use]
     pub fn metrics(&self) -> Vec<(String, Estimate)> {
         let mut all: Vec<_> = WHOLE.iter().map(|(name, of)| ((*name).to_owned(), of(self))).collect();
         for (prefix, queue) in &self.queues {

@@ -92,8 +92,7 @@ pub struct Report {
 pub struct Unstable {
     /// The queue, if it is known which one.
     pub queue: Option<String>,
-    /// The offered load of that queue: the mean rate of arrivals times the mean time of service over the messages that
-    /// its workers can handle at once. 1 and more is too much.
+    /// The [`offered_load`](super::offered_load()) of that queue. 1 and more is too much.
     pub load: Option<f64>,
     /// When the first of the replications ended that held too many messages, in seconds from the start of the run.
     /// `None` if all reached their horizon.
@@ -115,8 +114,7 @@ pub struct QueueReport {
     pub fifo: bool,
     /// Whether it is the dead-letter queue of another.
     pub dead_letter_queue: bool,
-    /// Its offered load: the mean rate of arrivals times the mean time of service over the messages that its workers
-    /// can handle at once. `None` if the scenario does not say it in advance.
+    /// Its [`offered_load`](super::offered_load()). `None` if no producer sends to it or no fleet works on it.
     pub offered_load: Option<f64>,
     /// Messages that came in.
     pub sent: Estimate,

@@ -27,7 +27,6 @@ impl Report {
     /// Files of the same names are replaced.
     ///
     /// # Errors
-    ///
     /// [`SaveError`] names the path that could not be written.
     ///
     /// # Examples

@@ -172,7 +172,7 @@ fn more_servers_than_can_be_summed_over_have_no_closed_form() {
 }
 
 #[test]
-fn other_times_of_service_are_approximated_and_one_server_is_exact() {
+fn other_service_times_are_approximated_and_one_server_is_exact() {
     let log_normal = "service.log_normal = { mean = 0.4, sd = 0.8 }";
     let several = sized("service.exponential = { mean = 0.4 }", log_normal).unwrap_or_else(|it| panic!("{it}"));
     assert_eq!(several.exactness, Exactness::Approximation);
@@ -276,4 +276,14 @@ fn the_load_counts_retries_limits_and_all_fleets() {
     let second = "[fleet.others]\nqueue = \"jobs\"\nworkers = 5\nservice.constant = { time = 0.2 }";
     near(of(format!("{PLAIN}{second}")), 20.0 / (10.0 / 0.4 + 5.0 / 0.2));
     assert_eq!(offered_load(&scenario("", ""), "others"), None);
+}
+
+#[test]
+fn the_load_counts_handlers_that_are_given_up() {
+    // Exponential times of 0.4 s that are cut off at 0.4 s last 0.4 (1 - 1/e) s on average, and 1/e of them fail.
+    let cut_off = 1.0 - (-1_f64).exp();
+    let scenario = scenario("workers = 5", "workers = 5\nhandler_timeout = 0.4");
+    let load = offered_load(&scenario, "jobs").unwrap();
+    let expected = 20.0 / cut_off * 0.4 * cut_off / 10.0;
+    assert!((load - expected).abs() < 0.001, "{load}, not {expected}");
 }

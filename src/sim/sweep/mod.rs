@@ -92,7 +92,6 @@ impl SweepReport {
     /// What was not measured is empty.
     ///
     /// # Errors
-    ///
     /// Those of `to`.
     pub fn write_points(&self, to: impl Write) -> io::Result<()> {
         let mut csv = Writer::from_writer(to);
@@ -116,7 +115,6 @@ impl SweepReport {
     /// All of it as JSON, under the names of its fields.
     ///
     /// # Errors
-    ///
     /// Those of `to`.
     pub fn write_json(&self, mut to: impl Write) -> io::Result<()> {
         serde_json::to_writer(&mut to, self)?;
@@ -129,7 +127,6 @@ impl SweepReport {
     /// Files of the same names are replaced.
     ///
     /// # Errors
-    ///
     /// [`SaveError`] names the path that could not be written.
     pub fn save(&self, directory: impl AsRef<Path>) -> Result<(), SaveError> {
         let directory = Directory::new(directory.as_ref())?;

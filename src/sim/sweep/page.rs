@@ -33,6 +33,7 @@ type Curve<'a> = (&'static str, String, Unit, Number<'a>);
 impl SweepReport {
     /// The sweep as one HTML page with its charts: it needs nothing from elsewhere, runs no script, and follows whether
     /// the reader prefers light or dark.
+    #[must_use]
     pub fn to_html(&self) -> String {
         let mut body = format!("<h1>{}</h1>\n<p>{}</p>\n", escaped(&self.name), escaped(&self.about()));
         let best = self.answer.as_ref().and_then(|it| it.best);
@@ -70,6 +71,7 @@ impl SweepReport {
     /// The charts of the page as SVG documents, each with a name that is fit for a file.
     ///
     /// Each brings its style: it follows whether the reader prefers light or dark.
+    #[must_use]
     pub fn charts(&self) -> Vec<(String, String)> {
         let mut all = Vec::new();
         for queue in self.queues() {

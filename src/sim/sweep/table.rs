@@ -5,6 +5,7 @@ use {
     crate::sim::{
         FleetReport, QueueReport, Report,
         report::{
+            metric::Unit,
             table::{WIDTH, wrapped, write_rows},
             text::{self, plain},
         },
@@ -28,6 +29,7 @@ impl fmt::Display for SweepReport {
             }
             write_rows(f, &self.rows(name))?;
         }
+        wrapped(f, "p50 and p99 are of the time to completion.")?;
         if self.points.iter().any(|it| it.report.unstable.is_some()) {
             wrapped(
                 f,
@@ -64,16 +66,7 @@ impl SweepReport {
     pub(super) fn rows(&self, queue: &str) -> Vec<Vec<String>> {
         let mark = self.points.iter().any(|it| it.report.unstable.is_some());
         let mut header: Vec<String> = self.varied.iter().map(|it| Varied::of(it).name.to_owned()).collect();
-        let columns = [
-            "duplicates",
-            "p50 (s)",
-            "p99 (s)",
-            "busy",
-            "wasted",
-            "dead",
-            "left",
-            "$ / 30 d",
-        ];
+        let columns = ["duplicates", "p50 (s)", "p99 (s)", "busy", "wasted", "dead", "$ / 30 d"];
         header.extend(columns.map(str::to_owned));
         if self.answer.is_some() {
             header.push("goal".to_owned());
@@ -115,11 +108,24 @@ impl SweepReport {
             text::percent(text::rounded(busy, 2)),
             text::percent(text::rounded(wasted, 2)),
             short(queue.dead_lettered.mean),
-            short(queue.left.mean),
             short(queue.cost_per_month.mean),
         ]);
-        row.extend(point.reached.map(|it| if it { "yes" } else { "no" }.to_owned()));
+        row.extend(point.reached.map(|it| self.goal_of(point, it)));
         Some(row)
+    }
+}
+
+impl SweepReport {
+    /// What a point has of the number that the goal is about, and whether it is enough.
+    fn goal_of(&self, point: &SweepPoint, reached: bool) -> String {
+        let answer = if reached { "yes" } else { "no" };
+        let goal = self.goal.as_ref().map(|it| it.metric.as_str());
+        match goal.and_then(|metric| Some((metric, point.report.metric(metric)?))) {
+            Some((metric, found)) if found.mean.is_finite() => {
+                format!("{}: {answer}", Unit::of(metric).text(text::rounded(found.mean, 2)))
+            }
+            _ => answer.to_owned(),
+        }
     }
 }
 
