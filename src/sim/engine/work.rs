@@ -15,7 +15,7 @@ use {
     crate::{
         backend::{Backoff, ReceiveRequest, receive_from},
         queue::Message,
-        testing::FaultyQueue,
+        testing::{CallError, FaultyQueue},
     },
     std::time::Duration,
 };
@@ -511,24 +511,25 @@ fn renew_lease(fleet: &FleetState, job: &mut Job, interval: Micros, now: Micros)
     }
 }
 
+impl<E> From<CallError<E>> for CallFailure {
+    fn from(error: CallError<E>) -> Self {
+        match error {
+            CallError::Refused(_) => Self::NotHeld,
+            _ => Self::Transient,
+        }
+    }
+}
+
 fn delete(wire: Option<&FaultyQueue>, message: &Message) -> Result<(), CallFailure> {
-    use crate::testing::CallError;
     match wire {
         None => message.delete().map_err(|_| CallFailure::NotHeld),
-        Some(wire) => wire.delete(message).map_err(|error| match error {
-            CallError::Refused(_) => CallFailure::NotHeld,
-            _ => CallFailure::Transient,
-        }),
+        Some(wire) => Ok(wire.delete(message)?),
     }
 }
 
 fn change_visibility(wire: Option<&FaultyQueue>, message: &Message, timeout: Duration) -> Result<(), CallFailure> {
-    use crate::testing::CallError;
     match wire {
         None => message.change_visibility(timeout).map_err(|_| CallFailure::NotHeld),
-        Some(wire) => wire.change_visibility(message, timeout).map_err(|error| match error {
-            CallError::Refused(_) => CallFailure::NotHeld,
-            _ => CallFailure::Transient,
-        }),
+        Some(wire) => Ok(wire.change_visibility(message, timeout)?),
     }
 }
