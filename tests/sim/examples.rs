@@ -51,9 +51,8 @@ fn a_longer_visibility_timeout_means_fewer_duplicates_and_a_later_end_of_what_cr
         assert!(pair[0].duplicate_share.mean >= pair[1].duplicate_share.mean);
         assert!(pair[0].time_to_completion.p99 < pair[1].time_to_completion.p99);
     }
+    // So short a run is not sure of it, and says so.
     let answer = found.answer.unwrap().sentence;
-    assert_eq!(
-        answer,
-        "30 s is the shortest visibility_timeout with a duplicate_share of at most 0.1 %"
-    );
+    let expected = "30 s is the shortest visibility_timeout with a duplicate_share of at most 0.1 %; its 95 % interval";
+    assert!(answer.starts_with(expected), "{answer}");
 }

@@ -274,9 +274,9 @@ fn workers_that_take_messages_twice_are_noticed() {
     compare(&reports, &[("jobs.duplicate_share", 0.0)], 0.15).assert_miss();
 }
 
-/// The law from what messages and workers saw: rate * time in the queue is what the queue held.
+/// The law from what messages and workers saw: rate * time in the queue is what the queue held. Shares are of totals.
 #[test]
-fn littles_law_holds_whatever_goes_wrong() {
+fn littles_law_and_shares_hold_whatever_goes_wrong() {
     let cases = [
         "failure_probability = 0.2\nfailure_policy.backoff = { base = 1, max = 60 }",
         "crashes = { mean_interval = 300, restart_time = 20 }",
@@ -295,7 +295,16 @@ fn littles_law_holds_whatever_goes_wrong() {
         };
         // `run` asserts the report's own check.
         let report = crate::compare::run(&lab.text(), 1);
-        let little = &report.queues["jobs"].little;
-        assert!((little.ratio - 1.0).abs() < 1e-6, "{more}: {little:?}");
+        let jobs = &report.queues["jobs"];
+        assert!((jobs.little.ratio - 1.0).abs() < 1e-6, "{more}: {:?}", jobs.little);
+        let duplicates = jobs.done_more_than_once.mean / jobs.done.mean;
+        assert!((jobs.duplicate_share.mean - duplicates).abs() < 1e-12, "{more}");
+        assert!(
+            (jobs.throughput.mean * report.measured / jobs.done.mean - 1.0).abs() < 1e-9,
+            "{more}"
+        );
+        let workers = &report.fleets["workers"];
+        let wasted = workers.wasted_seconds.mean / workers.busy_seconds.mean;
+        assert!((workers.wasted_share.mean - wasted).abs() < 1e-9, "{more}");
     }
 }

@@ -161,8 +161,10 @@ impl Ledger {
             // The target reports it first.
             Seen::Arrived(id) => self.moved(queue, id, now, place, name),
             Seen::DeadLettered => {
-                if place.batch.is_some() {
-                    self.queues[queue as usize].measured.totals.dead_lettered += 1;
+                if let Some(batch) = place.batch {
+                    let measured = &mut self.queues[queue as usize].measured;
+                    measured.totals.dead_lettered += 1;
+                    measured.dead_letters.add_part(batch, 1.0);
                 }
             }
         }
@@ -226,8 +228,9 @@ impl Ledger {
         let Some(track) = self.tracks.get(index) else { return };
         let (older, newer) = (track.older, track.newer);
         let book = &mut self.queues[track.queue as usize];
-        if place.batch.is_some() {
+        if let Some(batch) = place.batch {
             let measured = &mut book.measured;
+            measured.dead_letters.add(batch, 0.0, 1.0);
             let most = measured.receives.len() - 1;
             measured.receives[(track.received as usize).min(most)] += 1;
             measured.little.spent += seconds(now - track.entered_at.max(self.window.warm_up));
@@ -339,6 +342,8 @@ impl Ledger {
             let (took, producer) = (now - since, track.numbered.producer);
             let book = &mut self.queues[queue as usize];
             book.measured.totals.done += 1;
+            book.measured.throughput.add_part(batch, 1.0);
+            book.measured.duplicates.add(batch, 0.0, 1.0);
             book.measured.time_to_completion.record(batch, took);
             let slot = track
                 .numbered
@@ -349,7 +354,9 @@ impl Ledger {
                 group.time_to_completion.record(batch, took);
             }
         } else if let (2, Some(queue)) = (track.done, track.done_in) {
-            self.queues[queue as usize].measured.totals.done_more_than_once += 1;
+            let measured = &mut self.queues[queue as usize].measured;
+            measured.totals.done_more_than_once += 1;
+            measured.duplicates.add_part(batch, 1.0);
         }
         is_first
     }

@@ -271,6 +271,7 @@ impl Lab<'_> {
                 measured.present.add(batch, present, span);
                 measured.visible.add(batch, visible, span);
                 measured.in_flight.add(batch, in_flight, span);
+                measured.throughput.add(batch, 0.0, span);
             }
         }
         for fleet in &mut self.fleets {
@@ -285,6 +286,7 @@ impl Lab<'_> {
                     measured.busy.add(batch, busy / capacity, capacity * span);
                 }
                 measured.busy_seconds += busy * span;
+                measured.wasted.add(batch, 0.0, busy * span);
             }
         }
     }
@@ -330,7 +332,6 @@ impl Lab<'_> {
     fn finish(self) -> Measured {
         let end = self.now;
         let point_seconds = self.window.point_seconds();
-        // A run that ended early has measured a part of a point.
         let queues = self.ledger.finish(end);
         let names = self.queues.iter().map(|it| it.queue.name().to_owned());
         let mut measured = Measured {

@@ -201,6 +201,9 @@ fn measured_queue(fifo: bool, dead_letter_queue: bool, points: usize) -> QueueMe
         present: Batches::new(),
         visible: Batches::new(),
         in_flight: Batches::new(),
+        throughput: Batches::new(),
+        duplicates: Batches::new(),
+        dead_letters: Batches::new(),
     }
 }
 
@@ -220,6 +223,7 @@ pub(super) fn measured_fleet(queue: &str, points: usize) -> FleetMeasured {
         failed_calls: 0,
         busy_seconds: 0.0,
         wasted_seconds: 0.0,
+        wasted: Batches::new(),
         service_time: Sample::new(),
         faults: BTreeMap::new(),
     }

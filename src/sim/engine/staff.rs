@@ -2,7 +2,7 @@
 
 use {
     super::{
-        Answer, Lab,
+        Lab,
         agenda::{Event, Micros},
         calls::Action,
         fleet::{FleetState, Roll},
@@ -202,12 +202,7 @@ impl Lab<'_> {
     /// Ends a worker that stops in order, if its handlers have ended and no messages are on their way to it.
     pub(super) fn stopped_if_idle(&mut self, worker: u32) {
         let state = &self.workers[worker as usize];
-        let (Phase::Stopping(then), true) = (state.phase, state.working.is_empty()) else {
-            return;
-        };
-        let life = state.life;
-        let receives = |it: &Answer| it.worker == worker && it.life == life && it.messages.is_some();
-        if !self.answers.iter().any(|it| receives(it.1)) {
+        if let (Phase::Stopping(then), true, 0) = (state.phase, state.working.is_empty(), state.arriving) {
             self.end_life(worker, then);
         }
     }
@@ -274,9 +269,10 @@ impl Lab<'_> {
         entry.ended = true;
         let fleet = &mut self.fleets[self.workers[entry.worker as usize].fleet as usize];
         fleet.busy -= 1;
-        if self.place.batch.is_some() {
+        if let Some(batch) = self.place.batch {
             fleet.measured.cut_short += 1;
-            fleet.measured.wasted_seconds += seconds(self.now - began_at.max(self.window.warm_up));
+            let in_window = self.now - began_at.max(self.window.warm_up);
+            fleet.measured.waste(batch, seconds(in_window));
         }
     }
 

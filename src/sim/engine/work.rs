@@ -178,6 +178,7 @@ impl<'q> Lab<'q> {
         if latency == 0 {
             return self.accept(answer);
         }
+        self.workers[worker as usize].arriving += u32::from(answer.messages.is_some());
         let (answer, _) = self.answers.insert(answer);
         self.agenda.enter(self.now + latency, Event::Answer { answer });
     }
@@ -187,10 +188,11 @@ impl<'q> Lab<'q> {
             return;
         };
         let Answer { worker, life, .. } = answer;
-        let state = &self.workers[worker as usize];
+        let state = &mut self.workers[worker as usize];
         if state.life != life {
             return;
         }
+        state.arriving -= u32::from(answer.messages.is_some());
         let phase = state.phase;
         self.accept(answer);
         if let Phase::Stopping(_) = phase {
@@ -362,7 +364,7 @@ impl<'q> Lab<'q> {
             }
             if !first {
                 let in_window = now - entry.began_at.unwrap_or(now).max(self.window.warm_up);
-                measured.wasted_seconds += seconds(in_window);
+                measured.waste(batch, seconds(in_window));
             }
         }
         let latency = fleet.latency();

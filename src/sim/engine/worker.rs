@@ -26,6 +26,8 @@ pub(super) struct Worker {
     receives: usize,
     long_poll: bool,
     last_receive_nonempty: bool,
+    /// Answers with messages that are on their way to it.
+    pub(super) arriving: u32,
     /// Receives that have failed in a row.
     pub(super) failed_receives: u32,
     /// Whether an empty short poll is followed by a pause, which is not over.
@@ -115,6 +117,7 @@ impl Worker {
             receives: 0,
             long_poll: false,
             last_receive_nonempty: false,
+            arriving: 0,
             failed_receives: 0,
             pausing: false,
             renews_at: None,

@@ -25,6 +25,12 @@ impl Batches {
         self.weights[batch] += weight;
     }
 
+    /// Adds to the sum of a batch a part of what was or will be added with a value of zero.
+    #[inline]
+    pub(in crate::sim) fn add_part(&mut self, batch: usize, part: f64) {
+        self.sums[batch] += part;
+    }
+
     pub(in crate::sim) fn weight(&self) -> f64 {
         self.weights.iter().sum()
     }

@@ -54,6 +54,12 @@ pub(super) struct QueueMeasured {
     pub(super) present: Batches,
     pub(super) visible: Batches,
     pub(super) in_flight: Batches,
+    /// Messages done per second.
+    pub(super) throughput: Batches,
+    /// Messages done more than once, of those done.
+    pub(super) duplicates: Batches,
+    /// Messages that became dead letters, of those that left.
+    pub(super) dead_letters: Batches,
 }
 
 /// A point each, over the whole horizon; levels are time averages, flows are per second.
@@ -135,7 +141,17 @@ pub(super) struct FleetMeasured {
     /// Handler seconds in all, and those that led to nothing: failures, what was cut short, and repetitions.
     pub(super) busy_seconds: f64,
     pub(super) wasted_seconds: f64,
+    /// The wasted seconds, of all.
+    pub(super) wasted: Batches,
     /// The service time of each handler call that ended by itself.
     pub(super) service_time: Sample,
     pub(super) faults: BTreeMap<String, u64>,
+}
+
+impl FleetMeasured {
+    /// A handler has worked so many seconds for nothing.
+    pub(super) fn waste(&mut self, batch: usize, seconds: f64) {
+        self.wasted_seconds += seconds;
+        self.wasted.add_part(batch, seconds);
+    }
 }

@@ -120,11 +120,10 @@ fn unstable(queues: &BTreeMap<String, QueueReport>, runs: &[Measured]) -> Option
 fn queue(scenario: &Scenario, name: &str, runs: &[Measured]) -> QueueReport {
     let all: Vec<(&Measured, &QueueMeasured)> = runs.iter().filter_map(|it| Some((it, it.queues.get(name)?))).collect();
     let queues = || all.iter().map(|it| it.1);
-    let seconds = |run: &Measured| run.span.as_secs_f64();
     let total = |of: fn(&QueueTotals) -> u64| Estimate::over(queues().map(|it| of(&it.totals) as f64));
     let series =
         |of: fn(&QueueSeries) -> &Series| series(all.iter().map(|(run, it)| (reached(scenario, run), of(&it.series))));
-    let span = Estimate::over(all.iter().map(|it| seconds(it.0))).mean;
+    let span = Estimate::over(all.iter().map(|it| it.0.span.as_secs_f64())).mean;
     let cost = Estimate::over(queues().map(|it| cost(scenario, [it])));
     QueueReport {
         fifo: queues().any(|it| it.fifo),
@@ -139,12 +138,9 @@ fn queue(scenario: &Scenario, name: &str, runs: &[Measured]) -> QueueReport {
         expired: total(|it| it.expired),
         refused: total(|it| it.refused),
         left: total(|it| it.left),
-        throughput: Estimate::over(all.iter().map(|(run, it)| it.totals.done as f64 / seconds(run))),
-        duplicate_share: Estimate::over(queues().map(|it| share(it.totals.done_more_than_once, it.totals.done))),
-        dead_letter_share: Estimate::over(queues().map(|it| {
-            let departed = it.receives.iter().sum::<u64>().max(it.totals.dead_lettered);
-            share(it.totals.dead_lettered, departed)
-        })),
+        throughput: Estimate::of(queues().map(|it| &it.throughput)),
+        duplicate_share: Estimate::of(queues().map(|it| &it.duplicates)),
+        dead_letter_share: Estimate::of(queues().map(|it| &it.dead_letters)),
         present: Estimate::of(queues().map(|it| &it.present)),
         visible: Estimate::of(queues().map(|it| &it.visible)),
         in_flight: Estimate::of(queues().map(|it| &it.in_flight)),
@@ -166,11 +162,6 @@ fn queue(scenario: &Scenario, name: &str, runs: &[Measured]) -> QueueReport {
             completions: series(|it| &it.completions),
         },
     }
-}
-
-/// NaN if there is no whole.
-fn share(part: u64, whole: u64) -> f64 {
-    part as f64 / whole as f64
 }
 
 fn receives<'a>(queues: impl Iterator<Item = &'a QueueMeasured>) -> Vec<f64> {
@@ -346,7 +337,7 @@ fn fleet(scenario: &Scenario, name: &str, runs: &[Measured]) -> FleetReport {
         failed_calls: count(|it| it.failed_calls),
         busy_seconds: Estimate::over(all.iter().map(|it| it.busy_seconds)),
         wasted_seconds: Estimate::over(all.iter().map(|it| it.wasted_seconds)),
-        wasted_share: Estimate::over(all.iter().map(|it| it.wasted_seconds / it.busy_seconds)),
+        wasted_share: Estimate::of(all.iter().map(|it| &it.wasted)),
         service_time: time(all.iter().map(|it| &it.service_time)),
         faults: faults.into_iter().map(|it| (it.clone(), often(it))).collect(),
         outages: settings.map_or_else(Vec::new, |it| {

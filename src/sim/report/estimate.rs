@@ -11,7 +11,7 @@ use {
 /// A mean and half the width of its 95 % confidence interval.
 ///
 /// Over several replications the interval is Student's t over what each of them found; of a single one it is over the
-/// means of 20 equal parts of the measured time. Counts and shares of a single replication have no interval.
+/// means of 20 equal parts of the measured time. Counts of a single replication have no interval.
 ///
 /// The mean is NaN, and `null` as JSON, where nothing was measured: the share of duplicates of a queue that completed
 /// nothing, for example.

@@ -74,6 +74,18 @@ fn level(value: f64) -> Batches {
     batches
 }
 
+/// A part of a whole, of which every third batch has more than the others.
+fn part(part: f64, whole: f64) -> Batches {
+    let mut batches = Batches::new();
+    for it in 0..20 {
+        batches.add(it, 0.0, whole / 20.0);
+        batches.add_part(it, part / 20.0 + if it % 3 == 0 { part / 100.0 } else { -part / 200.0 });
+    }
+    // Seven batches have more, thirteen less.
+    batches.add_part(1, -part * (7.0 / 100.0 - 13.0 / 200.0));
+    batches
+}
+
 /// Spread evenly on a logarithmic scale from `least` by four decades.
 fn times(least: f64, shift: f64) -> Sample {
     let mut sample = Sample::new();
@@ -165,6 +177,9 @@ fn queue(shift: f64, dead_letter_queue: bool) -> QueueMeasured {
         present: level(3_000.0 + shift),
         visible: level(2_990.0 + shift),
         in_flight: level(10.0),
+        throughput: part(143_000.0, 6_600.0),
+        duplicates: part((143 + number(shift * 11.0)) as f64, 143_000.0),
+        dead_letters: part(if dead_letter_queue { 0.0 } else { 300.0 }, 143_300.0),
     }
 }
 
@@ -194,6 +209,7 @@ fn fleet(shift: f64) -> FleetMeasured {
         failed_calls: 14,
         busy_seconds: 64_000.0,
         wasted_seconds: 6_400.0 + shift * 64.0,
+        wasted: part(6_400.0 + shift * 64.0, 64_000.0),
         service_time: times(0.1, shift),
         faults: BTreeMap::from([("DuplicateDelivery".to_owned(), 12)]),
     }

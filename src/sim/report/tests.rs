@@ -1,6 +1,6 @@
 use {
     super::{Estimate, Report, made_up},
-    crate::sim::measure::Overflow,
+    crate::sim::measure::{Batches, Overflow},
     std::time::Duration,
 };
 
@@ -32,6 +32,15 @@ fn a_single_replication_has_intervals_for_means_and_none_for_counts() {
     assert_eq!(jobs.sent.half_width, None);
     assert!(jobs.time_to_completion.mean.half_width.unwrap() > 0.0);
     assert!(jobs.visible.half_width.unwrap() > 0.0);
+    for share in [
+        jobs.duplicate_share,
+        jobs.dead_letter_share,
+        report.fleets["workers"].wasted_share,
+        jobs.throughput,
+    ] {
+        let half_width = share.half_width.unwrap();
+        assert!(half_width > 0.0 && half_width < share.mean / 5.0, "{share:?}");
+    }
     assert!(report.fleets["workers"].utilisation.half_width.unwrap() > 0.0);
 }
 
@@ -134,7 +143,7 @@ fn a_replication_that_ended_early_is_unstable_and_has_no_points_after_its_end() 
 #[test]
 fn what_was_not_measured_is_null_as_json() {
     let mut run = made_up::run(0);
-    run.queues.get_mut("jobs").unwrap().totals.done = 0;
+    run.queues.get_mut("jobs").unwrap().duplicates = Batches::new();
     let report = Report::new(&made_up::scenario(), &[run]);
     let json = serde_json::to_value(&report).unwrap();
     assert!(json["queues"]["jobs"]["duplicate_share"]["mean"].is_null());
