@@ -16,6 +16,7 @@ mod running;
 mod shares;
 #[cfg(feature = "worker-sqs")]
 mod sqs;
+pub(crate) mod timing;
 
 pub use crate::error::ErrorKind;
 #[cfg(feature = "testing")]

@@ -12,14 +12,20 @@ use {
         failure::IntoFailure,
         handler::{Batch, BatchAsync, Each, EachAsync, Handler},
         job::Job,
-        lease_renewer::{GIVE_BACK, change_margin, last_due},
+        lease_renewer::{GIVE_BACK, change_margin},
         limits::RECEIVE_AHEAD,
         rate_limit::Rate,
         router::Router,
         runner::Runner,
-        settings::{RENEWALS, Settings, check_batch},
+        settings::{Settings, check_batch},
     },
-    crate::{backend::MessageQueue, time::TICK},
+    crate::{
+        backend::{
+            MessageQueue,
+            timing::{last_due, renew_interval},
+        },
+        time::TICK,
+    },
     std::{future::Future, sync::Arc, time::Duration},
 };
 
@@ -313,7 +319,7 @@ impl<Q: MessageQueue> Settings<Q> {
             concurrency: self.concurrency,
             visibility_timeout,
             renew_interval: if self.heartbeat {
-                (visibility_timeout / RENEWALS).max(TICK)
+                renew_interval(visibility_timeout)
             } else {
                 last_due(visibility_timeout)
             },

@@ -11,7 +11,7 @@ use {
         report::RunnerReport,
     },
     crate::{
-        backend::{Backoff, MessageQueue, MessageQueueError, QueueLimits, Retries},
+        backend::{MessageQueue, MessageQueueError, QueueLimits, Retries, timing::RECEIVE_BACKOFF},
         clock::{Clock, Until},
         sync::{Mutex, contain, wake},
         time::Timestamp,
@@ -29,9 +29,6 @@ use {
 
 #[cfg(feature = "tracing")]
 use super::trace;
-
-/// The pause between a failed receive and the next.
-const RECEIVE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
 
 pub(super) type OnEvent = Arc<dyn Fn(&RunnerEvent) + Send + Sync>;
 

@@ -7,10 +7,14 @@ use {
         event::RunnerEvent,
         handler::Handler,
         job::Job,
-        settlement::{SAFETY, failed_jobs, max_hidden_time, messages},
+        settlement::{failed_jobs, max_hidden_time, messages},
     },
     crate::{
-        backend::{EntryFailure, ErrorKind, MessageQueue, MessageQueueError, limits::MAX_MESSAGES},
+        backend::{
+            EntryFailure, ErrorKind, MessageQueue, MessageQueueError,
+            limits::MAX_MESSAGES,
+            timing::{RENEWAL_RETRY, last_due, latency_margin},
+        },
         clock::Until,
         sync::wake,
         time::{TICK, Timestamp},
@@ -23,12 +27,6 @@ use {
         time::Duration,
     },
 };
-
-/// A failed renewal is retried after this fraction of the renewal interval.
-const RETRY: u32 = 5;
-
-/// The part of a lease, at its end, in which a call that changes visibility may arrive after the lease.
-const MARGIN: u32 = 10;
 
 /// The least time after a stop for the queue to answer the calls that give messages back, even if handlers get less.
 pub(super) const GIVE_BACK: Duration = Duration::from_secs(5);
@@ -234,7 +232,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
 
     /// When a renewal that failed or could not be called is tried again.
     fn retry_at(&self, job: &Job) -> Timestamp {
-        let pause = (self.config.renew_interval / RETRY).max(TICK);
+        let pause = (self.config.renew_interval / RENEWAL_RETRY).max(TICK);
         self.now().saturating_add(pause).min(job.lease().held_until())
     }
 
@@ -366,17 +364,6 @@ pub(super) fn change_margin(in_process: bool, visibility_timeout: Duration) -> D
     } else {
         latency_margin(visibility_timeout)
     }
-}
-
-/// How long before the end of a lease no call that changes visibility is made any more to a queue whose calls take time.
-fn latency_margin(visibility_timeout: Duration) -> Duration {
-    SAFETY.min(visibility_timeout / MARGIN)
-}
-
-/// When a lease of this length is due that cannot be renewed: jobs that no handler has begun go back by then.
-pub(super) fn last_due(visibility_timeout: Duration) -> Duration {
-    let left = visibility_timeout.saturating_sub(latency_margin(visibility_timeout));
-    left.max(TICK).min(visibility_timeout)
 }
 
 fn give_back(jobs: Vec<Job>) -> Option<LeaseCall> {

@@ -22,9 +22,6 @@ use {
     std::{sync::Arc, time::Duration},
 };
 
-/// Renewals in one visibility timeout: two may fail before the lease is lost.
-pub(super) const RENEWALS: u32 = 3;
-
 const MAX_BATCH_SIZE: usize = 10_000;
 const MAX_WINDOW: Duration = Duration::from_secs(300);
 const WINDOW_OF_LARGE_BATCHES: Duration = Duration::from_secs(1);

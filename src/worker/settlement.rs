@@ -13,8 +13,9 @@ use {
     },
     crate::{
         backend::{
-            Backoff, EntryFailure, ErrorKind, MessageQueue, MessageQueueError, QueueLimits, ReceivedMessage, Retries,
+            EntryFailure, ErrorKind, MessageQueue, MessageQueueError, QueueLimits, ReceivedMessage, Retries,
             limits::MAX_MESSAGES,
+            timing::{DELETE_BACKOFF, SAFETY},
         },
         sync::wake,
         time::Timestamp,
@@ -26,12 +27,6 @@ use {
         time::Duration,
     },
 };
-
-/// Safety margin: the queue may have started a timeout this long before its answer arrived.
-pub(super) const SAFETY: Duration = Duration::from_secs(1);
-
-/// The pause between a failed delete and its retry.
-const DELETE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// A job that was not done, and why.
 struct Undone<'j> {

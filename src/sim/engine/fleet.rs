@@ -7,7 +7,7 @@ use {
         worker::Ending,
     },
     crate::{
-        backend::Backoff,
+        backend::{Backoff, timing},
         queue::Queue,
         sim::{
             draw::{Streams, Times, exponential, generator, uniform},
@@ -18,14 +18,6 @@ use {
     },
     std::{collections::BTreeMap, ops::Range, time::Duration},
 };
-
-/// A part of a visibility timeout after which a lease is renewed, as a runner does it.
-const RENEWALS: u32 = 3;
-
-/// A lease is not renewed in the last part of its time, which is so long at most: as a runner does it, whose call could
-/// arrive too late.
-const MARGIN: u32 = 10;
-const LONGEST_MARGIN: Duration = Duration::from_secs(1);
 
 pub(super) struct FleetState {
     pub(super) name: String,
@@ -91,11 +83,11 @@ impl FleetState {
         let visibility = config
             .visibility_timeout
             .unwrap_or_else(|| queue.settings().visibility_timeout);
-        let renew_margin = micros(LONGEST_MARGIN.min(visibility / MARGIN));
+        let renew_margin = micros(timing::latency_margin(visibility));
         let renew_interval = match config.heartbeat {
-            true => Some(micros(visibility / RENEWALS)),
+            true => Some(micros(timing::renew_interval(visibility))),
             // What waits for its group goes back before its lease ends. On a standard queue nothing waits.
-            false => queue.is_fifo().then(|| micros(visibility) - renew_margin),
+            false => queue.is_fifo().then(|| micros(timing::last_due(visibility))),
         };
         let renew_interval = renew_interval.map(|it| (it / TICK * TICK).max(TICK));
         let backoff = match config.failure_policy {

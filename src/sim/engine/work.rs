@@ -13,24 +13,17 @@ use {
         worker::{Ask, Ending, Job, Phase},
     },
     crate::{
-        backend::{Backoff, ReceiveRequest, receive_from},
+        backend::{
+            ReceiveRequest,
+            limits::MAX_VISIBILITY,
+            receive_from,
+            timing::{DELETE_BACKOFF, RECEIVE_BACKOFF, RENEWAL_RETRY, SAFETY},
+        },
         queue::Message,
         testing::{CallError, FaultyQueue},
     },
     std::time::Duration,
 };
-
-/// The pauses after a delete that failed, as a runner makes them.
-const DELETE_RETRIES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-
-/// The pauses after receives that failed, as a runner makes them.
-const RECEIVE_RETRIES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(20));
-
-/// A part of the time between two renewals after which one that failed is tried again, as a runner does it.
-const RENEWAL_RETRY: u64 = 5;
-
-/// How long after its receive a message may be hidden, as a runner has it: the 12 hours of SQS but for a second.
-const LONGEST_LEASE: Micros = (12 * 60 * 60 - 1) * 1_000_000;
 
 /// Why a call for a message did not do it.
 enum CallFailure {
@@ -166,7 +159,7 @@ impl<'q> Lab<'q> {
             // The place of the receive is taken until it may be made again.
             let state = &mut self.workers[worker as usize];
             state.failed_receives += 1;
-            latency += micros(RECEIVE_RETRIES.limit(state.failed_receives));
+            latency += micros(RECEIVE_BACKOFF.limit(state.failed_receives));
         }
         let answer = Answer {
             worker,
@@ -396,7 +389,7 @@ impl<'q> Lab<'q> {
             // A change of visibility is not tried again: the message comes back by itself.
             if entry.ending == Ending::Success && self.now < entry.held_until {
                 entry.failed_calls += 1;
-                let again = self.now + micros(DELETE_RETRIES.limit(entry.failed_calls));
+                let again = self.now + micros(DELETE_BACKOFF.limit(entry.failed_calls));
                 return self.agenda.enter(again, Event::Settle { job, serial });
             }
         }
@@ -486,7 +479,7 @@ enum Renewal {
 
 /// Renews a lease that is due; returns when it is due again.
 fn renew_lease(fleet: &FleetState, job: &mut Job, interval: Micros, now: Micros) -> (Renewal, Micros) {
-    let left = (job.received_at + LONGEST_LEASE).saturating_sub(now);
+    let left = (job.received_at + micros(MAX_VISIBILITY - SAFETY)).saturating_sub(now);
     let timeout = fleet.visibility.min(left);
     if job.held_until <= now {
         return (Renewal::NotCalled, Micros::MAX);
@@ -494,7 +487,7 @@ fn renew_lease(fleet: &FleetState, job: &mut Job, interval: Micros, now: Micros)
     if !fleet.config.heartbeat || now + left <= job.held_until {
         return (Renewal::Never, job.held_until);
     }
-    let again = (now + (interval / RENEWAL_RETRY).max(TICK)).min(job.held_until);
+    let again = (now + (interval / u64::from(RENEWAL_RETRY)).max(TICK)).min(job.held_until);
     if now + fleet.renew_margin >= job.held_until {
         return (Renewal::NotCalled, again);
     }

@@ -43,6 +43,23 @@ fn scenario(text: &str) -> Scenario {
     toml::from_str(text).unwrap()
 }
 
+/// A scenario of a queue `jobs` over 100 s, with these lines in the tables of the queue, the producer and the fleet.
+fn jobs(queue: &str, producer: &str, fleet: &str) -> Scenario {
+    scenario(&format!(
+        "
+horizon = 100
+[queue.jobs]
+{queue}
+[producer.web]
+queue = 'jobs'
+{producer}
+[fleet.workers]
+queue = 'jobs'
+{fleet}
+"
+    ))
+}
+
 /// The first replication, and what its queues reported.
 #[track_caller]
 fn run(scenario: &Scenario) -> (Measured, Vec<Named>) {

@@ -1,7 +1,7 @@
 //! The workers of the lab do what real runners do: the same facts at the same instants.
 
 use {
-    super::{Named, real::by_runners, run, scenario},
+    super::{Named, jobs, real::by_runners, run, scenario},
     crate::{
         clock::{Clock, ManualClock},
         sim::scenario::{Arrivals, FailurePolicy, Scenario, TraceEntry},
@@ -113,23 +113,6 @@ fn assert_same(scenario: &Scenario) -> Vec<Named> {
 
 fn count(facts: &[Named], is: impl Fn(&Fact) -> bool) -> usize {
     facts.iter().filter(|it| is(&it.1.fact)).count()
-}
-
-/// A scenario of one queue `jobs`, with these lines in the tables of the queue, the producer and the fleet.
-fn jobs(queue: &str, producer: &str, fleet: &str) -> Scenario {
-    scenario(&format!(
-        "
-horizon = 100
-[queue.jobs]
-{queue}
-[producer.web]
-queue = 'jobs'
-{producer}
-[fleet.workers]
-queue = 'jobs'
-{fleet}
-"
-    ))
 }
 
 fn deleted(facts: &[Named]) -> usize {

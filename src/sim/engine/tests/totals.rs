@@ -1,8 +1,8 @@
 //! Totals that are those of the measured time and of their queue.
 
 use super::{
-    run, scenario,
-    trouble::{jobs, queue, workers},
+    jobs, run, scenario,
+    trouble::{queue, workers},
 };
 
 #[test]

@@ -1,7 +1,7 @@
 //! Small scenarios that are computed by hand: each kind of trouble, and what it does to messages and workers.
 
 use {
-    super::{Named, Scenario, run, scenario},
+    super::{Named, jobs, run},
     crate::{
         sim::measure::{FleetMeasured, Measured, QueueMeasured},
         state::Fact,
@@ -9,23 +9,6 @@ use {
     },
     std::time::Duration,
 };
-
-/// A scenario of a queue `jobs` over 100 s, with these lines in the tables of the queue, the producer and the fleet.
-pub(super) fn jobs(queue: &str, producer: &str, fleet: &str) -> Scenario {
-    scenario(&format!(
-        "
-horizon = 100
-[queue.jobs]
-{queue}
-[producer.web]
-queue = 'jobs'
-{producer}
-[fleet.workers]
-queue = 'jobs'
-{fleet}
-"
-    ))
-}
 
 pub(super) fn workers(measured: &Measured) -> &FleetMeasured {
     &measured.fleets["workers"]
