@@ -5,7 +5,7 @@ use {
         Report, SweepReport,
         engine::simulate,
         measure::Measured,
-        scenario::{Scenario, ScenarioError, points},
+        scenario::{Scenario, ScenarioError},
     },
     crate::sync::Mutex,
     std::{
@@ -147,8 +147,7 @@ impl Scenario {
     /// # Errors
     /// Those of [`run_sweep`](Self::run_sweep).
     pub fn run_sweep_with(&self, progress: &Progress) -> Result<SweepReport, ScenarioError> {
-        self.check()?;
-        let points = points(self)?;
+        let points = self.checked_points()?;
         let scenarios: Vec<&Self> = points.iter().map(|it| &it.scenario).collect();
         let runs = run_all(&scenarios, progress)?;
         let reports = points.iter().zip(&runs);

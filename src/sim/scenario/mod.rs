@@ -14,7 +14,6 @@ mod service_time;
 mod setters;
 mod sweep;
 
-pub(super) use grid::points;
 pub use {
     error::ScenarioError,
     fleet::{Autoscaling, Crashes, Deploy, DeployKind, FailurePolicy, Fleet, Outage, OutageEffect, ScalingRule, Slow},

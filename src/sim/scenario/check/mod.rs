@@ -7,7 +7,11 @@ mod producer;
 mod queue;
 
 use {
-    super::{Bound, Scenario, ScenarioError, Sweep, error::near, grid::points},
+    super::{
+        Bound, Scenario, ScenarioError, Sweep,
+        error::near,
+        grid::{Point, points},
+    },
     crate::{clock::ManualClock, sim::report::metric},
     at::{At, MAX_COUNT, Span},
 };
@@ -30,11 +34,19 @@ impl Scenario {
     /// assert_eq!(scenario.check().unwrap_err().path(), "fleet.workers.service.constant.time");
     /// ```
     pub fn check(&self) -> Result<(), ScenarioError> {
-        self.check_alone()?;
-        match &self.sweep {
-            Some(sweep) => self.check_sweep(sweep),
-            None => Ok(()),
+        match self.sweep {
+            Some(_) => self.checked_points().map(drop),
+            None => self.check_alone(),
         }
+    }
+
+    /// The points of its sweep, each of them checked; without a sweep the scenario itself.
+    pub(in crate::sim) fn checked_points(&self) -> Result<Vec<Point>, ScenarioError> {
+        self.check_alone()?;
+        if let Some(sweep) = &self.sweep {
+            self.check_sweep(sweep)?;
+        }
+        points(self)
     }
 
     fn check_sweep(&self, sweep: &Sweep) -> Result<(), ScenarioError> {
@@ -59,7 +71,7 @@ impl Scenario {
             };
             at.to(bound).finite(limit)?;
         }
-        points(self).map(drop)
+        Ok(())
     }
 
     /// Everything but its sweep.
