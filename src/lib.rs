@@ -11,16 +11,18 @@
 #![cfg_attr(feature = "aws-protocol", doc = "[endpoint]: guide::sqs_endpoint")]
 #![cfg_attr(feature = "worker", doc = "[worker]: guide::worker")]
 #![cfg_attr(feature = "sim", doc = "[simulation]: guide::simulation")]
+#![cfg_attr(feature = "journal", doc = "[durability]: guide::durability")]
 #![cfg_attr(not(feature = "testing"), doc = "[consumers]: guide")]
 #![cfg_attr(not(feature = "aws-protocol"), doc = "[endpoint]: guide")]
 #![cfg_attr(not(feature = "worker"), doc = "[worker]: guide")]
 #![cfg_attr(not(feature = "sim"), doc = "[simulation]: guide")]
+#![cfg_attr(not(feature = "journal"), doc = "[durability]: guide")]
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
 // Rustdoc takes the first definition of a link, so these replace the paths that README has for the repository.
 // As a doctest README needs the features that its programs use.
 #![cfg_attr(
-    any(not(doctest), all(feature = "worker-sqs", feature = "aws-sdk", feature = "testing")),
+    any(not(doctest), all(feature = "worker-sqs", feature = "aws-sdk", feature = "testing", feature = "journal")),
     doc = include_str!("../README.md")
 )]
 #![forbid(unsafe_code)]
@@ -34,6 +36,8 @@ pub mod backend;
 mod clock;
 mod error;
 pub mod guide;
+#[cfg(feature = "journal")]
+pub mod journal;
 mod limits;
 mod message;
 mod queue;
@@ -63,7 +67,8 @@ pub use error::{
     BatchError, BudgetLimit, ChangeVisibilityError, CreateQueueError, DeadLetterError, DeleteError,
     InvalidAttributeName, InvalidAttributeValue, InvalidMessageAttribute, InvalidParameterValue, InvalidReason,
     ListError, MissingParameter, MoveTaskError, ParseMessageIdError, ParseReceiptHandleError, PurgeError, QueueError,
-    ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError, SetQueueAttributesError, TagError,
+    ReceiveError, ReserveError, ResourceNotFound, SendBatchError, SendError, SetQueueAttributesError, StorageError,
+    TagError,
 };
 #[cfg(feature = "serde")]
 pub use error::{ParseJsonError, WriteJsonError};

@@ -21,6 +21,8 @@ Options:
   --visibility TIME       visibility timeout, as 500ms, 2s or 0.5 (seconds), 1ms to 43200s; by default 500ms
   --max-receive-count N   receives before a job becomes a dead letter, 1 to 1000; by default 2
   --kill-worker           one worker dies in the middle of its first batch
+  --journal JOURNAL       keep jobs and results in this directory: a run that is killed, or stopped with Ctrl-C, goes on
+                          when it is started again with the same DIR and JOURNAL
   --all                   list every dead letter, not only the first 20
   --strict                dead letters that are left at the end make the exit code 1
   -h, --help              this text
@@ -28,7 +30,7 @@ Options:
 Exit code:
   0  every file was counted or is in the dead-letter queue
   1  a file is in neither, a directory could not be listed, or --strict and dead letters are left
-  2  the command line is wrong, or DIR is not a directory that can be listed";
+  2  the command line is wrong, DIR is not a directory that can be listed, or JOURNAL cannot be opened";
 
 pub(crate) struct Options {
     pub(crate) root: PathBuf,
@@ -36,6 +38,7 @@ pub(crate) struct Options {
     pub(crate) visibility: Duration,
     pub(crate) max_receive_count: u32,
     pub(crate) kill_worker: bool,
+    pub(crate) journal: Option<PathBuf>,
     pub(crate) all: bool,
     pub(crate) strict: bool,
 }
@@ -48,6 +51,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Opt
         visibility: Duration::from_millis(500),
         max_receive_count: 2,
         kill_worker: false,
+        journal: None,
         all: false,
         strict: false,
     };
@@ -63,6 +67,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Opt
                 options.max_receive_count = arguments.value()?.parse_with(count("--max-receive-count", most))?;
             }
             Long("kill-worker") => options.kill_worker = true,
+            Long("journal") => options.journal = Some(arguments.value()?.into()),
             Long("all") => options.all = true,
             Long("strict") => options.strict = true,
             Value(directory) if root.is_none() => root = Some(directory.into()),

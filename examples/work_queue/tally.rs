@@ -2,7 +2,7 @@
 
 use {
     crate::{files::some, measure::Measured, worker::Report},
-    requeue::{Fact, MessageId},
+    requeue::{Fact, MessageId, MessageSnapshot},
     sha2::{Digest, Sha256},
     std::{
         collections::{BTreeMap, BTreeSet, HashMap},
@@ -32,6 +32,20 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Takes note of what an earlier run has left: its jobs, its dead letters and its results.
+    pub(crate) fn note_found(
+        &mut self,
+        jobs: Vec<MessageSnapshot>,
+        dead: Vec<MessageSnapshot>,
+        done: impl Iterator<Item = (String, Measured)>,
+    ) {
+        self.done.extend(done);
+        self.dead.extend(dead.into_iter().map(|letter| letter.body));
+        self.open.extend(jobs.into_iter().map(|job| (job.message_id, job.body)));
+        self.sent.extend(self.done.keys().map(|path| Arc::from(&**path)));
+        self.sent.extend(self.dead.iter().chain(self.open.values()).cloned());
+    }
+
     /// Takes note of what happened in the queue of jobs.
     pub(crate) fn note_fact(&mut self, fact: Fact) {
         match fact {
@@ -99,7 +113,7 @@ impl Tally {
         match self.reasons.get(path) {
             Some(reason) => reason,
             None if self.done.contains_key(path) => "done, but after its visibility timeout had ended",
-            None => "no worker was done with it in time",
+            None => "no worker was done with it in time, or it failed in an earlier run",
         }
     }
 
@@ -122,6 +136,6 @@ impl Tally {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

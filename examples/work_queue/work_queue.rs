@@ -6,12 +6,17 @@
 //! settled a move task redrives the dead letters, once. The main thread follows all this by the facts of the queue.
 //! Ctrl-C lets the jobs that are begun end and gives the others back; the table then shows how far it came.
 //!
+//! With `--journal` the queues are in a directory. A run that is killed at any moment, `kill -9` included, goes on where it
+//! was when it is started again: a file that was counted stays counted, since its result is stored before its job is
+//! deleted, and a job that was begun comes back.
+//!
 //! Exit code: 0 if every file was counted or is a dead letter, 1 if not (`--strict`: or if dead letters are left), 2 if
-//! the command line is wrong or there is no such directory.
+//! the command line is wrong, there is no such directory, or the journal cannot be opened.
 
 mod files;
 mod measure;
 mod options;
+mod queues;
 mod screen;
 mod stop;
 mod summary;
@@ -22,9 +27,10 @@ use {
     crossbeam_channel::{Receiver, Sender, select, unbounded},
     files::{Found, Shown, some},
     options::{HELP, Options},
+    queues::Queues,
     requeue::{
-        Clock, Counts, FactChannel, FactEntry, Queue, QueueAttributes, RedrivePolicy, Service, StartMessageMoveTask,
-        SystemClock, Timestamp, backend::Running, worker::RunnerHandle,
+        Clock, Counts, FactChannel, FactEntry, Service, StartMessageMoveTask, SystemClock, Timestamp, backend::Running,
+        journal::JournalError, worker::RunnerHandle,
     },
     screen::Screen,
     std::{
@@ -33,6 +39,7 @@ use {
         error::Error,
         fmt::Display,
         io::{self, Write},
+        path::PathBuf,
         process::ExitCode,
         sync::Arc,
         thread,
@@ -67,6 +74,7 @@ fn main() -> ExitCode {
     match Run::new(&options, &found).and_then(|mut run| run.carry_out(&options, &found)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) if error.is::<JournalError>() => complain(2, error),
         Err(error) => complain(1, error),
     }
 }
@@ -81,9 +89,7 @@ fn complain(exit_code: u8, what: impl Display) -> ExitCode {
 struct Run {
     clock: SystemClock,
     started_at: Timestamp,
-    service: Service,
-    jobs: Queue,
-    failed: Queue,
+    queues: Queues,
     facts: Receiver<(Arc<str>, FactEntry)>,
     reports: Receiver<Report>,
     reporter: Sender<Report>,
@@ -99,19 +105,12 @@ impl Run {
     fn new(options: &Options, found: &Found) -> Result<Self, Box<dyn Error>> {
         let clock = SystemClock::new();
         let (listener, facts) = FactChannel::unbounded();
-        let service = Service::builder().clock(clock).listener(listener).build();
-        let failed = service.create_queue("jobs-failed", QueueAttributes::new())?;
-        let attributes = QueueAttributes::new()
-            .visibility_timeout(options.visibility)
-            .redrive_policy(RedrivePolicy::new(failed.arn(), options.max_receive_count));
-        let jobs = service.create_queue("jobs", attributes)?;
+        let queues = Queues::open(Service::builder().clock(clock).listener(listener), options)?;
         let (reporter, reports) = unbounded();
         Ok(Self {
             started_at: clock.now(),
             last_done_at: clock.now(),
-            service,
-            jobs,
-            failed,
+            queues,
             facts,
             reports,
             reporter,
@@ -133,6 +132,9 @@ impl Run {
             options.visibility,
             some(options.max_receive_count as usize, "receive"),
         ));
+        if let Some(line) = self.queues.note_found(&mut self.tally) {
+            self.screen.line(line);
+        }
         let running = self.start(options, found)?;
         self.follow();
         let (working, done) = (self.last_done_at, self.tally.done.len());
@@ -141,7 +143,7 @@ impl Run {
         running.join()?;
         self.catch_up();
         self.screen.finish();
-        let dead = self.failed.snapshot().messages.into_iter();
+        let dead = self.queues.failed.snapshot().messages.into_iter();
         let outcome = Outcome {
             tally: &self.tally,
             dead: dead.map(|message| message.body).collect(),
@@ -160,15 +162,18 @@ impl Run {
     fn start(&self, options: &Options, found: &Found) -> Result<Running<RunnerHandle>, Box<dyn Error>> {
         let worker = Worker {
             root: options.root.clone(),
+            results: self.queues.results.clone(),
             reports: self.reporter.clone(),
         };
         if options.kill_worker {
-            let (worker, jobs) = (worker.clone(), self.jobs.clone());
+            let (worker, jobs) = (worker.clone(), self.queues.jobs.clone());
             thread::Builder::new().spawn(move || worker.die_over_a_batch(&jobs))?;
-            self.jobs.wait_for_waiters(1); // so that it is the first to get something
+            self.queues.jobs.wait_for_waiters(1); // so that it is the first to get something
         }
-        let running = worker.work_off(&self.jobs, options.workers)?;
-        let (jobs, files, reporter) = (self.jobs.clone(), found.files.clone(), self.reporter.clone());
+        let running = worker.work_off(&self.queues.jobs, options.workers)?;
+        let was_sent = |path: &&PathBuf| path.to_str().is_some_and(|path| self.tally.sent.contains(path));
+        let files: Vec<_> = found.files.iter().filter(|path| !was_sent(path)).cloned().collect();
+        let (jobs, reporter) = (self.queues.jobs.clone(), self.reporter.clone());
         thread::Builder::new().spawn(move || send_all(&jobs, &files, &reporter))?;
         Ok(running)
     }
@@ -190,7 +195,7 @@ impl Run {
                 default(Duration::from_millis(50)) => idle += 1,
             }
             // A message on its way to the dead-letter queue is not counted for a moment.
-            let lost = idle > 1 && self.jobs.counts() == Counts::default();
+            let lost = idle > 1 && self.queues.jobs.counts() == Counts::default();
             if self.tally.is_all_sent() && self.facts.is_empty() && (self.tally.open() == 0 || lost) {
                 break;
             }
@@ -211,7 +216,7 @@ impl Run {
     }
 
     fn note_fact(&mut self, queue: &str, entry: FactEntry) {
-        if queue == self.jobs.arn() {
+        if queue == self.queues.jobs.arn() {
             self.tally.note_fact(entry.fact);
         }
     }
@@ -235,9 +240,9 @@ impl Run {
             self.screen.line("no dead letters, so there is nothing to redrive");
             return Ok(());
         }
-        self.service
-            .start_message_move_task(&StartMessageMoveTask::new(self.failed.arn()))?;
-        for task in self.service.list_message_move_tasks(self.failed.arn(), None)? {
+        let (service, failed) = (&self.queues.service, self.queues.failed.arn());
+        service.start_message_move_task(&StartMessageMoveTask::new(failed))?;
+        for task in service.list_message_move_tasks(failed, None)? {
             self.screen.line(format!(
                 "redrive: {} of {} moved back, move task {}{}",
                 task.approximate_number_of_messages_moved,

@@ -1,10 +1,13 @@
 //! Those who send the jobs, and those who do them.
 
 use {
-    crate::measure::{Measured, Unreadable, measure},
+    crate::{
+        measure::{Measured, Unreadable, measure},
+        queues::write,
+    },
     crossbeam_channel::Sender,
     requeue::{
-        Queue, SendBatchEntry,
+        Queue, SendBatchEntry, SendError,
         backend::Running,
         worker::{BatchSettings, BuildRunnerError, Job, Runner, RunnerEvent, RunnerHandle},
     },
@@ -70,10 +73,20 @@ pub(crate) fn send_all(jobs: &Queue, files: &[PathBuf], reports: &Sender<Report>
     tell(reports, Report::AllSent(sent));
 }
 
-/// What a worker needs: where the files are, and whom to tell.
+/// Why a job is not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("the result was not stored: {0}")]
+    NotStored(#[from] SendError),
+}
+
+/// What a worker needs: where the files are, where the results go, and whom to tell.
 #[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) root: PathBuf,
+    pub(crate) results: Option<Queue>,
     pub(crate) reports: Sender<Report>,
 }
 
@@ -91,11 +104,11 @@ impl Worker {
         Ok(runner.each(move |job: &Job| self.work_on(job.body()))?.spawn()?)
     }
 
-    /// Does one job. It reports before the message is deleted.
-    fn work_on(&self, path: &str) -> Result<(), Unreadable> {
-        let measured = measure(&self.root.join(path));
+    /// Does one job. It stores the result and reports before the message is deleted.
+    fn work_on(&self, path: &str) -> Result<(), JobError> {
+        let done = self.measure_and_store(path);
         let path = path.to_owned();
-        match measured {
+        match done {
             Ok(measured) => tell(&self.reports, Report::Done { path, measured }),
             Err(error) => {
                 let reason = error.to_string();
@@ -104,6 +117,14 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    fn measure_and_store(&self, path: &str) -> Result<Measured, JobError> {
+        let measured = measure(&self.root.join(path))?;
+        if let Some(results) = &self.results {
+            results.send(write(path, &measured))?;
+        }
+        Ok(measured)
     }
 
     /// Takes a batch, does half of it, deletes nothing and dies: the future that runs it is dropped, which is what a

@@ -75,7 +75,7 @@ pub struct RedrivePolicy {
     pub(crate) dead_letter_target_arn: String,
     pub(crate) max_receive_count: u32,
     /// Whether the document names the count before the target (L4); no two policies differ by that.
-    count_first: bool,
+    pub(crate) count_first: bool,
 }
 
 impl PartialEq for RedrivePolicy {

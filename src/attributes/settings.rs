@@ -1,6 +1,10 @@
 //! The [`QueueSettings`] of a new queue.
+#[cfg(feature = "journal")]
+use super::QueueAttributes;
 use super::policies::{DeduplicationScope, FifoThroughputLimit};
 use super::table::QueueSettings;
+#[cfg(feature = "journal")]
+use crate::error::AttributeError;
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -28,7 +32,7 @@ impl QueueSettings {
                 .max(limits.message_retention_period_min),
             receive_message_wait_time: Duration::ZERO,
             visibility_timeout: Duration::from_secs(30).min(limits.visibility_timeout),
-            #[cfg(feature = "aws-protocol")]
+            #[cfg(any(feature = "aws-protocol", feature = "journal"))]
             policy: None,
             redrive_policy: None,
             redrive_allow_policy: None,
@@ -42,6 +46,19 @@ impl QueueSettings {
             created_timestamp: Timestamp::ZERO,
             last_modified_timestamp: Timestamp::ZERO,
         }
+    }
+
+    /// Whether they could be set under these limits.
+    #[cfg(feature = "journal")]
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), AttributeError> {
+        let attributes = QueueAttributes::new()
+            .delay(self.delay)
+            .maximum_message_size(self.maximum_message_size)
+            .message_retention_period(self.message_retention_period)
+            .receive_message_wait_time(self.receive_message_wait_time)
+            .visibility_timeout(self.visibility_timeout)
+            .kms_data_key_reuse_period(self.kms_data_key_reuse_period);
+        attributes.apply(self, limits).map(drop)
     }
 
     /// A FIFO queue that sets nothing else.

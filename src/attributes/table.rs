@@ -82,6 +82,9 @@ macro_rules! attributes {
                 $(#[doc = $doc])+
                 pub $field: $held,
             )+
+            /// `Policy` of a queue in a journal, kept for programs that have the feature.
+            #[cfg(all(feature = "journal", not(feature = "aws-protocol")))]
+            pub(crate) policy: Option<String>,
             /// `CreatedTimestamp`: when the queue was created.
             pub created_timestamp: Timestamp,
             /// `LastModifiedTimestamp`: when its attributes changed last (rule Q15).

@@ -54,12 +54,12 @@ macro_rules! actions {
 actions! {
     AddPermission(AddPermissionRequest) -> Nothing = permissions::add;
     CancelMessageMoveTask(CancelMessageMoveTaskRequest) -> CancelMessageMoveTaskResult = move_tasks::cancel;
-    ChangeMessageVisibility(ChangeMessageVisibilityRequest) -> Nothing = messages::change_visibility;
+    ChangeMessageVisibility(ChangeMessageVisibilityRequest) -> Nothing = messages::change_visibility, await;
     ChangeMessageVisibilityBatch(ChangeMessageVisibilityBatchRequest) -> ChangeMessageVisibilityBatchResult =
-        batches::change_visibility;
+        batches::change_visibility, await;
     CreateQueue(CreateQueueRequest) -> CreateQueueResult = queues::create;
-    DeleteMessage(DeleteMessageRequest) -> Nothing = messages::delete;
-    DeleteMessageBatch(DeleteMessageBatchRequest) -> DeleteMessageBatchResult = batches::delete;
+    DeleteMessage(DeleteMessageRequest) -> Nothing = messages::delete, await;
+    DeleteMessageBatch(DeleteMessageBatchRequest) -> DeleteMessageBatchResult = batches::delete, await;
     DeleteQueue(DeleteQueueRequest) -> Nothing = queues::delete;
     GetQueueAttributes(GetQueueAttributesRequest) -> GetQueueAttributesResult = queues::get_attributes;
     GetQueueUrl(GetQueueUrlRequest) -> GetQueueUrlResult = queues::get_url;
@@ -71,8 +71,8 @@ actions! {
     PurgeQueue(PurgeQueueRequest) -> Nothing = queues::purge;
     ReceiveMessage(ReceiveMessageRequest) -> ReceiveMessageResult = messages::receive, await;
     RemovePermission(RemovePermissionRequest) -> Nothing = permissions::remove;
-    SendMessage(SendMessageRequest) -> SendMessageResult = messages::send;
-    SendMessageBatch(SendMessageBatchRequest) -> SendMessageBatchResult = batches::send;
+    SendMessage(SendMessageRequest) -> SendMessageResult = messages::send, await;
+    SendMessageBatch(SendMessageBatchRequest) -> SendMessageBatchResult = batches::send, await;
     SetQueueAttributes(SetQueueAttributesRequest) -> Nothing = queues::set_attributes;
     StartMessageMoveTask(StartMessageMoveTaskRequest) -> StartMessageMoveTaskResult = move_tasks::start;
     TagQueue(TagQueueRequest) -> Nothing = tags::tag;

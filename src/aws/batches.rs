@@ -23,7 +23,7 @@ use {
     std::{collections::HashMap, time::Duration},
 };
 
-pub(super) fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Result<SendMessageBatchResult, Fault> {
+pub(super) async fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Result<SendMessageBatchResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     let groups: Vec<_> = input
         .entries
@@ -43,7 +43,7 @@ pub(super) fn send(call: &Call<'_>, input: SendMessageBatchRequest) -> Result<Se
             Err(refused) => SendBatchEntry::failed(id, *refused),
         });
     }
-    let result = queue.send_batch(entries)?;
+    let result = queue.send_batch_async(entries).await?;
     let successful = result.successful.into_iter().filter_map(|success| {
         let digests = digests.remove(&*success.id)?;
         Some(SendMessageBatchResultEntry {
@@ -83,7 +83,10 @@ fn failed(failures: Vec<BatchFailure>) -> Vec<BatchResultErrorEntry> {
     failures.into_iter().map(entry).collect()
 }
 
-pub(super) fn delete(call: &Call<'_>, input: DeleteMessageBatchRequest) -> Result<DeleteMessageBatchResult, Fault> {
+pub(super) async fn delete(
+    call: &Call<'_>,
+    input: DeleteMessageBatchRequest,
+) -> Result<DeleteMessageBatchResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Delete(input.entries.len()))?;
     let entries = input.entries.into_iter().map(|entry| {
@@ -93,7 +96,7 @@ pub(super) fn delete(call: &Call<'_>, input: DeleteMessageBatchRequest) -> Resul
             Err(error) => DeleteBatchEntry::failed(id, error.into()),
         }
     });
-    let result = queue.delete_batch(entries)?;
+    let result = queue.delete_batch_async(entries).await?;
     let successful = result.successful.into_iter();
     Ok(DeleteMessageBatchResult {
         successful: successful
@@ -105,7 +108,7 @@ pub(super) fn delete(call: &Call<'_>, input: DeleteMessageBatchRequest) -> Resul
     })
 }
 
-pub(super) fn change_visibility(
+pub(super) async fn change_visibility(
     call: &Call<'_>,
     input: ChangeMessageVisibilityBatchRequest,
 ) -> Result<ChangeMessageVisibilityBatchResult, Fault> {
@@ -118,7 +121,7 @@ pub(super) fn change_visibility(
             Err(error) => ChangeVisibilityBatchEntry::failed(id, error),
         }
     });
-    let result = queue.change_visibility_batch(entries)?;
+    let result = queue.change_visibility_batch_async(entries).await?;
     let successful = result.successful.into_iter();
     let successful = successful.map(|success| ChangeMessageVisibilityBatchResultEntry {
         id: success.id.into_owned(),

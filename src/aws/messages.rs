@@ -42,7 +42,7 @@ pub(super) struct Digests {
     pub(super) system_attributes: Option<String>,
 }
 
-pub(super) fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMessageResult, Fault> {
+pub(super) async fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMessageResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Send(&[input.message_group_id.as_deref()]))?;
     let outgoing = Outgoing {
@@ -66,7 +66,7 @@ pub(super) fn send(call: &Call<'_>, input: SendMessageRequest) -> Result<SendMes
     let Sent {
         message_id,
         sequence_number,
-    } = queue.send(message)?;
+    } = queue.send_async(message).await?;
     Ok(SendMessageResult {
         md5_of_message_body: digests.body_of_sent(call, &queue, message_id),
         md5_of_message_attributes: digests.attributes,
@@ -278,16 +278,21 @@ fn system_attributes(message: &queue::Message, names: &SystemNames) -> BTreeMap<
     attributes
 }
 
-pub(super) fn delete(call: &Call<'_>, input: DeleteMessageRequest) -> Result<Nothing, Fault> {
+pub(super) async fn delete(call: &Call<'_>, input: DeleteMessageRequest) -> Result<Nothing, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Delete(1))?;
-    queue.delete(&input.receipt_handle.parse::<ReceiptHandle>()?)?;
+    let handle = input.receipt_handle.parse::<ReceiptHandle>()?;
+    queue.delete_async(&handle).await?;
     Ok(Nothing)
 }
 
-pub(super) fn change_visibility(call: &Call<'_>, input: ChangeMessageVisibilityRequest) -> Result<Nothing, Fault> {
+pub(super) async fn change_visibility(
+    call: &Call<'_>,
+    input: ChangeMessageVisibilityRequest,
+) -> Result<Nothing, Fault> {
     let queue = call.queue(&input.queue_url)?;
     let timeout = visibility_timeout(input.visibility_timeout, call.service().limits())?;
-    queue.change_visibility(&input.receipt_handle.parse::<ReceiptHandle>()?, timeout)?;
+    let handle = input.receipt_handle.parse::<ReceiptHandle>()?;
+    queue.change_visibility_async(&handle, timeout).await?;
     Ok(Nothing)
 }

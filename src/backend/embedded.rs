@@ -11,12 +11,13 @@ use {
         clock::Clock,
         error::{
             ChangeVisibilityError, DeadLetterError, DeleteError, ErrorCode, ErrorKind, InvalidParameterValue,
-            InvalidReason, ReceiveError, SendBatchError, SendError,
+            InvalidReason, ReceiveError, SendBatchError, SendError, StorageError,
         },
         message::SendMessage,
         queue::{Message, Queue, Receive},
     },
-    std::{sync::Arc, time::Duration},
+    futures_util::future::join_all,
+    std::{future::Future, sync::Arc, time::Duration},
 };
 
 impl MessageQueue for Queue {
@@ -63,14 +64,20 @@ impl MessageQueue for Queue {
     }
 
     fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
-        receive_from(self, request).at_once(messages);
+        if !self.is_recorded() {
+            receive_from(self, request).at_once(messages);
+        }
     }
 
     fn delete_at_once(&self, message: &ReceivedMessage) -> bool {
-        message.embedded().is_some_and(|message| message.delete().is_ok())
+        let message = message.embedded().filter(|message| !message.is_recorded());
+        message.is_some_and(|message| message.delete().is_ok())
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if self.is_recorded() {
+            return each_recorded(messages, Message::delete_async).await;
+        }
         each(messages, |_, message| message.delete().map_err(Into::into))
     }
 
@@ -79,13 +86,16 @@ impl MessageQueue for Queue {
         messages: &[ReceivedMessage],
         timeout: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if self.is_recorded() {
+            return each_recorded(messages, |message| message.change_visibility_async(timeout)).await;
+        }
         each(messages, |_, message| {
             message.change_visibility(timeout).map_err(Into::into)
         })
     }
 
     async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        each(messages, |_, message| message.release().map_err(Into::into))
+        MessageQueue::postpone(self, messages, Duration::ZERO).await
     }
 
     async fn postpone(
@@ -93,6 +103,9 @@ impl MessageQueue for Queue {
         messages: &[ReceivedMessage],
         delay: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        if self.is_recorded() {
+            return each_recorded(messages, |message| message.postpone_async(delay)).await;
+        }
         each(messages, |_, message| message.postpone(delay).map_err(Into::into))
     }
 
@@ -110,7 +123,7 @@ impl MessageQueue for Queue {
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
-        own(message)?.dead_letter(reason).map_err(Into::into)
+        own(message)?.dead_letter_async(reason).await.map_err(Into::into)
     }
 
     fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
@@ -136,14 +149,38 @@ pub(crate) fn receive_from<'queue>(queue: &'queue Queue, request: &ReceiveReques
     receive
 }
 
+/// Makes a call for each message of a queue with a journal, all at once: they wait for the same write.
+async fn each_recorded<'m, F, E>(
+    messages: &'m [ReceivedMessage],
+    call: impl Fn(&'m Message) -> F,
+) -> Result<Vec<EntryFailure>, MessageQueueError>
+where
+    F: Future<Output = Result<(), E>>,
+    MessageQueueError: From<E>,
+{
+    let calls = messages.iter().map(|message| {
+        let called = own(message).map(&call);
+        async { called?.await.map_err(MessageQueueError::from) }
+    });
+    failures(join_all(calls).await)
+}
+
 /// Makes a call for each message and its index; a queue that is gone ends it.
 pub(crate) fn each(
     messages: &[ReceivedMessage],
     call: impl Fn(usize, &Message) -> Result<(), MessageQueueError>,
 ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+    let calls = messages.iter().enumerate();
+    failures(calls.map(|(index, message)| own(message).and_then(|message| call(index, message))))
+}
+
+/// The failures among the results for each message, in order. A queue that is gone ends the call.
+fn failures(
+    results: impl IntoIterator<Item = Result<(), MessageQueueError>>,
+) -> Result<Vec<EntryFailure>, MessageQueueError> {
     let mut failed = Vec::new();
-    for (index, message) in messages.iter().enumerate() {
-        match own(message).and_then(|message| call(index, message)) {
+    for (index, result) in results.into_iter().enumerate() {
+        match result {
             Ok(()) => {}
             Err(error) if error.kind == ErrorKind::QueueDoesNotExist => return Err(error),
             Err(error) => failed.push(EntryFailure { index, error }),
@@ -180,12 +217,21 @@ fn kind_of(code: ErrorCode) -> ErrorKind {
     }
 }
 
+/// Only a full disk has room again. A journal that is closed or has stopped never records anything again.
+fn kind_of_storage(error: &StorageError) -> ErrorKind {
+    match error {
+        StorageError::Full { .. } => ErrorKind::Transient,
+        _ => ErrorKind::Refused,
+    }
+}
+
 /// Widens the error of an operation; what no kind is known for is refused for good.
 macro_rules! from_errors {
     ($($error:ident)+) => {$(
         impl From<$error> for MessageQueueError {
             fn from(error: $error) -> Self {
                 let kind = match &error {
+                    $error::Storage(it) => kind_of_storage(it),
                     $error::InvalidParameterValue(it) if is_not_held(it) => ErrorKind::NotHeld,
                     _ => kind_of(error.error_code()),
                 };
@@ -279,5 +325,22 @@ mod tests {
         assert_eq!((day, total), (ErrorKind::Refused, ErrorKind::Refused));
         message.delete().unwrap();
         assert_eq!(kind(30), ErrorKind::NotHeld);
+    }
+
+    #[test]
+    fn a_full_disk_is_transient_and_a_journal_that_has_ended_is_refused() {
+        let source = Arc::new(std::io::Error::other("gone"));
+        let kind = |error: StorageError| MessageQueueError::from(ReceiveError::Storage(error)).kind;
+        assert_eq!(
+            kind(StorageError::Full { source: source.clone() }),
+            ErrorKind::Transient
+        );
+        let ended = [
+            StorageError::Closed,
+            StorageError::Stopped { source: source.clone() },
+            StorageError::Unknown { source },
+            StorageError::Forked { opened_by: 7 },
+        ];
+        assert!(ended.map(kind).iter().all(|it| *it == ErrorKind::Refused));
     }
 }

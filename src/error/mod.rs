@@ -11,6 +11,7 @@ mod message_attribute;
 mod parameter;
 mod queue;
 mod service;
+mod storage;
 mod text;
 
 pub(crate) use attribute::AttributeError;
@@ -29,18 +30,19 @@ pub use queue::{
 #[cfg(feature = "aws-protocol")]
 pub use service::PermissionError;
 pub use service::{CreateQueueError, ListError, MoveTaskError, ResourceNotFound, SetQueueAttributesError, TagError};
+pub use storage::StorageError;
 #[cfg(any(feature = "serde", feature = "worker"))]
 pub(crate) use text::excerpt;
 
 /// Gives an error enum its `code()`: the [`ErrorCode`] with the name of the variant, unless another one is given for it.
-/// Behind a semicolon stands a variant whose error has a code of its own. Begins with the lines of an example.
+/// Behind a semicolon stand variants whose error has a code of its own. Begins with the lines of an example.
 macro_rules! codes {
-    ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:ident)?),+ $(; $nested:ident)?) => {
+    ($(#[doc = $line:literal])+ $error:ident: $($variant:ident $(= $code:ident)?),+ $(; $($nested:ident),+)?) => {
         impl $error {
             pub(crate) const fn error_code(&self) -> $crate::error::ErrorCode {
                 match self {
                     $(Self::$variant { .. } => $crate::error::codes!(@code $variant $($code)?),)+
-                    $(Self::$nested(error) => error.error_code(),)?
+                    $($(Self::$nested(error) => error.error_code(),)+)?
                 }
             }
 

@@ -2,6 +2,7 @@
 use super::code::ErrorCode;
 use super::codes;
 use super::parameter::{InvalidParameterValue, MissingParameter};
+use super::storage::StorageError;
 use super::text::{self, Seconds};
 use crate::message::SendMessage;
 use std::fmt;
@@ -111,6 +112,9 @@ pub enum SendError {
         /// The budget without capacity for the message.
         limit: BudgetLimit,
     },
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::Queue;
@@ -118,7 +122,7 @@ codes! {
     /// assert_eq!(jobs.send("").unwrap_err().code(), "MissingParameter");
     /// assert_eq!(jobs.send("\u{0}").unwrap_err().code(), "InvalidMessageContents");
     SendError:
-    MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = OverLimit
+    MissingParameter, InvalidMessageContents, InvalidParameterValue, QueueDoesNotExist, QueueFull = OverLimit; Storage
 }
 
 /// Why there is no capacity for a message in a queue with a budget; budgets are ours, SQS has none.
@@ -202,6 +206,9 @@ pub enum BatchError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::{Message, Queue};
@@ -209,7 +216,7 @@ codes! {
     /// assert_eq!(jobs.delete_batch(&[] as &[Message]).unwrap_err().code(), "EmptyBatchRequest");
     BatchError:
     EmptyBatchRequest, InvalidBatchEntryId, BatchEntryIdsNotDistinct, TooManyEntriesInBatchRequest,
-    QueueDoesNotExist
+    QueueDoesNotExist; Storage
 }
 
 /// Why a whole batch of messages was refused and nothing sent.
@@ -233,13 +240,16 @@ pub enum SendBatchError {
     /// A message to a FIFO queue has no group or no deduplication id (M36).
     #[error(transparent)]
     InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::Queue;
     /// let jobs = Queue::standard("jobs").build()?;
     /// assert_eq!(jobs.send_batch(["resize cat.png"; 11]).unwrap_err().code(), "TooManyEntriesInBatchRequest");
     /// assert_eq!(jobs.send_batch([("cat", "a"), ("cat", "b")]).unwrap_err().code(), "BatchEntryIdsNotDistinct");
-    SendBatchError: BatchRequestTooLong, InvalidParameterValue; Batch
+    SendBatchError: BatchRequestTooLong, InvalidParameterValue; Batch, Storage
 }
 
 /// Why nothing was received.
@@ -261,12 +271,15 @@ pub enum ReceiveError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::Queue;
     /// let jobs = Queue::standard("jobs").build()?;
     /// assert_eq!(jobs.receive().max_messages(11).blocking().unwrap_err().code(), "InvalidParameterValue");
-    ReceiveError: InvalidParameterValue, OverLimit, QueueDoesNotExist
+    ReceiveError: InvalidParameterValue, OverLimit, QueueDoesNotExist; Storage
 }
 
 /// Why a message was not deleted.
@@ -285,6 +298,9 @@ pub enum DeleteError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::Queue;
@@ -293,7 +309,7 @@ codes! {
     /// let handle = jobs.receive().blocking()?[0].receipt_handle();
     /// let other = Queue::standard("thumbnails").build()?;
     /// assert_eq!(other.delete(&handle).unwrap_err().code(), "ReceiptHandleIsInvalid");
-    DeleteError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist
+    DeleteError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist; Storage
 }
 
 /// Why the visibility of a message stayed as it was.
@@ -314,6 +330,9 @@ pub enum ChangeVisibilityError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::Queue;
@@ -323,7 +342,7 @@ codes! {
     /// let message = &jobs.receive().blocking()?[0];
     /// let day = Duration::from_secs(86_400);
     /// assert_eq!(message.change_visibility(day).unwrap_err().code(), "InvalidParameterValue");
-    ChangeVisibilityError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist
+    ChangeVisibilityError: ReceiptHandleIsInvalid, InvalidParameterValue, QueueDoesNotExist; Storage
 }
 
 /// Why a message was not sent to the dead-letter queue; the call is ours, SQS has none.
@@ -345,6 +364,9 @@ pub enum DeadLetterError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::Queue;
@@ -353,7 +375,7 @@ codes! {
     /// let message = &jobs.receive().blocking()?[0];
     /// assert_eq!(message.dead_letter("not an image").unwrap_err().code(), "UnsupportedOperation");
     DeadLetterError:
-    ReceiptHandleIsInvalid, InvalidParameterValue, NoDeadLetterQueue = UnsupportedOperation, QueueDoesNotExist
+    ReceiptHandleIsInvalid, InvalidParameterValue, NoDeadLetterQueue = UnsupportedOperation, QueueDoesNotExist; Storage
 }
 
 /// Why a queue was not purged.
@@ -374,13 +396,16 @@ pub enum PurgeError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::Queue;
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.purge()?;
     /// assert_eq!(jobs.purge().unwrap_err().code(), "PurgeQueueInProgress");
-    PurgeError: PurgeQueueInProgress, QueueDoesNotExist
+    PurgeError: PurgeQueueInProgress, QueueDoesNotExist; Storage
 }
 
 /// Why there is no answer about a queue.
@@ -390,11 +415,14 @@ pub enum QueueError {
     /// There is no such queue, or no longer (Q8, Q35, Q36).
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::Queue;
     /// let jobs = Queue::standard("jobs").build()?;
     /// jobs.delete_queue()?;
     /// assert_eq!(jobs.delete_queue().unwrap_err().code(), "QueueDoesNotExist");
-    QueueError: QueueDoesNotExist
+    QueueError: QueueDoesNotExist; Storage
 }

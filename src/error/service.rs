@@ -4,6 +4,7 @@ use super::codes;
 use super::parameter::InvalidParameterValue;
 #[cfg(feature = "aws-protocol")]
 use super::parameter::MissingParameter;
+use super::storage::StorageError;
 use super::text::{self, Seconds};
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ pub enum CreateQueueError {
     /// Name, tags or dead-letter policies are refused (Q3 to Q5, Q44, Q46, L2 to L3d, L20).
     #[error(transparent)]
     InvalidParameterValue(#[from] InvalidParameterValue),
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::{QueueAttributes, Service};
@@ -47,7 +51,7 @@ codes! {
     /// let slower = QueueAttributes::new().delay(Duration::from_secs(5));
     /// assert_eq!(service.create_queue("jobs", slower).unwrap_err().code(), "QueueNameExists");
     CreateQueueError:
-    QueueNameExists, QueueDeletedRecently, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue
+    QueueNameExists, QueueDeletedRecently, InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue; Storage
 }
 
 /// Why no attribute of a queue was changed.
@@ -69,6 +73,9 @@ pub enum SetQueueAttributesError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::{Queue, QueueAttributes};
@@ -76,7 +83,7 @@ codes! {
     /// let jobs = Queue::standard("jobs").build()?;
     /// let day = QueueAttributes::new().visibility_timeout(Duration::from_secs(86_400));
     /// assert_eq!(jobs.set_attributes(day).unwrap_err().code(), "InvalidAttributeValue");
-    SetQueueAttributesError: InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue, QueueDoesNotExist
+    SetQueueAttributesError: InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue, QueueDoesNotExist; Storage
 }
 
 /// Why queues were not listed.
@@ -113,13 +120,16 @@ pub enum TagError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::{QueueAttributes, Service};
     /// let service = Service::new();
     /// service.create_queue("jobs", QueueAttributes::new())?;
     /// assert_eq!(service.tag_queue("jobs", [("", "no key")]).unwrap_err().code(), "InvalidParameterValue");
-    TagError: InvalidParameterValue, QueueDoesNotExist
+    TagError: InvalidParameterValue, QueueDoesNotExist; Storage
 }
 
 /// Why a permission was not added or removed.
@@ -149,6 +159,9 @@ pub enum PermissionError {
     /// The queue was deleted.
     #[error("{}", text::QUEUE_DOES_NOT_EXIST)]
     QueueDoesNotExist,
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 #[cfg(feature = "aws-protocol")]
 codes! {
@@ -157,7 +170,7 @@ codes! {
     /// service.create_queue("jobs", QueueAttributes::new())?;
     /// let refused = service.add_permission("jobs", "partner", ["123456789012"], [] as [&str; 0]);
     /// assert_eq!(refused.unwrap_err().code(), "MissingParameter");
-    PermissionError: MissingParameter, InvalidParameterValue, OverLimit, QueueDoesNotExist
+    PermissionError: MissingParameter, InvalidParameterValue, OverLimit, QueueDoesNotExist; Storage
 }
 
 /// What a move task could not find.
@@ -196,12 +209,15 @@ pub enum MoveTaskError {
         /// How many may run at once.
         limit: usize,
     },
+    /// The journal could not record the call.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 codes! {
     /// # use requeue::{Service, StartMessageMoveTask};
     /// let request = StartMessageMoveTask::new("arn:aws:sqs:us-east-1:000000000000:nobody");
     /// assert_eq!(Service::new().start_message_move_task(&request).unwrap_err().code(), "ResourceNotFoundException");
-    MoveTaskError: ResourceNotFound = ResourceNotFoundException, InvalidParameterValue, OverLimit
+    MoveTaskError: ResourceNotFound = ResourceNotFoundException, InvalidParameterValue, OverLimit; Storage
 }
 
 /// Widens [`AttributeError`] into the error of one operation.

@@ -9,6 +9,10 @@
     doc = "* [`sqs_endpoint`]: the HTTP API of SQS, in process and over loopback, and where it differs."
 )]
 #![cfg_attr(
+    feature = "journal",
+    doc = "* [`durability`]: what a journal promises, what each level of it costs and survives, and its format."
+)]
+#![cfg_attr(
     feature = "sim",
     doc = "* [`simulation`]: queues and workers simulated in virtual time, and how to read the report."
 )]
@@ -48,6 +52,11 @@ pub mod consumers {}
 #[doc = include_str!("sqs_endpoint.md")]
 pub mod sqs_endpoint {}
 
+#[cfg(feature = "journal")]
+#[doc = include_str!("durability.md")]
+#[doc = include_str!("durability_format.md")]
+pub mod durability {}
+
 #[cfg(feature = "sim")]
 #[doc = include_str!("simulation.md")]
 pub mod simulation {}
@@ -77,12 +86,14 @@ pub mod changelog {}
 mod tests {
     const README: &str = include_str!("../../README.md");
     const ROOT: &str = include_str!("../lib.rs");
-    const PAGES: [&str; 9] = [
+    const PAGES: [&str; 11] = [
         README,
         include_str!("../../ARCHITECTURE.md"),
         include_str!("rules.md"),
         include_str!("differences.md"),
         include_str!("consumers.md"),
+        include_str!("durability.md"),
+        include_str!("durability_format.md"),
         include_str!("sqs_endpoint.md"),
         include_str!("simulation.md"),
         include_str!("worker.md"),

@@ -43,6 +43,22 @@ impl MessageId {
         }
     }
 
+    /// The bytes of the UUID, in the order of its text.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        ((self.high as u128) << 64 | self.low as u128).to_be_bytes()
+    }
+
+    /// The id of these [bytes](Self::to_bytes), whatever they are.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        let bits = u128::from_be_bytes(bytes);
+        Self {
+            high: (bits >> 64) as u64,
+            low: bits as u64,
+        }
+    }
+
     /// Random bits, but for two.
     #[cfg(feature = "aws-protocol")]
     pub(crate) const fn low_bits(self) -> u64 {

@@ -41,6 +41,12 @@ impl Seed {
         Self(seed)
     }
 
+    /// What it was made of.
+    #[cfg(feature = "journal")]
+    pub(crate) const fn value(self) -> u64 {
+        self.0
+    }
+
     /// The `number`-th number for a purpose.
     pub(crate) fn draw(self, purpose: &str, number: u64) -> u64 {
         let mut hasher = SipHasher24::new_with_keys(self.0, 0);

@@ -2,8 +2,8 @@
 
 use {
     super::{
-        Core, DeadLetterRoute, Environment, Inner, Owner, Queue, environment_setters, senders::Senders,
-        waiters::Waiters,
+        Core, DeadLetterRoute, Environment, Inner, Owner, Queue, Recorder, environment_setters, log::Recorded,
+        senders::Senders, waiters::Waiters,
     },
     crate::{
         attributes::{DeduplicationScope, FifoThroughputLimit, QueueAttributes, QueueSettings, RedrivePolicy},
@@ -27,6 +27,9 @@ use {
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "000000000000";
 
+/// What the salt of a queue's shards is drawn as.
+const SALT: &str = "salt";
+
 /// Everything a queue is made of.
 pub(crate) struct QueueParts {
     pub(crate) name: String,
@@ -37,23 +40,64 @@ pub(crate) struct QueueParts {
     pub(crate) seed: Seed,
     pub(crate) sender_id: Arc<str>,
     pub(crate) owner: Option<Weak<dyn Owner>>,
+    pub(crate) recorder: Option<Recorder>,
     /// Where the redrive policy leads, if there is one.
     pub(crate) route: Option<DeadLetterRoute>,
 }
 
 impl Queue {
     pub(crate) fn assemble(parts: QueueParts) -> Self {
+        let environment = &parts.environment;
+        let state = QueueState::new(
+            parts.settings.clone(),
+            Arc::clone(&environment.limits),
+            environment.stale_delete,
+            environment.shards,
+            parts.seed.draw(SALT, 0),
+        );
+        Self::around(parts, state, 0)
+    }
+
+    /// A queue from a journal that is opened for the `epoch`-th time.
+    #[cfg(feature = "journal")]
+    pub(crate) fn restore(
+        parts: QueueParts,
+        image: crate::state::QueueImage,
+        epoch: u64,
+    ) -> Result<Self, crate::state::RestoreError> {
+        let environment = &parts.environment;
+        let state = QueueState::restore(
+            image,
+            Arc::clone(&environment.limits),
+            environment.stale_delete,
+            environment.shards,
+            parts.seed.draw(SALT, 0),
+            environment.clock.now(),
+        )?;
+        Ok(Self::around(parts, state, epoch))
+    }
+
+    /// Each time a journal is opened other numbers are drawn by chance, so that no id is drawn twice.
+    fn around(
+        parts: QueueParts,
+        #[cfg_attr(not(feature = "journal"), expect(unused_mut, reason = "it has no number"))] mut state: QueueState,
+        epoch: u64,
+    ) -> Self {
         let (seed, environment) = (parts.seed, parts.environment);
-        let chance = Xoshiro256PlusPlus::seed_from_u64(seed.draw("chance", 0));
-        let (nonce, salt) = (seed.draw("nonce", 0), seed.draw("salt", 0));
+        let chance = Xoshiro256PlusPlus::seed_from_u64(seed.draw("chance", epoch));
+        let nonce = seed.draw("nonce", 0);
         let seal_key = SealKey::new(seed.draw("receipt handles", 0), seed.draw("receipt handles", 1));
-        let effects = Effects::new(!environment.listeners.is_empty());
+        let effects = Effects::new(!environment.listeners.is_empty() || parts.recorder.is_some());
         let fifo = parts.settings.fifo_queue;
         let maximum_message_size = AtomicUsize::new(parts.settings.maximum_message_size);
         let content_based_deduplication = AtomicBool::new(parts.settings.content_based_deduplication);
-        let limits = Arc::clone(&environment.limits);
-        let (stale_delete, shards) = (environment.stale_delete, environment.shards);
-        let state = QueueState::new(parts.settings, limits, stale_delete, shards, salt);
+        #[cfg_attr(not(feature = "journal"), expect(unused_mut, reason = "nothing counts it"))]
+        let mut recorded = Recorded::NONE;
+        #[cfg(feature = "journal")]
+        if let Some(recorder) = &parts.recorder {
+            state.set_number(recorder.number);
+            recorded.stored_bytes = state.stored_bytes();
+        }
         let core = Core {
             state,
             effects,
@@ -61,6 +105,7 @@ impl Queue {
             receivers: Waiters::new(),
             senders: Senders::new(),
             route: parts.route,
+            recorded,
             handing_on: false,
         };
         let inner = Inner {
@@ -74,6 +119,7 @@ impl Queue {
             budget: environment.budget,
             listeners: environment.listeners,
             owner: parts.owner,
+            recorder: parts.recorder,
             nonce,
             seal_key,
             maximum_message_size,
@@ -379,8 +425,23 @@ impl QueueBuilder {
             environment: self.environment,
             sender_id: ACCOUNT.into(),
             owner: None,
+            recorder: None,
             route: self.dead_letter.map(|(target, _)| DeadLetterRoute::Owned(target)),
         }))
+    }
+
+    /// Name, attributes and environment for a journal, once they are checked. A dead-letter queue is outside the journal,
+    /// and so unknown there (L3b).
+    #[cfg(feature = "journal")]
+    pub(crate) fn into_parts(self) -> Result<(String, QueueAttributes, Environment), CreateQueueError> {
+        if let Some((target, max_receive_count)) = &self.dead_letter {
+            let policy = RedrivePolicy::new(target.arn(), *max_receive_count);
+            return Err(policy.refused(InvalidReason::TargetUnknown).into());
+        }
+        let (attributes, environment) = (self.attributes.clone(), self.environment.clone());
+        let name = self.name.clone();
+        self.build()?;
+        Ok((name, attributes, environment))
     }
 }
 

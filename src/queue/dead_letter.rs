@@ -1,9 +1,9 @@
 //! Dead-letter targets, and the two-phase move to them.
 
 use {
-    super::{Core, Inner, Queue},
+    super::{Core, Inner, Position, Queue, Verb},
     crate::{
-        error::{DeadLetterError, InvalidReason},
+        error::{DeadLetterError, InvalidReason, StorageError},
         message::{MessageId, ReceiptHandle},
         state::{Departure, Receipt, Refusal},
         sync::Mutex,
@@ -26,8 +26,9 @@ impl Queue {
     /// # Errors
     /// `ReceiptHandleIsInvalid` for a handle of another queue (D19); `UnsupportedOperation` if the queue has no
     /// dead-letter queue; `InvalidParameterValue` if the message is gone, visible again, or received again since;
-    /// `QueueDoesNotExist`. The message stays as it is in each case, except that it is visible if the dead-letter queue
-    /// is deleted during the call (L9).
+    /// `QueueDoesNotExist`; `Storage` if the journal does not record it. The message stays as it is in each case, except
+    /// that it is visible if the dead-letter queue is deleted during the call (L9), or the
+    /// journal has no room for it.
     ///
     /// # Examples
     /// ```
@@ -45,11 +46,8 @@ impl Queue {
         receipt_handle: &ReceiptHandle,
         reason: impl Into<Arc<str>>,
     ) -> Result<(), DeadLetterError> {
-        if self.is_gone() {
-            return Err(DeadLetterError::QueueDoesNotExist);
-        }
-        let receipt = self.inner.receipt(&self.inner.core.lock().state, receipt_handle)?;
-        self.inner.dead_letter(receipt, reason.into())
+        self.inner
+            .record(Verb::Delete, 0, || self.dead_letter_now(receipt_handle, reason.into()))
     }
 
     /// [`dead_letter`](Self::dead_letter) for an async caller.
@@ -73,7 +71,20 @@ impl Queue {
         receipt_handle: &ReceiptHandle,
         reason: impl Into<Arc<str>> + Send,
     ) -> Result<(), DeadLetterError> {
-        self.dead_letter(receipt_handle, reason)
+        let dead_letter = || self.dead_letter_now(receipt_handle, reason.into());
+        self.inner.record_async(Verb::Delete, 0, dead_letter).await
+    }
+
+    fn dead_letter_now(
+        &self,
+        receipt_handle: &ReceiptHandle,
+        reason: Arc<str>,
+    ) -> Result<((), Position), DeadLetterError> {
+        if self.is_gone() {
+            return Err(DeadLetterError::QueueDoesNotExist);
+        }
+        let receipt = self.inner.receipt(&self.inner.core.lock().state, receipt_handle)?;
+        self.inner.dead_letter(receipt, reason)
     }
 }
 
@@ -158,8 +169,8 @@ impl Core {
 }
 
 impl Inner {
-    /// Sends away the message of a receipt of this queue.
-    pub(super) fn dead_letter(&self, receipt: Receipt, reason: Arc<str>) -> Result<(), DeadLetterError> {
+    /// Sends away the message of a receipt of this queue; answers with the entry of the journal that says so.
+    pub(super) fn dead_letter(&self, receipt: Receipt, reason: Arc<str>) -> Result<((), Position), DeadLetterError> {
         let now = self.clock.now();
         let mut core = self.enter().ok_or(DeadLetterError::QueueDoesNotExist)?;
         if !core.has_dead_letter_target() {
@@ -176,10 +187,9 @@ impl Inner {
             };
             self.of_handle(receipt, reason)
         })?;
-        if self.transfer(route.as_ref(), &departures) {
-            Ok(())
-        } else {
-            Err(self.core.lock().no_dead_letter_queue())
+        match self.transfer(route.as_ref(), &departures)? {
+            Some(position) => Ok(((), position)),
+            None => Err(self.core.lock().no_dead_letter_queue()),
         }
     }
 
@@ -188,34 +198,45 @@ impl Inner {
         let _ = self.step(|state, now, out| state.report_failure(now, message_id, reason, out));
     }
 
-    /// Brings departures to the dead-letter queue, holding one lock at a time; what it does not take stays here. Says
-    /// whether it took all.
-    pub(super) fn transfer(&self, route: Option<&DeadLetterRoute>, departures: &[Departure]) -> bool {
+    /// Brings departures to the dead-letter queue, holding one lock at a time; what it does not take stays here. Answers
+    /// with the entry of the journal by which they arrived, if all did.
+    ///
+    /// # Errors
+    /// One that the journal has no room for; it stays here.
+    pub(super) fn transfer(
+        &self,
+        route: Option<&DeadLetterRoute>,
+        departures: &[Departure],
+    ) -> Result<Option<Position>, StorageError> {
         let target = route.and_then(DeadLetterRoute::target);
-        let mut took_all = true;
+        let mut arrived = Some(0);
+        let mut refused = Ok(());
         for departure in departures {
-            if target.as_ref().is_some_and(|target| std::ptr::eq(&**target, self)) {
-                let moved = self.step(|state, now, out| state.dead_letter_to_itself(now, departure, &self.arn, out));
-                took_all &= moved.is_some();
+            if let (Ok(()), Some(target)) = (&refused, &target) {
+                // It is recorded with its body.
+                refused = target.admit(Verb::Send, departure.content.size_bytes());
+            }
+            if refused.is_err() {
+                self.departure_refused(departure);
                 continue;
             }
-            let arrived = target
-                .as_ref()
-                .is_some_and(|target| target.arrive_dead_letter(departure, &self.arn));
-            if arrived {
-                self.departed(departure);
+            let is_own = target.as_ref().is_some_and(|target| std::ptr::eq(&**target, self));
+            let position = if is_own {
+                self.recorded_step(|state, now, out| state.dead_letter_to_itself(now, departure, &self.arn, out))
             } else {
-                self.departure_refused(departure);
-                took_all = false;
+                target.as_ref().and_then(|target| {
+                    target.recorded_step(|state, now, out| state.arrive_dead_letter(now, departure, &self.arn, out))
+                })
+            };
+            match position {
+                Some(_) if !is_own => self.departed(departure),
+                None if !is_own => self.departure_refused(departure),
+                _ => {}
             }
+            let position = position.map(|((), position)| position);
+            arrived = arrived.zip(position).map(|(before, position)| before.max(position));
         }
-        took_all
-    }
-
-    /// Says whether the message is stored here.
-    fn arrive_dead_letter(&self, departure: &Departure, source_arn: &Arc<str>) -> bool {
-        let arrived = self.step(|state, now, out| state.arrive_dead_letter(now, departure, source_arn, out));
-        arrived.is_some()
+        refused.map(|()| arrived)
     }
 
     pub(super) fn departed(&self, departure: &Departure) {

@@ -7,7 +7,7 @@ use {
         sync::{MutexGuard, contain, thread_local},
     },
     crossbeam_channel::{Receiver, Sender, TrySendError, unbounded},
-    std::{cell::Cell, mem, sync::Arc},
+    std::{cell::Cell, sync::Arc},
 };
 
 /// Wants to know what happens in a queue.
@@ -135,7 +135,7 @@ impl Inner {
                 return;
             } else {
                 core.handing_on = true;
-                let facts = mem::take(&mut core.effects.facts);
+                let facts = core.effects.take_facts();
                 MutexGuard::unlocked(&mut core, || self.tell_listeners(&facts));
                 core.handing_on = false;
                 self.handed_on.notify_all();

@@ -1,10 +1,10 @@
 //! [`Message`], a message that a consumer has received.
 
 use {
-    super::{Inner, Queue, batch::Received},
+    super::{Inner, Queue, Verb, batch::Received},
     crate::{
         error::{ChangeVisibilityError, DeadLetterError, DeleteError},
-        message::{Content, MessageAttributeValue, MessageAttributes, MessageId, ReceiptHandle, SequenceNumber},
+        message::{Content, MessageAttributes, MessageId, ReceiptHandle, SequenceNumber},
         state::Delivery,
         time::Timestamp,
     },
@@ -33,7 +33,7 @@ use {
 #[derive(Clone)]
 pub struct Message {
     inner: Arc<Inner>,
-    delivery: Delivery,
+    pub(super) delivery: Delivery,
 }
 
 impl Message {
@@ -374,7 +374,8 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete(&self) -> Result<(), DeleteError> {
-        self.inner.delete_received(self.delivery.receipt)
+        let inner = &self.inner;
+        inner.record(Verb::Delete, 0, || inner.delete_received(self.delivery.receipt))
     }
 
     /// [`delete`](Self::delete) for an async caller.
@@ -393,7 +394,9 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn delete_async(&self) -> Result<(), DeleteError> {
-        self.delete()
+        let inner = &self.inner;
+        let delete = || inner.delete_received(self.delivery.receipt);
+        inner.record_async(Verb::Delete, 0, delete).await
     }
 
     /// Puts the message back as if this receive had not been, as [`Queue::release`] does.
@@ -411,7 +414,7 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn release(&self) -> Result<(), ChangeVisibilityError> {
-        self.inner.postpone(|_| Ok(self.delivery.receipt), Duration::ZERO)
+        self.postpone(Duration::ZERO)
     }
 
     /// Hides the message for `delay` as if this receive had not been, as [`Queue::postpone`] does.
@@ -430,7 +433,28 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn postpone(&self, delay: Duration) -> Result<(), ChangeVisibilityError> {
-        self.inner.postpone(|_| Ok(self.delivery.receipt), delay)
+        let inner = &self.inner;
+        let postpone = || inner.postpone(|_| Ok(self.delivery.receipt), delay);
+        inner.record(Verb::ChangeVisibility, 0, postpone)
+    }
+
+    /// [`postpone`](Self::postpone) for an async caller; without a delay it is a [`release`](Self::release).
+    ///
+    /// # Errors
+    /// As [`postpone`](Self::postpone).
+    ///
+    /// # Examples
+    /// ```
+    /// let jobs = requeue::Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// pollster::block_on(jobs.receive().blocking()?[0].postpone_async(std::time::Duration::from_secs(60)))?;
+    /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn postpone_async(&self, delay: Duration) -> Result<(), ChangeVisibilityError> {
+        let inner = &self.inner;
+        let postpone = || inner.postpone(|_| Ok(self.delivery.receipt), delay);
+        inner.record_async(Verb::ChangeVisibility, 0, postpone).await
     }
 
     /// Changes how long the message stays hidden, as [`Queue::change_visibility`] does.
@@ -453,7 +477,9 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn change_visibility(&self, timeout: Duration) -> Result<(), ChangeVisibilityError> {
-        self.inner.change_visibility(|_| Ok(self.delivery.receipt), timeout)
+        let inner = &self.inner;
+        let change = || inner.change_visibility(|_| Ok(self.delivery.receipt), timeout);
+        inner.record(Verb::ChangeVisibility, 0, change)
     }
 
     /// [`change_visibility`](Self::change_visibility) for an async caller.
@@ -473,7 +499,9 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn change_visibility_async(&self, timeout: Duration) -> Result<(), ChangeVisibilityError> {
-        self.change_visibility(timeout)
+        let inner = &self.inner;
+        let change = || inner.change_visibility(|_| Ok(self.delivery.receipt), timeout);
+        inner.record_async(Verb::ChangeVisibility, 0, change).await
     }
 
     /// Sends the message to the dead-letter queue at once, as [`Queue::dead_letter`] does, and reports why.
@@ -492,7 +520,9 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn dead_letter(&self, reason: impl Into<Arc<str>>) -> Result<(), DeadLetterError> {
-        self.inner.dead_letter(self.delivery.receipt, reason.into())
+        let inner = &self.inner;
+        let dead_letter = || inner.dead_letter(self.delivery.receipt, reason.into());
+        inner.record(Verb::Delete, 0, dead_letter)
     }
 
     /// [`dead_letter`](Self::dead_letter) for an async caller.
@@ -511,7 +541,9 @@ impl Message {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn dead_letter_async(&self, reason: impl Into<Arc<str>> + Send) -> Result<(), DeadLetterError> {
-        self.dead_letter(reason)
+        let inner = &self.inner;
+        let dead_letter = || inner.dead_letter(self.delivery.receipt, reason.into());
+        inner.record_async(Verb::Delete, 0, dead_letter).await
     }
 
     /// Tells the listeners of the queue why the message could not be done, as [`Fact::Failed`](crate::Fact::Failed).
@@ -536,31 +568,15 @@ impl Message {
     }
 
     /// The clock that its queue runs on.
+    /// Whether its calls wait for a journal.
+    #[cfg(feature = "worker")]
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.inner.recorder.is_some()
+    }
+
     #[cfg(feature = "worker")]
     pub(crate) fn clock(&self) -> &dyn crate::clock::Clock {
         &*self.inner.clock
-    }
-
-    pub(super) fn keep_attributes(&mut self, names: &[String]) {
-        if !self.attributes().is_empty() {
-            let attributes = self.attributes().matching(names);
-            self.delivery.content = self
-                .content()
-                .with_extras(|extras| extras.rare_mut().attributes = attributes);
-        }
-    }
-
-    /// Adds the reason of a dead letter as a user attribute, unless the message has one of that name.
-    pub(super) fn add_reason(&mut self, name: &str) {
-        if let Some(reason) = self
-            .dead_letter_reason()
-            .filter(|_| self.attributes().get(name).is_none())
-        {
-            let value = MessageAttributeValue::string(reason);
-            self.delivery.content = self.content().with_extras(|extras| {
-                extras.rare_mut().attributes.insert(name, value);
-            });
-        }
     }
 
     #[inline]

@@ -4,17 +4,21 @@
 //! after it is released. Receivers and senders that have to wait stand in a line kept under the same lock, so that
 //! nothing can happen between looking and going to sleep.
 
+mod admission;
 mod batch;
 mod budget;
 mod builder;
 mod dead_letter;
 mod environment;
 mod facts;
+mod log;
 mod message;
 mod metrics;
+mod options;
 mod owner;
 mod permit;
 mod receive;
+mod receive_loop;
 mod send;
 mod senders;
 mod settle;
@@ -24,6 +28,7 @@ mod waiting;
 #[cfg(feature = "testing")]
 pub(crate) use batch::BatchEntry;
 pub use {
+    admission::SendTimeoutFuture,
     batch::{BatchFailure, BatchResult, BatchSuccess, ChangeVisibilityBatchEntry, DeleteBatchEntry, SendBatchEntry},
     budget::Budget,
     builder::QueueBuilder,
@@ -31,13 +36,14 @@ pub use {
     message::Message,
     metrics::{Metrics, MetricsReport, SentMessageSize},
     permit::{Permit, ReserveTimeoutFuture},
-    receive::{Receive, ReceiveFuture},
-    send::SendTimeoutFuture,
+    receive::Receive,
+    receive_loop::ReceiveFuture,
 };
 pub(crate) use {
     builder::{QueueParts, check_dead_letter_target, check_redrive_allowed},
     dead_letter::{DeadLetterRoute, DeadLetterTarget},
     environment::{Environment, environment_setters},
+    log::{FactLog, Position, Recorder, Verb},
     owner::Owner,
 };
 
@@ -54,6 +60,7 @@ use {
     },
     budget::Amount,
     crossbeam_utils::CachePadded,
+    log::Recorded,
     rand::{Rng, rngs::Xoshiro256PlusPlus},
     senders::Senders,
     std::{
@@ -106,6 +113,7 @@ pub(crate) struct Inner {
     budget: Budget,
     listeners: Vec<Arc<dyn FactListener>>,
     owner: Option<Weak<dyn Owner>>,
+    recorder: Option<Recorder>,
     /// Tells this queue's receipt handles from those of any other, also of one with the same name.
     nonce: u64,
     /// Seals receipt handles.
@@ -131,6 +139,8 @@ struct Core {
     receivers: Waiters,
     senders: Senders,
     route: Option<DeadLetterRoute>,
+    /// Of a queue with a journal.
+    recorded: Recorded,
     /// Whether a thread is handing on facts, which it does with the lock released.
     handing_on: bool,
 }
@@ -186,16 +196,23 @@ impl Inner {
     }
 
     /// Ends a step for which the clock showed `now`: releases the lock, wakes those who have something to do, and
-    /// delivers the facts of the step.
+    /// delivers the facts of the step. Answers with the latest entry of the queue in its journal.
     #[inline]
-    fn leave(&self, core: MutexGuard<'_, Core>, now: Timestamp) {
+    fn leave(&self, core: MutexGuard<'_, Core>, now: Timestamp) -> Position {
         if !core.receivers.is_empty() || !core.senders.is_empty() || core.has_facts() {
-            self.leave_and_tell(core, now);
+            return self.leave_and_tell(core, now);
         }
+        core.recorded.latest
     }
 
     #[inline(never)]
-    fn leave_and_tell(&self, mut core: MutexGuard<'_, Core>, now: Timestamp) {
+    fn leave_and_tell(&self, mut core: MutexGuard<'_, Core>, now: Timestamp) -> Position {
+        if let Some(recorder) = &self.recorder {
+            recorder.append(&mut core);
+            if self.listeners.is_empty() {
+                core.effects.clear_facts();
+            }
+        }
         let receiver = if core.receivers.is_empty() {
             None
         } else {
@@ -208,7 +225,7 @@ impl Inner {
         };
         // Wakers and listeners are foreign code: they may panic, block or call this queue. The lock is free before any
         // of them runs.
-        let facts = core.has_facts();
+        let (facts, position) = (core.has_facts(), core.recorded.latest);
         drop(core);
         for waker in receiver.into_iter().chain(senders) {
             contain(|| waker.wake());
@@ -216,16 +233,26 @@ impl Inner {
         if facts {
             self.hand_on_facts();
         }
+        position
     }
 
     /// One step of the state machine, if the queue is alive.
     fn step<R>(&self, step: impl FnOnce(&mut QueueState, Timestamp, &mut Effects) -> R) -> Option<R> {
+        self.recorded_step(step).map(|(result, _)| result)
+    }
+
+    /// A step, and the entry on which its result depends.
+    #[inline]
+    fn recorded_step<R>(
+        &self,
+        step: impl FnOnce(&mut QueueState, Timestamp, &mut Effects) -> R,
+    ) -> Option<(R, Position)> {
         let now = self.clock.now();
         let mut core = self.enter()?;
         let Core { state, effects, .. } = &mut *core;
         let result = step(state, now, effects);
-        self.leave(core, now);
-        Some(result)
+        let position = self.leave(core, now);
+        Some((result, position))
     }
 
     /// Looks at the state when everything that is due has happened, with the lock released between the steps that takes.
@@ -451,7 +478,7 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_attributes(&self, attributes: QueueAttributes) -> Result<(), SetQueueAttributesError> {
-        let changed = self.inner.change_settings(|before| {
+        let changed = self.change_settings(|before| {
             let settings = attributes.apply(before, &self.inner.limits)?;
             match &settings.redrive_policy {
                 Some(policy) if settings.redrive_policy != before.redrive_policy => {
@@ -482,14 +509,21 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn purge(&self) -> Result<(), PurgeError> {
-        let purged = self.inner.step(QueueState::purge);
-        purged
-            .ok_or(PurgeError::QueueDoesNotExist)?
-            .map(drop)
-            .map_err(|_| PurgeError::PurgeQueueInProgress {
-                queue: self.inner.name.clone(),
-                interval: self.inner.limits.purge_interval,
-            })
+        let inner = &self.inner;
+        inner.record(Verb::Manage, 0, || {
+            let purged = inner.recorded_step(QueueState::purge);
+            let (purged, position) = purged.ok_or(PurgeError::QueueDoesNotExist)?;
+            match purged {
+                Ok(contents) => drop(contents),
+                Err(_) => {
+                    return Err(PurgeError::PurgeQueueInProgress {
+                        queue: inner.name.clone(),
+                        interval: inner.limits.purge_interval,
+                    });
+                }
+            }
+            Ok(((), position))
+        })
     }
 
     /// Deletes the queue with all it holds; receivers that wait end at once with `QueueDoesNotExist` (Q35, Q38).
@@ -511,10 +545,18 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete_queue(&self) -> Result<(), QueueError> {
+        self.inner.record(Verb::Manage, 0, || self.delete_now())
+    }
+
+    fn delete_now(&self) -> Result<((), Position), QueueError> {
         let now = self.inner.clock.now();
         let mut core = self.inner.enter().ok_or(QueueError::QueueDoesNotExist)?;
         let Core { state, effects, .. } = &mut *core;
         let contents = state.end(now, effects);
+        if let Some(recorder) = &self.inner.recorder {
+            recorder.append(&mut core);
+        }
+        let position = core.recorded.latest;
         self.inner.gone.store(true, Ordering::Release);
         let route = core.route.take();
         let receivers = core.receivers.notify_all();
@@ -527,7 +569,7 @@ impl Queue {
         waiting.for_each(|waker| contain(|| waker.wake()));
         self.inner.lined_up.notify_all();
         self.inner.hand_on_facts();
-        Ok(())
+        Ok(((), position))
     }
 
     fn groups_with_in_flight(&self) -> usize {

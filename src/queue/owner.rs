@@ -1,8 +1,13 @@
 //! What a service needs of its queues: names, settings that name other queues, moves between queues.
 
+#[cfg(feature = "journal")]
+use crate::{
+    state::{QueueState, Recorded},
+    sync::contain,
+};
 use {
-    super::{Core, DeadLetterRoute, Inner, Queue},
-    crate::{attributes::QueueSettings, state::Departure, time::Timestamp},
+    super::{Core, DeadLetterRoute, Inner, Position, Queue, Verb},
+    crate::{attributes::QueueSettings, error::StorageError, state::Departure, time::Timestamp},
     std::sync::Arc,
 };
 
@@ -13,6 +18,10 @@ pub(crate) trait Owner: Send + Sync + 'static {
 
     /// The queue of this name has no redrive policy any more. Its lock is held.
     fn redrive_policy_removed(&self, name: &str);
+
+    /// Ends the waits of all its queues, whose journal is closed. No lock is held.
+    #[cfg(feature = "journal")]
+    fn journal_closed(&self);
 }
 
 impl Inner {
@@ -24,10 +33,10 @@ impl Inner {
     /// if one is given; without a redrive policy there is none. All in one step: `change` sees what is in force.
     ///
     /// `None` if the queue is deleted.
-    pub(super) fn change_settings<E>(
+    fn change_settings<E>(
         &self,
         change: impl FnOnce(&QueueSettings) -> Result<(QueueSettings, Option<DeadLetterRoute>), E>,
-    ) -> Option<Result<(), E>> {
+    ) -> Option<Result<((), Position), E>> {
         // What the settings in force have made due happens under them.
         self.look(|_| ())?;
         // Dropped with the lock released: it may be the last handle of other queues.
@@ -55,10 +64,10 @@ impl Inner {
             route.and_then(|route| held.replace(route))
         };
         state.replace_settings(now, settings, effects);
-        self.leave(core, now);
+        let position = self.leave(core, now);
         // Only with the lock released: it may be the last handle of another queue.
         drop(before);
-        Some(Ok(()))
+        Some(Ok(((), position)))
     }
 }
 
@@ -80,6 +89,63 @@ impl Queue {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// The queue's number in its journal, 0 without one.
+    pub(crate) fn number(&self) -> u64 {
+        self.inner.recorder.as_ref().map_or(0, |recorder| recorder.number)
+    }
+
+    /// Whether its calls wait for a journal.
+    #[cfg(feature = "worker")]
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.inner.recorder.is_some()
+    }
+
+    /// The queue without its messages.
+    #[cfg(feature = "journal")]
+    pub(crate) fn header(&self) -> crate::state::QueueHeader {
+        self.inner.core.lock().state.header(&self.inner.name)
+    }
+
+    /// Ends the queue's journal; `None` without one.
+    #[cfg(feature = "journal")]
+    pub(crate) fn close_journal(&self) -> Option<Result<(), StorageError>> {
+        let closed = self.inner.recorder.as_ref().map(|recorder| recorder.log.close());
+        if let (Some(_), Some(owner)) = (&closed, self.inner.owner()) {
+            owner.journal_closed();
+        }
+        closed
+    }
+
+    /// Wakes all who wait for a message or for capacity, once the journal is closed: their next attempt is refused.
+    #[cfg(feature = "journal")]
+    pub(crate) fn end_waits(&self) {
+        let mut core = self.inner.core.lock();
+        core.recorded.closed = true;
+        let receivers = core.receivers.notify_all();
+        let waiting = receivers.chain(core.senders.notify_all());
+        drop(core);
+        waiting.for_each(|waker| contain(|| waker.wake()));
+        self.inner.lined_up.notify_all();
+    }
+
+    /// Records again what is found by looking at the state, under its lock, so that it has its place among the facts.
+    /// Answers 0 if nothing is found or the queue is deleted.
+    #[cfg(feature = "journal")]
+    pub(crate) fn carry(&self, find: impl FnOnce(&str, &QueueState, &mut dyn FnMut(Recorded))) -> Position {
+        let (Some(recorder), Some(core)) = (&self.inner.recorder, self.inner.enter()) else {
+            return 0;
+        };
+        let mut all = Vec::new();
+        find(&self.inner.name, &core.state, &mut |recorded| all.push(recorded));
+        recorder.log.record(recorder.number, &all)
+    }
+
+    /// Roughly how many bytes of a journal all that it holds would take.
+    #[cfg(feature = "journal")]
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.inner.core.lock().state.stored_bytes()
+    }
+
     /// When the latest purge took place.
     #[cfg(feature = "testing")]
     pub(crate) fn purged_at(&self) -> Option<Timestamp> {
@@ -93,11 +159,16 @@ impl Queue {
     }
 
     /// Changes settings and dead-letter route in one step; see `Inner`. `None` if the queue is deleted.
-    pub(crate) fn change_settings<E>(
+    pub(crate) fn change_settings<E: From<StorageError>>(
         &self,
         change: impl FnOnce(&QueueSettings) -> Result<(QueueSettings, Option<DeadLetterRoute>), E>,
     ) -> Option<Result<(), E>> {
-        self.inner.change_settings(change)
+        const SETTINGS_BYTES: usize = 1 << 10;
+        if let Err(error) = self.inner.admit(Verb::Manage, SETTINGS_BYTES) {
+            return Some(Err(error.into()));
+        }
+        let changed = self.inner.change_settings(change)?;
+        Some(changed.and_then(|((), position)| Ok(self.inner.settle(Verb::Manage, position)?)))
     }
 
     /// Takes the oldest visible message towards another queue; [`departed`](Self::departed) or
@@ -117,16 +188,17 @@ impl Queue {
     }
 
     /// Takes in a message from a move task; false if the queue is deleted.
-    pub(crate) fn arrive_by_move(&self, departure: &Departure) -> bool {
+    pub(crate) fn arrive_by_move(&self, departure: &Departure) -> Result<bool, StorageError> {
+        self.inner.admit(Verb::Send, departure.content.size_bytes())?;
         let now = self.inner.clock.now();
         let Some(mut core) = self.inner.enter() else {
-            return false;
+            return Ok(false);
         };
         let message_id = core.draw_message_id();
         let Core { state, effects, .. } = &mut *core;
         state.arrive_by_move(now, departure, message_id, effects);
         self.inner.leave(core, now);
-        true
+        Ok(true)
     }
 
     pub(crate) fn departed(&self, departure: &Departure) {

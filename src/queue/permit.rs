@@ -2,8 +2,9 @@
 
 use {
     super::{
-        Inner, Queue,
-        send::{RoomWait, Shortage},
+        Inner, Queue, Verb,
+        admission::RoomWait,
+        send::Shortage,
         senders::Caller,
         waiting::{Attempt, Step, Waiting, block_on},
     },
@@ -17,6 +18,7 @@ use {
         fmt,
         future::Future,
         pin::Pin,
+        sync::Arc,
         task::{Context, Poll, Waker},
         time::Duration,
     },
@@ -120,9 +122,41 @@ impl Permit {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send(mut self, message: impl Into<SendMessage>) -> Result<Sent, SendError> {
-        let message = message.into();
-        self.used = true;
-        self.queue.inner.send_permitted(message, self.bytes)
+        let (inner, message) = (Arc::clone(&self.queue.inner), message.into());
+        let size = message.size_bytes();
+        let send = || {
+            self.used = true;
+            inner.send_permitted(message, self.bytes)
+        };
+        inner.record(Verb::Send, size, send)
+    }
+
+    /// [`send`](Self::send) for an async caller.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Budget, Queue};
+    /// # use std::time::Duration;
+    /// # pollster::block_on(async {
+    /// let jobs = Queue::standard("jobs").budget(Budget::new().messages(1)).build()?;
+    /// let permit = jobs.reserve_timeout_async(14, Duration::from_secs(5)).await?;
+    /// permit.send_async("resize cat.png").await?;
+    /// assert_eq!(jobs.counts().visible, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn send_async(mut self, message: impl Into<SendMessage> + Send) -> Result<Sent, SendError> {
+        let (inner, message) = (Arc::clone(&self.queue.inner), message.into());
+        let size = message.size_bytes();
+        let send = || {
+            self.used = true;
+            inner.send_permitted(message, self.bytes)
+        };
+        inner.record_async(Verb::Send, size, send).await
     }
 }
 

@@ -2,28 +2,13 @@
 
 use {
     super::{
-        Core, DeadLetterRoute, Inner, Message, Queue,
-        waiters::Ticket,
-        waiting::{Attempt, Step, Waiting, block_on},
+        Inner, Message, Queue,
+        options::ReceiveOptions,
+        receive_loop::{Look, ReceiveFuture},
+        waiting::{Waiting, block_on},
     },
-    crate::{
-        clock::Clock,
-        error::{InvalidParameterValue, InvalidReason, ReceiveError, check},
-        state::{DEPARTURES_AT_ONCE, Delivery, Departure, ReceiveRequest, Refusal},
-        sync::MutexGuard,
-        time::Timestamp,
-    },
-    rand::Rng,
-    std::{
-        borrow::{Borrow, BorrowMut},
-        fmt,
-        future::{Future, IntoFuture},
-        iter, mem,
-        pin::Pin,
-        sync::Arc,
-        task::{Context, Poll, Waker},
-        time::Duration,
-    },
+    crate::error::{ReceiveError, check},
+    std::{future::IntoFuture, sync::Arc, time::Duration},
 };
 
 /// A receive to be made: set what differs from the defaults, then end in [`blocking`](Self::blocking) or `.await`.
@@ -35,52 +20,6 @@ use {
 pub struct Receive<'queue> {
     inner: &'queue Arc<Inner>,
     request: ReceiveOptions,
-}
-
-#[derive(Clone, Debug)]
-struct ReceiveOptions {
-    max_messages: usize,
-    visibility_timeout: Option<Duration>,
-    wait_time: Option<Duration>,
-    rare: Option<Box<RareOptions>>,
-}
-
-/// What few receives ask for.
-#[derive(Clone, Debug)]
-struct RareOptions {
-    attempt_id: Option<Arc<str>>,
-    attribute_names: Option<Vec<String>>,
-    reason_attribute: Option<Arc<str>>,
-    max_messages_per_group: usize,
-}
-
-impl ReceiveOptions {
-    fn rare_mut(&mut self) -> &mut RareOptions {
-        self.rare.get_or_insert_with(|| {
-            Box::new(RareOptions {
-                attempt_id: None,
-                attribute_names: None,
-                reason_attribute: None,
-                max_messages_per_group: usize::MAX,
-            })
-        })
-    }
-
-    fn attempt_id(&self) -> Option<&Arc<str>> {
-        self.rare.as_ref()?.attempt_id.as_ref()
-    }
-
-    #[inline(never)]
-    fn adapt(rare: &RareOptions, messages: &mut [Message]) {
-        for message in messages {
-            if let Some(names) = &rare.attribute_names {
-                message.keep_attributes(names);
-            }
-            if let Some(name) = &rare.reason_attribute {
-                message.add_reason(name);
-            }
-        }
-    }
 }
 
 impl Queue {
@@ -265,7 +204,7 @@ impl<'queue> Receive<'queue> {
     /// # Errors
     /// `InvalidParameterValue` for a parameter out of range or an attempt that cannot be replayed (F33), `OverLimit`
     /// for a short poll on a standard queue with too many messages in flight (D15), `QueueDoesNotExist`, also if
-    /// the queue is deleted meanwhile (Q38).
+    /// the queue is deleted meanwhile (Q38), and `Storage` if the queue's journal does not record it or is closed meanwhile.
     ///
     /// # Examples
     /// ```
@@ -286,7 +225,9 @@ impl<'queue> Receive<'queue> {
 
     fn block(&mut self, messages: &mut Vec<Message>) -> Result<(), Box<ReceiveError>> {
         self.check()?;
-        block_on(&mut Look::new(self.inner, &self.request, messages))
+        let mut look = Look::new(self.inner, &self.request, messages);
+        block_on(&mut look)?;
+        look.settle()
     }
 
     /// Adds the messages that are there now to `messages`, where one call gets any; otherwise nothing was asked, not even if
@@ -300,11 +241,12 @@ impl<'queue> Receive<'queue> {
         let now = inner.clock.now();
         let Some(mut core) = inner.enter() else { return };
         let long_poll = self.request.wait_time.is_some_and(|wait| !wait.is_zero());
-        let _refused = inner.receive_in(&mut core, now, &self.request, long_poll, messages);
+        let _refused = inner.receive_in(&mut core, now, &self.request, (long_poll, true), messages);
         let transfer = core.departures();
         inner.leave(core, now);
         if let Some((route, departures)) = transfer {
-            inner.transfer(route.as_ref(), &departures);
+            // What there is no room for is received later.
+            drop(inner.transfer(route.as_ref(), &departures));
         }
     }
 
@@ -332,235 +274,6 @@ impl<'queue> Receive<'queue> {
             check::check_id("ReceiveRequestAttemptId", id, limits)?;
         }
         Ok(())
-    }
-}
-
-/// A receive under way.
-struct Look<'queue, R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> {
-    inner: &'queue Arc<Inner>,
-    request: R,
-    /// Empty until the receive is done.
-    messages: V,
-    /// When the wait is over; decided by the first look.
-    deadline: Option<Timestamp>,
-    long_poll: bool,
-    ticket: Option<Ticket>,
-}
-
-impl<'queue, R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> Look<'queue, R, V> {
-    const fn new(inner: &'queue Arc<Inner>, request: R, messages: V) -> Self {
-        Self {
-            inner,
-            request,
-            messages,
-            deadline: None,
-            long_poll: false,
-            ticket: None,
-        }
-    }
-}
-
-impl<R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> Attempt for Look<'_, R, V> {
-    type Output = Result<(), Box<ReceiveError>>;
-
-    fn clock(&self) -> &dyn Clock {
-        &*self.inner.clock
-    }
-
-    #[inline]
-    fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
-        loop {
-            let now = self.inner.clock.now();
-            let Some(mut core) = self.inner.enter() else {
-                self.ticket = None;
-                return Step::Done(Err(Box::new(ReceiveError::QueueDoesNotExist)));
-            };
-            let (request, messages) = (self.request.borrow(), self.messages.borrow_mut());
-            let deadline = self.deadline.unwrap_or_else(|| {
-                let wait = request.wait_time;
-                now.saturating_add(wait.unwrap_or_else(|| core.state.settings().receive_message_wait_time))
-            });
-            self.deadline = Some(deadline);
-            self.long_poll |= deadline > now;
-            let received = self.inner.receive_in(&mut core, now, request, self.long_poll, messages);
-            let plain = !messages.is_empty() && core.effects.departures.is_empty() && self.ticket.is_none();
-            if !plain {
-                match self.end_or_wait(core, now, deadline, received, waker) {
-                    Some(step) => return step,
-                    None => continue,
-                }
-            }
-            self.inner.leave(core, now);
-            if let Some(rare) = &request.rare {
-                ReceiveOptions::adapt(rare, messages);
-            }
-            return Step::Done(received);
-        }
-    }
-}
-
-impl Core {
-    /// The messages that leave by what was done, which the caller transfers once the lock is released.
-    fn departures(&mut self) -> Option<(Option<DeadLetterRoute>, Vec<Departure>)> {
-        let departures = &mut self.effects.departures;
-        (!departures.is_empty()).then(|| (self.route.clone(), mem::take(departures)))
-    }
-}
-
-impl Inner {
-    /// Adds what a receive gets now.
-    #[inline]
-    fn receive_in<M: From<Message>>(
-        self: &Arc<Self>,
-        core: &mut Core,
-        now: Timestamp,
-        asked: &ReceiveOptions,
-        long_poll: bool,
-        messages: &mut Vec<M>,
-    ) -> Result<(), Box<ReceiveError>> {
-        // Drawn whether or not it is used, so that the same steps draw the same numbers.
-        let chance = core.chance.next_u64();
-        let redrive = core.has_dead_letter_target();
-        let Core { state, effects, .. } = core;
-        let rare = asked.rare.as_ref();
-        let request = ReceiveRequest {
-            max_messages: asked.max_messages,
-            max_messages_per_group: rare.map_or(usize::MAX, |rare| rare.max_messages_per_group),
-            visibility_timeout: asked.visibility_timeout,
-            long_poll,
-            chance,
-            attempt_id: asked.attempt_id(),
-            redrive,
-        };
-        let most = request.max_messages.min(state.counts().visible);
-        if messages.capacity() == 0 {
-            // `reserve` would take the path of growth; there is nothing to drop.
-            mem::forget(mem::replace(messages, Vec::with_capacity(most)));
-        }
-        let outcome = state.receive(now, &request, effects, &mut |slot, record, invisible_until| {
-            // Built in its place: `push` may panic, and so moves a value that has to be dropped then through memory.
-            let message = || Message::new(self, Delivery::new(slot, record, invisible_until));
-            messages.extend(iter::once_with(|| message().into()));
-        });
-        outcome.map_err(|refusal| Box::new(asked.refused(refusal)))
-    }
-}
-
-impl ReceiveOptions {
-    #[inline(never)]
-    fn refused(&self, refusal: Refusal) -> ReceiveError {
-        if refusal != Refusal::NotRetryable {
-            return ReceiveError::OverLimit;
-        }
-        let id = self.attempt_id().map_or("", |id| id);
-        InvalidParameterValue::of("ReceiveRequestAttemptId", id, InvalidReason::NotRetryable).into()
-    }
-}
-
-impl<R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> Look<'_, R, V> {
-    /// Ends an attempt that found nothing, moves messages to the dead-letter queue or is in line; `None` if it has to
-    /// look again.
-    #[inline(never)]
-    fn end_or_wait(
-        &mut self,
-        mut core: MutexGuard<'_, Core>,
-        now: Timestamp,
-        deadline: Timestamp,
-        received: Result<(), Box<ReceiveError>>,
-        waker: &mut dyn FnMut() -> Waker,
-    ) -> Option<Step<Result<(), Box<ReceiveError>>>> {
-        let (departing, behind) = (core.effects.departures.len(), core.state.is_behind());
-        let empty = received.is_ok() && self.messages.borrow().is_empty();
-        if empty && departing == 0 && !behind && now < deadline {
-            return Some(Step::Wait(self.wait_in_line(core, now, deadline, waker())));
-        }
-        // A long poll goes on waiting, and no poll ends on a full load of departures or of what falls due: selection
-        // goes on (L7).
-        let again = empty && (now < deadline || behind || departing >= DEPARTURES_AT_ONCE);
-        // The departures are those of this attempt alone, which transfers them before it returns.
-        let transfer = core.departures();
-        let mut waker = None;
-        if !again {
-            if empty {
-                let Core { state, effects, .. } = &mut *core;
-                state.received_nothing(effects);
-            }
-            if self.ticket.is_some() {
-                waker = core.receivers.leave(&mut self.ticket);
-            }
-        }
-        self.inner.leave(core, now);
-        drop(waker);
-        if let Some((route, departures)) = transfer {
-            self.inner.transfer(route.as_ref(), &departures);
-        }
-        if again {
-            return None;
-        }
-        if let Some(rare) = &self.request.borrow().rare {
-            ReceiveOptions::adapt(rare, self.messages.borrow_mut());
-        }
-        Some(Step::Done(received))
-    }
-
-    fn wait_in_line(
-        &mut self,
-        mut core: MutexGuard<'_, Core>,
-        now: Timestamp,
-        deadline: Timestamp,
-        waker: Waker,
-    ) -> Timestamp {
-        let Core { state, receivers, .. } = &mut *core;
-        let (until, before) = receivers.park(&mut self.ticket, waker, deadline, state.next_deadline());
-        self.inner.leave(core, now);
-        // After `leave`, so that whoever is signalled finds the waiter in line and the lock free.
-        self.inner.lined_up.notify_all();
-        drop(before);
-        until
-    }
-}
-
-impl<R: Borrow<ReceiveOptions>, V: BorrowMut<Vec<Message>>> Drop for Look<'_, R, V> {
-    /// A receiver that gives up passes its wake on: nothing it would have received stays hidden from the others.
-    fn drop(&mut self) {
-        if self.ticket.is_some() {
-            let now = self.inner.clock.now();
-            let mut core = self.inner.core.lock();
-            let waker = core.receivers.leave(&mut self.ticket);
-            self.inner.leave(core, now);
-            drop(waker);
-        }
-    }
-}
-
-/// A receive as a future, for any executor; dropping it loses no message and hides none.
-///
-/// It wakes by [`std::task::Waker`] alone. Poll it when it is woken, or drop it: an event wakes only the first in line.
-/// If that one is kept but not polled, the message, just sent or just visible again, waits in the queue for the next
-/// call of any kind that changes or counts messages, which wakes the next receiver in line; without such a call, for
-/// the end of that receiver's own wait time.
-#[must_use = "futures do nothing unless polled"]
-pub struct ReceiveFuture<'queue> {
-    state: Result<Waiting<Look<'queue, ReceiveOptions, Vec<Message>>>, Option<ReceiveError>>,
-}
-
-impl Future for ReceiveFuture<'_> {
-    type Output = Result<Vec<Message>, ReceiveError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.state {
-            Ok(waiting) => Pin::new(&mut *waiting).poll(context).map(|received| match received {
-                Ok(()) => Ok(mem::take(&mut waiting.attempt.messages)),
-                Err(error) => Err(*error),
-            }),
-            Err(error) => Poll::Ready(Err(error.take().unwrap_or(ReceiveError::QueueDoesNotExist))),
-        }
-    }
-}
-
-impl fmt::Debug for ReceiveFuture<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceiveFuture").finish_non_exhaustive()
     }
 }
 

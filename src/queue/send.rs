@@ -2,14 +2,13 @@
 
 use {
     super::{
-        Core, Inner, Queue,
+        Core, Inner, Position, Queue, Verb,
+        admission::{SendTimeoutFuture, send_timeout},
         batch::{BatchResult, SendBatchEntry, check_distinct, check_ids, collect, run},
         budget::Amount,
-        senders::{Caller, Ids, Place},
-        waiting::{Attempt, Step, Waiting, block_on},
+        senders::{Place, ids},
     },
     crate::{
-        clock::Clock,
         error::{
             BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
         },
@@ -20,11 +19,7 @@ use {
     },
     sha2::{Digest, Sha256},
     std::{
-        fmt,
-        future::Future,
-        pin::Pin,
         sync::{Arc, atomic::Ordering},
-        task::{Context, Poll, Waker},
         time::Duration,
     },
 };
@@ -38,7 +33,8 @@ impl Queue {
     /// # Errors
     /// `MissingParameter` for an empty body (M1) or a FIFO message without group (F2), `InvalidMessageContents` (M3),
     /// `InvalidParameterValue` for everything out of range, `QueueDoesNotExist`, and
-    /// [`QueueFull`](SendError::QueueFull) with the message if the queue's [`Budget`](crate::Budget) is used up.
+    /// [`QueueFull`](SendError::QueueFull) with the message if the queue's [`Budget`](crate::Budget) is used up;
+    /// [`Storage`](SendError::Storage) if the queue's journal does not record it.
     ///
     /// # Source
     /// [`SendMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
@@ -74,7 +70,12 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn send_async(&self, message: impl Into<SendMessage> + Send) -> Result<Sent, SendError> {
-        self.send(message)
+        let (inner, mut message) = (&self.inner, message.into());
+        let id_computed = inner.prepare(&mut message)?;
+        let size = message.size_bytes();
+        inner
+            .record_async(Verb::Send, size, || inner.store(message, id_computed))
+            .await
     }
 
     /// [`send`](Self::send), blocking up to `wait` for capacity if the queue's [`Budget`](crate::Budget) is used up.
@@ -97,10 +98,11 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send_timeout(&self, message: impl Into<SendMessage>, wait: Duration) -> Result<Sent, SendError> {
-        block_on(&mut Admission::new(&self.inner, message.into(), wait, Caller::Thread))
+        send_timeout(&self.inner, message.into(), wait)
     }
 
-    /// [`send_timeout`](Self::send_timeout) as a future; dropping it sends nothing, and drops the message with it.
+    /// [`send_timeout`](Self::send_timeout) as a future; dropping it while it waits for capacity sends nothing, and drops
+    /// the message with it. With a journal it may wait for its entry after that: then the message is stored already.
     ///
     /// To keep the message when the wait is given up, wait for capacity first:
     /// [`reserve_timeout_async`](Self::reserve_timeout_async). A future that waits has to be polled when it is woken, or
@@ -125,9 +127,7 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send_timeout_async(&self, message: impl Into<SendMessage>, wait: Duration) -> SendTimeoutFuture<'_> {
-        SendTimeoutFuture {
-            waiting: Waiting::new(Admission::new(&self.inner, message.into(), wait, Caller::Future)),
-        }
+        SendTimeoutFuture::new(&self.inner, message.into(), wait)
     }
 
     /// Why a message is not taken that was refused before it came here.
@@ -144,7 +144,8 @@ impl Queue {
     /// # Errors
     /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchRequestTooLong`, `BatchEntryIdsNotDistinct`,
     /// `TooManyEntriesInBatchRequest`, `InvalidParameterValue` for a FIFO entry without ids (M31-M36),
-    /// `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`].
+    /// `QueueDoesNotExist`, and `Storage` if the queue's journal does not record it. What is wrong with one entry is in
+    /// [`BatchResult::failed`].
     ///
     /// # Source
     /// [`SendMessageBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
@@ -163,38 +164,8 @@ impl Queue {
         entries: impl IntoIterator<Item = E>,
     ) -> Result<BatchResult<Sent>, SendBatchError> {
         let inner = &self.inner;
-        if inner.is_gone() {
-            return Err(BatchError::QueueDoesNotExist.into());
-        }
-        let mut entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
-        check_ids(entries.iter().map(|entry| &entry.id), &inner.limits)?;
-        let size: usize = entries.iter().map(|entry| entry.message.size_bytes()).sum();
-        if size > inner.limits.batch_bytes {
-            let limit = inner.limits.batch_bytes;
-            return Err(SendBatchError::BatchRequestTooLong { size, limit });
-        }
-        check_distinct(entries.iter().map(|entry| &entry.id), &inner.limits)?;
-        inner.check_batch_ids(&entries)?;
-        for SendBatchEntry { message, refused, .. } in &mut entries {
-            let error = match refused.take() {
-                None => inner.prepare(message).err(),
-                Some(refused) => Some(inner.earliest_fault(message, *refused)),
-            };
-            *refused = error.map(Box::new);
-        }
-        let (now, mut core) = inner.enter_to_send().ok_or(BatchError::QueueDoesNotExist)?;
-        let entries = entries
-            .into_iter()
-            .map(|entry| (entry.id, (entry.message, entry.refused)));
-        let result = run(entries, |(message, refused)| match refused {
-            Some(error) => Err(told(*error)),
-            None => {
-                let sent = core.admit(inner, now, message, None);
-                sent.map_err(|full| told(full.into_error(false)))
-            }
-        });
-        inner.leave(core, now);
-        Ok(result)
+        let (entries, size) = inner.check_batch(entries)?;
+        inner.record(Verb::Send, size, || inner.store_batch(entries))
     }
 
     /// [`send_batch`](Self::send_batch) for an async caller.
@@ -214,7 +185,11 @@ impl Queue {
         &self,
         entries: impl IntoIterator<Item = E> + Send,
     ) -> Result<BatchResult<Sent>, SendBatchError> {
-        self.send_batch(entries)
+        let inner = &self.inner;
+        let (entries, size) = inner.check_batch(entries)?;
+        inner
+            .record_async(Verb::Send, size, || inner.store_batch(entries))
+            .await
     }
 }
 
@@ -225,8 +200,8 @@ fn told(error: SendError) -> Box<(&'static str, String)> {
 }
 
 /// There is no capacity for a message.
-struct Full {
-    message: SendMessage,
+pub(super) struct Full {
+    pub(super) message: SendMessage,
     shortage: Shortage,
 }
 
@@ -247,7 +222,7 @@ impl Shortage {
 
 impl Full {
     /// What comes back is what was sent, without an id that was computed.
-    fn into_error(mut self, id_computed: bool) -> SendError {
+    pub(super) fn into_error(mut self, id_computed: bool) -> SendError {
         if id_computed {
             self.message.set_deduplication_id(None);
         }
@@ -267,17 +242,74 @@ impl Inner {
         let content = Content { body, extras };
         let mut message = SendMessage { content, delay };
         let id_computed = self.prepare(&mut message)?;
+        if self.recorder.is_some() {
+            let size = message.size_bytes();
+            return self.record(Verb::Send, size, || self.store(message, id_computed));
+        }
         let (now, mut core) = self.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
         let sent = core.admit(self, now, message, None);
         self.leave(core, now);
         sent.map_err(|full| full.into_error(id_computed))
     }
 
+    /// Stores a message that is prepared, and says on which entry of the journal the answer depends.
+    #[inline(never)]
+    fn store(&self, message: SendMessage, id_computed: bool) -> Result<(Sent, Position), SendError> {
+        let (now, mut core) = self.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
+        let sent = core.admit(self, now, message, None);
+        let position = self.leave(core, now);
+        let sent = sent.map_err(|full| full.into_error(id_computed))?;
+        Ok((sent, position))
+    }
+
+    /// Checks all that fails a whole batch without the lock; answers with the entries and their size in bytes.
+    fn check_batch<E: Into<SendBatchEntry>>(
+        &self,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Result<(Vec<SendBatchEntry>, usize), SendBatchError> {
+        if self.is_gone() {
+            return Err(BatchError::QueueDoesNotExist.into());
+        }
+        let entries: Vec<SendBatchEntry> = collect(entries, "SendMessageBatchRequestEntry")?;
+        check_ids(entries.iter().map(|entry| &entry.id), &self.limits)?;
+        let size: usize = entries.iter().map(|entry| entry.message.size_bytes()).sum();
+        if size > self.limits.batch_bytes {
+            let limit = self.limits.batch_bytes;
+            return Err(SendBatchError::BatchRequestTooLong { size, limit });
+        }
+        check_distinct(entries.iter().map(|entry| &entry.id), &self.limits)?;
+        self.check_batch_ids(&entries)?;
+        Ok((entries, size))
+    }
+
+    fn store_batch(&self, mut entries: Vec<SendBatchEntry>) -> Result<(BatchResult<Sent>, Position), SendBatchError> {
+        for SendBatchEntry { message, refused, .. } in &mut entries {
+            let error = match refused.take() {
+                None => self.prepare(message).err(),
+                Some(refused) => Some(self.earliest_fault(message, *refused)),
+            };
+            *refused = error.map(Box::new);
+        }
+        let (now, mut core) = self.enter_to_send().ok_or(BatchError::QueueDoesNotExist)?;
+        let entries = entries
+            .into_iter()
+            .map(|entry| (entry.id, (entry.message, entry.refused)));
+        let result = run(entries, |(message, refused)| match refused {
+            Some(error) => Err(told(*error)),
+            None => {
+                let sent = core.admit(self, now, message, None);
+                sent.map_err(|full| told(full.into_error(false)))
+            }
+        });
+        let position = self.leave(core, now);
+        Ok((result, position))
+    }
+
     /// Checks everything that can be said of a message without the lock, and gives a FIFO message without a
     /// deduplication id one by its content (F7, F8); says whether it did. Of the faults of a message for a deleted queue
     /// only a missing parameter comes first (X11).
     #[inline]
-    fn prepare(&self, message: &mut SendMessage) -> Result<bool, SendError> {
+    pub(super) fn prepare(&self, message: &mut SendMessage) -> Result<bool, SendError> {
         let maximum_message_size = self.maximum_message_size.load(Ordering::Relaxed);
         let checked = message.check(&self.limits, maximum_message_size, self.fifo);
         let prepared = checked.and_then(|()| self.compute_missing_id(message));
@@ -339,8 +371,8 @@ impl Inner {
 
 impl Core {
     /// Stores the message if the budget has capacity for it, and for those who came before; a repeated send needs none.
-    #[inline]
-    fn admit(
+    #[inline(always)]
+    pub(super) fn admit(
         &mut self,
         inner: &Inner,
         now: Timestamp,
@@ -383,7 +415,7 @@ impl Core {
     }
 
     /// Stores a message, whatever the budget.
-    #[inline]
+    #[inline(always)]
     fn store(&mut self, now: Timestamp, message: SendMessage) -> Sent {
         if self.senders.have_ids() {
             self.note_accepted(&message);
@@ -401,15 +433,9 @@ impl Core {
     }
 }
 
-/// By what a FIFO queue recognises a repetition: deduplication id and group.
-fn ids(message: &SendMessage) -> Option<Ids> {
-    let content = message.content();
-    Some((content.deduplication()?.clone(), content.group()?.clone()))
-}
-
 impl Inner {
     /// The core, as of an instant at which nothing takes capacity that has expired, if the queue has a budget at all.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter_to_send(&self) -> Option<(Timestamp, MutexGuard<'_, Core>)> {
         loop {
             let now = self.clock.now();
@@ -429,7 +455,7 @@ impl Inner {
     /// Sends with capacity that a permit holds, which is free from here on.
     ///
     /// A message larger than the permit gets no more than it would without one.
-    pub(super) fn send_permitted(&self, mut message: SendMessage, size: usize) -> Result<Sent, SendError> {
+    pub(super) fn send_permitted(&self, mut message: SendMessage, size: usize) -> Result<(Sent, Position), SendError> {
         let prepared = self.prepare(&mut message);
         let (now, mut core) = self.enter_to_send().ok_or(SendError::QueueDoesNotExist)?;
         core.senders.release(size);
@@ -440,147 +466,7 @@ impl Inner {
             let sent = core.admit(self, now, message, None);
             sent.map_err(|full| full.into_error(id_computed))
         });
-        self.leave(core, now);
-        sent
-    }
-}
-
-/// Someone who may have to stand in line for capacity.
-pub(super) struct RoomWait<'queue> {
-    pub(super) inner: &'queue Arc<Inner>,
-    wait: Duration,
-    caller: Caller,
-    deadline: Option<Timestamp>,
-    pub(super) place: Option<Place>,
-}
-
-impl<'queue> RoomWait<'queue> {
-    pub(super) const fn new(inner: &'queue Arc<Inner>, wait: Duration, caller: Caller) -> Self {
-        Self {
-            inner,
-            wait,
-            caller,
-            deadline: None,
-            place: None,
-        }
-    }
-
-    /// Whether it is worth waiting for capacity: there is time left, and an empty queue would have capacity.
-    pub(super) fn may_wait(&mut self, now: Timestamp, size: usize) -> Option<Timestamp> {
-        let deadline = *self.deadline.get_or_insert_with(|| now.saturating_add(self.wait));
-        let fits_ever = self.inner.budget.broken_by(Amount::default(), size).is_none();
-        (now < deadline && fits_ever).then_some(deadline)
-    }
-
-    /// Ends an attempt without capacity: goes to sleep in line, and says when to look again without being woken.
-    pub(super) fn park(
-        &mut self,
-        mut core: MutexGuard<'_, Core>,
-        now: Timestamp,
-        waker: Waker,
-        wanted: (usize, Option<Ids>),
-        deadline: Timestamp,
-    ) -> Timestamp {
-        let Core { state, senders, .. } = &mut *core;
-        let (until, before) = senders.park(
-            &mut self.place,
-            (waker, self.caller),
-            wanted,
-            deadline,
-            state.next_expiry(),
-        );
-        self.inner.leave(core, now);
-        drop(before);
-        until
-    }
-
-    /// Ends the last attempt.
-    pub(super) fn leave(&mut self, mut core: MutexGuard<'_, Core>, now: Timestamp) {
-        let waker = core.senders.leave(&mut self.place);
-        self.inner.leave(core, now);
-        drop(waker);
-    }
-}
-
-impl Drop for RoomWait<'_> {
-    /// A sender that gives up lets the next one in.
-    fn drop(&mut self) {
-        if self.place.is_some() {
-            let now = self.inner.clock.now();
-            self.leave(self.inner.core.lock(), now);
-        }
-    }
-}
-
-/// A send that waits for capacity.
-struct Admission<'queue> {
-    room_wait: RoomWait<'queue>,
-    /// Taken by the attempt that ends it.
-    message: Option<Result<SendMessage, SendError>>,
-    id_computed: bool,
-}
-
-impl<'queue> Admission<'queue> {
-    fn new(inner: &'queue Arc<Inner>, mut message: SendMessage, wait: Duration, caller: Caller) -> Self {
-        let prepared = inner.prepare(&mut message);
-        Self {
-            room_wait: RoomWait::new(inner, wait, caller),
-            id_computed: prepared == Ok(true),
-            message: Some(prepared.map(|_| message)),
-        }
-    }
-}
-
-impl Attempt for Admission<'_> {
-    type Output = Result<Sent, SendError>;
-
-    fn clock(&self) -> &dyn Clock {
-        &*self.room_wait.inner.clock
-    }
-
-    fn attempt(&mut self, waker: &mut dyn FnMut() -> Waker) -> Step<Self::Output> {
-        let message = match self.message.take() {
-            Some(Ok(message)) => message,
-            Some(Err(error)) => return Step::Done(Err(error)),
-            None => return Step::Done(Err(SendError::QueueDoesNotExist)),
-        };
-        let inner = self.room_wait.inner;
-        let room_wait = &mut self.room_wait;
-        let Some((now, mut core)) = inner.enter_to_send() else {
-            room_wait.place = None;
-            return Step::Done(Err(SendError::QueueDoesNotExist));
-        };
-        let may_wait = room_wait.may_wait(now, message.size_bytes());
-        match (core.admit(inner, now, message, room_wait.place), may_wait) {
-            (Err(full), Some(deadline)) => {
-                let wanted = (full.message.size_bytes(), ids(&full.message).filter(|_| inner.fifo));
-                self.message = Some(Ok(full.message));
-                Step::Wait(room_wait.park(core, now, waker(), wanted, deadline))
-            }
-            (result, _) => {
-                room_wait.leave(core, now);
-                Step::Done(result.map_err(|full| full.into_error(self.id_computed)))
-            }
-        }
-    }
-}
-
-/// A send that waits for capacity, as a future for any executor.
-#[must_use = "futures do nothing unless polled"]
-pub struct SendTimeoutFuture<'queue> {
-    waiting: Waiting<Admission<'queue>>,
-}
-
-impl Future for SendTimeoutFuture<'_> {
-    type Output = Result<Sent, SendError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.waiting).poll(context)
-    }
-}
-
-impl fmt::Debug for SendTimeoutFuture<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendTimeoutFuture").finish_non_exhaustive()
+        let position = self.leave(core, now);
+        Ok((sent?, position))
     }
 }

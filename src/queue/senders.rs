@@ -5,7 +5,11 @@ use {
         budget::{Amount, Budget},
         waiters::Ticket,
     },
-    crate::{error::BudgetLimit, message::Id, time::Timestamp},
+    crate::{
+        error::BudgetLimit,
+        message::{Id, SendMessage},
+        time::Timestamp,
+    },
     std::{
         collections::{BTreeMap, BTreeSet, VecDeque},
         task::Waker,
@@ -25,6 +29,12 @@ pub(super) struct Place {
 
 /// Deduplication id and group of a FIFO message.
 pub(super) type Ids = (Id, Id);
+
+/// By what a FIFO queue recognises a repetition: deduplication id and group.
+pub(super) fn ids(message: &SendMessage) -> Option<Ids> {
+    let content = message.content();
+    Some((content.deduplication()?.clone(), content.group()?.clone()))
+}
 
 /// How a sender waits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

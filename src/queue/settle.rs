@@ -2,7 +2,7 @@
 
 use {
     super::{
-        Inner, Queue,
+        Inner, Position, Queue, Verb,
         batch::{
             BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Received, Target, check_distinct, check_ids,
             collect, run,
@@ -28,7 +28,7 @@ impl Queue {
     ///
     /// # Errors
     /// `ReceiptHandleIsInvalid` for a handle of another queue, `InvalidParameterValue` for an expired one on a FIFO
-    /// queue, `QueueDoesNotExist`.
+    /// queue, `QueueDoesNotExist`; `Storage` if the queue's journal does not record it.
     ///
     /// # Source
     /// [`DeleteMessage`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html).
@@ -45,7 +45,8 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete(&self, receipt_handle: &ReceiptHandle) -> Result<(), DeleteError> {
-        self.inner.delete(receipt_handle)
+        let inner = &self.inner;
+        inner.record(Verb::Delete, 0, || inner.delete(receipt_handle))
     }
 
     /// [`delete`](Self::delete) for an async caller.
@@ -64,7 +65,10 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn delete_async(&self, receipt_handle: &ReceiptHandle) -> Result<(), DeleteError> {
-        self.delete(receipt_handle)
+        let inner = &self.inner;
+        inner
+            .record_async(Verb::Delete, 0, || inner.delete(receipt_handle))
+            .await
     }
 
     /// Deletes up to ten messages, each with a result of its own; the same handle may occur twice (M42).
@@ -74,8 +78,9 @@ impl Queue {
     ///
     /// # Errors
     /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`, `TooManyEntriesInBatchRequest`
-    /// (M31-M35), `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`], such as
-    /// `ReceiptHandleIsInvalid` for a message of another queue, also of a deleted one with the same name.
+    /// (M31-M35), `QueueDoesNotExist`, and `Storage` if the queue's journal does not record it. What is wrong
+    /// with one entry is in [`BatchResult::failed`], such as `ReceiptHandleIsInvalid` for a message of another queue, also
+    /// of a deleted one with the same name.
     ///
     /// # Source
     /// [`DeleteMessageBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html).
@@ -93,18 +98,8 @@ impl Queue {
         &self,
         entries: impl IntoIterator<Item = E>,
     ) -> Result<BatchResult<()>, BatchError> {
-        let entries: Vec<DeleteBatchEntry> = self.inner.entries(entries, "DeleteMessageBatchRequestEntry")?;
-        let limits = &self.inner.limits;
-        check_ids(entries.iter().map(|entry| &entry.id), limits)?;
-        check_distinct(entries.iter().map(|entry| &entry.id), limits)?;
-        let deleted = self.inner.step(|state, now, out| {
-            let entries = entries.into_iter().map(|entry| (entry.id, entry.target));
-            run(entries, |target| {
-                let deleted = self.inner.delete_target(state, now, target, out);
-                deleted.map_err(|error| Box::new((error.code(), error.to_string())))
-            })
-        });
-        deleted.ok_or(BatchError::QueueDoesNotExist)
+        let inner = &self.inner;
+        inner.record(Verb::Delete, 0, || inner.delete_entries(entries))
     }
 
     /// [`delete_batch`](Self::delete_batch) for an async caller.
@@ -126,7 +121,10 @@ impl Queue {
         &self,
         entries: impl IntoIterator<Item = E> + Send,
     ) -> Result<BatchResult<()>, BatchError> {
-        self.delete_batch(entries)
+        let inner = &self.inner;
+        inner
+            .record_async(Verb::Delete, 0, || inner.delete_entries(entries))
+            .await
     }
 
     /// Makes a message in flight visible again `timeout` from this call; zero gives it back at once (D24).
@@ -137,7 +135,7 @@ impl Queue {
     /// # Errors
     /// `InvalidParameterValue` for a timeout out of range (D25, D26), a message that is gone, or an expired handle on a
     /// FIFO queue (D19); `ReceiptHandleIsInvalid` for a handle of another queue; `QueueDoesNotExist`. The old timeout
-    /// stays in each case.
+    /// stays in each case. `Storage` if the queue's journal does not record it.
     ///
     /// # Source
     /// [`ChangeMessageVisibility`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html).
@@ -158,8 +156,9 @@ impl Queue {
         receipt_handle: &ReceiptHandle,
         timeout: Duration,
     ) -> Result<(), ChangeVisibilityError> {
-        let receipt = |state: &QueueState| self.inner.receipt(state, receipt_handle);
-        self.inner.change_visibility(receipt, timeout)
+        let inner = &self.inner;
+        let change = || inner.change_visibility(|state| inner.receipt(state, receipt_handle), timeout);
+        inner.record(Verb::ChangeVisibility, 0, change)
     }
 
     /// [`change_visibility`](Self::change_visibility) for an async caller.
@@ -183,7 +182,9 @@ impl Queue {
         receipt_handle: &ReceiptHandle,
         timeout: Duration,
     ) -> Result<(), ChangeVisibilityError> {
-        self.change_visibility(receipt_handle, timeout)
+        let inner = &self.inner;
+        let change = || inner.change_visibility(|state| inner.receipt(state, receipt_handle), timeout);
+        inner.record_async(Verb::ChangeVisibility, 0, change).await
     }
 
     /// Puts a message in flight back as if this receive had not been: visible at once, at its place in the order, with
@@ -196,7 +197,7 @@ impl Queue {
     ///
     /// # Errors
     /// `InvalidParameterValue` if the message is gone, visible again, or received again since; `ReceiptHandleIsInvalid`
-    /// for a handle of another queue; `QueueDoesNotExist`.
+    /// for a handle of another queue; `QueueDoesNotExist`; `Storage` if the queue's journal does not record it.
     ///
     /// # Examples
     /// ```
@@ -222,7 +223,8 @@ impl Queue {
     ///
     /// # Errors
     /// `InvalidParameterValue` for a delay out of range, or if the message is gone, visible again, or received again
-    /// since; `ReceiptHandleIsInvalid` for a handle of another queue; `QueueDoesNotExist`.
+    /// since; `ReceiptHandleIsInvalid` for a handle of another queue; `QueueDoesNotExist`; `Storage` if
+    /// the queue's journal does not record it.
     ///
     /// # Examples
     /// ```
@@ -238,8 +240,35 @@ impl Queue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn postpone(&self, receipt_handle: &ReceiptHandle, delay: Duration) -> Result<(), ChangeVisibilityError> {
-        let receipt = |state: &QueueState| self.inner.receipt(state, receipt_handle);
-        self.inner.postpone(receipt, delay)
+        let inner = &self.inner;
+        let postpone = || inner.postpone(|state| inner.receipt(state, receipt_handle), delay);
+        inner.record(Verb::ChangeVisibility, 0, postpone)
+    }
+
+    /// [`postpone`](Self::postpone) for an async caller.
+    ///
+    /// # Errors
+    /// As [`postpone`](Self::postpone).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{MessagePhase, Queue};
+    /// # use std::time::Duration;
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let handle = jobs.receive().blocking()?[0].receipt_handle();
+    /// pollster::block_on(jobs.postpone_async(&handle, Duration::from_secs(60)))?;
+    /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn postpone_async(
+        &self,
+        receipt_handle: &ReceiptHandle,
+        delay: Duration,
+    ) -> Result<(), ChangeVisibilityError> {
+        let inner = &self.inner;
+        let postpone = || inner.postpone(|state| inner.receipt(state, receipt_handle), delay);
+        inner.record_async(Verb::ChangeVisibility, 0, postpone).await
     }
 
     /// Changes the visibility of up to ten messages, each with a result of its own.
@@ -249,8 +278,9 @@ impl Queue {
     ///
     /// # Errors
     /// `EmptyBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`, `TooManyEntriesInBatchRequest`
-    /// (M31-M35), `QueueDoesNotExist`. What is wrong with one entry is in [`BatchResult::failed`], such as
-    /// `ReceiptHandleIsInvalid` for a message of another queue, also of a deleted one with the same name.
+    /// (M31-M35), `QueueDoesNotExist`, and `Storage` if the queue's journal does not record it. What is wrong
+    /// with one entry is in [`BatchResult::failed`], such as `ReceiptHandleIsInvalid` for a message of another queue, also
+    /// of a deleted one with the same name.
     ///
     /// # Source
     /// [`ChangeMessageVisibilityBatch`](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html).
@@ -271,21 +301,8 @@ impl Queue {
         &self,
         entries: impl IntoIterator<Item = E>,
     ) -> Result<BatchResult<()>, BatchError> {
-        let kind = "ChangeMessageVisibilityBatchRequestEntry";
-        let entries: Vec<ChangeVisibilityBatchEntry> = self.inner.entries(entries, kind)?;
-        let limits = &self.inner.limits;
-        check_ids(entries.iter().map(|entry| &entry.id), limits)?;
-        check_distinct(entries.iter().map(|entry| &entry.id), limits)?;
-        let changed = self.inner.step(|state, now, out| {
-            let entries = entries.into_iter();
-            let entries = entries.map(|entry| (entry.id, (entry.target, entry.visibility_timeout)));
-            run(entries, |(target, timeout)| {
-                let receipt = |state: &QueueState| self.inner.receipt_of(state, target);
-                let changed = self.inner.change_visibility_in(state, now, receipt, timeout, out);
-                changed.map_err(|error| Box::new((error.code(), error.to_string())))
-            })
-        });
-        changed.ok_or(BatchError::QueueDoesNotExist)
+        let inner = &self.inner;
+        inner.record(Verb::ChangeVisibility, 0, || inner.change_visibility_of(entries))
     }
 
     /// [`change_visibility_batch`](Self::change_visibility_batch) for an async caller.
@@ -309,22 +326,68 @@ impl Queue {
         &self,
         entries: impl IntoIterator<Item = E> + Send,
     ) -> Result<BatchResult<()>, BatchError> {
-        self.change_visibility_batch(entries)
+        let inner = &self.inner;
+        let change = || inner.change_visibility_of(entries);
+        inner.record_async(Verb::ChangeVisibility, 0, change).await
     }
 }
 
+/// What a call answers with, and the entry of the journal on which that depends.
+type Recorded<T, E> = Result<(T, Position), E>;
+
+/// Each answers with the entry of the journal on which its answer depends.
 impl Inner {
-    pub(super) fn delete(&self, handle: &ReceiptHandle) -> Result<(), DeleteError> {
+    fn delete(&self, handle: &ReceiptHandle) -> Recorded<(), DeleteError> {
         let target = Target::Handle(*handle);
-        let deleted = self.step(|state, now, out| self.delete_target(state, now, target, out));
-        deleted.ok_or(DeleteError::QueueDoesNotExist)?.map_err(|error| *error)
+        let deleted = self.recorded_step(|state, now, out| self.delete_target(state, now, target, out));
+        let (deleted, position) = deleted.ok_or(DeleteError::QueueDoesNotExist)?;
+        deleted.map_err(|error| *error)?;
+        Ok(((), position))
+    }
+
+    fn delete_entries<E: Into<DeleteBatchEntry>>(
+        &self,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Recorded<BatchResult<()>, BatchError> {
+        let entries: Vec<DeleteBatchEntry> = self.entries(entries, "DeleteMessageBatchRequestEntry")?;
+        check_ids(entries.iter().map(|entry| &entry.id), &self.limits)?;
+        check_distinct(entries.iter().map(|entry| &entry.id), &self.limits)?;
+        let deleted = self.recorded_step(|state, now, out| {
+            let entries = entries.into_iter().map(|entry| (entry.id, entry.target));
+            run(entries, |target| {
+                let deleted = self.delete_target(state, now, target, out);
+                deleted.map_err(|error| Box::new((error.code(), error.to_string())))
+            })
+        });
+        deleted.ok_or(BatchError::QueueDoesNotExist)
+    }
+
+    fn change_visibility_of<E: Into<ChangeVisibilityBatchEntry>>(
+        &self,
+        entries: impl IntoIterator<Item = E>,
+    ) -> Recorded<BatchResult<()>, BatchError> {
+        let kind = "ChangeMessageVisibilityBatchRequestEntry";
+        let entries: Vec<ChangeVisibilityBatchEntry> = self.entries(entries, kind)?;
+        check_ids(entries.iter().map(|entry| &entry.id), &self.limits)?;
+        check_distinct(entries.iter().map(|entry| &entry.id), &self.limits)?;
+        let changed = self.recorded_step(|state, now, out| {
+            let entries = entries.into_iter();
+            let entries = entries.map(|entry| (entry.id, (entry.target, entry.visibility_timeout)));
+            run(entries, |(target, timeout)| {
+                let receipt = |state: &QueueState| self.receipt_of(state, target);
+                let changed = self.change_visibility_in(state, now, receipt, timeout, out);
+                changed.map_err(|error| Box::new((error.code(), error.to_string())))
+            })
+        });
+        changed.ok_or(BatchError::QueueDoesNotExist)
     }
 
     /// [`delete`](Self::delete) by what a handle of this queue names.
-    pub(super) fn delete_received(&self, receipt: Receipt) -> Result<(), DeleteError> {
-        match self.step(|state, now, out| state.delete(now, receipt, out)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) => Err(self.of_handle(receipt, InvalidReason::ReceiptHandleExpired).into()),
+    #[inline]
+    pub(super) fn delete_received(&self, receipt: Receipt) -> Recorded<(), DeleteError> {
+        match self.recorded_step(|state, now, out| state.delete(now, receipt, out)) {
+            Some((Ok(()), position)) => Ok(((), position)),
+            Some((Err(_), _)) => Err(self.of_handle(receipt, InvalidReason::ReceiptHandleExpired).into()),
             None => Err(DeleteError::QueueDoesNotExist),
         }
     }
@@ -334,12 +397,13 @@ impl Inner {
         &self,
         receipt: impl FnOnce(&QueueState) -> Result<Receipt, ParseReceiptHandleError>,
         timeout: Duration,
-    ) -> Result<(), ChangeVisibilityError> {
+    ) -> Recorded<(), ChangeVisibilityError> {
         let receipt = |state: &QueueState| receipt(state).map_err(|error| Box::new(error.into()));
-        let changed = self.step(|state, now, out| self.change_visibility_in(state, now, receipt, timeout, out));
-        changed
-            .ok_or(ChangeVisibilityError::QueueDoesNotExist)?
-            .map_err(|error| *error)
+        let changed =
+            self.recorded_step(|state, now, out| self.change_visibility_in(state, now, receipt, timeout, out));
+        let (changed, position) = changed.ok_or(ChangeVisibilityError::QueueDoesNotExist)?;
+        changed.map_err(|error| *error)?;
+        Ok(((), position))
     }
 
     /// Without a delay it is a release.
@@ -347,8 +411,8 @@ impl Inner {
         &self,
         receipt: impl FnOnce(&QueueState) -> Result<Receipt, ParseReceiptHandleError>,
         delay: Duration,
-    ) -> Result<(), ChangeVisibilityError> {
-        let postponed = self.step(|state, now, out| {
+    ) -> Recorded<(), ChangeVisibilityError> {
+        let postponed = self.recorded_step(|state, now, out| {
             let delay = check::visibility_timeout(delay, &self.limits)?;
             let receipt = receipt(state)?;
             state.postpone(now, receipt, delay, out).map_err(|refusal| {
@@ -356,10 +420,11 @@ impl Inner {
                     Refusal::HandleExpired => InvalidReason::ReceiptHandleExpired,
                     _ => InvalidReason::NotInFlight,
                 };
-                self.of_handle(receipt, reason).into()
+                ChangeVisibilityError::from(self.of_handle(receipt, reason))
             })
         });
-        postponed.ok_or(ChangeVisibilityError::QueueDoesNotExist)?
+        let (postponed, position) = postponed.ok_or(ChangeVisibilityError::QueueDoesNotExist)?;
+        postponed.map(|()| ((), position))
     }
 
     fn entries<T>(&self, entries: impl IntoIterator<Item: Into<T>>, kind: &'static str) -> Result<Vec<T>, BatchError> {

@@ -3,7 +3,8 @@
 use {
     super::{Service, ServiceState, address::Addresses, registry::Registry},
     crate::{
-        queue::{Environment, environment_setters},
+        message::Seed,
+        queue::{Environment, FactLog, environment_setters},
         sync::Mutex,
     },
     std::{fmt, sync::Arc},
@@ -40,6 +41,26 @@ impl ServiceBuilder {
     }
 
     environment_setters!();
+
+    /// What the service says it is, and the user's seed: a journal must be of the same.
+    #[cfg(feature = "journal")]
+    pub(crate) fn identity(&self) -> (&str, &str, Option<u64>) {
+        (&self.region, &self.account_id, self.environment.seed)
+    }
+
+    #[cfg(feature = "journal")]
+    pub(crate) const fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// A service of this environment, as a queue outside a service has it.
+    #[cfg(feature = "journal")]
+    pub(crate) fn of_queue(environment: Environment) -> Self {
+        Self {
+            environment,
+            ..Self::new()
+        }
+    }
 
     /// The account in ARNs, URLs and sender ids, by default `000000000000`; SQS's have 12 digits, which is not checked.
     ///
@@ -99,12 +120,18 @@ impl ServiceBuilder {
     /// ```
     #[must_use]
     pub fn build(self) -> Service {
+        self.assemble(None, None)
+    }
+
+    /// A seed from a journal takes the place of one that was drawn.
+    pub(super) fn assemble(self, seed: Option<Seed>, log: Option<Arc<dyn FactLog>>) -> Service {
         let shared = ServiceState {
-            seed: self.environment.seed(),
+            seed: seed.unwrap_or_else(|| self.environment.seed()),
             environment: self.environment,
             addresses: Addresses::new(&self.region, &self.account_id, self.endpoint_url.as_deref()),
             sender_id: self.account_id.into(),
             registry: Mutex::new(Registry::default()),
+            log,
             #[cfg(feature = "aws-protocol")]
             requests: Default::default(),
         };

@@ -11,12 +11,17 @@ mod listing;
 mod move_tasks;
 #[cfg(feature = "aws-protocol")]
 mod permissions;
+mod recording;
 mod registry;
+#[cfg(feature = "journal")]
+mod restore;
 mod tags;
 mod task;
 
 #[cfg(feature = "aws-protocol")]
 pub use permissions::Permission;
+#[cfg(feature = "journal")]
+pub(crate) use restore::{Kept, WeakService};
 pub use {
     builder::ServiceBuilder,
     listing::{ListQueues, Page},
@@ -31,7 +36,7 @@ use {
         clock::Clock,
         error::{CreateQueueError, QueueError, check},
         message::{MessageId, Seed},
-        queue::{DeadLetterRoute, Environment, Owner, Queue, QueueParts},
+        queue::{DeadLetterRoute, Environment, FactLog, Owner, Position, Queue, QueueParts, Recorder},
         sync::Mutex,
         time::Timestamp,
     },
@@ -43,6 +48,9 @@ use {
         sync::{Arc, Weak},
     },
 };
+
+/// Roughly how many bytes of a journal a queue takes that holds nothing, without its access policy.
+const SETTINGS_BYTES: usize = 1 << 10;
 
 /// Queues by name, as one account in one region of Amazon SQS has them.
 ///
@@ -73,6 +81,8 @@ struct ServiceState {
     sender_id: Arc<str>,
     seed: Seed,
     registry: Mutex<Registry>,
+    /// The journal, if there is one.
+    log: Option<Arc<dyn FactLog>>,
     /// Requests answered by endpoints, counted for their ids.
     #[cfg(feature = "aws-protocol")]
     requests: AtomicU64,
@@ -189,7 +199,9 @@ impl Service {
                 };
             }
             let target = shared.dead_letter_target(name, &settings)?;
-            if let Some(created) = shared.create(name, settings, &tags, target.as_deref())? {
+            shared.admit(tags::bytes(&tags) + SETTINGS_BYTES)?;
+            if let Some((created, position)) = shared.create(name, settings, &tags, target.as_deref())? {
+                shared.settle(position)?;
                 return Ok(created.keep_alive());
             }
         }
@@ -319,7 +331,7 @@ impl ServiceState {
         mut settings: QueueSettings,
         tags: &BTreeMap<String, String>,
         target: Option<&str>,
-    ) -> Result<Option<Queue>, CreateQueueError> {
+    ) -> Result<Option<(Queue, Position)>, CreateQueueError> {
         let now = self.environment.clock.now();
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
         let interval = self.environment.limits.recreate_interval;
@@ -335,11 +347,14 @@ impl ServiceState {
             return Err(CreateQueueError::QueueDeletedRecently { interval });
         }
         registry.created += 1;
+        let number = registry.created;
         let route = target.map(|target| registry.enter_source(name, target));
-        let queue = self.assemble(name, settings, registry.created, route);
+        let queue = self.assemble(name, settings, number, route);
         let target = target.map(str::to_owned);
+        // Before anybody can use the queue.
+        let position = self.record_created(&queue, tags, &registry);
         registry.insert(name, Registered::new(queue.clone(), tags.clone(), target));
-        Ok(Some(queue))
+        Ok(Some((queue, position)))
     }
 
     fn assemble(
@@ -349,8 +364,18 @@ impl ServiceState {
         number: u64,
         route: Option<DeadLetterRoute>,
     ) -> Queue {
+        Queue::assemble(self.parts(name, settings, number, route))
+    }
+
+    fn parts(
+        self: &Arc<Self>,
+        name: &str,
+        settings: QueueSettings,
+        number: u64,
+        route: Option<DeadLetterRoute>,
+    ) -> QueueParts {
         let owner: Weak<Self> = Arc::downgrade(self);
-        Queue::assemble(QueueParts {
+        QueueParts {
             name: name.to_owned(),
             arn: self.addresses.arn(name).into(),
             url: self.addresses.url(name),
@@ -359,8 +384,12 @@ impl ServiceState {
             seed: self.seed.of_queue(number, &self.addresses.arn(name)),
             sender_id: Arc::clone(&self.sender_id),
             owner: Some(owner),
+            recorder: self.log.as_ref().map(|log| Recorder {
+                log: Arc::clone(log),
+                number,
+            }),
             route,
-        })
+        }
     }
 
     /// The `number`-th id of its kind that the seed gives.
@@ -381,5 +410,11 @@ impl Owner for ServiceState {
 
     fn redrive_policy_removed(&self, name: &str) {
         self.registry.lock().unlink(name);
+    }
+
+    #[cfg(feature = "journal")]
+    fn journal_closed(&self) {
+        let queues: Vec<Queue> = self.registry.lock().queues().cloned().collect();
+        queues.iter().for_each(Queue::end_waits);
     }
 }

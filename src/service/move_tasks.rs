@@ -2,12 +2,16 @@
 //! from (L24-L34).
 
 use {
-    super::{Service, ServiceState, address::is_arn, task::Task},
+    super::{
+        Service, ServiceState,
+        address::is_arn,
+        task::{Destination, Task},
+    },
     crate::{
         clock::Clock,
         error::{InvalidParameterValue, InvalidReason, MoveTaskError, ResourceNotFound, check},
         message::MessageId,
-        queue::Queue,
+        queue::{Position, Queue},
         state::{MoveTask, MoveTaskFailure, MoveTaskStatus},
         time::Timestamp,
     },
@@ -247,7 +251,9 @@ impl Service {
             check_destination(destination, &source)?;
         }
         shared.tick_tasks_of(&source);
-        let task = shared.register(source, destination, rate)?;
+        shared.admit(0)?;
+        let (task, position) = shared.register(source, destination, rate)?;
+        shared.settle(position)?;
         task.tick();
         Ok(TaskHandle::new(task.id, task.source.arn()))
     }
@@ -292,7 +298,10 @@ impl Service {
         let task = tasks.into_iter().find(|task| task.id.to_string() == id);
         let task = task.ok_or(ResourceNotFound::Task)?;
         task.tick();
-        Ok(task.cancel().ok_or(ResourceNotFound::Task)?)
+        self.shared.admit(0)?;
+        let (moved, position) = task.cancel(&self.shared).ok_or(ResourceNotFound::Task)?;
+        self.shared.settle(position)?;
+        Ok(moved)
     }
 
     /// The move tasks of a source queue, the newest first: at most `max_results` (1 to 10), by default the newest
@@ -358,10 +367,7 @@ impl MessageMoveTask {
         Self {
             status: report.status,
             source_arn: task.source.arn().to_owned(),
-            destination_arn: task
-                .destination
-                .as_ref()
-                .map(|destination| destination.arn().to_owned()),
+            destination_arn: task.destination.arn().map(str::to_owned),
             max_messages_per_second: task.rate.map(NonZeroU32::get),
             approximate_number_of_messages_moved: report.moved,
             approximate_number_of_messages_to_move: task.to_move,
@@ -392,7 +398,7 @@ impl ServiceState {
         source: Queue,
         destination: Option<Queue>,
         rate: Option<NonZeroU32>,
-    ) -> Result<Arc<Task>, MoveTaskError> {
+    ) -> Result<(Arc<Task>, Position), MoveTaskError> {
         let to_move = source.counts().visible as u64;
         let machine = MoveTask::start(
             self.environment.clock.now(),
@@ -412,11 +418,14 @@ impl ServiceState {
         }
         registry.started += 1;
         let id = self.draw_id("move task", registry.started);
-        let task = Arc::new(Task::new(self, id, (source, destination), rate, to_move, machine));
+        let queues = (source, destination.map_or(Destination::Origin, Destination::Queue));
+        let task = Arc::new(Task::new(self, id, queues, rate, to_move, machine));
         let forgotten = registry.push_task(&name, Arc::clone(&task), self.environment.limits.list_move_task_results);
+        self.record_service(&registry);
+        let position = task.record(self);
         drop(registry);
         drop(forgotten);
-        Ok(task)
+        Ok((task, position))
     }
 }
 

@@ -20,6 +20,9 @@ use {
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     queues: BTreeMap<String, Registered>,
+    /// Names by the number of their queue, which it has in the journal.
+    #[cfg(feature = "journal")]
+    names: BTreeMap<u64, String>,
     deleted: Deleted,
     /// By name of a dead-letter queue, the queues whose redrive policy names it. The dead-letter queue need not exist.
     sources: BTreeMap<String, Sources>,
@@ -124,7 +127,40 @@ impl Registry {
         if let Some(sources) = self.sources.get(name) {
             sources.target.replace(&entry.queue);
         }
+        #[cfg(feature = "journal")]
+        if entry.queue.number() > 0 {
+            self.names.insert(entry.queue.number(), name.to_owned());
+        }
         self.queues.insert(name.to_owned(), entry);
+    }
+
+    /// All queues.
+    #[cfg(feature = "journal")]
+    pub(super) fn queues(&self) -> impl Iterator<Item = &Queue> {
+        self.queues.values().map(|entry| &entry.queue)
+    }
+
+    /// The tasks of all queues.
+    #[cfg(feature = "journal")]
+    pub(super) fn tasks(&self) -> Vec<Arc<Task>> {
+        self.queues.values().flat_map(|entry| &entry.tasks).cloned().collect()
+    }
+
+    /// The queue of this number in the journal.
+    #[cfg(feature = "journal")]
+    pub(super) fn numbered(&self, number: u64) -> Option<&Registered> {
+        self.get(self.names.get(&number)?)
+    }
+
+    /// When a name was given up that cannot be used again yet.
+    #[cfg(feature = "journal")]
+    pub(super) fn deleted_at(&self, name: &str) -> Option<Timestamp> {
+        self.deleted.names.get(name).copied()
+    }
+
+    #[cfg(feature = "journal")]
+    pub(super) fn note_deleted(&mut self, name: &str, at: Timestamp, interval: Duration) {
+        self.deleted.note(name, at, interval);
     }
 
     /// Gives a name up, to be free again after `interval` (Q37).
@@ -132,6 +168,8 @@ impl Registry {
     /// The caller drops the entry with the lock released, because that may run foreign code.
     pub(super) fn remove(&mut self, name: &str, now: Timestamp, interval: Duration) -> Option<Registered> {
         let entry = self.queues.remove(name)?;
+        #[cfg(feature = "journal")]
+        self.names.remove(&entry.queue.number());
         self.leave_source(name, entry.target.as_deref());
         self.deleted.note(name, now, interval);
         Some(entry)

@@ -45,13 +45,21 @@ impl Service {
     fn merge_tags(&self, queue: &str, tags: BTreeMap<String, String>) -> Result<(), TagError> {
         let (shared, limits) = (&self.shared, &self.shared.environment.limits);
         let name = shared.addresses.name_in(queue).ok_or(TagError::QueueDoesNotExist)?;
+        let stored = shared
+            .registry
+            .lock()
+            .get_mut(name)
+            .map_or(0, |entry| bytes(&entry.tags));
+        shared.admit(stored + bytes(&tags))?;
         let mut registry = shared.registry.lock();
         let entry = registry.get_mut(name).ok_or(TagError::QueueDoesNotExist)?;
         check("Tags", &tags, limits)?;
         let added = tags.keys().filter(|key| !entry.tags.contains_key(*key)).count();
         check_count(name, entry.tags.len() + added, limits)?;
         entry.tags.extend(tags);
-        Ok(())
+        let position = shared.record_tags(entry.queue.number(), &entry.tags);
+        drop(registry);
+        Ok(shared.settle(position)?)
     }
 
     /// Removes tags from a queue; keys that it does not have are ignored (Q45).
@@ -80,12 +88,21 @@ impl Service {
             .addresses
             .name_in(queue)
             .ok_or(TagError::QueueDoesNotExist)?;
+        let stored = self
+            .shared
+            .registry
+            .lock()
+            .get_mut(name)
+            .map_or(0, |entry| bytes(&entry.tags));
+        self.shared.admit(stored)?;
         let mut registry = self.shared.registry.lock();
         let entry = registry.get_mut(name).ok_or(TagError::QueueDoesNotExist)?;
         for key in &keys {
             entry.tags.remove(key.as_ref());
         }
-        Ok(())
+        let position = self.shared.record_tags(entry.queue.number(), &entry.tags);
+        drop(registry);
+        Ok(self.shared.settle(position)?)
     }
 
     /// The tags of a queue.
@@ -161,4 +178,10 @@ fn is_reserved(key: &str) -> bool {
 fn is_tag_text(text: &str, limit: usize) -> bool {
     let allowed = |it: char| it.is_alphanumeric() || it.is_whitespace() || "_.:/=+-@".contains(it);
     text.chars().count() <= limit && text.chars().all(allowed)
+}
+
+/// Roughly how many bytes of a journal tags take.
+pub(super) fn bytes(tags: &BTreeMap<String, String>) -> usize {
+    const EACH: usize = 4;
+    tags.iter().map(|(key, value)| key.len() + value.len() + EACH).sum()
 }

@@ -7,8 +7,9 @@ use {
     super::ServiceState,
     crate::{
         clock::{Alarm, Clock},
+        error::StorageError,
         message::MessageId,
-        queue::Queue,
+        queue::{Position, Queue},
         state::{Departure, MoveOutcome, MoveTask, MoveTaskFailure, MoveTaskStatus, Next},
         sync::Mutex,
         time::Timestamp,
@@ -28,11 +29,38 @@ const PORTION: u64 = 1_000;
 /// The difference between two instants that follow one another.
 const RESOLUTION: Duration = Duration::from_millis(1);
 
+/// A task waits so long for capacity in the journal.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Where a task moves messages.
+#[derive(Debug)]
+pub(super) enum Destination {
+    /// To the queue from which each came.
+    Origin,
+    Queue(Queue),
+    /// To a queue that was gone when the service was opened again: its number in the journal, and its ARN.
+    #[cfg(feature = "journal")]
+    Gone {
+        number: u64,
+        arn: String,
+    },
+}
+
+impl Destination {
+    pub(super) fn arn(&self) -> Option<&str> {
+        match self {
+            Self::Origin => None,
+            Self::Queue(queue) => Some(queue.arn()),
+            #[cfg(feature = "journal")]
+            Self::Gone { arn, .. } => Some(arn),
+        }
+    }
+}
+
 pub(super) struct Task {
     pub(super) id: MessageId,
     pub(super) source: Queue,
-    /// `None` returns each message to the queue it came from.
-    pub(super) destination: Option<Queue>,
+    pub(super) destination: Destination,
     pub(super) rate: Option<NonZeroU32>,
     /// Messages visible at the start.
     pub(super) to_move: u64,
@@ -72,7 +100,7 @@ impl Task {
     pub(super) fn new(
         service: &Arc<ServiceState>,
         id: MessageId,
-        (source, destination): (Queue, Option<Queue>),
+        (source, destination): (Queue, Destination),
         rate: Option<NonZeroU32>,
         to_move: u64,
         machine: MoveTask,
@@ -108,8 +136,16 @@ impl Task {
     }
 
     /// See [`MoveTask::cancel`].
-    pub(super) fn cancel(&self) -> Option<u64> {
-        self.progress.lock().machine.cancel()
+    /// Answers with the entry of the journal that says so as well.
+    pub(super) fn cancel(&self, service: &ServiceState) -> Option<(u64, Position)> {
+        let mut progress = self.progress.lock();
+        let moved = progress.machine.cancel()?;
+        Some((moved, service.record_task(self, &progress.machine)))
+    }
+
+    /// Records how the task stands.
+    pub(super) fn record(&self, service: &ServiceState) -> Position {
+        service.record_task(self, &self.progress.lock().machine)
     }
 
     /// Moves what is due, unless another thread is at it, and sees to it that what comes next is moved in time.
@@ -117,14 +153,12 @@ impl Task {
     /// A call moves what was there at the start and a portion of what came later, so that it returns although others
     /// send as fast as it moves; the rest follows by alarms.
     pub(super) fn tick(self: &Arc<Self>) {
-        let Some(service) = self.service.upgrade() else {
-            return;
-        };
         let Some(mut turn) = Turn::begin(self) else {
             return;
         };
         let mut portion = None;
-        loop {
+        // For one message at a time: who drops the last handle of the service ends its tasks, also in the middle.
+        while let Some(service) = self.service.upgrade() {
             let now = service.environment.clock.now();
             let mut progress = self.progress.lock();
             let moved = progress.machine.moved();
@@ -137,11 +171,18 @@ impl Task {
                     let at = now.saturating_add(RESOLUTION);
                     Some(service.environment.clock.wake_at(at, self.ticker()))
                 }
-                Next::Move => {
-                    let outcome = self.move_one(&service);
-                    self.progress.lock().machine.settle(outcome);
-                    continue;
-                }
+                Next::Move => match self.move_one(&service) {
+                    Ok(outcome) => {
+                        self.settle(outcome, &service);
+                        continue;
+                    }
+                    // The message stays where it is. A journal that has stopped moves nothing any more.
+                    Err(StorageError::Full { .. }) => {
+                        let at = now.saturating_add(PAUSE);
+                        Some(service.environment.clock.wake_at(at, self.ticker()))
+                    }
+                    Err(_) => None,
+                },
                 Next::WaitUntil(at) => Some(service.environment.clock.wake_at(at, self.ticker())),
                 Next::Over => None,
             };
@@ -157,38 +198,40 @@ impl Task {
     }
 
     /// Two phases with no lock held between them: at no instant is the message in neither queue (L34).
-    fn move_one(&self, service: &ServiceState) -> MoveOutcome {
+    fn move_one(&self, service: &ServiceState) -> Result<MoveOutcome, StorageError> {
         let Some(departure) = self.source.depart_for_move() else {
-            return MoveOutcome::NothingVisible;
+            return Ok(MoveOutcome::NothingVisible);
         };
-        match self.bring(&departure, service) {
-            Ok(()) => {
-                self.source.departed(&departure);
-                let visible = self.source.counts().visible;
-                MoveOutcome::Moved {
-                    more_visible: visible > 0,
-                }
-            }
-            Err(failure) => {
-                self.source.departure_refused(&departure);
-                MoveOutcome::Failed(failure)
-            }
+        let destination = self.destination_of(&departure, service);
+        let arrived = destination.map(|destination| destination.arrive_by_move(&departure));
+        if let Ok(Ok(true)) = arrived {
+            self.source.departed(&departure);
+            let visible = self.source.counts().visible;
+            return Ok(MoveOutcome::Moved {
+                more_visible: visible > 0,
+            });
+        }
+        self.source.departure_refused(&departure);
+        let arrived = arrived.map_or_else(|failure| Ok(Err(failure)), |arrived| arrived.map(Ok))?;
+        Ok(MoveOutcome::Failed(
+            arrived.err().unwrap_or(MoveTaskFailure::NonExistentQueue),
+        ))
+    }
+
+    fn destination_of(&self, departure: &Departure, service: &ServiceState) -> Result<Queue, MoveTaskFailure> {
+        match &self.destination {
+            Destination::Origin => self.origin(departure, service),
+            Destination::Queue(queue) => Ok(queue.clone()),
+            #[cfg(feature = "journal")]
+            Destination::Gone { .. } => Err(MoveTaskFailure::NonExistentQueue),
         }
     }
 
-    fn bring(&self, departure: &Departure, service: &ServiceState) -> Result<(), MoveTaskFailure> {
-        let origin;
-        let destination = match &self.destination {
-            Some(destination) => destination,
-            None => {
-                origin = self.origin(departure, service)?;
-                &origin
-            }
-        };
-        if destination.arrive_by_move(departure) {
-            Ok(())
-        } else {
-            Err(MoveTaskFailure::NonExistentQueue)
+    fn settle(&self, outcome: MoveOutcome, service: &ServiceState) {
+        let mut progress = self.progress.lock();
+        progress.machine.settle(outcome);
+        if !progress.machine.is_active() {
+            service.record_task(self, &progress.machine);
         }
     }
 

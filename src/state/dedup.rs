@@ -22,6 +22,17 @@ pub(crate) struct Original {
     pub(crate) sequence: u64,
 }
 
+/// A send in the memory of a FIFO queue.
+#[cfg(feature = "journal")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RememberedSend {
+    pub(crate) group: Id,
+    pub(crate) deduplication_id: Id,
+    pub(crate) message_id: MessageId,
+    pub(crate) sequence: u64,
+    pub(crate) forgotten_at: Timestamp,
+}
+
 /// The latest so many sends are found without the index, and enter it together: each waits for a cache line of its own,
 /// and so they wait at the same time, not one after the other.
 const ENTERED_AT_ONCE: usize = 32;
@@ -255,6 +266,53 @@ impl Deduplication {
                 next: self.entries.first(),
             }));
         }
+    }
+
+    /// A memory of these sends, the oldest first, while `scope` is in force.
+    #[cfg(feature = "journal")]
+    pub(super) fn restore(scope: DeduplicationScope, sends: impl Iterator<Item = RememberedSend>) -> Self {
+        let mut memory = Self::new(scope);
+        for send in sends {
+            let original = Original {
+                message_id: send.message_id,
+                sequence: send.sequence,
+            };
+            let (group, id) = (send.group.as_bytes(), send.deduplication_id.as_bytes());
+            let place = memory.entries.push(group, id, original, send.forgotten_at);
+            memory.by_ids.enter(&memory.entries, place);
+        }
+        memory
+    }
+
+    /// The send that stored the message with this sequence, if it is remembered at `now`.
+    #[cfg(feature = "journal")]
+    pub(super) fn send(&self, now: Timestamp, sequence: u64) -> Option<RememberedSend> {
+        let place = self.entries.partition_point(|original| original.sequence < sequence)?;
+        let entry = self.entries.get(place)?;
+        let found = entry.value.sequence == sequence && entry.forgotten_at > now;
+        let (group, id) = self.entries.texts(place);
+        let id_of = |text| std::str::from_utf8(text).ok().map(Id::from);
+        found.then_some(RememberedSend {
+            group: id_of(group)?,
+            deduplication_id: id_of(id)?,
+            message_id: entry.value.message_id,
+            sequence,
+            forgotten_at: entry.forgotten_at,
+        })
+    }
+
+    /// The scope in force while another one does not act yet, and when that one will.
+    #[cfg(feature = "journal")]
+    pub(super) fn scope_change(&self) -> Option<(DeduplicationScope, Timestamp)> {
+        let change = self.change.as_ref()?;
+        Some((self.by_ids.scope, change.acts_at))
+    }
+
+    /// Roughly the bytes of what is remembered.
+    #[cfg(feature = "journal")]
+    pub(super) fn bytes(&self) -> u64 {
+        const EACH: u64 = 40;
+        u64::from(self.entries.len()) * EACH + self.entries.text_bytes()
     }
 
     /// Forgets every send; answers with the memory.

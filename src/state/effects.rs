@@ -2,7 +2,7 @@
 
 use {
     super::{
-        fact::{Fact, FactEntry},
+        fact::{Fact, FactEntry, Origin, Place},
         slab::Slot,
     },
     crate::{
@@ -30,6 +30,8 @@ pub(crate) enum Cause {
 #[derive(Clone, Debug)]
 pub(crate) struct Departure {
     pub(crate) cause: Cause,
+    /// The number of the queue in its journal, 0 of one without.
+    pub(crate) origin: u64,
     pub(crate) slot: Slot,
     pub(crate) sequence: u64,
     pub(crate) message_id: MessageId,
@@ -42,6 +44,15 @@ pub(crate) struct Departure {
     pub(crate) reason: Option<Arc<str>>,
 }
 
+impl Departure {
+    pub(super) const fn from(&self) -> Origin {
+        Origin {
+            queue: self.origin,
+            sequence: self.sequence,
+        }
+    }
+}
+
 /// An out-parameter of every step; the caller empties it with the lock released.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
@@ -49,6 +60,8 @@ pub(crate) struct Effects {
     pub(crate) departures: Vec<Departure>,
     /// Facts not yet delivered. Their numbering lives here because it is fixed under the lock that guards the state.
     pub(crate) facts: Vec<FactEntry>,
+    /// How many of the facts a journal has.
+    recorded: usize,
     listening: bool,
     numbered: u64,
 }
@@ -66,15 +79,59 @@ impl Effects {
         self.listening
     }
 
+    /// The facts that a journal does not have yet.
+    pub(crate) fn unrecorded(&self) -> &[FactEntry] {
+        &self.facts[self.recorded..]
+    }
+
+    pub(crate) fn mark_recorded(&mut self) {
+        self.recorded = self.facts.len();
+    }
+
+    /// Empties the list of facts.
+    pub(crate) fn take_facts(&mut self) -> Vec<FactEntry> {
+        self.recorded = 0;
+        std::mem::take(&mut self.facts)
+    }
+
+    /// Forgets the facts, but keeps their memory.
+    pub(crate) fn clear_facts(&mut self) {
+        self.recorded = 0;
+        self.facts.clear();
+    }
+
+    /// A fact of no message that is stored.
     #[inline]
     pub(crate) fn fact(&mut self, at: Timestamp, fact: impl FnOnce() -> Fact) {
+        self.fact_at(at, || (Place::default(), fact()));
+    }
+
+    /// A fact of a message at its place.
+    #[inline]
+    pub(crate) fn fact_at(&mut self, at: Timestamp, fact: impl FnOnce() -> (Place, Fact)) {
         if self.listening {
-            self.numbered += 1;
-            self.facts.push(FactEntry {
-                number: self.numbered,
-                at,
-                fact: fact(),
-            });
+            let (place, fact) = fact();
+            self.push(at, place, None, fact);
         }
+    }
+
+    /// A fact of a message that came from another queue.
+    #[inline]
+    pub(crate) fn fact_from(&mut self, at: Timestamp, origin: Origin, fact: impl FnOnce() -> (Place, Fact)) {
+        if self.listening {
+            let (place, fact) = fact();
+            self.push(at, place, Some(origin), fact);
+        }
+    }
+
+    fn push(&mut self, at: Timestamp, place: Place, origin: Option<Origin>, fact: Fact) {
+        self.numbered += 1;
+        self.facts.push(FactEntry {
+            number: self.numbered,
+            at,
+            fact,
+            place,
+            origin,
+        });
     }
 }

@@ -1,6 +1,8 @@
 //! Facts: the state transitions of a queue, as data.
 
+use super::slab::Slot;
 use crate::{
+    attributes::QueueSettings,
     message::{Content, MessageId},
     time::Timestamp,
 };
@@ -36,6 +38,15 @@ pub enum Fact {
         message_id: MessageId,
         /// `ApproximateReceiveCount`, this receive included.
         receive_count: u32,
+        /// When it becomes visible again; the instant of the receive itself if the timeout was zero.
+        invisible_until: Timestamp,
+    },
+    /// A message in flight was delivered once more, because its consumer repeated a receive attempt (F32); the reception
+    /// begins anew.
+    #[non_exhaustive]
+    ReceivedAgain {
+        /// The message.
+        message_id: MessageId,
         /// When it becomes visible again; the instant of the receive itself if the timeout was zero.
         invisible_until: Timestamp,
     },
@@ -116,6 +127,10 @@ pub enum Fact {
         content: Content,
         /// Receives so far, in all queues.
         receive_count: u32,
+        /// When it was first received, in whatever queue.
+        first_received_at: Timestamp,
+        /// What its retention counts from: the arrival on a FIFO queue, the first send on a standard one (L13, L14).
+        retention_base: Timestamp,
     },
     /// A move task took a message out of this queue.
     #[non_exhaustive]
@@ -138,7 +153,11 @@ pub enum Fact {
         messages: usize,
     },
     /// The queue's settings were replaced.
-    SettingsChanged,
+    #[non_exhaustive]
+    SettingsChanged {
+        /// All settings from now on.
+        settings: Box<QueueSettings>,
+    },
     /// The queue was deleted with all it held.
     QueueDeleted,
 }
@@ -162,6 +181,7 @@ impl Fact {
             Self::Sent { message_id, .. }
             | Self::Deduplicated { message_id }
             | Self::Received { message_id, .. }
+            | Self::ReceivedAgain { message_id, .. }
             | Self::VisibilityChanged { message_id, .. }
             | Self::Returned { message_id }
             | Self::Released { message_id }
@@ -177,7 +197,7 @@ impl Fact {
             Self::ReceivedNothing
             | Self::DeletedAgain
             | Self::Purged { .. }
-            | Self::SettingsChanged
+            | Self::SettingsChanged { .. }
             | Self::QueueDeleted => None,
         }
     }
@@ -193,4 +213,36 @@ pub struct FactEntry {
     pub at: Timestamp,
     /// What happened.
     pub fact: Fact,
+    /// The message's place in the queue, for a journal.
+    pub(crate) place: Place,
+    /// Where a message that came from another queue was until now, for a journal.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Where a message of a fact is stored.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) slot: Slot,
+    pub(crate) sequence: u64,
+    /// The number of the event by which it became visible (F22), 0 of a message that is not visible after the fact.
+    pub(crate) since: u64,
+}
+
+impl Place {
+    /// Of a message that is not visible or has left.
+    pub(super) const fn hidden(slot: Slot, sequence: u64) -> Self {
+        Self {
+            slot,
+            sequence,
+            since: 0,
+        }
+    }
+}
+
+/// A message in the queue that it moved out of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Origin {
+    /// The number of that queue in the journal, 0 of a queue without one.
+    pub(crate) queue: u64,
+    pub(crate) sequence: u64,
 }

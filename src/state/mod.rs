@@ -32,6 +32,8 @@ mod dedup;
 mod discipline;
 mod effects;
 mod fact;
+#[cfg(feature = "journal")]
+mod image;
 mod index;
 mod lane;
 mod mix;
@@ -62,4 +64,12 @@ pub use {
     move_task::{MoveTaskFailure, MoveTaskStatus},
     queue::{Counts, Sent, StaleDelete},
     snapshot::{MessagePhase, MessageSnapshot, QueueSnapshot},
+};
+#[cfg(feature = "journal")]
+pub(crate) use {
+    fact::{Origin, Place},
+    image::{
+        MessageImage, PhaseImage, QueueHeader, QueueImage, Recorded, RememberedSend, RestoreError, ServiceHeader,
+        ServiceImage, TaskImage,
+    },
 };

@@ -119,12 +119,14 @@ pub(crate) struct MoveTask {
     /// Messages per second; `None` is as fast as possible.
     rate: Option<NonZeroU32>,
     started_at: Timestamp,
-    ends_at: Timestamp,
+    pub(super) ends_at: Timestamp,
+    /// When a message was due, and how many were moved before: what the rate counts from.
+    paced_from: (Timestamp, u64),
     /// The latest time seen.
-    now: Timestamp,
-    moved: u64,
-    status: MoveTaskStatus,
-    failure: Option<MoveTaskFailure>,
+    pub(super) now: Timestamp,
+    pub(super) moved: u64,
+    pub(super) status: MoveTaskStatus,
+    pub(super) failure: Option<MoveTaskFailure>,
 }
 
 impl MoveTask {
@@ -133,6 +135,7 @@ impl MoveTask {
             rate,
             started_at: now,
             ends_at: now.saturating_add(longest),
+            paced_from: (now, 0),
             now,
             moved: 0,
             status: MoveTaskStatus::Running,
@@ -182,13 +185,23 @@ impl MoveTask {
         }
     }
 
-    /// Message k is due k / rate seconds after the start: rounding never adds up.
+    /// The k-th message after what the rate counts from is due k / rate seconds later: rounding never adds up.
     fn next_due(&self) -> Timestamp {
+        let (from, before) = self.paced_from;
         let after = self.rate.map_or(0, |rate| {
-            let millis = u128::from(self.moved) * 1_000 / u128::from(rate.get());
+            let millis = u128::from(self.moved.saturating_sub(before)) * 1_000 / u128::from(rate.get());
             u64::try_from(millis).unwrap_or(u64::MAX)
         });
-        self.started_at.saturating_add(Duration::from_millis(after))
+        from.saturating_add(Duration::from_millis(after))
+    }
+
+    /// The rate counts from the next message on, as of now. It is due no earlier than now, so that what was due while
+    /// nothing could move does not move all at once, and no later than one message after another is.
+    #[cfg(any(test, feature = "journal"))]
+    pub(super) fn pace_from_here(&mut self) {
+        let longest = self.rate.map_or(0, |rate| 1_000 / u64::from(rate.get()) + 1);
+        let latest = self.now.saturating_add(Duration::from_millis(longest));
+        self.paced_from = (self.next_due().clamp(self.now, latest), self.moved);
     }
 
     /// Takes note of what came of a move; a task that is being cancelled is over then, whatever it was.

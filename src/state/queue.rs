@@ -6,7 +6,7 @@ use {
         dedup::{Attempts, Deduplication, Original},
         discipline::{Discipline, Fifo, Standard},
         effects::Effects,
-        fact::Fact,
+        fact::{Fact, Place},
         recent::FORGOTTEN_AT_ONCE,
         record::{Past, Phase, Receipt, Record, Records},
         slab::{Slab, Slot},
@@ -88,6 +88,8 @@ pub struct Counts {
 /// See the [module](super).
 #[derive(Debug)]
 pub(crate) struct QueueState {
+    /// In its journal, 0 of a queue without one.
+    pub(super) number: u64,
     pub(super) settings: QueueSettings,
     pub(super) limits: Arc<Limits>,
     pub(super) stale_delete: StaleDelete,
@@ -101,10 +103,10 @@ pub(crate) struct QueueState {
     pub(super) delayed: usize,
     pub(super) in_flight: usize,
     pub(super) departing: usize,
-    bytes: usize,
+    pub(super) bytes: usize,
     pub(super) next_sequence: u64,
-    became_visible: u64,
-    purged_at: Option<Timestamp>,
+    pub(super) became_visible: u64,
+    pub(super) purged_at: Option<Timestamp>,
     /// [`DUE_AT_ONCE`], but for tests.
     pub(super) due_at_once: usize,
     /// Empty between calls; kept for its memory.
@@ -130,6 +132,7 @@ impl QueueState {
             Discipline::Standard(Standard::new(shards, salt, &limits))
         };
         Self {
+            number: 0,
             deduplication: Deduplication::new(settings.deduplication_scope),
             now: settings.created_timestamp,
             deadlines: Deadlines::new(&settings),
@@ -203,7 +206,7 @@ impl QueueState {
     }
 
     /// Stores a message, or answers with the original if it repeats a send of the last five minutes (F9-F11).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(
         &mut self,
         now: Timestamp,
@@ -223,14 +226,18 @@ impl QueueState {
             _ => self.settings.delay,
         };
         let visible_at = now.saturating_add(delay);
-        out.fact(now, || Fact::Sent {
-            message_id,
-            content: content.clone(),
-            visible_at,
-        });
         let delayed_from = (visible_at > now).then(|| if self.is_fifo() { now } else { visible_at });
         let sequence = self.next_sequence;
-        self.store(message_id, content, delayed_from, None);
+        let slot = self.store(message_id, content, delayed_from, None);
+        out.fact_at(now, || {
+            let record = &self.records[slot];
+            let fact = Fact::Sent {
+                message_id,
+                content: record.content.clone(),
+                visible_at,
+            };
+            (record.place(slot), fact)
+        });
         Sent {
             message_id,
             sequence_number: self.is_fifo().then(|| SequenceNumber::new(sequence)),
@@ -243,7 +250,7 @@ impl QueueState {
     }
 
     /// Remembers a send that is about to be stored, or answers as the one it repeats was answered.
-    #[inline]
+    #[inline(always)]
     fn remember(&mut self, content: &Content, message_id: MessageId) -> Option<Sent> {
         let Discipline::Fifo(fifo) = &mut self.discipline else {
             return None;
@@ -277,7 +284,7 @@ impl QueueState {
         Ok(contents)
     }
 
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) const fn purged_at(&self) -> Option<Timestamp> {
         self.purged_at
     }
@@ -319,7 +326,9 @@ impl QueueState {
                 .change_scope(self.settings.deduplication_scope, acts_at);
         }
         self.deadlines.change(&self.settings);
-        out.fact(now, || Fact::SettingsChanged);
+        out.fact(now, || Fact::SettingsChanged {
+            settings: Box::new(self.settings.clone()),
+        });
         self.advance(now, out);
     }
 
@@ -370,23 +379,26 @@ impl QueueState {
     }
 
     pub(super) fn expire(&mut self, slot: Slot, at: Timestamp, out: &mut Effects) {
-        let message_id = self.records[slot].message_id;
+        let Record {
+            message_id, sequence, ..
+        } = self.records[slot];
         self.remove(slot, at);
-        out.fact(at, || Fact::Expired { message_id });
+        out.fact_at(at, || (Place::hidden(slot, sequence), Fact::Expired { message_id }));
     }
 
     /// While the queue is behind: fires what is due of one message, which is about to be used.
     #[inline]
-    pub(super) fn catch_up_on(&mut self, slot: Slot, out: &mut Effects) {
+    pub(super) fn catch_up_on(&mut self, receipt: Receipt, out: &mut Effects) {
         if self.deadlines.behind {
-            self.fire_message(slot, out);
+            self.fire_message(receipt, out);
         }
     }
 
     #[inline(never)]
-    fn fire_message(&mut self, slot: Slot, out: &mut Effects) {
-        let now = self.now;
-        let Some(record) = self.records.get(slot) else {
+    fn fire_message(&mut self, receipt: Receipt, out: &mut Effects) {
+        let (now, slot) = (self.now, receipt.slot);
+        let record = self.records.get(slot);
+        let Some(record) = record.filter(|record| record.sequence == receipt.sequence) else {
             return;
         };
         if self.deadlines.expires_at(record) <= now {
@@ -407,12 +419,13 @@ impl QueueState {
         let message_id = self.records[slot].message_id;
         let delayed = matches!(self.records[slot].phase, Phase::Delayed { .. });
         self.make_visible(slot, at);
-        out.fact(at, || {
-            if delayed {
+        out.fact_at(at, || {
+            let fact = if delayed {
                 Fact::DelayEnded { message_id }
             } else {
                 Fact::Returned { message_id }
-            }
+            };
+            (self.records[slot].place(slot), fact)
         });
     }
 
@@ -447,7 +460,7 @@ impl QueueState {
         }
     }
 
-    /// Files a message as the last in the queue's order, as delayed if it is told since when.
+    /// Files a message as the last in the queue's order, as delayed if it is told since when; answers with its slot.
     #[inline]
     pub(super) fn store(
         &mut self,
@@ -455,7 +468,7 @@ impl QueueState {
         content: Content,
         delayed_from: Option<Timestamp>,
         past: Option<&Past>,
-    ) {
+    ) -> Slot {
         let past = past.copied().unwrap_or_else(|| Past::none(self.now));
         let sequence = self.next_sequence;
         self.next_sequence += 1;
@@ -483,6 +496,7 @@ impl QueueState {
         } else {
             self.discipline.became_visible(&mut self.records, slot);
         }
+        slot
     }
 
     /// The next of the events by which messages become visible (F22).

@@ -4,7 +4,7 @@ use {
     super::{
         discipline::{Discipline, Reach},
         effects::{Cause, Effects},
-        fact::Fact,
+        fact::{Fact, Place},
         lane::Links,
         queue::{QueueState, Refusal, StaleDelete},
         record::{Phase, Receipt, Record, Records},
@@ -333,10 +333,13 @@ impl QueueState {
             receipts.push(record.receipt(slot));
         }
         (fill.deliver)(slot, record, until);
-        fill.out.fact(now, || Fact::Received {
-            message_id: record.message_id,
-            receive_count: record.receive_count,
-            invisible_until: until,
+        fill.out.fact_at(now, || {
+            let fact = Fact::Received {
+                message_id: record.message_id,
+                receive_count: record.receive_count,
+                invisible_until: until,
+            };
+            (record.place(slot), fact)
         });
         fill.room -= 1;
         !hides
@@ -352,7 +355,7 @@ impl QueueState {
     ) -> Result<(), Refusal> {
         let now = self.now;
         for it in receipts {
-            self.catch_up_on(it.slot, out);
+            self.catch_up_on(*it, out);
         }
         let intact = receipts.iter().all(|it| {
             self.records.get(it.slot).is_some_and(|record| {
@@ -366,10 +369,21 @@ impl QueueState {
         }
         let until = now.saturating_add(timeout);
         for it in receipts {
-            self.hide_until(it.slot, until, out);
+            if until > now {
+                self.set_end(it.slot, until);
+            } else {
+                self.make_visible(it.slot, now);
+            }
             let record = &mut self.records[it.slot];
             record.received_at = now;
             deliver(it.slot, record, until);
+            out.fact_at(now, || {
+                let fact = Fact::ReceivedAgain {
+                    message_id: record.message_id,
+                    invisible_until: until,
+                };
+                (record.place(it.slot), fact)
+            });
         }
         Ok(())
     }
@@ -383,7 +397,7 @@ impl QueueState {
     #[inline]
     pub(crate) fn delete(&mut self, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
         let now = self.advance(now, out);
-        self.catch_up_on(receipt.slot, out);
+        self.catch_up_on(receipt, out);
         let Some(record) = self.held(receipt) else {
             out.fact(now, || Fact::DeletedAgain);
             return Ok(());
@@ -396,7 +410,8 @@ impl QueueState {
         if latest || self.stale_delete == StaleDelete::Delete {
             self.remove(receipt.slot, now);
             if let Some(message_id) = message_id {
-                out.fact(now, || Fact::Deleted { message_id });
+                let place = Place::hidden(receipt.slot, receipt.sequence);
+                out.fact_at(now, || (place, Fact::Deleted { message_id }));
             }
         }
         Ok(())
@@ -411,7 +426,7 @@ impl QueueState {
         out: &mut Effects,
     ) -> Result<(), Refusal> {
         let now = self.advance(now, out);
-        self.catch_up_on(receipt.slot, out);
+        self.catch_up_on(receipt, out);
         let record = if self.is_fifo() {
             self.in_flight_record(receipt)?
         } else {
@@ -436,7 +451,7 @@ impl QueueState {
     /// with the counts of before.
     pub(crate) fn release(&mut self, now: Timestamp, receipt: Receipt, out: &mut Effects) -> Result<(), Refusal> {
         let now = self.advance(now, out);
-        self.catch_up_on(receipt.slot, out);
+        self.catch_up_on(receipt, out);
         let record = self.in_flight_record(receipt)?;
         let Phase::InFlight { since, .. } = record.phase else {
             return Err(Refusal::NotAvailable);
@@ -449,7 +464,8 @@ impl QueueState {
         self.leave_phase(receipt.slot, now);
         self.records[receipt.slot].phase = Phase::Visible { since };
         self.discipline.became_visible(&mut self.records, receipt.slot);
-        out.fact(now, || Fact::Released { message_id });
+        let place = || self.records[receipt.slot].place(receipt.slot);
+        out.fact_at(now, || (place(), Fact::Released { message_id }));
         Ok(())
     }
 
@@ -467,16 +483,19 @@ impl QueueState {
         if until <= now {
             return self.release(now, receipt, out);
         }
-        self.catch_up_on(receipt.slot, out);
+        self.catch_up_on(receipt, out);
         let message_id = self.in_flight_record(receipt)?.message_id;
         let record = &mut self.records[receipt.slot];
         record.receive_count = record.receive_count.saturating_sub(1);
         // A second call with the same receipt would take the count back twice.
         record.reception = record.reception.saturating_add(1);
         self.set_end(receipt.slot, until);
-        out.fact(now, || Fact::Postponed {
-            message_id,
-            invisible_until: until,
+        out.fact_at(now, || {
+            let fact = Fact::Postponed {
+                message_id,
+                invisible_until: until,
+            };
+            (Place::hidden(receipt.slot, receipt.sequence), fact)
         });
         Ok(())
     }
@@ -488,13 +507,16 @@ impl QueueState {
         let message_id = record.message_id;
         if until <= now {
             self.make_visible(slot, now);
-            out.fact(now, || Fact::Returned { message_id });
+            out.fact_at(now, || (self.records[slot].place(slot), Fact::Returned { message_id }));
             return;
         }
         self.set_end(slot, until);
-        out.fact(now, || Fact::VisibilityChanged {
-            message_id,
-            invisible_until: until,
+        out.fact_at(now, || {
+            let fact = Fact::VisibilityChanged {
+                message_id,
+                invisible_until: until,
+            };
+            (self.records[slot].place(slot), fact)
         });
     }
 

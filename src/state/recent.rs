@@ -112,6 +112,31 @@ impl<T> Recent<T> {
         )
     }
 
+    /// The first entry that `is_before` does not accept, which it does of all before it and of none behind it.
+    #[cfg(feature = "journal")]
+    pub(super) fn partition_point(&self, is_before: impl Fn(&T) -> bool) -> Option<Place> {
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if is_before(&self.get(after(self.first(), middle))?.value) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        (low < self.len).then(|| after(self.first(), low))
+    }
+
+    /// Roughly the bytes of all groups and ids: as many for each entry as in the latest chunk.
+    #[cfg(feature = "journal")]
+    pub(super) fn text_bytes(&self) -> u64 {
+        let each = self
+            .chunks
+            .back()
+            .map_or(0, |chunk| chunk.texts.len() as u64 / chunk.entries.len().max(1) as u64);
+        each * u64::from(self.len)
+    }
+
     /// Appends an entry, which must not be forgotten earlier than those before it.
     pub(super) fn push(&mut self, group: &[u8], id: &[u8], value: T, forgotten_at: Timestamp) -> Place {
         touch();

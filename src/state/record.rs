@@ -2,6 +2,7 @@
 
 use {
     super::{
+        fact::Place,
         lane::{LaneKind, Links},
         slab::{NO_SLOT, Slab, Slot},
     },
@@ -140,6 +141,15 @@ impl Record {
             sequence: self.sequence,
             reception: self.reception,
         }
+    }
+
+    /// Its place, for a fact.
+    pub(super) const fn place(&self, slot: Slot) -> Place {
+        let mut place = Place::hidden(slot, self.sequence);
+        if let Phase::Visible { since } = self.phase {
+            place.since = since;
+        }
+        place
     }
 
     pub(crate) const fn is_visible(&self) -> bool {

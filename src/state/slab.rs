@@ -300,6 +300,81 @@ impl<T> Slab<T> {
     }
 }
 
+/// A slab whose values are put at the slots that they had.
+#[cfg(feature = "journal")]
+pub(crate) struct Restoring<T>(Slab<T>);
+
+#[cfg(feature = "journal")]
+impl<T> Restoring<T> {
+    pub(crate) const fn new() -> Self {
+        Self(Slab::new())
+    }
+
+    /// Puts a value at a slot and says whether the slot was vacant. The memory follows the highest slot.
+    pub(crate) fn put(&mut self, slot: Slot, value: T) -> bool {
+        const NOWHERE: Neighbours = Neighbours {
+            previous: NO_PLACE,
+            next: NO_PLACE,
+        };
+        let slab = &mut self.0;
+        let place = (slot >> CHUNK_BITS) as usize;
+        if place >= slab.chunks.len() {
+            slab.chunks.resize_with(place + 1, || Place::Absent(NOWHERE));
+        }
+        if let Place::Absent(_) = slab.chunks[place] {
+            slab.chunks[place] = Place::Present(Chunk {
+                entries: Box::new([const { SlabEntry::Vacant { next: NO_SLOT } }; CHUNK]),
+                vacant: NO_SLOT,
+                occupied: 0,
+                open: NOWHERE,
+            });
+        }
+        let chunk = slab.chunk_mut(place as u32);
+        let entry = &mut chunk.entries[slot as usize % CHUNK];
+        if let SlabEntry::Occupied(_) = entry {
+            return false;
+        }
+        *entry = SlabEntry::Occupied(value);
+        chunk.occupied += 1;
+        slab.len += 1;
+        true
+    }
+
+    /// The slab, whose next values come into the lowest vacant slots.
+    pub(crate) fn finish(self) -> Slab<T> {
+        let mut slab = self.0;
+        for place in (0..slab.chunks.len() as u32).rev() {
+            match &mut slab.chunks[place as usize] {
+                Place::Absent(neighbours) => {
+                    neighbours.next = slab.absent;
+                    if let Some(Place::Absent(next)) = slab.chunks.get_mut(slab.absent as usize) {
+                        next.previous = place;
+                    }
+                    slab.absent = place;
+                }
+                Place::Present(chunk) => {
+                    chunk.list_vacant(place * CHUNK as Slot);
+                    if chunk.vacant != NO_SLOT {
+                        slab.open(place);
+                    }
+                }
+            }
+        }
+        slab
+    }
+}
+
+#[cfg(feature = "journal")]
+impl<T> Chunk<T> {
+    fn list_vacant(&mut self, first: Slot) {
+        for (slot, entry) in (first..first + CHUNK as Slot).zip(&mut self.entries[..]).rev() {
+            if let SlabEntry::Vacant { next } = entry {
+                *next = mem::replace(&mut self.vacant, slot);
+            }
+        }
+    }
+}
+
 impl<T> Index<Slot> for Slab<T> {
     type Output = T;
 
@@ -384,6 +459,36 @@ mod tests {
                         model.remove(&slot);
                     }
                     None => prop_assert!(model.insert(slab.insert(number), number).is_none()),
+                }
+                prop_assert!(matches!(slab.chunks.last(), None | Some(Place::Present(_))));
+            }
+            prop_assert!(slab.iter().map(|(slot, value)| (slot, *value)).eq(model));
+        }
+    }
+
+    #[cfg(feature = "journal")]
+    proptest! {
+        #[test]
+        fn a_restored_slab_goes_on_like_any_other(
+            slots in prop::collection::btree_set(0_u32..40 * CHUNK as u32, 0..200),
+            steps in prop::collection::vec((0_usize..1_000, any::<bool>()), 0..400),
+        ) {
+            let mut restoring = Restoring::new();
+            for &slot in &slots {
+                prop_assert!(restoring.put(slot, slot));
+                prop_assert!(!restoring.put(slot, NO_SLOT), "the slot is taken");
+            }
+            let mut slab = restoring.finish();
+            let mut model: std::collections::BTreeMap<Slot, u32> = slots.iter().map(|&slot| (slot, slot)).collect();
+            prop_assert_eq!(slab.len(), model.len());
+            for (number, insert) in steps {
+                let nth = model.keys().nth(number % model.len().max(1)).copied();
+                match nth.filter(|_| !insert) {
+                    Some(slot) => {
+                        slab.remove(slot);
+                        model.remove(&slot);
+                    }
+                    None => prop_assert!(model.insert(slab.insert(7), 7).is_none()),
                 }
                 prop_assert!(matches!(slab.chunks.last(), None | Some(Place::Present(_))));
             }

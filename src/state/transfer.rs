@@ -5,13 +5,13 @@
 use {
     super::{
         effects::{Cause, Departure, Effects},
-        fact::Fact,
+        fact::{Fact, Place},
         queue::{QueueState, Refusal},
         record::{Past, Phase, Receipt},
         slab::Slot,
     },
     crate::{
-        message::{Content, DeadLetter, Id, MessageId},
+        message::{DeadLetter, Id, MessageId},
         time::Timestamp,
     },
     std::sync::Arc,
@@ -31,6 +31,7 @@ impl QueueState {
         self.departing += 1;
         out.departures.push(Departure {
             cause,
+            origin: self.number,
             slot,
             sequence: record.sequence,
             message_id: record.message_id,
@@ -84,7 +85,7 @@ impl QueueState {
         out: &mut Effects,
     ) -> Result<(), Refusal> {
         let now = self.advance(now, out);
-        self.catch_up_on(receipt.slot, out);
+        self.catch_up_on(receipt, out);
         let (slot, message_id) = (receipt.slot, self.in_flight_record(receipt)?.message_id);
         out.fact(now, || Fact::Failed {
             message_id,
@@ -105,9 +106,12 @@ impl QueueState {
         if self.is_departing(departure) {
             let message_id = departure.message_id;
             self.remove(departure.slot, now);
-            out.fact(now, || match departure.cause {
-                Cause::DeadLetter | Cause::GivenUp => Fact::DeadLettered { message_id },
-                Cause::MoveTask => Fact::MovedOut { message_id },
+            out.fact_at(now, || {
+                let fact = match departure.cause {
+                    Cause::DeadLetter | Cause::GivenUp => Fact::DeadLettered { message_id },
+                    Cause::MoveTask => Fact::MovedOut { message_id },
+                };
+                (Place::hidden(departure.slot, departure.sequence), fact)
             });
         }
     }
@@ -122,8 +126,8 @@ impl QueueState {
                 self.records[departure.slot].phase = Phase::Visible { since };
                 self.discipline.became_visible(&mut self.records, departure.slot);
                 if departure.cause == Cause::GivenUp {
-                    let message_id = departure.message_id;
-                    out.fact(now, || Fact::Returned { message_id });
+                    let (slot, message_id) = (departure.slot, departure.message_id);
+                    out.fact_at(now, || (self.records[slot].place(slot), Fact::Returned { message_id }));
                 }
             }
         }
@@ -159,18 +163,25 @@ impl QueueState {
                 extras.deduplication_id = Some(Id::from(&*message_id.to_string()));
             }
         });
-        out.fact(now, || Fact::Arrived {
-            message_id,
-            content: content.clone(),
-            receive_count: departure.receive_count,
-        });
         // On a standard queue retention still counts from the original send (L13), so it may expire on arrival.
         let past = Past {
             retention_base: if self.is_fifo() { now } else { departure.retention_base },
             first_received_at: departure.first_received_at,
             receive_count: departure.receive_count,
         };
-        self.arrive(message_id, content, Some(&past));
+        // Neither delay nor deduplication of the queue applies to what arrives (L17).
+        let slot = self.store(message_id, content, None, Some(&past));
+        out.fact_from(now, departure.from(), || {
+            let record = &self.records[slot];
+            let fact = Fact::Arrived {
+                message_id,
+                content: record.content.clone(),
+                receive_count: record.receive_count,
+                first_received_at: record.first_received_at,
+                retention_base: record.retention_base,
+            };
+            (record.place(slot), fact)
+        });
         self.advance(now, out);
     }
 
@@ -205,16 +216,15 @@ impl QueueState {
                 extras.deduplication_id = Some(Id::from(&*message_id.to_string()));
             }
         });
-        out.fact(now, || Fact::MovedIn {
-            message_id,
-            content: content.clone(),
+        let slot = self.store(message_id, content, None, None);
+        out.fact_from(now, departure.from(), || {
+            let record = &self.records[slot];
+            let fact = Fact::MovedIn {
+                message_id,
+                content: record.content.clone(),
+            };
+            (record.place(slot), fact)
         });
-        self.arrive(message_id, content, None);
-    }
-
-    /// Neither delay nor deduplication of the queue applies to what arrives (L17).
-    fn arrive(&mut self, message_id: MessageId, content: Content, past: Option<&Past>) {
-        self.store(message_id, content, None, past);
     }
 }
 

@@ -29,7 +29,7 @@ const LAYERS: &[&[&str]] = &[
     &["clock"],
     &["queue"],
     &["service"],
-    &["backend"],
+    &["backend", "journal"],
     &["aws", "testing", "worker", "schedule", "request"],
     &["sim"],
 ];
@@ -338,7 +338,10 @@ fn files(folders: &[&str], extension: &str) -> Vec<(String, String)> {
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                walk(&path, extension, files);
+                // What cargo built, below a package that stands by itself.
+                if !path.ends_with("target") {
+                    walk(&path, extension, files);
+                }
             } else if path.extension().is_some_and(|it| it == extension) {
                 files.push(path);
             }

@@ -43,6 +43,8 @@ pub(crate) struct Pair {
     pub(crate) setting: Setting,
     pub(crate) ways: Ways,
     pub(crate) shape: Shape,
+    #[cfg(feature = "journal")]
+    pub(crate) directory: Option<crate::directory::Directory>,
     /// Whether all that is due is done.
     pub(crate) looked: bool,
     /// Whether more fell due at once than one step does, and nothing was asked since.
@@ -93,19 +95,31 @@ impl Pair {
 
     pub(crate) fn with(shape: &Shape, setting: Setting, ways: Ways) -> Self {
         let listening = setting.listener.then(Listening::default);
+        let clock = ManualClock::default();
+        let (service, queues) = if shape.redrives {
+            let service = service_builder(shape, setting, listening.as_ref(), &clock).build();
+            let queues = queues_of_a_service(shape, &service);
+            (Some(service), queues)
+        } else {
+            (None, queues_alone(shape, setting, listening.as_ref(), &clock))
+        };
+        Self::of(shape, setting, ways, clock, listening, (service, queues))
+    }
+
+    pub(crate) fn of(
+        shape: &Shape,
+        setting: Setting,
+        ways: Ways,
+        clock: ManualClock,
+        listening: Option<Listening>,
+        (service, queues): (Option<Service>, Vec<Queue>),
+    ) -> Self {
         let mut limits = shape.limits.clone();
         match setting.budget {
             Budget::None => {}
             Budget::Messages(most) => limits.stored_messages = most,
             Budget::Bytes(most) => limits.stored_bytes = most,
         }
-        let clock = ManualClock::default();
-        let (service, queues) = if shape.redrives {
-            let (service, queues) = queues_of_a_service(shape, setting, listening.as_ref(), &clock);
-            (Some(service), queues)
-        } else {
-            (None, queues_alone(shape, setting, listening.as_ref(), &clock))
-        };
         Self {
             world: World::with_limits(clock.now().as_millis(), &shape.setups, limits),
             clock,
@@ -120,6 +134,8 @@ impl Pair {
             setting,
             ways,
             shape: shape.clone(),
+            #[cfg(feature = "journal")]
+            directory: None,
             looked: true,
             much_due: false,
         }
@@ -207,6 +223,8 @@ impl Pair {
                 let answer = faulty!(service.start_message_move_task(&request));
                 both(answer, self.world.move_task(*queue, *destination))?;
             }
+            #[cfg(feature = "journal")]
+            Step::Reopen(ending) => self.reopen(*ending)?,
             Step::Clock(to) => {
                 self.move_clock(*to);
                 if self.setting.blind {

@@ -28,6 +28,12 @@ impl Listening {
         told.queues.get(arn).map_or_else(BTreeSet::new, |it| it.1.clone())
     }
 
+    /// Queues that are opened again number their facts from 1.
+    #[cfg(feature = "journal")]
+    pub(crate) fn begin_again(&self) {
+        self.0.lock().unwrap().queues.values_mut().for_each(|told| told.0 = 0);
+    }
+
     /// The kinds of the facts since the last call.
     pub(crate) fn take_kinds(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.0.lock().unwrap().kinds)
@@ -44,6 +50,7 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::Deduplicated { .. } => "Deduplicated",
         Fact::Received { .. } => "Received",
         Fact::ReceivedNothing => "ReceivedNothing",
+        Fact::ReceivedAgain { .. } => "ReceivedAgain",
         Fact::VisibilityChanged { .. } => "VisibilityChanged",
         Fact::Returned { .. } => "Returned",
         Fact::DelayEnded { .. } => "DelayEnded",
@@ -55,7 +62,7 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::MovedOut { .. } => "MovedOut",
         Fact::MovedIn { .. } => "MovedIn",
         Fact::Purged { .. } => "Purged",
-        Fact::SettingsChanged => "SettingsChanged",
+        Fact::SettingsChanged { .. } => "SettingsChanged",
         _ => "another",
     }
 }

@@ -12,12 +12,17 @@ mod batches;
 mod common;
 mod compare;
 mod counting;
+#[cfg(feature = "journal")]
+#[path = "../common/directory.rs"]
+mod directory;
 #[cfg(feature = "testing")]
 mod faults;
 mod listening;
 mod properties;
 mod receiving;
 mod reference;
+#[cfg(feature = "journal")]
+mod reopening;
 mod scenarios;
 mod scenarios_fifo;
 mod shapes;

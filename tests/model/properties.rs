@@ -16,7 +16,7 @@ use crate::ways::{Setting, Ways, setting};
 const CASES: u32 = 400;
 
 /// `REQUEUE_MODEL_CASES` sets the number of cases of each property.
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     let cases = env::var("REQUEUE_MODEL_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok());

@@ -86,8 +86,12 @@ impl Pair {
     /// Polls whoever was woken until all sleep; then nobody sleeps beside a message (D11).
     pub(crate) fn serve(&mut self) -> Same {
         while let Some(place) = self.waiters.iter().position(Waiter::is_woken) {
-            let waiter = &mut self.waiters[place];
-            let (polled, queue) = (waiter.poll(), waiter.queue);
+            let mut polled = self.waiters[place].poll();
+            if polled.is_pending() && self.write_everything()? {
+                polled = self.waiters[place].poll();
+            }
+            let waiter = &self.waiters[place];
+            let queue = waiter.queue;
             let left = waiter.until.saturating_duration_since(self.clock.now()).as_millis() as u64;
             let mut request = Request {
                 wait_time: Some(left.min(LONGEST_WAIT)),
@@ -129,13 +133,26 @@ impl Pair {
         Ok(())
     }
 
+    /// With a journal, lets what was received be recorded: until then a receiver that has found messages waits.
+    fn write_everything(&self) -> Same<bool> {
+        #[cfg(feature = "journal")]
+        if self.directory.is_some() {
+            return self.record_a_tag().map(|()| true);
+        }
+        Ok(false)
+    }
+
     pub(crate) fn receive(&mut self, queue: usize, request: &Request) -> Same {
         let is_short = request.wait_time.is_none_or(|wait| wait == 0);
         let answer = if is_short {
             faulty!(asked(self.queues[queue].receive(), request).blocking())
         } else {
             let mut waiter = Waiter::new(&self.queues, queue, request, self.clock.now());
-            match waiter.poll() {
+            let mut polled = waiter.poll();
+            if polled.is_pending() && self.write_everything()? {
+                polled = waiter.poll();
+            }
+            match polled {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => {
                     if self.setting.waits {

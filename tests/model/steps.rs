@@ -79,6 +79,19 @@ pub(crate) enum Step {
         destination: Option<usize>,
     },
     Clock(Move),
+    /// The queues are given up, and opened again from their journal.
+    #[cfg(feature = "journal")]
+    Reopen(Ending),
+}
+
+/// How queues with a journal end.
+#[cfg(feature = "journal")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    Closed,
+    Dropped,
+    /// What is opened is a copy of the directory as it was before they were dropped.
+    Crashed,
 }
 
 /// The ids of the entries of a batch: their places, or with a fault.
@@ -126,6 +139,19 @@ const YEAR: u64 = 365 * 24 * 3_600 * SECOND;
 
 pub(crate) fn steps(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Step>> + use<> {
     vec(step(shape, true), 1..most)
+}
+
+/// The same, and now and then the queues end and are opened again.
+#[cfg(feature = "journal")]
+pub(crate) fn reopened(shape: &Shape, most: usize) -> impl Strategy<Value = Vec<Step>> + use<> {
+    let ending = prop::sample::select(vec![Ending::Closed, Ending::Dropped, Ending::Crashed, Ending::Crashed]);
+    vec(
+        prop_oneof![
+            12 => step(shape, true),
+            1 => ending.prop_map(Step::Reopen),
+        ],
+        1..most,
+    )
 }
 
 /// Bursts that fall due at one instant, and every verb just after it as likely as another.

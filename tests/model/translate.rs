@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use requeue::{
     DeduplicationScope, Limits, ManualClock, MessageAttributeValue, Queue, QueueAttributes, RedrivePolicy, SendMessage,
-    Service,
+    Service, ServiceBuilder,
 };
 
 use crate::listening::Listening;
@@ -70,22 +70,25 @@ fn budget(setting: Setting) -> requeue::Budget {
     }
 }
 
-pub(crate) fn queues_of_a_service(
+pub(crate) fn service_builder(
     shape: &Shape,
     setting: Setting,
     listening: Option<&Listening>,
     clock: &ManualClock,
-) -> (Service, Vec<Queue>) {
-    let mut builder = Service::builder()
+) -> ServiceBuilder {
+    let builder = Service::builder()
         .clock(clock.clone())
         .limits(limits(&shape.limits))
         .seed(0)
         .shards(setting.shards)
         .budget(budget(setting));
-    if let Some(listening) = listening {
-        builder = builder.listener(listening.clone());
+    match listening {
+        Some(listening) => builder.listener(listening.clone()),
+        None => builder,
     }
-    let service = builder.build();
+}
+
+pub(crate) fn queues_of_a_service(shape: &Shape, service: &Service) -> Vec<Queue> {
     let mut queues: Vec<Option<Queue>> = vec![None; shape.setups.len()];
     for (place, setup) in shape.setups.iter().enumerate().rev() {
         let mut attributes = all_attributes(setup);
@@ -98,13 +101,32 @@ pub(crate) fn queues_of_a_service(
                 .expect("a dead-letter queue stands behind its source");
             attributes = attributes.redrive_policy(RedrivePolicy::new(target.arn(), maximum));
         }
+        let gone = shape.gone.map(|maximum| {
+            let name = if setup.fifo { "gone.fifo" } else { "gone" };
+            let attributes = QueueAttributes::new();
+            let attributes = if setup.fifo {
+                attributes.fifo_queue(true)
+            } else {
+                attributes
+            };
+            (
+                service.create_queue(name, attributes).expect("the setup is valid"),
+                maximum,
+            )
+        });
+        if let Some((gone, maximum)) = &gone {
+            attributes = attributes.redrive_policy(RedrivePolicy::new(gone.arn(), *maximum));
+        }
         let queue = service.create_queue(&name(place, setup), attributes);
         queues[place] = Some(queue.expect("the setup is valid"));
+        if let Some((gone, _)) = gone {
+            gone.delete_queue().expect("it was just made");
+        }
     }
-    (service, queues.into_iter().flatten().collect())
+    queues.into_iter().flatten().collect()
 }
 
-fn name(place: usize, setup: &Setup) -> String {
+pub(crate) fn name(place: usize, setup: &Setup) -> String {
     format!("q{place}{}", if setup.fifo { ".fifo" } else { "" })
 }
 

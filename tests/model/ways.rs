@@ -260,7 +260,7 @@ fn expected(shape: &Shape) -> Vec<(&'static str, &'static str)> {
     ];
     ways.extend(facts.map(|fact| (FACT, fact)));
     if shape.fifo() {
-        ways.push((FACT, "Deduplicated"));
+        ways.extend([(FACT, "Deduplicated"), (FACT, "ReceivedAgain")]);
     }
     if shape.setups.iter().any(|it| it.redrive.is_some()) {
         ways.extend([(FACT, "DeadLettered"), (FACT, "Arrived")]);

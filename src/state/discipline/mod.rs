@@ -25,7 +25,7 @@ pub(crate) enum Discipline {
 
 impl Discipline {
     /// A record was stored; if it is visible, [`became_visible`](Self::became_visible) follows.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admit(&mut self, records: &mut Records, slot: Slot) {
         match self {
             Self::Standard(standard) => standard.admit(&mut records[slot]),

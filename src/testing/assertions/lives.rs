@@ -61,6 +61,7 @@ pub(super) fn lives(record: &[Recorded]) -> Vec<Life> {
             Fact::QueueDeleted => lives.end_all(queue, (place, End::QueueDeleted)),
             Fact::Deduplicated { .. }
             | Fact::ReceivedNothing
+            | Fact::ReceivedAgain { .. }
             | Fact::VisibilityChanged { .. }
             | Fact::Returned { .. }
             | Fact::Released { .. }
@@ -68,7 +69,7 @@ pub(super) fn lives(record: &[Recorded]) -> Vec<Life> {
             | Fact::DelayEnded { .. }
             | Fact::Failed { .. }
             | Fact::DeletedAgain
-            | Fact::SettingsChanged => {}
+            | Fact::SettingsChanged { .. } => {}
         }
     }
     lives.all

@@ -160,7 +160,7 @@ impl Names {
                 Fact::ReceivedNothing => "a receive found nothing".to_owned(),
                 Fact::DeletedAgain => "a message that was gone was deleted again".to_owned(),
                 Fact::Purged { messages } => format!("purged, {}", counted(*messages, "message")),
-                Fact::SettingsChanged => "settings changed".to_owned(),
+                Fact::SettingsChanged { .. } => "settings changed".to_owned(),
                 Fact::QueueDeleted => "queue deleted".to_owned(),
                 other => format!("{other:?}"),
             };
@@ -182,6 +182,10 @@ impl Names {
                 *receives.entry((queue, id)).or_default() += 1;
                 let until = self.instant(*invisible_until);
                 format!("received, receive {receive_count}, hidden until {until}")
+            }
+            Fact::ReceivedAgain { invisible_until, .. } => {
+                let until = self.instant(*invisible_until);
+                format!("received again by the same attempt, hidden until {until}")
             }
             Fact::VisibilityChanged { invisible_until, .. } => {
                 format!("hidden until {}", self.instant(*invisible_until))

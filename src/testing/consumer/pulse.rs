@@ -125,7 +125,9 @@ impl Pulse {
             return;
         };
         match fact {
-            Fact::VisibilityChanged { invisible_until, .. } | Fact::Postponed { invisible_until, .. } => {
+            Fact::ReceivedAgain { invisible_until, .. }
+            | Fact::VisibilityChanged { invisible_until, .. }
+            | Fact::Postponed { invisible_until, .. } => {
                 let timeout = invisible_until.saturating_duration_since(now);
                 self.change(message, now, timeout, Changed::Done);
             }

@@ -166,6 +166,8 @@ impl FaultyPair {
             Step::Burst { .. } | Step::SetAttributes { .. } | Step::SetRedrive { .. } | Step::MoveTask { .. } => {
                 self.pair.step(step)?;
             }
+            #[cfg(feature = "journal")]
+            Step::Reopen(_) => self.pair.step(step)?,
         }
         (0..self.faulty.len()).try_for_each(|queue| self.pair.look(queue))
     }

@@ -54,6 +54,15 @@ impl World {
         }
     }
 
+    /// The queues were opened again: receive attempt ids and processing times are forgotten.
+    #[allow(dead_code, reason = "queues in memory end once")]
+    pub(crate) fn reopen(&mut self) {
+        for queue in &mut self.queues {
+            queue.attempts.clear();
+            queue.spent.clear();
+        }
+    }
+
     /// `SendMessage`.
     ///
     /// # Errors
