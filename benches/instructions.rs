@@ -5,6 +5,9 @@
 //! twice under callgrind or `perf stat`, and divides the difference by the difference in messages. Instructions do not
 //! depend on what else the machine does, whereas times do; but they do not show what a stall costs.
 //!
+//! `journal_cycle` is a cycle on a queue with a journal, all of whose calls are written and none synced: what the library
+//! and its dependencies do for it, without the system calls. It is there with the feature `journal`.
+//!
 //! The budgets are in `benches/instructions.txt`.
 #![allow(clippy::disallowed_methods, reason = "the contenders measure real time")]
 
@@ -47,6 +50,8 @@ const CASES: &[(&str, Case)] = &[
     ("wait", waits),
     ("fifo_1_group", |messages| fifo(1, messages)),
     ("fifo_100_groups", |messages| fifo(100, messages)),
+    #[cfg(feature = "journal")]
+    ("journal_cycle", journal_cycles),
 ];
 
 fn main() -> ExitCode {
@@ -106,4 +111,16 @@ fn waits(messages: usize) {
         let received = received.expect("the queue lives");
         received[0].delete().expect("a message in flight can be deleted");
     }
+}
+
+/// One segment holds all, so that nothing is carried forward in another thread.
+#[cfg(feature = "journal")]
+fn journal_cycles(messages: usize) {
+    let directory = env::temp_dir().join(format!("requeue-instructions-{}", process::id()));
+    let journal = requeue::Queue::standard("bench").seed(13).journal(&directory);
+    let journal = journal
+        .segment_bytes(256 << 20)
+        .durability(requeue::journal::Durability::Written);
+    cycles(&Standard(journal.open().expect("the directory is new")), messages);
+    std::fs::remove_dir_all(directory).expect("the directory is ours");
 }

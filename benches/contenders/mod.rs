@@ -1,22 +1,16 @@
 //! What is compared, behind one trait, so that every contender runs the same loops.
 
+mod body;
 mod channels;
 mod hand_written;
 mod ours;
 
+pub(crate) use body::BODY;
 pub(crate) use channels::{AsyncChannel, Crossbeam, Flume, Tokio};
 pub(crate) use hand_written::HandWritten;
 pub(crate) use ours::{Fifo, Standard};
 
 use std::time::Duration;
-
-/// What every message holds.
-pub(crate) const BODY: &str = concat!(
-    r#"{"job":"resize","source":"s3://photos/2026/01/cat.png","target":"s3://thumbs/2026/01/cat.png","#,
-    r#""width":320,"height":240,"quality":85,"strip":true,"attempt":1,"trace":"0f8fad5b-d9cb-469f-"#,
-    r#"a165-70867728950e","owner":"orders","note":"one line, as jobs have it"}"#
-);
-const _: () = assert!(BODY.len() == 256, "the body is as long as the table says");
 
 /// A queue of text messages. Every contender is handed a `&str` and makes its own owned message of it.
 pub(crate) trait Contender: 'static {
