@@ -567,13 +567,13 @@ impl Message {
         self.inner.report_failure(self.message_id(), reason.into());
     }
 
-    /// The clock that its queue runs on.
     /// Whether its calls wait for a journal.
     #[cfg(feature = "worker")]
     pub(crate) fn is_recorded(&self) -> bool {
         self.inner.recorder.is_some()
     }
 
+    /// The clock that its queue runs on.
     #[cfg(feature = "worker")]
     pub(crate) fn clock(&self) -> &dyn crate::clock::Clock {
         &*self.inner.clock

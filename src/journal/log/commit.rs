@@ -434,7 +434,7 @@ impl Shared {
         Ok(written)
     }
 
-    /// Hands on a result. If there was an error, wakes all who wait; no lock is held.
+    /// Answers with the result. If it is an error, wakes all who wait; no lock is held.
     fn announced<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
         if result.is_err() {
             let mut state = self.state.lock();
