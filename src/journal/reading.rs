@@ -134,7 +134,6 @@ impl QueueImage {
     fn mend_messages(&mut self) {
         let Some(header) = &mut self.header else { return };
         let mut in_order: Vec<_> = self.messages.values_mut().collect();
-        in_order.sort_unstable_by_key(|message| message.sequence);
         for message in &mut in_order {
             if let PhaseImage::Visible { since } | PhaseImage::InFlight { since, .. } = &mut message.phase {
                 header.became_visible = header.became_visible.max(*since);

@@ -121,8 +121,7 @@ const fn lost_records(damage: &JournalError) -> Option<u64> {
 
 /// A queue as entries, messages in order.
 fn entries(queue: QueueImage) -> impl Iterator<Item = Recorded> {
-    let mut messages: Vec<_> = queue.messages.into_values().collect();
-    messages.sort_unstable_by_key(|message| message.sequence);
+    let messages = queue.messages.into_values();
     let tags = Some(queue.tags).filter(|tags| !tags.is_empty());
     let head = queue
         .header
@@ -133,7 +132,7 @@ fn entries(queue: QueueImage) -> impl Iterator<Item = Recorded> {
     let remembered = queue.remembered.into_values().map(Recorded::Remembered);
     head.chain(tasks)
         .chain(remembered)
-        .chain(messages.into_iter().map(Recorded::Message))
+        .chain(messages.map(Recorded::Message))
 }
 
 fn write(log: &Log, queue: u64, entries: impl Iterator<Item = Recorded>) -> Result<(), JournalError> {

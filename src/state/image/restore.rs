@@ -97,7 +97,8 @@ impl QueueState {
         Ok(state)
     }
 
-    /// Puts the messages into their slots, and answers with the slots in the order of sequence.
+    /// Puts the messages, which come in the order of their sequences, into their slots. Answers with the slots in that
+    /// order.
     fn put_records(&mut self, messages: impl Iterator<Item = MessageImage>) -> Result<Vec<Slot>, RestoreError> {
         let mut records = Restoring::new();
         let mut order = Vec::with_capacity(messages.size_hint().0);
@@ -118,7 +119,6 @@ impl QueueState {
             order.push((sequence, slot));
         }
         self.records = records.finish();
-        order.sort_unstable();
         Ok(order.into_iter().map(|(_, slot)| slot).collect())
     }
 
