@@ -9,6 +9,8 @@ use std::{
 };
 
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+#[cfg(feature = "testing")]
+pub(crate) use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use std::thread_local;
 
 /// Runs a waker or a listener; if it panics, which the panic hook has reported, the caller goes on.

@@ -17,7 +17,7 @@ use {
         error::{InvalidMessageAttribute, InvalidParameterValue, InvalidReason, SendError},
         limits::Limits,
         message::{self, AttributeContent, MessageId, ReceiptHandle, SendMessage},
-        queue::{self, Queue},
+        queue::{self, Queue, Receive},
         state::Sent,
     },
     std::collections::BTreeMap,
@@ -177,7 +177,19 @@ fn trace_header(name: String, value: MessageAttributeValue) -> Result<String, In
 pub(super) async fn receive(call: &Call<'_>, input: ReceiveMessageRequest) -> Result<ReceiveMessageResult, Fault> {
     let queue = call.queue(&input.queue_url)?;
     call.admit(&queue, Load::Receive)?;
-    let limits = call.service().limits();
+    let (receive, names) = poll(&queue, input, call.service().limits())?;
+    let messages = receive.await?;
+    call.received(&queue, messages.len());
+    let digest = |message: &queue::Message| call.parts.recent.of(message.message_id(), message.body());
+    Ok(names.result(&messages, digest))
+}
+
+/// What a request asks a queue for, and what it asks to be told of each message.
+pub(super) fn poll<'queue>(
+    queue: &'queue Queue,
+    input: ReceiveMessageRequest,
+    limits: &Limits,
+) -> Result<(Receive<'queue>, SystemNames), Fault> {
     let mut receive = queue.receive().message_attribute_names(input.message_attribute_names);
     if let Some(given) = input.max_number_of_messages {
         receive = receive.max_messages(count("MaxNumberOfMessages", given, limits.receive_messages)?);
@@ -198,18 +210,11 @@ pub(super) async fn receive(call: &Call<'_>, input: ReceiveMessageRequest) -> Re
         receive = receive.receive_request_attempt_id(id);
     }
     let names = SystemNames::of(input.attribute_names, input.message_system_attribute_names);
-    let messages = receive.await?;
-    call.received(&queue, messages.len());
-    Ok(ReceiveMessageResult {
-        messages: messages
-            .iter()
-            .map(|message| Message::of(call, message, &names))
-            .collect(),
-    })
+    Ok((receive, names))
 }
 
 /// Which system attributes a receive asks for (M45).
-struct SystemNames {
+pub(super) struct SystemNames {
     all: bool,
     names: Vec<String>,
 }
@@ -223,18 +228,32 @@ impl SystemNames {
         }
     }
 
+    /// The answer to the receive, with the digest of each body.
+    pub(super) fn result(
+        &self,
+        messages: &[queue::Message],
+        digest: impl Fn(&queue::Message) -> BodyDigest,
+    ) -> ReceiveMessageResult {
+        let messages = messages.iter();
+        ReceiveMessageResult {
+            messages: messages
+                .map(|message| Message::of(message, digest(message), self))
+                .collect(),
+        }
+    }
+
     fn select(&self, name: &str) -> bool {
         self.all || self.names.iter().any(|given| given == name)
     }
 }
 
 impl Message {
-    fn of(call: &Call<'_>, message: &queue::Message, names: &SystemNames) -> Self {
+    fn of(message: &queue::Message, digest: BodyDigest, names: &SystemNames) -> Self {
         let attributes = message.attributes();
         Self {
             message_id: message.message_id().to_string(),
             receipt_handle: message.receipt_handle().to_string(),
-            md5_of_body: digest::hex(call.parts.recent.of(message.message_id(), message.body())),
+            md5_of_body: digest::hex(digest),
             body: message.body().to_owned(),
             attributes: system_attributes(message, names),
             md5_of_message_attributes: digest::of_attributes(attributes),

@@ -34,6 +34,8 @@ mod json;
 mod messages;
 mod model;
 mod move_tasks;
+#[cfg(all(feature = "aws-sdk", feature = "testing"))]
+mod network;
 mod permissions;
 mod query;
 mod queues;

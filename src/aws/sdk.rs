@@ -223,7 +223,7 @@ fn path(uri: &str) -> &str {
         .map_or("/", |at| &uri[after_scheme + at..])
 }
 
-fn write(response: Response) -> Result<HttpResponse, ConnectorError> {
+pub(super) fn write(response: Response) -> Result<HttpResponse, ConnectorError> {
     let status = StatusCode::try_from(response.status).map_err(|error| ConnectorError::other(error.into(), None))?;
     let mut answer = HttpResponse::new(status, SdkBody::from(response.body));
     for (name, value) in response.headers {

@@ -339,9 +339,27 @@ impl BatchEntry for ChangeVisibilityBatchEntry {
 }
 
 #[cfg(feature = "testing")]
+impl SendBatchEntry {
+    pub(crate) fn body(&self) -> &str {
+        self.message.body()
+    }
+}
+
+#[cfg(feature = "testing")]
 impl DeleteBatchEntry {
     pub(crate) fn handle(&self) -> Option<ReceiptHandle> {
         self.target.handle()
+    }
+}
+
+#[cfg(feature = "testing")]
+impl ChangeVisibilityBatchEntry {
+    pub(crate) fn handle(&self) -> Option<ReceiptHandle> {
+        self.target.handle()
+    }
+
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.visibility_timeout
     }
 }
 

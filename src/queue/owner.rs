@@ -5,6 +5,8 @@ use crate::{
     state::{QueueState, Recorded},
     sync::contain,
 };
+#[cfg(feature = "testing")]
+use {super::Message, crate::message::ReceiptHandle};
 use {
     super::{Core, DeadLetterRoute, Inner, Position, Queue, Verb},
     crate::{attributes::QueueSettings, error::StorageError, state::Departure, time::Timestamp},
@@ -144,6 +146,40 @@ impl Queue {
     #[cfg(feature = "journal")]
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.inner.core.lock().state.stored_bytes()
+    }
+
+    /// The message of a handle, unless it is gone or was received again.
+    #[cfg(feature = "testing")]
+    pub(crate) fn received_under(&self, handle: &ReceiptHandle) -> Option<Message> {
+        let core = self.inner.core.lock();
+        let receipt = self.inner.receipt(&core.state, handle).ok()?;
+        let delivery = core.state.delivery(receipt)?;
+        Some(Message::new(&self.inner, delivery))
+    }
+
+    /// The limits it was built with.
+    #[cfg(all(feature = "testing", feature = "aws-sdk"))]
+    pub(crate) fn limits_in_force(&self) -> &crate::limits::Limits {
+        &self.inner.limits
+    }
+
+    /// When the next message in flight or delayed becomes visible.
+    #[cfg(feature = "testing")]
+    pub(crate) fn next_phase_end(&self) -> Option<Timestamp> {
+        self.inner.look(|state| state.next_phase_end())?
+    }
+
+    /// The latest time that it has seen.
+    #[cfg(feature = "testing")]
+    pub(crate) fn observed_now(&self) -> Option<Timestamp> {
+        self.inner.look(|state| state.observed_now())
+    }
+
+    /// Whether this receive of a message still hides it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_held(&self, message: &Message) -> bool {
+        let receipt = message.delivery.receipt;
+        self.inner.look(|state| state.is_held(receipt)).unwrap_or(false)
     }
 
     /// When the latest purge took place.

@@ -260,6 +260,24 @@ impl Service {
     }
 }
 
+#[cfg(all(feature = "testing", feature = "aws-sdk"))]
+impl Service {
+    /// Registers a queue that was built outside a service, with this service's account, region and clock. Its way to its
+    /// dead-letter queue stays its own.
+    pub(crate) fn adopt(&self, queue: &Queue) {
+        let policy = queue.settings().redrive_policy;
+        let target = policy.and_then(|policy| {
+            let name = self.shared.addresses.name_in_arn(policy.dead_letter_target_arn())?;
+            Some(name.to_owned())
+        });
+        let mut registry = self.shared.registry.lock();
+        if let Some(target) = &target {
+            registry.enter_source(queue.name(), target);
+        }
+        registry.insert(queue.name(), Registered::new(queue.clone(), BTreeMap::new(), target));
+    }
+}
+
 #[cfg(feature = "aws-protocol")]
 impl Service {
     pub(crate) fn queue_by_arn(&self, arn: &str) -> Option<Queue> {

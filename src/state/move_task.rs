@@ -197,7 +197,7 @@ impl MoveTask {
 
     /// The rate counts from the next message on, as of now. It is due no earlier than now, so that what was due while
     /// nothing could move does not move all at once, and no later than one message after another is.
-    #[cfg(any(test, feature = "journal"))]
+    #[cfg(feature = "journal")]
     pub(super) fn pace_from_here(&mut self) {
         let longest = self.rate.map_or(0, |rate| 1_000 / u64::from(rate.get()) + 1);
         let latest = self.now.saturating_add(Duration::from_millis(longest));

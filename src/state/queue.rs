@@ -438,6 +438,18 @@ impl QueueState {
         end.into_iter().chain(expiry).min()
     }
 
+    /// When the next message in flight or delayed becomes visible.
+    #[cfg(feature = "testing")]
+    pub(crate) fn next_phase_end(&self) -> Option<Timestamp> {
+        self.deadlines.next_end(&self.records)
+    }
+
+    /// The latest time that it has seen.
+    #[cfg(feature = "testing")]
+    pub(crate) const fn observed_now(&self) -> Timestamp {
+        self.now
+    }
+
     /// When the next message expires and so frees capacity.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.deadlines.next_expiry(&self.records)

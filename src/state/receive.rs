@@ -536,6 +536,23 @@ impl QueueState {
         receipt.sequence < self.next_sequence && record.is_none_or(|record| receipt.reception <= record.reception)
     }
 
+    /// The message of a receipt, unless it is gone or was received again.
+    #[cfg(feature = "testing")]
+    pub(crate) fn delivery(&self, receipt: Receipt) -> Option<Delivery> {
+        let record = self.records.get(receipt.slot)?;
+        let invisible_until = match record.phase {
+            Phase::InFlight { until, .. } => until,
+            _ => self.now,
+        };
+        (record.receipt(receipt.slot) == receipt).then(|| Delivery::new(receipt.slot, record, invisible_until))
+    }
+
+    /// Whether the reception is the latest and goes on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_held(&self, receipt: Receipt) -> bool {
+        self.in_flight_record(receipt).is_ok()
+    }
+
     /// The message of a receipt whose reception is the latest and goes on.
     pub(super) fn in_flight_record(&self, receipt: Receipt) -> Result<&Record, Refusal> {
         let record = self.held(receipt).ok_or(Refusal::NotAvailable)?;

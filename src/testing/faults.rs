@@ -94,6 +94,33 @@ impl Fault {
         Self::ClockJump,
     ];
 
+    /// Every fault, and first those that a reader of a story believes at once: what SQS itself tells its users to expect,
+    /// then failed calls, lost answers, the death of a consumer, and last what needs unusual timing.
+    pub(super) const SIMPLEST_FIRST: [Self; Self::ALL.len()] = [
+        Self::DuplicateAfterDelete,
+        Self::DuplicateInFlight,
+        Self::DeleteFails,
+        Self::SendThrottled,
+        Self::ReceiveThrottled,
+        Self::OverLimit,
+        Self::VisibilityFails,
+        Self::BatchEntryFails,
+        Self::Reordered,
+        Self::SampledPoll,
+        Self::DeleteResponseLost,
+        Self::SendResponseLost,
+        Self::VisibilityResponseLost,
+        Self::ReceiveResponseLost,
+        Self::CrashBeforeWork,
+        Self::CrashBeforeDelete,
+        Self::CrashAfterDelete,
+        Self::DeleteLate,
+        Self::VisibilityLate,
+        Self::SendLate,
+        Self::PausePastVisibility,
+        Self::ClockJump,
+    ];
+
     /// How late a late call takes effect.
     pub const LATE: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -122,6 +149,11 @@ impl Fault {
 
     const fn place(self) -> usize {
         self as usize
+    }
+
+    /// Its place among [`SIMPLEST_FIRST`](Self::SIMPLEST_FIRST).
+    pub(super) fn strangeness(self) -> usize {
+        Self::SIMPLEST_FIRST.iter().take_while(|it| **it != self).count()
     }
 }
 
@@ -191,8 +223,8 @@ pub enum FaultError {
 pub struct Faults {
     /// What was named one by one has to be legal.
     named: BTreeMap<Fault, f64>,
-    /// What comes with a preset is left out where it is not legal.
-    preset: BTreeMap<Fault, f64>,
+    /// The probability of all others where they are legal, or several, of which the seed takes one.
+    strengths: &'static [f64],
     script: BTreeMap<u64, Fault>,
 }
 
@@ -206,11 +238,7 @@ impl Faults {
     /// ```
     #[must_use]
     pub const fn none() -> Self {
-        Self {
-            named: BTreeMap::new(),
-            preset: BTreeMap::new(),
-            script: BTreeMap::new(),
-        }
+        Self::preset(&[])
     }
 
     /// Every fault that is legal for the type of the queue, each about as often as a busy system sees it in a bad week.
@@ -221,8 +249,8 @@ impl Faults {
     /// assert!(Faults::everyday().probability(Fault::CrashBeforeDelete) > 0.0);
     /// ```
     #[must_use]
-    pub fn everyday() -> Self {
-        Self::preset(0.03)
+    pub const fn everyday() -> Self {
+        Self::preset(&[0.03])
     }
 
     /// Every fault that is legal for the type of the queue, as often as leaves a consumer a chance to get anywhere.
@@ -234,13 +262,33 @@ impl Faults {
     /// assert!(Fault::ALL.iter().all(|fault| worst.probability(*fault) > everyday.probability(*fault)));
     /// ```
     #[must_use]
-    pub fn worst_legal() -> Self {
-        Self::preset(0.15)
+    pub const fn worst_legal() -> Self {
+        Self::preset(&[0.15])
     }
 
-    fn preset(probability: f64) -> Self {
-        let preset = Fault::ALL.map(|fault| (fault, probability)).into();
-        Self { preset, ..Self::none() }
+    /// Every fault that is legal for the type of the queue, in each case of a check as often as in
+    /// [`everyday`](Self::everyday), as in [`worst_legal`](Self::worst_legal), or twice as often as that.
+    ///
+    /// The seed of the case decides which, since some bugs need a rare fault in peace and others two faults in a row. For
+    /// a queue outside a check it is the seed that it is given.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::testing::{Fault, Faults};
+    /// let [mixed, worst] = [Faults::mixed(), Faults::worst_legal()];
+    /// assert!(mixed.probability(Fault::DeleteFails) > worst.probability(Fault::DeleteFails));
+    /// ```
+    #[must_use]
+    pub const fn mixed() -> Self {
+        Self::preset(&[0.03, 0.15, 0.3])
+    }
+
+    const fn preset(strengths: &'static [f64]) -> Self {
+        Self {
+            named: BTreeMap::new(),
+            strengths,
+            script: BTreeMap::new(),
+        }
     }
 
     /// The given faults at the given opportunities, counted from 1, and no others.
@@ -281,7 +329,7 @@ impl Faults {
         self
     }
 
-    /// The probability of one fault, where it is legal.
+    /// The probability of one fault, where it is legal; of [`mixed`](Self::mixed) faults, their mean.
     ///
     /// # Examples
     /// ```
@@ -290,8 +338,17 @@ impl Faults {
     /// ```
     #[must_use]
     pub fn probability(&self, fault: Fault) -> f64 {
-        let named = self.named.get(&fault).or_else(|| self.preset.get(&fault));
-        named.copied().unwrap_or(0.0)
+        match self.named.get(&fault) {
+            Some(probability) => *probability,
+            None => self.strengths.iter().sum::<f64>() / self.strengths.len().max(1) as f64,
+        }
+    }
+
+    /// What can strike on a queue of this type, apart from a script; the simplest faults come first.
+    pub(super) fn legal(&self, fifo: bool) -> impl Iterator<Item = Fault> + '_ {
+        let legal = move |fault: &Fault| !fifo || fault.is_legal_on_fifo();
+        let likely = |fault: &Fault| self.probability(*fault) > 0.0;
+        Fault::SIMPLEST_FIRST.into_iter().filter(legal).filter(likely)
     }
 
     /// Whether every probability is one.
@@ -313,8 +370,12 @@ impl Faults {
         }
         self.check()?;
         let mut table = [0.0; Fault::ALL.len()];
+        let strength = match self.strengths {
+            [] => 0.0,
+            several => several[(seed % several.len() as u64) as usize],
+        };
         for fault in Fault::ALL.into_iter().filter(|fault| !illegal(fault)) {
-            table[fault.place()] = self.probability(fault);
+            table[fault.place()] = self.named.get(&fault).copied().unwrap_or(strength);
         }
         Ok(Chance {
             table,

@@ -2,19 +2,21 @@
 
 use {
     super::{
-        faults::{Chance, Fault, FaultError, Faults},
-        wire::{CallError, Struck, Wire},
+        calls::{Calls, Origin},
+        faults::{Fault, FaultError, Faults},
+        net::{Act, Begun, CallKind, Port},
+        wire::{CallError, Wire},
     },
     crate::{
-        clock::{Clock, ManualClock},
+        clock::ManualClock,
         error::{BatchError, ChangeVisibilityError, DeleteError, ReceiveError, SendBatchError, SendError},
-        message::SendMessage,
+        message::{MessageId, SendMessage},
         queue::{BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive, SendBatchEntry},
         state::Sent,
-        sync::Mutex,
         time::Timestamp,
     },
     std::{
+        panic::Location,
         sync::{Arc, Weak},
         task::{Wake, Waker},
         time::Duration,
@@ -44,24 +46,16 @@ use {
 /// ```
 #[derive(Clone, Debug)]
 pub struct FaultyQueue {
-    shared: Arc<FaultyState>,
-}
-
-/// No lock is held while the queue or the clock is called.
-#[derive(Debug)]
-struct FaultyState {
-    wire: Wire,
-    chance: Mutex<Chance>,
-    struck: Mutex<Vec<(Timestamp, Fault)>>,
+    calls: Arc<Calls>,
 }
 
 /// Lets late calls arrive while the clock moves.
-struct Arrivals(Weak<FaultyState>);
+struct Arrivals(Weak<Calls>);
 
 impl Wake for Arrivals {
     fn wake(self: Arc<Self>) {
-        if let Some(shared) = self.0.upgrade() {
-            shared.wire.apply_late();
+        if let Some(calls) = self.0.upgrade() {
+            calls.wire.apply_late();
         }
     }
 }
@@ -84,12 +78,23 @@ impl FaultyQueue {
     /// ```
     pub fn new(queue: &Queue, clock: &ManualClock, faults: Faults, seed: u64) -> Result<Self, FaultError> {
         let chance = faults.chance(queue.name(), queue.is_fifo(), seed)?;
-        let shared = Arc::new_cyclic(|shared| FaultyState {
-            wire: Wire::waking(queue, clock, Some(Waker::from(Arc::new(Arrivals(Weak::clone(shared)))))),
-            chance: Mutex::new(chance),
-            struck: Mutex::default(),
+        let calls = Arc::new_cyclic(|calls| {
+            let arrivals = Arc::new(Arrivals(Weak::clone(calls)));
+            Calls {
+                wire: Arc::new(Wire::waking(queue, clock, Some(Waker::from(arrivals)))),
+                origin: Origin::chance(chance),
+            }
         });
-        Ok(Self { shared })
+        Ok(Self { calls })
+    }
+
+    /// The queue of a check, as one of its actors has it.
+    pub(super) fn of(port: Port) -> Self {
+        let wire = Arc::clone(port.wire());
+        let origin = Origin::Net(port);
+        Self {
+            calls: Arc::new(Calls { wire, origin }),
+        }
     }
 
     /// The faults that struck so far, and when.
@@ -106,7 +111,11 @@ impl FaultyQueue {
     /// ```
     #[must_use]
     pub fn struck(&self) -> Vec<(Timestamp, Fault)> {
-        self.shared.struck.lock().clone()
+        self.calls
+            .origin
+            .struck()
+            .map(|struck| struck.lock().clone())
+            .unwrap_or_default()
     }
 
     /// Like [`struck`](Self::struck), and forgets them, so that a long run does not gather them all.
@@ -124,7 +133,11 @@ impl FaultyQueue {
     /// ```
     #[must_use]
     pub fn take_struck(&self) -> Vec<(Timestamp, Fault)> {
-        std::mem::take(&mut self.shared.struck.lock())
+        self.calls
+            .origin
+            .struck()
+            .map(|struck| std::mem::take(&mut *struck.lock()))
+            .unwrap_or_default()
     }
 
     /// Sends a message.
@@ -144,10 +157,17 @@ impl FaultyQueue {
     /// assert_eq!(faulty.receive(1)?.len(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, CallError<SendError>> {
         let message = message.into();
-        let fault = self.draw(Wire::SEND);
-        self.note_unless_refused(fault, self.wire().send(message, fault))
+        let begun = self.calls.begin(CallKind::Send, None, Some(Location::caller()))?;
+        let body = message.body().to_owned();
+        let before = self.calls.facts();
+        let result = self.wire().send(message, begun.fault, self.calls.who());
+        let lost = self.calls.sent_since(before).first().copied();
+        let sent = [(result.as_ref().ok().map(|sent| sent.message_id).or(lost), body)];
+        self.calls.end(begun, &Act::Send { messages: &sent }, &result);
+        result
     }
 
     /// Sends up to ten messages, each as in [`Queue::send_batch`].
@@ -165,13 +185,24 @@ impl FaultyQueue {
     /// assert_eq!((result.successful.len(), result.failed[0].code), (1, "InternalError"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn send_batch<E: Into<SendBatchEntry>>(
         &self,
         entries: impl IntoIterator<Item = E>,
     ) -> Result<BatchResult<Sent>, CallError<SendBatchError>> {
         let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
-        let struck = self.draw_for_batch(Wire::SEND, entries.len());
-        self.note_unless_refused(struck.fault, self.wire().send_batch(entries, struck))
+        let begun = self
+            .calls
+            .begin(CallKind::Send, Some(entries.len()), Some(Location::caller()))?;
+        let bodies = entries.iter().map(|entry| entry.body().to_owned()).collect::<Vec<_>>();
+        let before = self.calls.facts();
+        let result = self.wire().send_batch(entries, begun.struck());
+        let mut ids = self.calls.sent_since(before).into_iter();
+        let all_are_told = ids.len() == bodies.len();
+        let mut id = || ids.next().filter(|_| all_are_told);
+        let sent: Vec<_> = bodies.into_iter().map(|body| (id(), body)).collect();
+        self.calls.end(begun, &Act::Send { messages: &sent }, &result);
+        result
     }
 
     /// A short poll for at most `max_messages`, 1 to 10, with the queue's own visibility timeout.
@@ -191,6 +222,7 @@ impl FaultyQueue {
     /// assert_eq!(one[0].message_id(), other[0].message_id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn receive(&self, max_messages: usize) -> Result<Vec<Message>, CallError<ReceiveError>> {
         self.receive_with(|poll| poll.max_messages(max_messages).wait_time(Duration::ZERO))
     }
@@ -215,15 +247,70 @@ impl FaultyQueue {
     /// assert_eq!(poll()?[0].body(), "order-17");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn receive_with(
         &self,
         ask: impl for<'queue> FnOnce(Receive<'queue>) -> Receive<'queue>,
     ) -> Result<Vec<Message>, CallError<ReceiveError>> {
-        let fault = self.draw(Wire::RECEIVE);
         let wire = self.wire();
-        let (result, struck) = wire.poll(ask(wire.queue().receive()), fault);
-        self.note(struck);
-        result
+        let poll = ask(wire.queue().receive());
+        match &self.calls.origin {
+            Origin::Chance(_) => {
+                let fault = self.calls.draw(Wire::RECEIVE);
+                let (result, struck) = wire.poll(poll, fault);
+                self.calls.note(struck);
+                result
+            }
+            Origin::Net(port) => port.receive(poll, Some(Location::caller())),
+        }
+    }
+
+    /// As [`receive_with`](Self::receive_with), and waits for messages as long as the request does. In a check a short
+    /// poll that finds nothing takes 10 ms, so that a loop of them lets time pass.
+    ///
+    /// # Errors
+    /// [`CallError`]: what the queue answers, or what a fault makes of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {requeue::{Clock, ManualClock, Queue, testing::{Faults, FaultyQueue}}, std::time::Duration};
+    /// let clock = ManualClock::default();
+    /// let jobs = Queue::standard("jobs").clock(clock.clone()).build()?;
+    /// let faulty = FaultyQueue::new(&jobs, &clock, Faults::none(), 1)?;
+    /// let begun = clock.now();
+    /// let polled = faulty.receive_async(|poll| poll.wait_time(Duration::from_secs(20)));
+    /// assert!(pollster::block_on(clock.run_until(polled))?.is_empty());
+    /// assert_eq!(clock.now(), begun.saturating_add(Duration::from_secs(20)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn receive_async<'q, F>(
+        &'q self,
+        ask: F,
+    ) -> impl Future<Output = Result<Vec<Message>, CallError<ReceiveError>>> + Send + use<'q, F>
+    where
+        F: for<'queue> FnOnce(Receive<'queue>) -> Receive<'queue>,
+    {
+        // Not an async fn, whose caller would be whoever polls it.
+        let place = Location::caller();
+        let poll = ask(self.queue().receive());
+        async move { self.receive_awaited(poll, Some(place)).await }
+    }
+
+    pub(super) async fn receive_awaited(
+        &self,
+        poll: Receive<'_>,
+        place: Option<&'static Location<'static>>,
+    ) -> Result<Vec<Message>, CallError<ReceiveError>> {
+        match &self.calls.origin {
+            Origin::Net(port) => port.receive_awaited(poll, place).await,
+            Origin::Chance(_) => {
+                let fault = self.calls.draw(Wire::RECEIVE);
+                let (result, struck) = self.wire().wait(poll, fault).await;
+                self.calls.note(struck);
+                result
+            }
+        }
     }
 
     /// Deletes a message by the handle it was received with.
@@ -244,9 +331,14 @@ impl FaultyQueue {
     /// assert_eq!(jobs.receive(1)?.len(), 1, "a server missed the delete");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn delete(&self, message: &Message) -> Result<(), CallError<DeleteError>> {
-        let fault = self.draw(Wire::DELETE);
-        self.note_unless_refused(fault, self.wire().delete(message, fault))
+        let begun = self.calls.begin(CallKind::Delete, None, Some(Location::caller()))?;
+        let result = self.wire().delete(message, begun.fault);
+        let messages = &[message.message_id()];
+        let attempted = messages;
+        self.calls.end(begun, &Act::Delete { messages, attempted }, &result);
+        result
     }
 
     /// Deletes up to ten messages, each as in [`Queue::delete_batch`].
@@ -268,13 +360,22 @@ impl FaultyQueue {
     /// assert_eq!((result.successful.len(), result.failed.len()), (1, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn delete_batch<E: Into<DeleteBatchEntry>>(
         &self,
         entries: impl IntoIterator<Item = E>,
     ) -> Result<BatchResult<()>, CallError<BatchError>> {
         let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
-        let struck = self.draw_for_batch(Wire::DELETE, entries.len());
-        self.note_unless_refused(struck.fault, self.wire().delete_batch(entries, struck))
+        let begun = self
+            .calls
+            .begin(CallKind::Delete, Some(entries.len()), Some(Location::caller()))?;
+        let all = self.wire().messages_of(entries.iter().map(DeleteBatchEntry::handle));
+        let result = self.wire().delete_batch(entries, begun.struck());
+        let messages = successful(&all, &result);
+        let attempted: Vec<_> = all.into_iter().flatten().collect();
+        let (messages, attempted) = (&messages[..], &attempted[..]);
+        self.calls.end(begun, &Act::Delete { messages, attempted }, &result);
+        result
     }
 
     /// Changes how long a message stays hidden.
@@ -296,13 +397,16 @@ impl FaultyQueue {
     /// assert_eq!(error.code(), Some("ServiceUnavailable"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn change_visibility(
         &self,
         message: &Message,
         timeout: Duration,
     ) -> Result<(), CallError<ChangeVisibilityError>> {
-        let fault = self.draw(Wire::VISIBILITY);
-        self.note_unless_refused(fault, self.wire().change_visibility(message, timeout, fault))
+        let begun = self.calls.begin(CallKind::Visibility, None, Some(Location::caller()))?;
+        let result = self.wire().change_visibility(message, timeout, begun.fault);
+        self.hid(begun, message, timeout, "hides", &result);
+        result
     }
 
     /// Puts a message back as if its receive had not been, as [`Queue::release`] does; it meets the faults of a change of
@@ -324,8 +428,9 @@ impl FaultyQueue {
     /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 0, "it was released all the same");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn release(&self, message: &Message) -> Result<(), CallError<ChangeVisibilityError>> {
-        self.postpone(message, Duration::ZERO)
+        self.put_back(message, Duration::ZERO, "releases", Location::caller())
     }
 
     /// Hides a message for `delay`, 0 s to 12 h, as if its receive had not been, as [`Queue::postpone`] does; it meets
@@ -349,9 +454,9 @@ impl FaultyQueue {
     /// assert_eq!(jobs.snapshot().messages[0].approximate_receive_count, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn postpone(&self, message: &Message, delay: Duration) -> Result<(), CallError<ChangeVisibilityError>> {
-        let fault = self.draw(Wire::VISIBILITY);
-        self.note_unless_refused(fault, self.wire().postpone(message, delay, fault))
+        self.put_back(message, delay, "postpones", Location::caller())
     }
 
     /// Changes how long up to ten messages stay hidden, each as in [`Queue::change_visibility_batch`].
@@ -374,13 +479,84 @@ impl FaultyQueue {
     /// assert_eq!(jobs.counts().visible, 1, "it was given back all the same");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn change_visibility_batch<E: Into<ChangeVisibilityBatchEntry>>(
         &self,
         entries: impl IntoIterator<Item = E>,
     ) -> Result<BatchResult<()>, CallError<BatchError>> {
         let entries: Vec<_> = entries.into_iter().map(Into::into).collect();
-        let struck = self.draw_for_batch(Wire::VISIBILITY, entries.len());
-        self.note_unless_refused(struck.fault, self.wire().change_visibility_batch(entries, struck))
+        let begun = self
+            .calls
+            .begin(CallKind::Visibility, Some(entries.len()), Some(Location::caller()))?;
+        let all = self
+            .wire()
+            .messages_of(entries.iter().map(ChangeVisibilityBatchEntry::handle));
+        let timeouts: Vec<Duration> = entries.iter().map(ChangeVisibilityBatchEntry::timeout).collect();
+        let result = self.wire().change_visibility_batch(entries, begun.struck());
+        let changed = successful(&all, &result);
+        let timeout = timeouts.into_iter().min().unwrap_or_default();
+        let all = all.into_iter().flatten().map(|message| (message, None));
+        let (messages, failed): (Vec<_>, Vec<_>) = all.partition(|it| changed.contains(&it.0));
+        let verb = "hides";
+        self.calls.end(
+            begun,
+            &Act::Hide {
+                messages: &messages,
+                failed: &failed,
+                timeout,
+                verb,
+            },
+            &result,
+        );
+        result
+    }
+
+    #[cfg(feature = "worker")]
+    pub(super) async fn send_awaited(&self, message: SendMessage) -> Result<Sent, CallError<SendError>> {
+        let begun = self.calls.begin_awaited(CallKind::Send, None).await;
+        let body = message.body().to_owned();
+        let before = self.calls.facts();
+        let result = self.wire().send(message, begun.fault, self.calls.who());
+        let lost = self.calls.sent_since(before).first().copied();
+        let sent = [(result.as_ref().ok().map(|sent| sent.message_id).or(lost), body)];
+        self.calls
+            .end_awaited(begun, &Act::Send { messages: &sent }, &result)
+            .await;
+        result
+    }
+
+    fn put_back(
+        &self,
+        message: &Message,
+        delay: Duration,
+        verb: &'static str,
+        place: &'static Location<'static>,
+    ) -> Result<(), CallError<ChangeVisibilityError>> {
+        let begun = self.calls.begin(CallKind::Visibility, None, Some(place))?;
+        let result = self.wire().postpone(message, delay, begun.fault);
+        self.hid(begun, message, delay, verb, &result);
+        result
+    }
+
+    fn hid(
+        &self,
+        begun: Begun,
+        message: &Message,
+        timeout: Duration,
+        verb: &'static str,
+        result: &Result<(), CallError<ChangeVisibilityError>>,
+    ) {
+        let messages = &[(message.message_id(), Some(message.approximate_receive_count()))];
+        self.calls.end(
+            begun,
+            &Act::Hide {
+                messages,
+                failed: &[],
+                timeout,
+                verb,
+            },
+            result,
+        );
     }
 
     pub(super) fn queue(&self) -> &Queue {
@@ -388,43 +564,21 @@ impl FaultyQueue {
     }
 
     pub(super) fn wire(&self) -> &Wire {
-        &self.shared.wire
+        &self.calls.wire
     }
 
-    pub(super) fn draw(&self, candidates: &[Fault]) -> Option<Fault> {
-        let candidates = [candidates, &[Fault::ClockJump]].concat();
-        let fault = self.shared.chance.lock().draw(&candidates)?;
-        if fault == Fault::ClockJump {
-            self.wire().clock().advance(Fault::JUMP);
-            self.note(Some(fault));
-            return None;
-        }
-        Some(fault)
+    #[cfg(feature = "worker")]
+    pub(super) fn calls(&self) -> &Calls {
+        &self.calls
     }
+}
 
-    pub(super) fn draw_for_batch(&self, candidates: &[Fault], entries: usize) -> Struck {
-        let fault = self.draw(&[candidates, &[Fault::BatchEntryFails]].concat());
-        let fails = fault == Some(Fault::BatchEntryFails) && entries > 0;
-        let entry = fails.then(|| self.shared.chance.lock().below(entries as u64) as usize);
-        Struck { fault, entry }
-    }
-
-    /// What the queue refuses, no fault has changed.
-    pub(super) fn note_unless_refused<T, E>(
-        &self,
-        fault: Option<Fault>,
-        result: Result<T, CallError<E>>,
-    ) -> Result<T, CallError<E>> {
-        if !matches!(result, Err(CallError::Refused(_))) {
-            self.note(fault);
-        }
-        result
-    }
-
-    pub(super) fn note(&self, fault: Option<Fault>) {
-        if let Some(fault) = fault {
-            let now = self.wire().clock().now();
-            self.shared.struck.lock().push((now, fault));
-        }
-    }
+/// The messages of a batch whose entries succeeded; all of them if there is no answer for each.
+fn successful<T, E>(all: &[Option<MessageId>], result: &Result<BatchResult<T>, CallError<E>>) -> Vec<MessageId> {
+    let failed = |at: usize| {
+        let mut failed = result.iter().flat_map(|result| &result.failed);
+        failed.any(|it| it.id == at.to_string())
+    };
+    let entries = all.iter().enumerate();
+    entries.filter(|it| !failed(it.0)).filter_map(|it| *it.1).collect()
 }

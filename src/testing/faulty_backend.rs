@@ -2,9 +2,9 @@
 
 use {
     super::{
-        faults::Fault,
         faulty::FaultyQueue,
-        wire::{CallError, Wire},
+        net::{Act, Begun, CallKind},
+        wire::{Arrived, CallError},
     },
     crate::{
         backend::{
@@ -12,7 +12,7 @@ use {
             ReceivedMessage, each, receive_from,
         },
         clock::Clock,
-        message::SendMessage,
+        message::{MessageId, SendMessage},
         queue::Message,
     },
     std::{error::Error, sync::Arc, time::Duration},
@@ -73,19 +73,28 @@ impl MessageQueue for FaultyQueue {
     }
 
     async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-        self.send(message).map(drop).map_err(Into::into)
+        self.send_awaited(message).await.map(drop).map_err(Into::into)
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let fault = self.draw(Wire::RECEIVE);
-        let poll = receive_from(self.queue(), &request);
-        let (result, struck) = self.wire().wait(poll, fault).await;
-        self.note(struck);
-        Ok(result?.into_iter().map(ReceivedMessage::from).collect())
+        let messages = self.receive_awaited(receive_from(self.queue(), &request), None).await?;
+        Ok(messages.into_iter().map(ReceivedMessage::from).collect())
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        let failures = self.call(Wire::DELETE, messages, |message| Ok(message.delete()?))?;
+        let ids = ids(messages);
+        let begun = self.calls().begin_awaited(CallKind::Delete, Some(messages.len())).await;
+        let arrived = ids.iter().flatten().next().copied().map(Arrived::Delete);
+        let result = self.carry((begun, arrived), messages, |message| Ok(message.delete()?));
+        let deleted = successful(&ids, &result);
+        let attempted: Vec<_> = ids.into_iter().flatten().collect();
+        let (deleted, attempted) = (&deleted[..], &attempted[..]);
+        let act = Act::Delete {
+            messages: deleted,
+            attempted,
+        };
+        self.calls().end_awaited(begun, &act, &result).await;
+        let failures = result?;
         let failed = |index| failures.iter().any(|failure| failure.index == index);
         let deleted = messages.iter().enumerate().filter(|it| !failed(it.0));
         for message in deleted.filter_map(|it| it.1.embedded()) {
@@ -99,9 +108,8 @@ impl MessageQueue for FaultyQueue {
         messages: &[ReceivedMessage],
         timeout: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        self.call(Wire::VISIBILITY, messages, move |message| {
-            Ok(message.change_visibility(timeout)?)
-        })
+        let call = move |message: &Message| Ok(message.change_visibility(timeout)?);
+        self.hide(messages, timeout, "hides", call).await
     }
 
     async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
@@ -115,7 +123,9 @@ impl MessageQueue for FaultyQueue {
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
         let own = messages.iter().filter_map(ReceivedMessage::embedded);
         own.for_each(|message| self.wire().forget(message.message_id()));
-        self.call(Wire::VISIBILITY, messages, move |message| Ok(message.postpone(delay)?))
+        let verb = if delay.is_zero() { "releases" } else { "postpones" };
+        self.hide(messages, delay, verb, move |message| Ok(message.postpone(delay)?))
+            .await
     }
 
     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
@@ -132,24 +142,72 @@ impl MessageQueue for FaultyQueue {
 }
 
 impl FaultyQueue {
-    /// A call for up to ten messages, which one fault strikes: all of it, or one entry.
-    fn call(
+    async fn hide(
         &self,
-        candidates: &[Fault],
         messages: &[ReceivedMessage],
+        timeout: Duration,
+        verb: &'static str,
         call: impl Fn(&Message) -> Result<(), MessageQueueError> + Send + 'static,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        let struck = self.draw_for_batch(candidates, messages.len());
+        let begun = self
+            .calls()
+            .begin_awaited(CallKind::Visibility, Some(messages.len()))
+            .await;
+        let ids = ids(messages);
+        let arrived = ids.iter().flatten().next().copied().map(Arrived::Visibility);
+        let result = self.carry((begun, arrived), messages, call);
+        let changed = successful(&ids, &result);
+        let all = messages.iter().filter_map(ReceivedMessage::embedded);
+        let all = all.map(|message| (message.message_id(), Some(message.approximate_receive_count())));
+        let (messages, failed): (Vec<_>, Vec<_>) = all.partition(|it| changed.contains(&it.0));
+        self.calls()
+            .end_awaited(
+                begun,
+                &Act::Hide {
+                    messages: &messages,
+                    failed: &failed,
+                    timeout,
+                    verb,
+                },
+                &result,
+            )
+            .await;
+        Ok(result?)
+    }
+
+    /// A call for up to ten messages, which one fault strikes: all of it, or one entry.
+    fn carry(
+        &self,
+        (begun, arrived): (Begun, Option<Arrived>),
+        messages: &[ReceivedMessage],
+        call: impl Fn(&Message) -> Result<(), MessageQueueError> + Send + 'static,
+    ) -> Result<Vec<EntryFailure>, CallError<MessageQueueError>> {
         let messages = messages.to_vec();
-        let result = self.wire().carry(struck.fault, None, move |_| {
-            each(&messages, |index, message| match struck.entry {
+        self.wire().carry(begun.fault, arrived, move |_| {
+            each(&messages, |index, message| match begun.entry {
                 Some(entry) if entry == index => {
                     let text = "a fault of the testing kit";
                     Err(MessageQueueError::new(ErrorKind::Transient, "InternalError", text))
                 }
                 _ => call(message),
             })
-        });
-        Ok(self.note_unless_refused(struck.fault, result)?)
+        })
     }
+}
+
+fn ids(messages: &[ReceivedMessage]) -> Vec<Option<MessageId>> {
+    messages
+        .iter()
+        .map(|message| message.embedded().map(Message::message_id))
+        .collect()
+}
+
+/// Those whose entries succeeded; all of them if there is no answer for each.
+fn successful(
+    ids: &[Option<MessageId>],
+    result: &Result<Vec<EntryFailure>, CallError<MessageQueueError>>,
+) -> Vec<MessageId> {
+    let failed = |index: usize| result.iter().flatten().any(|failure| failure.index == index);
+    let ids = ids.iter().enumerate().filter(|it| !failed(it.0));
+    ids.filter_map(|it| *it.1).collect()
 }

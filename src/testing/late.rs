@@ -9,13 +9,14 @@ use {
         sync::Mutex,
         time::Timestamp,
     },
-    std::{collections::BTreeMap, fmt, mem, task::Waker},
+    std::{collections::BTreeMap, fmt, mem, sync::Arc, task::Waker},
 };
 
 /// What a late call did once it arrived, of those that a check makes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Arrived {
-    Send,
+    /// Of this actor.
+    Send(Arc<str>),
     Delete(MessageId),
     Visibility(MessageId),
 }

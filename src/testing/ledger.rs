@@ -3,90 +3,17 @@
 use {
     crate::{
         message::MessageId,
+        queue::Queue,
         state::{Fact, FactEntry},
     },
     std::{
-        collections::{HashMap, HashSet},
-        fmt, mem,
+        collections::{HashMap, HashSet, VecDeque},
+        mem,
         sync::Arc,
     },
 };
 
-/// Something that must hold, built into a check or named by the user.
-///
-/// # Examples
-/// ```
-/// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Property, check}}};
-/// let error = check("jobs", || ())
-///     .queue(|| Queue::standard("jobs"))
-///     .messages(Just("job"))
-///     .consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())))
-///     .finally("nothing is sent", |(), messages| messages.is_empty())
-///     .run()
-///     .unwrap_err();
-/// let violation = &error.failure().unwrap().violation;
-/// assert_eq!(violation.property, Property::Invariant("nothing is sent".to_owned()));
-/// assert_eq!(violation.to_string(), "it does not hold that nothing is sent");
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Property {
-    /// A message is deleted only if a consumer has finished it, by answering `Ok`.
-    ///
-    /// Of a consumer that died in [`Context::delete`](super::Context::delete) it is taken for granted, as of a batch that
-    /// died after it had deleted some of its messages.
-    DeletedByWhoFinished,
-    /// No message disappears without having been deleted, dead-lettered or expired.
-    NoneDisappears,
-    /// A message is dead-lettered after exactly its allowed receives, unless a consumer gave it up. Receives that were
-    /// released or postponed do not count.
-    DeadLetteredAfterAllowedReceives,
-    /// No message is dead-lettered without a failure of its own: before that a handler was given it.
-    ///
-    /// A consumer breaks it that receives ahead and leaves what it has not begun until its receives are used up, for
-    /// example behind a failure in its group. [`Context::release`](super::Context::release) takes such a receive back. Of
-    /// a batch that gives fewer answers than it has messages, the first without an answer counts as failed, and those after
-    /// it as not begun. A message is excused if a fault struck who had it, a call for it or a call of the same handler, if
-    /// somebody outside the check received it, and if a consumer reported its failure.
-    NoDeadLetterWithoutFailure,
-    /// FIFO: no two handlers work on a group at once.
-    OneHandlerPerGroup,
-    /// FIFO: no message is worked on before its predecessor in the group is settled or was finished.
-    PredecessorsFirst,
-    /// What the kit acknowledges is not deleted before its handler returned.
-    NoDeleteBeforeReturn,
-    /// No handler works on a message that it no longer holds, as far as it can know.
-    HoldsWhatItWorksOn,
-    /// Every handler finishes.
-    EveryHandlerFinishes,
-    /// No handler, and no factory of consumers, panics.
-    NoConsumerPanics,
-    /// The user's invariant of this name.
-    Invariant(String),
-}
-
-/// A property that did not hold, and how.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Violation {
-    /// The property.
-    pub property: Property,
-    /// In a sentence.
-    pub sentence: String,
-}
-
-impl Violation {
-    pub(super) fn new(property: Property, sentence: impl Into<String>) -> Self {
-        let sentence = sentence.into();
-        Self { property, sentence }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
-    }
-}
+pub use super::violation::{Property, Violation};
 
 /// How a message left its queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -119,13 +46,19 @@ pub enum Fate {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FinalMessage {
+    /// Its id; it keeps it as a dead letter.
+    pub message_id: MessageId,
+    /// As the story calls it: `m1`.
+    pub name: String,
+    /// The name of the queue that it was in.
+    pub queue: Arc<str>,
     /// Its body.
     pub body: Arc<str>,
     /// Its group.
     pub message_group_id: Option<Arc<str>>,
     /// How often it was received.
     pub received: u32,
-    /// How it left its queue; `None` if nothing tells.
+    /// How it left its queue; `None` if it is still there, and nobody has received from that queue.
     pub fate: Option<Fate>,
 }
 
@@ -142,7 +75,6 @@ pub(super) enum Actor {
 
 #[derive(Debug)]
 struct Track {
-    message_id: MessageId,
     last: FinalMessage,
     /// Its receives that count: those that were neither released nor postponed.
     counted: u32,
@@ -150,6 +82,10 @@ struct Track {
     handed: u32,
     /// How often it was begun or reported as failed before it was dead-lettered.
     tries: u32,
+    /// Its receives since no fault strikes any more.
+    received_at_the_end: u32,
+    /// It came as a dead letter.
+    arrived: bool,
     /// A fault struck who had it, whenever that was.
     struck: bool,
     /// The last that was heard of it is that a consumer reported it as failed: if it is dead-lettered next, the
@@ -160,6 +96,11 @@ struct Track {
 }
 
 impl Track {
+    /// Nobody can come too early after it.
+    const fn is_settled(&self) -> bool {
+        self.finished || self.last.fate.is_some()
+    }
+
     /// Whether it was dead-lettered, and nobody but its consumers has brought it there unbegun.
     fn is_dead_unbegun(&self) -> bool {
         let is_known = !self.struck && self.handed == self.last.received;
@@ -167,28 +108,37 @@ impl Track {
     }
 }
 
-/// The life of every message of a case.
+/// The life of every message in a queue of a case.
 #[derive(Default, Debug)]
 pub(super) struct Ledger {
+    queue: Arc<str>,
     tracks: Vec<Track>,
+    /// How many have not left the queue.
+    open: usize,
     places: HashMap<MessageId, usize>,
     /// Of each group, which consumer works on which message.
     working: HashMap<Arc<str>, HashSet<(usize, MessageId)>>,
+    /// Of each group, the places of its messages from the first on that is not settled.
+    groups: HashMap<Arc<str>, VecDeque<usize>>,
     fifo: bool,
+    /// From now on no fault strikes.
+    is_ending: bool,
+    none_expires: bool,
     max_receive_count: Option<u32>,
 }
 
 impl Ledger {
-    pub(super) fn new(fifo: bool, max_receive_count: Option<u32>) -> Self {
+    pub(super) fn new(queue: &Queue, max_receive_count: Option<u32>) -> Self {
         Self {
-            fifo,
+            queue: Arc::from(queue.name()),
+            fifo: queue.is_fifo(),
             max_receive_count,
             ..Self::default()
         }
     }
 
-    pub(super) fn last(&self) -> Vec<FinalMessage> {
-        self.tracks.iter().map(|track| track.last.clone()).collect()
+    pub(super) fn last(&self) -> impl Iterator<Item = FinalMessage> {
+        self.tracks.iter().map(|track| track.last.clone())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -196,8 +146,8 @@ impl Ledger {
     }
 
     /// Whether a message has not left the queue yet.
-    pub(super) fn is_open(&self) -> bool {
-        self.tracks.iter().any(|track| track.last.fate.is_none())
+    pub(super) const fn is_open(&self) -> bool {
+        self.open > 0
     }
 
     fn track(&mut self, message: MessageId) -> Option<&mut Track> {
@@ -205,25 +155,47 @@ impl Ledger {
         self.tracks.get_mut(place)
     }
 
-    fn name(&self, message: MessageId) -> String {
-        self.places
-            .get(&message)
-            .map_or_else(|| "a message".to_owned(), |place| format!("m{}", place + 1))
+    fn leave(&mut self, message: MessageId, fate: Fate) {
+        let left = self.track(message).map(|track| track.last.fate.replace(fate));
+        if left == Some(None) {
+            self.open -= 1;
+        }
     }
 
-    /// Takes note of a fact, caused by `actor`.
-    pub(super) fn fact(&mut self, entry: &FactEntry, actor: Actor) -> Result<(), Violation> {
+    fn name(&self, message: MessageId) -> &str {
+        let track = self.places.get(&message).and_then(|place| self.tracks.get(*place));
+        track.map_or("a message", |track| &track.last.name)
+    }
+
+    /// Takes note of a fact, caused by `actor`; `named` is how the story calls its message.
+    pub(super) fn fact(
+        &mut self,
+        entry: &FactEntry,
+        actor: Actor,
+        named: impl FnOnce() -> String,
+    ) -> Result<(), Violation> {
         let failed = matches!(entry.fact, Fact::Failed { .. });
         let before = entry.fact.message_id().and_then(|id| self.track(id));
         let given_up = before.is_some_and(|track| mem::replace(&mut track.failed, failed));
         match &entry.fact {
             Fact::Sent {
                 message_id, content, ..
-            } => {
+            }
+            | Fact::Arrived {
+                message_id, content, ..
+            }
+            | Fact::MovedIn { message_id, content } => {
+                self.open += 1;
                 self.places.insert(*message_id, self.tracks.len());
+                if let Some(group) = content.group_id().filter(|_| self.fifo) {
+                    let group = self.groups.entry(Arc::from(group)).or_default();
+                    group.push_back(self.tracks.len());
+                }
                 self.tracks.push(Track {
-                    message_id: *message_id,
                     last: FinalMessage {
+                        message_id: *message_id,
+                        name: named(),
+                        queue: Arc::clone(&self.queue),
                         body: Arc::clone(content.body()),
                         message_group_id: content.group_id().map(Arc::from),
                         received: 0,
@@ -232,16 +204,21 @@ impl Ledger {
                     counted: 0,
                     handed: 0,
                     tries: 0,
+                    received_at_the_end: 0,
+                    arrived: matches!(entry.fact, Fact::Arrived { .. }),
                     struck: false,
                     failed: false,
                     finished: false,
                 });
             }
             Fact::Received { message_id, .. } => {
+                let is_ending = self.is_ending;
                 if let Some(track) = self.track(*message_id) {
                     track.last.received += 1;
+                    track.received_at_the_end += u32::from(is_ending);
                     track.counted += 1;
                 }
+                return self.successors_later(*message_id);
             }
             Fact::Released { message_id } | Fact::Postponed { message_id, .. } => {
                 if let Some(track) = self.track(*message_id) {
@@ -249,18 +226,15 @@ impl Ledger {
                 }
             }
             Fact::Deleted { message_id } => {
-                if let Some(track) = self.track(*message_id) {
-                    track.last.fate = Some(Fate::Deleted);
-                }
+                self.leave(*message_id, Fate::Deleted);
                 if actor == Actor::Acknowledged {
                     let sentence = format!("{} was deleted before its handler returned", self.name(*message_id));
                     return Err(Violation::new(Property::NoDeleteBeforeReturn, sentence));
                 }
             }
             Fact::Expired { message_id } => {
-                if let Some(track) = self.track(*message_id) {
-                    track.last.fate = Some(Fate::Expired);
-                }
+                self.leave(*message_id, Fate::Expired);
+                return self.expired(*message_id);
             }
             Fact::Failed { message_id, .. } => {
                 self.begun(*message_id);
@@ -273,10 +247,10 @@ impl Ledger {
 
     fn dead_lettered(&mut self, message: MessageId, given_up: bool) -> Result<(), Violation> {
         let allowed = self.max_receive_count;
+        self.leave(message, Fate::DeadLettered);
         let Some(track) = self.track(message) else {
             return Ok(());
         };
-        track.last.fate = Some(Fate::DeadLettered);
         let received = track.counted;
         if given_up || Some(received) == allowed {
             return Ok(());
@@ -287,6 +261,26 @@ impl Ledger {
             self.name(message)
         );
         Err(Violation::new(Property::DeadLetteredAfterAllowedReceives, sentence))
+    }
+
+    /// One receive may have come too late, and what a case lets pass before its end is no consumer's doing.
+    fn expired(&mut self, message: MessageId) -> Result<(), Violation> {
+        const ENOUGH: u32 = 2;
+        let none_expires = self.none_expires;
+        let guilty = |track: &&mut Track| none_expires && !track.arrived && track.received_at_the_end >= ENOUGH;
+        let Some(track) = self.track(message).filter(guilty) else {
+            return Ok(());
+        };
+        let FinalMessage { name, received, .. } = &track.last;
+        let sentence =
+            format!("{name} expired after {received} receives: nobody finished it, and it is no dead letter");
+        Err(Violation::new(Property::NoneExpires, sentence))
+    }
+
+    /// From now on no fault strikes, and everybody goes on.
+    pub(super) const fn begin_the_end(&mut self, none_expires: bool) {
+        self.is_ending = true;
+        self.none_expires = none_expires;
     }
 
     /// A consumer of the check has received a message.
@@ -383,32 +377,60 @@ impl Ledger {
         track.last.message_group_id.clone().filter(|_| self.fifo)
     }
 
+    /// The story's name of the message that came last.
+    pub(super) fn newest(&self) -> Option<&str> {
+        self.tracks.last().map(|track| &*track.last.name)
+    }
+
+    pub(super) fn is_stored(&self, message: MessageId) -> bool {
+        let track = self.places.get(&message).and_then(|place| self.tracks.get(*place));
+        track.is_some_and(|track| track.last.fate.is_none())
+    }
+
     pub(super) fn is_deleted(&self, message: MessageId) -> bool {
         let track = self.places.get(&message).and_then(|place| self.tracks.get(*place));
         track.is_some_and(|track| track.last.fate == Some(Fate::Deleted))
     }
 
     /// `with` were received by the same handler, which has to keep their order itself.
-    fn predecessors_first(&self, message: MessageId, with: &[MessageId]) -> Result<(), Violation> {
-        let (Some(group), Some(place)) = (self.group_of(message), self.places.get(&message)) else {
+    fn predecessors_first(&mut self, message: MessageId, with: &[MessageId]) -> Result<(), Violation> {
+        let (Some(group), Some(place)) = (self.group_of(message), self.places.get(&message).copied()) else {
             return Ok(());
         };
-        let open = |track: &&Track| {
-            let same = track.last.message_group_id.as_ref() == Some(&group);
-            same && !track.finished && track.last.fate.is_none() && !with.contains(&track.message_id)
-        };
-        let Some(before) = self.tracks[..*place].iter().find(open) else {
+        let places = self.groups.entry(Arc::clone(&group)).or_default();
+        while places.front().is_some_and(|first| self.tracks[*first].is_settled()) {
+            places.pop_front();
+        }
+        let mut before = places.iter().take_while(|it| **it < place).map(|it| &self.tracks[*it]);
+        let Some(before) = before.find(|track| !track.is_settled() && !with.contains(&track.last.message_id)) else {
             return Ok(());
         };
-        let (before, name) = (self.name(before.message_id), self.name(message));
+        let (before, name) = (&before.last.name, self.name(message));
         let sentence = format!("{name} was worked on before {before}, its predecessor in group {group}, was settled");
+        Err(Violation::new(Property::PredecessorsFirst, sentence))
+    }
+
+    /// A message that comes again may have successors in its group that were deleted, if it was finished before.
+    fn successors_later(&self, message: MessageId) -> Result<(), Violation> {
+        let place = self.places.get(&message).copied();
+        let again = place.filter(|place| self.tracks[*place].last.received > 1 && !self.tracks[*place].finished);
+        let (Some(group), Some(place)) = (self.group_of(message), again) else {
+            return Ok(());
+        };
+        let later = self.groups.get(&group).into_iter().flatten().filter(|it| **it > place);
+        let deleted = |it: &usize| self.tracks[*it].last.fate == Some(Fate::Deleted);
+        let Some(successor) = later.copied().find(deleted) else {
+            return Ok(());
+        };
+        let (before, name) = (&self.tracks[place].last.name, &self.tracks[successor].last.name);
+        let sentence = format!("{name} was deleted before {before}, its predecessor in group {group}, was settled");
         Err(Violation::new(Property::PredecessorsFirst, sentence))
     }
 
     /// Every message has to have an end that somebody answers for.
     pub(super) fn close(&self) -> Result<(), Violation> {
-        for (place, track) in self.tracks.iter().enumerate() {
-            let name = format!("m{}", place + 1);
+        for track in &self.tracks {
+            let name = &track.last.name;
             match track.last.fate {
                 None => {
                     let sentence = format!("{name} disappeared: not deleted, not dead-lettered, not expired");
@@ -433,6 +455,23 @@ impl Ledger {
     }
 }
 
+/// All messages of a case, queue by queue, each in the order of its sends.
+pub(super) struct Messages<'l>(pub(super) &'l [Ledger]);
+
+impl Messages<'_> {
+    pub(super) fn all(&self) -> Vec<FinalMessage> {
+        self.0.iter().flat_map(Ledger::last).collect()
+    }
+
+    /// The sentence with the messages as the story calls them, where it has their ids.
+    pub(super) fn named(&self, sentence: String) -> String {
+        let messages = self.0.iter().flat_map(|ledger| &ledger.tracks).map(|track| &track.last);
+        messages.fold(sentence, |sentence, it| {
+            sentence.replace(&it.message_id.to_string(), &it.name)
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,6 +480,10 @@ mod tests {
         queue::{FactChannel, Queue},
     };
     use std::time::Duration;
+
+    fn jobs() -> Queue {
+        Queue::standard("jobs").build().unwrap()
+    }
 
     /// The facts of a message that is received `receives` times and then dead-lettered.
     fn dead_letter(receives: u32) -> Vec<FactEntry> {
@@ -465,16 +508,16 @@ mod tests {
         let jobs = jobs.listener(listener).build().unwrap();
         jobs.send("poison").unwrap();
         jobs.receive().blocking().unwrap()[0].dead_letter("poison").unwrap();
-        let mut ledger = Ledger::new(false, Some(2));
+        let mut ledger = Ledger::new(&jobs, Some(2));
         for (_, entry) in facts.try_iter() {
-            ledger.fact(&entry, Actor::Kit).unwrap();
+            ledger.fact(&entry, Actor::Kit, String::new).unwrap();
         }
-        assert_eq!(ledger.last()[0].fate, Some(Fate::DeadLettered));
+        assert_eq!(ledger.last().next().unwrap().fate, Some(Fate::DeadLettered));
     }
 
     #[test]
     fn a_failure_reported_before_the_last_receive_excuses_no_dead_letter() {
-        let mut ledger = Ledger::new(false, Some(2));
+        let mut ledger = Ledger::new(&jobs(), Some(2));
         let facts = dead_letter(1);
         let reported = FactEntry {
             fact: Fact::Failed {
@@ -485,7 +528,7 @@ mod tests {
         };
         let [sent, received, _, dead_lettered] = facts.try_into().unwrap();
         let heard = [sent, reported, received, dead_lettered];
-        let results = heard.map(|entry| ledger.fact(&entry, Actor::Kit).is_ok());
+        let results = heard.map(|entry| ledger.fact(&entry, Actor::Kit, String::new).is_ok());
         assert_eq!(results, [true, true, true, false]);
     }
 
@@ -505,11 +548,13 @@ mod tests {
             clock.advance(Duration::from_secs(5));
             jobs.receive().visibility_timeout(Duration::ZERO).blocking().unwrap();
             jobs.receive().blocking().unwrap();
-            let mut ledger = Ledger::new(false, Some(1));
+            let mut ledger = Ledger::new(&jobs, Some(1));
             let heard = facts.try_iter().map(|(_, entry)| entry);
             let taken_back = |entry: &FactEntry| matches!(entry.fact, Fact::Released { .. } | Fact::Postponed { .. });
             let heard = heard.filter(|entry| takes_back || !taken_back(entry));
-            let result: Result<Vec<()>, _> = heard.map(|entry| ledger.fact(&entry, Actor::Kit)).collect();
+            let result: Result<Vec<()>, _> = heard
+                .map(|entry| ledger.fact(&entry, Actor::Kit, String::new))
+                .collect();
             assert_eq!(result.is_ok(), takes_back);
         }
     }
@@ -517,9 +562,12 @@ mod tests {
     #[test]
     fn a_dead_letter_after_too_few_or_too_many_receives_is_noticed() {
         for (receives, allowed, holds) in [(2, 2, true), (1, 2, false), (3, 2, false)] {
-            let mut ledger = Ledger::new(false, Some(allowed));
+            let mut ledger = Ledger::new(&jobs(), Some(allowed));
             let facts = dead_letter(receives);
-            let result: Result<Vec<()>, _> = facts.iter().map(|entry| ledger.fact(entry, Actor::Kit)).collect();
+            let result: Result<Vec<()>, _> = facts
+                .iter()
+                .map(|entry| ledger.fact(entry, Actor::Kit, String::new))
+                .collect();
             assert_eq!(result.is_ok(), holds, "{receives} of {allowed}");
             let property = result.err().map(|violation| violation.property);
             assert!(holds || property == Some(Property::DeadLetteredAfterAllowedReceives));

@@ -27,6 +27,7 @@
 //! The guide is [Testing consumers](crate::guide::consumers).
 
 pub mod assertions;
+mod calls;
 mod case;
 mod check;
 #[cfg(feature = "worker")]
@@ -37,16 +38,27 @@ mod faulty;
 #[cfg(feature = "worker")]
 mod faulty_backend;
 mod faulty_service;
+mod inputs;
 mod late;
 mod ledger;
+mod log;
+mod net;
+#[cfg(feature = "testing-tokio")]
+mod on_tokio;
+mod properties;
 mod quiet;
 mod schedule;
+#[cfg(feature = "aws-sdk")]
+mod sdk;
 mod setup;
 mod shrink;
 mod source;
 mod story;
 pub mod strategies;
+mod violation;
+mod watchdog;
 mod wire;
+mod world;
 
 pub use proptest;
 pub use {
@@ -57,7 +69,7 @@ pub use {
     faulty_service::FaultyService,
     ledger::{Fate, FinalMessage, Property, Violation},
     schedule::{CaseSchedule, ScheduleError},
-    setup::World,
-    story::{Event, Story},
+    story::{Event, EventKind, Place, Story},
     wire::CallError,
+    world::World,
 };

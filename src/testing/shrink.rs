@@ -2,89 +2,179 @@
 //!
 //! Not proptest's shrinking of a whole input: a schedule is a list whose steps do nothing where they do not apply, so
 //! that any part of it is a schedule again. Removing steps in ever smaller runs, while the story does not grow, ends
-//! at a shorter story than simplifying values one by one. Messages are simplified by their own strategy.
+//! at a shorter story than simplifying values one by one. What was drawn is then told by the rules by which a case goes
+//! on by itself, and strange faults give way to simpler ones. Messages are simplified by their own strategy.
+//!
+//! Every schedule that is taken costs less than the one before, so that shrinking ends, and a schedule that was shrunk
+//! is left alone.
 
-use {
-    super::{
-        case::{self, CaseOutcome, Script},
-        ledger::Property,
-        schedule::CaseSchedule,
-        setup::Setup,
-        source::{Step, Strike},
-    },
-    crate::message::SendMessage,
-    proptest::strategy::ValueTree,
+use super::{
+    case::{self, CaseOutcome, Script},
+    faults::Fault,
+    inputs::Drawn,
+    ledger::Property,
+    schedule::CaseSchedule,
+    setup::Setup,
+    source::{Opportunities, Step, Strike},
 };
 
 /// After so many runs the shortest so far is taken.
 const MOST_RUNS: usize = 2_000;
 
+/// And after so many acts in them, which only long cases reach.
+const MOST_ACTS: usize = 2_000_000;
+
 /// Pairs of steps are tried in schedules up to this length.
 const LONGEST_FOR_PAIRS: usize = 24;
 
-type Tree = Box<dyn ValueTree<Value = SendMessage>>;
+/// So many opportunities of a fault are tried at a place.
+const MOST_PASSED: u32 = 16;
+
+/// So many ways to tell all that was drawn by runs are tried at once.
+const MOST_RETOLD: usize = 300;
+
+/// What a schedule costs its reader; the first part in which two differ decides.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Cost {
+    /// Of the story.
+    events: usize,
+    sampled: bool,
+    faults: usize,
+    strangeness: usize,
+    /// Turns and waits that follow no rule.
+    drawn: usize,
+    steps: usize,
+    /// Opportunities, acts and milliseconds.
+    numbers: u64,
+    messages: usize,
+}
+
+impl Cost {
+    fn of(schedule: &CaseSchedule, events: usize) -> Self {
+        let CaseSchedule { plan, steps } = schedule;
+        let strikes = || steps.iter().filter_map(|step| step.strike());
+        let is_drawn = |step: &&Step| matches!(step, Step::Turn { .. } | Step::Advance { .. });
+        let number = |step: &Step| match step {
+            Step::Advance { millis, .. } => *millis,
+            Step::RunFor { acts } => u64::from(*acts),
+            _ => 0,
+        };
+        let passed = strikes().map(|strike| u64::from(strike.passed));
+        Self {
+            events,
+            sampled: plan.shards > 1,
+            faults: strikes().count(),
+            strangeness: strikes().map(|strike| strike.fault.strangeness()).sum(),
+            drawn: steps.iter().filter(is_drawn).count(),
+            steps: steps.len(),
+            numbers: passed.chain(steps.iter().map(number)).fold(0, u64::saturating_add),
+            messages: plan.messages.len(),
+        }
+    }
+}
 
 struct Shrinker<'a, W> {
     setup: &'a Setup<W>,
+    /// Those that may take the place of others, the simplest first.
+    faults: &'a [Fault],
     property: Property,
     best: CaseSchedule,
-    /// Of the story of the best.
-    event_count: usize,
+    cost: Cost,
     runs: usize,
+    acts: usize,
 }
 
+/// The simplest schedule found that fails as this one does. Only `faults` take the place of others.
 pub(super) fn shrink<W>(
     setup: &Setup<W>,
     schedule: CaseSchedule,
-    trees: Vec<Tree>,
+    drawn: Drawn,
     outcome: &CaseOutcome,
+    faults: &[Fault],
 ) -> CaseSchedule {
     let Some(violation) = &outcome.violation else {
         return schedule;
     };
     let mut shrinker = Shrinker {
         setup,
+        faults,
         property: violation.property.clone(),
+        cost: Cost::of(&schedule, outcome.event_count),
         best: schedule,
-        event_count: outcome.event_count,
         runs: 0,
+        acts: 0,
     };
-    loop {
-        let before = shrinker.best.clone();
-        shrinker.be_strict();
-        shrinker.remove_steps();
-        shrinker.remove_faults();
-        shrinker.remove_around_sends();
-        shrinker.remove_pairs();
-        shrinker.shorten_waits();
-        if shrinker.best == before {
-            break;
-        }
-    }
-    shrinker.simplify_messages(trees);
+    shrinker.simplify_steps();
+    shrinker.simplify_messages(drawn);
     shrinker.drop_what_is_not_sent();
+    shrinker.simplify_steps();
     shrinker.best
 }
 
 impl<W> Shrinker<'_, W> {
-    /// Takes a candidate if it fails in the same way, and its story is no longer.
-    fn offer(&mut self, candidate: CaseSchedule) -> bool {
-        if self.runs >= MOST_RUNS {
-            return false;
+    fn simplify_steps(&mut self) {
+        loop {
+            let before = self.cost;
+            self.be_strict();
+            self.remove_steps();
+            self.remove_faults();
+            self.tell_by_runs();
+            self.replace_faults();
+            self.remove_around_sends();
+            self.remove_pairs();
+            self.shorten();
+            if self.cost == before {
+                break;
+            }
         }
-        self.runs += 1;
-        let Ok(outcome) = case::run(self.setup, &candidate.plan, Script::Steps(&candidate.steps), false) else {
+    }
+
+    /// Takes a candidate if it fails in the same way, and costs less.
+    fn offer(&mut self, candidate: CaseSchedule) -> bool {
+        self.offer_below(self.cost, candidate)
+    }
+
+    fn offer_steps(&mut self, steps: Vec<Step>) -> bool {
+        let plan = self.best.plan.clone();
+        steps != self.best.steps && self.offer(CaseSchedule { plan, steps })
+    }
+
+    /// Whether the candidate fails in the same way and costs less than `limit`; then it is taken.
+    fn offer_below(&mut self, limit: Cost, candidate: CaseSchedule) -> bool {
+        let Some(outcome) = self.run(&candidate) else {
             return false;
         };
-        let same = outcome
-            .violation
-            .is_some_and(|violation| violation.property == self.property);
-        if !same || outcome.event_count > self.event_count {
+        let cost = Cost::of(&candidate, outcome.event_count);
+        if !self.is_it(&outcome) || cost >= limit {
             return false;
         }
-        self.event_count = outcome.event_count;
+        self.cost = cost;
         self.best = candidate;
         true
+    }
+
+    fn is_it(&self, outcome: &CaseOutcome) -> bool {
+        let violation = outcome.violation.as_ref();
+        violation.is_some_and(|violation| violation.property == self.property)
+    }
+
+    fn run(&mut self, candidate: &CaseSchedule) -> Option<CaseOutcome> {
+        if self.runs >= MOST_RUNS || self.acts >= MOST_ACTS {
+            return None;
+        }
+        self.runs += 1;
+        let steps = Script::Steps(&candidate.steps);
+        let outcome = case::run(self.setup, &candidate.plan, steps, false).ok()?;
+        self.acts += outcome.acts;
+        Some(outcome)
+    }
+
+    /// What could strike after these steps, unless they fail by themselves.
+    fn opportunities_after(&mut self, steps: &[Step]) -> Option<(Opportunities, u32)> {
+        let (plan, steps) = (self.best.plan.clone(), steps.to_vec());
+        let outcome = self.run(&CaseSchedule { plan, steps })?;
+        let passes = outcome.violation.is_none();
+        passes.then_some((outcome.opportunities, outcome.last_acts))
     }
 
     fn remove_steps(&mut self) {
@@ -92,10 +182,10 @@ impl<W> Shrinker<'_, W> {
         while length > 0 {
             let mut at = 0;
             while at < self.best.steps.len() {
-                let mut candidate = self.best.clone();
-                let end = (at + length).min(candidate.steps.len());
-                candidate.steps.drain(at..end);
-                if !self.offer(candidate) {
+                let mut steps = self.best.steps.clone();
+                let end = (at + length).min(steps.len());
+                steps.drain(at..end);
+                if !self.offer_steps(steps) {
                     at += length;
                 }
             }
@@ -103,36 +193,35 @@ impl<W> Shrinker<'_, W> {
         }
     }
 
+    /// Does without a fault, or lets it strike earlier.
     fn remove_faults(&mut self) {
         for at in 0..self.best.steps.len() {
             let step = self.best.steps[at];
             let Some(Strike { fault, passed }) = step.strike() else {
                 continue;
             };
-            let mut candidate = self.best.clone();
-            candidate.steps[at] = step.with_strike(None);
-            if !self.offer(candidate.clone()) && passed > 0 {
-                candidate.steps[at] = step.with_strike(Some(Strike { fault, passed: 0 }));
-                self.offer(candidate);
+            let earlier = [0, 1, passed / 2, passed.saturating_sub(1)];
+            let earlier = earlier.into_iter().filter(|it| *it < passed);
+            let earlier = earlier.map(|passed| Some(Strike { fault, passed }));
+            let without = [None].into_iter().filter(|_| !matches!(step, Step::RunUntil { .. }));
+            for strike in without.chain(earlier) {
+                let mut steps = self.best.steps.clone();
+                steps[at] = step.with_strike(strike);
+                if self.offer_steps(steps) {
+                    break;
+                }
             }
         }
     }
 
-    fn shorten_waits(&mut self) {
+    fn shorten(&mut self) {
         for at in 0..self.best.steps.len() {
-            let Step::Advance { millis, strike } = self.best.steps[at] else {
-                continue;
-            };
-            for shorter in [1, 1_000, 10_000, 30_000] {
-                let mut candidate = self.best.clone();
-                candidate.steps[at] = Step::Advance {
-                    millis: shorter,
-                    strike,
-                };
-                if shorter >= millis || self.offer(candidate) {
-                    break;
-                }
-            }
+            // What is half as long may be halved again.
+            while shorter(self.best.steps[at]).into_iter().any(|step| {
+                let mut steps = self.best.steps.clone();
+                steps[at] = step;
+                self.offer_steps(steps)
+            }) {}
         }
     }
 
@@ -141,18 +230,118 @@ impl<W> Shrinker<'_, W> {
         if self.best.plan.shards == 1 {
             return;
         }
-        let steps = Script::Steps(&self.best.steps);
-        let Ok(outcome) = case::run(self.setup, &self.best.plan, steps, false) else {
-            return;
-        };
+        let best = self.best.clone();
+        let Some(outcome) = self.run(&best) else { return };
         let mut candidate = self.best.clone();
         candidate.plan.shards = 1;
-        for steps in [self.best.steps.clone(), outcome.effective] {
+        for steps in [best.steps, outcome.effective] {
             candidate.steps = steps;
             if self.offer(candidate.clone()) {
                 return;
             }
         }
+    }
+
+    /// Sends everything first, and then lets all go on by themselves from fault to fault.
+    fn tell_by_runs(&mut self) {
+        if self.cost.drawn == 0 {
+            return;
+        }
+        let steps = self.best.steps.iter().copied();
+        let (sends, rest): (Vec<_>, Vec<_>) = steps.partition(|step| matches!(step, Step::Send { .. }));
+        let is_needed = |step: &Step| step.strike().is_some() || matches!(step, Step::Action { .. });
+        let rest: Vec<Step> = rest.into_iter().filter(is_needed).collect();
+        let mut left = MOST_RETOLD;
+        self.tell_rest_by_runs(sends, &rest, &mut left);
+    }
+
+    fn tell_rest_by_runs(&mut self, told: Vec<Step>, rest: &[Step], left: &mut usize) -> bool {
+        let Some((next, rest)) = rest.split_first() else {
+            *left = left.saturating_sub(1);
+            return self.offer_steps(told);
+        };
+        let Some((opportunities, acts)) = self.opportunities_after(&told) else {
+            return self.offer_steps(told);
+        };
+        let ways: Vec<Vec<Step>> = match (*next, next.strike()) {
+            (Step::Action { .. }, _) => {
+                let before = (0..=acts.min(MOST_PASSED)).map(|acts| Step::RunFor { acts });
+                before.map(|run| vec![run, *next]).collect()
+            }
+            (_, Some(Strike { fault, .. })) => runs_until(fault, &opportunities).map(|run| vec![run]).collect(),
+            (_, None) => Vec::new(),
+        };
+        ways.into_iter()
+            .any(|way| *left > 0 && self.tell_rest_by_runs([&told[..], &way].concat(), rest, left))
+    }
+
+    /// Another fault may do as well or in a shorter story, and so may a run to the fault instead of the turns that were drawn before it.
+    fn replace_faults(&mut self) {
+        let mut at = 0;
+        while at < self.best.steps.len() {
+            let step = self.best.steps[at];
+            let Some(Strike { fault, .. }) = step.strike() else {
+                at += 1;
+                continue;
+            };
+            let others = self.faults.iter().copied().filter(|it| *it != fault);
+            let faults: Vec<Fault> = others.chain([fault]).collect();
+            let replaced = match step {
+                Step::Send { .. } | Step::Action { .. } => {
+                    self.strike_in_place(at, &faults) || self.strike_after_the_sends(at, &faults)
+                }
+                Step::RunUntil { .. } => self.strike_in_a_run(at, &faults),
+                _ => self.strike_in_place(at, &faults) || self.strike_in_a_run(at, &faults),
+            };
+            at += usize::from(!replaced);
+        }
+    }
+
+    fn strike_in_place(&mut self, at: usize, faults: &[Fault]) -> bool {
+        let step = self.best.steps[at];
+        faults.iter().any(|fault| {
+            let mut steps = self.best.steps.clone();
+            let strike = Strike {
+                fault: *fault,
+                passed: 0,
+            };
+            steps[at] = step.with_strike(Some(strike));
+            self.offer_steps(steps)
+        })
+    }
+
+    /// In a run that takes the place of the step, and perhaps of the turns that were drawn before it.
+    fn strike_in_a_run(&mut self, at: usize, faults: &[Fault]) -> bool {
+        let is_needed = |step: &Step| {
+            let decided = matches!(step, Step::Send { .. } | Step::Action { .. });
+            decided || step.strike().is_some()
+        };
+        let drawn = self.best.steps[..at].iter().rposition(is_needed).map_or(0, |it| it + 1);
+        let after = self.best.steps[at + 1..].to_vec();
+        let mut begins = vec![drawn, at];
+        begins.dedup();
+        begins.into_iter().any(|begin| {
+            let before = self.best.steps[..begin].to_vec();
+            self.strike_between(&before, faults, &after)
+        })
+    }
+
+    /// In a run of its own, when all is sent.
+    fn strike_after_the_sends(&mut self, at: usize, faults: &[Fault]) -> bool {
+        let mut steps = self.best.steps.clone();
+        steps[at] = steps[at].with_strike(None);
+        let is_decided = |step: &Step| matches!(step, Step::Send { .. } | Step::Action { .. });
+        let end = steps.iter().rposition(is_decided).map_or(0, |it| it + 1);
+        let (before, after) = steps.split_at(end);
+        self.strike_between(before, faults, after)
+    }
+
+    fn strike_between(&mut self, before: &[Step], faults: &[Fault], after: &[Step]) -> bool {
+        let Some((opportunities, _)) = self.opportunities_after(before) else {
+            return false;
+        };
+        let mut runs = faults.iter().flat_map(|fault| runs_until(*fault, &opportunities));
+        runs.any(|run| self.offer_steps([before, &[run], after].concat()))
     }
 
     /// What becomes of a message goes with its send, and leaves the sends of others in between.
@@ -161,11 +350,11 @@ impl<W> Shrinker<'_, W> {
         while first < self.best.steps.len() && self.best.steps.len() <= LONGEST_FOR_PAIRS {
             let length = self.best.steps.len();
             let shorter = (first + 1..=length).rev().any(|end| {
-                let mut candidate = self.best.clone();
-                let inner = candidate.steps.drain(first..end).skip(1);
+                let mut steps = self.best.steps.clone();
+                let inner = steps.drain(first..end).skip(1);
                 let sends: Vec<_> = inner.filter(|step| matches!(step, Step::Send { .. })).collect();
-                candidate.steps.splice(first..first, sends);
-                self.offer(candidate)
+                steps.splice(first..first, sends);
+                self.offer_steps(steps)
             });
             if !shorter {
                 first += 1;
@@ -179,10 +368,10 @@ impl<W> Shrinker<'_, W> {
         while first < self.best.steps.len() && self.best.steps.len() <= LONGEST_FOR_PAIRS {
             let mut second = first + 1;
             while second < self.best.steps.len() {
-                let mut candidate = self.best.clone();
-                candidate.steps.remove(second);
-                candidate.steps.remove(first);
-                if !self.offer(candidate) {
+                let mut steps = self.best.steps.clone();
+                steps.remove(second);
+                steps.remove(first);
+                if !self.offer_steps(steps) {
                     second += 1;
                 }
             }
@@ -190,29 +379,13 @@ impl<W> Shrinker<'_, W> {
         }
     }
 
-    fn simplify_messages(&mut self, trees: Vec<Tree>) {
-        let sent = |at: usize, steps: &[Step]| {
-            let sends = |step: &Step| matches!(step, Step::Send { message, .. } if *message == at);
-            steps.iter().any(sends)
-        };
-        for (at, mut tree) in trees.into_iter().enumerate() {
-            if !sent(at, &self.best.steps) {
-                continue;
-            }
-            let mut more = tree.simplify();
-            for _ in 0..64 {
-                if !more || self.runs >= MOST_RUNS {
-                    break;
-                }
-                let mut candidate = self.best.clone();
-                candidate.plan.messages[at] = tree.current();
-                more = if self.offer(candidate) {
-                    tree.simplify()
-                } else {
-                    tree.complicate()
-                };
-            }
-        }
+    fn simplify_messages(&mut self, drawn: Drawn) {
+        drawn.simplify(self.best.clone(), |simpler| {
+            // A simpler message costs as much.
+            let mut limit = self.cost;
+            limit.messages += 1;
+            self.offer_below(limit, simpler.clone())
+        });
     }
 
     fn drop_what_is_not_sent(&mut self) {
@@ -227,4 +400,28 @@ impl<W> Shrinker<'_, W> {
         }
         self.offer(candidate);
     }
+}
+
+/// The same wait or run, but shorter.
+fn shorter(step: Step) -> Vec<Step> {
+    match step {
+        Step::Advance { millis, strike } => {
+            let shorter = [1, 1_000, 10_000, 30_000].into_iter().filter(|it| *it < millis);
+            shorter.map(|millis| Step::Advance { millis, strike }).collect()
+        }
+        Step::RunFor { acts } => {
+            let shorter = [1, 2, acts / 2, acts.saturating_sub(1)].into_iter();
+            let shorter = shorter.filter(|it| *it < acts);
+            shorter.map(|acts| Step::RunFor { acts }).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A run to each of the first opportunities of a fault.
+fn runs_until(fault: Fault, opportunities: &Opportunities) -> impl Iterator<Item = Step> + use<> {
+    let passed = 0..opportunities[fault as usize].min(MOST_PASSED);
+    passed.map(move |passed| Step::RunUntil {
+        strike: Strike { fault, passed },
+    })
 }

@@ -20,98 +20,126 @@ pub(super) enum Step {
     Turn { consumer: usize, strike: Option<Strike> },
     /// Time passes, and whoever sleeps until then goes on.
     Advance { millis: u64, strike: Option<Strike> },
+    /// The outside world does what the action with this number does.
+    Action { action: usize, strike: Option<Strike> },
+    /// All go on by themselves, by turns and while time passes, until the fault has struck.
+    RunUntil { strike: Strike },
+    /// All go on by themselves for so many acts.
+    RunFor { acts: u32 },
 }
 
 impl Step {
     pub(super) const fn strike(self) -> Option<Strike> {
         match self {
-            Self::Send { strike, .. } | Self::Turn { strike, .. } | Self::Advance { strike, .. } => strike,
+            Self::Send { strike, .. }
+            | Self::Turn { strike, .. }
+            | Self::Advance { strike, .. }
+            | Self::Action { strike, .. } => strike,
+            Self::RunUntil { strike } => Some(strike),
+            Self::RunFor { .. } => None,
         }
     }
 
+    /// The step with another fault; a run until a fault strikes keeps its own if there is none.
     pub(super) const fn with_strike(mut self, new: Option<Strike>) -> Self {
         match &mut self {
-            Self::Send { strike, .. } | Self::Turn { strike, .. } | Self::Advance { strike, .. } => *strike = new,
+            Self::Send { strike, .. }
+            | Self::Turn { strike, .. }
+            | Self::Advance { strike, .. }
+            | Self::Action { strike, .. } => *strike = new,
+            Self::RunUntil { strike } => {
+                if let Some(new) = new {
+                    *strike = new;
+                }
+            }
+            Self::RunFor { .. } => {}
         }
         self
     }
 }
 
-/// Decides which fault strikes at the current step, and remembers it.
-pub(super) enum Source {
-    /// Faults are drawn.
-    Chance(Box<Drawn>),
-    /// The fault of the step, until it has struck.
-    Step(Option<Strike>),
-    /// Nothing strikes: the case is being brought to its end.
-    Quiet,
-}
+/// How many opportunities each fault had, by its place among [`Fault::ALL`].
+pub(super) type Opportunities = [u32; Fault::ALL.len()];
 
-/// What is drawn, and what the current step has seen of it.
-pub(super) struct Drawn {
-    chance: Chance,
+/// Decides which fault strikes at the current step, and remembers it.
+///
+/// At most one fault strikes in a step, so that a step can name it.
+pub(super) struct Source {
+    chance: Option<Box<Chance>>,
+    /// The fault that the step names, until it has struck.
+    due: Option<Strike>,
+    /// The fault that struck in this step.
     struck: Option<Strike>,
-    /// How many opportunities each fault has had in this step.
-    opportunities: [u32; Fault::ALL.len()],
+    /// Since the step began.
+    opportunities: Opportunities,
 }
 
 impl Source {
+    /// Faults are drawn.
     pub(super) fn chance(chance: Chance) -> Self {
-        Self::Chance(Box::new(Drawn {
-            chance,
+        Self {
+            chance: Some(Box::new(chance)),
+            ..Self::steps()
+        }
+    }
+
+    /// Each step names its fault.
+    pub(super) const fn steps() -> Self {
+        Self {
+            chance: None,
+            due: None,
             struck: None,
             opportunities: [0; Fault::ALL.len()],
-        }))
+        }
     }
 
-    /// The fault among `candidates` that strikes here. At most one strikes per step, so that a step can name it.
+    /// Begins a step in which this fault strikes, or none.
+    pub(super) const fn begin(&mut self, due: Option<Strike>) {
+        self.due = due;
+        self.struck = None;
+        self.opportunities = [0; Fault::ALL.len()];
+    }
+
+    /// From now on nothing strikes but what a step names.
+    pub(super) fn be_quiet(&mut self) {
+        self.chance = None;
+        self.begin(None);
+    }
+
+    /// The fault among `candidates` that strikes here.
     pub(super) fn choose(&mut self, candidates: &[Fault]) -> Option<Fault> {
-        match self {
-            Self::Quiet => None,
-            Self::Chance(drawn) => drawn.choose(candidates),
-            Self::Step(strike) => {
-                let due = strike.as_mut().filter(|strike| candidates.contains(&strike.fault))?;
-                if due.passed > 0 {
-                    due.passed -= 1;
-                    return None;
-                }
-                strike.take().map(|strike| strike.fault)
-            }
-        }
-    }
-
-    /// Takes back a fault that found nothing to strike.
-    pub(super) const fn missed(&mut self) {
-        if let Self::Chance(drawn) = self {
-            drawn.struck = None;
-        }
-    }
-
-    /// Ends a step: the fault that struck, if it was drawn.
-    pub(super) const fn finish(&mut self) -> Option<Strike> {
-        match self {
-            Self::Chance(drawn) => {
-                drawn.opportunities = [0; Fault::ALL.len()];
-                drawn.struck.take()
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Drawn {
-    fn choose(&mut self, candidates: &[Fault]) -> Option<Fault> {
-        let fault = match self.struck {
-            Some(_) => None,
-            None => self.chance.draw(candidates),
+        let fault = match (&mut self.chance, self.struck) {
+            (_, Some(_)) => None,
+            (Some(chance), None) => chance.draw(candidates),
+            (None, None) => self.due(candidates),
         };
-        self.struck = self.struck.or_else(|| {
-            let passed = self.opportunities[fault? as usize];
-            Some(Strike { fault: fault?, passed })
-        });
+        if let Some(fault) = fault {
+            let passed = self.opportunities[fault as usize];
+            self.struck = Some(Strike { fault, passed });
+        }
         for candidate in candidates {
             self.opportunities[*candidate as usize] += 1;
         }
         fault
+    }
+
+    fn due(&self, candidates: &[Fault]) -> Option<Fault> {
+        let Strike { fault, passed } = self.due?;
+        (candidates.contains(&fault) && self.opportunities[fault as usize] == passed).then_some(fault)
+    }
+
+    /// Takes back a fault that found nothing to strike.
+    pub(super) const fn missed(&mut self) {
+        self.struck = None;
+    }
+
+    /// The fault that has struck since the step began.
+    pub(super) const fn struck(&self) -> Option<Strike> {
+        self.struck
+    }
+
+    /// What could have struck since the step began.
+    pub(super) const fn opportunities(&self) -> &Opportunities {
+        &self.opportunities
     }
 }

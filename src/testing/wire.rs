@@ -7,12 +7,12 @@ use {
     crate::{
         clock::ManualClock,
         error::{BatchError, ChangeVisibilityError, DeleteError, ReceiveError, SendBatchError, SendError},
-        message::{MessageId, SendMessage},
+        message::{MessageId, ReceiptHandle, SendMessage},
         queue::{
             BatchEntry, BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, Queue, Receive,
             SendBatchEntry,
         },
-        state::{MessagePhase, MessageSnapshot, Sent},
+        state::Sent,
         sync::Mutex,
         time::Timestamp,
     },
@@ -20,6 +20,10 @@ use {
         collections::VecDeque,
         future::{Future, IntoFuture},
         pin::pin,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
         task::{Context, Poll, Waker},
         time::Duration,
     },
@@ -70,7 +74,7 @@ impl<E> CallError<E> {
 }
 
 /// What a receive is answered, and the fault that really struck it.
-type Polled = (Result<Vec<Message>, CallError<ReceiveError>>, Option<Fault>);
+pub(super) type Polled = (Result<Vec<Message>, CallError<ReceiveError>>, Option<Fault>);
 
 /// A queue, what of it is on its way, and what may be delivered again.
 ///
@@ -82,6 +86,8 @@ pub(super) struct Wire {
     late: LateCalls,
     received: Memory,
     deleted: Memory,
+    /// Something was received or deleted after the last poll had begun.
+    is_news: AtomicBool,
 }
 
 impl Wire {
@@ -115,6 +121,7 @@ impl Wire {
             late: LateCalls::new(waker),
             received: Memory::default(),
             deleted: Memory::default(),
+            is_news: AtomicBool::new(false),
         }
     }
 
@@ -160,21 +167,14 @@ impl Wire {
         }
     }
 
-    pub(super) fn send(&self, message: SendMessage, fault: Option<Fault>) -> Result<Sent, CallError<SendError>> {
-        self.carry(fault, Some(Arrived::Send), move |queue| queue.send(message))
-    }
-
-    pub(super) fn receive(
+    /// `who` is told of if it arrives late.
+    pub(super) fn send(
         &self,
-        max_messages: usize,
-        visibility_timeout: Option<Duration>,
+        message: SendMessage,
         fault: Option<Fault>,
-    ) -> Polled {
-        let mut poll = self.queue.receive().max_messages(max_messages);
-        if let Some(timeout) = visibility_timeout {
-            poll = poll.visibility_timeout(timeout);
-        }
-        self.poll(poll.wait_time(Duration::ZERO), fault)
+        who: Arc<str>,
+    ) -> Result<Sent, CallError<SendError>> {
+        self.carry(fault, Some(Arrived::Send(who)), move |queue| queue.send(message))
     }
 
     /// Receives without waiting, and tells the fault that really struck: the request may be bad, and there may be nothing
@@ -183,15 +183,18 @@ impl Wire {
         if let Some(polled) = self.before_the_queue(&mut poll, fault) {
             return polled;
         }
-        let received = match pin!(poll.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
+        self.after_the_queue(Self::ask_once(poll), fault)
+    }
+
+    /// A receive that is answered at once, whatever it would wait for.
+    pub(super) fn ask_once(poll: Receive<'_>) -> Result<Vec<Message>, ReceiveError> {
+        match pin!(poll.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(received) => received,
             Poll::Pending => Ok(Vec::new()),
-        };
-        self.after_the_queue(received, fault)
+        }
     }
 
     /// [`poll`](Self::poll), which waits as long as the request does.
-    #[cfg(feature = "worker")]
     pub(super) async fn wait(&self, mut poll: Receive<'_>, fault: Option<Fault>) -> Polled {
         match self.before_the_queue(&mut poll, fault) {
             Some(polled) => polled,
@@ -199,9 +202,37 @@ impl Wire {
         }
     }
 
+    /// The faults that could strike a receive before it reaches the queue, so that a consumer would notice.
+    pub(super) fn noticed_before(&self, poll: &Receive<'_>) -> Vec<Fault> {
+        let fifo = self.queue.is_fifo();
+        let visible = self.queue.counts().visible > 0;
+        let short = !poll.is_long_poll();
+        let noticed = |fault: &Fault| match fault {
+            Fault::ReceiveThrottled => visible,
+            Fault::OverLimit | Fault::SampledPoll => visible && short && !fifo,
+            Fault::DuplicateInFlight => !fifo && !self.received.is_empty() && self.copy_of_one_in_flight().is_some(),
+            Fault::DuplicateAfterDelete => {
+                !fifo && !self.deleted.is_empty() && self.deleted.latest(self.may_come_again()).is_some()
+            }
+            _ => false,
+        };
+        Self::RECEIVE.iter().copied().filter(noticed).collect()
+    }
+
+    /// The faults that could strike the answer of the queue on its way back.
+    pub(super) fn noticed_after(&self, messages: &[Message]) -> &'static [Fault] {
+        match messages.len() {
+            0 => &[],
+            1 => &[Fault::ReceiveResponseLost],
+            _ if self.queue.is_fifo() => &[Fault::ReceiveResponseLost],
+            _ => &[Fault::Reordered, Fault::ReceiveResponseLost],
+        }
+    }
+
     /// A receive that never reaches the queue.
-    fn before_the_queue(&self, poll: &mut Receive<'_>, fault: Option<Fault>) -> Option<Polled> {
+    pub(super) fn before_the_queue(&self, poll: &mut Receive<'_>, fault: Option<Fault>) -> Option<Polled> {
         self.apply_late();
+        self.is_news.store(false, Ordering::Relaxed);
         if fault == Some(Fault::ReceiveThrottled) {
             return Some((Err(CallError::RequestThrottled), fault));
         }
@@ -212,7 +243,7 @@ impl Wire {
     }
 
     /// The answer of the queue on its way back.
-    fn after_the_queue(&self, received: Result<Vec<Message>, ReceiveError>, fault: Option<Fault>) -> Polled {
+    pub(super) fn after_the_queue(&self, received: Result<Vec<Message>, ReceiveError>, fault: Option<Fault>) -> Polled {
         let mut messages = match received {
             Ok(messages) => messages,
             Err(error) => return (Err(CallError::Refused(error)), None),
@@ -221,6 +252,7 @@ impl Wire {
             return (Err(CallError::ResponseLost), fault);
         }
         messages.iter().for_each(|message| self.received.push(message));
+        self.is_news.fetch_or(!messages.is_empty(), Ordering::Relaxed);
         let reordered = fault.filter(|it| *it == Fault::Reordered && messages.len() > 1);
         if reordered.is_some() {
             messages.reverse();
@@ -247,28 +279,38 @@ impl Wire {
     }
 
     fn copy_of_one_in_flight(&self) -> Option<Message> {
-        let snapshot = self.queue.snapshot();
-        let in_flight = |message: &Message| {
-            let is_held = |it: &MessageSnapshot| {
-                // An equal count tells that nobody has received it under a newer handle since.
-                it.message_id == message.message_id()
-                    && it.approximate_receive_count == message.approximate_receive_count()
-                    && matches!(it.phase, MessagePhase::InFlight { .. })
-            };
-            snapshot.messages.iter().any(is_held)
-        };
-        self.received.latest(in_flight)
+        self.received.find_latest(|message| self.queue.is_held(message))
+    }
+
+    fn copy_of_one_deleted(&self) -> Option<Message> {
+        self.deleted.take_latest(self.may_come_again())
     }
 
     /// A server that has missed a delete still forgets what its retention or a purge ends (D37, D43).
-    fn copy_of_one_deleted(&self) -> Option<Message> {
+    fn may_come_again(&self) -> impl Fn(&Message) -> bool + use<> {
         // The clock may have gone back, of which the queue knows nothing.
-        let (now, purged) = (self.queue.snapshot().at, self.queue.purged_at());
+        let now = self.queue.observed_now().unwrap_or_default();
+        let purged = self.queue.purged_at();
         let retention = self.queue.settings().message_retention_period;
-        self.deleted.take_latest(|message| {
+        move |message| {
             let sent = message.sent_timestamp();
             purged.is_none_or(|purged| purged < sent) && now < sent.saturating_add(retention)
-        })
+        }
+    }
+
+    /// The messages that these handles were of, as far as they are remembered.
+    pub(super) fn messages_of(
+        &self,
+        handles: impl IntoIterator<Item = Option<ReceiptHandle>>,
+    ) -> Vec<Option<MessageId>> {
+        let id = |handle: ReceiptHandle| self.message_of(handle).map(|it| it.message_id());
+        handles.into_iter().map(|handle| handle.and_then(id)).collect()
+    }
+
+    /// The message that a handle is of, unless the queue has forgotten it and it was not received lately.
+    pub(super) fn message_of(&self, handle: ReceiptHandle) -> Option<Message> {
+        let latest = self.received.latest(|it| it.receipt_handle() == handle);
+        latest.or_else(|| self.queue.received_under(&handle))
     }
 
     pub(super) fn delete(&self, message: &Message, fault: Option<Fault>) -> Result<(), CallError<DeleteError>> {
@@ -288,6 +330,12 @@ impl Wire {
     /// A delete was answered with success.
     pub(super) fn deleted(&self, message: &Message) {
         self.deleted.push(message);
+        self.is_news.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a poll may be given a copy that no poll before it could have been given.
+    pub(super) fn may_deliver_again(&self) -> bool {
+        !self.queue.is_fifo() && self.is_news.load(Ordering::Relaxed)
     }
 
     pub(super) fn change_visibility(
@@ -335,13 +383,19 @@ impl Wire {
         entries: Vec<DeleteBatchEntry>,
         struck: Struck,
     ) -> Result<BatchResult<()>, CallError<BatchError>> {
-        let handles = entries.iter().enumerate();
-        let handles: Vec<_> = handles.map(|(at, entry)| (entry.name(at), entry.handle())).collect();
+        let message = |entry: &DeleteBatchEntry| entry.handle().and_then(|handle| self.message_of(handle));
+        let messages: Vec<_> = entries
+            .iter()
+            .zip(0..)
+            .map(|(entry, at)| (entry.name(at), message(entry)))
+            .collect();
         let result = self.carry_batch(entries, struck, |queue, entries| queue.delete_batch(entries))?;
         for success in &result.successful {
-            let handle = handles.iter().find(|it| it.0 == success.id).and_then(|it| it.1);
-            let deleted = self.received.latest(|it| Some(it.receipt_handle()) == handle);
-            deleted.iter().for_each(|message| self.deleted(message));
+            let deleted = messages.iter().find(|it| it.0 == success.id);
+            deleted
+                .iter()
+                .filter_map(|it| it.1.as_ref())
+                .for_each(|message| self.deleted(message));
         }
         Ok(result)
     }
@@ -400,8 +454,18 @@ impl Memory {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
     fn forget(&self, message: MessageId) {
         self.0.lock().retain(|it| it.message_id() != message);
+    }
+
+    /// As [`latest`](Self::latest), for a question to the queue, which is asked without the lock.
+    fn find_latest(&self, is_it: impl Fn(&Message) -> bool) -> Option<Message> {
+        let messages = self.0.lock().clone();
+        messages.into_iter().rfind(|it| is_it(it))
     }
 
     fn latest(&self, is_it: impl Fn(&Message) -> bool) -> Option<Message> {

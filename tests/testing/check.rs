@@ -1,15 +1,22 @@
 //! The check passes a correct consumer, notices each property that a wrong one breaks, and tells it in short.
 
 mod bad_input;
+mod blocked;
 mod checkpoints;
-mod consumers;
+pub(crate) mod consumers;
 mod crashes;
 mod dead_letters;
 mod faults;
 mod holds;
+mod inputs;
 mod long;
+mod panics;
+mod phases;
 mod properties;
+mod ready_properties;
 mod regressions;
 mod replay;
 mod runs;
+mod sometimes;
+mod stories;
 mod wakes;

@@ -5,4 +5,5 @@ mod common;
 
 mod assertions;
 mod check;
+mod shapes;
 mod strategies;

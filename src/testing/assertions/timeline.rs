@@ -141,7 +141,7 @@ impl Names {
                     at_millis: self.millis(entry.at),
                     who: name(queue).to_owned(),
                     what,
-                    fault: None,
+                    ..Event::default()
                 });
             }
         }

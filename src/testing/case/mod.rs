@@ -1,42 +1,43 @@
-//! One case: a queue, its consumers and a clock, moved step by step in one thread.
+//! One case: queues, actors and a clock, moved step by step in one thread.
 
 mod alert;
 mod clock;
+mod end;
 mod holds;
+mod process;
+mod producer;
+mod program;
+mod queues;
 mod time;
 mod turns;
 
 use {
-    self::{alert::Alert, clock::CaseClock},
+    self::{
+        process::{Process, Run, Slot},
+        queues::{Queues, build},
+    },
     super::{
-        consumer::{Consumer, ContextState, Pulse, Work},
         faults::{Chance, Fault},
-        ledger::{Actor, Ledger, Property, Violation},
+        ledger::{Actor, Ledger, Messages, Property, Violation},
+        log::{Log, Told},
+        net::Net,
         quiet::quietly,
         schedule::Plan,
-        setup::{Setup, World},
-        source::{Source, Step},
-        story::{Event, Log},
-        wire::Wire,
+        setup::{Requirement, Setup},
+        source::{Opportunities, Source, Step},
+        story::{Event, EventKind},
+        watchdog::{self, Call},
+        world::World,
     },
     crate::{
-        clock::{Clock, ManualClock, Parker},
+        clock::{ManualClock, Parker},
         error::{CreateQueueError, ReceiveError, SendError},
         message::MessageId,
-        queue::{FactListener, Message, Queue},
-        state::{Fact, FactEntry},
-        sync::Mutex,
+        queue::Message,
+        state::Fact,
         time::Timestamp,
     },
-    std::{
-        cell::RefCell,
-        collections::{BTreeMap, VecDeque},
-        mem,
-        rc::Rc,
-        sync::Arc,
-        task::Waker,
-        time::Duration,
-    },
+    std::{collections::BTreeMap, mem, ops::Deref, sync::Arc, time::Duration},
 };
 
 pub(super) use self::time::PATIENCE;
@@ -48,9 +49,15 @@ pub(super) struct CaseOutcome {
     /// The steps that did something.
     pub(super) effective: Vec<Step>,
     pub(super) acts: usize,
+    /// The acts of the end, in which no fault strikes.
+    pub(super) last_acts: u32,
+    /// What could have struck in the end.
+    pub(super) opportunities: Opportunities,
     pub(super) event_count: usize,
     pub(super) events: Vec<Event>,
     pub(super) faults: BTreeMap<Fault, usize>,
+    /// The conditions that have held.
+    pub(super) reached: Vec<Arc<str>>,
 }
 
 /// Where the steps come from.
@@ -69,196 +76,138 @@ pub(super) enum Unfit {
     Queue(CreateQueueError),
     Message(SendError),
     Receive(ReceiveError),
-}
-
-#[derive(Clone, Default)]
-struct Facts(Arc<Mutex<Vec<FactEntry>>>);
-
-impl FactListener for Facts {
-    fn on_fact(&self, _queue: &Arc<str>, entry: &FactEntry) {
-        self.0.lock().push(entry.clone());
-    }
-}
-
-struct Run {
-    work: Work,
-    messages: Vec<Message>,
-    /// Of each message, whether the handler was given it before it was dead-lettered.
-    in_time: Vec<bool>,
-    pulse: Rc<Pulse>,
-    alert: Arc<Alert>,
-    /// Sets the alert.
-    waker: Waker,
-    told: bool,
-    began: Timestamp,
-    /// When it was polled last; `None` before its first poll.
-    polled: Option<Timestamp>,
-    /// The polls since time last passed.
-    at_once: u32,
-    /// The polls before each of which time had passed.
-    ticks: u64,
-}
-
-struct Slot {
-    name: Rc<str>,
-    consumer: Consumer,
-    /// Received, not yet worked on.
-    waiting: VecDeque<Message>,
-    run: Option<Run>,
-    /// Worked on, not yet deleted.
-    done: Vec<Message>,
-    paused: Option<Timestamp>,
-    /// Since when nothing but the kit keeps it from beginning its next work.
-    ready: Timestamp,
-    /// The time left to all that it received last is not its own: others had the messages already, or a fault held it up.
-    excused: bool,
+    /// No queue of the check has this name.
+    NoQueue(String),
+    /// The dead letters of this queue come back to it.
+    Circle(String),
 }
 
 pub(super) struct Case<'c, W> {
     setup: &'c Setup<W>,
     plan: &'c Plan,
     world: World<W>,
-    shared: Rc<ContextState>,
-    queue: Queue,
-    facts: Facts,
-    ledger: Ledger,
+    net: Arc<Net>,
+    /// Of each queue.
+    ledgers: Vec<Ledger>,
+    processes: Vec<Process>,
     slots: Vec<Slot>,
-    producer: Rc<str>,
     sent: Vec<bool>,
+    /// Of each condition, whether it has held.
+    reached: Vec<bool>,
     acts: usize,
     /// Woken when another thread wakes a handler.
     parker: Parker,
-    faults: BTreeMap<Fault, usize>,
     unfit: Option<Unfit>,
 }
+
+/// The longest wait while programs run, in milliseconds.
+const LONGEST_OF_PROGRAMS: u64 = 3_600_000;
+
+/// But in one case of so many they run for as long as everybody else.
+const ONE_OF_PROGRAMS: u64 = 16;
 
 type Held<T = ()> = Result<T, Violation>;
 
 /// Runs one case from its first step to its end.
 pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recording: bool) -> Result<CaseOutcome, Unfit> {
-    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
-    let facts = Facts::default();
-    let config = &setup.queues[plan.queue % setup.queues.len()];
-    let case_clock = CaseClock::new(&clock);
-    let mut builder = (config.build)()
-        .clock(case_clock.clone())
-        .seed(plan.seed)
-        .listener(facts.clone());
-    if plan.shards > 1 {
-        builder = builder.shards(plan.shards);
-    }
-    let mut dead_letter_queue = None;
-    if let Some(max_receive_count) = config.max_receive_count {
-        let dead = if config.fifo.get() {
-            Queue::fifo("dead-letters.fifo")
-        } else {
-            Queue::standard("dead-letters")
-        };
-        let dead = dead
-            .clock(case_clock)
-            .seed(plan.seed ^ 1)
-            .build()
-            .map_err(Unfit::Queue)?;
-        builder = builder.dead_letter(&dead, max_receive_count);
-        dead_letter_queue = Some(dead);
-    }
-    let queue = builder.build().map_err(Unfit::Queue)?;
-    let (source, begun) = match &script {
-        Script::Chance { faults, .. } => (Source::chance((**faults).clone()), clock.now()),
-        Script::Steps(_) => (Source::Step(None), clock.now()),
+    let source = match &script {
+        Script::Chance { faults, .. } => Source::chance((**faults).clone()),
+        Script::Steps(_) => Source::steps(),
     };
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    let Queues { lines, ledgers, facts } = build(setup, plan, &clock)?;
     let mut case = Case {
         setup,
         plan,
-        world: Rc::new(RefCell::new((setup.world)())),
-        shared: Rc::new(ContextState {
-            wire: RefCell::new(Wire::new(&queue, &clock)),
-            source: RefCell::new(source),
-            log: RefCell::new(Log::new(recording, begun)),
-            struck: RefCell::default(),
-            clock,
-        }),
-        ledger: Ledger::new(queue.is_fifo(), config.max_receive_count),
-        queue,
-        facts,
+        world: World::new((setup.world)()),
+        net: Arc::new(Net::new(clock, lines, source, recording, facts)),
+        ledgers,
+        processes: Vec::new(),
         slots: Vec::new(),
-        producer: Rc::from("producer"),
         sent: vec![false; plan.messages.len()],
+        reached: vec![false; setup.sometimes.len()],
         acts: 0,
         parker: Parker::new(),
-        faults: BTreeMap::new(),
         unfit: None,
     };
+    watchdog::introduce(Some(Arc::clone(&case.net) as _));
     let (mut steps, mut effective) = (Vec::new(), Vec::new());
-    let violation = case.play(script, &mut steps, &mut effective).err();
-    drop(dead_letter_queue);
+    let mut end = (Opportunities::default(), 0);
+    let violation = case.play(script, &mut steps, &mut effective, &mut end).err();
+    let stopped = case.stop();
+    let violation = violation.or_else(|| stopped.err());
+    watchdog::introduce(None);
     if let Some(unfit) = case.unfit.take() {
         return Err(unfit);
     }
-    for fault in case.shared.struck.take() {
-        *case.faults.entry(fault).or_default() += 1;
-    }
-    case.faults.retain(|_, count| *count > 0);
-    let mut log = case.shared.log.borrow_mut();
+    let reached = setup.sometimes.iter().zip(&case.reached);
+    let reached = reached.filter(|it| *it.1).map(|it| Arc::clone(&it.0.0)).collect();
+    let mut faults = mem::take(&mut *case.net.struck.lock());
+    faults.retain(|_, count| *count > 0);
+    let mut log = case.net.log.lock();
     Ok(CaseOutcome {
         violation,
         steps,
         effective,
         acts: case.acts,
-        event_count: log.count,
-        events: mem::take(&mut log.events),
-        faults: mem::take(&mut case.faults),
+        last_acts: end.1,
+        opportunities: end.0,
+        event_count: log.count(),
+        events: log.take_events(),
+        faults,
+        reached,
     })
 }
 
 impl<W> Case<'_, W> {
-    fn play(&mut self, script: Script<'_>, played: &mut Vec<Step>, effective: &mut Vec<Step>) -> Held {
-        for at in 0..self.setup.consumers.len() {
-            let consumer = self.make(at)?;
-            self.slots.push(Slot {
-                name: Rc::clone(&self.setup.consumers[at].name),
-                consumer,
-                waiting: VecDeque::new(),
-                run: None,
-                done: Vec::new(),
-                paused: None,
-                ready: self.shared.clock.now(),
-                excused: false,
-            });
-        }
+    fn play(
+        &mut self,
+        script: Script<'_>,
+        played: &mut Vec<Step>,
+        effective: &mut Vec<Step>,
+        end: &mut (Opportunities, u32),
+    ) -> Held {
+        self.start_all()?;
         match script {
             Script::Chance { mut dice, steps, .. } => {
                 for _ in 0..steps {
                     let step = self.draw(&mut dice);
+                    self.net.source.lock().begin(None);
                     let result = self.step(step);
-                    let strike = self.shared.source.borrow_mut().finish();
+                    let strike = self.net.source.lock().struck();
                     played.push(step.with_strike(strike));
                     result?;
                 }
             }
             Script::Steps(steps) => {
                 for step in steps {
-                    *self.shared.source.borrow_mut() = Source::Step(step.strike());
+                    self.net.source.lock().begin(step.strike());
                     played.push(*step);
-                    let before = self.shared.log.borrow().count;
+                    let before = self.net.log.lock().count();
                     let result = self.step(*step);
                     let waited = matches!(step, Step::Advance { .. });
-                    if waited || self.shared.log.borrow().count > before {
+                    if waited || self.net.log.lock().count() > before {
                         effective.push(*step);
                     }
                     result?;
                 }
             }
         }
-        *self.shared.source.borrow_mut() = Source::Quiet;
-        self.bring_to_an_end()?;
-        self.ledger.close()?;
-        let last = self.ledger.last();
-        for (name, holds) in &self.setup.finals {
-            let holds = quietly(|| holds(&self.world.borrow(), &last));
-            Self::invariant(name, holds)?;
+        self.net.source.lock().be_quiet();
+        let before = self.acts;
+        let result = self.bring_to_an_end();
+        *end = (*self.net.source.lock().opportunities(), (self.acts - before) as u32);
+        result?;
+        self.close()
+    }
+
+    /// What has to hold when all is over.
+    fn close(&self) -> Held {
+        let asked = |it: &(&Ledger, usize)| self.net.lines[it.1].is_asked();
+        for (ledger, _) in self.ledgers.iter().zip(0..).filter(asked) {
+            ledger.close()?;
         }
-        Ok(())
+        self.demand(&self.setup.finally, Call::Finally)
     }
 
     fn draw(&self, dice: &mut Chance) -> Step {
@@ -266,166 +215,160 @@ impl<W> Case<'_, W> {
         let next = self.sent.iter().position(|sent| !sent);
         match (dice.below(100), next) {
             (0..30, Some(message)) => Step::Send { message, strike },
+            (30..35, _) if !self.setup.actions.is_empty() => Step::Action {
+                action: dice.below(self.setup.actions.len() as u64) as usize,
+                strike,
+            },
             (0..85, _) => Step::Turn {
                 consumer: dice.below(self.slots.len() as u64) as usize,
                 strike,
             },
-            _ => {
-                let visibility = self.queue.settings().visibility_timeout.as_millis() as u64;
-                let millis = match dice.below(4) {
-                    0 => 1 + dice.below(1_000),
-                    1 => 1 + dice.below(10_000),
-                    2 => visibility,
-                    _ => 1 + dice.below(60_000),
-                };
-                Step::Advance { millis, strike }
-            }
+            _ => Step::Advance {
+                millis: self.draw_wait(dice),
+                strike,
+            },
         }
+    }
+
+    /// Of every length up to the retention, each order of magnitude as often as any other.
+    fn draw_wait(&self, dice: &mut Chance) -> u64 {
+        let settings = self.net.lines[0].queue().settings();
+        if dice.below(4) == 0 {
+            return settings.visibility_timeout.as_millis() as u64;
+        }
+        let retention = settings.message_retention_period.as_millis() as u64;
+        let most = match self.slots.iter().any(|slot| slot.program) {
+            // A program may poll all the time.
+            true if self.plan.seed % ONE_OF_PROGRAMS != 0 => retention.min(LONGEST_OF_PROGRAMS),
+            _ => retention,
+        };
+        let least = 1 << dice.below(u64::from(most.max(1).ilog2()) + 1);
+        (least + dice.below(least)).min(most.max(1))
     }
 
     fn step(&mut self, step: Step) -> Held {
         self.acts += 1;
         match step {
-            Step::Send { message, .. } => self.send(message)?,
-            Step::Turn { consumer, .. } => {
-                if consumer < self.slots.len() {
-                    self.turn(consumer)?;
-                }
-            }
-            Step::Advance { millis, .. } => self.advance(Duration::from_millis(millis))?,
+            Step::Send { message, .. } => self.send(message),
+            Step::Turn { consumer, .. } if consumer < self.slots.len() => self.turn(consumer).map(drop),
+            Step::Turn { .. } => Ok(()),
+            Step::Advance { millis, .. } => self.advance(Duration::from_millis(millis)),
+            Step::Action { action, .. } => self.act(action),
+            Step::RunUntil { .. } => self.run_on(None),
+            Step::RunFor { acts } => self.run_on(Some(acts)),
         }
-        self.check_invariants()
-    }
-
-    // The producer.
-
-    fn send(&mut self, message: usize) -> Held {
-        if self.sent.get(message) != Some(&false) {
-            return Ok(());
-        }
-        self.sent[message] = true;
-        let message = self.plan.messages[message].clone();
-        let fault = self.choose(Wire::SEND);
-        let result = self.shared.wire.borrow_mut().send(message.clone(), fault);
-        match result {
-            Err(super::CallError::Refused(SendError::QueueDoesNotExist)) => {
-                return Err(Violation::new(Property::NoneDisappears, "the queue was deleted"));
-            }
-            Err(super::CallError::Refused(error)) => {
-                self.unfit = Some(Unfit::Message(error));
-                return Err(Violation::new(Property::NoneDisappears, "a message was refused"));
-            }
-            _ => {}
-        }
-        self.note_facts(Actor::Kit)?;
-        let known = self.ledger.len();
-        self.tell_producer(fault, &message, known);
-        if fault.is_some() {
-            // A producer without an answer sends again, with the same deduplication id if there is one.
-            if self.shared.wire.borrow_mut().send(message.clone(), None).is_ok() {
-                self.note_facts(Actor::Kit)?;
-                let all = self.ledger.len();
-                let told = if all > known { all } else { 0 };
-                self.tell_producer(None, &message, told);
-            }
-        }
-        Ok(())
-    }
-
-    fn tell_producer(&self, fault: Option<Fault>, message: &crate::message::SendMessage, number: usize) {
-        self.tell(&self.producer, fault, || {
-            let group = message.get_message_group_id();
-            let group = group.map_or_else(String::new, |group| format!(" of group {group}"));
-            let body: String = message.body().chars().take(40).collect();
-            match (fault, number) {
-                (Some(Fault::SendLate | Fault::SendThrottled), _) => format!("sends {body:?}{group}: no success"),
-                (_, 0) => format!("sends {body:?}{group} again: a duplicate"),
-                (_, number) => format!("sends m{number} {body:?}{group}"),
-            }
-        });
     }
 
     // What happened.
 
-    fn choose(&mut self, candidates: &[Fault]) -> Option<Fault> {
-        let fault = self.shared.source.borrow_mut().choose(candidates);
-        if let Some(fault) = fault {
-            *self.faults.entry(fault).or_default() += 1;
-        }
-        fault
-    }
-
-    /// A fault that was drawn, but found nothing to strike, did not happen.
-    fn count_struck(&mut self, drawn: Option<Fault>, struck: Option<Fault>) {
-        if let (Some(drawn), None) = (drawn, struck) {
-            self.shared.source.borrow_mut().missed();
-            self.uncount(drawn);
-        }
-    }
-
-    fn uncount(&mut self, fault: Fault) {
-        if let Some(count) = self.faults.get_mut(&fault) {
-            *count -= 1;
-        }
+    fn choose(&self, candidates: &[Fault]) -> Option<Fault> {
+        self.net.choose(candidates)
     }
 
     fn note_facts(&mut self, actor: Actor) -> Held {
-        let entries = mem::take(&mut *self.facts.0.lock());
-        for entry in &entries {
+        let entries = mem::take(&mut *self.net.facts.lock());
+        for (arn, entry) in &entries {
+            let Some(at) = self.net.lines.iter().position(|line| *line.arn == **arn) else {
+                continue;
+            };
             if let Fact::Sent { message_id, .. } = &entry.fact {
-                self.shared.log.borrow_mut().introduce(*message_id);
+                self.net.log.lock().introduce(*message_id);
             }
             if let Fact::Released { message_id } | Fact::Postponed { message_id, .. } = &entry.fact {
-                self.shared.wire.borrow().forget(*message_id);
+                self.net.lines[at].wire.forget(*message_id);
             }
             let what = match &entry.fact {
-                Fact::DeadLettered { .. } => Some("is dead-lettered"),
-                Fact::Expired { .. } => Some("expires"),
+                Fact::DeadLettered { .. } => Some((EventKind::DeadLetter, "is dead-lettered")),
+                Fact::Expired { .. } => Some((EventKind::Expire, "expires")),
                 _ => None,
             };
-            if let (Some(what), Some(id)) = (what, entry.fact.message_id()) {
-                self.tell(&Rc::from("queue"), None, || format!("{} {what}", self.name(id)));
+            if let (Some((kind, what)), Some(id)) = (what, entry.fact.message_id()) {
+                let queue = &self.net.lines[at].name;
+                self.net.tell(self.teller(at), None, |log| {
+                    let name = log.name(id);
+                    Told::from(format!("{name} {what}")).of(queue, [name]).kind(kind)
+                });
             }
-            self.ledger.fact(entry, actor)?;
+            let named = || entry.fact.message_id().map_or_else(String::new, |id| self.net.name(id));
+            self.ledgers[at].fact(entry, actor, named)?;
         }
         Ok(())
     }
 
-    fn check_invariants(&self) -> Held {
-        for (name, holds) in &self.setup.invariants {
-            let holds = quietly(|| holds(&self.world.borrow()));
-            Self::invariant(name, holds)?;
+    /// Who tells what happens in a queue.
+    fn teller(&self, at: usize) -> &str {
+        if self.setup.queues.len() > 1 {
+            &self.net.lines[at].name
+        } else {
+            "queue"
+        }
+    }
+
+    /// What must hold after each turn, and what is looked for.
+    fn look(&mut self) -> Held {
+        self.demand(&self.setup.always, Call::Always)?;
+        for (number, (name, holds)) in self.setup.sometimes.iter().enumerate() {
+            if self.reached[number] {
+                continue;
+            }
+            let world = self.world_to_look_at(name)?;
+            let held = quietly(Call::Sometimes(number), || holds(&world));
+            drop(world);
+            self.reached[number] = held.map_err(|panic| {
+                let sentence = format!("the condition that {name} panicked{panic}");
+                Violation::new(Property::Invariant(name.to_string()), sentence)
+            })?;
         }
         Ok(())
     }
 
-    fn invariant(name: &str, holds: Result<bool, String>) -> Held {
-        let sentence = match holds {
-            Ok(true) => return Ok(()),
-            Ok(false) => format!("it does not hold that {name}"),
-            Err(panic) => format!("the invariant that {name} panicked: {panic}"),
-        };
-        Err(Violation::new(Property::Invariant(name.to_owned()), sentence))
+    fn world_to_look_at(&self, name: &str) -> Held<impl Deref<Target = W> + use<'_, W>> {
+        self.world.try_borrow().ok_or_else(|| {
+            let sentence = format!(
+                "whether {name} cannot be seen: somebody has borrowed the world, and holds the borrow where it awaits"
+            );
+            Violation::new(Property::Invariant(name.to_owned()), sentence)
+        })
+    }
+
+    fn demand(&self, all: &[Requirement<W>], call: fn(usize) -> Call) -> Held {
+        let messages = Messages(&self.ledgers);
+        for (number, Requirement { name, wrong }) in all.iter().enumerate() {
+            let world = self.world_to_look_at(name)?;
+            let wrong = quietly(call(number), || wrong(&world, &messages));
+            let sentence = match wrong {
+                Ok(None) => continue,
+                Ok(Some(sentence)) => messages.named(sentence),
+                Err(panic) => format!("the invariant that {name} panicked{panic}"),
+            };
+            return Err(Violation::new(Property::Invariant(name.to_string()), sentence));
+        }
+        Ok(())
     }
 
     fn name(&self, message: MessageId) -> String {
-        self.shared.log.borrow().name(message)
+        self.net.name(message)
     }
 
     fn names(&self, messages: &[Message]) -> String {
-        let names: Vec<_> = messages.iter().map(|message| self.name(message.message_id())).collect();
-        names.join(", ")
+        let log = self.net.log.lock();
+        log.names(messages.iter().map(Message::message_id)).join(", ")
     }
 
-    fn tell(&self, who: &Rc<str>, fault: Option<Fault>, what: impl FnOnce() -> String) {
-        let what = if self.shared.log.borrow().recording {
-            what()
-        } else {
-            String::new()
-        };
-        self.shared
-            .log
-            .borrow_mut()
-            .add(self.shared.clock.now(), who, fault, || what);
+    /// Tells what an actor did with messages of its queue.
+    fn tell(
+        &self,
+        at: usize,
+        fault: Option<Fault>,
+        messages: &[Message],
+        kind: EventKind,
+        what: impl FnOnce(&Log) -> String,
+    ) {
+        let slot = &self.slots[at];
+        let queue = &self.net.lines[self.processes[slot.process].line].name;
+        self.net.tell(&slot.name, fault, |log| {
+            let names = log.names(messages.iter().map(Message::message_id));
+            Told::from(what(log)).of(queue, names).kind(kind)
+        });
     }
 }

@@ -1,23 +1,17 @@
 //! How time passes in a case, and how a case ends.
 
 use {
-    super::{Case, Held, Slot},
+    super::{Case, Held},
     crate::{
         clock::{Clock, SystemClock},
-        state::MessagePhase,
-        testing::{
-            faults::Fault,
-            ledger::{Actor, Property, Violation},
-            wire::Arrived,
-        },
+        testing::{faults::Fault, ledger::Actor, log::Told, story::EventKind, wire::Arrived},
         time::Timestamp,
     },
-    std::{rc::Rc, time::Duration},
+    std::time::Duration,
 };
 
-/// So many receives, and waits while no handler is at work, bring a case to its end before what is left is left to its
-/// retention.
-const MOST_LAST_ACTS: usize = 400;
+#[cfg(feature = "testing-tokio")]
+use crate::testing::watchdog::{self, Call};
 
 /// So often a check waits in vain for another thread to wake a handler, before it takes it that nobody will.
 pub(in crate::testing) const PATIENCE: u32 = 5;
@@ -25,44 +19,83 @@ pub(in crate::testing) const PATIENCE: u32 = 5;
 /// How long it waits each time, in the machine's time.
 const MOST_REAL_TIME: Duration = Duration::from_millis(100);
 
+/// In a longer wait every consumer receives what there is, as in a case that goes on by itself.
+const LONGEST_WITHOUT_A_RECEIVE: Duration = Duration::from_secs(60);
+
 impl<W> Case<'_, W> {
     pub(super) fn advance(&mut self, span: Duration) -> Held {
-        if self.choose(&[Fault::ClockJump]).is_some() {
-            self.tell(&Rc::from("clock"), Some(Fault::ClockJump), || "jumps".to_owned());
-            (0..self.slots.len()).for_each(|at| self.excuse(at));
-            self.shared.clock.advance(Fault::JUMP);
-            return self.fall_due();
+        if self.jumps()? {
+            return Ok(());
         }
-        let target = self.shared.clock.now().saturating_add(span);
+        let target = self.net.clock.now().saturating_add(span);
+        if span > LONGEST_WITHOUT_A_RECEIVE {
+            return self.run_on_until(target);
+        }
         self.let_the_busy_go_on()?;
         self.advance_to(target)
     }
 
-    /// Moves time to `target`; whoever sleeps until before then goes on in between.
-    fn advance_to(&mut self, target: Timestamp) -> Held {
-        self.hear_other_threads()?;
-        while let Some(next) = self.next_wake().filter(|next| *next <= target) {
-            self.shared.clock.advance_to(next.max(self.shared.clock.now()));
-            self.fall_due()?;
-            for at in 0..self.slots.len() {
-                if self.slots[at].is_due(self.shared.clock.now()) {
-                    self.turn(at)?;
-                }
-            }
-            self.let_the_busy_go_on()?;
-            self.hear_other_threads()?;
+    /// Whether the clock jumps instead of what was to come.
+    pub(super) fn jumps(&mut self) -> Held<bool> {
+        if self.choose(&[Fault::ClockJump]).is_none() {
+            return Ok(false);
         }
-        self.shared.clock.advance_to(target.max(self.shared.clock.now()));
-        self.fall_due()
+        let told = |_: &_| Told::from("jumps").kind(EventKind::Time);
+        self.net.tell("clock", Some(Fault::ClockJump), told);
+        (0..self.slots.len()).for_each(|at| self.excuse(at));
+        self.net.clock.advance(Fault::JUMP);
+        self.fall_due().map(|()| true)
+    }
+
+    /// Moves time to `target`; whoever sleeps until before then goes on in between.
+    pub(super) fn advance_to(&mut self, target: Timestamp) -> Held {
+        while !self.advance_towards(target)? {}
+        Ok(())
+    }
+
+    /// Moves time to the next instant at which somebody goes on, at most to `target`; whether it is there.
+    pub(super) fn advance_towards(&mut self, target: Timestamp) -> Held<bool> {
+        self.hear_other_threads()?;
+        let next = self.next_wake().map_or(target, |next| next.min(target));
+        let next = self.next_timer(next).max(self.net.clock.now());
+        self.net.clock.advance_to(next);
+        self.fall_due()?;
+        for at in 0..self.slots.len() {
+            if self.slots[at].is_due(self.net.clock.now()) {
+                self.turn(at)?;
+            }
+        }
+        self.let_the_busy_go_on()?;
+        Ok(next >= target && self.next_wake().is_none_or(|wake| wake > next))
+    }
+
+    /// The next instant until `until` at which a timer of tokio may fire.
+    #[cfg(feature = "testing-tokio")]
+    fn next_timer(&mut self, until: Timestamp) -> Timestamp {
+        // The runtime of one that stands still does so too.
+        let slots = self.slots.iter_mut().filter(|slot| slot.paused.is_none());
+        let tokio = slots.filter_map(|slot| Some((slot.process, slot.tokio.as_mut()?)));
+        tokio.fold(until, |until, (process, tokio)| {
+            // It waits for the threads of `spawn_blocking`.
+            let before = watchdog::enter(Call::Consumer(process));
+            let ahead = tokio.seek(until);
+            watchdog::leave(before);
+            until.min(ahead.max(self.net.clock.now()))
+        })
+    }
+
+    #[cfg(not(feature = "testing-tokio"))]
+    const fn next_timer(&self, until: Timestamp) -> Timestamp {
+        until
     }
 
     /// Time passes only while everybody waits: whoever holds a message works on it, and deletes what it has done, at
     /// the instant it could, unless a fault keeps it from doing so.
-    fn let_the_busy_go_on(&mut self) -> Held {
+    pub(super) fn let_the_busy_go_on(&mut self) -> Held {
         // Who goes on may wake one before it.
-        while self.slots.iter().any(Slot::is_busy) {
+        while self.somebody_is_busy() {
             for at in 0..self.slots.len() {
-                while self.slots[at].is_busy() {
+                while self.slots[at].is_busy(self.net.clock.now()) {
                     self.turn(at)?;
                 }
             }
@@ -71,12 +104,17 @@ impl<W> Case<'_, W> {
     }
 
     /// What other threads do for a handler takes no virtual time: it is waited for, but not for ever.
-    fn hear_other_threads(&mut self) -> Held {
-        while self.setup.patience.get() > 0 && self.slots.iter().any(Slot::may_be_woken_from_elsewhere) {
+    pub(super) fn hear_other_threads(&mut self) -> Held {
+        while self.setup.patience.get() > 0
+            && self
+                .slots
+                .iter()
+                .any(|slot| slot.may_be_woken_from_elsewhere(self.net.clock.now()))
+        {
             let clock = SystemClock::new();
             let deadline = clock.now().saturating_add(MOST_REAL_TIME);
             clock.park_until(&self.parker, Some(deadline));
-            if self.slots.iter().any(Slot::is_busy) {
+            if self.somebody_is_busy() {
                 self.setup.patience.set(PATIENCE);
                 self.let_the_busy_go_on()?;
             } else {
@@ -86,95 +124,42 @@ impl<W> Case<'_, W> {
         Ok(())
     }
 
-    fn next_wake(&self) -> Option<Timestamp> {
-        let late = self.shared.wire.borrow().next_late();
-        let waits = self.shared.clock.next_deadline();
-        self.slots.iter().filter_map(Slot::wake).chain(late).chain(waits).min()
+    pub(super) fn next_wake(&self) -> Option<Timestamp> {
+        let late = self.net.lines.iter().filter_map(|line| line.wire.next_late());
+        let waits = self.net.clock.next_deadline();
+        let pauses = self.slots.iter().filter_map(|slot| slot.wake(self.net.clock.now()));
+        pauses.chain(late).chain(waits).min()
     }
 
     pub(super) fn fall_due(&mut self) -> Held {
-        let arrived = self.shared.wire.borrow_mut().apply_late();
-        self.note_facts(Actor::Kit)?;
-        for late in arrived {
-            if let Arrived::Visibility(id) = late {
-                self.excuse_who_lost(id);
+        for at in 0..self.net.lines.len() {
+            let arrived = self.net.lines[at].wire.apply_late();
+            self.note_facts(Actor::Kit)?;
+            for late in arrived {
+                if let Arrived::Visibility(id) = late {
+                    self.excuse_who_lost(id);
+                }
+                let queue = &self.net.lines[at].name;
+                self.net.tell("network", None, |log| {
+                    let (of_what, kind, message) = match late {
+                        Arrived::Send(who) => (format!("send of {who}"), EventKind::Send, None),
+                        Arrived::Delete(id) => ("delete of".to_owned(), EventKind::Delete, Some(log.name(id))),
+                        Arrived::Visibility(id) => (
+                            "change of visibility of".to_owned(),
+                            EventKind::Visibility,
+                            Some(log.name(id)),
+                        ),
+                    };
+                    let name = message.iter().map(|name| format!(" {name}"));
+                    let what = format!("delivers the late {of_what}{}", name.collect::<String>());
+                    Told::from(what).of(queue, message).kind(kind)
+                });
             }
-            self.tell(&Rc::from("network"), None, || match late {
-                Arrived::Send => "delivers the late send".to_owned(),
-                Arrived::Delete(id) => format!("delivers the late delete of {}", self.name(id)),
-                Arrived::Visibility(id) => format!("delivers the late change of visibility of {}", self.name(id)),
-            });
         }
         Ok(())
     }
 
-    /// Without further faults, lets everybody go on until no message is left.
-    pub(super) fn bring_to_an_end(&mut self) -> Held {
-        let mut left = MOST_LAST_ACTS;
-        while left > 0 {
-            let mut busy = false;
-            for at in 0..self.slots.len() {
-                let idle = self.slots[at].is_idle();
-                let worth = !idle || self.queue.counts().visible > 0;
-                if worth && self.turn(at)? {
-                    self.acts += 1;
-                    busy = true;
-                    left = left.saturating_sub(usize::from(idle));
-                    self.check_invariants()?;
-                }
-            }
-            if busy {
-                continue;
-            }
-            // A sampled poll that found nothing may find something the next time.
-            let free = self.slots.iter().any(|slot| slot.is_idle() && slot.paused.is_none());
-            let sampled = self.plan.shards > 1 && self.queue.counts().visible > 0;
-            if free && sampled {
-                left -= 1;
-                continue;
-            }
-            let Some(next) = self.next_moment() else { break };
-            left -= usize::from(!self.slots.iter().any(Slot::is_at_work));
-            self.advance_to(next)?;
-        }
-        // Who sleeps wakes; one that does so for ever meets the limit of polls.
-        self.let_the_busy_go_on()?;
-        self.hear_other_threads()?;
-        while let Some(next) = self.next_wake() {
-            self.advance_to(next)?;
-        }
-        if let Some(slot) = self.slots.iter().find(|slot| slot.run.is_some()) {
-            let messages = slot.run.iter().flat_map(|run| run.messages.clone()).collect::<Vec<_>>();
-            let sentence = format!(
-                "{} never finished {}: nothing wakes it any more",
-                slot.name,
-                self.names(&messages)
-            );
-            return Err(Violation::new(Property::EveryHandlerFinishes, sentence));
-        }
-        if self.ledger.is_open() {
-            let expires = self.queue.snapshot().messages.iter().map(|it| it.expires_at).max();
-            expires.map_or(Ok(()), |expires| self.advance_to(expires))?;
-            // The queue tells of an expiry when it is called next.
-            let _ = self.queue.counts();
-            self.note_facts(Actor::Kit)?;
-        }
-        self.check_invariants()
-    }
-
-    /// The next time at which something can happen by itself.
-    pub(super) fn next_moment(&self) -> Option<Timestamp> {
-        let now = self.shared.clock.now();
-        let paused = self.slots.iter().filter_map(|slot| slot.paused);
-        let snapshot = self.queue.snapshot();
-        let hidden = snapshot.messages.iter().filter_map(|message| match message.phase {
-            MessagePhase::InFlight { until } | MessagePhase::Delayed { until } => Some(until),
-            MessagePhase::Visible => None,
-        });
-        hidden
-            .chain(paused)
-            .chain(self.next_wake())
-            .filter(|it| *it > now)
-            .min()
+    fn somebody_is_busy(&self) -> bool {
+        self.slots.iter().any(|slot| slot.is_busy(self.net.clock.now()))
     }
 }

@@ -1,27 +1,28 @@
 //! One turn of a consumer: receive, begin, continue, delete or crash.
 
 use {
-    super::{Alert, Case, Held, Run, Slot, Unfit},
+    super::{
+        Case, Held, Unfit,
+        process::{Process, Run, Slot},
+    },
     crate::{
         clock::Clock,
         error::ReceiveError,
         queue::Message,
         testing::{
-            consumer::{Consumer, Context, Crash, Pulse},
+            consumer::Consumer,
             faults::Fault,
             ledger::{Actor, Property, Violation},
+            log::{Log, Told},
+            net::{Crash, Pulse},
             quiet::quietly,
+            story::{EventKind, Place},
+            watchdog::Call,
             wire::{CallError, Wire},
         },
         time::Timestamp,
     },
-    std::{
-        mem,
-        rc::Rc,
-        sync::Arc,
-        task::{self, Poll, Waker},
-        time::Duration,
-    },
+    std::{mem, slice, sync::Arc, task::Poll, time::Duration},
 };
 
 /// So often may a handler be polled while no time passes before it counts as never finishing.
@@ -34,40 +35,66 @@ const MOST_TICKS: u64 = 1_000;
 const MOST_SECONDS: u64 = 10_000;
 
 impl Slot {
-    fn is_woken(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.alert.is_set())
+    /// Whether what it does has been woken, and is not ahead of `now`.
+    pub(super) fn is_woken(&self, now: Timestamp) -> bool {
+        let Some(run) = &self.run else { return false };
+        #[cfg(feature = "testing-tokio")]
+        if let Some(tokio) = &self.tokio {
+            return tokio.is_woken() && tokio.ahead() <= now;
+        }
+        let _ = now;
+        run.alert.is_set()
     }
 
-    /// When a pause ends of a handler that could go on.
-    pub(super) fn wake(&self) -> Option<Timestamp> {
-        self.paused.filter(|_| self.is_woken())
+    /// When a handler could go on that is at a pause, or whose own clock is ahead.
+    pub(super) fn wake(&self, now: Timestamp) -> Option<Timestamp> {
+        #[cfg(feature = "testing-tokio")]
+        if let Some(tokio) = self.tokio.as_ref().filter(|tokio| tokio.ahead() > now) {
+            return Some(tokio.ahead().max(self.paused.unwrap_or_default()));
+        }
+        self.paused.filter(|_| self.is_woken(now))
     }
 
     /// Whether a handler can go on that is not at a pause.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.is_woken() && self.paused.is_none_or(|until| until <= now)
+        let can_go_on = self.is_woken(now) || self.has_background_work(now);
+        can_go_on && self.paused.is_none_or(|until| until <= now)
+    }
+
+    /// Whether something that was spawned can go on while no handler is at work.
+    pub(super) fn has_background_work(&self, now: Timestamp) -> bool {
+        #[cfg(feature = "testing-tokio")]
+        if let Some(tokio) = self.tokio.as_ref().filter(|_| self.run.is_none()) {
+            return tokio.is_woken() && tokio.ahead() <= now;
+        }
+        let _ = now;
+        false
     }
 
     /// Whether it has something to do that takes no time. A pause is over only when a turn has seen its end.
-    pub(super) fn is_busy(&self) -> bool {
-        let can_go_on = self.is_woken() || (self.run.is_none() && !self.is_idle());
-        self.paused.is_none() && can_go_on
+    pub(super) fn is_busy(&self, now: Timestamp) -> bool {
+        let can_begin = self.run.is_none() && !self.is_idle();
+        self.paused.is_none() && (self.is_woken(now) || can_begin || self.has_background_work(now))
     }
 
     /// Whether a handler goes on by itself, now or when time has passed.
-    pub(super) fn is_at_work(&self) -> bool {
-        self.is_woken() || self.run.as_ref().is_some_and(|run| run.pulse.waits.get() > 0)
+    pub(super) fn is_at_work(&self, now: Timestamp) -> bool {
+        self.is_woken(now) || self.run.as_ref().is_some_and(|run| run.pulse.waits.get() > 0)
     }
 
     /// Whether somebody beside the kit has the waker of a handler that does not wait for time.
-    pub(super) fn may_be_woken_from_elsewhere(&self) -> bool {
-        const OF_THE_RUN: usize = 2;
-        let kept = |run: &Run| Arc::strong_count(&run.alert) > OF_THE_RUN;
-        !self.is_at_work() && self.run.as_ref().is_some_and(kept)
+    pub(super) fn may_be_woken_from_elsewhere(&self, now: Timestamp) -> bool {
+        !self.program
+            && !self.is_on_tokio()
+            && !self.is_at_work(now)
+            && self.run.as_ref().is_some_and(Run::can_be_woken)
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.run.is_none() && self.waiting.is_empty() && self.done.is_empty()
+    pub(super) const fn is_on_tokio(&self) -> bool {
+        #[cfg(feature = "testing-tokio")]
+        return self.tokio.is_some();
+        #[cfg(not(feature = "testing-tokio"))]
+        return false;
     }
 
     /// Until when the last of its messages is hidden, as it knows.
@@ -78,18 +105,26 @@ impl Slot {
     }
 }
 
+impl Run {
+    /// Whether anybody has its waker.
+    pub(super) fn can_be_woken(&self) -> bool {
+        const OF_THE_RUN: usize = 2;
+        Arc::strong_count(&self.alert) > OF_THE_RUN
+    }
+}
+
 impl<W> Case<'_, W> {
-    pub(super) fn make(&self, at: usize) -> Held<Consumer> {
-        let factory = &self.setup.consumers[at];
-        quietly(|| (factory.make)(&self.world)).map_err(|panic| {
-            let sentence = format!("the factory of {} panicked: {panic}", factory.name);
-            Violation::new(Property::NoConsumerPanics, sentence)
-        })
+    /// The next act of a consumer, and a look at what must hold after it; whether there was anything to do.
+    pub(super) fn turn(&mut self, at: usize) -> Held<bool> {
+        let acted = self.act_next(at)?;
+        if acted {
+            self.look()?;
+        }
+        Ok(acted)
     }
 
-    /// The next act of a consumer; whether there was anything to do.
-    pub(super) fn turn(&mut self, at: usize) -> Held<bool> {
-        let now = self.shared.clock.now();
+    fn act_next(&mut self, at: usize) -> Held<bool> {
+        let now = self.net.clock.now();
         let slot = &mut self.slots[at];
         if slot.paused.is_some_and(|until| now < until) {
             return Ok(false);
@@ -97,9 +132,15 @@ impl<W> Case<'_, W> {
         if slot.paused.take().is_some() {
             self.excuse_who_waited_for(at);
         }
+        if self.slots[at].has_background_work(now) {
+            self.run_background(at)?;
+        }
         let slot = &self.slots[at];
+        if slot.program {
+            return self.run_program(at);
+        }
         if slot.run.is_some() {
-            if !slot.is_woken() {
+            if !slot.is_woken(now) {
                 return Ok(false);
             }
             return self.resume(at).map(|()| true);
@@ -113,19 +154,31 @@ impl<W> Case<'_, W> {
         self.receive(at)
     }
 
-    pub(super) fn receive(&mut self, at: usize) -> Held<bool> {
-        let fault = self.choose(Wire::RECEIVE);
+    /// The kit receives for a handler.
+    fn receive(&mut self, at: usize) -> Held<bool> {
+        let Process { consumer, line, .. } = self.process(at);
         let Consumer {
             max_messages,
             visibility_timeout,
             ..
-        } = self.slots[at].consumer;
-        let (result, struck) = self
-            .shared
-            .wire
-            .borrow_mut()
-            .receive(max_messages, visibility_timeout, fault);
-        self.count_struck(fault, struck);
+        } = *consumer;
+        let line = &self.net.lines[*line];
+        line.note_asked();
+        let mut poll = line
+            .queue()
+            .receive()
+            .max_messages(max_messages)
+            .wait_time(Duration::ZERO);
+        if let Some(timeout) = visibility_timeout {
+            poll = poll.visibility_timeout(timeout);
+        }
+        let fault = self.net.choose(&line.wire.noticed_before(&poll));
+        let polled = line.wire.before_the_queue(&mut poll, fault).unwrap_or_else(|| {
+            let answer = Wire::ask_once(poll);
+            let noticed = line.wire.noticed_after(answer.as_deref().unwrap_or_default());
+            line.wire.after_the_queue(answer, self.net.choose(noticed))
+        });
+        let (result, struck) = polled;
         self.note_facts(Actor::Kit)?;
         if let (Err(CallError::Refused(error)), None) = (&result, struck) {
             if matches!(error, ReceiveError::InvalidParameterValue(_)) {
@@ -133,20 +186,25 @@ impl<W> Case<'_, W> {
                 return Err(Violation::new(Property::NoneDisappears, "a receive was refused"));
             }
         }
-        let empty = matches!(&result, Ok(messages) if messages.is_empty());
-        if !empty || struck.is_some() {
-            self.tell(&self.slots[at].name, struck, || match &result {
+        let messages = result.as_deref().unwrap_or_default();
+        if !messages.is_empty() || struck.is_some() {
+            self.tell(at, struck, messages, EventKind::Receive, |log| match &result {
                 Ok(messages) if messages.is_empty() => "receives nothing".to_owned(),
-                Ok(messages) => format!("receives {}", self.names(messages)),
+                Ok(messages) => {
+                    format!(
+                        "receives {}",
+                        log.names(messages.iter().map(Message::message_id)).join(", ")
+                    )
+                }
                 Err(error) => format!("receives: {}", error.to_string().lines().next().unwrap_or_default()),
             });
         }
+        let empty = matches!(&result, Ok(messages) if messages.is_empty());
         let messages = result.unwrap_or_default();
-        messages
-            .iter()
-            .for_each(|message| self.ledger.handed(message.message_id()));
+        let ledger = &mut self.ledgers[self.processes[self.slots[at].process].line];
+        messages.iter().for_each(|message| ledger.handed(message.message_id()));
         self.slots[at].waiting = messages.into();
-        self.slots[at].ready = self.shared.clock.now();
+        self.slots[at].ready = self.net.clock.now();
         self.slots[at].excused = matches!(struck, Some(Fault::DuplicateInFlight | Fault::DuplicateAfterDelete));
         Ok(!empty)
     }
@@ -155,57 +213,42 @@ impl<W> Case<'_, W> {
         if self.crash_or_pause(at, Fault::CrashBeforeWork)? {
             return Ok(());
         }
-        let now = self.shared.clock.now();
+        let now = self.net.clock.now();
+        let batch = self.process(at).consumer.batch;
         let slot = &mut self.slots[at];
-        let count = if slot.consumer.batch { slot.waiting.len() } else { 1 };
+        let count = if batch { slot.waiting.len() } else { 1 };
         let messages: Vec<Message> = slot.waiting.drain(..count).collect();
         // Whom the kit kept waiting has less time left than it was given, and so has all that it received with this.
         slot.excused |= now > slot.ready;
         if slot.excused {
             self.strike(at, &messages);
         }
-        let in_time = messages.iter().map(|message| self.ledger.begun(message.message_id()));
-        let in_time = in_time.collect();
-        let slot = &mut self.slots[at];
-        let pulse = Rc::new(Pulse::new(&messages, slot.excused));
-        let context = Context {
-            shared: Rc::clone(&self.shared),
-            pulse: Rc::clone(&pulse),
-            name: Rc::clone(&slot.name),
-        };
-        let handed = messages.clone();
-        pulse.entered.set(true);
-        let started = quietly(|| (slot.consumer.start)(handed, context));
-        pulse.entered.set(false);
+        let ledger = self.ledger(at);
+        let in_time = messages
+            .iter()
+            .map(|message| ledger.begun(message.message_id()))
+            .collect();
+        let pulse = Arc::new(Pulse::new(&messages, self.slots[at].excused));
+        let context = self.context(at, &pulse);
+        let started = self.start(at, messages.clone(), context, &pulse);
         if let Some(crash) = pulse.crash.take() {
-            drop(quietly(|| drop(started)));
+            self.drop_dead(at, &messages, started)?;
             return self.dies_in_a_call(at, &messages, crash);
         }
         match started {
             Ok(work) => {
-                let alert = Alert::new(self.parker.waker());
-                slot.run = Some(Run {
-                    work,
-                    messages,
-                    in_time,
-                    pulse,
-                    waker: Waker::from(Arc::clone(&alert)),
-                    alert,
-                    told: false,
-                    began: now,
-                    polled: None,
-                    at_once: 0,
-                    ticks: 0,
-                });
+                let run = self.new_run(work, messages, in_time, pulse);
+                self.slots[at].begin(run);
                 self.poll(at)
             }
-            Err(panic) => self.panicked(at, &messages, &panic),
+            Err(panic) => self.panicked(at, &messages, &panic.to_string()),
         }
     }
 
     pub(super) fn resume(&mut self, at: usize) -> Held {
         let mut messages = self.slots[at].run.iter().flat_map(|run| &run.messages);
-        let crash = match messages.all(|message| self.ledger.is_deleted(message.message_id())) {
+        let ledger = &self.ledgers[self.process(at).line];
+        let crash = match messages.all(|message| ledger.is_deleted(message.message_id())) {
             true => Fault::CrashAfterDelete,
             false => Fault::CrashBeforeDelete,
         };
@@ -215,8 +258,8 @@ impl<W> Case<'_, W> {
         self.poll(at)
     }
 
-    fn actor(&self, at: usize) -> Actor {
-        match self.slots[at].consumer.acknowledged {
+    pub(super) fn actor(&self, at: usize) -> Actor {
+        match self.process(at).consumer.acknowledged {
             true => Actor::Acknowledged,
             false => Actor::Deleting,
         }
@@ -224,7 +267,7 @@ impl<W> Case<'_, W> {
 
     /// Lets a handler go on until it waits or returns.
     fn poll(&mut self, at: usize) -> Held {
-        let now = self.shared.clock.now();
+        let now = self.net.clock.now();
         let Some(mut run) = self.slots[at].run.take() else {
             return Ok(());
         };
@@ -237,18 +280,15 @@ impl<W> Case<'_, W> {
         let is_first = run.polled.is_none();
         self.check_wait(at, &run)?;
         self.count_poll(at, &mut run)?;
-        run.pulse.entered.set(true);
-        let mut context = task::Context::from_waker(&run.waker);
-        let polled = quietly(|| run.work.as_mut().poll(&mut context));
-        run.pulse.entered.set(false);
+        let polled = self.poll_work(at, &mut run);
         if let Some(crash) = run.pulse.crash.take() {
             // What a handler drops after its death is not heard of.
-            drop(quietly(|| drop(run.work)));
+            self.drop_dead(at, &run.messages, run.work)?;
             return self.dies_in_a_call(at, &run.messages, crash);
         }
         let polled = match polled {
             Ok(polled) => polled,
-            Err(panic) => return self.panicked(at, &run.messages, &panic),
+            Err(panic) => return self.panicked(at, &run.messages, &panic.to_string()),
         };
         let answers = match &polled {
             Poll::Ready(answers) => Some(&answers[..]),
@@ -264,18 +304,20 @@ impl<W> Case<'_, W> {
             } else {
                 "begins"
             };
-            self.tell(&self.slots[at].name, None, || {
-                format!("{verb} {}", self.names(&run.messages))
+            self.tell(at, None, &run.messages, EventKind::Other, |log| {
+                let names = log.names(run.messages.iter().map(Message::message_id));
+                format!("{verb} {}", names.join(", "))
             });
         }
         if run.pulse.blameless.get() {
+            let ledger = self.ledger(at);
             run.messages
                 .iter()
-                .for_each(|message| self.ledger.forgive(message.message_id()));
+                .for_each(|message| ledger.forgive(message.message_id()));
         }
-        for entry in self.facts.0.lock().iter() {
-            run.pulse.heed(&entry.fact, now);
-        }
+        let facts = self.net.facts.lock();
+        run.pulse.heed(facts.iter().map(|it| &it.1.fact), now);
+        drop(facts);
         self.check_finished(at, &run, answers)?;
         match polled {
             Poll::Ready(answers) => {
@@ -291,8 +333,8 @@ impl<W> Case<'_, W> {
     }
 
     /// A handler may take as long as what it waits for takes, and no longer.
-    fn count_poll(&self, at: usize, run: &mut Run) -> Held {
-        let now = self.shared.clock.now();
+    pub(super) fn count_poll(&self, at: usize, run: &mut Run) -> Held {
+        let now = self.net.clock.now();
         if run.polled.replace(now).is_some_and(|before| before < now) {
             run.at_once = 0;
             run.ticks += 1;
@@ -301,22 +343,30 @@ impl<W> Case<'_, W> {
         let held = run.pulse.latest().saturating_duration_since(run.began).as_secs();
         let how = if run.at_once > MOST_POLLS_AT_ONCE {
             format!("it was woken {MOST_POLLS_AT_ONCE} times while no time passed")
-        } else if run.ticks > MOST_TICKS + held.min(MOST_SECONDS) {
+        } else if !self.slots[at].program && run.ticks > MOST_TICKS + held.min(MOST_SECONDS) {
             let seconds = now.saturating_duration_since(run.began).as_secs_f64();
             format!("it waited {} times in {seconds} s", run.ticks)
         } else {
             return Ok(());
         };
         let (who, names) = (&self.slots[at].name, self.names(&run.messages));
-        let sentence = format!("{who} never finished {names}: {how}");
+        let place = run
+            .pulse
+            .place
+            .get()
+            .map_or_else(String::new, |place| format!(", last at {place}"));
+        let sentence = match self.slots[at].program {
+            true => format!("{who} never waits: {how}{place}"),
+            false => format!("{who} never finished {names}: {how}{place}"),
+        };
         Err(Violation::new(Property::EveryHandlerFinishes, sentence))
     }
 
     pub(super) fn tell_answers(&self, at: usize, run: &Run, answers: &[Result<(), String>]) {
-        self.tell(&self.slots[at].name, None, || {
+        self.tell(at, None, &run.messages, EventKind::Finish, |log| {
             let verb = if run.told { "ends" } else { "works on" };
             let each = run.messages.iter().zip(0..).map(|(message, at)| {
-                let name = self.shared.log.borrow().name(message.message_id());
+                let name = log.name(message.message_id());
                 match answers.get::<usize>(at) {
                     Some(Ok(())) => format!("{name}: ok"),
                     Some(Err(error)) => format!("{name}: failed ({error})"),
@@ -328,20 +378,22 @@ impl<W> Case<'_, W> {
     }
 
     pub(super) fn finish(&mut self, at: usize, run: &Run, answers: Vec<Result<(), String>>) -> Held {
-        self.slots[at].ready = self.shared.clock.now();
+        self.slots[at].ready = self.net.clock.now();
         if run.pulse.struck.get() {
             self.strike(at, &run.messages);
         }
-        self.left_unbegun(run, answers.len());
+        self.left_unbegun(at, run, answers.len());
         let mut answers = answers.into_iter();
         let excused = run.pulse.excused.get();
         for message in &run.messages {
             let id = message.message_id();
-            self.ledger.ends(at, id);
+            let acknowledged = self.process(at).consumer.acknowledged;
+            let ledger = self.ledger(at);
+            ledger.ends(at, id);
             let ok = matches!(answers.next(), Some(Ok(())));
             if ok {
-                self.ledger.finished(at, id, excused)?;
-                if self.slots[at].consumer.acknowledged {
+                ledger.finished(at, id, excused)?;
+                if acknowledged {
                     self.slots[at].done.push(message.clone());
                 }
             } else {
@@ -353,16 +405,16 @@ impl<W> Case<'_, W> {
 
     /// What a batch does not answer for it has not begun, but for the first such, at which it may have failed; if it
     /// answers for none, it failed as a whole.
-    fn left_unbegun(&mut self, run: &Run, answered: usize) {
+    fn left_unbegun(&mut self, at: usize, run: &Run, answered: usize) {
         let left = run.messages.iter().zip(&run.in_time).skip(answered + 1);
         for (message, _) in left.filter(|it| answered > 0 && *it.1) {
-            self.ledger.not_begun(message.message_id());
+            self.ledger(at).not_begun(message.message_id());
         }
     }
 
     /// FIFO: what follows a failure in its group is left to come back after it.
     pub(super) fn leave_group(&mut self, at: usize, failed: &Message) {
-        if self.queue.is_fifo() {
+        if self.net.lines[self.process(at).line].queue().is_fifo() {
             let same = |message: &Message| message.message_group_id() == failed.message_group_id();
             self.slots[at].waiting.retain(|message| !same(message));
         }
@@ -372,17 +424,20 @@ impl<W> Case<'_, W> {
         if self.crash_or_pause(at, Fault::CrashBeforeDelete)? {
             return Ok(());
         }
-        let candidates = match self.slots[at].consumer.batch {
+        let candidates = match self.process(at).consumer.batch {
             true => [Wire::DELETE, &[Fault::BatchEntryFails]].concat(),
             false => Wire::DELETE.to_vec(),
         };
-        self.slots[at].ready = self.shared.clock.now();
+        self.slots[at].ready = self.net.clock.now();
         for message in mem::take(&mut self.slots[at].done) {
             let fault = self.choose(&candidates);
-            let result = self.shared.wire.borrow_mut().delete(&message, fault);
-            self.tell(&self.slots[at].name, fault, || match &result {
-                Ok(()) => format!("deletes {}", self.name(message.message_id())),
-                Err(error) => format!("deletes {}: {error}", self.name(message.message_id())),
+            let result = self.net.lines[self.process(at).line].wire.delete(&message, fault);
+            self.tell(at, fault, slice::from_ref(&message), EventKind::Delete, |log| {
+                let name = log.name(message.message_id());
+                match &result {
+                    Ok(()) => format!("deletes {name}"),
+                    Err(error) => format!("deletes {name}: {error}"),
+                }
             });
             if fault.is_some() {
                 self.strike(at, &[]);
@@ -400,78 +455,120 @@ impl<W> Case<'_, W> {
 
     /// Whether the consumer dies or stands still instead of what it was about to do.
     pub(super) fn crash_or_pause(&mut self, at: usize, crash: Fault) -> Held<bool> {
-        match self.choose(&[crash, Fault::PausePastVisibility]) {
-            None => Ok(false),
-            Some(Fault::PausePastVisibility) => {
-                let held_until = self.slots[at].held_until();
-                let Some(until) = held_until.filter(|until| *until > self.shared.clock.now()) else {
-                    self.shared.source.borrow_mut().missed();
-                    self.uncount(Fault::PausePastVisibility);
-                    return Ok(false);
-                };
+        let now = self.net.clock.now();
+        // Without a message there is no timeout to stand still past.
+        let held_until = self.slots[at].held_until().filter(|until| *until > now);
+        let candidates = &[crash, Fault::PausePastVisibility][..1 + usize::from(held_until.is_some())];
+        match (self.choose(candidates), held_until) {
+            (Some(Fault::PausePastVisibility), Some(until)) => {
                 self.slots[at].paused = Some(until.saturating_add(Duration::from_secs(1)));
                 self.excuse(at);
                 let fault = Some(Fault::PausePastVisibility);
-                self.tell(&self.slots[at].name, fault, || "stands still".to_owned());
+                self.tell(at, fault, &[], EventKind::Other, |_| "stands still".to_owned());
                 Ok(true)
             }
-            Some(_) => self.crash(at, crash).map(|()| true),
+            (Some(_), _) => self.crash(at, crash).map(|()| true),
+            (None, _) => Ok(false),
         }
     }
 
     /// Where a handler waits, or none is at work.
     pub(super) fn crash(&mut self, at: usize, fault: Fault) -> Held {
-        self.tell(&self.slots[at].name, Some(fault), || {
-            "dies, and starts afresh".to_owned()
-        });
-        let Some(run) = self.slots[at].run.take() else {
-            return self.start_afresh(at, &[]);
-        };
-        // Dropping the work runs the handler's own code, whose calls are those of a dead one.
-        run.pulse.dead.set(true);
-        if let Err(panic) = quietly(|| drop(run.work)) {
-            return self.panicked(at, &[], &panic);
-        }
-        self.start_afresh(at, &run.messages)
+        let place = self.slots[at].run.as_ref().and_then(|run| run.pulse.place.get());
+        self.tell_death(at, fault, place, "");
+        self.start_afresh(at, &[])
+    }
+
+    fn tell_death(&self, at: usize, fault: Fault, place: Option<Place>, moment: &str) {
+        let space = if moment.is_empty() { "" } else { " " };
+        let what = || format!("dies{space}{moment}, and starts afresh");
+        let told = |_: &Log| Told::from(what()).kind(EventKind::Death).at(place);
+        self.net.tell(&self.slots[at].name, Some(fault), told);
     }
 
     /// A handler was struck in one of its calls, and is gone already.
-    fn dies_in_a_call(&mut self, at: usize, messages: &[Message], crash: Crash) -> Held {
-        let Crash { fault, place, deleted } = crash;
-        *self.faults.entry(fault).or_default() += 1;
-        self.tell(&self.slots[at].name, Some(fault), || {
-            format!("dies {place}, and starts afresh")
-        });
+    pub(super) fn dies_in_a_call(&mut self, at: usize, messages: &[Message], crash: Crash) -> Held {
+        let Crash {
+            fault,
+            moment,
+            place,
+            deleted,
+        } = crash;
+        self.tell_death(at, fault, place, moment);
         self.note_facts(self.actor(at))?;
         // If the delete was its last act, the message was finished: only an invariant can tell.
-        deleted.into_iter().for_each(|message| self.ledger.forgive(message));
+        if let Some(message) = deleted {
+            self.ledgers.iter_mut().for_each(|ledger| ledger.forgive(message));
+        }
         self.start_afresh(at, messages)
     }
 
-    /// A dead consumer works on nothing, and knows nothing.
+    /// A process that dies takes all its workers with it: it works on nothing, and knows nothing.
     fn start_afresh(&mut self, at: usize, messages: &[Message]) -> Held {
+        let process = self.slots[at].process;
+        self.lose(at, messages);
+        for worker in 0..self.slots.len() {
+            if self.slots[worker].process != process {
+                continue;
+            }
+            if let Some(run) = self.slots[worker].run.take() {
+                let messages = run.messages.clone();
+                self.strike_with(worker, &run.pulse.holding());
+                self.end_run(worker, run)?;
+                self.lose(worker, &messages);
+            }
+            self.lose(worker, &[]);
+            let slot = &mut self.slots[worker];
+            slot.waiting.clear();
+            slot.done.clear();
+            slot.paused = None;
+            slot.ended = None;
+        }
+        self.remake(process)
+    }
+
+    /// Drops what a worker does, which runs code of its own, whose calls are those of a dead one.
+    pub(super) fn end_run(&self, at: usize, run: Run) -> Held {
+        run.pulse.dead.set(true);
+        self.drop_dead(at, &run.messages, run.work)
+    }
+
+    /// Drops what is left of a run: code of the user, of which nothing is told but a panic.
+    pub(super) fn drop_dead<T>(&self, at: usize, messages: &[Message], left: T) -> Held {
+        let dropped = {
+            let _inside = self.slots[at].enter();
+            quietly(self.call(at), || drop(left))
+        };
+        dropped.or_else(|panic| self.panicked(at, messages, &format!(" as it was dropped{panic}")))
+    }
+
+    pub(super) fn call(&self, at: usize) -> Call {
+        Call::Consumer(self.process(at).factory)
+    }
+
+    /// A dead worker works on these no longer.
+    fn lose(&mut self, at: usize, messages: &[Message]) {
         self.strike(at, messages);
-        let slot = &mut self.slots[at];
-        slot.waiting.clear();
-        slot.done.clear();
-        slot.paused = None;
-        let batch = slot.consumer.batch;
+        let batch = self.process(at).consumer.batch;
+        let ledger = self.ledger(at);
         for message in messages {
             let id = message.message_id();
-            self.ledger.ends(at, id);
+            ledger.ends(at, id);
             // A batch says what it finished only at its end: until then its deletes have to do.
-            if batch && self.ledger.is_deleted(id) {
-                self.ledger.forgive(id);
+            if batch && ledger.is_deleted(id) {
+                ledger.forgive(id);
             }
         }
-        self.slots[at].consumer = self.make(at)?;
-        Ok(())
     }
 
     pub(super) fn panicked(&self, at: usize, messages: &[Message], panic: &str) -> Held {
         let (who, names) = (&self.slots[at].name, self.names(messages));
-        self.tell(who, None, || format!("works on {names}: panics"));
-        let sentence = format!("{who} panicked on {names}: {panic}");
+        let (told, on) = match messages {
+            [] => ("panics".to_owned(), String::new()),
+            _ => (format!("works on {names}: panics"), format!(" on {names}")),
+        };
+        self.tell(at, None, messages, EventKind::Finish, |_| told);
+        let sentence = format!("{who} panicked{on}{panic}");
         Err(Violation::new(Property::NoConsumerPanics, sentence))
     }
 }

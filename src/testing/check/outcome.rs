@@ -1,4 +1,4 @@
-//! The result of a check.
+//! What a check found, or why it could not be run.
 
 use {
     crate::{
@@ -12,38 +12,11 @@ use {
         },
     },
     proptest::test_runner::PersistedSeed,
-    std::{collections::BTreeMap, fmt, fs, io, iter, path::Path},
+    std::{
+        fs, io, iter,
+        path::{Path, PathBuf},
+    },
 };
-
-/// The result of a check without a failure.
-///
-/// # Examples
-/// ```
-/// # use requeue::{Queue, testing::{Consumer, Faults, check}};
-/// # use proptest::strategy::Just;
-/// let passed = check("jobs", || ())
-///     .queue(|| Queue::standard("jobs"))
-///     .messages(Just("job"))
-///     .consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())))
-///     .faults(Faults::none())
-///     .cases(100)
-///     .run()?;
-/// assert_eq!((passed.cases, passed.regressions), (100, 0));
-/// assert!(passed.steps > 100 && passed.faults.is_empty());
-/// # Ok::<(), requeue::testing::CheckError>(())
-/// ```
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Passed {
-    /// Cases run, without the regressions.
-    pub cases: u64,
-    /// Cases run again that failed once, from a regression file.
-    pub regressions: u64,
-    /// Steps taken in all cases, those that bring a case to its end included.
-    pub steps: u64,
-    /// How often each fault struck.
-    pub faults: BTreeMap<Fault, usize>,
-}
 
 /// A failing case, after shrinking.
 ///
@@ -60,8 +33,8 @@ pub struct Passed {
 /// assert_eq!(failure.violation.property, Property::NoConsumerPanics);
 /// assert_eq!(failure.story.events.len(), 3);
 ///
-/// let again = check.replay_case(failure.case.unwrap()).unwrap_err();
-/// assert_eq!(again.failure(), Some(failure));
+/// let again = check.replay(&failure.schedule).unwrap_err();
+/// assert_eq!(again.failure().unwrap().story.events, failure.story.events);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -70,12 +43,26 @@ pub struct CaseFailure {
     pub violation: Violation,
     /// How it came to that.
     pub story: Story,
+    /// Other sets of faults that each lead to the same violation, as far as the run has tried them: single faults, or
+    /// pairs if none does alone. The simplest come first.
+    pub also_with: Vec<Vec<Fault>>,
     /// The case, to be kept and replayed.
     pub schedule: CaseSchedule,
-    /// Which case it was, counted from 0; `None` for a regression and for a replayed schedule.
+    /// Which random case it was, counted from 0; `None` for any other schedule.
     pub case: Option<u64>,
-    /// What a regression file keeps of the case; `None` for a replayed schedule.
+    /// The seed of the case, as [`Check::replay_seed`](super::Check::replay_seed) takes it; `None` for a schedule.
     pub seed: Option<PersistedSeed>,
+    /// Where a regression file keeps it, as `file:line`; `None` if it is no regression.
+    pub regression: Option<String>,
+    pub(super) phase: Phase,
+}
+
+/// What a schedule was run for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Phase {
+    Replay,
+    Exhaustive,
+    Chance,
 }
 
 impl CaseFailure {
@@ -104,33 +91,63 @@ impl CaseFailure {
         fs::write(path, self.schedule.to_string())
     }
 
+    /// Saves the story as a page of HTML with a picture; see [`Story::to_html`].
+    ///
+    /// # Errors
+    /// What writing answers.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, testing::{Consumer, check}};
+    /// # use proptest::strategy::Just;
+    /// # let check = check("jobs", || ())
+    /// #     .queue(|| Queue::standard("jobs"))
+    /// #     .messages(Just("job"))
+    /// #     .consumer("c", |_| Consumer::each(|_, _| -> Result<(), String> { panic!("no disk") }));
+    /// # let path = std::env::temp_dir().join(format!("requeue-doc-{}.html", std::process::id()));
+    /// let error = check.run().unwrap_err();
+    /// error.failure().unwrap().save_html(&path)?;
+    /// assert!(std::fs::read_to_string(&path)?.contains(": no disk"));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn save_html(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let title = format!("The failure{}", self.place());
+        fs::write(path, self.story.page(&title, self.also().as_deref()))
+    }
+
+    /// The other faults that lead to the same, in a line.
+    fn also(&self) -> Option<String> {
+        const MOST: usize = 6;
+        let named = |set: &Vec<Fault>| set.iter().map(Fault::to_string).collect::<Vec<_>>().join(" and ");
+        let sets: Vec<_> = self.also_with.iter().take(MOST).map(named).collect();
+        let more = match self.also_with.len().saturating_sub(MOST) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        (!sets.is_empty()).then(|| format!("also with: {}{more}", sets.join("; ")))
+    }
+
+    /// The faults of its story, the simplest first.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut faults: Vec<_> = self.story.events.iter().filter_map(|event| event.fault).collect();
+        faults.sort_by_key(|fault| fault.strangeness());
+        faults
+    }
+
     /// Where it failed.
     fn place(&self) -> String {
-        match (self.case, &self.seed) {
-            (Some(case), _) => format!(" in case {case}"),
-            (None, Some(_)) => " in a regression, which failed before".to_owned(),
-            (None, None) => " in a replayed schedule".to_owned(),
+        match (&self.regression, self.case, self.phase) {
+            (Some(place), ..) => format!(" in the regression at {place}, which failed before"),
+            (None, Some(case), _) => format!(" in case {case}"),
+            (None, None, Phase::Chance) => " in the case of a seed".to_owned(),
+            (None, None, Phase::Replay) => " in a replayed schedule".to_owned(),
+            (None, None, Phase::Exhaustive) => match self.faults().len() {
+                0 => " without a fault".to_owned(),
+                1 => " with a single fault".to_owned(),
+                count => format!(" with {count} faults"),
+            },
         }
-    }
-}
-
-/// What a regression file says of a failure, behind its seed.
-pub(super) struct Summary<'a> {
-    pub(super) name: &'a str,
-    pub(super) failure: &'a CaseFailure,
-}
-
-impl fmt::Debug for Summary<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, failure } = self;
-        write!(f, "{name}: {}", failure.violation)?;
-        for event in &failure.story.events {
-            write!(f, "; {} {}", event.who, event.what)?;
-            if let Some(fault) = event.fault {
-                write!(f, " <- {fault}")?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -157,22 +174,35 @@ pub enum CheckError {
         failure: Box<CaseFailure>,
         /// The first failure of each other property.
         others: Vec<CaseFailure>,
-        /// How many cases failed, regressions included.
+        /// How many of the schedules or cases failed that were run last.
         failed: u64,
-        /// Of how many, regressions included.
+        /// Of how many.
         cases: u64,
     },
-    /// A case failed, and passed when it was run again.
+    /// A schedule took another way when it was run again.
     #[error(
-        "the check {name} failed once, and not again in the same case: {violation}; something in it depends on more \
-         than its case"
+        "the check {name} is not deterministic: {difference}; something in it depends on more than its schedule, as on \
+         the machine's clock, another thread or what an earlier case left behind"
     )]
     #[non_exhaustive]
     NotDeterministic {
         /// The check.
         name: String,
-        /// What did not hold.
-        violation: Violation,
+        /// What did not hold, if that is how it was noticed.
+        violation: Option<Violation>,
+        /// What was different, in a sentence.
+        difference: String,
+    },
+    /// No case failed, and some that was to hold sometimes never did.
+    #[error("the check {name} passed {cases} schedules and cases, but in none of them did it hold that {}", .names.join(", or that "))]
+    #[non_exhaustive]
+    NeverReached {
+        /// The check.
+        name: String,
+        /// What never held, as [`sometimes`](super::Check::sometimes) names it.
+        names: Vec<String>,
+        /// How many schedules and cases passed.
+        cases: u64,
     },
     /// No queue, no consumer or no strategy for messages was given.
     #[error("the check has no {0}")]
@@ -189,21 +219,51 @@ pub enum CheckError {
     /// A consumer receives in a way that the queue refuses.
     #[error("the queue refuses a receive: {0}")]
     Receive(ReceiveError),
+    /// The check has no queue of this name.
+    #[error("the check has no queue named {0:?}")]
+    NoQueue(String),
+    /// The dead letters of this queue come back to it.
+    #[error("the dead letters of the queue {0:?} come back to it")]
+    Circle(String),
     /// A fault is not legal for one of the queues.
     #[error(transparent)]
     Fault(#[from] FaultError),
     /// The schedule to be replayed cannot be read.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
-    /// The file of a schedule cannot be read.
-    #[error("the schedule cannot be read: {0}")]
-    File(String),
-    /// A regression file has a seed of another generator than proptest's default, which cases are not drawn from.
-    #[error("the regression {0} is no seed of proptest's ChaCha generator")]
-    Regression(PersistedSeed),
+    /// The file of a schedule or of regressions cannot be read.
+    #[error("{} cannot be read: {problem}", .file.display())]
+    #[non_exhaustive]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What reading it answers.
+        problem: String,
+    },
+    /// A regression file has a line that cannot be read, or the check has not all that a regression names.
+    #[error("{}:{line}: {problem}", .file.display())]
+    #[non_exhaustive]
+    Regression {
+        /// The file.
+        file: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The seed is of another generator than proptest's default, which cases are not drawn from.
+    #[error("{0} is no seed of proptest's ChaCha generator")]
+    Seed(PersistedSeed),
 }
 
 impl CheckError {
+    pub(super) fn file(file: &Path, error: &io::Error) -> Self {
+        Self::File {
+            file: file.to_owned(),
+            problem: error.to_string(),
+        }
+    }
+
     /// The first failure, unless the check itself is at fault.
     ///
     /// # Examples
@@ -272,7 +332,7 @@ impl CheckError {
         self.failure().map(|failure| &failure.story)
     }
 
-    /// The error as text, with colours for a terminal or without; [`Display`](fmt::Display) is without.
+    /// The error as text, with colours for a terminal or without; [`Display`](std::fmt::Display) is without.
     ///
     /// # Examples
     /// ```
@@ -282,10 +342,10 @@ impl CheckError {
     ///     .queue(|| Queue::standard("jobs"))
     ///     .messages(Just("job"))
     ///     .consumer("c", |_| Consumer::each(|message, _| message.delete()))
-    ///     .cases(10)
+    ///     .messages_at_most(1)
     ///     .run()
     ///     .unwrap_err();
-    /// assert!(error.to_string().lines().next().unwrap().ends_with(" of 10 cases failed"));
+    /// assert!(error.to_string().starts_with("the check jobs failed without a fault; 1 of 1 schedule failed\n"));
     /// assert!(error.render(true).contains("\u{1b}[31mviolated:"));
     /// ```
     #[must_use]
@@ -306,12 +366,17 @@ impl CheckError {
 /// The first story whole, and a line for each other property.
 fn told(name: &str, failure: &CaseFailure, others: &[CaseFailure], (failed, of): (u64, u64), colour: bool) -> String {
     let (place, story) = (failure.place(), failure.story.render(colour));
-    let cases = if of == 1 { "case" } else { "cases" };
-    let first = format!("the check {name} failed{place}; {failed} of {of} {cases} failed\n{story}");
+    let what = match failure.phase {
+        Phase::Exhaustive => "schedule",
+        Phase::Replay | Phase::Chance => "case",
+    };
+    let plural = if of == 1 { "" } else { "s" };
+    let also = failure.also().map_or_else(String::new, |it| it + "\n");
+    let first = format!("the check {name} failed{place}; {failed} of {of} {what}{plural} failed\n{story}{also}");
     let others = others.iter().map(|other| {
         let Story { violation, replay, .. } = &other.story;
         // The shortest way to see it again is named first.
-        let replay = replay.split(';').next().unwrap_or_default();
+        let replay = replay.split("; or").next().unwrap_or_default();
         format!("also violated: {violation} (replay: {replay})\n")
     });
     iter::once(first).chain(others).collect()
@@ -323,6 +388,8 @@ impl From<Unfit> for CheckError {
             Unfit::Queue(error) => Self::Queue(error),
             Unfit::Message(error) => Self::Message(error),
             Unfit::Receive(error) => Self::Receive(error),
+            Unfit::NoQueue(name) => Self::NoQueue(name),
+            Unfit::Circle(name) => Self::Circle(name),
         }
     }
 }

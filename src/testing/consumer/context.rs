@@ -1,55 +1,25 @@
 //! [`Context`], a handler's access to the queue and the clock, and where a crash may strike.
 
 use {
-    super::pulse::{Changed, Pulse},
     crate::{
-        clock::{Alarm, Clock, ManualClock},
-        error::{ChangeVisibilityError, DeleteError, SendError},
-        message::{MessageId, SendMessage},
+        clock::{Alarm, Clock},
+        error::{ChangeVisibilityError, DeleteError, QueueError, SendError},
+        message::SendMessage,
         queue::Message,
-        state::{MessagePhase, MessageSnapshot, Sent},
-        testing::{
-            faults::Fault,
-            source::Source,
-            story::Log,
-            wire::{CallError, Wire},
-        },
+        state::Sent,
+        testing::{faults::FaultError, faulty::FaultyQueue, log::Told, net::Port, story::EventKind, wire::CallError},
         time::Timestamp,
     },
     std::{
-        cell::RefCell,
         fmt,
         future::Future,
-        mem, panic,
+        mem,
+        panic::Location,
         pin::Pin,
-        rc::Rc,
         task::{self, Poll, Waker},
         time::Duration,
     },
 };
-
-/// What the handlers of a case share with the kit.
-pub(in crate::testing) struct ContextState {
-    pub(in crate::testing) wire: RefCell<Wire>,
-    pub(in crate::testing) source: RefCell<Source>,
-    pub(in crate::testing) log: RefCell<Log>,
-    /// The faults that struck calls of handlers.
-    pub(in crate::testing) struck: RefCell<Vec<Fault>>,
-    pub(in crate::testing) clock: ManualClock,
-}
-
-/// A crash that struck a call of a handler.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::testing) struct Crash {
-    pub(in crate::testing) fault: Fault,
-    /// What of the call is told of the death.
-    pub(in crate::testing) place: &'static str,
-    /// What the call had deleted, so that nobody can tell whether it was done.
-    pub(in crate::testing) deleted: Option<MessageId>,
-}
-
-/// What a handler that dies in a call is unwound with; no hook hears of it.
-struct Death;
 
 /// The queue as a handler under test may use it: every call here meets the faults of the check.
 ///
@@ -61,15 +31,13 @@ struct Death;
 /// strikes only where the handler awaits. Calls on the message or its queue itself work too, and meet no fault.
 #[derive(Clone)]
 pub struct Context {
-    pub(in crate::testing) shared: Rc<ContextState>,
-    pub(in crate::testing) pulse: Rc<Pulse>,
-    pub(in crate::testing) name: Rc<str>,
+    pub(in crate::testing) port: Port,
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("consumer", &self.name)
+            .field("consumer", &self.port.name)
             .finish_non_exhaustive()
     }
 }
@@ -92,7 +60,7 @@ impl Context {
     /// ```
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.shared.clock.now()
+        self.port.now()
     }
 
     /// Waits on the virtual clock, while others go on; a crash may strike here.
@@ -115,7 +83,9 @@ impl Context {
     ///     .run();
     /// assert!(checked.is_ok());
     /// ```
+    #[track_caller]
     pub fn wait(&self, span: Duration) -> Wait {
+        self.port.pulse.place.set(Some(Location::caller().into()));
         Wait {
             until: self.now().saturating_add(span),
             context: self.clone(),
@@ -127,7 +97,8 @@ impl Context {
     /// Lets a crash strike here, between two effects of the handler's own; without one it does nothing.
     ///
     /// It is for what a handler does without waiting and without the queue. After all messages of the handler have been
-    /// deleted it strikes as [`Fault::CrashAfterDelete`], before as [`Fault::CrashBeforeDelete`].
+    /// deleted it strikes as [`Fault::CrashAfterDelete`](crate::testing::Fault::CrashAfterDelete), before as
+    /// [`Fault::CrashBeforeDelete`](crate::testing::Fault::CrashBeforeDelete).
     ///
     /// # Examples
     /// ```
@@ -150,19 +121,106 @@ impl Context {
     /// assert!(transfers(false).run().is_ok(), "nothing can strike in between");
     /// assert!(transfers(true).run().is_err());
     /// ```
+    #[track_caller]
     pub fn checkpoint(&self) {
-        if !self.pulse.can_die() {
-            return;
+        self.port.checkpoint(Location::caller());
+    }
+
+    /// Tells of an effect of the handler's own in the story.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let error = check("charges", || 0)
+    ///     .queue(|| Queue::standard("orders"))
+    ///     .messages(Just("order-1"))
+    ///     .consumer("charger", |charged| {
+    ///         let charged = charged.clone();
+    ///         Consumer::each(move |_, context| {
+    ///             context.note("charges 5 EUR");
+    ///             *charged.borrow_mut() += 5;
+    ///             Ok::<_, String>(())
+    ///         })
+    ///     })
+    ///     .messages_at_most(1)
+    ///     .always("an order is charged once", |charged| *charged <= 5)
+    ///     .run()
+    ///     .unwrap_err();
+    /// assert!(error.to_string().contains("charger   charges 5 EUR"));
+    /// ```
+    #[track_caller]
+    pub fn note(&self, what: impl fmt::Display) {
+        if self.port.stay_dead().is_ok() {
+            self.port.pulse.act();
+            let place = Some(Location::caller().into());
+            let told = |_: &_| Told::from(what.to_string()).kind(EventKind::Note).at(place);
+            self.port.net.tell(&self.port.name, None, told);
         }
-        self.stay_dead();
-        let fault = match self.has_deleted_all() {
-            true => Fault::CrashAfterDelete,
-            false => Fault::CrashBeforeDelete,
-        };
-        if let Some(fault) = self.shared.source.borrow_mut().choose(&[fault]) {
-            let (place, deleted) = ("at a checkpoint", None);
-            self.die(Crash { fault, place, deleted });
-        }
+    }
+
+    /// Tells of an effect of the handler's own for a message, and says that it happens now: with
+    /// [`watch_visibility`](crate::testing::Check::watch_visibility) it breaks
+    /// [`Property::HoldsWhatItWorksOn`](crate::testing::Property::HoldsWhatItWorksOn) if the message is no longer held, as far as the
+    /// handler can know.
+    ///
+    /// # Examples
+    /// A handler that charges when its message may be with another already, and notices before it deletes:
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// # use std::time::Duration;
+    /// let charge = |tells: bool| check("charges", || ())
+    ///     .queue(|| Queue::standard("orders").visibility_timeout(Duration::from_secs(30)))
+    ///     .messages(Just("order-1"))
+    ///     .consumer("charger", move |_| Consumer::each_async(move |order, context| async move {
+    ///         let bank = if order.approximate_receive_count() == 1 { 30 } else { 1 };
+    ///         context.wait(Duration::from_secs(bank)).await;
+    ///         if tells {
+    ///             context.effect(&order, "charges 5 EUR");
+    ///         }
+    ///         if bank < 30 { Ok(()) } else { Err("it took too long") }
+    ///     }))
+    ///     .watch_visibility()
+    ///     .run();
+    /// assert!(charge(false).is_ok());
+    /// assert!(charge(true).unwrap_err().to_string().contains("charger   charges 5 EUR (m1)"));
+    /// ```
+    #[track_caller]
+    pub fn effect(&self, message: &Message, what: impl fmt::Display) {
+        self.port.affect(message, &what, Location::caller());
+    }
+
+    /// A queue of the check, by its name: every call on it meets the faults of the check.
+    ///
+    /// The queue that takes the dead letters of `orders` is `orders-dead-letters`, and of `orders.fifo`
+    /// `orders-dead-letters.fifo`.
+    ///
+    /// # Errors
+    /// [`FaultError::Queue`] if the check has no such queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let checked = check("orders", || ())
+    ///     .queue(|| Queue::standard("orders"))
+    ///     .queue(|| Queue::standard("payments"))
+    ///     .messages(Just("order-1"))
+    ///     .consumer("c", |_| Consumer::each(|message, context| {
+    ///         let payments = context.queue("payments").map_err(|error| error.to_string())?;
+    ///         payments.send(message.body()).map(drop).map_err(|error| error.to_string())
+    ///     }))
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    pub fn queue(&self, name: &str) -> Result<FaultyQueue, FaultError> {
+        let line = self.port.net.line(name).ok_or(QueueError::QueueDoesNotExist)?;
+        Ok(FaultyQueue::of(Port {
+            line,
+            ..self.port.clone()
+        }))
+    }
+
+    fn own_queue(&self) -> FaultyQueue {
+        FaultyQueue::of(self.port.clone())
     }
 
     /// Deletes a message by the handle it was received with.
@@ -181,35 +239,9 @@ impl Context {
     ///     .run();
     /// assert!(checked.is_ok());
     /// ```
+    #[track_caller]
     pub fn delete(&self, message: &Message) -> Result<(), CallError<DeleteError>> {
-        const CANDIDATES: &[Fault] = &[
-            Fault::DeleteResponseLost,
-            Fault::DeleteFails,
-            Fault::DeleteLate,
-            Fault::CrashBeforeDelete,
-            Fault::CrashAfterDelete,
-        ];
-        let drawn = self.choose(Wire::DELETE, CANDIDATES, "before its delete")?;
-        let fault = drawn.filter(|fault| *fault != Fault::CrashAfterDelete);
-        let result = self.shared.wire.borrow_mut().delete(message, fault);
-        self.pulse.blameless.set(self.pulse.blameless.get() || fault.is_some());
-        let refused = matches!(result, Err(CallError::Refused(_)));
-        self.pulse.delete(message.message_id(), self.now(), refused);
-        self.tell(
-            fault,
-            || format!("deletes {}", Name(&self.shared, message.message_id())),
-            &result,
-        );
-        match (drawn, &result) {
-            (Some(crash @ Fault::CrashAfterDelete), Ok(())) => self.die(Crash {
-                fault: crash,
-                place: "after its delete",
-                deleted: Some(message.message_id()),
-            }),
-            (Some(Fault::CrashAfterDelete), Err(_)) => self.shared.source.borrow_mut().missed(),
-            _ => {}
-        }
-        result
+        self.own_queue().delete(message)
     }
 
     /// Changes how long a message stays hidden.
@@ -233,15 +265,13 @@ impl Context {
     ///     .run();
     /// assert!(checked.is_ok());
     /// ```
+    #[track_caller]
     pub fn change_visibility(
         &self,
         message: &Message,
         timeout: Duration,
     ) -> Result<(), CallError<ChangeVisibilityError>> {
-        let told = format!("for {} s", timeout.as_secs_f64());
-        self.hide(message, timeout, ("hides", &told), |wire, fault| {
-            wire.change_visibility(message, timeout, fault)
-        })
+        self.own_queue().change_visibility(message, timeout)
     }
 
     /// Puts a message back as if its receive had not been, as [`Queue::release`](crate::Queue::release) does; it meets the
@@ -271,10 +301,9 @@ impl Context {
     /// assert!(one_at_a_time(true).is_ok());
     /// assert!(one_at_a_time(false).is_err(), "the others become dead letters");
     /// ```
+    #[track_caller]
     pub fn release(&self, message: &Message) -> Result<(), CallError<ChangeVisibilityError>> {
-        self.hide(message, Duration::ZERO, ("releases", ""), |wire, fault| {
-            wire.postpone(message, Duration::ZERO, fault)
-        })
+        self.own_queue().release(message)
     }
 
     /// Hides a message for `delay`, 0 s to 12 h, as if its receive had not been, as
@@ -303,39 +332,9 @@ impl Context {
     ///     .run();
     /// assert!(checked.is_ok());
     /// ```
+    #[track_caller]
     pub fn postpone(&self, message: &Message, delay: Duration) -> Result<(), CallError<ChangeVisibilityError>> {
-        let told = format!("for {} s", delay.as_secs_f64());
-        self.hide(message, delay, ("postpones", &told), |wire, fault| {
-            wire.postpone(message, delay, fault)
-        })
-    }
-
-    /// A call after which a message is hidden for so long from now.
-    fn hide(
-        &self,
-        message: &Message,
-        timeout: Duration,
-        (verb, span): (&str, &str),
-        call: impl FnOnce(&Wire, Option<Fault>) -> Result<(), CallError<ChangeVisibilityError>>,
-    ) -> Result<(), CallError<ChangeVisibilityError>> {
-        const CANDIDATES: &[Fault] = &[
-            Fault::VisibilityResponseLost,
-            Fault::VisibilityFails,
-            Fault::VisibilityLate,
-            Fault::CrashBeforeDelete,
-        ];
-        let fault = self.choose(Wire::VISIBILITY, CANDIDATES, "before it changes the visibility")?;
-        let result = call(&self.shared.wire.borrow(), fault);
-        let changed = match &result {
-            Ok(()) => Changed::Done,
-            Err(CallError::ResponseLost) => Changed::Unknown,
-            Err(CallError::Refused(_)) if !self.is_in_flight(message) => Changed::Gone,
-            Err(_) => Changed::Failed,
-        };
-        self.pulse.change(message.message_id(), self.now(), timeout, changed);
-        let name = Name(&self.shared, message.message_id());
-        self.tell(fault, || format!("{verb} {name} {span}").trim_end().to_owned(), &result);
-        result
+        self.own_queue().postpone(message, delay)
     }
 
     /// Sends a message to the queue under test.
@@ -356,98 +355,9 @@ impl Context {
     ///     .run();
     /// assert!(checked.is_ok());
     /// ```
+    #[track_caller]
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, CallError<SendError>> {
-        const CANDIDATES: &[Fault] = &[
-            Fault::SendResponseLost,
-            Fault::SendLate,
-            Fault::SendThrottled,
-            Fault::CrashBeforeDelete,
-        ];
-        let message = message.into();
-        let told = format!("sends {:?}", message.body());
-        let fault = self.choose(Wire::SEND, CANDIDATES, "before it sends")?;
-        let result = self.shared.wire.borrow_mut().send(message, fault);
-        self.tell(fault, || told, &result);
-        result
-    }
-
-    /// The fault that strikes a call; one that is a crash before it does not return.
-    fn choose<E>(
-        &self,
-        of_the_call: &[Fault],
-        with_crashes: &[Fault],
-        place: &'static str,
-    ) -> Result<Option<Fault>, CallError<E>> {
-        self.stay_dead();
-        if self.pulse.dead.get() {
-            return Err(CallError::ServiceUnavailable);
-        }
-        let candidates = if self.pulse.can_die() {
-            with_crashes
-        } else {
-            of_the_call
-        };
-        let fault = self.shared.source.borrow_mut().choose(candidates);
-        if let Some(fault @ Fault::CrashBeforeDelete) = fault {
-            let deleted = None;
-            self.die(Crash { fault, place, deleted });
-        }
-        Ok(fault)
-    }
-
-    /// Ends a handler again that has caught the unwinding it was ended with.
-    fn stay_dead(&self) {
-        if self.pulse.dead.get() && self.pulse.can_die() {
-            panic::resume_unwind(Box::new(Death));
-        }
-    }
-
-    /// Whether this reception of a message still hides it.
-    fn is_in_flight(&self, message: &Message) -> bool {
-        let is_it = |it: &MessageSnapshot| {
-            it.message_id == message.message_id()
-                && it.approximate_receive_count == message.approximate_receive_count()
-                && matches!(it.phase, MessagePhase::InFlight { .. })
-        };
-        self.shared.wire.borrow().queue().snapshot().messages.iter().any(is_it)
-    }
-
-    fn has_deleted_all(&self) -> bool {
-        let snapshot = self.shared.wire.borrow().queue().snapshot();
-        let mut stored = snapshot.messages.iter().map(|it| it.message_id);
-        !stored.any(|message| self.pulse.messages().contains(&message))
-    }
-
-    fn die(&self, crash: Crash) -> ! {
-        self.pulse.dead.set(true);
-        self.pulse.crash.set(Some(crash));
-        panic::resume_unwind(Box::new(Death));
-    }
-
-    fn tell<T, E: fmt::Display>(
-        &self,
-        fault: Option<Fault>,
-        told: impl FnOnce() -> String,
-        result: &Result<T, CallError<E>>,
-    ) {
-        self.pulse.called.set(true);
-        self.pulse.struck.set(self.pulse.struck.get() || fault.is_some());
-        self.shared.struck.borrow_mut().extend(fault);
-        let recording = self.shared.log.borrow().recording;
-        let what = match (recording, result) {
-            (false, _) => String::new(),
-            (true, Ok(_)) => told(),
-            (true, Err(error)) => format!("{}: {error}", told()),
-        };
-        self.shared.log.borrow_mut().add(self.now(), &self.name, fault, || what);
-    }
-}
-
-struct Name<'a>(&'a ContextState, MessageId);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.log.borrow().name(self.1))
+        self.own_queue().send(message)
     }
 }
 
@@ -465,8 +375,8 @@ pub struct Wait {
 impl Wait {
     fn disarm(&mut self) {
         if self.alarm.take().is_some() {
-            let waits = &self.context.pulse.waits;
-            waits.set(waits.get() - 1);
+            let waits = &self.context.port.pulse.waits;
+            waits.with(|waits| *waits -= 1);
         }
     }
 }
@@ -484,10 +394,10 @@ impl Future for Wait {
         let waker = context.waker();
         if !self.alarm.as_ref().is_some_and(|alarm| alarm.0.will_wake(waker)) {
             self.disarm();
-            let alarm = self.context.shared.clock.wake_at(self.until, waker.clone());
+            let alarm = self.context.port.net.clock.wake_at(self.until, waker.clone());
             self.alarm = Some((waker.clone(), alarm));
-            let waits = &self.context.pulse.waits;
-            waits.set(waits.get() + 1);
+            let waits = &self.context.port.pulse.waits;
+            waits.with(|waits| *waits += 1);
         }
         Poll::Pending
     }

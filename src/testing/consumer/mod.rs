@@ -1,13 +1,8 @@
 //! Consumers under test: the handler, how it receives, and whether it deletes for itself.
 
 mod context;
-mod pulse;
 
 pub use context::{Context, Wait};
-pub(super) use {
-    context::{ContextState, Crash},
-    pulse::Pulse,
-};
 
 use {
     crate::queue::Message,
@@ -22,6 +17,7 @@ use {
 /// What a handler says of each of its messages.
 pub(super) type Answers = Vec<Result<(), String>>;
 pub(super) type Work = Pin<Box<dyn Future<Output = Answers>>>;
+type Start = Box<dyn FnMut(Vec<Message>, Context) -> Work>;
 
 /// A consumer: a handler, who deletes what it has done, and how it receives.
 ///
@@ -44,7 +40,16 @@ pub(super) type Work = Pin<Box<dyn Future<Output = Answers>>>;
 /// # drop((strict, slow));
 /// ```
 pub struct Consumer {
-    pub(super) start: Box<dyn FnMut(Vec<Message>, Context) -> Work>,
+    /// For a program without messages, and it answers for none.
+    pub(super) start: Start,
+    /// Whether it receives by itself.
+    pub(super) program: bool,
+    /// The queue that it receives from; the first of the check if it is not said.
+    pub(super) queue: Option<String>,
+    /// How many share what it keeps.
+    pub(super) workers: usize,
+    #[cfg(feature = "testing-tokio")]
+    pub(super) on_tokio: bool,
     /// Whether the handler takes all that was received at once.
     pub(super) batch: bool,
     /// Whether the kit deletes what the handler has done.
@@ -266,15 +271,168 @@ impl Consumer {
         self
     }
 
+    /// A program that receives by itself: a loop of its own, a runner, or a service, on the queues of the context.
+    ///
+    /// It is polled when it is woken, and keeps its own time by [`Context::wait`]. It may run for ever; one that returns
+    /// is begun anew while a queue has messages. A crash ends all of it, and it is made anew.
+    ///
+    /// # Examples
+    /// A loop that charges before it deletes:
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Context, FaultError, World, check}}};
+    /// # use std::time::Duration;
+    /// type Ledger = World<Vec<String>>;
+    ///
+    /// async fn charge(ledger: Ledger, context: Context) -> Result<(), FaultError> {
+    ///     let orders = context.queue("orders")?;
+    ///     loop {
+    ///         let received = orders.receive_async(|poll| poll.wait_time(Duration::from_secs(20))).await;
+    ///         for order in received.into_iter().flatten() {
+    ///             ledger.borrow_mut().push(order.body().to_owned());
+    ///             let _ = orders.delete(&order);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let error = check("charges", Vec::<String>::new)
+    ///     .queue(|| Queue::standard("orders"))
+    ///     .messages(Just("order-1"))
+    ///     .consumer("charger", |ledger: &Ledger| {
+    ///         let ledger = ledger.clone();
+    ///         Consumer::program(move |context| charge(ledger.clone(), context))
+    ///     })
+    ///     .messages_at_most(1)
+    ///     .always("an order is charged once", |ledger| ledger.len() <= 1)
+    ///     .run()
+    ///     .unwrap_err();
+    /// assert!(error.to_string().contains("an order is charged once"));
+    /// ```
+    #[must_use]
+    pub fn program<T, F>(mut start: impl FnMut(Context) -> F + 'static) -> Self
+    where
+        T: fmt::Debug,
+        F: Future<Output = T> + 'static,
+    {
+        let consumer = Self::new(true, move |_, context| {
+            let work = start(context);
+            Box::pin(async move { vec![ended(&work.await)] })
+        });
+        Self {
+            program: true,
+            acknowledged: false,
+            ..consumer
+        }
+    }
+
+    /// The queue that a handler receives from; the default is the first queue of the check.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// let checked = check("numbers", || 0)
+    ///     .queue_with_dead_letters(3, || Queue::standard("numbers"))
+    ///     .messages(Just("five"))
+    ///     .consumer("adder", |_| Consumer::each(|message, _| message.body().parse::<u32>().map(drop)))
+    ///     .consumer("clerk", |seen| {
+    ///         let seen = seen.clone();
+    ///         let look = move |_: &_, _: &_| {
+    ///             *seen.borrow_mut() += 1;
+    ///             Ok::<_, String>(())
+    ///         };
+    ///         Consumer::each(look).from("numbers-dead-letters")
+    ///     })
+    ///     .finally("somebody has seen each", |seen, messages| *seen >= messages.len() / 2)
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    #[must_use]
+    pub fn from(mut self, queue: impl Into<String>) -> Self {
+        self.queue = Some(queue.into());
+        self
+    }
+
+    /// So many workers, at least one, who run at the same time: they share what the closure keeps, and die together, as
+    /// the threads of one process do. The default is 1.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}, std::{cell::Cell, rc::Rc}};
+    /// let error = check("jobs", || ())
+    ///     .queue(|| Queue::standard("jobs"))
+    ///     .messages(Just("job"))
+    ///     .consumer("c", |_| {
+    ///         let at_work = Rc::new(Cell::new(0));
+    ///         let consumer = Consumer::each_async(move |_, context| {
+    ///             let at_work = at_work.clone();
+    ///             async move {
+    ///                 at_work.set(at_work.get() + 1);
+    ///                 context.wait(std::time::Duration::from_secs(1)).await;
+    ///                 assert!(at_work.replace(at_work.get() - 1) < 2, "two at once");
+    ///                 Ok::<_, String>(())
+    ///             }
+    ///         });
+    ///         consumer.workers(2)
+    ///     })
+    ///     .run()
+    ///     .unwrap_err();
+    /// assert!(error.to_string().contains("two at once"));
+    /// ```
+    #[must_use]
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = if workers == 0 { 1 } else { workers };
+        self
+    }
+
+    /// Runs it in a runtime of tokio whose clock is the virtual time: `sleep`, `timeout`, `interval` and `spawn` work.
+    ///
+    /// Each worker has a runtime of one thread, and a crash ends it with all that was spawned. The check has to run outside
+    /// of any other runtime, in a plain `#[test]`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, check}}};
+    /// # use std::time::Duration;
+    /// let checked = check("films", || ())
+    ///     .queue(|| Queue::standard("films"))
+    ///     .messages(Just("film.mov"))
+    ///     .consumer("renderer", |_| {
+    ///         let render = || async { tokio::time::sleep(Duration::from_secs(3)).await };
+    ///         let consumer = Consumer::each_async(move |_, _| async move {
+    ///             tokio::spawn(render()).await.map_err(|error| error.to_string())
+    ///         });
+    ///         consumer.on_tokio()
+    ///     })
+    ///     .watch_visibility()
+    ///     .run();
+    /// assert!(checked.is_ok());
+    /// ```
+    #[cfg(feature = "testing-tokio")]
+    #[must_use]
+    pub const fn on_tokio(mut self) -> Self {
+        self.on_tokio = true;
+        self
+    }
+
     fn new(batch: bool, start: impl FnMut(Vec<Message>, Context) -> Work + 'static) -> Self {
         Self {
             start: Box::new(start),
+            program: false,
+            queue: None,
+            workers: 1,
+            #[cfg(feature = "testing-tokio")]
+            on_tokio: false,
             batch,
             acknowledged: true,
             max_messages: if batch { 10 } else { 1 },
             visibility_timeout: None,
         }
     }
+}
+
+/// A program that returns an `Err` says why it ended.
+fn ended(output: &impl fmt::Debug) -> Result<(), String> {
+    let text = format!("{output:?}");
+    if text.starts_with("Err(") { Err(text) } else { Ok(()) }
 }
 
 fn answer<E: fmt::Display>(result: Result<(), E>) -> Result<(), String> {

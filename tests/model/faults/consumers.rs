@@ -149,14 +149,14 @@ fn told(check: &Check<Seen>, fault: Fault, what: &str) {
 
 #[test]
 fn a_story_tells_who_dies_and_when() {
-    for (fault, works) in [
-        (Fault::CrashBeforeWork, 0),
-        (Fault::CrashBeforeDelete, 1),
-        (Fault::CrashAfterDelete, 1),
+    for (fault, works, dies) in [
+        (Fault::CrashBeforeWork, 0, "dies before it works on m1"),
+        (Fault::CrashBeforeDelete, 1, "dies before it deletes m1"),
+        (Fault::CrashAfterDelete, 1, "dies, and starts afresh"),
     ] {
         let check = life(jobs, fault)
             .messages_at_most(1)
             .always("nobody dies", move |seen| seen.born == 1 || seen.works.len() != works);
-        told(&check, fault, "dies, and starts afresh");
+        told(&check, fault, dies);
     }
 }

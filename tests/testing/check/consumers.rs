@@ -32,6 +32,7 @@ pub(crate) fn numbered() -> impl Strategy<Value = SendMessage> + 'static {
 /// A check of one consumer on a standard queue with one kind of message.
 pub(crate) fn of(make: impl Fn() -> Consumer + 'static) -> Check<()> {
     check("made for a test", || ())
+        .pairs(60)
         .queue(jobs)
         .messages(Just("job"))
         .consumer("c", move |_| make())

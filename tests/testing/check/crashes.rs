@@ -18,8 +18,9 @@ type Shipped = BTreeSet<MessageId>;
 
 fn shop(consumer: impl Fn(World<Shipped>) -> Consumer + 'static) -> Check<Shipped> {
     check("shop", Shipped::new)
+        .pairs(60)
         .queue(jobs)
-        .queue(fifo)
+        .or_queue(fifo)
         .messages(numbered())
         .consumer("shipper", move |shipped| consumer(shipped.clone()))
         .finally("what was deleted was shipped", |shipped, messages| {
@@ -51,7 +52,8 @@ fn work_that_follows_a_delete_at_once_is_seen_to_be_lost() {
         let found = failure(&check().faults(Faults::none().with(Fault::CrashAfterDelete, 0.03)));
         let last = found.story.events.last().unwrap();
         assert_eq!(last.fault, Some(Fault::CrashAfterDelete), "{}", found.story);
-        assert_eq!(last.what, "dies after its delete, and starts afresh");
+        let place = last.place.unwrap();
+        assert_eq!(last.what, format!("dies at {place}, before it is done with m1"));
         assert_eq!(found.story.events.len(), 4, "{}", found.story);
     }
 }
@@ -69,12 +71,13 @@ fn a_wait_after_the_delete_is_after_the_delete() {
     let found = failure(&check.faults(Faults::none().with(Fault::CrashAfterDelete, 0.03)));
     assert_eq!(found.violation.property, Property::DeletedByWhoFinished);
     let told: Vec<_> = found.story.events.iter().map(|event| event.what.as_str()).collect();
+    let place = found.story.events[4].place.unwrap();
     let expected = [
         "sends m1 \"job\"",
         "receives m1",
         "deletes m1",
         "goes on with m1",
-        "dies, and starts afresh",
+        &format!("dies at {place}, before it is done with m1"),
     ];
     assert_eq!(told, expected);
 }
@@ -133,18 +136,16 @@ fn a_delete_by_the_message_itself_meets_no_crash() {
 fn every_call_may_be_the_last() {
     type Call = fn(&requeue::Message, &Context) -> bool;
     let calls: [(Call, &str); 3] = [
-        (
-            |message, context| context.delete(message).is_ok(),
-            "dies before its delete",
-        ),
+        (|message, context| context.delete(message).is_ok(), "deletes m1"),
         (
             |message, context| context.change_visibility(message, secs(60)).is_ok(),
-            "dies before it changes the visibility",
+            "hides m1 for 60 s",
         ),
-        (|_, context| context.send("next").is_ok(), "dies before it sends"),
+        (|_, context| context.send("next").is_ok(), "sends \"next\""),
     ];
     for (call, told) in calls {
         let check = check("interrupted", || 0)
+            .pairs(60)
             .queue(jobs)
             .messages(Just("job"))
             .consumer("c", move |open| {
@@ -163,7 +164,14 @@ fn every_call_may_be_the_last() {
             .faults(Faults::none().with(Fault::CrashBeforeDelete, 0.2));
         let found = failure(&check);
         let last = found.story.events.last().unwrap();
-        assert_eq!(last.what, format!("{told}, and starts afresh"), "{}", found.story);
+        let place = last.place.unwrap();
+        assert_eq!(
+            last.what,
+            format!("dies at {place}, before it {told}"),
+            "{}",
+            found.story
+        );
+        assert!(place.file.ends_with("crashes.rs"));
         assert_eq!(last.fault, Some(Fault::CrashBeforeDelete));
     }
 }

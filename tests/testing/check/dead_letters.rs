@@ -15,7 +15,7 @@ type Answer = Result<(), String>;
 
 /// One consumer on one queue, where one receive is allowed.
 fn one_on(queue: fn() -> QueueBuilder, make: fn() -> Consumer) -> Check<()> {
-    let check = check("dead letters", || ()).queue_with_dead_letters(1, queue);
+    let check = check("dead letters", || ()).pairs(60).queue_with_dead_letters(1, queue);
     check.messages(numbered()).consumer("c", move |_| make())
 }
 
@@ -24,12 +24,13 @@ fn one_on(queue: fn() -> QueueBuilder, make: fn() -> Consumer) -> Check<()> {
 fn is_right_on(queues: &[fn() -> QueueBuilder], cases: u64, make: fn() -> Consumer) {
     for (faults, seed) in [(Faults::worst_legal(), 1), (Faults::everyday(), 2)] {
         let check = check("dead letters", || ())
+            .pairs(60)
             .messages(numbered())
             .faults(faults)
             .seed(seed);
         let check = queues.iter().fold(check, |check, queue| {
-            let check = check.queue_with_dead_letters(1, *queue);
-            check.queue_with_dead_letters(3, *queue)
+            let check = check.or_queue_with_dead_letters(1, *queue);
+            check.or_queue_with_dead_letters(3, *queue)
         });
         let check = check.consumer("c1", move |_| make()).consumer("c2", move |_| make());
         passed(&check.cases(cases / 2));
@@ -198,9 +199,9 @@ fn who_reports_a_failure_before_it_gives_back_is_right() {
 fn who_prefetches_and_is_quick_is_right_whatever_strikes() {
     is_right(|| Consumer::each(|_, _| Answer::Ok(())).max_messages(10));
     is_right(|| {
-        let consumer = Consumer::each(|message, context| match context.send("next") {
-            Err(error) if message.body() != "next" => Err(error.to_string()),
-            _ => Ok(()),
+        let consumer = Consumer::each(|message, context| match message.body() {
+            "next" => Ok(()),
+            _ => context.send("next").map(drop).map_err(|error| error.to_string()),
         });
         consumer.max_messages(1)
     });

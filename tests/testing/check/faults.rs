@@ -6,10 +6,11 @@ use {
 
 fn shop() -> Check<Done> {
     let shop = check("correct", Done::new)
+        .pairs(60)
         .queue(jobs)
-        .queue_with_dead_letters(4, jobs)
-        .queue(fifo)
-        .queue_with_dead_letters(4, fifo)
+        .or_queue_with_dead_letters(4, jobs)
+        .or_queue(fifo)
+        .or_queue_with_dead_letters(4, fifo)
         .messages(numbered())
         .always("no job is done twice", |done| done.values().all(|times| *times == 1))
         .watch_visibility();
@@ -19,8 +20,9 @@ fn shop() -> Check<Done> {
 #[test]
 fn without_faults_a_correct_consumer_sees_each_message_once() {
     let check = check("once", Vec::<String>::new)
+        .pairs(60)
         .queue(jobs)
-        .queue(fifo)
+        .or_queue(fifo)
         .messages(numbered())
         .consumer("c1", |seen| {
             let seen = seen.clone();

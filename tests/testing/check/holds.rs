@@ -12,10 +12,11 @@ type Answer = Result<(), String>;
 
 fn two_of(make: fn() -> Consumer) -> Check<()> {
     let check = check("two of a kind", || ())
+        .pairs(60)
         .queue(jobs)
-        .queue(fifo)
-        .queue_with_dead_letters(4, jobs)
-        .queue_with_dead_letters(4, fifo)
+        .or_queue(fifo)
+        .or_queue_with_dead_letters(4, jobs)
+        .or_queue_with_dead_letters(4, fifo)
         .messages(numbered())
         .watch_visibility();
     check.consumer("c1", move |_| make()).consumer("c2", move |_| make())
@@ -42,7 +43,7 @@ fn is_right(make: fn() -> Consumer) {
 #[track_caller]
 fn is_wrong(make: fn() -> Consumer) {
     for queue in [jobs, fifo] {
-        let check = check("wrong", || ()).queue(queue).messages(numbered());
+        let check = check("wrong", || ()).pairs(60).queue(queue).messages(numbered());
         let check = check.consumer("c", move |_| make()).watch_visibility();
         let found = failure(&check.faults(Faults::none()).first_failure_only());
         assert_eq!(
@@ -119,7 +120,7 @@ fn who_begins_too_late_and_fails_at_once_is_right_on_a_fifo_queue_without_a_watc
         });
         consumer.max_messages(10)
     };
-    let check = check("late", || ()).queue(fifo).messages(numbered());
+    let check = check("late", || ()).pairs(60).queue(fifo).messages(numbered());
     let check = check.consumer("c1", move |_| late()).consumer("c2", move |_| late());
     passed(&check.faults(Faults::none()));
 }
@@ -215,6 +216,7 @@ fn a_batch_may_give_some_back_and_delete_others() {
 #[track_caller]
 fn is_right_in_groups(make: fn() -> Consumer, faults: Faults) {
     let check = check("in groups", || ())
+        .pairs(60)
         .queue(fifo)
         .messages(numbered())
         .faults(faults);
@@ -530,7 +532,7 @@ fn the_groups_of_a_run_are_its_own_until_it_gives_them_back() {
             Answer::Ok(())
         })
     };
-    let check = check("greedy", || ()).queue(fifo).messages(numbered());
+    let check = check("greedy", || ()).pairs(60).queue(fifo).messages(numbered());
     let check = check
         .consumer("c1", move |_| greedy())
         .consumer("c2", move |_| greedy());

@@ -46,6 +46,7 @@ fn a_job_of_hours_may_tick_every_second() {
 #[test]
 fn a_message_may_expire_while_it_is_worked_on() {
     let check = check("old", || ())
+        .pairs(60)
         .queue(|| jobs().message_retention_period(secs(60)))
         .messages(Just("job"))
         .consumer("c", |_| ticking(45, secs(2)));

@@ -69,7 +69,7 @@ fn two_handlers_of_a_group_at_once() {
         })
     };
     let make = move || {
-        let check = check("slow", || ()).queue(fifo).messages(numbered());
+        let check = check("slow", || ()).pairs(60).queue(fifo).messages(numbered());
         check.consumer("c1", move |_| slow()).consumer("c2", move |_| slow())
     };
     notices(make, &Property::OneHandlerPerGroup);
@@ -84,7 +84,7 @@ fn two_batches_of_a_group_at_once() {
         })
     };
     let make = move || {
-        let check = check("slow", || ()).queue(fifo).messages(numbered());
+        let check = check("slow", || ()).pairs(60).queue(fifo).messages(numbered());
         check.consumer("c1", move |_| slow()).consumer("c2", move |_| slow())
     };
     notices(make, &Property::OneHandlerPerGroup);
@@ -93,7 +93,7 @@ fn two_batches_of_a_group_at_once() {
 #[test]
 fn a_successor_before_its_predecessor() {
     let make = || {
-        let check = check("hasty", || ()).queue(fifo).messages(numbered());
+        let check = check("hasty", || ()).pairs(60).queue(fifo).messages(numbered());
         check.consumer("c", |_| {
             Consumer::batch(|messages, _| {
                 let each = messages
@@ -177,6 +177,7 @@ fn an_invariant_that_does_not_hold_or_panics() {
     let name = "nothing is done".to_owned();
     let doer = || {
         check("doer", || 0)
+            .pairs(60)
             .queue(super::consumers::jobs)
             .messages(numbered())
             .consumer("c", |done| {

@@ -3,16 +3,17 @@ use {
     super::consumers::{failure, fifo, jobs, numbered},
     proptest::prelude::*,
     requeue::{
-        MessageAttributeValue, SendMessage,
-        testing::{CaseSchedule, Check, CheckError, Consumer, ScheduleError, check},
+        Message, MessageAttributeValue, Queue, SendMessage,
+        testing::{CaseSchedule, Check, CheckError, Consumer, Context, Fault, ScheduleError, check},
     },
     std::time::Duration,
 };
 
 fn once() -> Check<u32> {
     check("once", || 0)
+        .pairs(60)
         .queue(jobs)
-        .queue(fifo)
+        .or_queue(fifo)
         .messages(numbered())
         .consumer("c", |done| {
             let done = done.clone();
@@ -54,7 +55,13 @@ fn a_schedule_is_saved_as_a_file() {
     let again = never_again().replay_file(&path).unwrap_err();
     std::fs::remove_file(&path).unwrap();
     assert_eq!(again.failure().unwrap().violation, found.violation);
-    assert!(matches!(never_again().replay_file(&path), Err(CheckError::File(_))));
+    let error = never_again().replay_file(&path).unwrap_err();
+    assert!(matches!(error, CheckError::File { .. }));
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("{} cannot be read: ", path.display()))
+    );
 }
 
 #[test]
@@ -65,47 +72,7 @@ fn the_seed_and_the_case_tell_the_story_again() {
     assert!(colours.contains("\u{1b}[31m") && !stories[0].contains('\u{1b}'));
 }
 
-const GOOD: &str =
-    "requeue schedule 1\nqueue 0 seed 7 shards 1\nmessage job group=a\nsend 0\nturn 0\nturn 0 CrashBeforeWork\nend 5\n";
-
-#[test]
-fn a_truncated_schedule_says_so() {
-    assert!(GOOD.parse::<CaseSchedule>().is_ok());
-    let first = GOOD.lines().next().unwrap().len();
-    for cut in 0..GOOD.len() {
-        let error = GOOD[..cut].parse::<CaseSchedule>().unwrap_err();
-        match error {
-            ScheduleError::Version { .. } => assert!(cut < first),
-            ScheduleError::Truncated { .. } => assert!(cut >= first),
-            other => panic!("{cut}: {other}"),
-        }
-    }
-}
-
-#[test]
-fn a_schedule_of_another_version_or_with_a_line_too_strange_says_so() {
-    let other = GOOD
-        .replace("schedule 1", "schedule 2")
-        .parse::<CaseSchedule>()
-        .unwrap_err();
-    assert!(matches!(&other, ScheduleError::Version { found, .. } if found == "requeue schedule 2"));
-    for (from, to, line) in [
-        ("shards 1", "shards 0", 2),
-        ("seed 7", "seed x", 2),
-        ("message job", "message %zz", 3),
-        ("group=a", "colour=red", 3),
-        ("send 0", "send m1", 4),
-        ("turn 0\n", "jump 0\n", 5),
-        ("CrashBeforeWork", "CrashAtLunch", 6),
-        ("CrashBeforeWork", "CrashBeforeWork twice", 6),
-    ] {
-        let error = GOOD.replacen(from, to, 1).parse::<CaseSchedule>().unwrap_err();
-        assert!(
-            matches!(error, ScheduleError::Line { line: it, .. } if it == line),
-            "{to}: {error}"
-        );
-    }
-}
+const GOOD: &str = "requeue schedule 2\nseed 7\nmessage \"job\" group=a\nsend 0\nturn 0\nturn 0 CrashBeforeWork\nend\n";
 
 #[test]
 fn a_step_may_let_opportunities_pass() {
@@ -124,28 +91,80 @@ fn a_step_may_let_opportunities_pass() {
 }
 
 #[test]
-fn a_schedule_for_a_queue_that_is_not_there_says_so() {
-    let schedule = GOOD.replace("queue 0", "queue 2").parse().unwrap();
-    let error = once().replay(&schedule).unwrap_err();
-    assert!(matches!(
-        error,
-        CheckError::Schedule(ScheduleError::Queue {
-            queue: 2,
-            queues: 2,
-            ..
-        })
-    ));
+fn a_schedule_by_hand_takes_a_case_where_it_has_to_go() {
+    let by_hand = |steps: &str| {
+        let text = format!("requeue schedule 2\nmessage \"job 7\" group=a\n{steps}\nend");
+        never_again().replay(&text.parse().unwrap())
+    };
+    assert!(by_hand("send 0").is_ok());
+    for (steps, fault) in [
+        ("send 0\nrun until CrashBeforeDelete", Fault::CrashBeforeDelete),
+        ("send 0\nrun 2\nrun until DeleteFails", Fault::DeleteFails),
+        (
+            "variant 1\nsend 0\nrun until DeleteFails # of a FIFO queue",
+            Fault::DeleteFails,
+        ),
+        ("send 0\nturn 0\nturn 0 CrashBeforeWork", Fault::CrashBeforeWork),
+    ] {
+        let error = by_hand(steps).unwrap_err();
+        let events = &error.story().unwrap().events;
+        let struck: Vec<_> = events.iter().filter_map(|event| event.fault).collect();
+        assert_eq!(struck, [fault], "{error}");
+    }
 }
 
 #[test]
-fn a_schedule_that_asks_for_what_is_not_there_does_nothing() {
-    let strange = GOOD.replace("send 0", "send 9").replace("turn 0\n", "turn 77\n");
-    assert!(once().replay(&strange.parse().unwrap()).is_ok());
+fn a_message_may_go_to_another_queue_and_the_outside_world_act() {
+    let check = check("orders", String::new)
+        .pairs(60)
+        .queue(jobs)
+        .queue(|| Queue::standard("payments"))
+        .messages(Just("order"))
+        .consumer("cashier", |seen| {
+            let seen = seen.clone();
+            let take = move |message: &Message, _: &Context| {
+                seen.borrow_mut().push_str(message.body());
+                Ok::<_, String>(())
+            };
+            Consumer::each(take).from("payments")
+        })
+        .action("cancel", |seen, _| seen.borrow_mut().push_str("cancelled"))
+        .always("nobody pays what is cancelled", |seen| seen != "cancelled5 EUR");
+    let text = "requeue schedule 2\nmessage \"5 EUR\" to=1\nsend 0\nact 0\nend";
+    let error = check.replay(&text.parse().unwrap()).unwrap_err();
+    let sentence = "it does not hold that nobody pays what is cancelled";
+    assert_eq!(error.story().unwrap().violation, sentence);
+    assert!(check.replay(&text.replace("to=1", "").parse().unwrap()).is_ok());
+}
+
+#[test]
+fn a_schedule_that_asks_for_what_is_not_there_says_so() {
+    for (from, to, missing) in [
+        ("seed 7", "variant 2", "variant 2, and the check has 2"),
+        ("group=a", "to=1", "queue 1, and the check has 1"),
+        ("turn 0\n", "turn 1\n", "consumer 1, and the check has 1"),
+        ("turn 0\n", "act 0\n", "action 0, and the check has 0"),
+    ] {
+        let schedule = GOOD.replace(from, to).parse().unwrap();
+        let error = once().replay(&schedule).unwrap_err();
+        assert!(
+            matches!(error, CheckError::Schedule(ScheduleError::Missing { .. })),
+            "{error}"
+        );
+        assert_eq!(
+            error.to_string(),
+            format!("the schedule names {missing}, counted from 0")
+        );
+    }
 }
 
 /// A schedule whose messages are like this one.
 fn around(message: SendMessage) -> CaseSchedule {
-    let check = check("any", || ()).queue(jobs).messages(Just(message)).cases(1);
+    let check = check("any", || ())
+        .pairs(60)
+        .queue(jobs)
+        .messages(Just(message))
+        .cases(1);
     let check = check.consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())));
     failure(&check.finally("nothing is sent", |(), messages| messages.is_empty())).schedule
 }

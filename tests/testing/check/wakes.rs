@@ -104,7 +104,7 @@ fn two_waits_at_once_take_as_long_as_the_longer() {
 fn an_async_mutex_may_be_held_over_a_wait() {
     let check = check("one at a time", || Rc::new(Mutex::new(0_u32)))
         .queue(jobs)
-        .queue(fifo)
+        .or_queue(fifo)
         .messages(numbered())
         .cases(300);
     let consumer = |world: &World<Rc<Mutex<u32>>>| {
@@ -322,6 +322,7 @@ fn a_deadlock_is_told() {
 fn the_same_seed_wakes_in_the_same_order() {
     let told = || {
         let check = check("order", Vec::<String>::new)
+            .pairs(60)
             .queue(|| Queue::standard("jobs"))
             .messages(numbered());
         let consumer = |world: &World<Vec<String>>| {

@@ -1,26 +1,24 @@
-//! Five plausible consumers, each with a classic bug, and a correct one: the kit tells the story of the five.
-//! `cargo run --release --features testing --example find_the_bug` takes a second or two; with `-- --measure` it prints how
-//! fast and how reliably each is found.
+//! Handlers that the kit calls: five with a classic bug each, and a correct one.
 use {
-    proptest::{
-        sample::select,
-        strategy::{Just, Strategy},
-    },
     requeue::{
         Message, MessageId, Queue, QueueBuilder, SendMessage,
-        testing::{Check, CheckError, Consumer, Context, Faults, Story, World, check, proptest},
+        testing::{
+            Check, Consumer, Context, Fate, World, check,
+            proptest::{
+                sample::select,
+                strategy::{Just, Strategy},
+            },
+        },
     },
     std::{
         collections::{BTreeMap, BTreeSet},
-        io::{self, IsTerminal},
-        process::ExitCode,
-        time::{Duration, Instant},
+        time::Duration,
     },
 };
 
 /// The shop that the consumers work for.
 #[derive(Default)]
-struct Shop {
+pub(crate) struct Shop {
     /// How often each message led to a charge.
     charges: BTreeMap<MessageId, u32>,
     /// The bodies that were understood.
@@ -36,7 +34,7 @@ fn fifo_orders() -> QueueBuilder {
 }
 
 /// Charges whenever it is called.
-fn charges_twice() -> Check<Shop> {
+pub(crate) fn charges_twice() -> Check<Shop> {
     check("charges twice on redelivery", Shop::default)
         .queue(orders)
         .messages(Just("5 EUR"))
@@ -51,7 +49,7 @@ fn charges_twice() -> Check<Shop> {
 }
 
 /// Takes the order out of the queue so that nobody else gets it, and begins.
-fn deletes_first() -> Check<Shop> {
+pub(crate) fn deletes_first() -> Check<Shop> {
     check("deletes first, works later", Shop::default)
         .queue(orders)
         .messages(Just("5 EUR"))
@@ -66,7 +64,7 @@ fn deletes_first() -> Check<Shop> {
 }
 
 /// Works for longer than its messages are hidden.
-fn slow_without_heartbeat() -> Check<Shop> {
+pub(crate) fn slow_without_heartbeat() -> Check<Shop> {
     check("slow handler without heartbeat", Shop::default)
         .queue(orders)
         .messages(Just("render film.mov"))
@@ -80,7 +78,7 @@ fn slow_without_heartbeat() -> Check<Shop> {
 }
 
 /// Goes on with the group of a message that failed.
-fn continues_after_failure() -> Check<Shop> {
+pub(crate) fn continues_after_failure() -> Check<Shop> {
     check("continues after a failure", Shop::default)
         .queue_with_dead_letters(3, fifo_orders)
         .messages(select(vec!["open account", "deposit 5", "deposit 7"]).prop_map(in_group))
@@ -97,7 +95,7 @@ fn book(message: &Message) -> Result<(), &'static str> {
 }
 
 /// Logs what it cannot read, and acknowledges it.
-fn swallows_poison() -> Check<Shop> {
+pub(crate) fn swallows_poison() -> Check<Shop> {
     check("acknowledges what it failed to parse", Shop::default)
         .queue_with_dead_letters(3, orders)
         .messages(select(vec!["5", "7", "five"]))
@@ -111,25 +109,21 @@ fn swallows_poison() -> Check<Shop> {
             })
         })
         .finally("what was deleted was stored", |shop, messages| {
-            let deleted = messages
-                .iter()
-                .filter(|it| it.fate == Some(requeue::testing::Fate::Deleted));
+            let deleted = messages.iter().filter(|it| it.fate == Some(Fate::Deleted));
             deleted.into_iter().all(|it| shop.stored.contains(&*it.body))
         })
 }
 
 /// Remembers what it charged, keeps its message while it works, fails what it cannot read, and deletes last.
-fn correct() -> Check<Shop> {
+pub(crate) fn correct() -> Check<Shop> {
     let orders_in_groups = select(vec!["5", "7", "9", "five"]).prop_map(in_group);
     let mut check = check("correct", Shop::default)
         .queue_with_dead_letters(3, orders)
-        .queue_with_dead_letters(3, fifo_orders)
+        .or_queue_with_dead_letters(3, fifo_orders)
         .messages(orders_in_groups)
         .always("no order is charged twice", charged_once)
         .finally("what was deleted was stored", |shop, messages| {
-            let deleted = messages
-                .iter()
-                .filter(|it| it.fate == Some(requeue::testing::Fate::Deleted));
+            let deleted = messages.iter().filter(|it| it.fate == Some(Fate::Deleted));
             deleted.into_iter().all(|it| shop.stored.contains(&*it.body))
         })
         .watch_visibility();
@@ -162,93 +156,4 @@ fn charged_once(shop: &Shop) -> bool {
 
 fn in_group(body: &str) -> SendMessage {
     SendMessage::new(body).message_group_id("ann")
-}
-
-const BUGS: [fn() -> Check<Shop>; 5] = [
-    charges_twice,
-    deletes_first,
-    slow_without_heartbeat,
-    continues_after_failure,
-    swallows_poison,
-];
-
-fn main() -> ExitCode {
-    let measure = std::env::args().any(|argument| argument == "--measure");
-    let all = if measure { measured() } else { told() };
-    if all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Prints the story of each bug.
-fn told() -> bool {
-    let colour = io::stdout().is_terminal();
-    let mut all = true;
-    for bug in BUGS {
-        match bug().run() {
-            Err(CheckError::Failed { name, failure, .. }) => {
-                let text = failure.story.render(colour);
-                all &= text.lines().count() < 15;
-                println!("{name}\n{text}");
-            }
-            other => {
-                println!("not found: {other:?}");
-                all = false;
-            }
-        }
-    }
-    match correct().cases(10_000).run() {
-        Ok(passed) => println!("correct: passed {} cases, {} steps", passed.cases, passed.steps),
-        Err(error) => {
-            println!("{error}");
-            all = false;
-        }
-    }
-    all
-}
-
-/// Prints what the kit is meant to reach, and what it reaches.
-#[expect(clippy::disallowed_methods, reason = "measures real time")]
-fn measured() -> bool {
-    let mut all = true;
-    println!("each bug in 20 seeds: at most 1,000 cases, 10 s, 12 events\n");
-    for bug in BUGS {
-        let (mut name, mut found, mut cases, mut events) = (String::new(), 0, 0, 0);
-        let mut slowest = Duration::ZERO;
-        for seed in 0..20 {
-            let begun = Instant::now();
-            let result = bug().seed(seed).run();
-            slowest = slowest.max(begun.elapsed());
-            if let Err(CheckError::Failed { name: its, failure, .. }) = result {
-                let Story { events: story, .. } = &failure.story;
-                (name, found) = (its, found + 1);
-                cases = cases.max(1 + failure.case.unwrap_or(0));
-                events = events.max(story.len());
-            }
-        }
-        let millis = slowest.as_secs_f64() * 1e3;
-        println!("{name:40} {found} of 20, at most {cases} cases, {millis:.1} ms, {events} events");
-        all &= found == 20 && slowest < Duration::from_secs(10) && events <= 12;
-    }
-    let begun = Instant::now();
-    let passed = correct().faults(Faults::everyday()).cases(10_000).run();
-    let seconds = begun.elapsed().as_secs_f64();
-    match passed {
-        Ok(passed) => println!("{:40} {} cases in {seconds:.1} s", "correct", passed.cases),
-        Err(error) => {
-            println!("{error}");
-            all = false;
-        }
-    }
-    let trivial = check("trivial", || ())
-        .queue(orders)
-        .messages(Just("5"))
-        .consumer("trivial", |_| Consumer::each(|_, _| Ok::<_, String>(())))
-        .cases(10_000);
-    let begun = Instant::now();
-    let steps = trivial.run().map_or(0, |passed| passed.steps);
-    let rate = steps as f64 / begun.elapsed().as_secs_f64();
-    println!(
-        "{:40} {rate:.0} steps/s, meant to be at least 20,000",
-        "trivial handler"
-    );
-    all && rate >= 20_000.0
 }
