@@ -61,8 +61,8 @@ fn no_case_uses_up_the_retries_of_another() {
     let run = || {
         forwards(usize::MAX)
             .faults(faults.clone())
-            .pairs(10)
-            .cases(20)
+            .pairs(50)
+            .cases(200)
             .run()
             .map_err(|error| error.to_string())
     };
@@ -90,8 +90,8 @@ fn an_attempt_follows_another_after_a_second_and_then_after_two() {
             })
         })
         .faults(Faults::none().with(Fault::SendThrottled, 1.0))
-        .pairs(10)
-        .cases(20)
+        .pairs(50)
+        .cases(200)
         .always("it takes no time, or 1 s, or 3 s", |took: &Option<Duration>| {
             took.is_none_or(|took| [0, 1, 3].map(Duration::from_secs).contains(&took))
         });
