@@ -63,22 +63,6 @@ async fn delete(client: &Client, url: &str, order: &Message) -> Result<(), aws_s
 pub(crate) fn trivial() -> Consumer {
     Consumer::program(|context| {
         let client = Client::new(&context.sdk_config());
-        async move { delete_all(&client).await }
+        async move { charge_all(&client, |_| ()).await }
     })
-}
-
-async fn delete_all(client: &Client) -> Result<(), aws_sdk_sqs::Error> {
-    let queue = client.get_queue_url().queue_name("orders").send().await?;
-    let url = queue.queue_url().unwrap_or_default();
-    loop {
-        let received = client
-            .receive_message()
-            .queue_url(url)
-            .wait_time_seconds(20)
-            .send()
-            .await?;
-        for order in received.messages() {
-            delete(client, url, order).await?;
-        }
-    }
 }
