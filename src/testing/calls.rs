@@ -221,3 +221,9 @@ impl Calls {
         }
     }
 }
+
+/// The messages of a batch whose entries did not fail.
+pub(super) fn succeeded(all: &[Option<MessageId>], failed: impl Fn(usize) -> bool) -> Vec<MessageId> {
+    let entries = all.iter().enumerate().filter(|it| !failed(it.0));
+    entries.filter_map(|it| *it.1).collect()
+}

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        calls::{Calls, Origin},
+        calls::{Calls, Origin, succeeded},
         faults::{Fault, FaultError, Faults},
         net::{Act, Begun, CallKind, Port},
         wire::{CallError, Wire},
@@ -161,12 +161,8 @@ impl FaultyQueue {
     pub fn send(&self, message: impl Into<SendMessage>) -> Result<Sent, CallError<SendError>> {
         let message = message.into();
         let begun = self.calls.begin(CallKind::Send, None, Some(Location::caller()))?;
-        let body = message.body().to_owned();
-        let before = self.calls.facts();
-        let result = self.wire().send(message, begun.fault, self.calls.who());
-        let lost = self.calls.sent_since(before).first().copied();
-        let sent = [(result.as_ref().ok().map(|sent| sent.message_id).or(lost), body)];
-        self.calls.end(begun, &Act::Send { messages: &sent }, &result);
+        let (result, sent) = self.send_begun(message, begun);
+        self.calls.end(begun, &Act::Send { messages: &[sent] }, &result);
         result
     }
 
@@ -511,16 +507,26 @@ impl FaultyQueue {
         result
     }
 
-    #[cfg(feature = "worker")]
-    pub(super) async fn send_awaited(&self, message: SendMessage) -> Result<Sent, CallError<SendError>> {
-        let begun = self.calls.begin_awaited(CallKind::Send, None).await;
+    /// Sends one message; what is told of it is its id, as far as it is known, and its body.
+    fn send_begun(
+        &self,
+        message: SendMessage,
+        begun: Begun,
+    ) -> (Result<Sent, CallError<SendError>>, (Option<MessageId>, String)) {
         let body = message.body().to_owned();
         let before = self.calls.facts();
         let result = self.wire().send(message, begun.fault, self.calls.who());
         let lost = self.calls.sent_since(before).first().copied();
-        let sent = [(result.as_ref().ok().map(|sent| sent.message_id).or(lost), body)];
+        let id = result.as_ref().ok().map(|sent| sent.message_id).or(lost);
+        (result, (id, body))
+    }
+
+    #[cfg(feature = "worker")]
+    pub(super) async fn send_awaited(&self, message: SendMessage) -> Result<Sent, CallError<SendError>> {
+        let begun = self.calls.begin_awaited(CallKind::Send, None).await;
+        let (result, sent) = self.send_begun(message, begun);
         self.calls
-            .end_awaited(begun, &Act::Send { messages: &sent }, &result)
+            .end_awaited(begun, &Act::Send { messages: &[sent] }, &result)
             .await;
         result
     }
@@ -575,10 +581,8 @@ impl FaultyQueue {
 
 /// The messages of a batch whose entries succeeded; all of them if there is no answer for each.
 fn successful<T, E>(all: &[Option<MessageId>], result: &Result<BatchResult<T>, CallError<E>>) -> Vec<MessageId> {
-    let failed = |at: usize| {
+    succeeded(all, |at| {
         let mut failed = result.iter().flat_map(|result| &result.failed);
         failed.any(|it| it.id == at.to_string())
-    };
-    let entries = all.iter().enumerate();
-    entries.filter(|it| !failed(it.0)).filter_map(|it| *it.1).collect()
+    })
 }

@@ -2,6 +2,7 @@
 
 use {
     super::{
+        calls::succeeded,
         faulty::FaultyQueue,
         net::{Act, Begun, CallKind},
         wire::{Arrived, CallError},
@@ -207,7 +208,7 @@ fn successful(
     ids: &[Option<MessageId>],
     result: &Result<Vec<EntryFailure>, CallError<MessageQueueError>>,
 ) -> Vec<MessageId> {
-    let failed = |index: usize| result.iter().flatten().any(|failure| failure.index == index);
-    let ids = ids.iter().enumerate().filter(|it| !failed(it.0));
-    ids.filter_map(|it| *it.1).collect()
+    succeeded(ids, |index| {
+        result.iter().flatten().any(|failure| failure.index == index)
+    })
 }

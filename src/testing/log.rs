@@ -41,6 +41,17 @@ impl Told {
         self
     }
 
+    /// A receive from a queue, by its messages or its error.
+    pub(super) fn received(log: &Log, queue: &Arc<str>, result: &Result<Vec<MessageId>, String>) -> Self {
+        let names = log.names(result.iter().flatten().copied());
+        let what = match result {
+            Ok(messages) if messages.is_empty() => "receives nothing".to_owned(),
+            Ok(_) => format!("receives {}", names.join(", ")),
+            Err(error) => format!("receives: {}", error.lines().next().unwrap_or_default()),
+        };
+        Self::from(what).of(queue, names).kind(EventKind::Receive)
+    }
+
     pub(super) const fn kind(mut self, kind: EventKind) -> Self {
         self.kind = kind;
         self

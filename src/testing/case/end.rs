@@ -178,11 +178,7 @@ impl<W> Case<'_, W> {
     fn end_of_the_quiet(&self, progress: &mut Progress) -> Option<Timestamp> {
         let programs = self.slots.iter().any(|slot| slot.program || slot.is_on_tokio());
         let handlers_work = self.slots.iter().any(|slot| !slot.program && !slot.is_idle());
-        let unsettled = self
-            .ledgers
-            .iter()
-            .zip(&self.net.lines)
-            .any(|(ledger, line)| ledger.is_open() && line.is_asked());
+        let unsettled = self.open().next().is_some();
         let late = self.net.lines.iter().any(|line| line.wire.next_late().is_some());
         if !programs || handlers_work || unsettled || late {
             progress.quiet = None;
@@ -190,6 +186,12 @@ impl<W> Case<'_, W> {
         }
         let end = self.net.clock.now().saturating_add(self.setup.quiet_period);
         Some(*progress.quiet.get_or_insert(end))
+    }
+
+    /// The queues that have messages left, and from which somebody has received.
+    fn open(&self) -> impl Iterator<Item = usize> + '_ {
+        let open = |at: &usize| self.ledgers[*at].is_open() && self.net.lines[*at].is_asked();
+        (0..self.net.lines.len()).filter(open)
     }
 
     pub(super) fn is_anything_visible(&self) -> bool {
@@ -227,10 +229,7 @@ impl<W> Case<'_, W> {
     }
 
     fn let_the_rest_expire(&mut self) -> Held {
-        let asked: Vec<usize> = (0..self.net.lines.len())
-            .filter(|at| self.ledgers[*at].is_open() && self.net.lines[*at].is_asked())
-            .collect();
-        for at in asked {
+        for at in self.open().collect::<Vec<_>>() {
             let expires = self.net.lines[at]
                 .queue()
                 .snapshot()
@@ -249,11 +248,7 @@ impl<W> Case<'_, W> {
 
     /// A program that nothing can wake leaves its messages to themselves.
     fn nobody_waits_for_nothing(&self) -> Held {
-        let open = self
-            .ledgers
-            .iter()
-            .zip(&self.net.lines)
-            .any(|it| it.0.is_open() && it.1.is_asked());
+        let open = self.open().next().is_some();
         let stuck = |slot: &&Slot| {
             slot.program && !slot.is_on_tokio() && slot.run.as_ref().is_some_and(|run| !run.can_be_woken())
         };

@@ -37,13 +37,19 @@ const MOST_SECONDS: u64 = 10_000;
 impl Slot {
     /// Whether what it does has been woken, and is not ahead of `now`.
     pub(super) fn is_woken(&self, now: Timestamp) -> bool {
-        let Some(run) = &self.run else { return false };
+        let woken = |run: &Run| self.is_runtime_woken(now).unwrap_or_else(|| run.alert.is_set());
+        self.run.as_ref().is_some_and(woken)
+    }
+
+    /// Whether something in its runtime can go on, if it has one.
+    fn is_runtime_woken(&self, now: Timestamp) -> Option<bool> {
         #[cfg(feature = "testing-tokio")]
-        if let Some(tokio) = &self.tokio {
-            return tokio.is_woken() && tokio.ahead() <= now;
+        return self.tokio.as_ref().map(|it| it.is_woken() && it.ahead() <= now);
+        #[cfg(not(feature = "testing-tokio"))]
+        {
+            let _ = now;
+            None
         }
-        let _ = now;
-        run.alert.is_set()
     }
 
     /// When a handler could go on that is at a pause, or whose own clock is ahead.
@@ -63,12 +69,7 @@ impl Slot {
 
     /// Whether something that was spawned can go on while no handler is at work.
     pub(super) fn has_background_work(&self, now: Timestamp) -> bool {
-        #[cfg(feature = "testing-tokio")]
-        if let Some(tokio) = self.tokio.as_ref().filter(|_| self.run.is_none()) {
-            return tokio.is_woken() && tokio.ahead() <= now;
-        }
-        let _ = now;
-        false
+        self.run.is_none() && self.is_runtime_woken(now) == Some(true)
     }
 
     /// Whether it has something to do that takes no time. A pause is over only when a turn has seen its end.
@@ -162,23 +163,13 @@ impl<W> Case<'_, W> {
             visibility_timeout,
             ..
         } = *consumer;
-        let line = &self.net.lines[*line];
-        line.note_asked();
-        let mut poll = line
-            .queue()
-            .receive()
-            .max_messages(max_messages)
-            .wait_time(Duration::ZERO);
+        let line = *line;
+        let queue = self.net.lines[line].queue();
+        let mut poll = queue.receive().max_messages(max_messages).wait_time(Duration::ZERO);
         if let Some(timeout) = visibility_timeout {
             poll = poll.visibility_timeout(timeout);
         }
-        let fault = self.net.choose(&line.wire.noticed_before(&poll));
-        let polled = line.wire.before_the_queue(&mut poll, fault).unwrap_or_else(|| {
-            let answer = Wire::ask_once(poll);
-            let noticed = line.wire.noticed_after(answer.as_deref().unwrap_or_default());
-            line.wire.after_the_queue(answer, self.net.choose(noticed))
-        });
-        let (result, struck) = polled;
+        let (result, struck) = self.net.receive(line, poll);
         self.note_facts(Actor::Kit)?;
         if let (Err(CallError::Refused(error)), None) = (&result, struck) {
             if matches!(error, ReceiveError::InvalidParameterValue(_)) {
@@ -186,22 +177,16 @@ impl<W> Case<'_, W> {
                 return Err(Violation::new(Property::NoneDisappears, "a receive was refused"));
             }
         }
-        let messages = result.as_deref().unwrap_or_default();
-        if !messages.is_empty() || struck.is_some() {
-            self.tell(at, struck, messages, EventKind::Receive, |log| match &result {
-                Ok(messages) if messages.is_empty() => "receives nothing".to_owned(),
-                Ok(messages) => {
-                    format!(
-                        "receives {}",
-                        log.names(messages.iter().map(Message::message_id)).join(", ")
-                    )
-                }
-                Err(error) => format!("receives: {}", error.to_string().lines().next().unwrap_or_default()),
-            });
-        }
         let empty = matches!(&result, Ok(messages) if messages.is_empty());
+        if !empty || struck.is_some() {
+            let ids = |messages: &Vec<Message>| messages.iter().map(Message::message_id).collect();
+            let told = result.as_ref().map(ids).map_err(ToString::to_string);
+            let queue = &self.net.lines[line].name;
+            self.net
+                .tell(&self.slots[at].name, struck, |log| Told::received(log, queue, &told));
+        }
         let messages = result.unwrap_or_default();
-        let ledger = &mut self.ledgers[self.processes[self.slots[at].process].line];
+        let ledger = &mut self.ledgers[line];
         messages.iter().for_each(|message| ledger.handed(message.message_id()));
         self.slots[at].waiting = messages.into();
         self.slots[at].ready = self.net.clock.now();

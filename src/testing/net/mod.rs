@@ -21,12 +21,13 @@ use {
         source::Source,
         story::{Colours, lines},
         watchdog::Witness,
-        wire::Wire,
+        wire::{Polled, Wire},
     },
     crate::{
         clock::{Clock, ManualClock},
+        error::ReceiveError,
         message::MessageId,
-        queue::Queue,
+        queue::{Message, Queue, Receive},
         state::FactEntry,
         sync::Mutex,
     },
@@ -63,7 +64,7 @@ impl Line {
         self.wire.queue()
     }
 
-    pub(super) fn note_asked(&self) {
+    fn note_asked(&self) {
         self.asked.store(true, Ordering::Relaxed);
     }
 
@@ -136,6 +137,27 @@ impl Net {
         let fault = self.source.lock().choose(candidates)?;
         *self.struck.lock().entry(fault).or_default() += 1;
         Some(fault)
+    }
+
+    /// A receive that does not wait, and what faults make of it.
+    pub(super) fn receive(&self, line: usize, mut poll: Receive<'_>) -> Polled {
+        let polled = self.begin_receive(line, &mut poll);
+        polled.unwrap_or_else(|| self.answered(line, Wire::ask_once(poll)))
+    }
+
+    /// The answer of a fault to a receive that never reaches its queue.
+    pub(super) fn begin_receive(&self, line: usize, poll: &mut Receive<'_>) -> Option<Polled> {
+        let line = &self.lines[line];
+        line.note_asked();
+        let fault = self.choose(&line.wire.noticed_before(poll));
+        line.wire.before_the_queue(poll, fault)
+    }
+
+    /// What a fault makes of the queue's answer.
+    pub(super) fn answered(&self, line: usize, answer: Result<Vec<Message>, ReceiveError>) -> Polled {
+        let wire = &self.lines[line].wire;
+        let fault = self.choose(wire.noticed_after(answer.as_deref().unwrap_or_default()));
+        wire.after_the_queue(answer, fault)
     }
 
     /// A fault that was chosen found nothing to strike: it did not happen.

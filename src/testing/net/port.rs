@@ -153,8 +153,6 @@ impl Port {
     }
 
     /// Begins a call, in which a fault may strike or the actor may die before it.
-    ///
-    /// `unwinds` tells that the caller unwinds an actor that dies; otherwise its call never returns.
     pub(in crate::testing) fn begin(
         &self,
         kind: CallKind,
@@ -270,7 +268,7 @@ impl Port {
     /// A receive of the actor's own that does not wait.
     pub(in crate::testing) fn receive(
         &self,
-        mut poll: Receive<'_>,
+        poll: Receive<'_>,
         place: Option<&'static Location<'static>>,
     ) -> Result<Vec<Message>, CallError<ReceiveError>> {
         let place = place.map(Place::from);
@@ -279,11 +277,7 @@ impl Port {
             return Err(CallError::ServiceUnavailable);
         }
         self.pulse.place.set(place);
-        let fault = self.begin_receive(&poll);
-        let wire = self.wire();
-        let polled = wire.before_the_queue(&mut poll, fault);
-        let polled = polled.unwrap_or_else(|| self.answered(Wire::ask_once(poll)));
-        self.end_receive(polled, place)
+        self.end_receive(self.net.receive(self.line, poll), place)
     }
 
     /// A receive of the actor's own that waits as long as the request does.
@@ -297,8 +291,7 @@ impl Port {
             return dead.wait_for_ever().await;
         }
         self.pulse.place.set(place);
-        let fault = self.begin_receive(&poll);
-        let polled = match self.wire().before_the_queue(&mut poll, fault) {
+        let polled = match self.net.begin_receive(self.line, &mut poll) {
             Some(polled) => polled,
             None => {
                 let asking = self.asking();
@@ -308,7 +301,7 @@ impl Port {
                     self.round_trip().await;
                 }
                 drop(asking);
-                self.answered(answer)
+                self.net.answered(self.line, answer)
             }
         };
         self.end_receive(polled, place)
@@ -334,18 +327,6 @@ impl Port {
     pub(in crate::testing) fn asking(&self) -> Asking<'_> {
         self.pulse.asking.with(|asking| *asking += 1);
         Asking(&self.pulse)
-    }
-
-    fn begin_receive(&self, poll: &Receive<'_>) -> Option<Fault> {
-        self.net.lines[self.line].note_asked();
-        self.net.choose(&self.wire().noticed_before(poll))
-    }
-
-    /// What a fault makes of the queue's answer.
-    fn answered(&self, answer: Result<Vec<Message>, ReceiveError>) -> Polled {
-        let messages = answer.as_deref().unwrap_or_default();
-        let fault = self.net.choose(self.wire().noticed_after(messages));
-        self.wire().after_the_queue(answer, fault)
     }
 
     fn end_receive(
@@ -380,20 +361,9 @@ impl Port {
         }
         self.pulse.act();
         let queue = &self.net.lines[self.line].name;
-        self.net.tell(&self.name, fault, |log| {
-            let (what, names) = match result {
-                Ok(messages) if messages.is_empty() => ("receives nothing".to_owned(), Vec::new()),
-                Ok(messages) => {
-                    let names = log.names(messages.iter().map(|it| it.0));
-                    (format!("receives {}", names.join(", ")), names)
-                }
-                Err(error) => (
-                    format!("receives: {}", error.lines().next().unwrap_or_default()),
-                    Vec::new(),
-                ),
-            };
-            Told::from(what).of(queue, names).kind(EventKind::Receive).at(place)
-        });
+        let result = result.map(|messages| messages.into_iter().map(|it| it.0).collect());
+        self.net
+            .tell(&self.name, fault, |log| Told::received(log, queue, &result).at(place));
     }
 
     /// Ends an actor again that has caught the unwinding it was ended with.
