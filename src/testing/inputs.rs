@@ -203,30 +203,44 @@ impl Drawn {
         self.places.truncate(count);
     }
 
-    /// Makes what a schedule sends simpler, part by part, as long as it still fails. Steps that send what a simpler sequence
-    /// has no longer are left out.
+    /// Makes what a schedule sends simpler, part by part, as long as it still fails, and until nobody tries any more whether
+    /// it does. Steps that send what a simpler sequence has no longer are left out.
     pub(super) fn simplify(
         mut self,
         mut schedule: CaseSchedule,
-        mut still_fails: impl FnMut(&CaseSchedule) -> bool,
+        mut still_fails: impl FnMut(&CaseSchedule) -> Option<bool>,
     ) -> CaseSchedule {
         for at in 0..self.parts.len() {
-            let first = self.first(at, &schedule);
-            if first != schedule && still_fails(&first) {
-                schedule = first;
-            }
             let sent = self.sent(at, &schedule);
-            let mut more = sent > 0 && self.parts[at].tree.simplify();
+            if sent == 0 {
+                continue;
+            }
+            let first = self.first(at, &schedule);
+            if first != schedule {
+                match still_fails(&first) {
+                    Some(true) => schedule = first,
+                    Some(false) => {}
+                    None => return schedule,
+                }
+            }
+            let mut more = self.parts[at].tree.simplify();
             for _ in 0..MOST_SIMPLIFICATIONS * sent {
                 if !more {
                     break;
                 }
                 let simpler = self.with(at, &schedule);
-                more = if simpler == schedule || still_fails(&simpler) {
-                    schedule = simpler;
-                    self.parts[at].tree.simplify()
+                let fails = if simpler == schedule {
+                    Some(true)
                 } else {
-                    self.parts[at].tree.complicate()
+                    still_fails(&simpler)
+                };
+                more = match fails {
+                    Some(true) => {
+                        schedule = simpler;
+                        self.parts[at].tree.simplify()
+                    }
+                    Some(false) => self.parts[at].tree.complicate(),
+                    None => return schedule,
                 };
             }
         }
@@ -358,7 +372,7 @@ mod tests {
                 .collect(),
         };
         let sends = |schedule: &CaseSchedule| schedule.steps.len() - 1;
-        let simpler = drawn.simplify(schedule, |candidate| sends(candidate) >= 3);
+        let simpler = drawn.simplify(schedule, |candidate| Some(sends(candidate) >= 3));
         assert_eq!(sends(&simpler), 3);
         let sent = simpler.plan.messages.iter().take(3);
         assert!(
@@ -383,7 +397,7 @@ mod tests {
             },
             steps: vec![send(2), Step::RunFor { acts: 1 }, send(4)],
         };
-        let simpler = drawn.simplify(schedule, |_| true);
+        let simpler = drawn.simplify(schedule, |_| Some(true));
         assert_eq!(simpler.steps, [send(0), Step::RunFor { acts: 1 }, send(1)]);
     }
 

@@ -158,8 +158,13 @@ impl<W> Shrinker<'_, W> {
         violation.is_some_and(|violation| violation.property == self.property)
     }
 
+    /// Nothing is tried any more.
+    const fn is_spent(&self) -> bool {
+        self.runs >= MOST_RUNS || self.acts >= MOST_ACTS
+    }
+
     fn run(&mut self, candidate: &CaseSchedule) -> Option<CaseOutcome> {
-        if self.runs >= MOST_RUNS || self.acts >= MOST_ACTS {
+        if self.is_spent() {
             return None;
         }
         self.runs += 1;
@@ -181,7 +186,7 @@ impl<W> Shrinker<'_, W> {
         let mut length = self.best.steps.len();
         while length > 0 {
             let mut at = 0;
-            while at < self.best.steps.len() {
+            while at < self.best.steps.len() && !self.is_spent() {
                 let mut steps = self.best.steps.clone();
                 let end = (at + length).min(steps.len());
                 steps.drain(at..end);
@@ -196,6 +201,9 @@ impl<W> Shrinker<'_, W> {
     /// Does without a fault, or lets it strike earlier.
     fn remove_faults(&mut self) {
         for at in 0..self.best.steps.len() {
+            if self.is_spent() {
+                break;
+            }
             let step = self.best.steps[at];
             let Some(Strike { fault, passed }) = step.strike() else {
                 continue;
@@ -216,6 +224,9 @@ impl<W> Shrinker<'_, W> {
 
     fn shorten(&mut self) {
         for at in 0..self.best.steps.len() {
+            if self.is_spent() {
+                break;
+            }
             // What is half as long may be halved again.
             while shorter(self.best.steps[at]).into_iter().any(|step| {
                 let mut steps = self.best.steps.clone();
@@ -275,10 +286,11 @@ impl<W> Shrinker<'_, W> {
             .any(|way| *left > 0 && self.tell_rest_by_runs([&told[..], &way].concat(), rest, left))
     }
 
-    /// Another fault may do as well or in a shorter story, and so may a run to the fault instead of the turns that were drawn before it.
+    /// Another fault may do as well or in a shorter story, and so may a run to the fault instead of the turns that were
+    /// drawn before it.
     fn replace_faults(&mut self) {
         let mut at = 0;
-        while at < self.best.steps.len() {
+        while at < self.best.steps.len() && !self.is_spent() {
             let step = self.best.steps[at];
             let Some(Strike { fault, .. }) = step.strike() else {
                 at += 1;
@@ -384,7 +396,7 @@ impl<W> Shrinker<'_, W> {
             // A simpler message costs as much.
             let mut limit = self.cost;
             limit.messages += 1;
-            self.offer_below(limit, simpler.clone())
+            (!self.is_spent()).then(|| self.offer_below(limit, simpler.clone()))
         });
     }
 
