@@ -74,7 +74,7 @@ fn told() -> bool {
         }
     }
     match handlers::correct().cases(10_000).run() {
-        Ok(passed) => println!("correct: passed {} cases, {} steps", passed.cases, passed.steps),
+        Ok(passed) => println!("correct\n{passed}"),
         Err(error) => {
             println!("{error}");
             all = false;

@@ -55,6 +55,9 @@ pub enum Fault {
     SendLate,
     /// A send is answered with `RequestThrottled`.
     SendThrottled,
+    /// A call is answered with `ServiceUnavailable`, and so is every call of a consumer for [`Fault::OUTAGE`], or the next
+    /// 100 if no time passes. In a check only.
+    Outage,
     /// A consumer that has received dies before it works. In a check only.
     CrashBeforeWork,
     /// A consumer dies in its work, where that waits or calls the queue, or before the delete. In a check only.
@@ -69,7 +72,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault, in the order of their declaration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::DuplicateInFlight,
         Self::DuplicateAfterDelete,
         Self::Reordered,
@@ -87,6 +90,7 @@ impl Fault {
         Self::SendResponseLost,
         Self::SendLate,
         Self::SendThrottled,
+        Self::Outage,
         Self::CrashBeforeWork,
         Self::CrashBeforeDelete,
         Self::CrashAfterDelete,
@@ -105,6 +109,7 @@ impl Fault {
         Self::OverLimit,
         Self::VisibilityFails,
         Self::BatchEntryFails,
+        Self::Outage,
         Self::Reordered,
         Self::SampledPoll,
         Self::DeleteResponseLost,
@@ -123,6 +128,9 @@ impl Fault {
 
     /// How late a late call takes effect.
     pub const LATE: std::time::Duration = std::time::Duration::from_secs(5);
+
+    /// How long an outage lasts.
+    pub const OUTAGE: std::time::Duration = std::time::Duration::from_secs(60);
 
     /// How far the clock jumps.
     pub const JUMP: std::time::Duration = std::time::Duration::from_secs(600);
@@ -145,6 +153,14 @@ impl Fault {
                 | Self::SampledPoll
                 | Self::OverLimit
         )
+    }
+
+    /// So many times as probable as others in the presets: what strikes many calls at once is to leave time for other faults.
+    const fn share(self) -> f64 {
+        match self {
+            Self::Outage => 0.1,
+            _ => 1.0,
+        }
     }
 
     const fn place(self) -> usize {
@@ -340,7 +356,7 @@ impl Faults {
     pub fn probability(&self, fault: Fault) -> f64 {
         match self.named.get(&fault) {
             Some(probability) => *probability,
-            None => self.strengths.iter().sum::<f64>() / self.strengths.len().max(1) as f64,
+            None => fault.share() * self.strengths.iter().sum::<f64>() / self.strengths.len().max(1) as f64,
         }
     }
 
@@ -375,7 +391,7 @@ impl Faults {
             several => several[(seed % several.len() as u64) as usize],
         };
         for fault in Fault::ALL.into_iter().filter(|fault| !illegal(fault)) {
-            table[fault.place()] = self.named.get(&fault).copied().unwrap_or(strength);
+            table[fault.place()] = self.named.get(&fault).copied().unwrap_or(strength * fault.share());
         }
         Ok(Chance {
             table,

@@ -62,6 +62,45 @@ pub struct FinalMessage {
     pub fate: Option<Fate>,
 }
 
+/// What became of messages, as counted in a run of a check.
+///
+/// # Examples
+/// ```
+/// # use {proptest::strategy::Just, requeue::{Queue, testing::{Consumer, Faults, check}}};
+/// let passed = check("jobs", || ())
+///     .queue(|| Queue::standard("jobs"))
+///     .messages(Just("job"))
+///     .consumer("c", |_| Consumer::each(|_, _| Ok::<_, String>(())))
+///     .faults(Faults::none())
+///     .run()?;
+/// assert_eq!(passed.fates.deleted, passed.fates.messages);
+/// # Ok::<(), requeue::testing::CheckError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Fates {
+    /// Messages that were sent; a dead letter is not counted again.
+    pub messages: u64,
+    /// Those that a consumer received, of dead letters too.
+    pub received: u64,
+    /// Those that a consumer deleted.
+    pub deleted: u64,
+    /// Those that became dead letters.
+    pub dead_lettered: u64,
+    /// Those whose retention ended.
+    pub expired: u64,
+}
+
+impl Fates {
+    pub(super) const fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.received += other.received;
+        self.deleted += other.deleted;
+        self.dead_lettered += other.dead_lettered;
+        self.expired += other.expired;
+    }
+}
+
 /// On whose behalf something happens in the queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Actor {
@@ -139,6 +178,24 @@ impl Ledger {
 
     pub(super) fn last(&self) -> impl Iterator<Item = FinalMessage> {
         self.tracks.iter().map(|track| track.last.clone())
+    }
+
+    pub(super) fn fates(&self) -> Fates {
+        let mut fates = Fates::default();
+        for track in &self.tracks {
+            fates.received += u64::from(track.last.received > 0);
+            if track.arrived {
+                continue;
+            }
+            fates.messages += 1;
+            match track.last.fate {
+                Some(Fate::Deleted) => fates.deleted += 1,
+                Some(Fate::DeadLettered) => fates.dead_lettered += 1,
+                Some(Fate::Expired) => fates.expired += 1,
+                None => {}
+            }
+        }
+        fates
     }
 
     pub(super) fn len(&self) -> usize {

@@ -67,7 +67,7 @@ pub use {
     faults::{Fault, FaultError, Faults},
     faulty::FaultyQueue,
     faulty_service::FaultyService,
-    ledger::{Fate, FinalMessage, Property, Violation},
+    ledger::{Fate, Fates, FinalMessage, Property, Violation},
     schedule::{CaseSchedule, ScheduleError},
     story::{Event, EventKind, Place, Story},
     wire::CallError,

@@ -27,6 +27,9 @@ static HOOK: Once = Once::new();
 /// What Rust says of a panic that nothing can catch, for it came while another one unwound the thread.
 const LAST_WORDS: &[&str] = &["in a destructor during cleanup", "cannot unwind"];
 
+/// So many characters of what a panic says are told.
+const MOST_OF_A_TEXT: usize = 2_000;
+
 /// What an actor that dies in a call is unwound with; no hook hears of it.
 struct Death;
 
@@ -45,7 +48,10 @@ impl fmt::Display for Panic {
         if let Some(place) = place {
             write!(f, " at {place}")?;
         }
-        write!(f, ": {text}")?;
+        match text.char_indices().nth(MOST_OF_A_TEXT) {
+            Some((end, _)) => write!(f, ": {}... ({} bytes)", &text[..end], text.len())?,
+            None => write!(f, ": {text}")?,
+        }
         // What tokio says to code that it does not run.
         if text.contains("there is no reactor running") {
             f.write_str("; Consumer::on_tokio runs a consumer on tokio, with the feature testing-tokio")?;

@@ -44,6 +44,9 @@ pub(super) enum Call {
     Always(usize),
     Sometimes(usize),
     Finally(usize),
+    World,
+    Queue,
+    Strategy,
 }
 
 impl Call {
@@ -56,6 +59,9 @@ impl Call {
             Self::Always(number) => (4, number),
             Self::Sometimes(number) => (5, number),
             Self::Finally(number) => (6, number),
+            Self::World => (7, 0),
+            Self::Queue => (8, 0),
+            Self::Strategy => (9, 0),
         };
         kind << 56 | number as u64
     }
@@ -69,6 +75,9 @@ impl Call {
             4 => Self::Always(number),
             5 => Self::Sometimes(number),
             6 => Self::Finally(number),
+            7 => Self::World,
+            8 => Self::Queue,
+            9 => Self::Strategy,
             _ => return None,
         })
     }
@@ -102,6 +111,9 @@ impl Names {
             Some(Call::Always(number)) => format!("the property {}", quoted(&self.always, number)),
             Some(Call::Sometimes(number)) => format!("the condition {}", quoted(&self.sometimes, number)),
             Some(Call::Finally(number)) => format!("the property {}", quoted(&self.finally, number)),
+            Some(Call::World) => "the closure that makes the world".to_owned(),
+            Some(Call::Queue) => "the closure that makes a queue".to_owned(),
+            Some(Call::Strategy) => "the strategy for messages".to_owned(),
             None => "the code under test".to_owned(),
         }
     }
@@ -194,6 +206,14 @@ pub(super) fn enter(call: Call) -> u64 {
 
 pub(super) fn leave(before: u64) {
     with_beat(|beat| _ = beat.change(before));
+}
+
+/// Another call of this thread, from its beginning to its end.
+pub(super) fn within<T>(call: Call, run: impl FnOnce() -> T) -> T {
+    let before = enter(call);
+    let result = run();
+    leave(before);
+    result
 }
 
 /// Says who knows more of the case that this thread runs.
@@ -323,6 +343,9 @@ mod tests {
             Call::Always(300),
             Call::Sometimes(0),
             Call::Finally(7),
+            Call::World,
+            Call::Queue,
+            Call::Strategy,
         ];
         for call in calls {
             assert!(call.code() != 0);

@@ -153,7 +153,7 @@ impl Wire {
         self.apply_late();
         match fault {
             Some(Fault::SendThrottled) => Err(CallError::RequestThrottled),
-            Some(Fault::DeleteFails | Fault::VisibilityFails) => Err(CallError::ServiceUnavailable),
+            Some(Fault::DeleteFails | Fault::VisibilityFails | Fault::Outage) => Err(CallError::ServiceUnavailable),
             Some(Fault::SendLate | Fault::DeleteLate | Fault::VisibilityLate) => {
                 let call = Box::new(move |queue: &Queue| call(queue).is_ok());
                 self.late.put_off(&self.clock, call, arrived);
@@ -235,6 +235,9 @@ impl Wire {
         self.is_news.store(false, Ordering::Relaxed);
         if fault == Some(Fault::ReceiveThrottled) {
             return Some((Err(CallError::RequestThrottled), fault));
+        }
+        if fault == Some(Fault::Outage) {
+            return Some((Err(CallError::ServiceUnavailable), fault));
         }
         if let Err(error) = poll.check() {
             return Some((Err(CallError::Refused(error)), None));

@@ -18,7 +18,7 @@ use {
     },
     super::{
         faults::{Chance, Fault},
-        ledger::{Actor, Ledger, Messages, Property, Violation},
+        ledger::{Actor, Fates, Ledger, Messages, Property, Violation},
         log::{Log, Told},
         net::Net,
         quiet::quietly,
@@ -58,6 +58,11 @@ pub(super) struct CaseOutcome {
     pub(super) faults: BTreeMap<Fault, usize>,
     /// The conditions that have held.
     pub(super) reached: Vec<Arc<str>>,
+    pub(super) fates: Fates,
+    /// A program has sent a message.
+    pub(super) has_sent: bool,
+    /// What a program returned before any fault struck, if it was an error.
+    pub(super) returned: Option<String>,
 }
 
 /// Where the steps come from.
@@ -95,6 +100,8 @@ pub(super) struct Case<'c, W> {
     /// Of each condition, whether it has held.
     reached: Vec<bool>,
     acts: usize,
+    has_sent: bool,
+    returned: Option<String>,
     /// Woken when another thread wakes a handler.
     parker: Parker,
     unfit: Option<Unfit>,
@@ -115,11 +122,11 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         Script::Steps(_) => Source::steps(),
     };
     let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
-    let Queues { lines, ledgers, facts } = build(setup, plan, &clock)?;
+    let Queues { lines, ledgers, facts } = watchdog::within(Call::Queue, || build(setup, plan, &clock))?;
     let mut case = Case {
         setup,
         plan,
-        world: World::new((setup.world)()),
+        world: World::new(watchdog::within(Call::World, || (setup.world)())),
         net: Arc::new(Net::new(clock, lines, source, recording, facts)),
         ledgers,
         processes: Vec::new(),
@@ -127,6 +134,8 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         sent: vec![false; plan.messages.len()],
         reached: vec![false; setup.sometimes.len()],
         acts: 0,
+        has_sent: false,
+        returned: None,
         parker: Parker::new(),
         unfit: None,
     };
@@ -144,6 +153,8 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
     let reached = reached.filter(|it| *it.1).map(|it| Arc::clone(&it.0.0)).collect();
     let mut faults = mem::take(&mut *case.net.struck.lock());
     faults.retain(|_, count| *count > 0);
+    let mut fates = Fates::default();
+    case.ledgers.iter().for_each(|ledger| fates.add(ledger.fates()));
     let mut log = case.net.log.lock();
     Ok(CaseOutcome {
         violation,
@@ -156,6 +167,9 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         events: log.take_events(),
         faults,
         reached,
+        fates,
+        has_sent: case.has_sent,
+        returned: case.returned.take(),
     })
 }
 

@@ -40,14 +40,16 @@ impl<W> Case<'_, W> {
     /// The crash that a program may meet where it awaits.
     ///
     /// One that has done nothing has nothing to lose. Of one that has no message, and waits for one, all crashes until it
-    /// does something are the same: it may meet the first.
+    /// does something are the same: it may meet the first. What one does that calls no queue nobody knows.
     fn death_of_a_program(&self, at: usize) -> Option<Fault> {
-        let pulse = &self.slots[at].run.as_ref()?.pulse;
+        let Run { pulse, polled, .. } = self.slots[at].run.as_ref()?;
         let stored = |message| self.ledgers.iter().any(|ledger| ledger.is_stored(message));
         if pulse.holding().into_iter().any(stored) {
             return Some(Fault::CrashBeforeDelete);
         }
-        pulse.may_lose_more().then_some(Fault::CrashAfterDelete)
+        let has_waited = polled.is_some_and(|before| before < self.net.clock.now());
+        let may_die = pulse.may_lose_more() || (has_waited && !pulse.called.get());
+        may_die.then_some(Fault::CrashAfterDelete)
     }
 
     /// A program that has returned is begun anew while there are messages, as a job of cron is.
@@ -114,6 +116,10 @@ impl<W> Case<'_, W> {
                 };
                 self.slots[at].ended = Some(now.saturating_add(rest));
                 let answer = answers.into_iter().next();
+                if let (Some(Err(error)), true) = (&answer, self.net.struck.lock().is_empty()) {
+                    let name = &self.slots[at].name;
+                    self.returned.get_or_insert_with(|| format!("{name} returns: {error}"));
+                }
                 self.tell(at, None, &[], EventKind::Finish, |_| match answer {
                     Some(Err(error)) => format!("returns: {error}"),
                     _ => "returns".to_owned(),
@@ -195,6 +201,7 @@ impl<W> Case<'_, W> {
 
     /// Takes note of what a program has done by itself.
     fn absorb(&mut self, at: usize, pulse: &Pulse) -> Held {
+        self.has_sent |= pulse.sent.get();
         self.note_facts(Actor::Deleting)?;
         for message in pulse.received.take() {
             for ledger in &mut self.ledgers {

@@ -410,8 +410,8 @@ impl<W> Case<'_, W> {
             return Ok(());
         }
         let candidates = match self.process(at).consumer.batch {
-            true => [Wire::DELETE, &[Fault::BatchEntryFails]].concat(),
-            false => Wire::DELETE.to_vec(),
+            true => [Wire::DELETE, &[Fault::Outage, Fault::BatchEntryFails]].concat(),
+            false => [Wire::DELETE, &[Fault::Outage]].concat(),
         };
         self.slots[at].ready = self.net.clock.now();
         for message in mem::take(&mut self.slots[at].done) {

@@ -13,7 +13,7 @@ use {
     },
 };
 
-/// One case of so many is run twice, to see whether it takes the same way.
+/// One case of so many is run again, to see whether it takes the same way.
 const ONE_OF: u64 = 64;
 
 /// Which case is run, and how it is called.
@@ -58,9 +58,11 @@ impl<W: 'static> Check<W> {
         self.note(Origin::Chance(which, count), &plan, &outcome, tally)?;
         let passed = outcome.violation.is_none();
         if let Some(number) = which.number.filter(|number| passed && number % ONE_OF == ONE_OF - 1) {
-            let (plan, _, script) = self.draw(which.seed, fifo)?;
-            let again = case::run(&self.setup, &plan, script, false)?;
-            self.compare(&format!("case {number}"), &plan, &outcome, &again)?;
+            let again = || {
+                let (plan, _, script) = self.draw(which.seed, fifo)?;
+                Ok::<_, CheckError>(case::run(&self.setup, &plan, script, true)?)
+            };
+            self.compare(number, &outcome, &again()?, &again()?)?;
         }
         Ok(())
     }

@@ -32,10 +32,11 @@ const DRAWS: u64 = 32;
 const MOST_STEPS_OF_DRAWS: u64 = 10_000;
 
 /// So many scenes of one kind are disturbed.
-const MOST_OF_A_KIND: usize = 4;
+const MOST_OF_A_KIND: usize = 2;
 
-/// So many steps the single disturbances take, about.
-const MOST_STEPS_OF_SINGLES: u64 = 100_000;
+/// So many steps the single disturbances take, about, for each pair that may be tried; and no fewer than this.
+const STEPS_OF_SINGLES_FOR_A_PAIR: u64 = 100;
+const LEAST_STEPS_OF_SINGLES: u64 = 10_000;
 
 /// So many steps a schedule with a pair may take on average.
 const STEPS_OF_A_PAIR: u64 = 40;
@@ -56,7 +57,8 @@ impl<W: 'static> Check<W> {
     fn try_in_turn(&self, fifo: &[bool], tally: &mut Tally) -> Result<(), CheckError> {
         let scenes = self.try_undisturbed(fifo.len(), tally)?;
         let mut all = Vec::new();
-        let (mut left, count) = (MOST_STEPS_OF_SINGLES, scenes.len() as u64);
+        let steps = self.pairs.saturating_mul(STEPS_OF_SINGLES_FOR_A_PAIR);
+        let (mut left, count) = (steps.max(LEAST_STEPS_OF_SINGLES), scenes.len() as u64);
         for (scene, at) in scenes.into_iter().zip(0..) {
             let before = tally.passed.steps;
             let singles = self.try_singles(&scene, left / (count - at), tally)?;

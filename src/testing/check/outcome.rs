@@ -13,7 +13,7 @@ use {
     },
     proptest::test_runner::PersistedSeed,
     std::{
-        fs, io, iter,
+        fmt, fs, io, iter,
         path::{Path, PathBuf},
     },
 };
@@ -128,9 +128,12 @@ impl CaseFailure {
         (!sets.is_empty()).then(|| format!("also with: {}{more}", sets.join("; ")))
     }
 
-    /// The faults of its story, the simplest first.
+    /// The faults of its story, the simplest first; an outage is one, however many calls it strikes.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults: Vec<_> = self.story.events.iter().filter_map(|event| event.fault).collect();
+        let is_out = faults.contains(&Fault::Outage);
+        faults.retain(|fault| *fault != Fault::Outage);
+        faults.extend(is_out.then_some(Fault::Outage));
         faults.sort_by_key(|fault| fault.strangeness());
         faults
     }
@@ -161,7 +164,7 @@ impl CaseFailure {
 /// assert!(matches!(error, CheckError::Incomplete("queue")));
 /// assert_eq!(error.to_string(), "the check has no queue");
 /// ```
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
     /// A property does not hold.
@@ -201,6 +204,20 @@ pub enum CheckError {
         name: String,
         /// What never held, as [`sometimes`](super::Check::sometimes) names it.
         names: Vec<String>,
+        /// How many schedules and cases passed.
+        cases: u64,
+    },
+    /// No case failed, but no consumer has received a message, or sent one.
+    #[error(
+        "the check {name} passed {cases} schedules and cases, but in none of them did a consumer receive a message{}",
+        .error.as_ref().map_or_else(String::new, |error| format!("; {error}"))
+    )]
+    #[non_exhaustive]
+    NothingReceived {
+        /// The check.
+        name: String,
+        /// A program and the error that it returned, if one did.
+        error: Option<String>,
         /// How many schedules and cases passed.
         cases: u64,
     },
@@ -254,6 +271,13 @@ pub enum CheckError {
     /// The seed is of another generator than proptest's default, which cases are not drawn from.
     #[error("{0} is no seed of proptest's ChaCha generator")]
     Seed(PersistedSeed),
+}
+
+/// As text: a test that answers an error, or unwraps one, shows the story.
+impl fmt::Debug for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl CheckError {

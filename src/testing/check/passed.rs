@@ -1,7 +1,7 @@
 //! [`Passed`], what a check without a failure has tried.
 
 use {
-    crate::testing::faults::Fault,
+    crate::testing::{faults::Fault, ledger::Fates},
     std::{collections::BTreeMap, fmt, sync::Arc, time::Duration},
 };
 
@@ -48,6 +48,11 @@ pub struct Passed {
     pub faults: BTreeMap<Fault, usize>,
     /// In how many schedules and cases each condition of [`sometimes`](super::Check::sometimes) held.
     pub reached: BTreeMap<Arc<str>, u64>,
+    /// What became of the messages.
+    pub fates: Fates,
+    /// What programs returned where no fault had struck, if it was an error, as `worker returns: Err("no such queue")`, and in how
+    /// many schedules and cases.
+    pub errors: BTreeMap<String, u64>,
     /// The faults of the check that never struck: there was no opportunity for them.
     pub never_met: Vec<Fault>,
 }
@@ -66,10 +71,50 @@ impl Passed {
             steps,
             faults,
             reached,
+            fates,
+            errors,
             never_met,
         } = self;
         let tried = (opportunities, left_out, schedules, pairs, pairs_complete);
-        (tried, cases, regressions, steps, faults, reached, never_met)
+        (
+            tried,
+            cases,
+            regressions,
+            steps,
+            faults,
+            reached,
+            fates,
+            errors,
+            never_met,
+        )
+    }
+
+    /// Schedules and cases run.
+    pub(super) const fn all(&self) -> u64 {
+        self.cases + self.schedules + self.regressions
+    }
+
+    /// What became of the messages; those that are left are in queues from which nobody receives.
+    fn told_fates(&self) -> String {
+        let Fates {
+            messages,
+            deleted,
+            dead_lettered,
+            expired,
+            ..
+        } = self.fates;
+        let left = messages.saturating_sub(deleted + dead_lettered + expired);
+        let fates = [
+            (deleted, "deleted"),
+            (dead_lettered, "dead-lettered"),
+            (expired, "expired"),
+            (left, "left"),
+        ];
+        let fates = fates.into_iter().filter(|it| it.0 > 0);
+        let fates: Vec<_> = fates
+            .map(|(count, what)| format!("{} {what}", Grouped(count)))
+            .collect();
+        format!("{}: {}", counted(messages, "message"), fates.join(", "))
     }
 
     /// What the schedules show, without their number.
@@ -127,6 +172,15 @@ impl fmt::Display for Passed {
             "passed: {cases}{again}, {} in all",
             counted(self.steps, "step")
         ));
+        if self.fates.messages > 0 {
+            lines.push(self.told_fates());
+        }
+        for (name, count) in &self.reached {
+            lines.push(format!("in {} of them {name}", Grouped(*count)));
+        }
+        for (error, count) in &self.errors {
+            lines.push(format!("without a fault, {} times: {error}", Grouped(*count)));
+        }
         if !self.never_met.is_empty() {
             let names: Vec<_> = self.never_met.iter().map(Fault::to_string).collect();
             lines.push(format!("never met: {}", names.join(", ")));

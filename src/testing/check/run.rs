@@ -15,7 +15,7 @@ use {
             schedule::CaseSchedule,
             setup::{Identity, QueueConfig},
             story::is_coloured,
-            watchdog::{self, Watching},
+            watchdog::{self, Call, Watching},
         },
     },
     proptest::test_runner::PersistedSeed,
@@ -66,6 +66,7 @@ impl<W: 'static> Check<W> {
             _ => {}
         }
         self.keep(&tally.failures);
+        self.worked(&tally)?;
         self.answer(tally, &fifo).and_then(|passed| self.reached(passed))
     }
 
@@ -243,10 +244,8 @@ impl<W: 'static> Check<W> {
         let clock = ManualClock::default();
         let mut fifo = Vec::new();
         for config in self.setup.queues.iter().flatten() {
-            let queue: Queue = (config.build)()
-                .clock(clock.clone())
-                .build()
-                .map_err(CheckError::Queue)?;
+            let build = || (config.build)().clock(clock.clone()).build();
+            let queue: Queue = watchdog::within(Call::Queue, build).map_err(CheckError::Queue)?;
             self.faults.chance(queue.name(), queue.is_fifo(), 0)?;
             config.identity.get_or_init(|| Identity {
                 name: queue.name().to_owned(),

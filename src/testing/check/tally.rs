@@ -13,6 +13,7 @@ use {
         setup::QueueConfig,
         shrink,
         story::{Event, Story, explain_deaths, steps_without_death},
+        watchdog::{self, Call},
     },
     std::sync::Arc,
 };
@@ -27,6 +28,8 @@ pub(super) struct Tally {
     /// One of each property, in the order in which they were found.
     pub(super) failures: Vec<CaseFailure>,
     pub(super) failed: u64,
+    /// A program has sent a message.
+    has_sent: bool,
 }
 
 /// Where a schedule and its messages come from.
@@ -57,6 +60,11 @@ impl Tally {
         }
         for name in &outcome.reached {
             *self.passed.reached.entry(Arc::clone(name)).or_default() += 1;
+        }
+        self.passed.fates.add(outcome.fates);
+        self.has_sent |= outcome.has_sent;
+        if let Some(error) = &outcome.returned {
+            *self.passed.errors.entry(error.clone()).or_default() += 1;
         }
         self.failed += u64::from(outcome.violation.is_some());
     }
@@ -136,27 +144,27 @@ impl<W: 'static> Check<W> {
         case::run(&self.setup, &schedule.plan, Script::Steps(&schedule.steps), true)
     }
 
-    /// Whether a case that passed took the same way when it was run again.
+    /// Whether a case that passed took the same way when it was run again, and told.
     pub(super) fn compare(
         &self,
-        what: &str,
-        plan: &Plan,
-        one: &CaseOutcome,
-        other: &CaseOutcome,
+        case: u64,
+        passed: &CaseOutcome,
+        told: &CaseOutcome,
+        again: &CaseOutcome,
     ) -> Result<(), CheckError> {
-        let figures = |outcome: &CaseOutcome| (outcome.event_count, outcome.acts, outcome.faults.clone());
-        let same = figures(one) == figures(other) && one.violation == other.violation;
-        if same && one.steps == other.steps {
+        let violation = told.violation.as_ref().or(again.violation.as_ref());
+        let difference = first_difference(told, again);
+        let way = |outcome: &CaseOutcome| (outcome.event_count, outcome.acts, outcome.faults.clone());
+        let differs = |it: &&CaseOutcome| way(it) != way(passed) || it.steps != passed.steps;
+        let other = [told, again].into_iter().find(differs);
+        if difference.is_none() && other.is_none() && violation.is_none() {
             return Ok(());
         }
-        let (plan, steps) = (plan.clone(), one.steps.clone());
-        let schedule = CaseSchedule { plan, steps };
-        let difference = first_difference(&self.tell(&schedule)?, &self.tell(&schedule)?);
         let difference = difference.unwrap_or_else(|| {
-            let (events, others) = (one.event_count, other.event_count);
-            format!("{what} took another way when it was run again, with {events} events and {others}")
+            let (events, others) = (passed.event_count, other.unwrap_or(told).event_count);
+            format!("case {case} took another way when it was run again, with {events} events and {others}")
         });
-        Err(self.not_deterministic(other.violation.as_ref(), difference))
+        Err(self.not_deterministic(violation, difference))
     }
 
     fn not_deterministic(&self, violation: Option<&Violation>, difference: String) -> CheckError {
@@ -172,7 +180,7 @@ impl<W: 'static> Check<W> {
     }
 
     pub(super) fn failure(&self, schedule: CaseSchedule, outcome: CaseOutcome, origin: Origin) -> Option<CaseFailure> {
-        const SAVE: &str = "save the schedule and replay its file";
+        const KEEP: &str = "keep it by regression_file";
         let violation = outcome.violation?;
         let (case, seed) = match origin {
             Origin::Chance(which, _) => (which.number, which.seed.persisted()),
@@ -180,9 +188,9 @@ impl<W: 'static> Check<W> {
         };
         let replay = match (origin, case, &seed) {
             (Origin::Replay, ..) => "the same schedule".to_owned(),
-            (_, Some(case), _) => format!("seed {}, case {case}; or {SAVE}", self.seed),
-            (_, None, Some(seed)) => format!("seed {seed}; or {SAVE}"),
-            (_, None, None) => format!("{SAVE}{}", in_a_line(&schedule)),
+            (_, Some(case), _) => format!("replay_case({case}) with seed {}; or {KEEP}", self.seed),
+            (_, None, Some(seed)) => format!("seed {seed}; or {KEEP}"),
+            (_, None, None) => format!("run it again, or {KEEP}{}", in_a_line(&schedule)),
         };
         let mut events = outcome.events;
         explain_deaths(&mut events, |number| {
@@ -250,6 +258,19 @@ impl<W: 'static> Check<W> {
         })
     }
 
+    /// Whether the consumers did anything at all.
+    pub(super) fn worked(&self, tally: &Tally) -> Result<(), CheckError> {
+        let Tally { passed, has_sent, .. } = tally;
+        if passed.fates.received > 0 || *has_sent || !tally.failures.is_empty() {
+            return Ok(());
+        }
+        Err(CheckError::NothingReceived {
+            name: self.name.clone(),
+            error: passed.errors.keys().next().cloned(),
+            cases: passed.all(),
+        })
+    }
+
     /// Whether all that was to hold sometimes did.
     pub(super) fn reached(&self, mut passed: Passed) -> Result<Passed, CheckError> {
         let names = self.setup.sometimes.iter().map(|it| Arc::clone(&it.0));
@@ -262,12 +283,12 @@ impl<W: 'static> Check<W> {
         Err(CheckError::NeverReached {
             name: self.name.clone(),
             names,
-            cases: passed.cases + passed.schedules + passed.regressions,
+            cases: passed.all(),
         })
     }
 
     pub(super) fn drawn(&self, seed: CaseSeed, count: u64) -> Result<Drawn, CheckError> {
-        let drawn = self.inputs.draw(seed.of_the_messages(), count);
+        let drawn = watchdog::within(Call::Strategy, || self.inputs.draw(seed.of_the_messages(), count));
         drawn.map_err(|reason| CheckError::NoMessage(reason.to_string()))
     }
 

@@ -1,5 +1,6 @@
 //! What all that runs in a case goes through: its queues, its clock, the source of its faults, and its story.
 
+mod outage;
 mod port;
 mod pulse;
 #[cfg(feature = "aws-sdk")]
@@ -15,6 +16,7 @@ pub(super) use self::{
 #[cfg(feature = "aws-sdk")]
 use self::sdk_service::SdkService;
 use {
+    self::outage::Outage,
     super::{
         faults::Fault,
         log::{Log, Told},
@@ -30,6 +32,7 @@ use {
         queue::{Message, Queue, Receive},
         state::FactEntry,
         sync::Mutex,
+        time::Timestamp,
     },
     std::{
         collections::BTreeMap,
@@ -86,6 +89,7 @@ pub(super) struct Net {
     /// The faults that struck.
     pub(super) struck: Mutex<BTreeMap<Fault, usize>>,
     pub(super) facts: Facts,
+    outage: Mutex<Outage>,
     /// Of the actor that is called, or was last.
     current: Mutex<Option<Arc<Pulse>>>,
     /// The thread of the case, in which alone an actor can die.
@@ -104,6 +108,7 @@ impl Net {
             log: Mutex::new(Log::new(recording, begun)),
             struck: Mutex::default(),
             facts,
+            outage: Mutex::default(),
             current: Mutex::new(None),
             thread: thread::current().id(),
             #[cfg(feature = "aws-sdk")]
@@ -134,7 +139,13 @@ impl Net {
 
     /// The fault among `candidates` that strikes here; it is counted.
     pub(super) fn choose(&self, candidates: &[Fault]) -> Option<Fault> {
+        if candidates.contains(&Fault::Outage) && self.outage.lock().strikes(self.clock.now()) {
+            return Some(Fault::Outage);
+        }
         let fault = self.source.lock().choose(candidates)?;
+        if fault == Fault::Outage {
+            self.outage.lock().begin(self.clock.now());
+        }
         *self.struck.lock().entry(fault).or_default() += 1;
         Some(fault)
     }
@@ -149,7 +160,11 @@ impl Net {
     pub(super) fn begin_receive(&self, line: usize, poll: &mut Receive<'_>) -> Option<Polled> {
         let line = &self.lines[line];
         line.note_asked();
-        let fault = self.choose(&line.wire.noticed_before(poll));
+        let mut candidates = line.wire.noticed_before(poll);
+        if line.queue().counts().visible > 0 || self.outage_end().is_some() {
+            candidates.push(Fault::Outage);
+        }
+        let fault = self.choose(&candidates);
         line.wire.before_the_queue(poll, fault)
     }
 
@@ -158,6 +173,11 @@ impl Net {
         let wire = &self.lines[line].wire;
         let fault = self.choose(wire.noticed_after(answer.as_deref().unwrap_or_default()));
         wire.after_the_queue(answer, fault)
+    }
+
+    /// Until when every call fails, while they do.
+    pub(super) fn outage_end(&self) -> Option<Timestamp> {
+        self.outage.lock().end(self.clock.now())
     }
 
     /// A fault that was chosen found nothing to strike: it did not happen.

@@ -162,13 +162,14 @@ impl Port {
         self.stay_dead()?;
         let place = place.map(Place::from);
         self.pulse.place.set(place);
-        let mut candidates = kind.faults().to_vec();
+        let mut candidates = [kind.faults(), &[Fault::Outage]].concat();
         if self.can_die() {
             candidates.extend(kind.crashes());
         }
         let mut fault = self.net.choose(&candidates);
         let failing = |_: &usize| self.net.choose(&[Fault::BatchEntryFails]).is_some();
-        let entry = (0..entries.unwrap_or(0)).find(failing);
+        let entries = entries.filter(|_| fault.is_none()).unwrap_or(0);
+        let entry = (0..entries).find(failing);
         fault = fault.or_else(|| entry.map(|_| Fault::BatchEntryFails));
         if let Some(fault @ Fault::CrashBeforeDelete) = fault {
             return Err(self.die(Crash {
@@ -231,7 +232,7 @@ impl Port {
         pulse.struck.set(pulse.struck.get() || fault.is_some());
         let refused = matches!(result, Err(CallError::Refused(_)));
         match act {
-            Act::Send { .. } => {}
+            Act::Send { .. } => pulse.sent.set(pulse.sent.get() || result.is_ok()),
             Act::Delete { messages, attempted } => {
                 pulse.finished.with(|finished| finished.extend_from_slice(attempted));
                 pulse.blameless.set(pulse.blameless.get() || fault.is_some());

@@ -42,6 +42,8 @@ pub(in crate::testing) struct Pulse {
     acts_before: Shared<u64>,
     /// How many receives of its own wait for messages.
     pub(in crate::testing) asking: Shared<u32>,
+    /// It has sent a message.
+    pub(in crate::testing) sent: Shared<bool>,
     /// The run has called the queue.
     pub(in crate::testing) called: Shared<bool>,
     /// The kit is in the handler, and waits for it to return, to wait or to die.

@@ -164,7 +164,7 @@ impl Place {
 /// let story = error.story().unwrap();
 /// assert_eq!(story.events.last().unwrap().what, "works on m1: ok");
 /// assert_eq!(story.violation, "it does not hold that nothing is ever resized");
-/// assert_eq!(story.replay, "save the schedule and replay its file: send 0");
+/// assert_eq!(story.replay, "run it again, or keep it by regression_file: send 0");
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -18,7 +18,8 @@ use crate::{
 const MOST_STEPS: usize = 60;
 
 /// The faults that strike in a check alone; `consumers.rs` is about them.
-const OF_CONSUMERS: [Fault; 4] = [
+const OF_CONSUMERS: [Fault; 5] = [
+    Fault::Outage,
     Fault::CrashBeforeWork,
     Fault::CrashBeforeDelete,
     Fault::CrashAfterDelete,

@@ -58,6 +58,7 @@ fn runs(queue: &Queue, clock: &ManualClock, faults: Faults, seed: u64) -> (Done,
 fn of_runners() -> impl Iterator<Item = Fault> {
     Fault::ALL.into_iter().filter(|fault| {
         let of_consumers = [
+            Fault::Outage,
             Fault::CrashBeforeWork,
             Fault::CrashBeforeDelete,
             Fault::CrashAfterDelete,

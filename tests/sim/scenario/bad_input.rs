@@ -304,6 +304,7 @@ fn faults_are_those_of_the_calls() {
             "PausePastVisibility",
             "handlers outlast their visibility timeout by `slow` of a fleet",
         ),
+        ("Outage", "the calls of workers fail one by one"),
         ("ClockJump", "the time of a scenario does not jump"),
         ("SendLate", "it is one of sends and stands in `faults` of a producer"),
     ] {

@@ -37,7 +37,10 @@ fn what_needs_no_fault_is_told_without_one() {
     let found = failure(&given_at_most(0));
     assert!(faults(&found).is_empty() && found.also_with.is_empty());
     assert_eq!((found.case, &found.seed), (None, &None));
-    assert_eq!(found.story.replay, "save the schedule and replay its file: send 0");
+    assert_eq!(
+        found.story.replay,
+        "run it again, or keep it by regression_file: send 0"
+    );
     let text = text(&given_at_most(0));
     assert!(
         text.starts_with("the check given failed without a fault; 1 of 1 schedule failed\n"),
@@ -51,7 +54,7 @@ fn what_needs_one_fault_is_told_with_the_simplest() {
     assert_eq!(faults(&found), [Fault::DuplicateAfterDelete], "{}", found.story);
     assert_eq!(
         found.story.replay,
-        "save the schedule and replay its file: send 0; run until DuplicateAfterDelete"
+        "run it again, or keep it by regression_file: send 0; run until DuplicateAfterDelete"
     );
     let text = text(&given_at_most(1));
     assert!(

@@ -211,7 +211,7 @@ const STORY: &str = "  0:00.000  producer  sends m1 \"5 EUR\"
   0:30.000  charger   sends m2 \"receipt\"
   0:30.000  charger   works on m1: ok
 violated: it does not hold that no order is charged again (last call at runs.rs:192)
-replay:   save the schedule and replay its file: send 0; run until ReceiveResponseLost
+replay:   run it again, or keep it by regression_file: send 0; run until ReceiveResponseLost
 ";
 const SCHEDULE: &str = "requeue schedule 2
 seed 16490336266968443936

@@ -464,7 +464,8 @@ fn no_fault_ends_time_or_gathers_without_end() {
     let of_calls = |it: &&Fault| {
         !matches!(
             it,
-            Fault::CrashBeforeWork
+            Fault::Outage
+                | Fault::CrashBeforeWork
                 | Fault::CrashBeforeDelete
                 | Fault::CrashAfterDelete
                 | Fault::PausePastVisibility

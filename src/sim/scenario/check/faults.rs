@@ -52,6 +52,7 @@ impl Calls {
             (_, Fault::CrashBeforeWork | Fault::CrashBeforeDelete | Fault::CrashAfterDelete) => {
                 Some("workers crash by `crashes` of a fleet")
             }
+            (_, Fault::Outage) => Some("the calls of workers fail one by one"),
             (_, Fault::PausePastVisibility) => Some("handlers outlast their visibility timeout by `slow` of a fleet"),
             (_, Fault::ClockJump) => Some("the time of a scenario does not jump"),
             (Self::OfProducers, Fault::SendResponseLost | Fault::SendLate | Fault::SendThrottled) => None,

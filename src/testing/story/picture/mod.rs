@@ -292,6 +292,7 @@ impl Effect {
             | Fault::VisibilityFails
             | Fault::BatchEntryFails
             | Fault::SendThrottled
+            | Fault::Outage
             | Fault::ReceiveThrottled
             | Fault::ReceiveResponseLost
             | Fault::OverLimit => Self::Lost,

@@ -161,8 +161,7 @@ fn every_fault_is_red_and_named_and_what_is_lost_does_not_arrive() {
             lost.push(fault.to_string());
         }
     }
-    let expected =
-        "ReceiveResponseLost ReceiveThrottled OverLimit DeleteFails VisibilityFails BatchEntryFails SendThrottled";
+    let expected = "ReceiveResponseLost ReceiveThrottled OverLimit DeleteFails VisibilityFails BatchEntryFails SendThrottled Outage";
     assert_eq!(lost.join(" "), expected);
 }
 
