@@ -66,8 +66,8 @@ fn the_text_has_the_first_story_whole_and_the_others_in_a_line() {
     };
     let (first, other) = (failures[0], failures[1]);
     let expected = format!(
-        "the check crowded failed in case {}; {failed} of 1000 cases failed\n{}also violated: {} (replay: seed 0, case \
-         {})\n",
+        "the check crowded failed in case {}; {failed} of 1000 cases failed\n{}also violated: {} (replay: \
+         replay_case({}) with seed 0)\n",
         first.case.unwrap(),
         first.story,
         other.violation,
