@@ -234,6 +234,7 @@ impl Ledger {
             }
             Fact::Expired { message_id } => {
                 self.leave(*message_id, Fate::Expired);
+                self.free(*message_id);
                 return self.expired(*message_id);
             }
             Fact::Failed { message_id, .. } => {
@@ -346,10 +347,15 @@ impl Ledger {
 
     /// A handler no longer works on a message: it returned, or died, or a fault keeps it from holding the message.
     pub(super) fn ends(&mut self, consumer: usize, message: MessageId) {
-        if let Some(group) = self.group_of(message) {
-            if let Some(working) = self.working.get_mut(&group) {
-                working.remove(&(consumer, message));
-            }
+        if let Some(working) = self.group_of(message).and_then(|group| self.working.get_mut(&group)) {
+            working.remove(&(consumer, message));
+        }
+    }
+
+    /// What expires lets others into its group while it is held: nobody need be alone with it.
+    fn free(&mut self, message: MessageId) {
+        if let Some(working) = self.group_of(message).and_then(|group| self.working.get_mut(&group)) {
+            working.retain(|it| it.1 != message);
         }
     }
 

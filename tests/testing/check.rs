@@ -7,6 +7,7 @@ pub(crate) mod consumers;
 mod crashes;
 mod dead_letters;
 mod faults;
+mod groups;
 mod holds;
 mod inputs;
 mod long;
