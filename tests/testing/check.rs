@@ -20,4 +20,5 @@ mod replay;
 mod runs;
 mod sometimes;
 mod stories;
+mod waits;
 mod wakes;
