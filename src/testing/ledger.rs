@@ -116,6 +116,8 @@ pub(super) struct Ledger {
     /// How many have not left the queue.
     open: usize,
     places: HashMap<MessageId, usize>,
+    /// The places of the messages that something happened to, one after the other.
+    changes: Vec<usize>,
     /// Of each group, which consumer works on which message.
     working: HashMap<Arc<str>, HashSet<(usize, MessageId)>>,
     /// Of each group, the places of its messages from the first on that is not settled.
@@ -175,7 +177,9 @@ impl Ledger {
         named: impl FnOnce() -> String,
     ) -> Result<(), Violation> {
         let failed = matches!(entry.fact, Fact::Failed { .. });
-        let before = entry.fact.message_id().and_then(|id| self.track(id));
+        let id = entry.fact.message_id();
+        self.changes.extend(id.and_then(|id| self.places.get(&id)));
+        let before = id.and_then(|id| self.track(id));
         let given_up = before.is_some_and(|track| mem::replace(&mut track.failed, failed));
         match &entry.fact {
             Fact::Sent {
@@ -186,6 +190,7 @@ impl Ledger {
             }
             | Fact::MovedIn { message_id, content } => {
                 self.open += 1;
+                self.changes.push(self.tracks.len());
                 self.places.insert(*message_id, self.tracks.len());
                 if let Some(group) = content.group_id().filter(|_| self.fifo) {
                     let group = self.groups.entry(Arc::from(group)).or_default();
@@ -467,6 +472,17 @@ pub(super) struct Messages<'l>(pub(super) &'l [Ledger]);
 impl Messages<'_> {
     pub(super) fn all(&self) -> Vec<FinalMessage> {
         self.0.iter().flat_map(Ledger::last).collect()
+    }
+
+    /// The messages that something happened to since this was asked last with the same `seen`, each with the numbers of
+    /// its queue and of its place there.
+    pub(super) fn changed(&self, seen: &mut Vec<usize>) -> impl Iterator<Item = (usize, usize, &FinalMessage)> {
+        let all = self.0.iter().enumerate();
+        let seen = mem::replace(seen, self.0.iter().map(|ledger| ledger.changes.len()).collect());
+        all.flat_map(move |(queue, ledger)| {
+            let new = &ledger.changes[seen.get(queue).copied().unwrap_or(0)..];
+            new.iter().map(move |at| (queue, *at, &ledger.tracks[*at].last))
+        })
     }
 
     /// The sentence with the messages as the story calls them, where it has their ids.
