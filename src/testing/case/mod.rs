@@ -94,6 +94,8 @@ pub(super) struct Case<'c, W> {
     sent: Vec<bool>,
     /// Of each invariant, who looks whether it holds.
     always: Vec<Look<W>>,
+    /// How many messages there were when that was looked at after a turn.
+    looked_at: usize,
     /// Of each condition, whether it has held.
     reached: Vec<bool>,
     acts: usize,
@@ -132,6 +134,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         slots: Vec::new(),
         sent: vec![false; plan.messages.len()],
         always: looks(&setup.always),
+        looked_at: 0,
         reached: vec![false; setup.sometimes.len()],
         acts: 0,
         parker: Parker::new(),
