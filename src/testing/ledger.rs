@@ -155,6 +155,8 @@ pub(super) struct Ledger {
     /// How many have not left the queue.
     open: usize,
     places: HashMap<MessageId, usize>,
+    /// The places of the messages that something happened to, one after the other.
+    changes: Vec<usize>,
     /// Of each group, which consumer works on which message.
     working: HashMap<Arc<str>, HashSet<(usize, MessageId)>>,
     /// Of each group, the places of its messages from the first on that is not settled.
@@ -232,7 +234,9 @@ impl Ledger {
         named: impl FnOnce() -> String,
     ) -> Result<(), Violation> {
         let failed = matches!(entry.fact, Fact::Failed { .. });
-        let before = entry.fact.message_id().and_then(|id| self.track(id));
+        let id = entry.fact.message_id();
+        self.changes.extend(id.and_then(|id| self.places.get(&id)));
+        let before = id.and_then(|id| self.track(id));
         let given_up = before.is_some_and(|track| mem::replace(&mut track.failed, failed));
         match &entry.fact {
             Fact::Sent {
@@ -243,6 +247,7 @@ impl Ledger {
             }
             | Fact::MovedIn { message_id, content } => {
                 self.open += 1;
+                self.changes.push(self.tracks.len());
                 self.places.insert(*message_id, self.tracks.len());
                 if let Some(group) = content.group_id().filter(|_| self.fifo) {
                     let group = self.groups.entry(Arc::from(group)).or_default();
@@ -291,6 +296,7 @@ impl Ledger {
             }
             Fact::Expired { message_id } => {
                 self.leave(*message_id, Fate::Expired);
+                self.free(*message_id);
                 return self.expired(*message_id);
             }
             Fact::Failed { message_id, .. } => {
@@ -403,10 +409,15 @@ impl Ledger {
 
     /// A handler no longer works on a message: it returned, or died, or a fault keeps it from holding the message.
     pub(super) fn ends(&mut self, consumer: usize, message: MessageId) {
-        if let Some(group) = self.group_of(message) {
-            if let Some(working) = self.working.get_mut(&group) {
-                working.remove(&(consumer, message));
-            }
+        if let Some(working) = self.group_of(message).and_then(|group| self.working.get_mut(&group)) {
+            working.remove(&(consumer, message));
+        }
+    }
+
+    /// What expires lets others into its group while it is held: nobody need be alone with it.
+    fn free(&mut self, message: MessageId) {
+        if let Some(working) = self.group_of(message).and_then(|group| self.working.get_mut(&group)) {
+            working.retain(|it| it.1 != message);
         }
     }
 
@@ -518,6 +529,17 @@ pub(super) struct Messages<'l>(pub(super) &'l [Ledger]);
 impl Messages<'_> {
     pub(super) fn all(&self) -> Vec<FinalMessage> {
         self.0.iter().flat_map(Ledger::last).collect()
+    }
+
+    /// The messages that something happened to since this was asked last with the same `seen`, each with the numbers of
+    /// its queue and of its place there.
+    pub(super) fn changed(&self, seen: &mut Vec<usize>) -> impl Iterator<Item = (usize, usize, &FinalMessage)> {
+        let all = self.0.iter().enumerate();
+        let seen = mem::replace(seen, self.0.iter().map(|ledger| ledger.changes.len()).collect());
+        all.flat_map(move |(queue, ledger)| {
+            let new = &ledger.changes[seen.get(queue).copied().unwrap_or(0)..];
+            new.iter().map(move |at| (queue, *at, &ledger.tracks[*at].last))
+        })
     }
 
     /// The sentence with the messages as the story calls them, where it has their ids.

@@ -16,6 +16,8 @@ use {
 
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
+    /// Code that may change a world has been called.
+    static CALLED: Cell<bool> = const { Cell::new(false) };
     /// The kit unwinds an actor that dies.
     static DYING: Cell<bool> = const { Cell::new(false) };
     /// The panics of the call that is under way.
@@ -74,10 +76,16 @@ pub(super) fn quietly<T>(call: Call, run: impl FnOnce() -> T) -> Result<T, Panic
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     watchdog::leave(before);
     QUIET.set(outer);
+    CALLED.set(CALLED.get() || !call.only_looks());
     result.map_err(|payload| {
         DYING.set(false);
         noted(text(&*payload))
     })
+}
+
+/// Whether code of the user that does more than look has been called since this was asked last.
+pub(super) fn take_called() -> bool {
+    CALLED.take()
 }
 
 /// The panics of the last call that were caught before they reached the kit, as those of a spawned task are.

@@ -11,6 +11,7 @@ use {
     crate::queue::QueueBuilder,
     std::{
         cell::{Cell, OnceCell},
+        rc::Rc,
         sync::Arc,
         time::Duration,
     },
@@ -68,23 +69,36 @@ pub(super) struct Redrive {
 type Make<W> = Box<dyn Fn(&World<W>) -> Consumer>;
 type Condition<W> = Box<dyn Fn(&W) -> bool>;
 type Act<W> = Box<dyn Fn(&World<W>, &Context)>;
-/// What is wrong, if anything.
-type Wrong<W> = Box<dyn Fn(&W, &Messages<'_>) -> Option<String>>;
+/// Looks at one case, and says what is wrong, if anything. It may remember what it has seen of the case.
+pub(super) type Look<W> = Box<dyn FnMut(&W, &Messages<'_>) -> Option<String>>;
 
 /// Something that must hold.
 pub(super) struct Requirement<W> {
     pub(super) name: Arc<str>,
-    pub(super) wrong: Wrong<W>,
+    /// Begins a case.
+    pub(super) begin: Box<dyn Fn() -> Look<W>>,
 }
 
 impl<W: 'static> Requirement<W> {
+    /// Of which every look sees all.
     pub(super) fn new(
         name: impl Into<Arc<str>>,
         wrong: impl Fn(&W, &Messages<'_>) -> Option<String> + 'static,
     ) -> Self {
+        let wrong = Rc::new(wrong);
+        Self::remembering(name, move || {
+            let wrong = Rc::clone(&wrong);
+            move |world: &W, messages: &Messages<'_>| wrong(world, messages)
+        })
+    }
+
+    pub(super) fn remembering<L: FnMut(&W, &Messages<'_>) -> Option<String> + 'static>(
+        name: impl Into<Arc<str>>,
+        begin: impl Fn() -> L + 'static,
+    ) -> Self {
         Self {
             name: name.into(),
-            wrong: Box::new(wrong),
+            begin: Box::new(move || Box::new(begin())),
         }
     }
 

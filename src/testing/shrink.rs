@@ -27,6 +27,9 @@ const MOST_ACTS: usize = 2_000_000;
 /// Pairs of steps are tried in schedules up to this length.
 const LONGEST_FOR_PAIRS: usize = 24;
 
+/// Pairs of waits are tried where there are no more than so many.
+const MOST_WAITS_FOR_PAIRS: usize = 4;
+
 /// So many opportunities of a fault are tried at a place.
 const MOST_PASSED: u32 = 16;
 
@@ -54,11 +57,7 @@ impl Cost {
         let CaseSchedule { plan, steps } = schedule;
         let strikes = || steps.iter().filter_map(|step| step.strike());
         let is_drawn = |step: &&Step| matches!(step, Step::Turn { .. } | Step::Advance { .. });
-        let number = |step: &Step| match step {
-            Step::Advance { millis, .. } => *millis,
-            Step::RunFor { acts } => u64::from(*acts),
-            _ => 0,
-        };
+        let lengths = steps.iter().filter_map(|step| length(*step));
         let passed = strikes().map(|strike| u64::from(strike.passed));
         Self {
             events,
@@ -67,7 +66,7 @@ impl Cost {
             strangeness: strikes().map(|strike| strike.fault.strangeness()).sum(),
             drawn: steps.iter().filter(is_drawn).count(),
             steps: steps.len(),
-            numbers: passed.chain(steps.iter().map(number)).fold(0, u64::saturating_add),
+            numbers: passed.chain(lengths).fold(0, u64::saturating_add),
             messages: plan.messages.len(),
         }
     }
@@ -80,6 +79,8 @@ struct Shrinker<'a, W> {
     property: Property,
     best: CaseSchedule,
     cost: Cost,
+    /// The steps whose lengths are known to be the shortest.
+    shortened: Vec<Step>,
     runs: usize,
     acts: usize,
 }
@@ -101,6 +102,7 @@ pub(super) fn shrink<W>(
         property: violation.property.clone(),
         cost: Cost::of(&schedule, outcome.event_count),
         best: schedule,
+        shortened: Vec::new(),
         runs: 0,
         acts: 0,
     };
@@ -222,18 +224,96 @@ impl<W> Shrinker<'_, W> {
         }
     }
 
+    /// Lowers each wait and each run by itself, and then waits together.
     fn shorten(&mut self) {
+        if self.shortened == self.best.steps {
+            return;
+        }
+        self.merge_waits();
         for at in 0..self.best.steps.len() {
+            self.shorten_one(at);
+        }
+        self.shorten_pairs();
+        self.shortened.clone_from(&self.best.steps);
+    }
+
+    /// What is longer does not always fail as well: the first length that does is looked for from below, and then how
+    /// much shorter it can be.
+    fn shorten_one(&mut self, at: usize) {
+        let length_now = |it: &Self| length(it.best.steps[at]).unwrap_or(0);
+        let mut passes = 0;
+        let mut next = 1;
+        while next < length_now(self) && !self.offer_lengths(&[(at, next)]) {
+            (passes, next) = (next, next.saturating_mul(4));
+        }
+        while length_now(self) > passes + 1 && !self.is_spent() {
+            let middle = passes.midpoint(length_now(self));
+            if !self.offer_lengths(&[(at, middle)]) {
+                passes = middle;
+            }
+        }
+    }
+
+    /// Waits that have to be about as long as each other are lowered together.
+    fn shorten_pairs(&mut self) {
+        let waits = self.waits();
+        if waits.len() > MOST_WAITS_FOR_PAIRS {
+            return;
+        }
+        for (place, first) in waits.iter().enumerate() {
+            for second in &waits[place + 1..] {
+                self.shorten_both(*first, *second);
+            }
+        }
+    }
+
+    fn shorten_both(&mut self, first: usize, second: usize) {
+        let [one, other] = self.lengths(first, second);
+        let mut by = one.min(other) / 2;
+        while by > 0 && !self.is_spent() {
+            let [one, other] = self.lengths(first, second);
+            let shorter = by < one.min(other) && self.offer_lengths(&[(first, one - by), (second, other - by)]);
+            if !shorter {
+                by /= 2;
+            }
+        }
+    }
+
+    /// One wait takes the place of two of which only the sum matters.
+    fn merge_waits(&mut self) {
+        let mut place = 0;
+        while let Some(&[first, second]) = self.waits().get(place..place + 2) {
+            let [one, other] = self.lengths(first, second);
+            let sum = one.saturating_add(other);
+            let merged = [(first, second), (second, first)].into_iter().any(|(kept, removed)| {
+                let mut steps = self.best.steps.clone();
+                steps[kept] = with_length(steps[kept], sum);
+                steps.remove(removed);
+                self.offer_steps(steps)
+            });
             if self.is_spent() {
                 break;
             }
-            // What is half as long may be halved again.
-            while shorter(self.best.steps[at]).into_iter().any(|step| {
-                let mut steps = self.best.steps.clone();
-                steps[at] = step;
-                self.offer_steps(steps)
-            }) {}
+            place += usize::from(!merged);
         }
+    }
+
+    fn lengths(&self, first: usize, second: usize) -> [u64; 2] {
+        [first, second].map(|at| length(self.best.steps[at]).unwrap_or(0))
+    }
+
+    fn waits(&self) -> Vec<usize> {
+        let steps = self.best.steps.iter().enumerate();
+        let waits = steps.filter(|it| matches!(it.1, Step::Advance { .. }));
+        waits.map(|it| it.0).collect()
+    }
+
+    fn offer_lengths(&mut self, lengths: &[(usize, u64)]) -> bool {
+        let mut steps = self.best.steps.clone();
+        for (at, length) in lengths {
+            steps[*at] = with_length(steps[*at], *length);
+        }
+        self.offer_steps(steps)
     }
 
     /// Does without sampling, and without the polls that found nothing because of it.
@@ -414,19 +494,23 @@ impl<W> Shrinker<'_, W> {
     }
 }
 
-/// The same wait or run, but shorter.
-fn shorter(step: Step) -> Vec<Step> {
+/// Of a wait in milliseconds, and of a run in acts.
+fn length(step: Step) -> Option<u64> {
     match step {
-        Step::Advance { millis, strike } => {
-            let shorter = [1, 1_000, 10_000, 30_000].into_iter().filter(|it| *it < millis);
-            shorter.map(|millis| Step::Advance { millis, strike }).collect()
-        }
-        Step::RunFor { acts } => {
-            let shorter = [1, 2, acts / 2, acts.saturating_sub(1)].into_iter();
-            let shorter = shorter.filter(|it| *it < acts);
-            shorter.map(|acts| Step::RunFor { acts }).collect()
-        }
-        _ => Vec::new(),
+        Step::Advance { millis, .. } => Some(millis),
+        Step::RunFor { acts } => Some(acts.into()),
+        _ => None,
+    }
+}
+
+/// The same wait or run in another length.
+fn with_length(step: Step, length: u64) -> Step {
+    match step {
+        Step::Advance { strike, .. } => Step::Advance { millis: length, strike },
+        Step::RunFor { .. } => Step::RunFor {
+            acts: u32::try_from(length).unwrap_or(u32::MAX),
+        },
+        other => other,
     }
 }
 

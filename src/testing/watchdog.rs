@@ -50,6 +50,10 @@ pub(super) enum Call {
 }
 
 impl Call {
+    pub(super) const fn only_looks(self) -> bool {
+        matches!(self, Self::Always(_) | Self::Sometimes(_) | Self::Finally(_))
+    }
+
     /// Never 0.
     const fn code(self) -> u64 {
         let (kind, number) = match self {

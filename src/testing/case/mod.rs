@@ -23,7 +23,7 @@ use {
         net::Net,
         quiet::quietly,
         schedule::Plan,
-        setup::{Requirement, Setup},
+        setup::{Look, Requirement, Setup},
         source::{Opportunities, Source, Step},
         story::{Event, EventKind},
         watchdog::{self, Call},
@@ -97,6 +97,10 @@ pub(super) struct Case<'c, W> {
     processes: Vec<Process>,
     slots: Vec<Slot>,
     sent: Vec<bool>,
+    /// Of each invariant, who looks whether it holds.
+    always: Vec<Look<W>>,
+    /// How many messages there were when that was looked at after a turn.
+    looked_at: usize,
     /// Of each condition, whether it has held.
     reached: Vec<bool>,
     acts: usize,
@@ -115,6 +119,10 @@ const ONE_OF_PROGRAMS: u64 = 16;
 
 type Held<T = ()> = Result<T, Violation>;
 
+fn looks<W>(all: &[Requirement<W>]) -> Vec<Look<W>> {
+    all.iter().map(|it| (it.begin)()).collect()
+}
+
 /// Runs one case from its first step to its end.
 pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recording: bool) -> Result<CaseOutcome, Unfit> {
     let source = match &script {
@@ -132,6 +140,8 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         processes: Vec::new(),
         slots: Vec::new(),
         sent: vec![false; plan.messages.len()],
+        always: looks(&setup.always),
+        looked_at: 0,
         reached: vec![false; setup.sometimes.len()],
         acts: 0,
         has_sent: false,
@@ -221,7 +231,8 @@ impl<W> Case<'_, W> {
         for (ledger, _) in self.ledgers.iter().zip(0..).filter(asked) {
             ledger.close()?;
         }
-        self.demand(&self.setup.finally, Call::Finally)
+        let finally = &self.setup.finally;
+        self.demand(finally, &mut looks(finally), Call::Finally)
     }
 
     fn draw(&self, dice: &mut Chance) -> Step {
@@ -320,7 +331,10 @@ impl<W> Case<'_, W> {
 
     /// What must hold after each turn, and what is looked for.
     fn look(&mut self) -> Held {
-        self.demand(&self.setup.always, Call::Always)?;
+        let mut always = mem::take(&mut self.always);
+        let held = self.demand(&self.setup.always, &mut always, Call::Always);
+        self.always = always;
+        held?;
         for (number, (name, holds)) in self.setup.sometimes.iter().enumerate() {
             if self.reached[number] {
                 continue;
@@ -345,11 +359,11 @@ impl<W> Case<'_, W> {
         })
     }
 
-    fn demand(&self, all: &[Requirement<W>], call: fn(usize) -> Call) -> Held {
+    fn demand(&self, all: &[Requirement<W>], looks: &mut [Look<W>], call: fn(usize) -> Call) -> Held {
         let messages = Messages(&self.ledgers);
-        for (number, Requirement { name, wrong }) in all.iter().enumerate() {
+        for (number, (Requirement { name, .. }, look)) in all.iter().zip(looks).enumerate() {
             let world = self.world_to_look_at(name)?;
-            let wrong = quietly(call(number), || wrong(&world, &messages));
+            let wrong = quietly(call(number), || look(&world, &messages));
             let sentence = match wrong {
                 Ok(None) => continue,
                 Ok(Some(sentence)) => messages.named(sentence),

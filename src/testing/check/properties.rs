@@ -138,7 +138,7 @@ impl<W: 'static> Check<W> {
     /// does not matter, nor what never comes.
     ///
     /// The arguments are those of [`effects_exactly_once`](Self::effects_exactly_once). Messages without a group are one
-    /// group. A message that became a dead letter is in no order.
+    /// group. A message that became a dead letter or expired is in no order, nor is any other with its key.
     ///
     /// # Examples
     /// A consumer that works off a batch from its end:

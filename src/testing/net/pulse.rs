@@ -253,11 +253,11 @@ impl Pulse {
     }
 
     /// Whether the run may be at work on a message, for all that can be told; `batch` if it takes several, each of which
-    /// is done with when it is deleted.
+    /// is done with when it is deleted. Who is left in the dark about a delete may try it again, or go on.
     pub(in crate::testing) fn may_work_on(&self, message: MessageId, now: Timestamp, batch: bool) -> bool {
         let held = self.held.lock();
         let Some(hold) = held.get(&message) else {
-            return !self.excused.get() && !batch;
+            return !self.excused.get() && !self.blameless.get() && !batch;
         };
         let holds_another = || held.values().any(|it| !it.given_back && it.until > now);
         !self.excused.get() && !hold.given_back && (hold.until > now || !holds_another())

@@ -3,10 +3,10 @@ use {
     super::consumers::{failure, jobs, passed, secs},
     proptest::{prelude::*, sample::select},
     requeue::{
-        Message, MessageId, Queue, SendMessage,
-        testing::{Check, CheckError, Consumer, Context, Faults, FinalMessage, Property, World, check},
+        Message, MessageId, Queue, QueueBuilder, SendMessage,
+        testing::{Check, CheckError, Consumer, Context, Fault, Faults, FinalMessage, Property, World, check},
     },
-    std::collections::BTreeSet,
+    std::{cell::Cell, collections::BTreeSet, rc::Rc},
 };
 
 /// A ledger of charges, in their order.
@@ -153,6 +153,49 @@ fn who_works_off_a_batch_from_its_end_is_found() {
 #[test]
 fn who_keeps_the_order_is_right_whatever_comes_again() {
     both_faults(|| recording(|_| {}));
+}
+
+/// A send that is late comes after the send that took its place, and after those that followed.
+#[test]
+fn a_late_copy_of_what_died_or_expired_is_in_no_order() {
+    let check = |queue: fn() -> QueueBuilder| {
+        check("records", Charges::new)
+            .queue_with_dead_letters(1, queue)
+            .message_sequence(Just(vec!["order-1", "order-2"]))
+            .consumer("clerk", |recorded| {
+                let recorded = recorded.clone();
+                Consumer::each(move |order, _| charge_once(&recorded, order))
+            })
+            .effects_in_order("recorded", Clone::clone, body)
+    };
+    let faults = Faults::none().with(Fault::SendLate, 0.1).with(Fault::DeleteFails, 0.1);
+    passed(&check(jobs).faults(faults));
+    let minute = || jobs().message_retention_period(secs(60)).visibility_timeout(secs(600));
+    let schedule = "requeue schedule 2\nmessage \"order-1\"\nmessage \"order-2\"\nsend 0 SendLate\nsend 1\nturn 0\n\
+                    turn 0 CrashBeforeWork\nwait 50s\nturn 0\nturn 0\nturn 0\nwait 12s\nend";
+    let replayed = check(minute).replay(&schedule.parse().unwrap());
+    replayed.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn a_case_of_many_messages_is_looked_at_no_more_often_than_it_changes() {
+    const MESSAGES: usize = 300;
+    let (asked, looked) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (asks, looks) = (Rc::clone(&asked), Rc::clone(&looked));
+    let check = charging(charge_once)
+        .effects_in_order("charged", Clone::clone, move |order| {
+            asks.set(asks.get() + 1);
+            body(order)
+        })
+        .always("it is looked at", move |_| looks.replace(looks.get() + 1) < usize::MAX);
+    let each = |line: fn(usize) -> String| (0..MESSAGES).map(line).collect::<String>();
+    let messages = each(|at| format!("message \"order-{at}\"\n"));
+    let sends = each(|at| format!("send {at}\n"));
+    let schedule = format!("requeue schedule 2\n{messages}{sends}end\n").parse().unwrap();
+    check.replay(&schedule).unwrap_or_else(|error| panic!("{error}"));
+    let (asked, looked) = (asked.get(), looked.get());
+    assert!((MESSAGES..=4 * MESSAGES).contains(&asked), "{asked}");
+    assert!((MESSAGES..MESSAGES + 10).contains(&looked), "{looked}");
 }
 
 #[test]
