@@ -33,6 +33,7 @@ mod check;
 #[cfg(feature = "worker")]
 pub mod conformance;
 mod consumer;
+mod fate;
 mod faults;
 mod faulty;
 #[cfg(feature = "worker")]
