@@ -17,7 +17,7 @@ use crate::testing::watchdog::{self, Call};
 pub(in crate::testing) const PATIENCE: u32 = 5;
 
 /// How long it waits each time, in the machine's time.
-const MOST_REAL_TIME: Duration = Duration::from_millis(100);
+const MOST_REAL_TIME: Duration = Duration::from_millis(400);
 
 /// In a longer wait every consumer receives what there is, as in a case that goes on by itself.
 const LONGEST_WITHOUT_A_RECEIVE: Duration = Duration::from_secs(60);

@@ -39,7 +39,7 @@ fn is_right_on(queues: &[fn() -> QueueBuilder], cases: u64, make: fn() -> Consum
 
 #[track_caller]
 fn is_right(make: fn() -> Consumer) {
-    is_right_on(&[jobs, fifo], 2_000, make);
+    is_right_on(&[jobs, fifo], 600, make);
 }
 
 /// It is accused, on a standard queue and on a FIFO queue.
@@ -131,7 +131,7 @@ fn the_story_is_short_and_says_who_was_never_begun() {
 
 #[test]
 fn who_releases_what_it_has_not_begun_is_right() {
-    is_right_on(&[jobs, fifo], 10_000, || one_at_a_time(releases));
+    is_right_on(&[jobs, fifo], 3_000, || one_at_a_time(releases));
     is_right(|| one_at_a_time(|context, message| _ = context.postpone(message, secs(5))));
     is_right(|| one_at_a_time(|_, message| _ = message.release()));
 }
@@ -220,7 +220,7 @@ fn each_fault_alone_excuses_what_it_struck() {
                 || one_at_a_time(releases),
                 || Consumer::each(|_, _| Answer::Ok(())).max_messages(10),
             ] {
-                let check = one_on(*queue, make).faults(Faults::none().with(fault, 0.4)).cases(300);
+                let check = one_on(*queue, make).faults(Faults::none().with(fault, 0.4)).cases(60).pairs(60);
                 passed(&check.consumer("other", move |_| make()));
             }
         }

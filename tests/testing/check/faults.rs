@@ -44,12 +44,12 @@ fn without_faults_a_correct_consumer_sees_each_message_once() {
 #[test]
 fn a_correct_consumer_stands_every_legal_fault_and_each_happens() {
     for seed in 0..3 {
-        let passed = passed(&shop().faults(Faults::worst_legal()).cases(2_000).seed(seed));
+        let passed = passed(&shop().faults(Faults::worst_legal()).cases(1_000).seed(seed));
         for fault in Fault::ALL {
             assert!(passed.faults.contains_key(&fault), "{fault} never struck");
         }
     }
-    passed(&shop().cases(2_000));
+    passed(&shop().cases(1_000));
 }
 
 #[test]
