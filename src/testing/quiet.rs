@@ -2,7 +2,7 @@
 
 use {
     super::watchdog::{self, Call},
-    crate::sync::thread_local,
+    crate::sync::{Death, thread_local},
     std::{
         any::Any,
         cell::{Cell, RefCell},
@@ -11,13 +11,17 @@ use {
         mem,
         panic::{self, AssertUnwindSafe},
         sync::Once,
+        task::Waker,
+        thread,
     },
 };
 
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
-    /// The kit unwinds an actor that dies.
-    static DYING: Cell<bool> = const { Cell::new(false) };
+    /// The actor that the kit has called died in the call: nothing of it goes on.
+    static DEAD: Cell<bool> = const { Cell::new(false) };
+    /// Woken when it dies.
+    static AT_DEATH: RefCell<Option<Waker>> = const { RefCell::new(None) };
     /// The panics of the call that is under way.
     static NOTED: RefCell<Vec<Panic>> = const { RefCell::new(Vec::new()) };
 }
@@ -26,9 +30,6 @@ static HOOK: Once = Once::new();
 
 /// What Rust says of a panic that nothing can catch, for it came while another one unwound the thread.
 const LAST_WORDS: &[&str] = &["in a destructor during cleanup", "cannot unwind"];
-
-/// What an actor that dies in a call is unwound with; no hook hears of it.
-struct Death;
 
 /// A panic that was caught.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,10 +69,11 @@ pub(super) fn quietly<T>(call: Call, run: impl FnOnce() -> T) -> Result<T, Panic
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     watchdog::leave(before);
     QUIET.set(outer);
-    result.map_err(|payload| {
-        DYING.set(false);
-        noted(text(&*payload))
-    })
+    if !outer {
+        DEAD.set(false);
+        AT_DEATH.set(None);
+    }
+    result.map_err(|payload| noted(text(&*payload)))
 }
 
 /// The panics of the last call that were caught before they reached the kit, as those of a spawned task are.
@@ -79,10 +81,34 @@ pub(super) fn take_caught() -> Vec<Panic> {
     NOTED.take()
 }
 
+/// The actor that the kit has called is dead until the call is over.
+pub(super) fn die() {
+    DEAD.set(true);
+    if let Some(waker) = AT_DEATH.take() {
+        waker.wake();
+    }
+}
+
+pub(super) fn is_dead() -> bool {
+    DEAD.get()
+}
+
+/// Who runs other parts of an actor, and must not once it is dead.
+#[cfg(feature = "testing-tokio")]
+pub(super) fn wake_at_death(waker: &Waker) {
+    AT_DEATH.set(Some(waker.clone()));
+}
+
 /// Unwinds an actor that dies, out of the call that it makes.
 pub(super) fn unwind_the_dead() -> ! {
-    DYING.set(true);
     panic::resume_unwind(Box::new(Death))
+}
+
+/// Unwinds an actor again that has caught the unwinding it was ended with. A second one at once would end the process.
+pub(super) fn stay_dead() {
+    if is_dead() && !thread::panicking() {
+        unwind_the_dead();
+    }
 }
 
 /// The panic with this text, which is no longer among those that nobody has seen.
@@ -122,7 +148,7 @@ fn tell_of_the_end() {
     let (check, subject) = watchdog::called().unwrap_or_default();
     let mut text = format!("\n{check} ends the process: ");
     match &noted[..] {
-        [.., last] if DYING.get() => {
+        [.., last] if is_dead() => {
             text += &format!(
                 "a destructor of {subject} panicked{last}\nwhile the check ended it in the middle of a call, as a crash does."
             );
@@ -202,8 +228,12 @@ mod tests {
 
     #[test]
     fn a_death_is_no_panic() {
-        assert_eq!(caught(|| unwind_the_dead()).place, None);
-        assert!(!DYING.get());
+        let dies = || {
+            die();
+            unwind_the_dead()
+        };
+        assert_eq!(caught(dies).place, None);
+        assert!(!is_dead());
         assert_eq!(take_caught(), []);
     }
 }

@@ -3,6 +3,7 @@
 mod actions;
 mod aggregators;
 mod database;
+mod deaths;
 mod handlers;
 mod locks;
 #[cfg(feature = "worker")]
