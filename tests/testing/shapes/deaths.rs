@@ -136,3 +136,54 @@ mod runners {
         }
     }
 }
+
+#[cfg(feature = "testing-tokio")]
+mod on_tokio {
+    use super::*;
+
+    /// A task for each order, and a look at how it ended.
+    async fn supervise(context: Context, counted: Arc<AtomicU32>) {
+        let orders = context.queue("orders").unwrap();
+        loop {
+            let poll = orders.receive_async(|poll| poll.wait_time(super::super::secs(20)));
+            for order in poll.await.into_iter().flatten() {
+                let orders = orders.clone();
+                let task = tokio::spawn(async move { orders.delete(&order).is_ok() });
+                if task.await.is_err() {
+                    counted.fetch_add(1, Relaxed);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_joins_a_task_that_dies_hears_nothing_of_it() {
+        passes(unfailing(|_, counted| {
+            Consumer::program(move |context| supervise(context, counted.clone())).on_tokio()
+        }));
+    }
+
+    /// The look is a task too.
+    async fn supervise_beside(context: Context, counted: Arc<AtomicU32>) {
+        let orders = context.queue("orders").unwrap();
+        loop {
+            let poll = orders.receive_async(|poll| poll.wait_time(super::super::secs(20)));
+            for order in poll.await.into_iter().flatten() {
+                let (orders, counted) = (orders.clone(), counted.clone());
+                tokio::spawn(async move {
+                    let task = tokio::spawn(async move { orders.delete(&order).is_ok() });
+                    if task.await.is_err() {
+                        counted.fetch_add(1, Relaxed);
+                    }
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn no_task_hears_of_one_that_dies() {
+        passes(unfailing(|_, counted| {
+            Consumer::program(move |context| supervise_beside(context, counted.clone())).on_tokio()
+        }));
+    }
+}

@@ -13,6 +13,8 @@ mod retries;
 #[cfg(feature = "worker")]
 mod runners;
 mod saga;
+#[cfg(feature = "testing-tokio")]
+mod services;
 mod workers;
 
 use {
