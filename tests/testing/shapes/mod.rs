@@ -8,13 +8,13 @@ mod handlers;
 mod locks;
 #[cfg(feature = "worker")]
 mod loops;
+#[cfg(feature = "testing-tokio")]
+mod on_tokio;
 mod outbox;
 mod retries;
 #[cfg(feature = "worker")]
 mod runners;
 mod saga;
-#[cfg(feature = "testing-tokio")]
-mod services;
 mod workers;
 
 use {
