@@ -23,6 +23,23 @@ pub(crate) fn contain(foreign: impl FnOnce()) {
     }
 }
 
+/// What a process that a check ends is unwound with; no panic hook hears of it.
+#[cfg(feature = "testing")]
+pub(crate) struct Death;
+
+/// Calls a handler; `Err` is its panic. What ends a whole process is none, and goes on.
+#[cfg(feature = "worker")]
+pub(crate) fn catch<T>(handler: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let result = catch_unwind(AssertUnwindSafe(handler));
+    #[cfg(feature = "testing")]
+    let result = result.inspect_err(|payload| {
+        if payload.is::<Death>() {
+            std::panic::resume_unwind(Box::new(Death));
+        }
+    });
+    result
+}
+
 /// What a panic says, if it says anything.
 #[cfg(feature = "worker")]
 pub(crate) fn panic_text(payload: Box<dyn std::any::Any + Send>) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use {
     super::watchdog::{self, Call},
-    crate::sync::thread_local,
+    crate::sync::{Death, thread_local},
     std::{
         any::Any,
         cell::{Cell, RefCell},
@@ -11,6 +11,8 @@ use {
         mem,
         panic::{self, AssertUnwindSafe},
         sync::Once,
+        task::Waker,
+        thread,
     },
 };
 
@@ -18,8 +20,10 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
     /// Code that may change a world has been called.
     static CALLED: Cell<bool> = const { Cell::new(false) };
-    /// The kit unwinds an actor that dies.
-    static DYING: Cell<bool> = const { Cell::new(false) };
+    /// The actor that the kit has called died in the call: nothing of it goes on.
+    static DEAD: Cell<bool> = const { Cell::new(false) };
+    /// Woken when it dies.
+    static AT_DEATH: RefCell<Option<Waker>> = const { RefCell::new(None) };
     /// The panics of the call that is under way.
     static NOTED: RefCell<Vec<Panic>> = const { RefCell::new(Vec::new()) };
 }
@@ -31,9 +35,6 @@ const LAST_WORDS: &[&str] = &["in a destructor during cleanup", "cannot unwind"]
 
 /// So many characters of what a panic says are told.
 const MOST_OF_A_TEXT: usize = 2_000;
-
-/// What an actor that dies in a call is unwound with; no hook hears of it.
-struct Death;
 
 /// A panic that was caught.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,10 +78,11 @@ pub(super) fn quietly<T>(call: Call, run: impl FnOnce() -> T) -> Result<T, Panic
     watchdog::leave(before);
     QUIET.set(outer);
     CALLED.set(CALLED.get() || !call.only_looks());
-    result.map_err(|payload| {
-        DYING.set(false);
-        noted(text(&*payload))
-    })
+    if !outer {
+        DEAD.set(false);
+        AT_DEATH.set(None);
+    }
+    result.map_err(|payload| noted(text(&*payload)))
 }
 
 /// Whether code of the user that does more than look has been called since this was asked last.
@@ -93,10 +95,34 @@ pub(super) fn take_caught() -> Vec<Panic> {
     NOTED.take()
 }
 
+/// The actor that the kit has called is dead until the call is over.
+pub(super) fn die() {
+    DEAD.set(true);
+    if let Some(waker) = AT_DEATH.take() {
+        waker.wake();
+    }
+}
+
+pub(super) fn is_dead() -> bool {
+    DEAD.get()
+}
+
+/// Who runs other parts of an actor, and must not once it is dead.
+#[cfg(feature = "testing-tokio")]
+pub(super) fn wake_at_death(waker: &Waker) {
+    AT_DEATH.set(Some(waker.clone()));
+}
+
 /// Unwinds an actor that dies, out of the call that it makes.
 pub(super) fn unwind_the_dead() -> ! {
-    DYING.set(true);
     panic::resume_unwind(Box::new(Death))
+}
+
+/// Unwinds an actor again that has caught the unwinding it was ended with. A second one at once would end the process.
+pub(super) fn stay_dead() {
+    if is_dead() && !thread::panicking() {
+        unwind_the_dead();
+    }
 }
 
 /// The panic with this text, which is no longer among those that nobody has seen.
@@ -136,7 +162,7 @@ fn tell_of_the_end() {
     let (check, subject) = watchdog::called().unwrap_or_default();
     let mut text = format!("\n{check} ends the process: ");
     match &noted[..] {
-        [.., last] if DYING.get() => {
+        [.., last] if is_dead() => {
             text += &format!(
                 "a destructor of {subject} panicked{last}\nwhile the check ended it in the middle of a call, as a crash does."
             );
@@ -216,8 +242,12 @@ mod tests {
 
     #[test]
     fn a_death_is_no_panic() {
-        assert_eq!(caught(|| unwind_the_dead()).place, None);
-        assert!(!DYING.get());
+        let dies = || {
+            die();
+            unwind_the_dead()
+        };
+        assert_eq!(caught(dies).place, None);
+        assert!(!is_dead());
         assert_eq!(take_caught(), []);
     }
 }

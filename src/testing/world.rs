@@ -1,6 +1,7 @@
 //! [`World`], what the consumers of a case change and the invariants look at.
 
 use {
+    super::quiet,
     crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
     std::{fmt, ops, sync::Arc, thread},
 };
@@ -12,7 +13,7 @@ const MOST_YIELDS: u32 = 1_000;
 ///
 /// It is borrowed as a [`RefCell`](std::cell::RefCell) is. Where `W` is `Send` and `Sync` so is the handle, so that a
 /// spawned task may have one. An async handler must not hold a borrow of it where it awaits: the invariants could not
-/// look, and that is told as a failure.
+/// look, and that is told as a failure. A consumer that is dead borrows it no more: what it has caught unwinds it again.
 ///
 /// # Examples
 /// ```
@@ -59,6 +60,7 @@ impl<W> World<W> {
     /// ```
     #[track_caller]
     pub fn borrow(&self) -> impl ops::Deref<Target = W> + use<'_, W> {
+        quiet::stay_dead();
         match patiently(|| self.0.try_read_recursive()) {
             Some(guard) => RwLockReadGuard::map(guard, |world| world),
             None => panic!("the world is borrowed mutably already"),
@@ -84,6 +86,7 @@ impl<W> World<W> {
     /// ```
     #[track_caller]
     pub fn borrow_mut(&self) -> impl ops::DerefMut<Target = W> + use<'_, W> {
+        quiet::stay_dead();
         match patiently(|| self.0.try_write()) {
             Some(guard) => RwLockWriteGuard::map(guard, |world| world),
             None => panic!("the world is borrowed already"),

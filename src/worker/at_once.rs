@@ -11,11 +11,11 @@ use {
         job::Job,
         worker_state::WorkerState,
     },
-    crate::backend::{MessageQueue, ReceivedMessage},
-    std::{
-        panic::{AssertUnwindSafe, catch_unwind},
-        slice,
+    crate::{
+        backend::{MessageQueue, ReceivedMessage},
+        sync::catch,
     },
+    std::slice,
 };
 
 #[cfg(feature = "tracing")]
@@ -90,7 +90,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         let handle = || handle(jobs);
         #[cfg(feature = "tracing")]
         let handle = || trace.within(handle);
-        let answer = catch_unwind(AssertUnwindSafe(handle));
+        let answer = catch(handle);
         if state.watched {
             self.watch(jobs, state.now, state);
         }

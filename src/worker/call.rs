@@ -13,14 +13,13 @@ use {
     },
     crate::{
         backend::MessageQueue,
-        sync::{contain, panicked},
+        sync::{catch, contain, panicked},
         time::Timestamp,
     },
     std::{
         any::Any,
         collections::HashMap,
         future::{Future, poll_fn},
-        panic::{AssertUnwindSafe, catch_unwind},
         pin::{Pin, pin},
         task::{self, Context},
         time::Duration,
@@ -158,10 +157,10 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         state: &mut WorkerState,
     ) -> Result<task::Poll<F::Output>, Box<dyn Any + Send>> {
         if !state.watched {
-            return catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
+            return catch(|| handling.poll(context));
         }
         let began_at = began_at.unwrap_or_else(|| self.now());
-        let polled = catch_unwind(AssertUnwindSafe(|| handling.poll(context)));
+        let polled = catch(|| handling.poll(context));
         self.watch(jobs, began_at, state);
         polled
     }

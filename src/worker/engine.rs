@@ -13,7 +13,7 @@ use {
     crate::{
         backend::{MessageQueue, MessageQueueError, QueueLimits, Retries, timing::RECEIVE_BACKOFF},
         clock::{Clock, Until},
-        sync::{Mutex, contain, wake},
+        sync::{Mutex, catch, contain, panic_text, wake},
         time::Timestamp,
     },
     std::{
@@ -235,7 +235,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         #[cfg(feature = "tracing")]
         trace::emit(&event, self.queue.url());
         if let Some(on_event) = &self.config.on_event {
-            contain(|| on_event(&event));
+            let _ = catch(|| on_event(&event)).map_err(panic_text);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a case goes on by itself, and how it ends.
 
 use {
-    super::{Case, Held, Slot},
+    super::{Case, Held, Run, Slot},
     crate::{
         clock::Clock,
         testing::ledger::{Actor, Property, Violation},
@@ -32,6 +32,8 @@ struct Progress {
     until: Timestamp,
     /// No act follows when so many are done.
     acts: usize,
+    /// Nothing follows but the end of the case.
+    last: bool,
 }
 
 impl<W> Case<'_, W> {
@@ -65,7 +67,10 @@ impl<W> Case<'_, W> {
         self.ledgers
             .iter_mut()
             .for_each(|ledger| ledger.begin_the_end(none_expires));
-        let mut progress = self.progress();
+        let mut progress = Progress {
+            last: true,
+            ..self.progress()
+        };
         while self.go_on(&mut progress)? {}
         self.nobody_waits_for_nothing()?;
         self.kill_programs()?;
@@ -87,6 +92,7 @@ impl<W> Case<'_, W> {
             quiet: None,
             until: Timestamp::MAX,
             acts: usize::MAX,
+            last: false,
         }
     }
 
@@ -115,11 +121,12 @@ impl<W> Case<'_, W> {
             progress.left -= 1;
             return Ok(true);
         }
-        let Some(next) = self.next_moment() else {
+        let end = self.end_of_the_quiet(progress);
+        let Some(next) = self.next_moment().or_else(|| self.next_of_a_runtime(progress)) else {
             return Ok(false);
         };
         let next = next.min(progress.until);
-        let next = match self.end_of_the_quiet(progress) {
+        let next = match end {
             Some(end) if end <= self.net.clock.now() => return Ok(false),
             Some(end) => next.min(end),
             None => next,
@@ -216,10 +223,17 @@ impl<W> Case<'_, W> {
         let anything = self.is_anything_visible();
         let rests = self.slots.iter().filter_map(|slot| slot.ended).filter(|_| anything);
         let next = paused.chain(rests).chain(self.next_wake()).filter(|it| *it > now);
-        let next = next.chain(self.next_return()).chain(self.net.outage_end()).min();
-        // Nobody knows of the timers of a runtime but the runtime.
-        let timers = self.slots.iter().any(Slot::is_on_tokio);
-        next.or_else(|| timers.then(|| now.saturating_add(LONGEST_SLEEP)))
+        next.chain(self.next_return()).chain(self.net.outage_end()).min()
+    }
+
+    /// Until when something may happen in a runtime while nothing happens elsewhere: nobody knows of its timers but itself.
+    fn next_of_a_runtime(&self, progress: &Progress) -> Option<Timestamp> {
+        let mut on_tokio = self.slots.iter().filter(|slot| slot.is_on_tokio());
+        let first = on_tokio.next()?.process;
+        // A runtime that is asked is ahead: others would be heard too late, and so would what another step does.
+        let may_ask = progress.last && progress.quiet.is_none() && on_tokio.all(|slot| slot.process == first);
+        let may_go_on = !may_ask || self.has_timers();
+        may_go_on.then(|| self.net.clock.now().saturating_add(LONGEST_SLEEP))
     }
 
     fn all_have_finished(&self) -> Held {
@@ -254,7 +268,11 @@ impl<W> Case<'_, W> {
     fn nobody_waits_for_nothing(&self) -> Held {
         let open = self.open().next().is_some();
         let stuck = |slot: &&Slot| {
-            slot.program && !slot.is_on_tokio() && slot.run.as_ref().is_some_and(|run| !run.can_be_woken())
+            let nothing_wakes = |run: &Run| match slot.is_on_tokio() {
+                true => slot.is_timeless(),
+                false => !run.can_be_woken(),
+            };
+            slot.program && slot.run.as_ref().is_some_and(nothing_wakes)
         };
         let Some(slot) = self.slots.iter().find(stuck).filter(|_| open) else {
             return Ok(());

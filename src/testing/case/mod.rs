@@ -10,6 +10,7 @@ mod program;
 mod queues;
 mod time;
 mod turns;
+mod workers;
 
 use {
     self::{

@@ -67,7 +67,7 @@ pub(super) struct Slot {
     pub(super) excused: bool,
     /// Of a program that has returned, when it may be begun anew.
     pub(super) ended: Option<Timestamp>,
-    /// The runtime that its work is polled in.
+    /// The runtime that its work is polled in, which the workers of a process share.
     #[cfg(feature = "testing-tokio")]
     pub(super) tokio: Option<TokioProcess>,
 }
@@ -86,6 +86,14 @@ impl Slot {
     #[cfg(not(feature = "testing-tokio"))]
     pub(super) const fn enter(&self) -> Outside {
         Outside
+    }
+
+    /// Whether its runtime has nothing woken, and no timer.
+    pub(super) fn is_timeless(&self) -> bool {
+        #[cfg(feature = "testing-tokio")]
+        return self.tokio.as_ref().is_some_and(TokioProcess::is_timeless);
+        #[cfg(not(feature = "testing-tokio"))]
+        false
     }
 
     /// Begins a run, which is polled next.
@@ -127,7 +135,7 @@ impl<W> Case<'_, W> {
                     excused: false,
                     ended: None,
                     #[cfg(feature = "testing-tokio")]
-                    tokio: self.runtime_of(&consumer)?,
+                    tokio: self.runtime_of(factory, &consumer)?,
                 });
             }
             self.processes.push(Process {
@@ -155,16 +163,20 @@ impl<W> Case<'_, W> {
         #[cfg(feature = "testing-tokio")]
         for at in 0..self.slots.len() {
             if self.slots[at].process == process {
-                self.slots[at].tokio = self.runtime_of(&self.processes[process].consumer)?;
+                self.slots[at].tokio = self.runtime_of(process, &self.processes[process].consumer)?;
             }
         }
         emptied
     }
 
     #[cfg(feature = "testing-tokio")]
-    fn runtime_of(&self, consumer: &Consumer) -> Held<Option<TokioProcess>> {
+    fn runtime_of(&self, process: usize, consumer: &Consumer) -> Held<Option<TokioProcess>> {
         if !consumer.on_tokio {
             return Ok(None);
+        }
+        let mut workers = self.slots.iter().filter(|slot| slot.process == process);
+        if let Some(first) = workers.find_map(|worker| worker.tokio.as_ref()) {
+            return Ok(Some(first.another()));
         }
         let runtime = TokioProcess::new(self.net.clock.now());
         runtime.map(Some).map_err(|error| {

@@ -87,24 +87,21 @@ impl<W> Case<'_, W> {
         }
         self.count_poll(at, &mut run)?;
         let polled = self.poll_work(at, &mut run);
-        if let Some(crash) = run.pulse.crash.take() {
-            self.drop_dead(at, &[], run.work)?;
-            let held = self.absorb(at, &run.pulse);
-            self.dies_in_a_call(at, &[], crash)?;
-            return held;
-        }
+        let Some(mut run) = self.outlives(at, run)? else {
+            return Ok(());
+        };
         let polled = match polled {
             Ok(polled) => polled,
             Err(panic) => return self.panicked(at, &[], &panic.to_string()),
         };
+        self.heed(at, Some(&run.pulse));
         let facts = self.net.facts.lock();
-        run.pulse.heed(facts.iter().map(|it| &it.1.fact), now);
         let changed = |it: &(Arc<str>, FactEntry)| !matches!(it.1.fact, Fact::ReceivedNothing);
         if facts.iter().any(changed) {
             run.at_once = 0;
         }
         drop(facts);
-        self.absorb(at, &run.pulse)?;
+        self.absorb(at, Some(&run.pulse))?;
         self.check_finished(at, &run, None)?;
         match polled {
             Poll::Pending => self.slots[at].run = Some(run),
@@ -154,29 +151,33 @@ impl<W> Case<'_, W> {
         #[cfg(feature = "testing-tokio")]
         {
             let (call, now) = (self.call(at), self.net.clock.now());
-            if let Some(tokio) = self.slots[at].tokio.as_mut() {
+            self.enter(at, None);
+            if let Some(tokio) = self.slots[at].tokio.as_ref() {
                 let mut nothing = std::pin::pin!(std::future::pending::<()>());
                 let polled = quietly(call, || tokio.poll(now, nothing.as_mut()));
+                self.leave(at, None);
+                if self.bury(at)? {
+                    return Ok(());
+                }
                 if let Err(panic) = polled {
                     return self.panicked(at, &[], &panic.to_string());
                 }
-                self.tell_caught(at);
+                self.heed(at, None);
             }
         }
-        self.note_facts(self.actor(at))?;
+        match self.slots[at].program {
+            true => self.absorb(at, None)?,
+            false => self.note_facts(self.actor(at))?,
+        }
         self.look()
     }
 
     /// Polls what a worker does, in the runtime of its process if it has one.
-    #[cfg_attr(
-        not(feature = "testing-tokio"),
-        expect(clippy::needless_pass_by_ref_mut, reason = "a runtime is polled mutably")
-    )]
-    pub(super) fn poll_work(&mut self, at: usize, run: &mut Run) -> Result<Poll<Answers>, Panic> {
+    pub(super) fn poll_work(&self, at: usize, run: &mut Run) -> Result<Poll<Answers>, Panic> {
         let call = self.call(at);
-        self.net.enter(&run.pulse);
+        self.enter(at, Some(&run.pulse));
         #[cfg(feature = "testing-tokio")]
-        let tokio = self.slots[at].tokio.as_mut();
+        let tokio = self.slots[at].tokio.as_ref();
         #[cfg(feature = "testing-tokio")]
         let now = self.net.clock.now();
         let polled = quietly(call, || {
@@ -187,22 +188,28 @@ impl<W> Case<'_, W> {
             let mut context = std::task::Context::from_waker(&run.waker);
             run.work.as_mut().poll(&mut context)
         });
-        run.pulse.entered.set(false);
-        self.tell_caught(at);
+        self.leave(at, Some(&run.pulse));
         polled
     }
 
     /// Panics that the code under test, or what spawned it, has caught are no failure, but nobody else would hear of them.
-    fn tell_caught(&self, at: usize) {
+    pub(super) fn tell_caught(&self, at: usize) {
         for panic in take_caught() {
             self.tell(at, None, &[], EventKind::Other, |_| format!("catches a panic{panic}"));
         }
     }
 
-    /// Takes note of what a program has done by itself.
-    fn absorb(&mut self, at: usize, pulse: &Pulse) -> Held {
-        self.has_sent |= pulse.sent.get();
+    /// Takes note of what a program has done by itself, and those that share its runtime.
+    pub(super) fn absorb(&mut self, at: usize, pulse: Option<&Arc<Pulse>>) -> Held {
         self.note_facts(Actor::Deleting)?;
+        for (worker, pulse) in self.pulses(at, pulse) {
+            self.absorb_one(worker, &pulse);
+        }
+        Ok(())
+    }
+
+    fn absorb_one(&mut self, at: usize, pulse: &Pulse) {
+        self.has_sent |= pulse.sent.get();
         for message in pulse.received.take() {
             for ledger in &mut self.ledgers {
                 ledger.handed(message);
@@ -216,6 +223,5 @@ impl<W> Case<'_, W> {
         if pulse.struck.take() {
             self.strike(at, &[]);
         }
-        Ok(())
     }
 }

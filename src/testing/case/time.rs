@@ -11,7 +11,10 @@ use {
 };
 
 #[cfg(feature = "testing-tokio")]
-use crate::testing::watchdog::{self, Call};
+use {
+    crate::testing::watchdog::{self, Call},
+    std::cmp::Reverse,
+};
 
 /// So often a check waits in vain for another thread to wake a handler, before it takes it that nobody will.
 pub(in crate::testing) const PATIENCE: u32 = 5;
@@ -71,16 +74,34 @@ impl<W> Case<'_, W> {
 
     /// The next instant until `until` at which a timer of tokio may fire.
     #[cfg(feature = "testing-tokio")]
-    fn next_timer(&mut self, until: Timestamp) -> Timestamp {
+    fn next_timer(&self, until: Timestamp) -> Timestamp {
         // The runtime of one that stands still does so too.
-        let slots = self.slots.iter_mut().filter(|slot| slot.paused.is_none());
-        let tokio = slots.filter_map(|slot| Some((slot.process, slot.tokio.as_mut()?)));
-        tokio.fold(until, |until, (process, tokio)| {
+        let slots = self.slots.iter().filter(|slot| slot.paused.is_none());
+        let tokio = slots.filter_map(|slot| Some((slot.process, slot.tokio.as_ref()?)));
+        let mut processes: Vec<_> = tokio.collect();
+        processes.dedup_by_key(|it| it.0);
+        processes.sort_by_key(|it| Reverse(it.1.stops()));
+        processes.into_iter().fold(until, |until, (process, tokio)| {
             // It waits for the threads of `spawn_blocking`.
             let before = watchdog::enter(Call::Consumer(process));
             let ahead = tokio.seek(until);
             watchdog::leave(before);
             until.min(ahead.max(self.net.clock.now()))
+        })
+    }
+
+    /// Whether a runtime may go on by itself. One that may not is ahead of all that a case can last.
+    pub(super) fn has_timers(&self) -> bool {
+        self.slots.iter().any(|slot| {
+            #[cfg(feature = "testing-tokio")]
+            return slot.tokio.as_ref().is_some_and(|tokio| {
+                let before = watchdog::enter(Call::Consumer(slot.process));
+                let has_timer = tokio.seek_to_the_end();
+                watchdog::leave(before);
+                has_timer
+            });
+            #[cfg(not(feature = "testing-tokio"))]
+            slot.is_on_tokio()
         })
     }
 

@@ -55,7 +55,11 @@ impl Slot {
     /// When a handler could go on that is at a pause, or whose own clock is ahead.
     pub(super) fn wake(&self, now: Timestamp) -> Option<Timestamp> {
         #[cfg(feature = "testing-tokio")]
-        if let Some(tokio) = self.tokio.as_ref().filter(|tokio| tokio.ahead() > now) {
+        if let Some(tokio) = self
+            .tokio
+            .as_ref()
+            .filter(|tokio| tokio.is_woken() && tokio.ahead() > now)
+        {
             return Some(tokio.ahead().max(self.paused.unwrap_or_default()));
         }
         self.paused.filter(|_| self.is_woken(now))
@@ -259,7 +263,6 @@ impl<W> Case<'_, W> {
 
     /// Lets a handler go on until it waits or returns.
     fn poll(&mut self, at: usize) -> Held {
-        let now = self.net.clock.now();
         let Some(mut run) = self.slots[at].run.take() else {
             return Ok(());
         };
@@ -273,11 +276,9 @@ impl<W> Case<'_, W> {
         self.check_wait(at, &run)?;
         self.count_poll(at, &mut run)?;
         let polled = self.poll_work(at, &mut run);
-        if let Some(crash) = run.pulse.crash.take() {
-            // What a handler drops after its death is not heard of.
-            self.drop_dead(at, &run.messages, run.work)?;
-            return self.dies_in_a_call(at, &run.messages, crash);
-        }
+        let Some(mut run) = self.outlives(at, run)? else {
+            return Ok(());
+        };
         let polled = match polled {
             Ok(polled) => polled,
             Err(panic) => return self.panicked(at, &run.messages, &panic.to_string()),
@@ -307,9 +308,7 @@ impl<W> Case<'_, W> {
                 .iter()
                 .for_each(|message| ledger.forgive(message.message_id()));
         }
-        let facts = self.net.facts.lock();
-        run.pulse.heed(facts.iter().map(|it| &it.1.fact), now);
-        drop(facts);
+        self.heed(at, Some(&run.pulse));
         self.check_finished(at, &run, answers)?;
         match polled {
             Poll::Ready(answers) => {
@@ -453,8 +452,10 @@ impl<W> Case<'_, W> {
         let candidates = &[crash, Fault::PausePastVisibility][..1 + usize::from(held_until.is_some())];
         match (self.choose(candidates), held_until) {
             (Some(Fault::PausePastVisibility), Some(until)) => {
-                self.slots[at].paused = Some(until.saturating_add(Duration::from_secs(1)));
-                self.excuse(at);
+                for worker in self.sharers(at) {
+                    self.slots[worker].paused = Some(until.saturating_add(Duration::from_secs(1)));
+                    self.excuse(worker);
+                }
                 let fault = Some(Fault::PausePastVisibility);
                 self.tell(at, fault, &[], EventKind::Other, |_| "stands still".to_owned());
                 Ok(true)

@@ -385,8 +385,8 @@ impl Consumer {
 
     /// Runs it in a runtime of tokio whose clock is the virtual time: `sleep`, `timeout`, `interval` and `spawn` work.
     ///
-    /// Each worker has a runtime of one thread, and a crash ends it with all that was spawned. The check has to run outside
-    /// of any other runtime, in a plain `#[test]`.
+    /// Its workers share a runtime of one thread, and a crash ends it with all that was spawned. The check has to run
+    /// outside of any other runtime, in a plain `#[test]`.
     ///
     /// # Examples
     /// ```

@@ -11,7 +11,7 @@ use {
         testing::{
             faults::Fault,
             log::{Log, Told},
-            quiet::unwind_the_dead,
+            quiet,
             story::{EventKind, Place},
             wire::{CallError, Polled, Wire},
         },
@@ -392,13 +392,14 @@ impl Port {
     pub(in crate::testing) fn die(&self, crash: Crash) -> Dead {
         self.pulse.dead.set(true);
         self.pulse.crash.set(Some(crash));
+        quiet::die();
         Dead
     }
 
     /// Ends the actor in a call that does not await: it is unwound, where that is possible.
     pub(in crate::testing) fn unwind(&self, _: &Dead) {
         if self.can_die() {
-            unwind_the_dead();
+            quiet::unwind_the_dead();
         }
     }
 

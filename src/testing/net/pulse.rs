@@ -175,7 +175,7 @@ impl Pulse {
 
     /// A delete was answered, or its answer was lost. Who deletes what it no longer holds has not noticed, unless the
     /// queue refused.
-    pub(super) fn delete(&self, message: MessageId, now: Timestamp, refused: bool) {
+    pub(in crate::testing) fn delete(&self, message: MessageId, now: Timestamp, refused: bool) {
         let hold = self.held.lock().remove(&message);
         if let Some(hold) = hold.filter(|hold| hold.until <= now && !refused) {
             self.overran.set(Some((message, hold.until)));

@@ -220,7 +220,10 @@ fn each_fault_alone_excuses_what_it_struck() {
                 || one_at_a_time(releases),
                 || Consumer::each(|_, _| Answer::Ok(())).max_messages(10),
             ] {
-                let check = one_on(*queue, make).faults(Faults::none().with(fault, 0.4)).cases(60).pairs(60);
+                let check = one_on(*queue, make)
+                    .faults(Faults::none().with(fault, 0.4))
+                    .cases(60)
+                    .pairs(60);
                 passed(&check.consumer("other", move |_| make()));
             }
         }

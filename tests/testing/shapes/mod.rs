@@ -3,10 +3,13 @@
 mod actions;
 mod aggregators;
 mod database;
+mod deaths;
 mod handlers;
 mod locks;
 #[cfg(feature = "worker")]
 mod loops;
+#[cfg(feature = "testing-tokio")]
+mod on_tokio;
 mod outbox;
 mod retries;
 #[cfg(feature = "worker")]

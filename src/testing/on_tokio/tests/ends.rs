@@ -23,7 +23,7 @@ impl Drop for Bomb {
 
 /// A process with three tasks, one of which panics when it is dropped, after its first poll.
 fn with_tasks(drops: &Arc<AtomicU64>) -> TokioProcess {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let mut work = pin!(async {
         for number in 0..3 {
             let witness = Witness(drops.clone());
@@ -62,8 +62,8 @@ fn a_process_may_be_dropped_by_a_panic() {
 #[test]
 fn what_a_dead_process_has_left_outside_wakes_nothing() {
     let notify = Arc::new(Notify::new());
-    let mut process = TokioProcess::new(at(0)).unwrap();
-    let signal = Arc::downgrade(&process.signal);
+    let process = TokioProcess::new(at(0)).unwrap();
+    let signal = Arc::downgrade(&process.shared.signal);
     let (sender, receiver) = oneshot::channel::<()>();
     {
         let of_task = notify.clone();
@@ -83,7 +83,7 @@ fn what_a_dead_process_has_left_outside_wakes_nothing() {
 
 #[test]
 fn a_panic_of_a_task_is_for_who_joins_it_and_one_of_the_main_future_for_the_caller() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let witnesses = Arc::new(AtomicU64::new(0));
     let mut work = pin!(async {
         let task = tokio::spawn(async { resume_unwind(Box::new("of a task")) });
@@ -107,7 +107,7 @@ fn a_panic_of_a_task_is_for_who_joins_it_and_one_of_the_main_future_for_the_call
 
 #[test]
 fn a_main_future_is_made_and_dropped_where_it_finds_its_runtime() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let drops = Arc::new(AtomicU64::new(0));
     let mut work = {
         let _inside = process.enter();
@@ -138,7 +138,7 @@ fn time_stands_still_while_a_thread_is_at_work_and_a_dying_process_does_not_wait
     assert_eq!(output, Poll::Ready(()));
     assert_eq!(told, entries([(0, "7")]));
 
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let (ended, has_ended) = std::sync::mpsc::channel();
     let mut work = pin!(async {
@@ -153,7 +153,7 @@ fn time_stands_still_while_a_thread_is_at_work_and_a_dying_process_does_not_wait
 
 #[test]
 fn a_process_that_moves_its_own_clock_is_ahead_by_so_much() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let mut work = pin!(async {
         advance(Duration::from_micros(4_500)).await;
         sleep(millis(100)).await;
@@ -167,7 +167,7 @@ fn a_process_that_moves_its_own_clock_is_ahead_by_so_much() {
 #[test]
 #[should_panic(expected = "the process has resumed tokio's clock")]
 fn a_process_that_resumes_its_clock_is_told_so() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let mut work = pin!(async {
         tokio::time::resume();
         pending::<()>().await;
@@ -186,7 +186,7 @@ fn no_process_starts_inside_another_runtime_but_on_a_thread_that_may_block() {
     let ran = outer.block_on(spawn_blocking_check());
     assert_eq!(ran, Poll::Ready(7));
     let _inside = outer.enter(); // as if by a test that keeps a runtime for itself
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     assert!(process.poll(at(0), pin!(async {})).is_ready());
 }
 

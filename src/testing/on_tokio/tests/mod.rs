@@ -1,6 +1,7 @@
 //! What runs when.
 
 mod ends;
+mod mains;
 
 use {
     super::*,
@@ -66,7 +67,7 @@ fn entries<const N: usize>(entries: [(u64, &str); N]) -> Vec<(u64, String)> {
 
 /// Lets a process live by itself, from instant to instant, until its main future completes or `until`.
 fn live<T>(
-    process: &mut TokioProcess,
+    process: &TokioProcess,
     clock: &ManualClock,
     until: Timestamp,
     mut work: Pin<&mut (dyn Future<Output = T> + '_)>,
@@ -82,10 +83,10 @@ fn live<T>(
 
 /// A process that starts at `at(0)` and lives by itself; what it has written, and whether it has completed.
 fn alone<F: Future>(until: u64, work: impl FnOnce(Diary) -> F) -> (Poll<F::Output>, Vec<(u64, String)>) {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let diary = Diary::new(&process);
     let work = pin!(work(diary.clone()));
-    let output = live(&mut process, &diary.clock, at(until), work);
+    let output = live(&process, &diary.clock, at(until), work);
     (output, diary.told())
 }
 
@@ -124,7 +125,7 @@ fn sleeps_timeouts_and_intervals_end_in_their_millisecond() {
 
 #[test]
 fn a_process_that_waits_for_nothing_stands_still() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let mut work = pin!(pending::<()>());
     assert!(process.is_woken());
     assert!(process.poll(at(0), work.as_mut()).is_pending());
@@ -188,7 +189,7 @@ fn tasks_and_channels_run_within_one_instant() {
 #[test]
 fn local_tasks_run_in_a_local_set() {
     let (output, told) = alone(1_000, |diary| async move {
-        let shared = std::rc::Rc::new(Cell::new(0));
+        let shared = Rc::new(Cell::new(0));
         let set = LocalSet::new();
         set.run_until(async {
             let other = shared.clone();
@@ -257,7 +258,7 @@ fn a_timer_that_is_put_off_or_dropped_does_not_fire() {
 #[test]
 fn a_poll_ends_when_a_chain_of_ten_thousand_tasks_has_ended() {
     const LINKS: u32 = 10_000;
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let first = Arc::new(Notify::new());
     let ends = Arc::new(AtomicU64::new(0));
     let mut work = pin!(async {
@@ -286,7 +287,7 @@ fn a_poll_ends_when_a_chain_of_ten_thousand_tasks_has_ended() {
 
 #[test]
 fn a_wake_from_outside_is_seen_whoever_it_wakes() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let (to_main, to_task) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let woken = Arc::new(AtomicU64::new(0));
     let (of_task, count) = (to_task.clone(), woken.clone());
@@ -322,7 +323,7 @@ fn a_wake_from_outside_is_seen_whoever_it_wakes() {
 
 #[test]
 fn processes_take_turns_and_each_is_ahead_for_itself() {
-    let mut processes = [(); 2].map(|()| TokioProcess::new(at(0)).unwrap());
+    let processes = [(); 2].map(|()| TokioProcess::new(at(0)).unwrap());
     let diary = Diary::new(&processes[0]);
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let second_start = Diary::new(&processes[1]).start;
@@ -364,7 +365,7 @@ fn processes_take_turns_and_each_is_ahead_for_itself() {
 
 #[test]
 fn nothing_runs_before_the_instant_that_a_process_is_ahead_at() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let notify = Notify::new();
     let polls = Cell::new(0);
     let mut work = pin!(async {
@@ -384,7 +385,7 @@ fn nothing_runs_before_the_instant_that_a_process_is_ahead_at() {
 
 #[test]
 fn what_a_seek_wakes_runs_in_the_next_poll() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let diary = Diary::new(&process);
     let mut work = pin!(async {
         for span in [20, 20, 21] {
@@ -415,7 +416,7 @@ fn what_a_seek_wakes_runs_in_the_next_poll() {
 
 #[test]
 fn timers_that_no_seek_stopped_at_fire_together_when_the_clock_moves_past_them() {
-    let mut process = TokioProcess::new(at(0)).unwrap();
+    let process = TokioProcess::new(at(0)).unwrap();
     let diary = Diary::new(&process);
     let mut work = pin!(async {
         for span in [30, 20] {
