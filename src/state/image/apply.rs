@@ -117,8 +117,11 @@ impl QueueImage {
         }
         let place = self.tasks.partition_point(|it| it.started_at <= task.started_at);
         self.tasks.insert(place, task);
-        let over = self.tasks.len().saturating_sub(most.max(1));
-        self.tasks.drain(..over);
+        // Of several that started at one instant the one at work may stand first.
+        while self.tasks.len() > most.max(1) {
+            let ended = self.tasks.iter().position(|task| !task.is_active());
+            self.tasks.remove(ended.unwrap_or(0));
+        }
     }
 
     fn remember(&mut self, send: RememberedSend) {

@@ -191,7 +191,8 @@ impl<W> Case<'_, W> {
         let handlers_work = self.slots.iter().any(|slot| !slot.program && !slot.is_idle());
         let unsettled = self.open().next().is_some();
         let late = self.net.lines.iter().any(|line| line.wire.next_late().is_some());
-        if !programs || handlers_work || unsettled || late {
+        let out = self.net.outage_end().is_some();
+        if !programs || handlers_work || unsettled || late || out {
             progress.quiet = None;
             return None;
         }

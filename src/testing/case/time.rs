@@ -126,23 +126,31 @@ impl<W> Case<'_, W> {
 
     /// What other threads do for a handler takes no virtual time: it is waited for, but not for ever.
     pub(super) fn hear_other_threads(&mut self) -> Held {
-        while self.setup.patience.get() > 0
-            && self
+        let now = |case: &Self| case.net.clock.now();
+        let mut has_waited = false;
+        loop {
+            let patience = self.setup.patience.get();
+            // Asked before who is busy: a thread that has used its waker since has set the alert first.
+            let may_be_woken = self
                 .slots
                 .iter()
-                .any(|slot| slot.may_be_woken_from_elsewhere(self.net.clock.now()))
-        {
-            let clock = SystemClock::new();
-            let deadline = clock.now().saturating_add(MOST_REAL_TIME);
-            clock.park_until(&self.parker, Some(deadline));
+                .any(|slot| slot.may_be_woken_from_elsewhere(now(self)));
             if self.somebody_is_busy() {
                 self.setup.patience.set(PATIENCE);
                 self.let_the_busy_go_on()?;
-            } else {
-                self.setup.patience.set(self.setup.patience.get() - 1);
+                has_waited = false;
+                continue;
             }
+            let patience = patience - u32::from(has_waited);
+            self.setup.patience.set(patience);
+            if patience == 0 || !may_be_woken {
+                return Ok(());
+            }
+            let clock = SystemClock::new();
+            let deadline = clock.now().saturating_add(MOST_REAL_TIME);
+            clock.park_until(&self.parker, Some(deadline));
+            has_waited = true;
         }
-        Ok(())
     }
 
     pub(super) fn next_wake(&self) -> Option<Timestamp> {

@@ -250,6 +250,8 @@ impl Port {
                     true => Changed::Failed,
                     false => Changed::Gone,
                 };
+                // Nobody can extend anything in an outage, nor stop what is at work.
+                pulse.excused.set(pulse.excused.get() || fault == Some(Fault::Outage));
                 for (message, count) in *messages {
                     let changed = match result {
                         Ok(_) => Changed::Done,

@@ -254,6 +254,14 @@ impl World {
                 return self.log.push((number, Recorded::Queue(header)));
             }
             Recorded::Task(task) => {
+                // A service carries the tasks that it lists.
+                let listed = self.tasks - 1..=self.tasks;
+                if !listed
+                    .into_iter()
+                    .any(|number| task.id == MessageId::from_random(number))
+                {
+                    return;
+                }
                 let current = self.task.as_ref().filter(|(_, it)| it.id == task.id);
                 let task = current.map_or_else(|| task.clone(), |(machine, task)| stand(machine, task));
                 return self.log.push((number, Recorded::Task(task)));
