@@ -126,15 +126,12 @@ impl<W> Case<'_, W> {
 
     /// What other threads do for a handler takes no virtual time: it is waited for, but not for ever.
     pub(super) fn hear_other_threads(&mut self) -> Held {
-        let now = |case: &Self| case.net.clock.now();
         let mut has_waited = false;
         loop {
+            let now = self.net.clock.now();
             let patience = self.setup.patience.get();
             // Asked before who is busy: a thread that has used its waker since has set the alert first.
-            let may_be_woken = self
-                .slots
-                .iter()
-                .any(|slot| slot.may_be_woken_from_elsewhere(now(self)));
+            let may_be_woken = self.slots.iter().any(|slot| slot.may_be_woken_from_elsewhere(now));
             if self.somebody_is_busy() {
                 self.setup.patience.set(PATIENCE);
                 self.let_the_busy_go_on()?;
