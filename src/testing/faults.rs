@@ -331,7 +331,8 @@ impl Faults {
         }
     }
 
-    /// Sets the probability of one fault, 0 to 1, at each opportunity.
+    /// Sets the probability of one fault, 0 to 1, at each opportunity. In a check at most one fault strikes in a step: after it
+    /// the other calls of that step go through.
     ///
     /// # Examples
     /// ```
@@ -391,7 +392,8 @@ impl Faults {
             several => several[(seed % several.len() as u64) as usize],
         };
         for fault in Fault::ALL.into_iter().filter(|fault| !illegal(fault)) {
-            table[fault.place()] = self.named.get(&fault).copied().unwrap_or(strength * fault.share());
+            let preset = strength * fault.share();
+            table[fault.place()] = self.named.get(&fault).copied().unwrap_or(preset);
         }
         Ok(Chance {
             table,

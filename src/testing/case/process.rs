@@ -178,9 +178,15 @@ impl<W> Case<'_, W> {
         if let Some(first) = workers.find_map(|worker| worker.tokio.as_ref()) {
             return Ok(Some(first.another()));
         }
-        let runtime = TokioProcess::new(self.net.clock.now());
+        let factory = Call::Factory(process);
+        // Tokio panics where it cannot be made, which the error says.
+        let runtime = quietly(factory, || TokioProcess::new(self.net.clock.now()));
+        let runtime = match runtime {
+            Ok(runtime) => runtime.map_err(|error| format!(": {error}")),
+            Err(panic) => Err(panic.to_string()),
+        };
         runtime.map(Some).map_err(|error| {
-            let sentence = format!("a runtime of tokio cannot be made here: {error}");
+            let sentence = format!("a runtime of tokio cannot be made here{error}");
             Violation::new(Property::NoConsumerPanics, sentence)
         })
     }
