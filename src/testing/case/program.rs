@@ -202,7 +202,8 @@ impl<W> Case<'_, W> {
     /// Takes note of what a program has done by itself, and those that share its runtime.
     pub(super) fn absorb(&mut self, at: usize, pulse: Option<&Arc<Pulse>>) -> Held {
         self.note_facts(Actor::Deleting)?;
-        for (worker, pulse) in self.pulses(at, pulse) {
+        let pulses: Vec<_> = self.pulses(at, pulse).collect();
+        for (worker, pulse) in pulses {
             self.absorb_one(worker, &pulse);
         }
         Ok(())

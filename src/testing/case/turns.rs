@@ -452,7 +452,7 @@ impl<W> Case<'_, W> {
         let candidates = &[crash, Fault::PausePastVisibility][..1 + usize::from(held_until.is_some())];
         match (self.choose(candidates), held_until) {
             (Some(Fault::PausePastVisibility), Some(until)) => {
-                for worker in self.sharers(at) {
+                for worker in self.sharers(at).collect::<Vec<_>>() {
                     self.slots[worker].paused = Some(until.saturating_add(Duration::from_secs(1)));
                     self.excuse(worker);
                 }

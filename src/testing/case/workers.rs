@@ -1,33 +1,39 @@
 //! Workers of a process on tokio: whoever of them is polled, the tasks of all may run.
 
 use {
-    super::{Case, Held, process::Run},
+    super::{Case, Held, Slot, process::Run},
     crate::{clock::Clock, state::Fact, testing::net::Pulse},
     std::{iter, sync::Arc},
 };
 
 impl<W> Case<'_, W> {
     /// The worker itself, and those whose tasks may run while its work is polled.
-    pub(super) fn sharers(&self, at: usize) -> Vec<usize> {
-        let process = self.slots[at].process;
-        let shares = |it: &usize| self.slots[*it].process == process && self.slots[*it].is_on_tokio();
-        let others = (0..self.slots.len()).filter(|it| *it != at).filter(shares);
-        iter::once(at).chain(others).collect()
+    pub(super) fn sharers(&self, at: usize) -> impl Iterator<Item = usize> + use<'_, W> {
+        let Slot { process, .. } = self.slots[at];
+        let end = if self.slots[at].is_on_tokio() {
+            self.slots.len()
+        } else {
+            0
+        };
+        let others = (0..end).filter(move |it| *it != at && self.slots[*it].process == process);
+        iter::once(at).chain(others)
     }
 
     /// The pulses of all whose tasks may run while the work of a worker is polled, whose own run is `pulse`.
-    pub(super) fn pulses(&self, at: usize, pulse: Option<&Arc<Pulse>>) -> Vec<(usize, Arc<Pulse>)> {
+    pub(super) fn pulses(
+        &self,
+        at: usize,
+        pulse: Option<&Arc<Pulse>>,
+    ) -> impl Iterator<Item = (usize, Arc<Pulse>)> + use<'_, W> {
         let of = |it: usize| Some((it, Arc::clone(&self.slots[it].run.as_ref()?.pulse)));
         let own = pulse.map(|pulse| (at, Arc::clone(pulse)));
-        own.into_iter()
-            .chain(self.sharers(at).into_iter().filter_map(of))
-            .collect()
+        own.into_iter().chain(self.sharers(at).filter_map(of))
     }
 
     pub(super) fn enter(&self, at: usize, pulse: Option<&Arc<Pulse>>) {
-        for (_, pulse) in self.pulses(at, pulse).iter().rev() {
-            self.net.enter(pulse);
-        }
+        let mut pulses = self.pulses(at, pulse);
+        let own = pulses.next();
+        pulses.chain(own).for_each(|it| self.net.enter(&it.1));
     }
 
     pub(super) fn leave(&self, at: usize, pulse: Option<&Arc<Pulse>>) {
@@ -48,21 +54,20 @@ impl<W> Case<'_, W> {
 
     /// Ends a process that has died in a call of one of its workers; whether it has.
     pub(super) fn bury(&mut self, at: usize) -> Held<bool> {
-        let pulses = self.pulses(at, None);
-        let mut crashes = pulses.iter().filter_map(|(at, pulse)| Some((*at, pulse.crash.take()?)));
-        let Some((dead, crash)) = crashes.next() else {
+        let crash = |(at, pulse): (usize, Arc<Pulse>)| Some((at, pulse.crash.take()?));
+        let Some((dead, crash)) = self.pulses(at, None).find_map(crash) else {
             return Ok(false);
         };
-        let messages = match self.slots[dead].run.take() {
-            Some(run) => {
-                // What it drops after its death is not heard of.
-                self.drop_dead(dead, &run.messages, run.work)?;
-                run.messages
-            }
-            None => Vec::new(),
+        let Some(Run {
+            work, messages, pulse, ..
+        }) = self.slots[dead].run.take()
+        else {
+            return Ok(false);
         };
+        // What it drops after its death is not heard of.
+        self.drop_dead(dead, &messages, work)?;
         let held = match self.slots[dead].program {
-            true => self.absorb(dead, pulses.iter().find(|it| it.0 == dead).map(|it| &it.1)),
+            true => self.absorb(dead, Some(&pulse)),
             false => Ok(()),
         };
         self.dies_in_a_call(dead, &messages, crash)?;
