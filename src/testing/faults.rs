@@ -55,8 +55,8 @@ pub enum Fault {
     SendLate,
     /// A send is answered with `RequestThrottled`.
     SendThrottled,
-    /// A call is answered with `ServiceUnavailable`, and so is every call of a consumer for [`Fault::OUTAGE`], or the next
-    /// 100 if no time passes. In a check only.
+    /// A call is answered with `ServiceUnavailable`, and so is every call of its kind by a consumer, be it a receive, a send, a
+    /// delete or a change of a visibility timeout, for [`Fault::OUTAGE`], or the next 100 if no time passes. In a check only.
     Outage,
     /// A consumer that has received dies before it works. In a check only.
     CrashBeforeWork,

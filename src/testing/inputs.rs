@@ -4,6 +4,7 @@ use {
     super::{
         schedule::{CaseSchedule, PlannedMessage},
         source::Step,
+        watchdog::{self, Call},
     },
     crate::message::SendMessage,
     proptest::{
@@ -190,7 +191,8 @@ pub(super) struct Drawn {
 impl Drawn {
     /// In the order in which they are sent.
     pub(super) fn messages(&self) -> Vec<PlannedMessage> {
-        let current: Vec<_> = self.parts.iter().map(|part| part.tree.current()).collect();
+        let current = || self.parts.iter().map(|part| part.tree.current()).collect();
+        let current: Vec<_> = watchdog::within(Call::Strategy, current);
         let planned = self.places.iter().map(|(part, number)| PlannedMessage {
             message: current[*part][*number].clone(),
             queue: self.parts[*part].queue,

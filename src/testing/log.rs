@@ -134,7 +134,7 @@ impl Log {
         self.events.push(Event {
             at_millis: at.as_millis().saturating_sub(self.begin.as_millis()),
             who: who.to_owned(),
-            what,
+            what: what.replace('\n', " "),
             fault,
             queue,
             messages,

@@ -160,6 +160,17 @@ impl<W> Setup<W> {
             .position(|forms| forms.iter().any(|form| form.name() == name))
     }
 
+    /// A name that two queues of a case would have; the forms of one queue may share theirs.
+    pub(super) fn name_of_two(&self) -> Option<String> {
+        let taken = |at: usize, name: &str| self.place_of(name).is_some_and(|first| first < at);
+        let mut names = self
+            .queues
+            .iter()
+            .enumerate()
+            .flat_map(|(at, forms)| forms.iter().map(move |it| (at, it.name())));
+        names.find(|(at, name)| taken(*at, name)).map(|it| it.1.to_owned())
+    }
+
     /// Whether a queue of the check has this name, or one that takes the dead letters of such a queue.
     pub(super) fn has_queue(&self, name: &str) -> bool {
         let mut forms = self.queues.iter().flatten();

@@ -160,7 +160,7 @@ impl<W> Case<'_, W> {
     /// A sampled poll that found nothing may find something the next time.
     fn may_find_more(&self) -> bool {
         self.plan.shards > 1
-            && self.net.outage_end().is_none()
+            && self.net.no_receive_until().is_none()
             && self.slots.iter().any(|slot| {
                 let queue = self.net.lines[self.processes[slot.process].line].queue();
                 let free = !slot.program && slot.is_idle() && slot.paused.is_none();
@@ -179,7 +179,7 @@ impl<W> Case<'_, W> {
             return true;
         }
         let line = &self.net.lines[self.process(at).line];
-        if slot.is_idle() && self.net.outage_end().is_some() {
+        if slot.is_idle() && self.net.no_receive_until().is_some() {
             return false;
         }
         !slot.is_idle() || line.queue().counts().visible > 0 || line.wire.may_deliver_again()
@@ -224,7 +224,7 @@ impl<W> Case<'_, W> {
         let anything = self.is_anything_visible();
         let rests = self.slots.iter().filter_map(|slot| slot.ended).filter(|_| anything);
         let next = paused.chain(rests).chain(self.next_wake()).filter(|it| *it > now);
-        next.chain(self.next_return()).chain(self.net.outage_end()).min()
+        next.chain(self.next_return()).chain(self.net.no_receive_until()).min()
     }
 
     /// Until when something may happen in a runtime while nothing happens elsewhere: nobody knows of its timers but itself.

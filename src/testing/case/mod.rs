@@ -62,6 +62,8 @@ pub(super) struct CaseOutcome {
     pub(super) fates: Fates,
     /// A program has sent a message.
     pub(super) has_sent: bool,
+    /// Tokio, which draws at random, or another thread took part: the same schedule may take another way.
+    pub(super) may_differ: bool,
     /// What a program returned before any fault struck, if it was an error.
     pub(super) returned: Option<String>,
 }
@@ -106,6 +108,7 @@ pub(super) struct Case<'c, W> {
     reached: Vec<bool>,
     acts: usize,
     has_sent: bool,
+    has_heard_threads: bool,
     returned: Option<String>,
     /// Woken when another thread wakes a handler.
     parker: Parker,
@@ -146,6 +149,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         reached: vec![false; setup.sometimes.len()],
         acts: 0,
         has_sent: false,
+        has_heard_threads: false,
         returned: None,
         parker: Parker::new(),
         unfit: None,
@@ -180,6 +184,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         reached,
         fates,
         has_sent: case.has_sent,
+        may_differ: case.has_heard_threads || case.processes.iter().any(|it| it.consumer.on_tokio),
         returned: case.returned.take(),
     })
 }

@@ -84,6 +84,7 @@ impl<W> Case<'_, W> {
         if run.alert.take() {
             // What another thread does takes no virtual time, and how long it takes is not the program's doing.
             run.pulse.hold_nothing();
+            self.has_heard_threads = true;
         }
         self.count_poll(at, &mut run)?;
         let polled = self.poll_work(at, &mut run);

@@ -20,7 +20,7 @@ use {
 pub(in crate::testing) const PATIENCE: u32 = 5;
 
 /// How long it waits each time, in the machine's time.
-const MOST_REAL_TIME: Duration = Duration::from_millis(400);
+const MOST_REAL_TIME: Duration = Duration::from_millis(100);
 
 /// In a longer wait every consumer receives what there is, as in a case that goes on by itself.
 const LONGEST_WITHOUT_A_RECEIVE: Duration = Duration::from_secs(60);
@@ -133,7 +133,9 @@ impl<W> Case<'_, W> {
             // Asked before who is busy: a thread that has used its waker since has set the alert first.
             let may_be_woken = self.slots.iter().any(|slot| slot.may_be_woken_from_elsewhere(now));
             if self.somebody_is_busy() {
-                self.setup.patience.set(PATIENCE);
+                if has_waited {
+                    self.setup.patience.set(PATIENCE);
+                }
                 self.let_the_busy_go_on()?;
                 has_waited = false;
                 continue;

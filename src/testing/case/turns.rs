@@ -14,7 +14,7 @@ use {
             faults::Fault,
             ledger::{Actor, Ledger, Property, Violation},
             log::{Log, Told},
-            net::{Crash, Pulse},
+            net::{CallKind, Crash, Pulse},
             quiet::{quietly, take_called},
             story::{EventKind, Place},
             watchdog::Call,
@@ -89,10 +89,8 @@ impl Slot {
 
     /// Whether somebody beside the kit has the waker of a handler that does not wait for time.
     pub(super) fn may_be_woken_from_elsewhere(&self, now: Timestamp) -> bool {
-        !self.program
-            && !self.is_on_tokio()
-            && !self.is_at_work(now)
-            && self.run.as_ref().is_some_and(Run::can_be_woken)
+        let somebody_has_its_waker = |run: &Run| run.pulse.asking.get() == 0 && run.can_be_woken();
+        !self.is_on_tokio() && !self.is_at_work(now) && self.run.as_ref().is_some_and(somebody_has_its_waker)
     }
 
     pub(super) const fn is_on_tokio(&self) -> bool {
@@ -271,6 +269,7 @@ impl<W> Case<'_, W> {
             self.slots[at].excused = true;
             run.pulse.excused.set(true);
             self.strike(at, &run.messages);
+            self.has_heard_threads = true;
         }
         let is_first = run.polled.is_none();
         self.check_wait(at, &run)?;
@@ -416,12 +415,12 @@ impl<W> Case<'_, W> {
             return Ok(());
         }
         let candidates = match self.process(at).consumer.batch {
-            true => [Wire::DELETE, &[Fault::Outage, Fault::BatchEntryFails]].concat(),
-            false => [Wire::DELETE, &[Fault::Outage]].concat(),
+            true => [Wire::DELETE, &[Fault::BatchEntryFails]].concat(),
+            false => Wire::DELETE.to_vec(),
         };
         self.slots[at].ready = self.net.clock.now();
         for message in mem::take(&mut self.slots[at].done) {
-            let fault = self.choose(&candidates);
+            let fault = self.net.choose_for(Some(CallKind::Delete), &candidates);
             let result = self.net.lines[self.process(at).line].wire.delete(&message, fault);
             self.tell(at, fault, slice::from_ref(&message), EventKind::Delete, |log| {
                 let name = log.name(message.message_id());

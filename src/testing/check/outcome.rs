@@ -185,7 +185,7 @@ pub enum CheckError {
     /// A schedule took another way when it was run again.
     #[error(
         "the check {name} is not deterministic: {difference}; something in it depends on more than its schedule, as on \
-         the machine's clock, another thread or what an earlier case left behind"
+         the machine's clock, another thread, a `select!` of tokio without `biased` or what an earlier case left behind"
     )]
     #[non_exhaustive]
     NotDeterministic {
@@ -239,6 +239,9 @@ pub enum CheckError {
     /// The check has no queue of this name.
     #[error("the check has no queue named {0:?}")]
     NoQueue(String),
+    /// Two queues of the check have this name.
+    #[error("the check has two queues named {0:?}")]
+    SameName(String),
     /// The dead letters of this queue come back to it.
     #[error("the dead letters of the queue {0:?} come back to it")]
     Circle(String),

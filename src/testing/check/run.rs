@@ -252,6 +252,9 @@ impl<W: 'static> Check<W> {
                 fifo: queue.is_fifo(),
             });
         }
+        if let Some(name) = self.setup.name_of_two() {
+            return Err(CheckError::SameName(name));
+        }
         self.inputs
             .resolve(|name| self.setup.place_of(name))
             .map_err(CheckError::NoQueue)?;

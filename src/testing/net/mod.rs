@@ -139,14 +139,21 @@ impl Net {
 
     /// The fault among `candidates` that strikes here; it is counted.
     pub(super) fn choose(&self, candidates: &[Fault]) -> Option<Fault> {
-        if candidates.contains(&Fault::Outage) && self.outage.lock().strikes(self.clock.now()) {
+        let fault = self.source.lock().choose(candidates)?;
+        *self.struck.lock().entry(fault).or_default() += 1;
+        Some(fault)
+    }
+
+    /// The fault among `candidates`, or an outage, that strikes a call of a consumer; without a kind it is a receive.
+    pub(super) fn choose_for(&self, kind: Option<CallKind>, candidates: &[Fault]) -> Option<Fault> {
+        let now = self.clock.now();
+        if self.outage.lock().strikes(kind, now) {
             return Some(Fault::Outage);
         }
-        let fault = self.source.lock().choose(candidates)?;
+        let fault = self.choose(&[candidates, &[Fault::Outage]].concat())?;
         if fault == Fault::Outage {
-            self.outage.lock().begin(self.clock.now());
+            self.outage.lock().begin(kind, now);
         }
-        *self.struck.lock().entry(fault).or_default() += 1;
         Some(fault)
     }
 
@@ -160,11 +167,12 @@ impl Net {
     pub(super) fn begin_receive(&self, line: usize, poll: &mut Receive<'_>) -> Option<Polled> {
         let line = &self.lines[line];
         line.note_asked();
-        let mut candidates = line.wire.noticed_before(poll);
-        if line.queue().counts().visible > 0 || self.outage_end().is_some() {
-            candidates.push(Fault::Outage);
-        }
-        let fault = self.choose(&candidates);
+        let candidates = line.wire.noticed_before(poll);
+        let is_noticed = line.queue().counts().visible > 0 || self.no_receive_until().is_some();
+        let fault = match is_noticed {
+            true => self.choose_for(None, &candidates),
+            false => self.choose(&candidates),
+        };
         line.wire.before_the_queue(poll, fault)
     }
 
@@ -175,9 +183,15 @@ impl Net {
         wire.after_the_queue(answer, fault)
     }
 
-    /// Until when every call fails, while they do.
+    /// Until when calls fail, while they do.
     pub(super) fn outage_end(&self) -> Option<Timestamp> {
-        self.outage.lock().end(self.clock.now())
+        self.outage.lock().end(self.clock.now()).map(|it| it.1)
+    }
+
+    /// Until when every receive fails, while they do.
+    pub(super) fn no_receive_until(&self) -> Option<Timestamp> {
+        let end = self.outage.lock().end(self.clock.now());
+        end.filter(|it| it.0.is_none()).map(|it| it.1)
     }
 
     /// A fault that was chosen found nothing to strike: it did not happen.

@@ -162,11 +162,11 @@ impl Port {
         self.stay_dead()?;
         let place = place.map(Place::from);
         self.pulse.place.set(place);
-        let mut candidates = [kind.faults(), &[Fault::Outage]].concat();
+        let mut candidates = kind.faults().to_vec();
         if self.can_die() {
             candidates.extend(kind.crashes());
         }
-        let mut fault = self.net.choose(&candidates);
+        let mut fault = self.net.choose_for(Some(kind), &candidates);
         let failing = |_: &usize| self.net.choose(&[Fault::BatchEntryFails]).is_some();
         let entries = entries.filter(|_| fault.is_none()).unwrap_or(0);
         let entry = (0..entries).find(failing);
@@ -238,6 +238,10 @@ impl Port {
                 pulse.blameless.set(pulse.blameless.get() || fault.is_some());
                 for message in *messages {
                     pulse.delete(*message, now, refused);
+                }
+                // What failed in a batch the actor is done with as well.
+                for message in attempted.iter().filter(|it| !messages.contains(it)) {
+                    pulse.delete(*message, now, true);
                 }
             }
             Act::Hide {

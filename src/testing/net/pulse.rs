@@ -104,6 +104,12 @@ impl Pulse {
     /// It has received messages by itself, after so many facts that the case has not looked at yet.
     pub(super) fn receive(&self, messages: &[(MessageId, Timestamp)], held: &[(MessageId, Timestamp)], since: usize) {
         self.hold(held.iter().copied(), since);
+        // Of a copy that somebody has had for longer it holds nothing.
+        for (message, until) in messages.iter().filter(|it| !held.contains(it)) {
+            self.held
+                .lock()
+                .retain(|it, hold| it != message || hold.until >= *until);
+        }
         self.received
             .with(|received| received.extend(messages.iter().map(|it| it.0)));
     }

@@ -28,6 +28,13 @@ fn a_check_needs_a_queue_a_consumer_and_messages() {
 }
 
 #[test]
+fn two_queues_have_two_names() {
+    let error = of(fine).queue(jobs).run().unwrap_err();
+    assert_eq!(error.to_string(), "the check has two queues named \"jobs\"");
+    passed(&of(fine).or_queue(jobs).cases(1).pairs(0));
+}
+
+#[test]
 fn a_strategy_that_gives_nothing_is_no_failure() {
     let none = any::<u8>().prop_filter("nothing is good enough", |_| false);
     let error = of(fine).messages(none.prop_map(|it| it.to_string())).run().unwrap_err();

@@ -1,8 +1,11 @@
-//! An outage: every call of a consumer fails for a minute, or a hundred of them in a row.
+//! An outage: every call of one kind fails for a minute, or a hundred of them in a row.
 use {
     super::consumers::{failure, jobs, passed, secs},
     proptest::strategy::Just,
-    requeue::testing::{CallError, Check, Consumer, Fault, Faults, FaultyQueue, World, check},
+    requeue::{
+        Queue,
+        testing::{CallError, Check, Consumer, Fault, Faults, FaultyQueue, World, check},
+    },
     std::collections::BTreeSet,
 };
 
@@ -131,4 +134,37 @@ fn a_program_that_calls_no_queue_dies_too() {
         .always("what was begun is ended", |done| done.0 <= done.1 + 1);
     let story = failure(&check).story.to_string();
     assert!(story.contains("nightly") && story.contains("dies"), "{story}");
+}
+
+/// Sends what it receives on, in so many attempts, and drops what it could not send.
+#[test]
+fn who_drops_what_it_could_not_send_is_found() {
+    for waits in [0, 2] {
+        for seed in 0..5 {
+            let check = check("forwards", || ())
+                .queue(jobs)
+                .queue(|| Queue::standard("results"))
+                .messages("[a-z]{8}")
+                .consumer("c", move |_| {
+                    Consumer::each_async(move |job, context| async move {
+                        let results = context.queue("results").map_err(|error| error.to_string())?;
+                        for _ in 0..3 {
+                            if results.send(job.body()).is_ok() {
+                                break;
+                            }
+                            context.wait(secs(waits)).await;
+                        }
+                        Ok::<_, String>(())
+                    })
+                })
+                .consumer("reader", |_| Consumer::each(|_, _| Ok::<_, String>(())).from("results"))
+                .nothing_lost("jobs", "results", |message| Some(message.body.to_string()))
+                .seed(seed);
+            let error = check.first_failure_only().run().unwrap_err();
+            assert!(
+                error.to_string().contains("The service is unavailable.  <- Outage"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -273,6 +273,34 @@ fn another_thread_may_wake_a_handler() {
     passed(&of(other).cases(50).watch_visibility().faults(Faults::none()));
 }
 
+#[test]
+fn another_thread_may_wake_a_program() {
+    async fn work(context: Context) {
+        let jobs = context.queue("jobs").unwrap();
+        loop {
+            let received = jobs.receive_async(|poll| poll.wait_time(secs(20))).await;
+            for job in received.into_iter().flatten() {
+                let (sender, receiver) = oneshot::channel();
+                let thread = thread::spawn(move || {
+                    thread::yield_now();
+                    sender.send(7)
+                });
+                assert_eq!(receiver.await, Ok(7));
+                assert!(thread.join().is_ok());
+                let _ = jobs.delete(&job);
+            }
+        }
+    }
+    let check = check("woken", || ())
+        .queue(jobs)
+        .messages(numbered())
+        .consumer("program", |_| Consumer::program(work))
+        .faults(Faults::none())
+        .cases(50);
+    let fates = passed(&check).fates;
+    assert_eq!(fates.deleted, fates.messages, "{fates:?}");
+}
+
 /// Keeps its waker where nobody calls it.
 async fn forgotten(kept: Arc<AtomicBool>, place: Rc<RefCell<Option<Waker>>>) -> Answer {
     poll_fn(|context| {

@@ -27,7 +27,7 @@ fn looks<F: Future<Output = bool> + 'static>(look: fn(Inbox) -> F) -> Check<bool
                 let seen = seen.clone();
                 async move {
                     let orders = Inbox::without_retries(&context, "orders").await;
-                    for _ in 0..20 {
+                    for _ in 0..8 {
                         let looked = look(orders.clone()).await;
                         *seen.borrow_mut() |= looked;
                     }

@@ -230,3 +230,40 @@ fn timers_that_the_clock_jumps_past_fire_at_its_end() {
 fn a_batcher_survives_what_is_legal() {
     survives(|| batching(true));
 }
+
+/// What another thread does may come in the same poll or in a later one.
+#[test]
+fn work_on_a_blocking_thread_is_right() {
+    let check = check("blocking", || ())
+        .queue(orders)
+        .messages(numbered())
+        .consumer("worker", |_| {
+            let add = || tokio::task::spawn_blocking(|| 1 + 1);
+            Consumer::each_async(move |_, _| async move { add().await.map(drop) }).on_tokio()
+        });
+    check.cases(200).pairs(50).assert();
+}
+
+/// Tokio draws which branch it looks at first, so that a case may take another way when it is run again.
+#[test]
+fn a_choice_at_random_is_right() {
+    async fn work(context: Context) {
+        let orders = context.queue("orders").unwrap();
+        let mut tick = tokio::time::interval(secs(10));
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                received = orders.receive_async(|poll| poll.wait_time(secs(20))) => {
+                    for order in received.into_iter().flatten() {
+                        let _ = orders.delete(&order);
+                    }
+                }
+            }
+        }
+    }
+    let check = check("chooses", || ())
+        .queue(orders)
+        .messages(numbered())
+        .consumer("worker", |_| Consumer::program(work).on_tokio());
+    check.cases(200).pairs(50).assert();
+}
