@@ -53,6 +53,8 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+#[cfg(feature = "topics")]
+pub mod topics;
 #[cfg(feature = "worker")]
 pub mod worker;
 
