@@ -45,7 +45,7 @@ struct Case {
 const CASES: [Case; 7] = [
     Case::one("one", true, |_| None),
     Case::one("one, envelope", false, |_| None),
-    Case::one("one, policy", true, |_| selective(0)),
+    Case::one("one, policy", true, |_| selective(42)),
     Case::many("selective", selective, message),
     Case::many("combined", combined, message),
     Case::many("ranges", ranges, message),
