@@ -177,7 +177,7 @@ fn measure(case: &Case, rounds: usize) -> f64 {
     };
     let queues: Vec<Queue> = (0..case.subscriptions).map(subscribe).collect();
     let message = (case.message)();
-    let mut round = || {
+    let round = || {
         let begun = Instant::now();
         for _ in 0..ROUND {
             let published = topic.publish(message.clone()).expect("a legal message");

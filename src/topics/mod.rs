@@ -34,20 +34,14 @@ use {
         limits::Limits,
         message::{MessageId, Seed, SequenceNumber},
         queue::in_listener,
-        sync::{Condvar, Mutex, MutexGuard},
+        sync::{Condvar, Mutex, MutexGuard, thread_local},
         time::Timestamp,
     },
     delivery::Accepted,
     envelope::Origin,
     memory::{Memory, Original},
     message::ByContent,
-    std::{
-        cell::Cell,
-        collections::VecDeque,
-        fmt,
-        sync::Arc,
-        thread::{self, ThreadId},
-    },
+    std::{cell::Cell, collections::VecDeque, fmt, sync::Arc},
     subscribers::Subscribers,
 };
 
@@ -101,9 +95,10 @@ struct Core {
     /// How many messages were ever accepted.
     published: u64,
     memory: Memory,
-    /// FIFO only: what is to be delivered next, and who does it.
+    /// FIFO only: what is to be delivered next.
     accepted: VecDeque<Accepted>,
-    deliverer: Option<ThreadId>,
+    /// FIFO only: whether a thread delivers, which it does with the lock released.
+    delivering: bool,
 }
 
 impl Topic {
@@ -220,14 +215,12 @@ impl Inner {
     /// One thread delivers at a time, until nothing is left that was accepted.
     ///
     /// A listener that publishes does not wait for its turn: the delivering thread may be waiting for this very listener,
-    /// or for one that waits for it. It leaves its message to that thread.
+    /// or for one that waits for it. It leaves its message to that thread. So does foreign code that a delivery runs in
+    /// another way, such as a waker.
     fn publish_in_turn(&self, message: PublishMessage) -> Published {
-        let here = thread::current().id();
+        let may_wait = !in_listener() && !DELIVERS.with(Cell::get);
         let mut core = self.core.lock();
-        while core
-            .deliverer
-            .is_some_and(|deliverer| deliverer != here && !in_listener())
-        {
+        while core.delivering && may_wait {
             self.delivered.wait(&mut core);
         }
         let now = self.clock.now();
@@ -247,10 +240,10 @@ impl Inner {
         let accepted = core.accept(self, now, message);
         let published = accepted.published();
         core.accepted.push_back(accepted);
-        if core.deliverer.is_some() {
+        if core.delivering {
             return published;
         }
-        core.deliverer = Some(here);
+        core.delivering = true;
         drop(core);
         self.deliver_accepted(published)
     }
@@ -260,6 +253,7 @@ impl Inner {
         let turn = Turn {
             inner: self,
             over: Cell::new(false),
+            nested: DELIVERS.with(|it| it.replace(true)),
         };
         while let Some(accepted) = turn.next() {
             let delivered = accepted.deliver(&self.origin());
@@ -275,6 +269,13 @@ impl Inner {
 struct Turn<'t> {
     inner: &'t Inner,
     over: Cell<bool>,
+    /// Whether the thread delivers messages of another topic.
+    nested: bool,
+}
+
+thread_local! {
+    /// Whether this thread delivers messages of a FIFO topic.
+    static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Turn<'_> {
@@ -289,8 +290,9 @@ impl Turn<'_> {
     }
 
     fn end(&self, mut core: MutexGuard<'_, Core>) {
-        core.deliverer = None;
+        core.delivering = false;
         drop(core);
+        DELIVERS.with(|it| it.set(self.nested));
         self.over.set(true);
         self.inner.delivered.notify_all();
     }

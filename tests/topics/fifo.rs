@@ -2,11 +2,17 @@
 
 use super::{bodies, envelope, fifo_queue, queue, received};
 use requeue::{
-    FactEntry, FactListener, ManualClock, Queue,
+    Alarm, Clock, FactEntry, FactListener, ManualClock, Parker, Queue, Timestamp,
     topics::{PublishMessage, Topic},
 };
 use std::{
-    sync::{Arc, OnceLock},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::Duration,
 };
@@ -192,6 +198,76 @@ fn a_listener_that_publishes_keeps_the_order_and_does_not_wait_for_itself() {
         assert_eq!(bodies(queue), ["one", "echo-1", "echo-2", "echo-3"]);
     }
     assert_eq!(topic.publish(order("two", "g", "2")).unwrap().delivered, 2);
+}
+
+/// A clock that panics once it is told to.
+#[derive(Clone, Default)]
+struct Broken(Arc<AtomicBool>);
+
+impl Clock for Broken {
+    fn now(&self) -> Timestamp {
+        assert!(!self.0.swap(false, Relaxed), "the clock is broken");
+        Timestamp::ZERO
+    }
+
+    fn park_until(&self, _: &Parker, _: Option<Timestamp>) {}
+
+    fn wake_at(&self, _: Timestamp, _: Waker) -> Alarm {
+        Alarm::default()
+    }
+}
+
+#[test]
+fn a_topic_goes_on_after_a_delivery_that_panicked() {
+    // E25
+    let clock = Broken::default();
+    let topic = Topic::fifo("events.fifo").build().unwrap();
+    let (first, second) = (
+        fifo_queue("first.fifo"),
+        Queue::fifo("second.fifo").clock(clock.clone()).build().unwrap(),
+    );
+    for queue in [&first, &second] {
+        topic.subscribe(queue).raw_message_delivery(true).create().unwrap();
+    }
+    clock.0.store(true, Relaxed);
+    assert!(catch_unwind(AssertUnwindSafe(|| topic.publish(order("one", "g", "1")))).is_err());
+    assert_eq!(topic.publish(order("two", "g", "2")).unwrap().delivered, 2);
+    assert_eq!(
+        (bodies(&first), bodies(&second)),
+        (vec!["one".into(), "two".into()], vec!["two".into()])
+    );
+}
+
+/// Publishes when it is woken.
+struct Waking(Topic);
+
+impl Wake for Waking {
+    fn wake(self: Arc<Self>) {
+        let published = self.0.publish(order("woken", "g", "woken")).unwrap();
+        assert_eq!(
+            published.delivered, 0,
+            "it is delivered behind the message that is on its way"
+        );
+    }
+}
+
+#[test]
+fn a_waker_that_publishes_keeps_the_order_and_does_not_wait_for_itself() {
+    // E25
+    let topic = Topic::fifo("events.fifo").build().unwrap();
+    let (first, second) = (fifo_queue("first.fifo"), fifo_queue("second.fifo"));
+    for queue in [&first, &second] {
+        topic.subscribe(queue).raw_message_delivery(true).create().unwrap();
+    }
+    let mut receive = pin!(first.receive().wait_time(Duration::from_secs(20)).into_future());
+    let waker = Waker::from(Arc::new(Waking(topic.clone())));
+    assert!(receive.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(topic.publish(order("one", "g", "1")).unwrap().delivered, 2);
+    assert_eq!(bodies(&second), ["one", "woken"]);
+    let Poll::Ready(messages) = receive.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it was woken for nothing")
+    };
+    assert_eq!(messages.unwrap()[0].body(), "one");
 }
 
 #[test]

@@ -100,8 +100,8 @@ impl<'m> Walk<'_, 'm> {
     fn narrow(&self, keys: Range<usize>, length: usize, next: &str) -> Range<usize> {
         let (keys_of_all, next) = (self.keys, next.as_bytes());
         let from = keys.start + keys_of_all[keys.clone()].partition_point(|key| &key.as_bytes()[length..] < next);
-        let goes_on = |key: &Box<str>| key.as_bytes()[length..].starts_with(next);
-        let count = keys_of_all[from..keys.end].partition_point(goes_on);
+        let rest = &keys_of_all[from..keys.end];
+        let count = rest.partition_point(|key| key.as_bytes()[length..].starts_with(next));
         from..from + count
     }
 }
