@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .attribute("state", MessageAttributeValue::string(state))
             .attribute("total", MessageAttributeValue::number(total));
         let published = orders.publish(order)?;
-        println!("{} went to {} queues", published.message_id, published.delivered);
+        println!("{} went to {} of 3 queues", published.message_id, published.delivered);
     }
 
     for (queue, expected) in [(&billing, 1), (&shipping, 2), (&archive, 3)] {
