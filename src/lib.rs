@@ -12,11 +12,13 @@
 #![cfg_attr(feature = "worker", doc = "[worker]: guide::worker")]
 #![cfg_attr(feature = "sim", doc = "[simulation]: guide::simulation")]
 #![cfg_attr(feature = "journal", doc = "[durability]: guide::durability")]
+#![cfg_attr(feature = "topics", doc = "[topics]: guide::topics")]
 #![cfg_attr(not(feature = "testing"), doc = "[consumers]: guide")]
 #![cfg_attr(not(feature = "aws-protocol"), doc = "[endpoint]: guide")]
 #![cfg_attr(not(feature = "worker"), doc = "[worker]: guide")]
 #![cfg_attr(not(feature = "sim"), doc = "[simulation]: guide")]
 #![cfg_attr(not(feature = "journal"), doc = "[durability]: guide")]
+#![cfg_attr(not(feature = "topics"), doc = "[topics]: guide")]
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
 // Rustdoc takes the first definition of a link, so these replace the paths that README has for the repository.
@@ -53,6 +55,8 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+#[cfg(feature = "topics")]
+pub mod topics;
 #[cfg(feature = "worker")]
 pub mod worker;
 

@@ -124,6 +124,28 @@ pub struct Limits {
     pub noisy_share: f64,
     /// Fewest messages in flight that make a tenant noisy by its share of them (N3).
     pub noisy_in_flight_min: usize,
+    /// Least value of the attribute `MaximumMessageSize` of a topic, and the value of one that sets none, in bytes (E32).
+    #[cfg(feature = "topics")]
+    pub topic_message_size_min: usize,
+    /// Greatest value of the attribute `MaximumMessageSize` of a topic, in bytes (E32).
+    #[cfg(feature = "topics")]
+    pub topic_message_size_max: usize,
+    /// Most subscriptions of a topic whose `MaximumMessageSize` is more than the least (E32).
+    #[cfg(feature = "topics")]
+    pub large_topic_subscriptions: usize,
+    /// Most subscriptions of a topic that have a filter policy (E32).
+    #[cfg(feature = "topics")]
+    pub filter_policies: usize,
+    /// Longest filter policy in bytes (E32).
+    #[cfg(feature = "topics")]
+    pub filter_policy_bytes: usize,
+    /// Most keys of a filter policy (E32).
+    #[cfg(feature = "topics")]
+    pub filter_policy_keys: usize,
+    /// Most combinations of values of a filter policy: the product over its keys of the number of values, times the depth
+    /// of a nested key; branches of `$or` are added (E32).
+    #[cfg(feature = "topics")]
+    pub filter_policy_combinations: usize,
     /// Span over which processing time is summed, and after which a tenant with nothing in flight is quiet (N6, N9).
     pub noisy_interval: Duration,
 }
@@ -187,6 +209,20 @@ impl Limits {
             move_task_duration: Duration::from_secs(36 * 3_600),
             move_task_messages_per_second: 500,
             move_tasks_active: 100,
+            #[cfg(feature = "topics")]
+            topic_message_size_min: 262_144,
+            #[cfg(feature = "topics")]
+            topic_message_size_max: 1_048_576,
+            #[cfg(feature = "topics")]
+            large_topic_subscriptions: 100,
+            #[cfg(feature = "topics")]
+            filter_policies: 200,
+            #[cfg(feature = "topics")]
+            filter_policy_bytes: 262_144,
+            #[cfg(feature = "topics")]
+            filter_policy_keys: 5,
+            #[cfg(feature = "topics")]
+            filter_policy_combinations: 150,
             noisy_share: 0.10,
             noisy_in_flight_min: 30,
             noisy_interval: Duration::from_secs(300),

@@ -21,6 +21,10 @@
     doc = "* [`consumers`]: how to find the bug in a consumer with a check, and how to read its report."
 )]
 #![cfg_attr(
+    feature = "topics",
+    doc = "* [`topics`]: one message for many queues, filter policies, and how delivery differs from SNS."
+)]
+#![cfg_attr(
     feature = "worker",
     doc = "* [`worker`]: handlers run over a queue, and what becomes of a message."
 )]
@@ -61,6 +65,10 @@ pub mod durability {}
 #[doc = include_str!("simulation.md")]
 pub mod simulation {}
 
+#[cfg(feature = "topics")]
+#[doc = include_str!("topics.md")]
+pub mod topics {}
+
 #[cfg(feature = "worker")]
 #[cfg_attr(feature = "testing", doc = "[`conformance`]: crate::testing::conformance")]
 #[cfg_attr(feature = "schedule", doc = "[`Cron`]: crate::schedule::Cron")]
@@ -86,7 +94,7 @@ pub mod changelog {}
 mod tests {
     const README: &str = include_str!("../../README.md");
     const ROOT: &str = include_str!("../lib.rs");
-    const PAGES: [&str; 11] = [
+    const PAGES: [&str; 12] = [
         README,
         include_str!("../../ARCHITECTURE.md"),
         include_str!("rules.md"),
@@ -96,6 +104,7 @@ mod tests {
         include_str!("durability_format.md"),
         include_str!("sqs_endpoint.md"),
         include_str!("simulation.md"),
+        include_str!("topics.md"),
         include_str!("worker.md"),
         include_str!("../../CHANGELOG.md"),
     ];

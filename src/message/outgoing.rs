@@ -1,5 +1,6 @@
 //! [`SendMessage`], a message as a producer sends it.
 use super::{Content, Extras, Id, MessageAttributeValue, MessageAttributes};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,6 +208,12 @@ impl SendMessage {
 
     pub(crate) fn set_deduplication_id(&mut self, id: Option<Id>) {
         self.extras_mut().deduplication_id = id;
+    }
+
+    /// Content-based deduplication: the SHA-256 of the body (F7, E28).
+    pub(crate) fn set_content_as_deduplication_id(&mut self) {
+        let id = data_encoding::HEXLOWER.encode(&Sha256::digest(self.body().as_bytes()));
+        self.set_deduplication_id(Some(Id::from(&*id)));
     }
 
     fn extras_mut(&mut self) -> &mut Extras {

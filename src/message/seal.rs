@@ -1,6 +1,7 @@
 //! The seal of receipt handles, and the numbers drawn from a seed.
 
 use {
+    super::MessageId,
     siphasher::sip::SipHasher24,
     std::{fmt, hash::Hasher},
 };
@@ -53,6 +54,12 @@ impl Seed {
         hasher.write(purpose.as_bytes());
         hasher.write(&number.to_le_bytes());
         hasher.finish()
+    }
+
+    /// The `number`-th id of its kind.
+    pub(crate) fn draw_id(self, kind: &str, number: u64) -> MessageId {
+        let [high, low] = [2 * number, 2 * number + 1].map(|half| u128::from(self.draw(kind, half)));
+        MessageId::from_random(high << 64 | low)
     }
 
     /// The seed of the `number`-th queue, which has this ARN.

@@ -154,6 +154,12 @@ impl Inner {
     }
 }
 
+/// Whether this thread runs a listener, and so must not wait for a thread that calls a queue.
+#[cfg(feature = "topics")]
+pub(crate) fn in_listener() -> bool {
+    IN_LISTENER.with(Cell::get)
+}
+
 thread_local! {
     /// Whether this thread runs a listener, of whatever queue.
     static IN_LISTENER: Cell<bool> = const { Cell::new(false) };

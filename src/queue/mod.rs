@@ -27,6 +27,8 @@ mod waiting;
 
 #[cfg(feature = "testing")]
 pub(crate) use batch::BatchEntry;
+#[cfg(feature = "topics")]
+pub(crate) use facts::in_listener;
 pub use {
     admission::SendTimeoutFuture,
     batch::{BatchFailure, BatchResult, BatchSuccess, ChangeVisibilityBatchEntry, DeleteBatchEntry, SendBatchEntry},

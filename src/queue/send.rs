@@ -12,12 +12,11 @@ use {
         error::{
             BatchError, BudgetLimit, InvalidParameterValue, InvalidReason, MissingParameter, SendBatchError, SendError,
         },
-        message::{Content, Extras, Id, SendMessage},
+        message::{Content, Extras, SendMessage},
         state::Sent,
         sync::MutexGuard,
         time::Timestamp,
     },
-    sha2::{Digest, Sha256},
     std::{
         sync::{Arc, atomic::Ordering},
         time::Duration,
@@ -346,8 +345,7 @@ impl Inner {
         if !self.content_based_deduplication.load(Ordering::Relaxed) {
             return Err(InvalidParameterValue::NoDeduplicationId.into());
         }
-        let id = data_encoding::HEXLOWER.encode(&Sha256::digest(message.body().as_bytes()));
-        message.set_deduplication_id(Some(Id::from(&*id)));
+        message.set_content_as_deduplication_id();
         Ok(true)
     }
 

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     account_id: String,
-    #[cfg(any(feature = "aws-protocol", feature = "journal"))]
+    #[cfg(any(feature = "aws-protocol", feature = "journal", feature = "topics"))]
     region: String,
     /// `https://sqs.<region>.amazonaws.com/<account>/`, or `<endpoint>/<account>/`
     url_prefix: String,
@@ -20,19 +20,19 @@ impl Addresses {
         };
         Self {
             account_id: account_id.to_owned(),
-            #[cfg(any(feature = "aws-protocol", feature = "journal"))]
+            #[cfg(any(feature = "aws-protocol", feature = "journal", feature = "topics"))]
             region: region.to_owned(),
             url_prefix: format!("{endpoint_url}/{account_id}/"),
             arn_prefix: format!("arn:aws:sqs:{region}:{account_id}:"),
         }
     }
 
-    #[cfg(any(feature = "aws-protocol", feature = "journal"))]
+    #[cfg(any(feature = "aws-protocol", feature = "journal", feature = "topics"))]
     pub(super) fn account_id(&self) -> &str {
         &self.account_id
     }
 
-    #[cfg(any(feature = "aws-protocol", feature = "journal"))]
+    #[cfg(any(feature = "aws-protocol", feature = "journal", feature = "topics"))]
     pub(super) fn region(&self) -> &str {
         &self.region
     }

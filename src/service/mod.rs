@@ -278,20 +278,10 @@ impl Service {
     }
 }
 
-#[cfg(feature = "aws-protocol")]
+#[cfg(any(feature = "aws-protocol", feature = "topics"))]
 impl Service {
-    pub(crate) fn queue_by_arn(&self, arn: &str) -> Option<Queue> {
-        self.shared.by_arn(arn)
-    }
-
     pub(crate) fn limits(&self) -> &crate::limits::Limits {
         &self.shared.environment.limits
-    }
-
-    /// An id for a request: the same on every run for the same seed and number of requests before it.
-    pub(crate) fn draw_request_id(&self) -> MessageId {
-        let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
-        self.shared.draw_id("request", number)
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -304,6 +294,24 @@ impl Service {
 
     pub(crate) fn account_id(&self) -> &str {
         self.shared.addresses.account_id()
+    }
+
+    #[cfg(feature = "topics")]
+    pub(crate) fn seed(&self) -> Seed {
+        self.shared.seed
+    }
+}
+
+#[cfg(feature = "aws-protocol")]
+impl Service {
+    pub(crate) fn queue_by_arn(&self, arn: &str) -> Option<Queue> {
+        self.shared.by_arn(arn)
+    }
+
+    /// An id for a request: the same on every run for the same seed and number of requests before it.
+    pub(crate) fn draw_request_id(&self) -> MessageId {
+        let number = self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        self.shared.draw_id("request", number)
     }
 
     pub(crate) fn is_queue_address(&self, address: &str) -> bool {
@@ -412,8 +420,7 @@ impl ServiceState {
 
     /// The `number`-th id of its kind that the seed gives.
     fn draw_id(&self, kind: &str, number: u64) -> MessageId {
-        let [high, low] = [2 * number, 2 * number + 1].map(|half| u128::from(self.seed.draw(kind, half)));
-        MessageId::from_random(high << 64 | low)
+        self.seed.draw_id(kind, number)
     }
 }
 

@@ -30,12 +30,12 @@ const LAYERS: &[&[&str]] = &[
     &["queue"],
     &["service"],
     &["backend", "journal"],
-    &["aws", "testing", "worker", "schedule", "request"],
+    &["aws", "testing", "worker", "schedule", "request", "topics"],
     &["sim"],
 ];
 
 /// The top modules, each for somebody outside.
-const ADAPTERS: &[&str] = &["aws", "testing", "worker", "schedule", "request"];
+const ADAPTERS: &[&str] = &["aws", "testing", "worker", "schedule", "request", "topics"];
 
 /// Documentation only; it may point anywhere.
 const OUTSIDE_LAYERS: &str = "guide";

@@ -1,0 +1,338 @@
+//! Topics: one message for many queues, as Amazon SNS delivers to SQS (E25-E32). Feature `topics`.
+//!
+//! [The guide](crate::guide::topics) begins with an example and lists the operators of filter policies.
+//!
+//! ```text
+//!   publish -- check, number --> index of policies --> subscriptions that match --> raw or enveloped --> their queues
+//!                                                                                        refused there --> dead letters
+//! ```
+//!
+//! A topic has a lock of its own, under which no queue is called. A standard topic delivers in the threads that publish,
+//! side by side. On a FIFO topic they take turns, so that all queues get its messages in one order.
+
+mod builder;
+mod delivery;
+mod envelope;
+mod error;
+mod memory;
+mod message;
+mod policy;
+mod subscribers;
+mod subscription;
+
+pub use {
+    builder::TopicBuilder,
+    error::{CreateTopicError, PublishError, SubscribeError},
+    message::{DeliveryFailure, PublishMessage, Published},
+    policy::{FilterPolicy, FilterPolicyError, FilterPolicyScope, NumericError},
+    subscription::{Subscribe, Subscription},
+};
+
+use {
+    crate::{
+        clock::Clock,
+        limits::Limits,
+        message::{MessageId, Seed, SequenceNumber},
+        queue::in_listener,
+        sync::{Condvar, Mutex, MutexGuard, thread_local},
+        time::Timestamp,
+    },
+    delivery::Accepted,
+    envelope::Origin,
+    memory::{Memory, Original},
+    message::ByContent,
+    std::{cell::Cell, collections::VecDeque, fmt, sync::Arc},
+    subscribers::Subscribers,
+};
+
+/// A topic: what is published to it goes to every queue whose subscription matches.
+///
+/// A handle: cloning it is cheap, and all clones are the same topic. It keeps its queues alive, and stores no message: a
+/// message is in the queues when [`publish`](Self::publish) returns, or nowhere.
+///
+/// # Examples
+/// ```
+/// use requeue::{MessageAttributeValue, Queue};
+/// use requeue::topics::{FilterPolicy, PublishMessage, Topic};
+///
+/// let topic = Topic::standard("orders").build()?;
+/// let (billing, archive) = (Queue::standard("billing").build()?, Queue::standard("archive").build()?);
+/// let paid = FilterPolicy::attributes(r#"{"state": ["paid"]}"#)?;
+/// topic.subscribe(&billing).filter_policy(paid).raw_message_delivery(true).create()?;
+/// topic.subscribe(&archive).create()?;
+///
+/// topic.publish("order-16")?;
+/// topic.publish(PublishMessage::new("order-17").attribute("state", MessageAttributeValue::string("paid")))?;
+/// assert_eq!(archive.counts().visible, 2);
+/// assert_eq!(billing.receive().max_messages(10).blocking()?[0].body(), "order-17");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Topic {
+    inner: Arc<Inner>,
+}
+
+/// The topic behind its handles.
+struct Inner {
+    name: String,
+    arn: Arc<str>,
+    region: String,
+    fifo: bool,
+    by_content: bool,
+    maximum_message_size: usize,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    seed: Seed,
+    core: Mutex<Core>,
+    /// Signalled when a FIFO topic has delivered all that it accepted.
+    delivered: Condvar,
+}
+
+/// What the lock guards.
+#[derive(Default)]
+struct Core {
+    subscribers: Subscribers,
+    /// How many messages were ever accepted.
+    published: u64,
+    memory: Memory,
+    /// FIFO only: what is to be delivered next.
+    accepted: VecDeque<Accepted>,
+    /// FIFO only: whether a thread delivers, which it does with the lock released.
+    delivering: bool,
+}
+
+impl Topic {
+    /// The name, on a FIFO topic with its suffix `.fifo`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::Topic;
+    /// assert_eq!(Topic::fifo("events.fifo").build()?.name(), "events.fifo");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The Amazon Resource Name, `arn:aws:sns:<region>:<account>:<name>`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::Topic;
+    /// assert_eq!(Topic::standard("events").build()?.arn(), "arn:aws:sns:us-east-1:000000000000:events");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.inner.arn
+    }
+
+    /// Whether it is a FIFO topic.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::Topic;
+    /// assert!(Topic::fifo("events.fifo").build()?.is_fifo());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_fifo(&self) -> bool {
+        self.inner.fifo
+    }
+
+    /// All subscriptions, the oldest first.
+    ///
+    /// # Source
+    /// [`ListSubscriptionsByTopic`](https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, topics::Topic};
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// topic.subscribe(&orders).create()?;
+    /// assert_eq!(topic.subscriptions()[0].queue().name(), "orders");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let core = self.inner.core.lock();
+        let all = core.subscribers.all().iter();
+        all.map(|it| Subscription::new(self.clone(), it)).collect()
+    }
+
+    /// Sends a message to the queue of every subscription that matches, one after the other, before it returns.
+    ///
+    /// A text is a message, and so is a [`PublishMessage`] with attributes, a subject or ids. A queue that does not take
+    /// it keeps no other from getting it, and is never tried again: the message goes to the dead-letter queue of the
+    /// subscription or is discarded, and [`Published::failures`] says so. On a FIFO topic a repetition within five minutes
+    /// is delivered to nobody and answers as the original did, whatever its group (E25).
+    ///
+    /// # Errors
+    /// `InvalidParameter` for an empty or a too large message, for characters, attributes or ids that no queue takes, for a
+    /// subject, and for ids that are missing on a FIFO topic or not for a standard one. Nothing is delivered then.
+    ///
+    /// # Source
+    /// [`Publish`](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, topics::Topic};
+    ///
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// topic.subscribe(&orders).raw_message_delivery(true).create()?;
+    /// let published = topic.publish("order-17")?;
+    /// assert_eq!((published.delivered, published.failures.len()), (1, 0));
+    /// assert_eq!(orders.receive().blocking()?[0].body(), "order-17");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn publish(&self, message: impl Into<PublishMessage>) -> Result<Published, PublishError> {
+        let (inner, mut message) = (&*self.inner, message.into());
+        let fifo = inner.fifo.then_some(ByContent(inner.by_content));
+        message.prepare(&inner.limits, inner.maximum_message_size, fifo)?;
+        if inner.fifo {
+            return Ok(inner.publish_in_turn(message));
+        }
+        let now = inner.clock.now();
+        let accepted = inner.core.lock().accept(inner, now, message);
+        Ok(accepted.deliver(&inner.origin()))
+    }
+}
+
+impl Inner {
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            topic_arn: &self.arn,
+            region: &self.region,
+        }
+    }
+
+    /// The `number`-th id of its kind that the seed gives.
+    fn draw_id(&self, kind: &str, number: u64) -> MessageId {
+        self.seed.draw_id(kind, number)
+    }
+
+    /// One thread delivers at a time, until nothing is left that was accepted.
+    ///
+    /// A listener that publishes does not wait for its turn: the delivering thread may be waiting for this very listener,
+    /// or for one that waits for it. It leaves its message to that thread. So does foreign code that a delivery runs in
+    /// another way, such as a waker.
+    fn publish_in_turn(&self, message: PublishMessage) -> Published {
+        let may_wait = !in_listener() && !DELIVERS.with(Cell::get);
+        let mut core = self.core.lock();
+        while core.delivering && may_wait {
+            self.delivered.wait(&mut core);
+        }
+        let now = self.clock.now();
+        let id = message
+            .message
+            .get_message_deduplication_id()
+            .unwrap_or_default()
+            .to_owned();
+        if let Some(original) = core.memory.find(now, &id, self.limits.deduplication_interval) {
+            return Published {
+                message_id: original.message_id,
+                sequence_number: Some(original.sequence_number),
+                delivered: 0,
+                failures: Vec::new(),
+            };
+        }
+        let accepted = core.accept(self, now, message);
+        let published = accepted.published();
+        core.accepted.push_back(accepted);
+        if core.delivering {
+            return published;
+        }
+        core.delivering = true;
+        drop(core);
+        self.deliver_accepted(published)
+    }
+
+    /// Answers for the one of `published`.
+    fn deliver_accepted(&self, mut published: Published) -> Published {
+        let turn = Turn {
+            inner: self,
+            over: Cell::new(false),
+            nested: DELIVERS.with(|it| it.replace(true)),
+        };
+        while let Some(accepted) = turn.next() {
+            let delivered = accepted.deliver(&self.origin());
+            if delivered.message_id == published.message_id {
+                published = delivered;
+            }
+        }
+        published
+    }
+}
+
+/// The right to deliver; whoever panics gives it back.
+struct Turn<'t> {
+    inner: &'t Inner,
+    over: Cell<bool>,
+    /// Whether the thread delivers messages of another topic.
+    nested: bool,
+}
+
+thread_local! {
+    /// Whether this thread delivers messages of a FIFO topic.
+    static DELIVERS: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Turn<'_> {
+    /// Ends the turn, in the same step, if there is nothing more.
+    fn next(&self) -> Option<Accepted> {
+        let mut core = self.inner.core.lock();
+        let next = core.accepted.pop_front();
+        if next.is_none() {
+            self.end(core);
+        }
+        next
+    }
+
+    fn end(&self, mut core: MutexGuard<'_, Core>) {
+        core.delivering = false;
+        drop(core);
+        DELIVERS.with(|it| it.set(self.nested));
+        self.over.set(true);
+        self.inner.delivered.notify_all();
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.over.get() {
+            self.end(self.inner.core.lock());
+        }
+    }
+}
+
+impl Core {
+    fn accept(&mut self, inner: &Inner, now: Timestamp, message: PublishMessage) -> Accepted {
+        self.published += 1;
+        let number = self.published;
+        let message_id = inner.draw_id("message", number);
+        let sequence_number = inner.fifo.then(|| SequenceNumber::new(number));
+        if let (Some(sequence_number), Some(id)) = (sequence_number, message.message.get_message_deduplication_id()) {
+            let original = Original {
+                message_id,
+                sequence_number,
+            };
+            self.memory.note(id, original);
+        }
+        Accepted {
+            message,
+            message_id,
+            sequence_number,
+            at: now,
+            fan_out: self.subscribers.fan_out(),
+        }
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topic")
+            .field("arn", &self.inner.arn)
+            .finish_non_exhaustive()
+    }
+}

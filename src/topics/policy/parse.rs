@@ -1,0 +1,295 @@
+//! From the text of a policy to its conjunctions (E30, E32).
+
+use {
+    super::{
+        Conjunction, FilterPolicyScope,
+        condition::{Condition, Leaf, Limit, Network, Pattern, Plain, Range, Value},
+        error::{FilterPolicyError as Error, FilterPolicyError, NumericError},
+    },
+    crate::limits::Limits,
+    serde_json::{Map, Value as Json},
+    std::{collections::BTreeSet, sync::Arc},
+};
+
+/// Whose branches are alternatives, if there are two objects or more.
+const OR: &str = "$or";
+
+/// What all has to hold.
+type All = Vec<Part>;
+
+enum Part {
+    /// A key, and how deep it is nested: 1 at the top.
+    Leaf(Arc<Leaf>, usize),
+    /// One of the branches has to hold; a nested object is a single one.
+    Any(Vec<All>),
+}
+
+/// The alternatives, each a list of what has to hold. A limit of combinations bounds how many there are.
+pub(super) fn parse(
+    text: &str,
+    scope: FilterPolicyScope,
+    limits: &Limits,
+) -> Result<Vec<Conjunction>, FilterPolicyError> {
+    let (size, limit) = (text.len(), limits.filter_policy_bytes);
+    if size > limit {
+        return Err(Error::TooLarge { size, limit });
+    }
+    // The parser refuses what is nested deeper than 128, so that all that follows may recurse.
+    let json: Json = serde_json::from_str(text).map_err(|error| Error::NotJson {
+        reason: error.to_string(),
+    })?;
+    let Json::Object(policy) = json else {
+        return Err(Error::NotAnObject);
+    };
+    let mut keys = BTreeSet::new();
+    let reader = Reader { scope };
+    let parts = reader.object(&policy, "", 1)?;
+    collect_keys(&parts, &mut keys);
+    if keys.len() > limits.filter_policy_keys {
+        let limit = limits.filter_policy_keys;
+        return Err(Error::TooManyKeys { limit });
+    }
+    if combinations(&parts) > limits.filter_policy_combinations {
+        return Err(Error::TooComplex);
+    }
+    Ok(expand(&parts))
+}
+
+struct Reader {
+    scope: FilterPolicyScope,
+}
+
+impl Reader {
+    fn object(&self, object: &Map<String, Json>, path: &str, depth: usize) -> Result<All, FilterPolicyError> {
+        if depth > 1 && self.scope == FilterPolicyScope::MessageAttributes {
+            return Err(Error::Nested);
+        }
+        object
+            .iter()
+            .map(|(name, value)| self.part(name, value, path, depth))
+            .collect()
+    }
+
+    fn part(&self, name: &str, value: &Json, path: &str, depth: usize) -> Result<Part, FilterPolicyError> {
+        if let Some(branches) = branches(name, value) {
+            let branches = branches.map(|branch| self.branch(branch, path, depth));
+            return Ok(Part::Any(branches.collect::<Result<_, _>>()?));
+        }
+        let path = if depth == 1 {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        };
+        match value {
+            Json::Object(nested) if nested.is_empty() => Err(Error::EmptyObject),
+            Json::Object(nested) => Ok(Part::Any(vec![self.object(nested, &path, depth + 1)?])),
+            Json::Array(values) if values.is_empty() => Err(Error::EmptyArray),
+            Json::Array(values) => {
+                let conditions = values.iter().map(condition).collect::<Result<_, _>>()?;
+                let key = path.into();
+                Ok(Part::Leaf(Arc::new(Leaf { key, conditions }), depth))
+            }
+            _ => Err(Error::NotObjectOrArray { key: name.to_owned() }),
+        }
+    }
+
+    fn branch(&self, branch: &Map<String, Json>, path: &str, depth: usize) -> Result<All, FilterPolicyError> {
+        if branch.is_empty() {
+            return Err(Error::EmptyObject);
+        }
+        self.object(branch, path, depth)
+    }
+}
+
+/// The branches of a `$or`. A key of this name with anything else is a key as any other.
+fn branches<'j>(name: &str, value: &'j Json) -> Option<impl Iterator<Item = &'j Map<String, Json>>> {
+    let branches = value.as_array().filter(|branches| name == OR && branches.len() >= 2)?;
+    let is_or = branches.iter().all(Json::is_object);
+    is_or.then(|| branches.iter().filter_map(Json::as_object))
+}
+
+fn collect_keys<'p>(parts: &'p All, keys: &mut BTreeSet<&'p str>) {
+    for part in parts {
+        match part {
+            Part::Leaf(leaf, _) => {
+                keys.insert(&leaf.key);
+            }
+            Part::Any(branches) => branches.iter().for_each(|branch| collect_keys(branch, keys)),
+        }
+    }
+}
+
+/// The product of the numbers of values, each times the depth of its key; branches are added.
+fn combinations(parts: &All) -> usize {
+    let of_part = |part: &Part| match part {
+        Part::Leaf(leaf, depth) => leaf.conditions.len().saturating_mul(*depth),
+        Part::Any(branches) => branches.iter().map(combinations).fold(0, usize::saturating_add),
+    };
+    parts.iter().map(of_part).fold(1, usize::saturating_mul)
+}
+
+fn expand(parts: &All) -> Vec<Conjunction> {
+    let mut conjunctions = vec![Conjunction::new()];
+    for part in parts {
+        match part {
+            Part::Leaf(leaf, _) => conjunctions.iter_mut().for_each(|it| it.push(Arc::clone(leaf))),
+            Part::Any(branches) => {
+                let branches: Vec<_> = branches.iter().flat_map(expand).collect();
+                let joined =
+                    |before: &Conjunction| branches.iter().map(|it| [&**before, it].concat()).collect::<Vec<_>>();
+                conjunctions = conjunctions.iter().flat_map(joined).collect();
+            }
+        }
+    }
+    conjunctions
+}
+
+fn condition(json: &Json) -> Result<Condition, FilterPolicyError> {
+    let Json::Object(expression) = json else {
+        return Ok(Condition::Equals(literal(json)?));
+    };
+    let (operator, operand) = only_member(expression)?;
+    Ok(match operator {
+        "anything-but" => anything_but(operand)?,
+        "exists" => Condition::Exists(operand.as_bool().ok_or(Error::ExistsNotBoolean)?),
+        "numeric" => numeric(operand)?,
+        "cidr" => Condition::Within(network(operand)?),
+        _ => match pattern(operator, operand)? {
+            Some(pattern) => Condition::Matches(pattern),
+            None => {
+                let operator = operator.to_owned();
+                return Err(Error::UnrecognizedMatchType { operator });
+            }
+        },
+    })
+}
+
+fn only_member(expression: &Map<String, Json>) -> Result<(&str, &Json), FilterPolicyError> {
+    let mut members = expression.iter();
+    match (members.next(), members.next()) {
+        (Some((operator, operand)), None) => Ok((operator, operand)),
+        _ => Err(Error::NotOneKey),
+    }
+}
+
+fn literal(json: &Json) -> Result<Value<'static>, FilterPolicyError> {
+    Value::of_json(json).map(Value::into_owned).ok_or(Error::MatchValue)
+}
+
+/// `None` for what is no operator on texts.
+fn pattern(operator: &str, operand: &Json) -> Result<Option<Pattern>, FilterPolicyError> {
+    let make: fn(&str) -> Pattern = match operator {
+        "prefix" => |text| Pattern::Prefix(text.into()),
+        "suffix" => |text| Pattern::Suffix(text.into()),
+        "equals-ignore-case" => Pattern::ignore_case,
+        "wildcard" => Pattern::wildcard,
+        _ => return Ok(None),
+    };
+    let text = operand.as_str().ok_or_else(|| Error::PatternNotString {
+        operator: operator.to_owned(),
+    })?;
+    Ok(Some(make(text)))
+}
+
+fn anything_but(operand: &Json) -> Result<Condition, FilterPolicyError> {
+    match operand {
+        Json::Array(values) if values.is_empty() => Err(Error::EmptyArray),
+        Json::Array(values) => {
+            let values = values.iter().map(literal).collect::<Result<_, _>>()?;
+            Ok(Condition::AnythingBut(values))
+        }
+        Json::Object(expression) => {
+            let (operator, operand) = only_member(expression)?;
+            let pattern = pattern(operator, operand)?.ok_or_else(|| Error::UnsupportedAnythingBut {
+                operator: operator.to_owned(),
+            })?;
+            Ok(Condition::MatchesNot(pattern))
+        }
+        scalar => Ok(Condition::AnythingBut(vec![literal(scalar)?])),
+    }
+}
+
+/// `["=", 5]`, one bound, or a lower bound and then an upper one.
+fn numeric(operand: &Json) -> Result<Condition, FilterPolicyError> {
+    let invalid_member = |member: String| NumericError::InvalidMember { member };
+    let members = operand.as_array().ok_or_else(|| invalid_member(operand.to_string()))?;
+    let mut members = members.iter();
+    let first = members.next().ok_or_else(|| invalid_member("]".to_owned()))?;
+    let first = first.as_str().ok_or_else(|| invalid_member(first.to_string()))?;
+    if !["=", "<", "<=", ">", ">="].contains(&first) {
+        let operator = first.to_owned();
+        return Err(NumericError::UnrecognizedOperator { operator }.into());
+    }
+    let number = number_of(first, members.next())?;
+    let limit = Limit {
+        number,
+        inclusive: first.ends_with('='),
+    };
+    let second = members.next();
+    if !first.starts_with('>') {
+        if second.is_some() {
+            return Err(NumericError::TooManyElements.into());
+        }
+        return Ok(match (first, Plain::number(number)) {
+            ("=", Some(number)) => Condition::Equals(Value::Plain(number)),
+            _ => Condition::Between(Range {
+                bottom: None,
+                top: Some(limit),
+            }),
+        });
+    }
+    let top = second
+        .map(|second| upper_bound(second, number, &mut members))
+        .transpose()?;
+    let bottom = Some(limit);
+    Ok(Condition::Between(Range { bottom, top }))
+}
+
+fn upper_bound<'j>(
+    operator: &Json,
+    bottom: f64,
+    members: &mut impl Iterator<Item = &'j Json>,
+) -> Result<Limit, NumericError> {
+    let operator = operator.as_str().ok_or_else(|| NumericError::BadValue {
+        value: operator.to_string(),
+    })?;
+    if !["<", "<="].contains(&operator) {
+        let operator = operator.to_owned();
+        return Err(NumericError::BadOperator { operator });
+    }
+    let number = number_of(operator, members.next())?;
+    if number <= bottom {
+        return Err(NumericError::BottomNotLess);
+    }
+    if members.next().is_some() {
+        return Err(NumericError::TooManyTerms);
+    }
+    Ok(Limit {
+        number,
+        inclusive: operator.ends_with('='),
+    })
+}
+
+fn number_of(operator: &str, member: Option<&Json>) -> Result<f64, NumericError> {
+    let number = member.and_then(Json::as_f64).filter(|number| number.is_finite());
+    number.ok_or_else(|| NumericError::NotNumeric {
+        operator: if operator == "=" { "equals" } else { operator }.to_owned(),
+    })
+}
+
+fn network(operand: &Json) -> Result<Network, FilterPolicyError> {
+    let text = operand.as_str().ok_or_else(|| Error::PatternNotString {
+        operator: "prefix".to_owned(), // SNS's own words
+    })?;
+    let (address, length) = text
+        .split_once('/')
+        .filter(|(_, length)| !length.contains('/'))
+        .ok_or(Error::CidrSlash)?;
+    let length: i64 = length.parse().map_err(|_| Error::CidrBits)?;
+    let nonstandard = || Error::IpAddress {
+        address: address.to_owned(),
+    };
+    let parsed = address.parse().map_err(|_| nonstandard())?;
+    let length = u32::try_from(length).map_err(|_| nonstandard())?;
+    Network::new(parsed, length).ok_or_else(nonstandard)
+}

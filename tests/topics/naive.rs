@@ -1,0 +1,147 @@
+//! A matcher written from the rules E30 and E31 and from nothing else: no compiling, no index, one policy at a time.
+
+use requeue::MessageAttributes;
+use serde_json::Value as Json;
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// By key with its dots, the values.
+type Flat = BTreeMap<String, Vec<Json>>;
+
+pub(crate) fn matches_attributes(policy: &Json, attributes: &MessageAttributes) -> bool {
+    let mut flat = Flat::new();
+    for (name, value) in attributes.iter() {
+        let Some(text) = value.string_value() else { continue };
+        let values = match value.data_type().split_once('.').unwrap_or((value.data_type(), "")) {
+            ("String", "Array") => match serde_json::from_str(text) {
+                Ok(Json::Array(values)) => values.into_iter().filter(is_scalar).collect(),
+                _ => Vec::new(),
+            },
+            ("Number", _) => text.parse::<f64>().into_iter().map(Json::from).collect(),
+            _ => vec![Json::from(text)],
+        };
+        flat.insert(name.to_owned(), values);
+    }
+    all_match(policy, None, &flat)
+}
+
+pub(crate) fn matches_body(policy: &Json, body: &str) -> bool {
+    let Ok(body @ Json::Object(_)) = serde_json::from_str(body) else {
+        return false;
+    };
+    let mut flat = Flat::new();
+    flatten(&body, None, &mut flat);
+    all_match(policy, None, &flat)
+}
+
+fn is_scalar(json: &Json) -> bool {
+    !json.is_array() && !json.is_object()
+}
+
+fn join(path: Option<&str>, key: &str) -> String {
+    path.map_or_else(|| key.to_owned(), |path| format!("{path}.{key}"))
+}
+
+fn flatten(json: &Json, path: Option<&str>, flat: &mut Flat) {
+    match json {
+        Json::Object(members) => members
+            .iter()
+            .for_each(|(key, it)| flatten(it, Some(&join(path, key)), flat)),
+        Json::Array(elements) => elements.iter().for_each(|it| flatten(it, path, flat)),
+        scalar => flat
+            .entry(path.unwrap_or("").to_owned())
+            .or_default()
+            .push(scalar.clone()),
+    }
+}
+
+fn all_match(policy: &Json, path: Option<&str>, flat: &Flat) -> bool {
+    policy.as_object().unwrap().iter().all(|(key, value)| {
+        let is_or = |it: &&Vec<Json>| key == "$or" && it.len() > 1 && it.iter().all(Json::is_object);
+        if let Some(branches) = value.as_array().filter(is_or) {
+            return branches.iter().any(|branch| all_match(branch, path, flat));
+        }
+        let path = join(path, key);
+        match value {
+            Json::Object(_) => all_match(value, Some(&path), flat),
+            _ => value.as_array().unwrap().iter().any(|it| holds(it, flat.get(&path))),
+        }
+    })
+}
+
+fn holds(condition: &Json, values: Option<&Vec<Json>>) -> bool {
+    if let Some(wanted) = condition.get("exists") {
+        return *wanted == Json::Bool(values.is_some());
+    }
+    values.is_some_and(|values| values.iter().any(|value| holds_for(condition, value)))
+}
+
+fn is_equal(left: &Json, right: &Json) -> bool {
+    match (left.as_f64(), right.as_f64()) {
+        (Some(left), Some(right)) => left == right,
+        _ => left == right,
+    }
+}
+
+fn holds_for(condition: &Json, value: &Json) -> bool {
+    let Json::Object(expression) = condition else {
+        return is_equal(condition, value);
+    };
+    let (operator, operand) = expression.iter().next().unwrap();
+    if operator == "anything-but" {
+        return match operand {
+            Json::Array(unwanted) => !unwanted.iter().any(|it| is_equal(it, value)),
+            other => !holds_for(other, value),
+        };
+    }
+    if operator == "numeric" {
+        return value.as_f64().is_some_and(|value| is_in_range(operand, value));
+    }
+    let (Some(pattern), Some(value)) = (operand.as_str(), value.as_str()) else {
+        return false;
+    };
+    match operator.as_str() {
+        "prefix" => value.starts_with(pattern),
+        "suffix" => value.ends_with(pattern),
+        "equals-ignore-case" => value.to_lowercase() == pattern.to_lowercase(),
+        "wildcard" => is_like(pattern.as_bytes(), value.as_bytes()),
+        "cidr" => is_within(pattern, value),
+        other => panic!("{other} is no operator"),
+    }
+}
+
+fn is_in_range(bounds: &Json, value: f64) -> bool {
+    bounds.as_array().unwrap().chunks(2).all(|bound| {
+        let limit = bound[1].as_f64().unwrap();
+        match bound[0].as_str().unwrap() {
+            "=" => value == limit,
+            "<" => value < limit,
+            "<=" => value <= limit,
+            ">" => value > limit,
+            ">=" => value >= limit,
+            other => panic!("{other} is no operator"),
+        }
+    })
+}
+
+fn is_like(pattern: &[u8], value: &[u8]) -> bool {
+    match pattern.split_first() {
+        None => value.is_empty(),
+        Some((b'*', rest)) => (0..=value.len()).any(|skipped| is_like(rest, &value[skipped..])),
+        Some((byte, rest)) => value
+            .split_first()
+            .is_some_and(|(first, value)| first == byte && is_like(rest, value)),
+    }
+}
+
+fn is_within(network: &str, address: &str) -> bool {
+    let digits = |address: IpAddr| match address {
+        IpAddr::V4(it) => format!("{:032b}", it.to_bits()),
+        IpAddr::V6(it) => format!("{:0128b}", it.to_bits()),
+    };
+    let (start, length) = network.split_once('/').unwrap();
+    let (start, length) = (digits(start.parse().unwrap()), length.parse::<usize>().unwrap());
+    address.parse().is_ok_and(|address| {
+        let address = digits(address);
+        address.len() == start.len() && address[..length] == start[..length]
+    })
+}
