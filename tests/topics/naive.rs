@@ -11,7 +11,11 @@ pub(crate) fn matches_attributes(policy: &Json, attributes: &MessageAttributes) 
     let mut flat = Flat::new();
     for (name, value) in attributes.iter() {
         let Some(text) = value.string_value() else { continue };
-        let values = match value.data_type().split_once('.').unwrap_or((value.data_type(), "")) {
+        let values = match value
+            .data_type()
+            .split_once('.')
+            .unwrap_or_else(|| (value.data_type(), ""))
+        {
             ("String", "Array") => match serde_json::from_str(text) {
                 Ok(Json::Array(values)) => values.into_iter().filter(is_scalar).collect(),
                 _ => Vec::new(),
