@@ -63,14 +63,15 @@ impl<W> Case<'_, W> {
 
     /// Without further faults, lets everybody go on until no message is left.
     pub(super) fn bring_to_an_end(&mut self) -> Held {
-        let none_expires = self.setup.none_expires;
-        self.ledgers
-            .iter_mut()
-            .for_each(|ledger| ledger.begin_the_end(none_expires));
         let mut progress = Progress {
             last: true,
             ..self.progress()
         };
+        while self.net.outage_end().is_some() && self.go_on(&mut progress)? {}
+        let none_expires = self.setup.none_expires;
+        self.ledgers
+            .iter_mut()
+            .for_each(|ledger| ledger.begin_the_end(none_expires));
         while self.go_on(&mut progress)? {}
         self.nobody_waits_for_nothing()?;
         self.kill_programs()?;

@@ -130,8 +130,13 @@ impl<W> Case<'_, W> {
         loop {
             let now = self.net.clock.now();
             let patience = self.setup.patience.get();
+            // What has a program's waker may be the clock, while that is to wake anybody.
+            let clock_wakes = self.net.clock.next_deadline().is_some();
             // Asked before who is busy: a thread that has used its waker since has set the alert first.
-            let may_be_woken = self.slots.iter().any(|slot| slot.may_be_woken_from_elsewhere(now));
+            let may_be_woken = self
+                .slots
+                .iter()
+                .any(|slot| slot.may_be_woken_from_elsewhere(now) && !(slot.program && clock_wakes));
             if self.somebody_is_busy() {
                 if has_waited {
                     self.setup.patience.set(PATIENCE);

@@ -220,4 +220,4 @@ send 0
 run until ReceiveResponseLost
 end
 ";
-const STEPS: u64 = 34_807;
+const STEPS: u64 = 34_988;
