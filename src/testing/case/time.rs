@@ -65,7 +65,7 @@ impl<W> Case<'_, W> {
         self.fall_due()?;
         for at in 0..self.slots.len() {
             if self.slots[at].is_due(self.net.clock.now()) {
-                self.turn(at)?;
+                self.acts += usize::from(self.turn(at)?);
             }
         }
         self.let_the_busy_go_on()?;
@@ -117,7 +117,7 @@ impl<W> Case<'_, W> {
         while self.somebody_is_busy() {
             for at in 0..self.slots.len() {
                 while self.slots[at].is_busy(self.net.clock.now()) {
-                    self.turn(at)?;
+                    self.acts += usize::from(self.turn(at)?);
                 }
             }
         }
