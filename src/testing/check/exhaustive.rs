@@ -35,7 +35,7 @@ const MOST_STEPS_OF_DRAWS: u64 = 10_000;
 const MOST_OF_A_KIND: usize = 2;
 
 /// So many steps the single disturbances take, about, for each pair that may be tried; and no fewer than this.
-const STEPS_OF_SINGLES_FOR_A_PAIR: u64 = 100;
+const STEPS_OF_SINGLES_FOR_A_PAIR: u64 = 200;
 const LEAST_STEPS_OF_SINGLES: u64 = 10_000;
 
 /// So many steps a schedule with a pair may take on average.

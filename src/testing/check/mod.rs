@@ -375,7 +375,7 @@ impl<W: 'static> Check<W> {
     /// How many schedules with two disturbances are run at most; the default is 500, and 0 leaves them out.
     ///
     /// A disturbance is a fault that strikes, or an action of the outside world. Those of the fewest messages come first.
-    /// Where a schedule takes more than 40 steps, so many fewer are run. Single disturbances take about 100 steps for each
+    /// Where a schedule takes more than 40 steps, so many fewer are run. Single disturbances take about 200 steps for each
     /// pair, and at least 10,000: a check of a large consumer that asks for few pairs leaves out single ones too, and says
     /// so.
     ///
