@@ -8,7 +8,7 @@ use crate::limits::Limits;
 ///
 /// The first pass has no branch, so compilers turn it into vector instructions; most texts end there. U+FFFE and
 /// U+FFFF are the bytes EF BF BE and EF BF BF, and no text below them has a byte as large as EF.
-pub(super) fn is_text(text: &str) -> bool {
+pub(crate) fn is_text(text: &str) -> bool {
     let (mut least, mut greatest) = (u8::MAX, 0);
     for &byte in text.as_bytes() {
         least = least.min(byte);

@@ -55,8 +55,9 @@ pub enum Fault {
     SendLate,
     /// A send is answered with `RequestThrottled`.
     SendThrottled,
-    /// A call is answered with `ServiceUnavailable`, and so is every call of its kind by a consumer, be it a receive, a send, a
-    /// delete or a change of a visibility timeout, for [`Fault::OUTAGE`], or the next 100 if no time passes. In a check only.
+    /// A call is answered with `ServiceUnavailable`, and so is every call of its kind by a consumer for [`Fault::OUTAGE`],
+    /// but no more than 100 of them. The kinds are receives, sends, deletes, and changes of a visibility timeout. In a
+    /// check only.
     Outage,
     /// A consumer that has received dies before it works. In a check only.
     CrashBeforeWork,
@@ -155,7 +156,8 @@ impl Fault {
         )
     }
 
-    /// So many times as probable as others in the presets: what strikes many calls at once is to leave time for other faults.
+    /// So many times as probable as others in the presets: what strikes many calls at once is to leave time for other
+    /// faults.
     const fn share(self) -> f64 {
         match self {
             Self::Outage => 0.1,
@@ -331,8 +333,8 @@ impl Faults {
         }
     }
 
-    /// Sets the probability of one fault, 0 to 1, at each opportunity. In a check at most one fault strikes in a step: after it
-    /// the other calls of that step go through.
+    /// Sets the probability of one fault, 0 to 1, at each opportunity. In a check at most one fault strikes in a step:
+    /// after it the other calls of that step go through.
     ///
     /// # Examples
     /// ```

@@ -73,15 +73,15 @@ pub(super) fn quietly<T>(call: Call, run: impl FnOnce() -> T) -> Result<T, Panic
     if !outer {
         NOTED.with_borrow_mut(Vec::clear);
     }
+    // The calls of a check that is run within another one.
+    let (dead, at_death) = (DEAD.take(), AT_DEATH.take());
     let before = watchdog::enter(call);
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     watchdog::leave(before);
     QUIET.set(outer);
     CALLED.set(CALLED.get() || !call.only_looks());
-    if !outer {
-        DEAD.set(false);
-        AT_DEATH.set(None);
-    }
+    DEAD.set(dead);
+    AT_DEATH.set(at_death);
     result.map_err(|payload| noted(text(&*payload)))
 }
 

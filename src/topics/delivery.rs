@@ -31,6 +31,7 @@ impl Accepted {
         Published {
             message_id: self.message_id,
             sequence_number: self.sequence_number,
+            repeated: false,
             delivered: 0,
             failures: Vec::new(),
         }

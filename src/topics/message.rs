@@ -5,7 +5,7 @@ use {
     crate::{
         error::{InvalidParameterValue, SendError},
         limits::Limits,
-        message::{MessageAttributeValue, MessageAttributes, MessageId, SendMessage, SequenceNumber},
+        message::{MessageAttributeValue, MessageAttributes, MessageId, SendMessage, SequenceNumber, is_text},
     },
     std::sync::Arc,
 };
@@ -191,7 +191,8 @@ impl PublishMessage {
             return Err(PublishError::DeduplicationIdOnStandardTopic);
         }
         let is_subject = |subject: &str| {
-            (1..=SUBJECT_LENGTH).contains(&subject.chars().count()) && !subject.contains(char::is_control)
+            let is_short = (1..=SUBJECT_LENGTH).contains(&subject.chars().count());
+            is_short && !subject.contains(char::is_control) && is_text(subject)
         };
         if !self.subject.as_deref().is_none_or(is_subject) {
             return Err(PublishError::Subject);
@@ -245,10 +246,15 @@ pub struct Published {
     pub message_id: MessageId,
     /// Its place among the messages of a FIFO topic, `None` on a standard one.
     pub sequence_number: Option<SequenceNumber>,
-    /// How many queues have it from this call: none if a FIFO topic has had it, and none yet if a listener of facts
-    /// publishes to a FIFO topic while that delivers another message, behind which it waits.
+    /// Whether it repeats a message that a FIFO topic had in the last five minutes, and so was delivered to nobody, also if
+    /// no queue took the original.
+    pub repeated: bool,
+    /// How many queues took it from this call, be it as a repetition that they drop: none if it is
+    /// [`repeated`](Self::repeated), and none yet if a listener of facts publishes to a FIFO topic while that delivers
+    /// another message, behind which it waits.
     pub delivered: usize,
-    /// The subscriptions that matched and did not get it.
+    /// The subscriptions that matched and did not get it. Of a message that waits behind another one, as `delivered` has
+    /// it, nobody is told.
     pub failures: Vec<DeliveryFailure>,
 }
 
@@ -260,6 +266,7 @@ pub struct DeliveryFailure {
     pub subscription_arn: Arc<str>,
     /// What the queue said.
     pub error: SendError,
-    /// Whether the dead-letter queue of the subscription has it; otherwise it is discarded.
+    /// Whether the dead-letter queue of the subscription took it; otherwise it is discarded. A FIFO queue that several
+    /// subscriptions share drops all but the first, as a repetition.
     pub dead_lettered: bool,
 }

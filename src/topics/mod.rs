@@ -233,6 +233,7 @@ impl Inner {
             return Published {
                 message_id: original.message_id,
                 sequence_number: Some(original.sequence_number),
+                repeated: true,
                 delivered: 0,
                 failures: Vec::new(),
             };

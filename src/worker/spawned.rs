@@ -11,13 +11,13 @@ use {
     },
     crate::{
         backend::MessageQueue,
-        sync::{Mutex, contain, wake},
+        sync::{Mutex, catch, contain, wake},
     },
     std::{
         fmt,
         future::Future,
         mem,
-        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+        panic::resume_unwind,
         pin::Pin,
         sync::{
             Arc,
@@ -167,7 +167,7 @@ impl SpawnedState {
     fn poll_future(&self, context: &mut Context<'_>) -> Option<Poll<thread::Result<Answer>>> {
         let mut slot = self.future.lock();
         let future = slot.as_mut().filter(|_| !self.given_up.load(Ordering::SeqCst))?;
-        let poll = || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        let poll = || catch(|| future.as_mut().poll(context));
         match self.within(poll) {
             Ok(Poll::Pending) => Some(Poll::Pending),
             Ok(Poll::Ready(output)) => Some(Poll::Ready(Ok(output))),

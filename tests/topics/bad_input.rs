@@ -3,7 +3,7 @@
 use super::{attributes, fifo_queue, queue, text, with};
 use requeue::{
     Limits, MessageAttributeValue, Queue,
-    topics::{FilterPolicy, PublishMessage, SubscribeError, Topic},
+    topics::{FilterPolicy, PublishError, PublishMessage, SubscribeError, Topic},
 };
 
 fn standard() -> Topic {
@@ -154,13 +154,58 @@ fn subscriptions_that_cannot_be() {
 }
 
 #[test]
-fn a_queue_with_a_circle_of_dead_letters_gets_each_message_once() {
+fn dead_letters_do_not_go_in_a_circle() {
     // E25 E27
     let (topic, a, b) = (standard(), queue("a"), queue("b"));
     topic.subscribe(&a).dead_letter(&b).create().unwrap();
     topic.subscribe(&b).dead_letter(&a).create().unwrap();
     assert_eq!(topic.publish("x").unwrap().delivered, 2);
     assert_eq!((a.counts().visible, b.counts().visible), (1, 1));
+    // Neither has room for what is larger than a mebibyte in its envelope.
+    let large = Topic::standard("large").maximum_message_size(1 << 20).build().unwrap();
+    large.subscribe(&a).dead_letter(&b).create().unwrap();
+    large.subscribe(&b).dead_letter(&a).create().unwrap();
+    let published = large.publish("x".repeat(1 << 20)).unwrap();
+    assert_eq!((published.delivered, published.failures.len()), (0, 2));
+    assert!(published.failures.iter().all(|it| !it.dead_lettered));
+}
+
+#[test]
+fn an_array_of_one_value_many_times_is_looked_at_once() {
+    // E31
+    let topic = Topic::standard("events").maximum_message_size(1 << 20).build().unwrap();
+    let events = Queue::standard("events").maximum_message_size(1 << 20).build().unwrap();
+    let policy = FilterPolicy::body(r#"{"a": [1], "b": [2]}"#).unwrap();
+    topic
+        .subscribe(&events)
+        .raw_message_delivery(true)
+        .filter_policy(policy)
+        .create()
+        .unwrap();
+    // One comparison for each pair would be 60,000 million.
+    let ones = vec!["1"; 250_000].join(",");
+    assert_eq!(
+        topic
+            .publish(format!(r#"{{"a":[{ones}],"b":[{ones}]}}"#))
+            .unwrap()
+            .delivered,
+        0
+    );
+    assert_eq!(
+        topic.publish(format!(r#"{{"a":[{ones}],"b":[2]}}"#)).unwrap().delivered,
+        1
+    );
+}
+
+#[test]
+fn a_subject_is_text_of_a_message() {
+    // M2
+    for subject in ["\u{FFFE}", "a\u{FFFF}", "line\nline"] {
+        let error = standard()
+            .publish(PublishMessage::new("x").subject(subject))
+            .unwrap_err();
+        assert_eq!(error, PublishError::Subject, "{subject:?}");
+    }
 }
 
 #[test]

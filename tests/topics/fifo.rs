@@ -290,3 +290,13 @@ fn dead_letters_of_fifo_queues_keep_their_ids() {
         (Some("g"), Some("1"))
     );
 }
+
+#[test]
+fn a_repetition_says_that_it_is_one() {
+    // E25
+    let topic = Topic::fifo("events.fifo").build().unwrap();
+    let first = topic.publish(order("one", "g", "1")).unwrap();
+    let again = topic.publish(order("one", "g", "1")).unwrap();
+    assert_eq!((first.repeated, again.repeated), (false, true));
+    assert_eq!(first.message_id, again.message_id);
+}

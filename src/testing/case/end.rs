@@ -63,15 +63,17 @@ impl<W> Case<'_, W> {
 
     /// Without further faults, lets everybody go on until no message is left.
     pub(super) fn bring_to_an_end(&mut self) -> Held {
-        let mut progress = Progress {
+        let last = |case: &Self| Progress {
             last: true,
-            ..self.progress()
+            ..case.progress()
         };
+        let mut progress = last(self);
         while self.net.outage_end().is_some() && self.go_on(&mut progress)? {}
         let none_expires = self.setup.none_expires;
         self.ledgers
             .iter_mut()
             .for_each(|ledger| ledger.begin_the_end(none_expires));
+        let mut progress = last(self);
         while self.go_on(&mut progress)? {}
         self.nobody_waits_for_nothing()?;
         self.kill_programs()?;
@@ -124,7 +126,9 @@ impl<W> Case<'_, W> {
         }
         let end = self.end_of_the_quiet(progress);
         let Some(next) = self.next_moment().or_else(|| self.next_of_a_runtime(progress)) else {
-            return Ok(false);
+            let before = self.acts;
+            self.hear_other_threads()?;
+            return Ok(self.acts > before);
         };
         let next = next.min(progress.until);
         let next = match end {

@@ -158,6 +158,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
     let (mut steps, mut effective) = (Vec::new(), Vec::new());
     let mut end = (Opportunities::default(), 0);
     let violation = case.play(script, &mut steps, &mut effective, &mut end).err();
+    let on_tokio = case.slots.iter().any(Slot::is_on_tokio);
     let stopped = case.stop();
     let violation = violation.or_else(|| stopped.err());
     watchdog::introduce(None);
@@ -184,7 +185,7 @@ pub(super) fn run<W>(setup: &Setup<W>, plan: &Plan, script: Script<'_>, recordin
         reached,
         fates,
         has_sent: case.has_sent,
-        may_differ: case.has_heard_threads || case.processes.iter().any(|it| it.consumer.on_tokio),
+        may_differ: case.has_heard_threads || on_tokio,
         returned: case.returned.take(),
     })
 }

@@ -1,7 +1,7 @@
 //! How time passes in a case, and how a case ends.
 
 use {
-    super::{Case, Held},
+    super::{Case, Held, process::Slot},
     crate::{
         clock::{Clock, SystemClock},
         testing::{faults::Fault, ledger::Actor, log::Told, story::EventKind, wire::Arrived},
@@ -18,6 +18,9 @@ use {
 
 /// So often a check waits in vain for another thread to wake a handler, before it takes it that nobody will.
 pub(in crate::testing) const PATIENCE: u32 = 5;
+
+/// So many answers of other threads are heard before time passes all the same.
+const MOST_ANSWERS: u32 = 1_000;
 
 /// How long it waits each time, in the machine's time.
 const MOST_REAL_TIME: Duration = Duration::from_millis(100);
@@ -83,31 +86,27 @@ impl<W> Case<'_, W> {
         processes.sort_by_key(|it| Reverse(it.1.stops()));
         processes.into_iter().fold(until, |until, (process, tokio)| {
             // It waits for the threads of `spawn_blocking`.
-            let before = watchdog::enter(Call::Consumer(process));
-            let ahead = tokio.seek(until);
-            watchdog::leave(before);
+            let ahead = watchdog::within(Call::Consumer(process), || tokio.seek(until));
             until.min(ahead.max(self.net.clock.now()))
-        })
-    }
-
-    /// Whether a runtime may go on by itself. One that may not is ahead of all that a case can last.
-    pub(super) fn has_timers(&self) -> bool {
-        self.slots.iter().any(|slot| {
-            #[cfg(feature = "testing-tokio")]
-            return slot.tokio.as_ref().is_some_and(|tokio| {
-                let before = watchdog::enter(Call::Consumer(slot.process));
-                let has_timer = tokio.seek_to_the_end();
-                watchdog::leave(before);
-                has_timer
-            });
-            #[cfg(not(feature = "testing-tokio"))]
-            slot.is_on_tokio()
         })
     }
 
     #[cfg(not(feature = "testing-tokio"))]
     const fn next_timer(&self, until: Timestamp) -> Timestamp {
         until
+    }
+
+    /// Whether a runtime may go on by itself. One that may not is ahead of all that a case can last.
+    pub(super) fn has_timers(&self) -> bool {
+        self.slots.iter().any(|slot| {
+            #[cfg(feature = "testing-tokio")]
+            return slot
+                .tokio
+                .as_ref()
+                .is_some_and(|tokio| watchdog::within(Call::Consumer(slot.process), || tokio.seek_to_the_end()));
+            #[cfg(not(feature = "testing-tokio"))]
+            slot.is_on_tokio()
+        })
     }
 
     /// Time passes only while everybody waits: whoever holds a message works on it, and deletes what it has done, at
@@ -126,20 +125,23 @@ impl<W> Case<'_, W> {
 
     /// What other threads do for a handler takes no virtual time: it is waited for, but not for ever.
     pub(super) fn hear_other_threads(&mut self) -> Held {
-        let mut has_waited = false;
-        loop {
+        let (mut has_waited, mut answers) = (false, 0);
+        // Threads that answer again and again would let no time pass.
+        while answers < MOST_ANSWERS {
             let now = self.net.clock.now();
             let patience = self.setup.patience.get();
-            // What has a program's waker may be the clock, while that is to wake anybody.
-            let clock_wakes = self.net.clock.next_deadline().is_some();
+            // A program's waker may be with the clock, or with somebody who goes on when time has passed.
+            let rests = |slot: &Slot| slot.paused.is_some() || slot.ended.is_some();
+            let others = self.net.clock.next_deadline().is_some() || self.slots.iter().any(rests);
             // Asked before who is busy: a thread that has used its waker since has set the alert first.
             let may_be_woken = self
                 .slots
                 .iter()
-                .any(|slot| slot.may_be_woken_from_elsewhere(now) && !(slot.program && clock_wakes));
+                .any(|slot| slot.may_be_woken_from_elsewhere(now) && !(slot.program && others));
             if self.somebody_is_busy() {
                 if has_waited {
                     self.setup.patience.set(PATIENCE);
+                    answers += 1;
                 }
                 self.let_the_busy_go_on()?;
                 has_waited = false;
@@ -155,6 +157,7 @@ impl<W> Case<'_, W> {
             clock.park_until(&self.parker, Some(deadline));
             has_waited = true;
         }
+        Ok(())
     }
 
     pub(super) fn next_wake(&self) -> Option<Timestamp> {

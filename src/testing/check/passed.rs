@@ -50,8 +50,8 @@ pub struct Passed {
     pub reached: BTreeMap<Arc<str>, u64>,
     /// What became of the messages.
     pub fates: Fates,
-    /// What programs returned where no fault had struck, if it was an error, as `worker returns: Err("no such queue")`, and in how
-    /// many schedules and cases.
+    /// What programs returned where no fault had struck, if it was an error, as
+    /// `worker returns: Err("no such queue")`, and in how many schedules and cases.
     pub errors: BTreeMap<String, u64>,
     /// The faults of the check that never struck: there was no opportunity for them.
     pub never_met: Vec<Fault>,

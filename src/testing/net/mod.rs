@@ -150,7 +150,9 @@ impl Net {
         if self.outage.lock().strikes(kind, now) {
             return Some(Fault::Outage);
         }
-        let fault = self.choose(&[candidates, &[Fault::Outage]].concat())?;
+        // One that lasts is not cut short by another.
+        let outage = &[Fault::Outage][usize::from(self.outage_end().is_some())..];
+        let fault = self.choose(&[candidates, outage].concat())?;
         if fault == Fault::Outage {
             self.outage.lock().begin(kind, now);
         }
@@ -197,9 +199,11 @@ impl Net {
     /// A fault that was chosen found nothing to strike: it did not happen.
     pub(super) fn missed(&self, fault: Fault) {
         self.source.lock().missed();
-        if let Some(count) = self.struck.lock().get_mut(&fault) {
+        let mut struck = self.struck.lock();
+        if let Some(count) = struck.get_mut(&fault) {
             *count -= 1;
         }
+        struck.retain(|_, count| *count > 0);
     }
 
     pub(super) fn tell<T: Into<Told>>(&self, who: &str, fault: Option<Fault>, told: impl FnOnce(&Log) -> T) {

@@ -1,8 +1,9 @@
 //! One process in a tokio runtime of its own, whose paused time is moved with the virtual clock of a check.
 //!
 //! Nothing runs and no time passes but in [`TokioProcess::poll`] and [`TokioProcess::seek`]. `poll` runs one main future
-//! of the process and its tasks until they are idle, at one instant. `seek` looks for the next instant at which a timer of the process may fire. Tokio
-//! names that instant only by going there, so `seek` takes the process ahead of everybody else, and runs nothing.
+//! of the process and its tasks until they are idle, at one instant. `seek` looks for the next instant at which a timer
+//! of the process may fire. Tokio names that instant only by going there, so `seek` takes the process ahead of everybody
+//! else, and runs nothing.
 //!
 //! # Time
 //! `tokio::time::Instant` shows the virtual time to the millisecond, and a timer fires in its own millisecond, rounded
@@ -17,15 +18,17 @@
 //!
 //! # Order
 //! Within an instant the main future goes first whenever it was woken, and the tasks go in the order in which they were
-//! woken. Another main future of the process waits for its own poll. Tokio draws at random in two places: the branch that `select!` without `biased` looks at first, and who is
-//! woken first of several that wait for one `watch`. The draws are the same in every run only if all was compiled with
-//! `--cfg tokio_unstable`, which tokio asks for where it is given a seed.
+//! woken. Another main future of the process waits for its own poll. Tokio draws at random in two places: the branch that
+//! `select!` without `biased` looks at first, and who is woken first of several that wait for one `watch`. The draws are
+//! the same in every run only if all was compiled with `--cfg tokio_unstable`, which tokio asks for where it is given a
+//! seed.
 //!
 //! # Death
 //! When the process dies in a call, `poll` returns before anything else of it runs: tokio catches what unwinds a task, and
-//! would go on with whoever joins it. Dropping the last [`TokioProcess`] of a process drops its tasks inside the runtime and waits for no thread. Tokio catches a panic of a
-//! task and of its destructor: the panic hook has seen it, and so does who joins the task, but `poll` does not. The main
-//! future belongs to the caller, who drops it first, under [`TokioProcess::enter`].
+//! would go on with whoever joins it. Dropping the last [`TokioProcess`] of a process drops its tasks inside the runtime
+//! and waits for no thread. Tokio catches a panic of a task and of its destructor: the panic hook has seen it, and so does
+//! who joins the task, but `poll` does not. The main future belongs to the caller, who drops it first, under
+//! [`TokioProcess::enter`].
 
 #[cfg(test)]
 mod tests;

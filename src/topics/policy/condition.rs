@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 /// A value of a message, or one that a policy names.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Value<'m> {
     Plain(Plain),
     Text(Cow<'m, str>),

@@ -3,7 +3,12 @@
 use {
     super::condition::{Plain, Value},
     crate::message::{MessageAttributeValue, MessageAttributes},
-    std::{borrow::Cow, collections::BTreeMap, ops::Range},
+    foldhash::fast::RandomState,
+    std::{
+        borrow::Cow,
+        collections::{BTreeMap, HashSet},
+        ops::Range,
+    },
 };
 
 /// By place of the key among the keys of all policies, its values. A key without values is there all the same.
@@ -37,8 +42,18 @@ impl<'m> Fields<'m> {
             found: BTreeMap::new(),
         };
         walk.object(body, 0..keys.len(), 0, "");
-        Self(walk.found.into_iter().collect())
+        let distinct = |(key, values)| (key, distinct(values));
+        Self(walk.found.into_iter().map(distinct).collect())
     }
+}
+
+/// What comes several times is looked at once.
+fn distinct(values: Vec<Value<'_>>) -> Vec<Value<'_>> {
+    if values.len() < 2 {
+        return values;
+    }
+    let distinct: HashSet<_, RandomState> = values.into_iter().collect();
+    distinct.into_iter().collect()
 }
 
 /// `None` for a value that filter policies do not see. A `Number` that is none, and a `String.Array` that is no array,
@@ -49,7 +64,7 @@ fn values_of(value: &MessageAttributeValue) -> Option<Vec<Value<'_>>> {
     if data_type == "String.Array" {
         let elements: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
         let values = elements.iter().filter_map(Value::of_json);
-        return Some(values.map(Value::into_owned).collect());
+        return Some(distinct(values.map(Value::into_owned).collect()));
     }
     if data_type == "Number" || data_type.starts_with("Number.") {
         let number = text.parse().ok().and_then(Plain::number);

@@ -109,24 +109,25 @@ impl Index {
         }
     }
 
+    /// Each rule is checked once, however many values lead to it.
     fn match_fields(&self, fields: &Fields<'_>, matching: &mut Vec<u32>) {
-        let mut look_at = |numbers: &[u32]| {
-            let rules = numbers.iter().map(|number| &self.rules[*number as usize]);
-            let matched = rules.filter(|rule| rule.leaves.iter().all(|(key, leaf)| leaf.holds(fields.get(*key))));
-            matching.extend(matched.map(|rule| rule.owner));
-        };
-        look_at(&self.anywhere);
+        let mut found = self.anywhere.clone();
         for (key, values) in fields.iter() {
             let places = &self.places[key];
-            look_at(&places.present);
+            found.extend_from_slice(&places.present);
             for value in values {
-                let found = match value {
+                let at_value = match value {
                     Value::Plain(plain) => places.plain.get(plain),
                     Value::Text(text) => places.texts.get(&**text),
                 };
-                look_at(found.map_or(&[], |numbers| numbers));
+                found.extend(at_value.into_iter().flatten());
             }
         }
+        found.sort_unstable();
+        found.dedup();
+        let rules = found.iter().map(|number| &self.rules[*number as usize]);
+        let matched = rules.filter(|rule| rule.leaves.iter().all(|(key, leaf)| leaf.holds(fields.get(*key))));
+        matching.extend(matched.map(|rule| rule.owner));
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn parse(
     if size > limit {
         return Err(Error::TooLarge { size, limit });
     }
-    // The parser refuses what is nested deeper than 128, so that all that follows may recurse.
+    // The parser refuses what is nested deeper than 127, so that all that follows may recurse.
     let json: Json = serde_json::from_str(text).map_err(|error| Error::NotJson {
         reason: error.to_string(),
     })?;

@@ -220,4 +220,4 @@ send 0
 run until ReceiveResponseLost
 end
 ";
-const STEPS: u64 = 35_463;
+const STEPS: u64 = 35_476;
