@@ -10,6 +10,9 @@ use {
 /// Jobs of one run; the larger the number, the longer it takes.
 const JOBS: std::ops::Range<u32> = 150_000..150_025;
 
+/// The job that sends all others. It is there or not: a process that dies while it sends them sends them again.
+const BEGIN: &str = "begin";
+
 fn main() -> Result<(), Box<dyn Error>> {
     let default = || env::temp_dir().join("requeue-durable-queue");
     let directory = env::args_os().nth(1).map_or_else(default, PathBuf::from);
@@ -21,10 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let found = jobs.snapshot().messages;
     if found.is_empty() {
-        for number in JOBS {
-            jobs.send(number.to_string())?; // on disk when it returns
-        }
-        println!("sent {} jobs", JOBS.len());
+        jobs.send(BEGIN)?; // on disk when it returns
     } else {
         let held = |phase| matches!(phase, MessagePhase::InFlight { .. });
         println!(
@@ -37,12 +37,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A job that somebody held comes back when its visibility timeout ends, which wakes the receive.
     while jobs.snapshot().counts != requeue::Counts::default() {
         for job in jobs.receive().wait_time(Duration::from_secs(20)).blocking()? {
-            let primes = primes_below(job.body().parse()?);
-            println!(
-                "{primes} primes below {}, receive {}",
-                job.body(),
-                job.approximate_receive_count()
-            );
+            if job.body() == BEGIN {
+                for number in JOBS {
+                    jobs.send(number.to_string())?;
+                }
+                println!("sent {} jobs", JOBS.len());
+            } else {
+                let primes = primes_below(job.body().parse()?);
+                let receive = job.approximate_receive_count();
+                println!("{primes} primes below {}, receive {receive}", job.body());
+            }
             job.delete()?; // never again, once it returns
         }
     }
