@@ -42,6 +42,8 @@ pub mod guide;
 pub mod journal;
 mod limits;
 mod message;
+#[cfg(feature = "payloads")]
+pub mod payloads;
 mod queue;
 #[cfg(feature = "worker")]
 pub mod request;

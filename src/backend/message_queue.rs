@@ -88,6 +88,9 @@ use {
 ///     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
 ///         MessageQueue::postpone(&self.0, messages, delay).await
 ///     }
+///     async fn load(&self, message: &ReceivedMessage) -> Result<Loaded, MessageQueueError> {
+///         MessageQueue::load(&self.0, message).await
+///     }
 ///     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
 ///         MessageQueue::counts(&self.0).await
 ///     }
@@ -231,6 +234,16 @@ pub trait MessageQueue: Send + Sync + 'static {
         self.change_visibility(messages, delay)
     }
 
+    /// Loads the body of a message that was received without it, from wherever it is; once is enough for all clones of
+    /// the message. Nothing unless an implementation says otherwise.
+    ///
+    /// A runner receives messages [without](ReceiveRequest::load_bodies) such bodies, and calls this just before it calls
+    /// the handler, while it renews the lease. An error is a failure of the job, which the failure policy treats.
+    fn load(&self, message: &ReceivedMessage) -> impl Future<Output = Result<Loaded, MessageQueueError>> + Send {
+        let _ = message;
+        async { Ok(Loaded::Complete) }
+    }
+
     /// How many messages the queue holds.
     fn counts(&self) -> impl Future<Output = Result<MessageCounts, MessageQueueError>> + Send;
 
@@ -247,6 +260,16 @@ pub trait MessageQueue: Send + Sync + 'static {
     fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
         let _ = (message, reason);
     }
+}
+
+/// What became of a [`load`](MessageQueue::load).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Loaded {
+    /// The message has all that it is to have.
+    Complete,
+    /// The body is gone for this reason, and the queue wants such messages deleted without being worked on.
+    Discard(MessageQueueError),
 }
 
 /// How many messages a queue holds.
@@ -295,6 +318,9 @@ pub struct ReceiveRequest {
     /// FIFO: the largest number of messages of one group, at least 1; without limit if absent. Amazon SQS has no such
     /// parameter, and ignores it.
     pub max_messages_per_group: Option<usize>,
+    /// Whether bodies that are in a payload store are loaded by the receive, while the visibility timeout runs; otherwise
+    /// [`load`](MessageQueue::load) does it later.
+    pub load_bodies: bool,
 }
 
 impl ReceiveRequest {
@@ -317,6 +343,7 @@ impl ReceiveRequest {
             wait_time: Duration::ZERO,
             visibility_timeout: None,
             max_messages_per_group: None,
+            load_bodies: true,
         }
     }
 
@@ -338,6 +365,13 @@ impl ReceiveRequest {
     #[must_use]
     pub const fn max_messages_per_group(mut self, max_messages: usize) -> Self {
         self.max_messages_per_group = Some(max_messages);
+        self
+    }
+
+    /// Whether the receive loads bodies that are in a payload store; `true` unless this is called.
+    #[must_use]
+    pub const fn load_bodies(mut self, load: bool) -> Self {
+        self.load_bodies = load;
         self
     }
 }

@@ -8,6 +8,7 @@ mod embedded;
 mod error;
 pub(crate) mod limits;
 mod message_queue;
+mod offloaded;
 mod outage;
 mod queue_set;
 mod received;
@@ -21,6 +22,8 @@ pub(crate) mod timing;
 pub use crate::error::ErrorKind;
 #[cfg(feature = "testing")]
 pub(crate) use embedded::{each, receive_from};
+#[cfg(feature = "payloads")]
+pub(crate) use offloaded::{Offloaded, Payload};
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use queue_set::queue_name;
 #[cfg(feature = "worker-sqs")]
@@ -29,7 +32,7 @@ pub use {
     backoff::Backoff,
     error::{EntryFailure, MessageQueueError},
     limits::QueueLimits,
-    message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
+    message_queue::{Loaded, MessageCounts, MessageQueue, ReceiveRequest},
     queue_set::{QueueSet, QueueSetError},
     received::{MessageParts, ReceivedMessage},
     running::{Handle, Running},

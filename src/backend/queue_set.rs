@@ -4,7 +4,7 @@ use {
     super::{
         error::{EntryFailure, MessageQueueError, SEPARATOR},
         limits::QueueLimits,
-        message_queue::{MessageCounts, MessageQueue, ReceiveRequest},
+        message_queue::{Loaded, MessageCounts, MessageQueue, ReceiveRequest},
         outage::Outage,
         received::ReceivedMessage,
         shares::Shares,
@@ -512,6 +512,11 @@ impl<Q: MessageQueue> MessageQueue for QueueSet<Q> {
         let postpone =
             |at: usize, its: Vec<ReceivedMessage>| async move { self.members[at].queue.postpone(&its, delay).await };
         self.for_each_queue(messages, postpone).await
+    }
+
+    async fn load(&self, message: &ReceivedMessage) -> Result<Loaded, MessageQueueError> {
+        let at = self.member_of(message).ok_or_else(|| foreign(message))?;
+        self.members[at].queue.load(message).await
     }
 
     /// The sums of its queues' counts. A queue that cannot be asked now, while others can, counts as one message in flight,

@@ -1,6 +1,7 @@
 //! Received messages, from an embedded queue or another.
 
 use {
+    super::offloaded::Offloaded,
     crate::{message::MessageAttributes, queue::Message, time::Timestamp},
     std::{borrow::Cow, fmt, sync::Arc},
 };
@@ -29,6 +30,12 @@ enum Origin {
     Embedded(Message),
     /// Boxed because what comes over a network can afford it, and the other should not carry its size.
     Elsewhere(Box<MessageParts>),
+    /// The message as the queue has it, and its body in a payload store; all clones have one body.
+    #[cfg_attr(
+        not(feature = "payloads"),
+        expect(dead_code, reason = "only a payload queue makes one")
+    )]
+    Offloaded(Arc<(ReceivedMessage, Offloaded)>),
 }
 
 /// What a message from elsewhere consists of, for implementations of [`MessageQueue`](super::MessageQueue).
@@ -95,6 +102,7 @@ macro_rules! accessor {
                     let read: fn(&MessageParts) -> $type = $elsewhere;
                     read(parts)
                 }
+                Origin::Offloaded(it) => it.0.$name(),
             }
         }
     };
@@ -116,19 +124,45 @@ impl ReceivedMessage {
         queue_url -> &str, Message::queue_url, |it| &it.queue_url
     }
 
-    accessor! {
-        /// The body, as sent (M4).
-        ///
-        /// # Examples
-        /// ```
-        /// # use requeue::{Queue, backend::ReceivedMessage};
-        /// # let jobs = Queue::standard("jobs").build()?;
-        /// jobs.send("resize cat.png")?;
-        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
-        /// assert_eq!(message.body(), "resize cat.png");
-        /// # Ok::<(), Box<dyn std::error::Error>>(())
-        /// ```
-        body -> &str, Message::body, |it| &it.body
+    /// The body, as sent (M4); the text of the pointer while a body is in a payload store and not
+    /// [loaded](Self::is_loaded).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, backend::ReceivedMessage};
+    /// # let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+    /// assert_eq!(message.body(), "resize cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn body(&self) -> &str {
+        match &self.0 {
+            Origin::Embedded(message) => message.body(),
+            Origin::Elsewhere(parts) => &parts.body,
+            Origin::Offloaded(it) => it.1.body().unwrap_or_else(|| it.0.body()),
+        }
+    }
+
+    /// Whether [`body`](Self::body) is the whole body. False only for a message whose body is in a payload store, until it
+    /// is [loaded](super::MessageQueue::load); a runner loads it before it calls the handler.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, backend::ReceivedMessage};
+    /// # let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+    /// assert!(message.is_loaded());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        match &self.0 {
+            Origin::Embedded(_) | Origin::Elsewhere(_) => true,
+            Origin::Offloaded(it) => it.1.body().is_some(),
+        }
     }
 
     /// The body read as JSON (feature `serde`); what [`SendMessage::json`](crate::SendMessage::json) wrote.
@@ -191,19 +225,24 @@ impl ReceivedMessage {
         receipt_handle -> Cow<'_, str>, |it| Cow::Owned(it.receipt_handle().to_string()), |it| Cow::Borrowed(&it.receipt_handle)
     }
 
-    accessor! {
-        /// The user attributes.
-        ///
-        /// # Examples
-        /// ```
-        /// # use requeue::{Queue, backend::ReceivedMessage};
-        /// # let jobs = Queue::standard("jobs").build()?;
-        /// jobs.send("resize cat.png")?;
-        /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
-        /// assert!(message.attributes().is_empty());
-        /// # Ok::<(), Box<dyn std::error::Error>>(())
-        /// ```
-        attributes -> &MessageAttributes, Message::attributes, |it| &it.attributes
+    /// The user attributes, without those that a payload store reserves.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, backend::ReceivedMessage};
+    /// # let jobs = Queue::standard("jobs").build()?;
+    /// jobs.send("resize cat.png")?;
+    /// let message = ReceivedMessage::from(jobs.receive().blocking()?.remove(0));
+    /// assert!(message.attributes().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn attributes(&self) -> &MessageAttributes {
+        match &self.0 {
+            Origin::Embedded(message) => message.attributes(),
+            Origin::Elsewhere(parts) => &parts.attributes,
+            Origin::Offloaded(it) => &it.1.attributes,
+        }
     }
 
     accessor! {
@@ -374,10 +413,11 @@ impl ReceivedMessage {
     /// assert!(ReceivedMessage::from(MessageParts::default()).embedded().is_none());
     /// ```
     #[must_use]
-    pub const fn embedded(&self) -> Option<&Message> {
+    pub fn embedded(&self) -> Option<&Message> {
         match &self.0 {
             Origin::Embedded(message) => Some(message),
             Origin::Elsewhere(_) => None,
+            Origin::Offloaded(it) => it.0.embedded(),
         }
     }
 }
@@ -387,6 +427,29 @@ impl ReceivedMessage {
     pub(super) fn set_queue_url(&mut self, url: &Arc<str>) {
         if let Origin::Elsewhere(parts) = &mut self.0 {
             parts.queue_url = Arc::clone(url);
+        }
+    }
+}
+
+#[cfg(feature = "payloads")]
+impl ReceivedMessage {
+    pub(crate) fn with_payload(self, offloaded: Offloaded) -> Self {
+        Self(Origin::Offloaded(Arc::new((self, offloaded))))
+    }
+
+    /// The message as the queue has it.
+    pub(crate) fn stored(&self) -> &Self {
+        match &self.0 {
+            Origin::Embedded(_) | Origin::Elsewhere(_) => self,
+            Origin::Offloaded(it) => &it.0,
+        }
+    }
+
+    /// Where its body is, if that is in a payload store.
+    pub(crate) fn offloaded(&self) -> Option<&Offloaded> {
+        match &self.0 {
+            Origin::Embedded(_) | Origin::Elsewhere(_) => None,
+            Origin::Offloaded(it) => Some(&it.1),
         }
     }
 }

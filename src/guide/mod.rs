@@ -13,6 +13,10 @@
     doc = "* [`durability`]: what a journal promises, what each level of it costs and survives, and its format."
 )]
 #![cfg_attr(
+    feature = "payloads",
+    doc = "* [`payloads`]: bodies up to 2 GB beside a queue, and how they go along with Amazon's extended client."
+)]
+#![cfg_attr(
     feature = "sim",
     doc = "* [`simulation`]: queues and workers simulated in virtual time, and how to read the report."
 )]
@@ -65,6 +69,10 @@ pub mod durability {}
 #[doc = include_str!("simulation.md")]
 pub mod simulation {}
 
+#[cfg(feature = "payloads")]
+#[doc = include_str!("payloads.md")]
+pub mod payloads {}
+
 #[cfg(feature = "topics")]
 #[doc = include_str!("topics.md")]
 pub mod topics {}
@@ -94,7 +102,7 @@ pub mod changelog {}
 mod tests {
     const README: &str = include_str!("../../README.md");
     const ROOT: &str = include_str!("../lib.rs");
-    const PAGES: [&str; 12] = [
+    const PAGES: [&str; 13] = [
         README,
         include_str!("../../ARCHITECTURE.md"),
         include_str!("rules.md"),
@@ -102,6 +110,7 @@ mod tests {
         include_str!("consumers.md"),
         include_str!("durability.md"),
         include_str!("durability_format.md"),
+        include_str!("payloads.md"),
         include_str!("sqs_endpoint.md"),
         include_str!("simulation.md"),
         include_str!("topics.md"),

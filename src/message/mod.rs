@@ -16,7 +16,7 @@ mod seal;
 pub use attribute::{AttributeContent, MessageAttributeValue, MessageAttributes};
 #[cfg(feature = "worker")]
 pub(crate) use check::check_attribute_name;
-#[cfg(feature = "topics")]
+#[cfg(any(feature = "payloads", feature = "topics"))]
 pub(crate) use check::is_text;
 pub use content::Content;
 pub(crate) use content::{DeadLetter, Extras};

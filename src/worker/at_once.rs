@@ -82,7 +82,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             return Attempt::NotBegun;
         };
         let jobs = slice::from_ref(job);
-        if self.config.handler_timeout.is_some() || !job.lease().is_held_at(state.now) {
+        if self.config.handler_timeout.is_some() || !job.lease().is_held_at(state.now) || !job.is_loaded() {
             return Attempt::NotBegun;
         }
         #[cfg(feature = "tracing")]

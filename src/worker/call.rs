@@ -114,7 +114,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         #[cfg(feature = "tracing")]
         let trace = Trace::open(self.queue.url(), jobs);
         // A `let` of its own: compilers before 1.89 free what `pin!` makes as an argument at the end of the statement.
-        let handling = pin!(Some(self.handler.handle(jobs)));
+        let handling = pin!(Some(self.handle(jobs)));
         let mut handling = Contained(handling);
         let mut began_at = Some(state.now);
         poll_fn(|context| {

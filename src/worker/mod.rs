@@ -44,6 +44,7 @@ mod job_status;
 mod lease;
 mod lease_renewer;
 mod limits;
+mod load;
 #[cfg(feature = "metrics")]
 mod meters;
 mod rate_limit;

@@ -234,6 +234,7 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
             .wait_time(wait_time)
             .visibility_timeout(self.config.visibility_timeout)
             .max_messages_per_group(self.config.max_messages_per_group)
+            .load_bodies(false)
     }
 
     /// Whether a receive of the queue may wait for messages.

@@ -30,12 +30,12 @@ const LAYERS: &[&[&str]] = &[
     &["queue"],
     &["service"],
     &["backend", "journal"],
-    &["aws", "testing", "worker", "schedule", "request", "topics"],
+    &["aws", "testing", "worker", "schedule", "request", "topics", "payloads"],
     &["sim"],
 ];
 
 /// The top modules, each for somebody outside.
-const ADAPTERS: &[&str] = &["aws", "testing", "worker", "schedule", "request", "topics"];
+const ADAPTERS: &[&str] = &["aws", "testing", "worker", "schedule", "request", "topics", "payloads"];
 
 /// Documentation only; it may point anywhere.
 const OUTSIDE_LAYERS: &str = "guide";

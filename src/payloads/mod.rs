@@ -1,0 +1,243 @@
+//! Bodies up to 2 GB beside a queue, as Amazon's extended client keeps them (E1-E10). Feature `payloads`.
+//!
+//! [`PayloadQueue`] is a [`MessageQueue`] around another, embedded or on Amazon SQS. A large body goes to a
+//! [`PayloadStore`], and the message has a pointer to it, in the form that the clients for Java and Python read and write.
+//! [The guide](crate::guide::payloads) begins with an example.
+//!
+//! ```text
+//!   send --> large? --> store: put --> queue: send the pointer
+//!   receive --> pointer? --> prefix, bucket --> load (before the handler) --> store: get --> size, checksum --> body
+//!   delete --> queue: delete the message --> store: delete
+//! ```
+//!
+//! A message is sent after its payload and deleted before it. What dies in between leaves a payload that no message points
+//! to, and never a message without its payload; [`PayloadQueue::sweep`] finds such payloads.
+
+mod builder;
+mod error;
+mod key;
+mod measure;
+mod objects;
+mod pointer;
+mod progress;
+mod queue;
+mod reading;
+mod send;
+mod store;
+mod sweep;
+
+pub use object_store;
+pub use {
+    builder::PayloadQueueBuilder,
+    error::{BuildPayloadQueueError, PayloadStoreError},
+    objects::ObjectPayloadStore,
+    pointer::PointerFormat,
+    reading::BodyStream,
+    send::chunks_of,
+    store::{PayloadChunks, PayloadStore, StoredPayload},
+    sweep::{Sweep, SweepReport},
+};
+
+use {
+    crate::backend::{Loaded, MessageQueue, MessageQueueError, Offloaded, Payload, ReceivedMessage},
+    builder::Options,
+    error::{PayloadStoreError as StoreError, invalid_pointer, is_gone},
+    futures_util::future::join_all,
+    key::Keys,
+    progress::StoreTimeout,
+    std::{
+        fmt,
+        sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering},
+        },
+    },
+};
+
+/// The largest body of a message with a payload (E1).
+const MAX_BODY_BYTES: u64 = 2 << 30;
+
+/// A queue whose large bodies are in a store.
+///
+/// Its verbs are those of [`MessageQueue`]; a [`Runner`](crate::worker::Runner) works on it as on any other queue, and loads
+/// a body just before it calls the handler. A handle: clones are the same queue.
+///
+/// # Examples
+/// ```
+/// use requeue::{Queue, SendMessage, backend::MessageQueue, worker::{Job, Runner}};
+/// use requeue::payloads::{ObjectPayloadStore, PayloadQueue};
+///
+/// let jobs = Queue::standard("jobs").build()?;
+/// let with_payloads = PayloadQueue::builder(&jobs, ObjectPayloadStore::in_memory()).build()?;
+/// pollster::block_on(with_payloads.send(SendMessage::new("x".repeat(10_000_000))))?;
+///
+/// let runner = Runner::builder(&with_payloads).until_none_left().each(|job: &Job| {
+///     assert_eq!(job.body().len(), 10_000_000);
+///     Ok::<(), String>(())
+/// })?;
+/// assert_eq!(runner.blocking()?.succeeded, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct PayloadQueue<Q, S = ObjectPayloadStore> {
+    inner: Arc<Inner<Q, S>>,
+}
+
+struct Inner<Q, S> {
+    queue: Q,
+    store: S,
+    keys: Keys,
+    timeout: StoreTimeout,
+    options: Options,
+    /// Payloads that could not be deleted.
+    orphans: AtomicU64,
+}
+
+impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
+    /// Begins a queue around `queue` whose large bodies are in `store`.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, payloads::{ObjectPayloadStore, PayloadQueue}};
+    ///
+    /// let jobs = Queue::standard("jobs").build()?;
+    /// let jobs = PayloadQueue::builder(&jobs, ObjectPayloadStore::in_memory()).prefix("jobs/").build()?;
+    /// assert_eq!(jobs.queue().name(), "jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(queue: &Q, store: S) -> PayloadQueueBuilder<Q, S>
+    where
+        Q: Clone,
+    {
+        PayloadQueueBuilder::new(queue.clone(), store)
+    }
+
+    /// The queue that has the messages, with pointers instead of large bodies.
+    pub fn queue(&self) -> &Q {
+        &self.inner.queue
+    }
+
+    /// The store of the payloads.
+    pub fn store(&self) -> &S {
+        &self.inner.store
+    }
+
+    /// How many payloads this handle and its clones could not delete after their messages; a [`sweep`](Self::sweep) finds
+    /// them.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, payloads::{ObjectPayloadStore, PayloadQueue}};
+    /// # let jobs = Queue::standard("jobs").build()?;
+    /// let jobs = PayloadQueue::builder(&jobs, ObjectPayloadStore::in_memory()).build()?;
+    /// assert_eq!(jobs.orphans(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn orphans(&self) -> u64 {
+        self.inner.orphans.load(Ordering::Relaxed)
+    }
+
+    /// The body of a received message as a stream, so that it need not fit into memory.
+    ///
+    /// It works on every message that this queue has received: a body that is in the message is one chunk.
+    ///
+    /// # Errors
+    /// The payload is gone, or the store cannot give it now, or the pointer is refused. That a payload is damaged shows at
+    /// the end of the stream.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, SendMessage, backend::MessageQueue, worker::{Job, Runner}};
+    /// use requeue::payloads::{ObjectPayloadStore, PayloadQueue};
+    ///
+    /// let jobs = PayloadQueue::builder(&Queue::standard("jobs").build()?, ObjectPayloadStore::in_memory());
+    /// let jobs = jobs.load_at_most_bytes(1_000_000).build()?;
+    /// pollster::block_on(jobs.send(SendMessage::new("x".repeat(10_000_000))))?;
+    /// let opener = jobs.clone();
+    /// let runner = Runner::builder(&jobs).until_none_left().each_async(move |job: Job| {
+    ///     let jobs = opener.clone();
+    ///     async move {
+    ///         let body = jobs.open(&job).await?;
+    ///         assert_eq!(body.copy_to(&mut std::io::sink()).await?, 10_000_000);
+    ///         Ok::<(), requeue::backend::MessageQueueError>(())
+    ///     }
+    /// })?;
+    /// assert_eq!(pollster::block_on(runner.run())?.succeeded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn open(&self, message: &ReceivedMessage) -> Result<BodyStream, MessageQueueError> {
+        match message.offloaded() {
+            Some(offloaded) if !message.is_loaded() => self.open_payload(message, offloaded).await,
+            _ => Ok(BodyStream::of_text(message.body())),
+        }
+    }
+
+    async fn open_payload(
+        &self,
+        message: &ReceivedMessage,
+        offloaded: &Offloaded,
+    ) -> Result<BodyStream, MessageQueueError> {
+        let payload = offloaded.payload.as_ref();
+        let payload = payload.map_err(|why| invalid_pointer(&message.message_id(), why))?;
+        let Inner { store, timeout, .. } = &*self.inner;
+        let chunks = timeout.within(store.get(&payload.key)).await;
+        let chunks = chunks.map_err(|error| error.of_payload("read", &payload.key))?;
+        Ok(BodyStream::of_payload(timeout.each(chunks), payload.clone()))
+    }
+
+    async fn load_body(&self, message: &ReceivedMessage) -> Result<Loaded, MessageQueueError> {
+        let Some(offloaded) = message.offloaded().filter(|_| !message.is_loaded()) else {
+            return Ok(Loaded::Complete);
+        };
+        let size = offloaded.payload.as_ref().ok().and_then(|payload| payload.size_bytes);
+        if size.is_some_and(|size| size > self.inner.options.load_at_most) {
+            return Ok(Loaded::Complete);
+        }
+        let body = match self.open_payload(message, offloaded).await {
+            Ok(stream) => stream.into_text().await,
+            Err(error) => Err(error),
+        };
+        match body {
+            Ok(body) => {
+                offloaded.set_body(body);
+                Ok(Loaded::Complete)
+            }
+            Err(error) if is_gone(&error) && self.inner.options.discard_missing => Ok(Loaded::Discard(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes payloads whose messages are gone. What cannot be deleted is left for a sweep.
+    async fn delete_payloads(&self, keys: impl Iterator<Item = &str>) {
+        let Inner { store, timeout, .. } = &*self.inner;
+        let deleted = join_all(keys.map(|key| timeout.within(store.delete(key)))).await;
+        let failed = deleted
+            .iter()
+            .filter(|result| matches!(result, Err(StoreError::Other(_))));
+        self.inner.orphans.fetch_add(failed.count() as u64, Ordering::Relaxed);
+    }
+
+    /// The payload of a message, if it is to be deleted with it.
+    fn payload_to_delete<'m>(&self, message: &'m ReceivedMessage) -> Option<&'m Payload> {
+        let payload = message.offloaded()?.payload.as_ref().ok()?;
+        self.inner.options.delete_payloads.then_some(payload)
+    }
+}
+
+impl<Q, S> Clone for PayloadQueue<Q, S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<Q: fmt::Debug, S: fmt::Debug> fmt::Debug for PayloadQueue<Q, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PayloadQueue")
+            .field("queue", &self.inner.queue)
+            .field("store", &self.inner.store)
+            .field("options", &self.inner.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,251 @@
+//! Payloads in an `object_store`.
+
+use {
+    super::{
+        error::PayloadStoreError,
+        store::{PayloadChunks, PayloadStore, StoredPayload},
+    },
+    crate::time::Timestamp,
+    bytes::Bytes,
+    futures_util::stream::{BoxStream, StreamExt},
+    object_store::{
+        Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, memory::InMemory,
+        path::Path,
+    },
+    std::{fmt, fs, io, mem, sync::Arc},
+};
+
+/// What goes into a store in one call: a smaller payload as a whole, a larger one in parts of this size. S3 takes parts of
+/// 5 MiB and more, and at most 10,000.
+const PART: usize = 8 << 20;
+
+/// Payloads in a directory, in memory, or in a store of the crate `object_store`: Amazon S3, Google Cloud Storage, Azure.
+///
+/// For S3 and the others add `object_store` to your own dependencies, with its feature `aws`, `gcp` or `azure`; it is
+/// re-exported as [`payloads::object_store`](super::object_store). Those need a tokio runtime; a directory uses one where
+/// it is called from one, and otherwise blocks the calling thread while it reads and writes.
+///
+/// # Examples
+/// ```
+/// use requeue::payloads::{ObjectPayloadStore, PayloadStore, object_store::memory::InMemory};
+/// use std::sync::Arc;
+///
+/// // As well as `AmazonS3Builder::from_env().with_bucket_name("my-bucket").build()?`.
+/// let store = ObjectPayloadStore::new("my-bucket", Arc::new(InMemory::new()));
+/// assert_eq!(store.bucket(), "my-bucket");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ObjectPayloadStore {
+    bucket: Arc<str>,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl ObjectPayloadStore {
+    /// Payloads in this store, whose bucket has this name.
+    ///
+    /// The name goes into pointers, by which other clients find the object: a store for S3 has to be of this bucket, and
+    /// without a prefix of its own.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::payloads::{ObjectPayloadStore, PayloadStore, object_store::memory::InMemory};
+    /// let store = ObjectPayloadStore::new("my-bucket", std::sync::Arc::new(InMemory::new()));
+    /// assert_eq!(store.bucket(), "my-bucket");
+    /// ```
+    pub fn new(bucket: impl Into<Arc<str>>, store: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            bucket: bucket.into(),
+            store,
+        }
+    }
+
+    /// Payloads in memory, in a bucket named `payloads`; they are gone with the store.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::payloads::{ObjectPayloadStore, PayloadStore};
+    /// assert_eq!(ObjectPayloadStore::in_memory().bucket(), "payloads");
+    /// ```
+    pub fn in_memory() -> Self {
+        Self::new("payloads", Arc::new(InMemory::new()))
+    }
+
+    /// Payloads as files below a directory, which is created; the bucket is named `payloads`.
+    ///
+    /// A payload is on disk before its message is sent. A process that dies in a put leaves a file whose name ends in `#`
+    /// and a number; nobody reads it, and a sweep does not see it.
+    ///
+    /// # Errors
+    /// The directory cannot be created or read.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, SendMessage, backend::MessageQueue, payloads::{ObjectPayloadStore, PayloadQueue}};
+    ///
+    /// # let scratch = std::env::temp_dir().join(format!("requeue payloads {}", std::process::id()));
+    /// let store = ObjectPayloadStore::in_directory(scratch.join("payloads"))?;
+    /// let jobs = PayloadQueue::builder(&Queue::standard("jobs").build()?, store).build()?;
+    /// pollster::block_on(jobs.send(SendMessage::new("x".repeat(300_000))))?;
+    /// assert_eq!(std::fs::read_dir(scratch.join("payloads"))?.count(), 1);
+    /// # std::fs::remove_dir_all(scratch)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn in_directory(directory: impl AsRef<std::path::Path>) -> io::Result<Self> {
+        fs::create_dir_all(&directory)?;
+        let store = LocalFileSystem::new_with_prefix(directory).map_err(io::Error::other)?;
+        Ok(Self::new("payloads", Arc::new(store.with_fsync(true))))
+    }
+
+    async fn put_parts(
+        upload: &mut dyn MultipartUpload,
+        first: Parts,
+        mut chunks: PayloadChunks<'_>,
+    ) -> Result<(), PayloadStoreError> {
+        let mut parts = first;
+        loop {
+            while let Some(part) = parts.take_whole() {
+                upload.put_part(part).await.map_err(from_object_store)?;
+            }
+            match chunks.next().await {
+                Some(chunk) => parts.add(chunk?),
+                None => break,
+            }
+        }
+        if parts.size > 0 {
+            upload.put_part(parts.take_rest()).await.map_err(from_object_store)?;
+        }
+        upload.complete().await.map(drop).map_err(from_object_store)
+    }
+}
+
+/// Chunks on their way into parts.
+#[derive(Default)]
+struct Parts {
+    chunks: Vec<Bytes>,
+    size: usize,
+}
+
+impl Parts {
+    fn add(&mut self, chunk: Bytes) {
+        self.size += chunk.len();
+        self.chunks.push(chunk);
+    }
+
+    /// A part of exactly the size of a part, if there is as much.
+    fn take_whole(&mut self) -> Option<PutPayload> {
+        if self.size < PART {
+            return None;
+        }
+        // Whatever was added before the last chunk was less than a part.
+        let mut size = 0;
+        let mut part = Vec::new();
+        let mut rest = Vec::new();
+        for mut chunk in mem::take(&mut self.chunks) {
+            let taken = chunk.split_to(chunk.len().min(PART - size));
+            size += taken.len();
+            part.push(taken);
+            if !chunk.is_empty() {
+                rest.push(chunk);
+            }
+        }
+        self.chunks = rest;
+        self.size -= size;
+        Some(PutPayload::from_iter(part))
+    }
+
+    fn take_rest(&mut self) -> PutPayload {
+        self.size = 0;
+        PutPayload::from_iter(mem::take(&mut self.chunks))
+    }
+}
+
+impl PayloadStore for ObjectPayloadStore {
+    fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    async fn put(&self, key: &str, mut chunks: PayloadChunks<'_>) -> Result<(), PayloadStoreError> {
+        let path = path_of(key)?;
+        let mut parts = Parts::default();
+        while parts.size < PART {
+            match chunks.next().await {
+                Some(chunk) => parts.add(chunk?),
+                None => {
+                    let put = self.store.put(&path, parts.take_rest()).await;
+                    return put.map(drop).map_err(from_object_store);
+                }
+            }
+        }
+        let mut upload = self.store.put_multipart(&path).await.map_err(from_object_store)?;
+        let put = Self::put_parts(&mut *upload, parts, chunks).await;
+        if put.is_err() {
+            // The first error is the one to tell.
+            let _ = upload.abort().await;
+        }
+        put
+    }
+
+    async fn get(&self, key: &str) -> Result<PayloadChunks<'static>, PayloadStoreError> {
+        let object = self.store.get(&path_of(key)?).await.map_err(from_object_store)?;
+        Ok(object
+            .into_stream()
+            .map(|chunk| chunk.map_err(from_object_store))
+            .boxed())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PayloadStoreError> {
+        match self.store.delete(&path_of(key)?).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(from_object_store(error)),
+        }
+    }
+
+    fn list(&self, prefix: &str) -> BoxStream<'static, Result<StoredPayload, PayloadStoreError>> {
+        // The store lists whole parts of paths.
+        let folder = prefix.rsplit_once('/').and_then(|(folder, _)| Path::parse(folder).ok());
+        let prefix = prefix.to_owned();
+        let listed = self.store.list(folder.as_ref()).filter_map(move |object| {
+            let object = match object {
+                Ok(object) if !object.location.as_ref().starts_with(&prefix) => None,
+                Ok(object) => Some(Ok(StoredPayload {
+                    key: object.location.to_string(),
+                    size_bytes: object.size,
+                    last_modified: Timestamp::from_millis(
+                        object.last_modified.timestamp_millis().try_into().unwrap_or(0),
+                    ),
+                })),
+                // Removed by others since it was found.
+                Err(Error::NotFound { .. }) => None,
+                Err(error) => Some(Err(from_object_store(error))),
+            };
+            async { object }
+        });
+        listed.boxed()
+    }
+}
+
+fn path_of(key: &str) -> Result<Path, PayloadStoreError> {
+    match Path::parse(key) {
+        // Parsing forgives a slash at either end, which would be another key.
+        Ok(path) if path.as_ref() == key => Ok(path),
+        Ok(_) => Err(PayloadStoreError::other(format!("{key:?} is not a key of this store"))),
+        Err(error) => Err(PayloadStoreError::other(error)),
+    }
+}
+
+fn from_object_store(error: Error) -> PayloadStoreError {
+    match error {
+        Error::NotFound { .. } => PayloadStoreError::NotFound,
+        error => PayloadStoreError::other(error),
+    }
+}
+
+impl fmt::Debug for ObjectPayloadStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectPayloadStore")
+            .field("bucket", &self.bucket)
+            .field("store", &self.store)
+            .finish()
+    }
+}

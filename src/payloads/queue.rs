@@ -1,0 +1,182 @@
+//! The payload queue as a [`MessageQueue`].
+
+use {
+    super::{
+        PayloadQueue,
+        pointer::{payload_of, without_reserved},
+        store::PayloadStore,
+    },
+    crate::{
+        backend::{
+            EntryFailure, Loaded, MessageCounts, MessageQueue, MessageQueueError, Offloaded, QueueLimits,
+            ReceiveRequest, ReceivedMessage,
+        },
+        clock::Clock,
+        message::SendMessage,
+    },
+    futures_util::future::join_all,
+    std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration},
+};
+
+impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
+    fn url(&self) -> &str {
+        self.queue().url()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.queue().is_fifo()
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        self.queue().visibility_timeout()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.queue().clock()
+    }
+
+    fn is_in_process(&self) -> bool {
+        self.queue().is_in_process()
+    }
+
+    fn limits(&self) -> QueueLimits {
+        self.queue().limits()
+    }
+
+    fn restores_receive_count(&self) -> bool {
+        self.queue().restores_receive_count()
+    }
+
+    /// Sends a message; a large body goes to the store before.
+    ///
+    /// On a FIFO queue a message with a payload and without a deduplication id gets the SHA-256 of its body, as with
+    /// content-based deduplication: a pointer is new each time.
+    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
+        self.send_whole(message).await
+    }
+
+    /// Receives messages; unless the request says otherwise, with their bodies.
+    ///
+    /// A message whose body cannot be loaded is left to its visibility timeout, and so is what follows it in its group; the
+    /// queue is told why by [`report_failure`](MessageQueue::report_failure). If that leaves none, the first reason is the
+    /// error. A receive with bodies that is dropped leaves its messages hidden until their visibility timeout ends.
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let messages = self.queue().receive(request).await?;
+        let messages = messages.into_iter().map(|message| self.with_payload(message)).collect();
+        if request.load_bodies {
+            return self.load_all(messages).await;
+        }
+        Ok(messages)
+    }
+
+    fn receive_at_once(&self, request: &ReceiveRequest, messages: &mut Vec<ReceivedMessage>) {
+        if !request.load_bodies {
+            let before = messages.len();
+            self.queue().receive_at_once(request, messages);
+            let received = messages.split_off(before);
+            messages.extend(received.into_iter().map(|message| self.with_payload(message)));
+        }
+    }
+
+    fn delete_at_once(&self, message: &ReceivedMessage) -> bool {
+        message.offloaded().is_none() && self.queue().delete_at_once(message)
+    }
+
+    /// Deletes messages, and then their payloads.
+    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        let failed = self.queue().delete(&stored(messages)).await?;
+        let kept: HashSet<usize> = failed.iter().map(|failure| failure.index).collect();
+        let deleted = messages.iter().enumerate().filter(|(index, _)| !kept.contains(index));
+        let payloads = deleted.filter_map(|(_, message)| self.payload_to_delete(message));
+        self.delete_payloads(payloads.map(|payload| &*payload.key)).await;
+        Ok(failed)
+    }
+
+    async fn change_visibility(
+        &self,
+        messages: &[ReceivedMessage],
+        timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.queue().change_visibility(&stored(messages), timeout).await
+    }
+
+    async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.queue().release(&stored(messages)).await
+    }
+
+    async fn postpone(
+        &self,
+        messages: &[ReceivedMessage],
+        delay: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.queue().postpone(&stored(messages), delay).await
+    }
+
+    async fn load(&self, message: &ReceivedMessage) -> Result<Loaded, MessageQueueError> {
+        self.load_body(message).await
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        self.queue().counts().await
+    }
+
+    /// Moves the message with its pointer; the payload stays where it is (E9).
+    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+        self.queue().dead_letter(message.stored(), reason).await
+    }
+
+    fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
+        self.queue().report_failure(message.stored(), reason);
+    }
+}
+
+/// The messages as the queue has them.
+fn stored(messages: &[ReceivedMessage]) -> Cow<'_, [ReceivedMessage]> {
+    if messages.iter().all(|message| message.offloaded().is_none()) {
+        return Cow::Borrowed(messages);
+    }
+    Cow::Owned(messages.iter().map(|message| message.stored().clone()).collect())
+}
+
+impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
+    /// A received message, with its payload if it has one.
+    fn with_payload(&self, message: ReceivedMessage) -> ReceivedMessage {
+        let inner = &*self.inner;
+        let Some(payload) = payload_of(&message, inner.keys.space(), inner.store.bucket()) else {
+            return message;
+        };
+        let attributes = without_reserved(message.attributes());
+        message.with_payload(Offloaded::new(attributes, payload.map_err(Into::into)))
+    }
+
+    /// The messages whose bodies could be loaded.
+    async fn load_all(&self, messages: Vec<ReceivedMessage>) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        let loads = join_all(messages.iter().map(|message| self.load_body(message))).await;
+        let (mut loaded, mut behind, mut discarded) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut groups, mut first_error) = (HashSet::new(), None);
+        for (message, load) in messages.iter().zip(loads) {
+            let group = message.message_group_id().filter(|_| self.is_fifo());
+            match load {
+                _ if group.is_some_and(|group| groups.contains(group)) => behind.push(message.clone()),
+                Ok(Loaded::Complete) => loaded.push(message.clone()),
+                Ok(Loaded::Discard(_)) => discarded.push(message.clone()),
+                Err(error) => {
+                    self.report_failure(message, &error.to_string());
+                    groups.extend(group);
+                    first_error = first_error.or(Some(error));
+                }
+            }
+        }
+        // They come back by themselves if these calls fail.
+        if !behind.is_empty() {
+            let _ = self.release(&behind).await;
+        }
+        if !discarded.is_empty() {
+            let _ = self.delete(&discarded).await;
+        }
+        match first_error {
+            Some(error) if loaded.is_empty() => Err(error),
+            _ => Ok(loaded),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Deletes and moves: when a payload goes, and when it stays.
+
+use {
+    super::{Bench, LARGE, large, stores::Trouble},
+    requeue::{
+        Fact, FactEntry, Queue,
+        backend::{MessageQueue, ReceiveRequest},
+        payloads::PayloadQueue,
+    },
+    std::{sync::Arc, time::Duration},
+};
+
+#[test]
+fn a_payload_is_deleted_after_its_message() {
+    // E8
+    let store = super::stores::Troubled::new();
+    let log = store.clone();
+    let listener = move |_: &Arc<str>, entry: &FactEntry| {
+        if let Fact::Deleted { .. } = entry.fact {
+            log.note("message");
+        }
+    };
+    let queue = Queue::standard("jobs").listener(listener).build().unwrap();
+    let jobs = PayloadQueue::builder(&queue, store.clone()).build().unwrap();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
+    assert!(pollster::block_on(jobs.delete(&messages)).unwrap().is_empty());
+    assert_eq!(store.log(), ["put", "get", "message", "delete"]);
+    assert_eq!(store.objects(), []);
+}
+
+#[test]
+fn a_message_that_was_not_deleted_keeps_its_payload() {
+    let bench = Bench::fifo();
+    bench
+        .send(requeue::SendMessage::new(large()).message_group_id("a"))
+        .unwrap();
+    let messages = bench.receive().unwrap();
+    bench.clock.advance(Duration::from_secs(30));
+    // D19: the handle has expired.
+    let failed = pollster::block_on(bench.payloads.delete(&messages)).unwrap();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(bench.receive().unwrap()[0].body().len(), LARGE);
+}
+
+#[test]
+fn a_payload_that_cannot_be_deleted_is_counted_and_its_message_is_gone() {
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    let messages = bench.receive().unwrap();
+    bench.store.set(Trouble::Delete);
+    bench.delete(&messages);
+    assert_eq!((bench.stored().len(), bench.payloads.orphans()), (0, 1));
+    assert_eq!(bench.store.objects().len(), 1);
+}
+
+#[test]
+fn payloads_stay_where_that_is_asked_for() {
+    // E8
+    let bench = Bench::with(|queue| queue, |builder| builder.delete_payloads(false));
+    bench.send(large()).unwrap();
+    bench.delete(&bench.receive().unwrap());
+    assert_eq!((bench.stored().len(), bench.store.objects().len()), (0, 1));
+}
+
+#[test]
+fn a_batch_of_messages_goes_with_its_payloads() {
+    let bench = Bench::new();
+    for body in [large(), "small".to_owned(), large()] {
+        bench.send(body).unwrap();
+    }
+    let messages = bench.receive().unwrap();
+    assert!(messages.iter().map(|it| it.body().len()).eq([LARGE, 5, LARGE]));
+    bench.delete(&messages);
+    assert!(bench.stored().is_empty() && bench.store.objects().is_empty());
+}
+
+#[test]
+fn a_dead_letter_keeps_its_payload_and_can_be_read_there() {
+    // E9
+    let (bench, failed) = Bench::with_dead_letters(1);
+    let dead_letters = PayloadQueue::builder(&failed, bench.store.clone())
+        .prefix("jobs/")
+        .build()
+        .unwrap();
+    bench.send(large()).unwrap();
+    bench.send(large()).unwrap();
+    let messages = bench.receive().unwrap();
+    pollster::block_on(bench.payloads.dead_letter(&messages[0], "not an image")).unwrap();
+    bench.clock.advance(Duration::from_secs(30));
+    assert!(
+        bench.receive().unwrap().is_empty(),
+        "the other one went there by its receive count"
+    );
+    let letters = pollster::block_on(dead_letters.receive(ReceiveRequest::new(10))).unwrap();
+    assert!(letters.iter().map(|it| it.body().len()).eq([LARGE, LARGE]));
+    assert_eq!(letters[0].dead_letter_reason(), Some("not an image"));
+    assert!(pollster::block_on(dead_letters.delete(&letters)).unwrap().is_empty());
+    assert_eq!(bench.store.objects(), []);
+}
+
+#[test]
+fn verbs_that_settle_otherwise_touch_no_payload() {
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    let visible = || bench.queue.counts().visible;
+    let messages = bench.receive().unwrap();
+    assert!(
+        pollster::block_on(bench.payloads.change_visibility(&messages, Duration::ZERO))
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(visible(), 1);
+    let messages = bench.receive().unwrap();
+    assert!(
+        pollster::block_on(bench.payloads.release(&messages))
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(visible(), 1);
+    let messages = bench.receive().unwrap();
+    assert!(
+        pollster::block_on(bench.payloads.postpone(&messages, Duration::from_secs(5)))
+            .unwrap()
+            .is_empty()
+    );
+    bench.payloads.report_failure(&messages[0], "the printer is busy");
+    assert_eq!(bench.store.log(), ["put", "get", "get", "get"]);
+}
+
+#[test]
+fn a_purge_leaves_payloads_behind() {
+    // E9
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    bench.queue.purge().unwrap();
+    assert_eq!((bench.stored().len(), bench.store.objects().len()), (0, 1));
+}

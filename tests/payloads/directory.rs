@@ -1,0 +1,88 @@
+//! Payloads as files.
+
+use {
+    super::large,
+    requeue::{
+        Queue,
+        backend::{MessageQueue, ReceiveRequest},
+        payloads::{ObjectPayloadStore, PayloadQueue},
+    },
+    std::{fs, path::PathBuf},
+};
+
+/// A directory that is gone with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("requeue {name} {}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn files(directory: &std::path::Path) -> usize {
+    fs::read_dir(directory).map_or(0, Iterator::count)
+}
+
+#[test]
+fn a_payload_is_a_file_as_long_as_its_message_lives() {
+    // E2 E8
+    let scratch = Scratch::new("payload files");
+    let store = ObjectPayloadStore::in_directory(&scratch.0).unwrap();
+    let queue = Queue::standard("jobs").build().unwrap();
+    let jobs = PayloadQueue::builder(&queue, store).prefix("jobs/").build().unwrap();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    assert_eq!(files(&scratch.0.join("jobs")), 1);
+    let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
+    assert!(messages[0].body() == large());
+    assert!(pollster::block_on(jobs.delete(&messages)).unwrap().is_empty());
+    assert_eq!(files(&scratch.0.join("jobs")), 0);
+}
+
+#[test]
+fn a_directory_works_within_tokio_and_without() {
+    let scratch = Scratch::new("payload runtimes");
+    let store = ObjectPayloadStore::in_directory(&scratch.0).unwrap();
+    let queue = Queue::standard("jobs").build().unwrap();
+    let jobs = PayloadQueue::builder(&queue, store).build().unwrap();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    runtime.block_on(async {
+        jobs.send(large().into()).await.unwrap();
+        let messages = jobs.receive(ReceiveRequest::new(10)).await.unwrap();
+        assert_eq!(messages.len(), 2);
+        assert!(jobs.delete(&messages).await.unwrap().is_empty());
+    });
+    assert_eq!(files(&scratch.0), 0);
+}
+
+#[cfg(feature = "journal")]
+#[test]
+fn messages_of_a_journal_find_their_payloads_again() {
+    let scratch = Scratch::new("payload journal");
+    let open = || {
+        let queue = Queue::standard("jobs")
+            .journal(scratch.0.join("journal"))
+            .open()
+            .unwrap();
+        let store = ObjectPayloadStore::in_directory(scratch.0.join("payloads")).unwrap();
+        PayloadQueue::builder(&queue, store).build().unwrap()
+    };
+    let jobs = open();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    let pointer = jobs.queue().snapshot().messages[0].body.len();
+    assert!(pointer < 200, "the journal has the pointer alone");
+    drop(jobs);
+    let jobs = open();
+    let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
+    assert!(messages[0].body() == large());
+    assert!(pollster::block_on(jobs.delete(&messages)).unwrap().is_empty());
+    assert_eq!(files(&scratch.0.join("payloads")), 0);
+}
