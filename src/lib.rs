@@ -13,12 +13,14 @@
 #![cfg_attr(feature = "sim", doc = "[simulation]: guide::simulation")]
 #![cfg_attr(feature = "journal", doc = "[durability]: guide::durability")]
 #![cfg_attr(feature = "topics", doc = "[topics]: guide::topics")]
+#![cfg_attr(feature = "payloads", doc = "[payloads]: guide::payloads")]
 #![cfg_attr(not(feature = "testing"), doc = "[consumers]: guide")]
 #![cfg_attr(not(feature = "aws-protocol"), doc = "[endpoint]: guide")]
 #![cfg_attr(not(feature = "worker"), doc = "[worker]: guide")]
 #![cfg_attr(not(feature = "sim"), doc = "[simulation]: guide")]
 #![cfg_attr(not(feature = "journal"), doc = "[durability]: guide")]
 #![cfg_attr(not(feature = "topics"), doc = "[topics]: guide")]
+#![cfg_attr(not(feature = "payloads"), doc = "[payloads]: guide")]
 //! [`Service`]: Service
 //! [`ManualClock`]: ManualClock
 // Rustdoc takes the first definition of a link, so these replace the paths that README has for the repository.
