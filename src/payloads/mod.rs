@@ -25,6 +25,7 @@ mod reading;
 mod send;
 mod store;
 mod sweep;
+mod unfinished;
 
 pub use object_store;
 pub use {

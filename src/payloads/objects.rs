@@ -4,10 +4,11 @@ use {
     super::{
         error::PayloadStoreError,
         store::{PayloadChunks, PayloadStore, StoredPayload},
+        unfinished,
     },
     crate::time::Timestamp,
     bytes::Bytes,
-    futures_util::stream::{BoxStream, StreamExt},
+    futures_util::stream::{self, BoxStream, StreamExt},
     object_store::{
         Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, memory::InMemory,
         path::Path,
@@ -39,6 +40,8 @@ const PART: usize = 8 << 20;
 pub struct ObjectPayloadStore {
     bucket: Arc<str>,
     store: Arc<dyn ObjectStore>,
+    /// Where the payloads are files.
+    directory: Option<Arc<std::path::Path>>,
 }
 
 impl ObjectPayloadStore {
@@ -57,6 +60,7 @@ impl ObjectPayloadStore {
         Self {
             bucket: bucket.into(),
             store,
+            directory: None,
         }
     }
 
@@ -74,7 +78,7 @@ impl ObjectPayloadStore {
     /// Payloads as files below a directory, which is created; the bucket is named `payloads`.
     ///
     /// A payload is on disk before its message is sent. A process that dies in a put leaves a file whose name ends in `#`
-    /// and a number; nobody reads it, and a sweep does not see it.
+    /// and a number; nobody reads it, and a [sweep](super::PayloadQueue::sweep) removes it.
     ///
     /// # Errors
     /// The directory cannot be created or read.
@@ -93,8 +97,11 @@ impl ObjectPayloadStore {
     /// ```
     pub fn in_directory(directory: impl AsRef<std::path::Path>) -> io::Result<Self> {
         fs::create_dir_all(&directory)?;
-        let store = LocalFileSystem::new_with_prefix(directory).map_err(io::Error::other)?;
-        Ok(Self::new("payloads", Arc::new(store.with_fsync(true))))
+        let store = LocalFileSystem::new_with_prefix(&directory).map_err(io::Error::other)?;
+        Ok(Self {
+            directory: Some(directory.as_ref().into()),
+            ..Self::new("payloads", Arc::new(store.with_fsync(true)))
+        })
     }
 
     async fn put_parts(
@@ -195,6 +202,9 @@ impl PayloadStore for ObjectPayloadStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), PayloadStoreError> {
+        if let Some(directory) = self.directory.as_ref().filter(|_| unfinished::is(key)) {
+            return unfinished::remove(directory, key);
+        }
         match self.store.delete(&path_of(key)?).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(from_object_store(error)),
@@ -204,7 +214,7 @@ impl PayloadStore for ObjectPayloadStore {
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<StoredPayload, PayloadStoreError>> {
         // The store lists whole parts of paths.
         let folder = prefix.rsplit_once('/').and_then(|(folder, _)| Path::parse(folder).ok());
-        let prefix = prefix.to_owned();
+        let (prefix, unfinished_prefix) = (prefix.to_owned(), prefix);
         let listed = self.store.list(folder.as_ref()).filter_map(move |object| {
             let object = match object {
                 Ok(object) if !object.location.as_ref().starts_with(&prefix) => None,
@@ -221,7 +231,13 @@ impl PayloadStore for ObjectPayloadStore {
             };
             async { object }
         });
-        listed.boxed()
+        let unfinished = self
+            .directory
+            .as_ref()
+            .map(|directory| unfinished::list(directory, &unfinished_prefix));
+        listed
+            .chain(stream::iter(unfinished.into_iter().flatten().map(Ok)))
+            .boxed()
     }
 }
 

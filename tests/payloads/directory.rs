@@ -7,7 +7,7 @@ use {
         backend::{MessageQueue, ReceiveRequest},
         payloads::{ObjectPayloadStore, PayloadQueue},
     },
-    std::{fs, path::PathBuf},
+    std::{fs, path::PathBuf, time::Duration},
 };
 
 /// A directory that is gone with the test.
@@ -61,6 +61,34 @@ fn a_directory_works_within_tokio_and_without() {
         assert!(jobs.delete(&messages).await.unwrap().is_empty());
     });
     assert_eq!(files(&scratch.0), 0);
+}
+
+#[test]
+fn a_put_that_was_cut_off_leaves_a_file_that_a_sweep_removes() {
+    let scratch = Scratch::new("payload leftovers");
+    let store = ObjectPayloadStore::in_directory(&scratch.0).unwrap();
+    let queue = Queue::standard("jobs").build().unwrap();
+    let jobs = PayloadQueue::builder(&queue, store).prefix("jobs/").build().unwrap();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    for name in ["jobs/9a7a4f9c#1", "jobs/9a7a4f9c#", "jobs/9a7a4f9c#x", "others#2"] {
+        fs::write(scratch.0.join(name), "half of it").unwrap();
+    }
+    let sweep = || jobs.sweep(Duration::ZERO).in_use_by(&queue);
+    let found: Vec<_> = pollster::block_on(sweep().list())
+        .unwrap()
+        .into_iter()
+        .map(|it| it.key)
+        .collect();
+    assert!(
+        found.contains(&"jobs/9a7a4f9c#1".to_owned()) && !found.contains(&"others#2".to_owned()),
+        "{found:?}"
+    );
+    assert!(pollster::block_on(sweep().remove()).unwrap().removed >= 1);
+    assert!(!scratch.0.join("jobs/9a7a4f9c#1").exists() && scratch.0.join("others#2").exists());
+    assert_eq!(
+        pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap().len(),
+        1
+    );
 }
 
 #[cfg(feature = "journal")]

@@ -1,5 +1,7 @@
 //! Payloads: large bodies beside a queue (E1 to E10).
 
+#[cfg(feature = "testing")]
+mod conformance;
 mod deletes;
 mod directory;
 mod receives;
