@@ -6,7 +6,7 @@ use {
 };
 
 /// So many places of the store are looked at under one lock.
-const LOOKED_AT_ONCE: usize = 512;
+const LOOKED_AT_ONCE: usize = 256;
 
 impl Queue {
     /// Deletes the messages with these ids, whatever their phase: visible, delayed or in flight. Answers with how many
