@@ -347,7 +347,7 @@ fn a_subscription_tells_and_changes_what_it_is_until_it_ends() {
     is(Some(policy), true, Some(&failed));
     let itself = subscription.set_dead_letter(&orders);
     assert_eq!(itself, Err(SubscribeError::DeadLetterQueueIsQueue));
-    let other_type = subscription.set_dead_letter(&super::fifo_queue("failed.fifo"));
+    let other_type = subscription.set_dead_letter(&fifo_queue("failed.fifo"));
     assert_eq!(other_type, Err(SubscribeError::DeadLetterQueueType { fifo: false }));
     is(Some(policy), true, Some(&failed));
     subscription.set_dead_letter(None).unwrap();
