@@ -60,7 +60,7 @@ pub(crate) fn panicked(what: &str, payload: Box<dyn std::any::Any + Send>) -> St
 }
 
 /// Calls wakers, with no lock held.
-#[cfg(any(feature = "journal", feature = "worker"))]
+#[cfg(any(feature = "journal", feature = "topics", feature = "worker"))]
 pub(crate) fn wake(wakers: impl IntoIterator<Item = std::task::Waker>) {
     for waker in wakers {
         contain(|| waker.wake());

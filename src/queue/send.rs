@@ -23,6 +23,9 @@ use {
     },
 };
 
+#[cfg(feature = "topics")]
+use {crate::error::StorageError, std::future::poll_fn};
+
 impl Queue {
     /// Stores a message; it is counted and can be received before the call returns (D2).
     ///
@@ -127,6 +130,40 @@ impl Queue {
     /// ```
     pub fn send_timeout_async(&self, message: impl Into<SendMessage>, wait: Duration) -> SendTimeoutFuture<'_> {
         SendTimeoutFuture::new(&self.inner, message.into(), wait)
+    }
+
+    /// Stores a message, and does not wait until its journal has it: answers with the entry that
+    /// [`settle_send`](Self::settle_send) waits for. Only an `admit` blocks, until the journal has room.
+    #[cfg(feature = "topics")]
+    pub(crate) fn store(&self, mut message: SendMessage, admit: bool) -> Result<Position, SendError> {
+        let inner = &self.inner;
+        let id_computed = inner.prepare(&mut message)?;
+        if admit {
+            inner.admit(Verb::Send, message.size_bytes())?;
+        }
+        inner.store(message, id_computed).map(|(_, position)| position)
+    }
+
+    /// Waits until the journal has room for a message of so many bytes.
+    #[cfg(feature = "topics")]
+    pub(crate) async fn admit_send_async(&self, bytes: usize) -> Result<(), StorageError> {
+        let inner = &self.inner;
+        poll_fn(|context| inner.poll_admit(Verb::Send, bytes, &mut || context.waker().clone())).await
+    }
+
+    #[cfg(feature = "topics")]
+    pub(crate) fn settle_send(&self, position: Position) -> Result<(), StorageError> {
+        self.inner.settle(Verb::Send, position)
+    }
+
+    #[cfg(feature = "topics")]
+    pub(crate) async fn settle_send_async(&self, position: Position) -> Result<(), StorageError> {
+        self.inner.settle_async(Verb::Send, position).await
+    }
+
+    #[cfg(feature = "topics")]
+    pub(crate) fn has_journal(&self) -> bool {
+        self.inner.recorder.is_some()
     }
 
     /// Why a message is not taken that was refused before it came here.

@@ -7,12 +7,12 @@ use {
         subscribers::{FanOut, Subscriber},
     },
     crate::{
-        error::SendError,
+        error::{SendError, StorageError},
         message::{Content, MessageAttributes, MessageId, SendMessage, SequenceNumber},
-        queue::Queue,
+        queue::{Position, Queue},
         time::Timestamp,
     },
-    std::{cell::OnceCell, sync::Arc},
+    std::{cell::OnceCell, collections::VecDeque, sync::Arc},
 };
 
 /// A message that was accepted, with whoever was subscribed then.
@@ -37,26 +37,160 @@ impl Accepted {
         }
     }
 
-    /// Sends to one queue after the other, with no lock of the topic held.
-    pub(super) fn deliver(&self, origin: &Origin<'_>) -> Published {
-        let forms = Forms {
+    /// Stores the message in one queue after the other, with no lock of the topic held.
+    pub(super) fn store(self, origin: &Origin<'_>, admission: &Admission) -> Delivery {
+        let mut delivery = Delivery {
+            published: self.published(),
+            unsettled: VecDeque::new(),
+            accepted: self,
+        };
+        let forms = delivery.accepted.forms(origin);
+        for subscriber in delivery.accepted.fan_out.matching(&delivery.accepted.message) {
+            match forms.store(&subscriber.queue, subscriber, subscriber.attributes.raw, admission) {
+                Ok(position) => {
+                    delivery.published.delivered += 1;
+                    wait_for(&mut delivery.unsettled, subscriber, position, None);
+                }
+                Err(error) => {
+                    let (published, unsettled) = (&mut delivery.published, &mut delivery.unsettled);
+                    forms.fail(subscriber, error, admission, published, unsettled);
+                }
+            }
+        }
+        delivery
+    }
+
+    fn forms<'a>(&'a self, origin: &'a Origin<'a>) -> Forms<'a> {
+        Forms {
             accepted: self,
             origin,
             contents: Default::default(),
             envelope: OnceCell::new(),
-        };
-        let mut published = self.published();
-        for subscriber in self.fan_out.matching(&self.message) {
-            match forms.send(&subscriber.queue, subscriber, subscriber.attributes.raw) {
-                Ok(()) => published.delivered += 1,
-                Err(error) => published.failures.push(DeliveryFailure {
-                    subscription_arn: Arc::clone(&subscriber.arn),
-                    error,
-                    dead_lettered: forms.dead_letter(subscriber),
-                }),
+        }
+    }
+}
+
+/// Whether the journals of the queues let a message in.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// Each is asked before the message is stored, and may block.
+    Blocking,
+    /// They were asked before; these did not.
+    Asked { refused: Vec<(Queue, StorageError)> },
+}
+
+impl FanOut {
+    /// Waits until all journals have room for the message, in the queues that it is for and in their dead-letter queues.
+    pub(super) async fn admit_async(&self, message: &PublishMessage) -> Admission {
+        let mut refused = Vec::new();
+        if self.is_journaled() {
+            let bytes = message.message.size_bytes();
+            let queues: Vec<Queue> = self.matching(message).flat_map(|it| it.queues()).cloned().collect();
+            for queue in queues {
+                if let Err(error) = queue.admit_send_async(bytes).await {
+                    refused.push((queue, error));
+                }
             }
         }
-        published
+        Admission::Asked { refused }
+    }
+}
+
+impl Admission {
+    /// Stores what was let in.
+    fn store(&self, queue: &Queue, message: SendMessage) -> Result<Position, SendError> {
+        match self {
+            Self::Blocking => queue.store(message, true),
+            Self::Asked { refused } => match refused.iter().find(|it| it.0.is(queue)) {
+                Some((_, error)) => Err(error.clone().into()),
+                None => queue.store(message, false),
+            },
+        }
+    }
+}
+
+/// A message that is stored, but maybe not yet in the journals.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    accepted: Accepted,
+    published: Published,
+    unsettled: VecDeque<Unsettled>,
+}
+
+/// An entry of a journal that is to be safe.
+#[derive(Debug)]
+struct Unsettled {
+    subscriber: Arc<Subscriber>,
+    position: Position,
+    /// Of the dead letter of this failure; otherwise of the message itself.
+    failure: Option<usize>,
+}
+
+fn wait_for(
+    unsettled: &mut VecDeque<Unsettled>,
+    subscriber: &Arc<Subscriber>,
+    position: Position,
+    failure: Option<usize>,
+) {
+    if position > 0 {
+        unsettled.push_back(Unsettled {
+            subscriber: Arc::clone(subscriber),
+            position,
+            failure,
+        });
+    }
+}
+
+impl Unsettled {
+    fn queue(&self) -> &Queue {
+        let dead_letter = self.subscriber.attributes.dead_letter.as_ref();
+        dead_letter
+            .filter(|_| self.failure.is_some())
+            .unwrap_or(&self.subscriber.queue)
+    }
+}
+
+impl Delivery {
+    pub(super) fn is_settled(&self) -> bool {
+        self.unsettled.is_empty()
+    }
+
+    /// Blocks until the journals have it.
+    pub(super) fn settle(mut self, origin: &Origin<'_>) -> Published {
+        while let Some(next) = self.unsettled.pop_front() {
+            let settled = next.queue().settle_send(next.position);
+            self.settled(&next, settled, origin, &Admission::Blocking);
+        }
+        self.published
+    }
+
+    /// The same for an async caller.
+    pub(super) async fn settle_async(mut self, origin: &Origin<'_>) -> Published {
+        let admission = Admission::Asked { refused: Vec::new() };
+        while let Some(next) = self.unsettled.pop_front() {
+            let settled = next.queue().settle_send_async(next.position).await;
+            self.settled(&next, settled, origin, &admission);
+        }
+        self.published
+    }
+
+    /// What a journal does not take is a failed delivery, or a dead letter that is none.
+    fn settled(
+        &mut self,
+        of: &Unsettled,
+        settled: Result<(), StorageError>,
+        origin: &Origin<'_>,
+        admission: &Admission,
+    ) {
+        let Err(error) = settled else { return };
+        if let Some(failure) = of.failure {
+            self.published.failures[failure].dead_lettered = false;
+            return;
+        }
+        self.published.delivered -= 1;
+        let (published, unsettled) = (&mut self.published, &mut self.unsettled);
+        let forms = self.accepted.forms(origin);
+        forms.fail(&of.subscriber, error.into(), admission, published, unsettled);
     }
 }
 
@@ -70,7 +204,13 @@ struct Forms<'a> {
 }
 
 impl Forms<'_> {
-    fn send(&self, queue: &Queue, subscriber: &Subscriber, raw: bool) -> Result<(), SendError> {
+    fn store(
+        &self,
+        queue: &Queue,
+        subscriber: &Subscriber,
+        raw: bool,
+        admission: &Admission,
+    ) -> Result<Position, SendError> {
         let content = self.contents[usize::from(raw)][usize::from(queue.is_fifo())]
             .get_or_init(|| self.content(raw, queue.is_fifo()));
         let content = if raw {
@@ -81,15 +221,41 @@ impl Forms<'_> {
                 extras: content.extras.clone(),
             }
         };
-        queue.send(SendMessage { content, delay: None }).map(drop)
+        admission.store(queue, SendMessage { content, delay: None })
     }
 
-    /// Whether the dead-letter queue takes it, as it was to be delivered or else in an envelope, which has room for more
-    /// than ten attributes (E27).
-    fn dead_letter(&self, subscriber: &Subscriber) -> bool {
-        subscriber.attributes.dead_letter.as_ref().is_some_and(|queue| {
-            let raw = subscriber.attributes.raw;
-            self.send(queue, subscriber, raw).is_ok() || raw && self.send(queue, subscriber, false).is_ok()
+    /// Notes that the queue of a subscription did not take the message, which may be its dead letter then.
+    fn fail(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        error: SendError,
+        admission: &Admission,
+        published: &mut Published,
+        unsettled: &mut VecDeque<Unsettled>,
+    ) {
+        let position = self.dead_letter(subscriber, admission);
+        wait_for(
+            unsettled,
+            subscriber,
+            position.unwrap_or(0),
+            Some(published.failures.len()),
+        );
+        published.failures.push(DeliveryFailure {
+            subscription_arn: Arc::clone(&subscriber.arn),
+            error,
+            dead_lettered: position.is_some(),
+        });
+    }
+
+    /// Stores it in the dead-letter queue, as it was to be delivered or else in an envelope, which has room for more than
+    /// ten attributes (E27).
+    fn dead_letter(&self, subscriber: &Subscriber, admission: &Admission) -> Option<Position> {
+        let queue = subscriber.attributes.dead_letter.as_ref()?;
+        let raw = subscriber.attributes.raw;
+        let stored = self.store(queue, subscriber, raw, admission).ok();
+        stored.or_else(|| {
+            raw.then(|| self.store(queue, subscriber, false, admission).ok())
+                .flatten()
         })
     }
 

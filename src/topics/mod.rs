@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A topic has a lock of its own, under which no queue is called. A standard topic delivers in the threads that publish,
-//! side by side. On a FIFO topic they take turns, so that all queues get its messages in one order.
+//! side by side. On a FIFO topic they take turns to store a message, so that all queues get its messages in one order, and
+//! wait for the queues' journals after that.
 
 mod builder;
 mod delivery;
@@ -19,6 +20,7 @@ mod message;
 mod policy;
 mod subscribers;
 mod subscription;
+mod turn;
 
 pub use {
     builder::TopicBuilder,
@@ -33,15 +35,14 @@ use {
         clock::Clock,
         limits::Limits,
         message::{MessageId, Seed, SequenceNumber},
-        queue::in_listener,
-        sync::{Condvar, Mutex, MutexGuard, thread_local},
+        sync::{Condvar, Mutex},
         time::Timestamp,
     },
-    delivery::Accepted,
+    delivery::{Accepted, Admission},
     envelope::Origin,
     memory::{Memory, Original},
     message::ByContent,
-    std::{cell::Cell, collections::VecDeque, fmt, sync::Arc},
+    std::{collections::VecDeque, fmt, sync::Arc, task::Waker},
     subscribers::Subscribers,
 };
 
@@ -99,6 +100,8 @@ struct Core {
     accepted: VecDeque<Accepted>,
     /// FIFO only: whether a thread delivers, which it does with the lock released.
     delivering: bool,
+    /// FIFO only: futures that wait for their turn.
+    waiting: Vec<Waker>,
 }
 
 impl Topic {
@@ -187,19 +190,57 @@ impl Topic {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn publish(&self, message: impl Into<PublishMessage>) -> Result<Published, PublishError> {
-        let (inner, mut message) = (&*self.inner, message.into());
-        let fifo = inner.fifo.then_some(ByContent(inner.by_content));
-        message.prepare(&inner.limits, inner.maximum_message_size, fifo)?;
+        let inner = &*self.inner;
+        let message = inner.prepare(message.into())?;
         if inner.fifo {
             return Ok(inner.publish_in_turn(message));
         }
         let now = inner.clock.now();
         let accepted = inner.core.lock().accept(inner, now, message);
-        Ok(accepted.deliver(&inner.origin()))
+        let delivery = accepted.store(&inner.origin(), &Admission::Blocking);
+        Ok(delivery.settle(&inner.origin()))
+    }
+
+    /// [`publish`](Self::publish) for an async caller: it waits for the journals of the queues, and on a FIFO topic for
+    /// its turn, without blocking a thread.
+    ///
+    /// A future that is dropped has published to all queues whose subscription matches, or to none; after that it waits
+    /// for the journals alone, and a dead letter of a journal that fails is not sent. On a FIFO topic the order is that in
+    /// which messages are stored, whether by futures or by threads, and not that in which the futures were made.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::{Queue, topics::Topic};
+    ///
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// topic.subscribe(&orders).create()?;
+    /// assert_eq!(pollster::block_on(topic.publish_async("order-17"))?.delivered, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn publish_async(&self, message: impl Into<PublishMessage> + Send) -> Result<Published, PublishError> {
+        let inner = &*self.inner;
+        let message = inner.prepare(message.into())?;
+        if inner.fifo {
+            return Ok(inner.publish_in_turn_async(message).await);
+        }
+        let now = inner.clock.now();
+        let accepted = inner.core.lock().accept(inner, now, message);
+        let admission = accepted.fan_out.admit_async(&accepted.message).await;
+        let delivery = accepted.store(&inner.origin(), &admission);
+        Ok(delivery.settle_async(&inner.origin()).await)
     }
 }
 
 impl Inner {
+    fn prepare(&self, mut message: PublishMessage) -> Result<PublishMessage, PublishError> {
+        let fifo = self.fifo.then_some(ByContent(self.by_content));
+        message.prepare(&self.limits, self.maximum_message_size, fifo)?;
+        Ok(message)
+    }
+
     fn origin(&self) -> Origin<'_> {
         Origin {
             topic_arn: &self.arn,
@@ -210,100 +251,6 @@ impl Inner {
     /// The `number`-th id of its kind that the seed gives.
     fn draw_id(&self, kind: &str, number: u64) -> MessageId {
         self.seed.draw_id(kind, number)
-    }
-
-    /// One thread delivers at a time, until nothing is left that was accepted.
-    ///
-    /// A listener that publishes does not wait for its turn: the delivering thread may be waiting for this very listener,
-    /// or for one that waits for it. It leaves its message to that thread. So does foreign code that a delivery runs in
-    /// another way, such as a waker.
-    fn publish_in_turn(&self, message: PublishMessage) -> Published {
-        let may_wait = !in_listener() && !DELIVERS.with(Cell::get);
-        let mut core = self.core.lock();
-        while core.delivering && may_wait {
-            self.delivered.wait(&mut core);
-        }
-        let now = self.clock.now();
-        let id = message
-            .message
-            .get_message_deduplication_id()
-            .unwrap_or_default()
-            .to_owned();
-        if let Some(original) = core.memory.find(now, &id, self.limits.deduplication_interval) {
-            return Published {
-                message_id: original.message_id,
-                sequence_number: Some(original.sequence_number),
-                repeated: true,
-                delivered: 0,
-                failures: Vec::new(),
-            };
-        }
-        let accepted = core.accept(self, now, message);
-        let published = accepted.published();
-        core.accepted.push_back(accepted);
-        if core.delivering {
-            return published;
-        }
-        core.delivering = true;
-        drop(core);
-        self.deliver_accepted(published)
-    }
-
-    /// Answers for the one of `published`.
-    fn deliver_accepted(&self, mut published: Published) -> Published {
-        let turn = Turn {
-            inner: self,
-            over: Cell::new(false),
-            nested: DELIVERS.with(|it| it.replace(true)),
-        };
-        while let Some(accepted) = turn.next() {
-            let delivered = accepted.deliver(&self.origin());
-            if delivered.message_id == published.message_id {
-                published = delivered;
-            }
-        }
-        published
-    }
-}
-
-/// The right to deliver; whoever panics gives it back.
-struct Turn<'t> {
-    inner: &'t Inner,
-    over: Cell<bool>,
-    /// Whether the thread delivers messages of another topic.
-    nested: bool,
-}
-
-thread_local! {
-    /// Whether this thread delivers messages of a FIFO topic.
-    static DELIVERS: Cell<bool> = const { Cell::new(false) };
-}
-
-impl Turn<'_> {
-    /// Ends the turn, in the same step, if there is nothing more.
-    fn next(&self) -> Option<Accepted> {
-        let mut core = self.inner.core.lock();
-        let next = core.accepted.pop_front();
-        if next.is_none() {
-            self.end(core);
-        }
-        next
-    }
-
-    fn end(&self, mut core: MutexGuard<'_, Core>) {
-        core.delivering = false;
-        drop(core);
-        DELIVERS.with(|it| it.set(self.nested));
-        self.over.set(true);
-        self.inner.delivered.notify_all();
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if !self.over.get() {
-            self.end(self.inner.core.lock());
-        }
     }
 }
 

@@ -18,6 +18,13 @@ pub(super) struct Subscriber {
     pub(super) attributes: Attributes,
 }
 
+impl Subscriber {
+    /// The queue and its dead-letter queue.
+    pub(super) fn queues(&self) -> impl Iterator<Item = &Queue> {
+        std::iter::once(&self.queue).chain(&self.attributes.dead_letter)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Attributes {
     pub(super) policy: Option<FilterPolicy>,
@@ -100,6 +107,8 @@ pub(super) struct FanOut {
     unfiltered: Vec<u32>,
     by_attributes: Index,
     by_body: Index,
+    /// Whether any of their queues has a journal.
+    journaled: bool,
 }
 
 impl FanOut {
@@ -116,11 +125,16 @@ impl FanOut {
             unfiltered: without.map(|(at, _)| at).collect(),
             by_attributes: of_scope(FilterPolicyScope::MessageAttributes),
             by_body: of_scope(FilterPolicyScope::MessageBody),
+            journaled: subscribers.iter().flat_map(|it| it.queues()).any(Queue::has_journal),
         }
     }
 
+    pub(super) const fn is_journaled(&self) -> bool {
+        self.journaled
+    }
+
     /// Those that the message is for, in the order of their subscriptions.
-    pub(super) fn matching(&self, message: &PublishMessage) -> impl Iterator<Item = &Subscriber> {
+    pub(super) fn matching(&self, message: &PublishMessage) -> impl Iterator<Item = &Arc<Subscriber>> {
         let mut matching = self.unfiltered.clone();
         if !self.by_attributes.is_empty() {
             self.by_attributes
@@ -131,6 +145,6 @@ impl FanOut {
         }
         matching.sort_unstable();
         matching.dedup();
-        matching.into_iter().map(|at| &*self.subscribers[at as usize])
+        matching.into_iter().map(|at| &self.subscribers[at as usize])
     }
 }

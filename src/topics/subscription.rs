@@ -138,15 +138,7 @@ impl Subscribe {
         if queue.is_fifo() && !inner.fifo {
             return Err(SubscribeError::FifoQueueOnStandardTopic);
         }
-        if let Some(dead_letter) = &attributes.dead_letter {
-            if dead_letter.is(&queue) {
-                return Err(SubscribeError::DeadLetterQueueIsQueue);
-            }
-            if dead_letter.is_fifo() != queue.is_fifo() {
-                let fifo = queue.is_fifo();
-                return Err(SubscribeError::DeadLetterQueueType { fifo });
-            }
-        }
+        check_dead_letter(&queue, attributes.dead_letter.as_ref())?;
         let mut core = inner.core.lock();
         let subscribers = &mut core.subscribers;
         if let Some(existing) = subscribers.all().iter().find(|it| it.queue.is(&queue)) {
@@ -171,6 +163,16 @@ impl Subscribe {
         drop(core);
         drop(leftover);
         Ok(Subscription::new(topic, &subscriber))
+    }
+}
+
+fn check_dead_letter(queue: &Queue, dead_letter: Option<&Queue>) -> Result<(), SubscribeError> {
+    match dead_letter {
+        Some(dead_letter) if dead_letter.is(queue) => Err(SubscribeError::DeadLetterQueueIsQueue),
+        Some(dead_letter) if dead_letter.is_fifo() != queue.is_fifo() => {
+            Err(SubscribeError::DeadLetterQueueType { fifo: queue.is_fifo() })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -267,6 +269,52 @@ impl Subscription {
         &self.queue
     }
 
+    /// The filter policy at present, with its text and scope; `None` without one, and once the subscription has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, topics::{FilterPolicy, FilterPolicyScope, Topic}};
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// let subscription = topic.subscribe(&orders).filter_policy(FilterPolicy::body(r#"{"id": [17]}"#)?).create()?;
+    /// let policy = subscription.filter_policy().unwrap();
+    /// assert_eq!((policy.as_str(), policy.scope()), (r#"{"id": [17]}"#, FilterPolicyScope::MessageBody));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn filter_policy(&self) -> Option<FilterPolicy> {
+        self.attributes()?.policy
+    }
+
+    /// Whether the queue gets raw messages at present, and no envelopes; not once the subscription has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, topics::Topic};
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// assert!(topic.subscribe(&orders).raw_message_delivery(true).create()?.raw_message_delivery());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn raw_message_delivery(&self) -> bool {
+        self.attributes().is_some_and(|it| it.raw)
+    }
+
+    /// The dead-letter queue at present; `None` without one, and once the subscription has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, topics::Topic};
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// let failed = Queue::standard("orders-failed").build()?;
+    /// let subscription = topic.subscribe(&orders).dead_letter(&failed).create()?;
+    /// assert_eq!(subscription.dead_letter().unwrap().arn(), failed.arn());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn dead_letter(&self) -> Option<Queue> {
+        self.attributes()?.dead_letter
+    }
+
     /// Replaces the filter policy, `None` for none; messages that are published from here on go by it. SNS may need 15
     /// minutes for that (E32).
     ///
@@ -289,16 +337,78 @@ impl Subscription {
     /// ```
     pub fn set_filter_policy(&self, policy: impl Into<Option<FilterPolicy>>) -> Result<(), SubscribeError> {
         let policy = policy.into();
+        self.change(|inner, subscribers, attributes| {
+            if attributes.policy.is_none() {
+                inner.check_policies(subscribers, policy.as_ref())?;
+            }
+            attributes.policy = policy;
+            Ok(())
+        })
+    }
+
+    /// Replaces `RawMessageDelivery`; messages that are published from here on go by it.
+    ///
+    /// # Errors
+    /// `NotFound` if the subscription has ended.
+    ///
+    /// # Source
+    /// [`SetSubscriptionAttributes`](https://docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, topics::Topic};
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// topic.subscribe(&orders).create()?.set_raw_message_delivery(true)?;
+    /// topic.publish("order-17")?;
+    /// assert_eq!(orders.receive().blocking()?[0].body(), "order-17");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_raw_message_delivery(&self, raw: bool) -> Result<(), SubscribeError> {
+        self.change(|_, _, attributes| {
+            attributes.raw = raw;
+            Ok(())
+        })
+    }
+
+    /// Replaces the dead-letter queue, `None` for none; messages that are published from here on go by it.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for a queue of the other type or the subscribed one, and `NotFound` if the subscription has
+    /// ended.
+    ///
+    /// # Source
+    /// [`SetSubscriptionAttributes`](https://docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html).
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, topics::Topic};
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// let (subscription, failed) = (topic.subscribe(&orders).create()?, Queue::standard("orders-failed").build()?);
+    /// subscription.set_dead_letter(&failed)?;
+    /// orders.delete_queue()?;
+    /// assert!(topic.publish("order-17")?.failures[0].dead_lettered);
+    /// assert_eq!(failed.counts().visible, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_dead_letter<'q>(&self, queue: impl Into<Option<&'q Queue>>) -> Result<(), SubscribeError> {
+        let queue = queue.into();
+        self.change(|_, _, attributes| {
+            check_dead_letter(&self.queue, queue)?;
+            attributes.dead_letter = queue.cloned();
+            Ok(())
+        })
+    }
+
+    /// Makes a subscriber with other attributes, or leaves the one that there is.
+    fn change(
+        &self,
+        change: impl FnOnce(&Inner, &Subscribers, &mut Attributes) -> Result<(), SubscribeError>,
+    ) -> Result<(), SubscribeError> {
         let inner = &self.topic.inner;
         let mut core = inner.core.lock();
         let subscriber = core.subscribers.get(self.number).ok_or(SubscribeError::NotFound)?;
-        if subscriber.attributes.policy.is_none() {
-            inner.check_policies(&core.subscribers, policy.as_ref())?;
-        }
-        let attributes = Attributes {
-            policy,
-            ..subscriber.attributes.clone()
-        };
+        let mut attributes = subscriber.attributes.clone();
+        change(inner, &core.subscribers, &mut attributes)?;
         let subscriber = Arc::new(Subscriber {
             number: self.number,
             arn: Arc::clone(&self.arn),
@@ -309,6 +419,11 @@ impl Subscription {
         drop(core);
         drop(leftover);
         Ok(())
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        let core = self.topic.inner.core.lock();
+        core.subscribers.get(self.number).map(|it| it.attributes.clone())
     }
 
     /// Ends the subscription, and says whether there was still one. A message that is being delivered may still arrive.

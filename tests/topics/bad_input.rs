@@ -323,3 +323,43 @@ fn long_keys_and_large_bodies_cost_no_more_than_their_length() {
     assert_eq!(topic.publish(body("v")).unwrap().delivered, 1);
     assert_eq!(topic.publish(body("u")).unwrap().delivered, 0);
 }
+
+#[test]
+fn a_subscription_tells_and_changes_what_it_is_until_it_ends() {
+    let topic = Topic::standard("events").build().unwrap();
+    let (orders, failed) = (queue("orders"), queue("failed"));
+    let subscription = topic.subscribe(&orders).create().unwrap();
+    let is = |policy: Option<&str>, raw: bool, dead_letter: Option<&Queue>| {
+        for it in [&subscription, &topic.subscriptions()[0]] {
+            let of = it.filter_policy();
+            assert_eq!(
+                (of.as_ref().map(FilterPolicy::as_str), it.raw_message_delivery()),
+                (policy, raw)
+            );
+            assert_eq!(it.dead_letter().as_ref().map(Queue::arn), dead_letter.map(Queue::arn));
+        }
+    };
+    is(None, false, None);
+    subscription.set_raw_message_delivery(true).unwrap();
+    subscription.set_dead_letter(&failed).unwrap();
+    let policy = r#"{"a": [1]}"#;
+    subscription.set_filter_policy(attributes(policy)).unwrap();
+    is(Some(policy), true, Some(&failed));
+    let itself = subscription.set_dead_letter(&orders);
+    assert_eq!(itself, Err(SubscribeError::DeadLetterQueueIsQueue));
+    let other_type = subscription.set_dead_letter(&fifo_queue("failed.fifo"));
+    assert_eq!(other_type, Err(SubscribeError::DeadLetterQueueType { fifo: false }));
+    is(Some(policy), true, Some(&failed));
+    subscription.set_dead_letter(None).unwrap();
+    is(Some(policy), true, None);
+    assert!(subscription.unsubscribe());
+    assert_eq!(
+        subscription.set_raw_message_delivery(false),
+        Err(SubscribeError::NotFound)
+    );
+    assert_eq!(subscription.set_dead_letter(&failed), Err(SubscribeError::NotFound));
+    assert_eq!(
+        (subscription.filter_policy(), subscription.raw_message_delivery()),
+        (None, false)
+    );
+}

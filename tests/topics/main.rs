@@ -2,10 +2,14 @@
 
 mod bad_input;
 mod delivery;
+#[cfg(feature = "journal")]
+#[path = "../common/directory.rs"]
+mod directory;
 mod fifo;
 mod model;
 mod naive;
 mod policies;
+mod publish_async;
 mod service;
 
 use requeue::{
