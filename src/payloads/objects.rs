@@ -234,7 +234,7 @@ impl PayloadStore for ObjectPayloadStore {
         let unfinished = self
             .directory
             .as_ref()
-            .map(|directory| unfinished::list(directory, &unfinished_prefix));
+            .map(|directory| unfinished::list(directory, unfinished_prefix));
         listed
             .chain(stream::iter(unfinished.into_iter().flatten().map(Ok)))
             .boxed()
