@@ -49,7 +49,7 @@ impl Accepted {
             match forms.store(&subscriber.queue, subscriber, subscriber.attributes.raw, admission) {
                 Ok(position) => {
                     delivery.published.delivered += 1;
-                    wait_for(&mut delivery.unsettled, subscriber, position, None);
+                    note_unsettled(&mut delivery.unsettled, subscriber, position, None);
                 }
                 Err(error) => {
                     let (published, unsettled) = (&mut delivery.published, &mut delivery.unsettled);
@@ -126,7 +126,7 @@ struct Unsettled {
     failure: Option<usize>,
 }
 
-fn wait_for(
+fn note_unsettled(
     unsettled: &mut VecDeque<Unsettled>,
     subscriber: &Arc<Subscriber>,
     position: Position,
@@ -234,7 +234,7 @@ impl Forms<'_> {
         unsettled: &mut VecDeque<Unsettled>,
     ) {
         let position = self.dead_letter(subscriber, admission);
-        wait_for(
+        note_unsettled(
             unsettled,
             subscriber,
             position.unwrap_or(0),
