@@ -202,7 +202,7 @@ async fn thumbnail(job: Job) -> Result<(), Failure> {
     }
     for step in ["download", "decode", "resize", "upload"] {
         job.set_progress(step);
-        time::sleep(Duration::from_millis(40 + chance % 120)).await;
+        time::sleep(Duration::from_millis(20 + chance % 70)).await;
     }
     match chance % 200 {
         0 => panic!("index out of bounds: the len is 3 but the index is 3"),
