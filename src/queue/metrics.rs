@@ -139,7 +139,7 @@ pub struct MetricsReport {
     pub number_of_empty_receives: u64,
     /// FIFO: sends that repeated an earlier one.
     pub number_of_deduplicated_sent_messages: u64,
-    /// Successful deletes, repeated ones included; neither purge nor retention.
+    /// Successful deletes, repeated ones included, and messages deleted by id; neither purge nor retention.
     pub number_of_messages_deleted: u64,
     /// Messages delivered, not calls.
     pub number_of_messages_received: u64,

@@ -9,6 +9,7 @@ mod batch;
 mod budget;
 mod builder;
 mod dead_letter;
+mod delete_by_id;
 mod environment;
 mod facts;
 mod log;

@@ -17,7 +17,7 @@ use {
         message::{Content, Id, MessageId, SequenceNumber},
         time::Timestamp,
     },
-    std::{sync::Arc, time::Duration},
+    std::{ops::Range, sync::Arc, time::Duration},
 };
 
 /// Whether a standard queue deletes a message by a handle older than its latest receive (D20).
@@ -268,6 +268,40 @@ impl QueueState {
             message_id: original.message_id,
             sequence_number: Some(SequenceNumber::new(original.sequence)),
         })
+    }
+
+    /// The slots that messages can be in now.
+    pub(crate) fn slots(&self) -> Range<Slot> {
+        self.records.slots()
+    }
+
+    /// Removes what has one of these ids, which are sorted, from these slots; answers with how many messages that were.
+    /// What is on its way to another queue stays: the move has it.
+    pub(crate) fn delete_by_id(
+        &mut self,
+        now: Timestamp,
+        ids: &[MessageId],
+        slots: impl Iterator<Item = Slot>,
+        out: &mut Effects,
+    ) -> usize {
+        let now = self.advance(now, out);
+        let mut deleted = 0;
+        for slot in slots {
+            let record = self.records.get(slot);
+            let Some(record) = record.filter(|it| ids.binary_search(&it.message_id).is_ok()) else {
+                continue;
+            };
+            let (sequence, message_id) = (record.sequence, record.message_id);
+            self.catch_up_on(record.receipt(slot), out);
+            let record = self.records.get(slot);
+            if record.is_none_or(|it| matches!(it.phase, Phase::Departing { .. })) {
+                continue;
+            }
+            self.remove(slot, now);
+            out.fact_at(now, || (Place::hidden(slot, sequence), Fact::Deleted { message_id }));
+            deleted += 1;
+        }
+        deleted
     }
 
     /// Removes every message, and on a FIFO queue the memory of sends (D43-D47).

@@ -4,7 +4,7 @@ use {
     super::touched::touch,
     std::{
         mem,
-        ops::{Index, IndexMut},
+        ops::{Index, IndexMut, Range},
     },
 };
 
@@ -94,6 +94,11 @@ impl<T> Slab<T> {
 
     pub(crate) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// The slots that values can be in now.
+    pub(crate) fn slots(&self) -> Range<Slot> {
+        0..(self.chunks.len() * CHUNK) as Slot
     }
 
     #[inline]

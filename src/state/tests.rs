@@ -17,6 +17,7 @@ enum Step {
     Send { group: u8, delay: u8 },
     Receive { max: usize, timeout: u8 },
     Delete { nth: usize },
+    DeleteById { nth: [usize; 2] },
     ChangeVisibility { nth: usize, timeout: u8 },
     Postpone { nth: usize, delay: u8 },
     DepartOldest,
@@ -30,6 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0_u8..3, 0_u8..4).prop_map(|(group, delay)| Step::Send { group, delay }),
         4 => (1_usize..5, 0_u8..6).prop_map(|(max, timeout)| Step::Receive { max, timeout }),
         2 => (0_usize..50).prop_map(|nth| Step::Delete { nth }),
+        1 => prop::array::uniform2(0_usize..50).prop_map(|nth| Step::DeleteById { nth }),
         2 => (0_usize..50, 0_u8..6).prop_map(|(nth, timeout)| Step::ChangeVisibility { nth, timeout }),
         2 => (0_usize..50, 0_u8..6).prop_map(|(nth, delay)| Step::Postpone { nth, delay }),
         1 => Just(Step::DepartOldest),
@@ -127,6 +129,7 @@ impl Pair {
             Step::Send { group, delay } => self.send(group, u64::from(delay)),
             Step::Receive { max, timeout } => self.receive(max, u64::from(timeout)),
             Step::Delete { nth } => self.delete(nth),
+            Step::DeleteById { nth } => self.delete_by_id(nth),
             Step::ChangeVisibility { nth, timeout } => self.change_visibility(nth, u64::from(timeout)),
             Step::Postpone { nth, delay } => self.postpone(nth, u64::from(delay)),
             Step::DepartOldest => self.depart_oldest(),
@@ -232,6 +235,16 @@ impl Pair {
         if deletes {
             self.stored.remove(&receipt.0);
         }
+    }
+
+    /// Of what was ever sent, the same twice perhaps.
+    fn delete_by_id(&mut self, nth: [usize; 2]) {
+        let mut ids = nth.map(|nth| MessageId::from_random(nth as u128));
+        ids.sort_unstable();
+        let slots = self.state.slots();
+        let deleted = self.state.delete_by_id(self.at(), &ids, slots, &mut self.out);
+        let gone = nth.map(|nth| self.stored.remove(&(nth as u64)).is_some());
+        assert_eq!(deleted, gone.into_iter().filter(|&gone| gone).count());
     }
 
     fn change_visibility(&mut self, nth: usize, timeout: u64) {

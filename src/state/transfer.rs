@@ -328,6 +328,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_on_its_way_is_not_deleted_by_its_id() {
+        for mut state in [queue(), fifo_queue()] {
+            let mut out = Effects::default();
+            send_as(&mut state, 0, &mut out);
+            send_as(&mut state, 1, &mut out);
+            let delivery = receive(&mut state, NOW, 1, &mut out).remove(0);
+            give_up(&mut state, NOW, delivery.receipt, &mut out).unwrap();
+            let gone = out.departures.pop().expect("a message on its way");
+            let ids = [0, 1].map(MessageId::from_random);
+            let slots = state.slots();
+            assert_eq!(state.delete_by_id(NOW, &ids, slots, &mut out), 1);
+            assert_eq!(counted(&state), [1, 0, 1, 0]);
+            state.departure_refused(NOW, &gone, &mut out);
+            let slots = state.slots();
+            assert_eq!(state.delete_by_id(NOW, &ids, slots, &mut out), 1);
+            assert_eq!((state.len(), state.bytes()), (0, 0));
+        }
+    }
+
+    #[test]
     fn what_is_given_up_departs_from_flight_and_is_gone_when_it_has_departed() {
         // L8 L17
         for (mut state, groups) in [(queue(), 0), (fifo_queue(), 1)] {

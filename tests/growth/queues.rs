@@ -84,7 +84,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-const BURSTS: [(&str, Burst); 8] = [
+const BURSTS: [(&str, Burst); 9] = [
     ("messages of one group", |clock, queue, burst| {
         send(queue, (0..burst).map(|number| in_group(queue, 0, number)));
         drain(clock, queue);
@@ -131,6 +131,15 @@ const BURSTS: [(&str, Burst); 8] = [
         });
         during("the queue is purged");
         queue.purge().unwrap();
+    }),
+    ("all deleted by id", |_, queue, burst| {
+        let messages = (0..burst).map(|number| grouped(queue, number));
+        let ids: Vec<_> = messages.map(|it| queue.send(it).unwrap().message_id).collect();
+        hold(queue, burst / 2, |number| {
+            Duration::from_secs(1 + scattered(number, 900))
+        });
+        during("messages are deleted by id");
+        assert_eq!(queue.delete_by_id(&ids).unwrap(), burst);
     }),
 ];
 

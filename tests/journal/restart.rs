@@ -363,6 +363,40 @@ fn a_move_task_goes_on_at_its_rate() {
 }
 
 #[test]
+fn what_was_deleted_by_id_stays_deleted() {
+    for end in ENDS {
+        let mut place = Place::new();
+        let orders = QueueAttributes::new().fifo_queue(true);
+        place.create("jobs", QueueAttributes::new());
+        place.create("orders.fifo", orders);
+        for name in ["jobs", "orders.fifo"] {
+            let queue = place.queue(name);
+            for number in 0..2_000 {
+                let body = number.to_string();
+                let message = if queue.is_fifo() {
+                    order(&body, "g", &body)
+                } else {
+                    SendMessage::new(&*body)
+                };
+                queue.send(message).unwrap();
+            }
+            assert_eq!(receive(&queue).len(), 10);
+            let ids = queue.snapshot().messages.into_iter().map(|it| it.message_id);
+            let ids: Vec<_> = ids.step_by(2).collect();
+            let deleted = pollster::block_on(queue.delete_by_id_async(&ids[1..]));
+            assert_eq!((deleted, queue.delete_by_id(&ids)), (Ok(999), Ok(1)));
+        }
+        place.again(end, 1_000);
+        for name in ["jobs", "orders.fifo"] {
+            let queue = place.queue(name);
+            let odd = (0..2_000).skip(1).step_by(2).map(|number: usize| number.to_string());
+            assert_eq!(bodies(&queue), odd.collect::<Vec<_>>(), "{end:?}");
+            assert_eq!((queue.counts().visible, queue.counts().in_flight), (995, 5));
+        }
+    }
+}
+
+#[test]
 fn settings_tags_purges_and_deleted_queues_stay_as_they_were() {
     for end in ENDS {
         let mut place = Place::new();

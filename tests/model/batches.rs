@@ -2,7 +2,9 @@
 
 use std::fmt::Debug;
 
-use requeue::{BatchError, BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, SendBatchEntry};
+use requeue::{
+    BatchError, BatchResult, ChangeVisibilityBatchEntry, DeleteBatchEntry, Message, MessageId, SendBatchEntry,
+};
 
 use crate::compare::{Pair, Same, both, faulty, same};
 use crate::reference::*;
@@ -11,6 +13,15 @@ use crate::translate::*;
 use crate::ways;
 
 impl Pair {
+    pub(crate) fn delete_by_id(&mut self, queue: usize, back: &[usize]) -> Same {
+        let known = self.message_ids.len();
+        let picked = back.iter().filter(|_| known > 0).map(|back| known - 1 - back % known);
+        let picked = picked.filter_map(|number| Some((number, self.message_ids[number]?)));
+        let (model, real): (Vec<usize>, Vec<MessageId>) = picked.unzip();
+        let deleted = self.world.delete_by_id(queue, &model);
+        same("deleted by id", self.queues[queue].delete_by_id(&real), Ok(deleted))
+    }
+
     pub(crate) fn send_batch(&mut self, queue: usize, entries: &[(String, Draft)]) -> Same {
         let real = entries
             .iter()

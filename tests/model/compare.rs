@@ -172,6 +172,7 @@ impl Pair {
                 }
             }
             Step::DeleteBatch { handles, ids } => self.delete_batch(handles, *ids)?,
+            Step::DeleteById { queue, back } => self.delete_by_id(*queue, back)?,
             Step::ChangeVisibility { handle, timeout } => {
                 if let Some((queue, handle, real)) = self.pick(*handle) {
                     let way = if *timeout == 0 { "to zero" } else { "to later" };

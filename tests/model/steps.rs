@@ -49,6 +49,11 @@ pub(crate) enum Step {
         handles: Vec<Pick>,
         ids: BatchIds,
     },
+    /// The latest messages of any queue, the one before, and so on, of what was ever sent.
+    DeleteById {
+        queue: usize,
+        back: Vec<usize>,
+    },
     ChangeVisibility {
         handle: Pick,
         timeout: u64,
@@ -191,6 +196,7 @@ fn step(shape: &Shape, any: bool) -> BoxedStrategy<Step> {
         entries().prop_flat_map(move |length| vec(draft.clone(), length))
     };
     let picks = handles().prop_flat_map(|length| vec(pick(), length));
+    let back = vec(prop_oneof![4 => 0..8_usize, 1 => 0..200_usize], 0..5);
     let changes = handles().prop_flat_map(|length| vec((pick(), timeout()), length));
     let redrive = if shape.redrives {
         let parts = (queue(), queue(), option::of(1..4_u32));
@@ -209,6 +215,7 @@ fn step(shape: &Shape, any: bool) -> BoxedStrategy<Step> {
         weight(30) => (queue(), request(fifo)).prop_map(|(queue, request)| Step::Receive { queue, request }),
         weight(10) => pick().prop_map(|handle| Step::Delete { handle }),
         weight(4) => (picks, batch_ids()).prop_map(|(handles, ids)| Step::DeleteBatch { handles, ids }),
+        weight(4) => (queue(), back).prop_map(|(queue, back)| Step::DeleteById { queue, back }),
         weight(9) => (pick(), timeout()).prop_map(|(handle, timeout)| Step::ChangeVisibility { handle, timeout }),
         weight(4) => (changes, batch_ids())
             .prop_map(|(handles, ids)| Step::ChangeVisibilityBatch { handles, ids }),

@@ -106,18 +106,20 @@ pub(crate) const SEND_BATCH: &str = "send_batch";
 pub(crate) const RECEIVE: &str = "receive";
 pub(crate) const DELETE: &str = "delete";
 pub(crate) const DELETE_BATCH: &str = "delete_batch";
+pub(crate) const DELETE_BY_ID: &str = "delete_by_id";
 pub(crate) const CHANGE_VISIBILITY: &str = "change_visibility";
 pub(crate) const CHANGE_VISIBILITY_BATCH: &str = "change_visibility_batch";
 pub(crate) const PURGE: &str = "purge";
 pub(crate) const SET_ATTRIBUTES: &str = "set_attributes";
 pub(crate) const FACT: &str = "fact";
 
-const OF_MESSAGES: [&str; 7] = [
+const OF_MESSAGES: [&str; 8] = [
     SEND,
     SEND_BATCH,
     RECEIVE,
     DELETE,
     DELETE_BATCH,
+    DELETE_BY_ID,
     CHANGE_VISIBILITY,
     CHANGE_VISIBILITY_BATCH,
 ];
@@ -130,6 +132,7 @@ pub(crate) const fn verb(step: &Step) -> Option<&'static str> {
         Step::Receive { .. } => RECEIVE,
         Step::Delete { .. } => DELETE,
         Step::DeleteBatch { .. } => DELETE_BATCH,
+        Step::DeleteById { .. } => DELETE_BY_ID,
         Step::ChangeVisibility { .. } => CHANGE_VISIBILITY,
         Step::ChangeVisibilityBatch { .. } => CHANGE_VISIBILITY_BATCH,
         Step::Purge { .. } => PURGE,

@@ -12,6 +12,7 @@ mod concurrency;
 mod dead_letter_now;
 mod dead_letters;
 mod deduplication;
+mod delete_by_id;
 mod delete_message;
 mod departures;
 mod facts;

@@ -163,7 +163,11 @@ impl FaultyPair {
                     self.purged[*queue] = Some(self.pair.world.now());
                 }
             }
-            Step::Burst { .. } | Step::SetAttributes { .. } | Step::SetRedrive { .. } | Step::MoveTask { .. } => {
+            Step::DeleteById { .. }
+            | Step::Burst { .. }
+            | Step::SetAttributes { .. }
+            | Step::SetRedrive { .. }
+            | Step::MoveTask { .. } => {
                 self.pair.step(step)?;
             }
             #[cfg(feature = "journal")]

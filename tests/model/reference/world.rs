@@ -234,6 +234,19 @@ impl World {
         Ok(())
     }
 
+    /// Not on SQS: removes what has one of these numbers, in any phase; answers with how many that were.
+    pub(crate) fn delete_by_id(&mut self, queue: usize, ids: &[usize]) -> usize {
+        let now = self.now;
+        let it = &mut self.queues[queue];
+        let stored = it.messages.iter().filter(|message| ids.contains(&message.id));
+        let serials: Vec<u64> = stored.map(|message| message.serial).collect();
+        for &serial in &serials {
+            it.end_reception(serial, now);
+            it.remove(serial);
+        }
+        serials.len()
+    }
+
     /// `ChangeMessageVisibility`, to `timeout` milliseconds from now.
     ///
     /// # Errors

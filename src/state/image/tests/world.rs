@@ -46,6 +46,11 @@ pub(super) enum Step {
         queue: u64,
         nth: usize,
     },
+    /// One of what was ever sent to any queue.
+    DeleteById {
+        queue: u64,
+        nth: usize,
+    },
     ChangeVisibility {
         queue: u64,
         nth: usize,
@@ -104,6 +109,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         9 => (queue(), 1_usize..5, prop::option::of(0_u8..6), target())
             .prop_map(|(queue, max, timeout, target)| Step::Receive { queue, max, timeout, target }),
         3 => (queue(), nth()).prop_map(|(queue, nth)| Step::Delete { queue, nth }),
+        1 => (queue(), nth()).prop_map(|(queue, nth)| Step::DeleteById { queue, nth }),
         3 => (queue(), nth(), 0_u8..9)
             .prop_map(|(queue, nth, timeout)| Step::ChangeVisibility { queue, nth, timeout }),
         2 => (queue(), nth()).prop_map(|(queue, nth)| Step::Release { queue, nth }),
@@ -293,6 +299,15 @@ impl World {
                 target,
             } => self.receive(queue, max, timeout, target),
             Step::Delete { queue, nth } => self.settle(queue, nth, QueueState::delete),
+            Step::DeleteById { queue, nth } => {
+                let index = queue as usize - 1;
+                let (state, out) = (&mut self.queues[index], &mut self.outs[index]);
+                let id = MessageId::from_random(self.sent.saturating_sub(nth as u128 / 2));
+                let slots = state.slots();
+                let deleted = state.delete_by_id(self.now, &[id], slots, out);
+                self.answers.push(format!("deleted {deleted}"));
+                self.record(queue);
+            }
             Step::ChangeVisibility { queue, nth, timeout } => self.settle(queue, nth, |state, now, receipt, out| {
                 state.change_visibility(now, receipt, seconds(timeout), out)
             }),
