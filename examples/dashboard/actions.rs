@@ -221,9 +221,9 @@ fn delete_matching(
 }
 
 fn delete_by_id(dashboard: &Dashboard, queue: &Queue, ids: &[MessageId]) -> Result<usize, ActionError> {
-    let _ = (queue, ids);
+    let deleted = queue.delete_by_id(ids)?;
     dashboard.changed(queue);
-    Err(ActionError::Refused("not yet".to_owned()))
+    Ok(deleted)
 }
 
 fn done(text: String) -> Value {
