@@ -12,8 +12,8 @@ use {
     },
     axum::{
         Router,
-        body::Bytes,
-        extract::{DefaultBodyLimit, Path, Query, State, rejection::BytesRejection},
+        body::{self, Body, HttpBody},
+        extract::{Path, Query, State},
         http::{HeaderMap, StatusCode, header},
         middleware,
         response::{
@@ -42,6 +42,9 @@ use {
 
 /// A body of 1 MiB takes this much if every character of it is escaped.
 const MAX_REQUEST: usize = 8 * 1_024 * 1_024;
+
+/// How long a client may take to send an action.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pages that are sent overviews at the same time.
 const MAX_STREAMS: usize = 256;
@@ -162,7 +165,6 @@ fn routes(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "reads are GET, actions are POST")
         })
-        .layer(DefaultBodyLimit::max(MAX_REQUEST))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))
         .with_state(app)
 }
@@ -218,7 +220,7 @@ async fn message(State(app): State<Arc<App>>, Path((queue, id)): Path<(String, S
     search(app, move |dashboard| dashboard.message(&queue, &id)).await
 }
 
-async fn action(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
+async fn action(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
     if app.read_only {
         return refuse(StatusCode::FORBIDDEN, "this dashboard is read-only");
     }
@@ -232,9 +234,17 @@ async fn action(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<By
             "an action is sent as application/json",
         );
     }
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) => return refuse(rejection.status(), rejection.body_text()),
+    // A body that says it is too long is not read at all.
+    if body.size_hint().lower() > MAX_REQUEST as u64 {
+        return refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the longest action has {MAX_REQUEST} bytes"),
+        );
+    }
+    let body = match time::timeout(PATIENCE, body::to_bytes(body, MAX_REQUEST)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => return refuse(StatusCode::BAD_REQUEST, error.to_string()),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the action did not come in time"),
     };
     let action: Action = match serde_json::from_slice(&body) {
         Ok(action) => action,

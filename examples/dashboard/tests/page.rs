@@ -103,13 +103,14 @@ fn numbers_change_without_a_reload_and_typing_goes_on() {
     let mut browser = browser_or_skip!("numbers_change_without_a_reload_and_typing_goes_on");
     let (world, jobs, _failed) = shop();
     let site = world.site();
+    browser.size(1_200, 500);
     browser.open(&format!("{}#/queue/jobs", site.url()));
     browser.until("document.getElementById('connection').innerText === 'live'");
     browser.until(&is_visible("job 0"));
     browser.eval("window.mark = 1");
     browser.click("input[name=text]");
     browser.enter("job 1");
-    browser.until(&is_visible("job 10"));
+    browser.until("document.getElementById('found').innerText.includes('of 11 messages, of 100')");
     browser.eval("scrollTo(0, 200)");
     let scrolled = browser.eval("scrollY");
     browser.eval("(() => { const it = document.activeElement; it.setSelectionRange(2, 4); })()");

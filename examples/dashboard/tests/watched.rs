@@ -60,7 +60,9 @@ fn events_beyond_the_memory_are_dropped_and_counted() {
         ..Memory::default()
     });
     let jobs = world.queue("jobs");
-    (0..50).for_each(|_| drop(jobs.send("m").unwrap()));
+    for _ in 0..50 {
+        jobs.send("m").unwrap();
+    }
     assert_eq!(world.watch.remembered(), (10, 40));
 }
 
@@ -84,10 +86,7 @@ fn a_purge_ends_the_lives_of_its_queue_alone() {
     let (purged, stays) = (jobs.send("m").unwrap().message_id, mail.send("m").unwrap().message_id);
     let gone = jobs.send("m").unwrap().message_id;
     let held = jobs.receive().max_messages(2).blocking().unwrap();
-    let first = held
-        .iter()
-        .find(|message| message.message_id() == gone)
-        .unwrap();
+    let first = held.iter().find(|message| message.message_id() == gone).unwrap();
     first.delete().unwrap();
     jobs.purge().unwrap();
     let shown = life(&world, purged).unwrap();
