@@ -197,7 +197,7 @@ fn send_order(orders: &Queue, number: u64) -> Result<(), Box<dyn Error>> {
 async fn thumbnail(job: Job) -> Result<(), Failure> {
     let chance = draw();
     let body = job.body();
-    if body.contains("\"width\":0,") {
+    if body.contains("\"width\":0}") {
         return Err(Failure::from("a width of 0 pixels cannot be rendered"));
     }
     for step in ["download", "decode", "resize", "upload"] {

@@ -159,11 +159,11 @@ export function figures(names) {
 }
 
 /** A table whose cells are named by their columns where it is too narrow for columns. */
-export function table(caption, columns, body) {
+export function table(caption, columns, body, kind = "") {
   const heads = columns.map(({ name, kind }) => el("th", { scope: "col", class: kind }, name));
   return el(
     "div",
-    { class: "table" },
+    { class: `table ${kind}` },
     el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...heads)), body),
   );
 }

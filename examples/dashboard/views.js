@@ -87,6 +87,7 @@ export function queueView(name, query, { setQuery, opened }) {
   const [drawing, body, badges, facts, redrive] = [chart(true), el("tbody"), el("span"), el("p", { class: "muted" }), el("div", { class: "redrive", hidden: true })];
   const found = el("p", { class: "muted", id: "found" });
   const [reasons, groups] = [el("ul", { class: "facets", "aria-label": "Reasons" }), el("ul", { class: "facets", "aria-label": "Groups" })];
+  const list = table(`Messages of ${name}`, columns, body, "two");
   const gone = el("p", { class: "error", hidden: true }, `The queue ${name} is not there.`);
 
   const form = filterForm(query, (fields) => setQuery({ ...fields, page: null }, true));
@@ -100,7 +101,7 @@ export function queueView(name, query, { setQuery, opened }) {
     gone, sums, drawing, facts, redrive, buttons,
     form.node, reasons, groups,
     el("div", { class: "bar" }, found, el("span", { class: "grow" }), hold, previous, next),
-    table(`Messages of ${name}`, columns, body),
+    list,
   );
 
   let [latest, seen, page, busy, again, held, focusOnce] = [null, null, null, false, false, false, opened];
@@ -138,6 +139,7 @@ export function queueView(name, query, { setQuery, opened }) {
 
   function show() {
     keyed(body, page.messages, (message) => message.id, row);
+    list.hidden = page.messages.length === 0;
     const from = page.page * page.size;
     const shown = page.messages.length ? `${count(from + 1)}–${count(from + page.messages.length)} of ` : "";
     const of = page.matched === page.total ? "" : `, of ${count(page.total)} in the queue`;
@@ -156,7 +158,6 @@ export function queueView(name, query, { setQuery, opened }) {
 
   /** What is frequent, as buttons that filter by it, or no more. */
   function facet(list, title, entries, field) {
-    const current = query.get(field) ?? "";
     list.hidden = entries.length === 0;
     if (!list.firstElementChild) list.append(el("li", { class: "muted" }, title), el("li", {}, el("ul")));
     keyed(list.lastElementChild.firstElementChild, entries, (entry) => entry.text, (entry) => {
@@ -169,7 +170,6 @@ export function queueView(name, query, { setQuery, opened }) {
       };
       return item;
     });
-    void current;
   }
 
   /** One request at a time; what changed meanwhile is asked for once more. */
@@ -412,7 +412,8 @@ export function messageView(queue, id, query) {
           event.receive_count === null ? null : `receive ${event.receive_count}`,
           event.until === null ? null : `until ${time(event.until).slice(11, 19)}`,
           before && before.queue !== event.queue ? `in ${event.queue}` : null,
-          before ? `+${span(event.at - before.at)}` : `in ${event.queue}`,
+          before ? null : `in ${event.queue}`,
+          before && event.at > before.at ? `+${span(event.at - before.at)}` : null,
         ];
         setText(more, ` ${parts.filter(Boolean).join(" · ")}`);
         setText(reason, event.reason === null ? "" : oneLine(event.reason));
@@ -482,12 +483,12 @@ export function workersView() {
   function card(runner) {
     const [state, facts, body] = [el("span", { class: "tag" }), el("p", { class: "muted" }), el("tbody")];
     const toggle = el("button", { type: "button" });
-    const jobs = table(`Jobs of ${runner.name}`, columns, body);
+    const jobs = table(`Jobs of ${runner.name}`, columns, body, "two");
     const idle = el("p", { class: "muted" }, "No job in progress.");
     const section = el(
       "section", { "aria-label": runner.name },
       el("div", { class: "bar" }, el("h2", {}, runner.name), state, el("a", { href: queueLink(runner.queue) }, runner.queue), el("span", { class: "grow" }), toggle),
-      facts, jobs, idle,
+      facts, el("div", { class: "jobs" }, jobs, idle),
     );
     let current = runner;
     toggle.addEventListener("click", () => act.pauseOrResume(current));
@@ -504,6 +505,8 @@ export function workersView() {
       setText(facts, parts.filter(Boolean).join(" · "));
       toggle.hidden = readOnly || !["running", "paused"].includes(runner.state);
       setText(toggle, runner.state === "paused" ? "Resume…" : "Pause…");
+      // Jobs come and go: what is below them stays where it is.
+      jobs.parentElement.style.minHeight = `${48 + 36 * Math.min(runner.concurrency, 6)}px`;
       [jobs.hidden, idle.hidden] = [runner.jobs.length === 0, runner.jobs.length > 0];
       keyed(body, runner.jobs, (job) => job.message_id, (it) => job(runner, it));
     };

@@ -20,6 +20,10 @@ const RATE_SECONDS: u64 = 10;
 /// Longer contents are cut when their message is gone.
 const GONE_BYTES: usize = 1_024;
 
+/// The two halves of a dead-letter move.
+const LEFT: &str = "moved to the dead-letter queue";
+const ARRIVED: &str = "arrived as a dead letter";
+
 /// How much is remembered. What goes beyond is forgotten, the oldest first, and the page says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
@@ -232,7 +236,14 @@ impl Seen {
                 }
             }
             None => {
-                life.events.push_back(event);
+                // Facts of two queues have no order: the departure may be told after the arrival.
+                let late = event.what == LEFT
+                    && life
+                        .events
+                        .back()
+                        .is_some_and(|last| last.at == event.at && last.what == ARRIVED);
+                let place = life.events.len() - usize::from(late);
+                life.events.insert(place, event);
                 self.events += 1;
             }
         }
@@ -262,7 +273,7 @@ impl Seen {
                 }
             }
             Fact::Failed { reason, .. } => life.reason = Some(Arc::clone(reason)),
-            // Facts of two queues have no order: the message may have arrived already.
+            // The message may have arrived already.
             Fact::DeadLettered { .. } if life.queue.as_ref() == Some(queue) => life.queue = None,
             Fact::Deleted { .. } | Fact::Expired { .. } | Fact::MovedOut { .. } => life.end(),
             _ => {}
@@ -441,14 +452,14 @@ impl Event {
             },
             Fact::Arrived { content, .. } => Self {
                 reason: content.dead_letter_reason().cloned(),
-                ..event("arrived as a dead letter")
+                ..event(ARRIVED)
             },
             Fact::Returned { .. } => event("visible again"),
             Fact::Released { .. } => event("released"),
             Fact::DelayEnded { .. } => event("delay ended"),
             Fact::Deleted { .. } => event("deleted"),
             Fact::Expired { .. } => event("expired"),
-            Fact::DeadLettered { .. } => event("moved to the dead-letter queue"),
+            Fact::DeadLettered { .. } => event(LEFT),
             Fact::MovedOut { .. } => event("redriven to another queue, under a new id"),
             Fact::MovedIn { .. } => event("came in by a redrive"),
             _ => return None,

@@ -392,7 +392,7 @@ fn pictures_of_the_demonstration() {
     };
     let queue = |name: &str| format!("{}#/queue/{name}", site.url());
     browser.prefer("light");
-    browser.size(1_120, 620);
+    browser.size(1_120, 460);
     browser.open(&site.url());
     take(&mut browser, "dashboard.png");
     browser.size(1_200, 900);
