@@ -4,6 +4,7 @@
 mod browser;
 mod guarded;
 mod listed;
+mod measured;
 mod page;
 mod settled;
 mod watched;
