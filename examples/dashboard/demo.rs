@@ -41,7 +41,7 @@ impl Demo {
     /// Creates the queues and starts the load, inside a tokio runtime.
     pub(crate) fn start(messages: usize) -> Result<(Self, Dashboard), Box<dyn Error>> {
         let (clock, watch) = (SystemClock::new(), Watch::new(Memory::default()));
-        let service = Service::builder().clock(clock.clone()).listener(watch.clone()).build();
+        let service = Service::builder().clock(clock).listener(watch.clone()).build();
         let queues = Queues::create(&service)?;
         if messages > 0 {
             fill(&service.create_queue(ARCHIVE, QueueAttributes::new())?, messages)?;
@@ -133,32 +133,34 @@ pub(crate) fn fill(queue: &Queue, messages: usize) -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
-/// Sends at a rate that rises and falls within some minutes.
+/// Sends ten times a second, until a queue takes no more.
 async fn produce(queues: Queues) {
     let mut ticks = time::interval(Duration::from_millis(100));
-    for number in 0_u64.. {
+    for number in 0.. {
         ticks.tick().await;
-        let wave = 1.0 + (number as f64 / 150.0).sin();
-        let thumbnails = (wave * 2.0).round() as u64;
-        let mut sent = Ok(());
-        for job in 0..thumbnails {
-            sent = sent.and(send_thumbnail(&queues.jobs, number * 8 + job));
-        }
-        if number % 7 == 0 {
-            sent = sent.and(send_mail(&queues.mail, number));
-        }
-        if number % 3 == 0 {
-            sent = sent.and(send_order(&queues.orders, number));
-        }
-        if number % 40 == 0 {
-            let body = json!({ "report": "sales", "week": 1 + number / 40 % 52, "format": "pdf" });
-            sent = sent.and(queues.reports.send(body.to_string()).map(drop).map_err(Box::from));
-        }
-        if sent.is_err() {
-            // A queue was deleted or is full.
+        if send_all(&queues, number).is_err() {
             return;
         }
     }
+}
+
+/// What comes in within a tenth of a second: more and less of it within some minutes.
+fn send_all(queues: &Queues, number: u64) -> Result<(), Box<dyn Error>> {
+    let wave = 1.0 + (number as f64 / 150.0).sin();
+    for job in 0..(wave * 2.0).round() as u64 {
+        send_thumbnail(&queues.jobs, number * 8 + job)?;
+    }
+    if number % 7 == 0 {
+        send_mail(&queues.mail, number)?;
+    }
+    if number % 3 == 0 {
+        send_order(&queues.orders, number)?;
+    }
+    if number % 40 == 0 {
+        let body = json!({ "report": "sales", "week": 1 + number / 40 % 52, "format": "pdf" });
+        queues.reports.send(body.to_string())?;
+    }
+    Ok(())
 }
 
 fn send_thumbnail(jobs: &Queue, number: u64) -> Result<(), Box<dyn Error>> {

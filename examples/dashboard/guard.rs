@@ -4,6 +4,7 @@
 //! cannot choose the headers `Host`, `Origin` and `Sec-Fetch-Site`, which browsers set.
 
 use {
+    crate::server::{App, refuse},
     axum::{
         extract::{Request, State},
         http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
@@ -12,8 +13,6 @@ use {
     },
     std::{net::SocketAddr, sync::Arc},
 };
-
-use crate::server::{App, refuse};
 
 /// Scripts, styles and connections of the page itself and nothing else; no text ever becomes markup or script.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -27,12 +26,11 @@ pub(crate) struct Hosts(Vec<String>);
 impl Hosts {
     pub(crate) fn of(address: SocketAddr) -> Self {
         let port = address.port();
-        let mut hosts = vec![
-            address.to_string(),
-            format!("localhost:{port}"),
-            format!("127.0.0.1:{port}"),
-            format!("[::1]:{port}"),
-        ];
+        let names = ["127.0.0.1", "localhost", "[::1]"];
+        let mut hosts: Vec<String> = names.iter().map(|name| format!("{name}:{port}")).collect();
+        if !hosts.contains(&address.to_string()) {
+            hosts.push(address.to_string());
+        }
         if port == 80 {
             let without_port: Vec<_> = hosts
                 .iter()

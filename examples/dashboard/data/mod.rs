@@ -325,7 +325,6 @@ impl Dashboard {
     /// How many messages a filter selects, and the instant of that count.
     pub(crate) fn selection(&self, queue: &str, filter: &Filter) -> Result<Value, Missing> {
         let queue = self.queue(queue)?;
-        self.changed(&queue);
         let shot = self.shot(&queue);
         Ok(json!({ "count": shot.select(filter).count(), "at": shot.snapshot.at.as_millis() }))
     }

@@ -378,7 +378,12 @@ impl Life {
         events.sort_by_key(|event| event.at);
         // A life that was seen from its beginning has nothing before its send.
         let complete = self.dropped == 0 && events.first().is_some_and(|event| event.begins());
-        let (content, body) = (self.content.as_ref(), self.content.as_ref().map(Content::body));
+        let content = self.content.as_ref();
+        let (body, length) = match (content, &self.beginning) {
+            (Some(content), _) => (Some(beginning(content.body(), body_bytes)), Some(content.body().len())),
+            (None, Some((text, length))) => (Some(&**text), Some(*length)),
+            (None, None) => (None, None),
+        };
         let attributes = content.map(|content| {
             let attribute = |(name, value): (&str, &requeue::MessageAttributeValue)| {
                 let text = value.string_value().map(|text| beginning(text, body_bytes));
@@ -393,8 +398,8 @@ impl Life {
             "dropped": self.dropped,
             "queue": self.queue.as_deref(),
             "reason": self.reason.as_deref(),
-            "body": body.map(|body| beginning(body, body_bytes)).or(self.beginning.as_ref().map(|(text, _)| &**text)),
-            "body_bytes": body.map(|body| body.len()).or(self.beginning.as_ref().map(|(_, length)| *length)),
+            "body": body,
+            "body_bytes": length,
             "attributes": attributes,
             "group": content.and_then(Content::group_id),
             "deduplication_id": content.and_then(Content::deduplication_id),

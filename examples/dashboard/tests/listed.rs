@@ -72,8 +72,7 @@ fn the_oldest_of_a_queue_with_unseen_messages_is_a_minimum() {
     let (world, unwatched) = (World::new(), World::new());
     let jobs = unwatched.queue("jobs");
     jobs.send("before").unwrap();
-    let dashboard =
-        crate::data::Dashboard::new(unwatched.service.clone(), unwatched.clock.clone(), world.watch.clone());
+    let dashboard = crate::data::Dashboard::new(unwatched.service.clone(), unwatched.clock.clone(), world.watch);
     let overview = dashboard.overview();
     assert_eq!(
         (

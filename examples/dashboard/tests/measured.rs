@@ -33,7 +33,7 @@ fn sends(queue: &Queue, stop: &AtomicBool) -> (usize, Duration, Duration) {
 #[ignore = "measures times, which says something in a release build alone"]
 fn pages_of_100_000_messages() {
     let (clock, watch) = (SystemClock::new(), Watch::new(Memory::default()));
-    let service = Service::builder().clock(clock.clone()).listener(watch.clone()).build();
+    let service = Service::builder().clock(clock).listener(watch.clone()).build();
     let archive = service.create_queue(demo::ARCHIVE, QueueAttributes::new()).unwrap();
     let begun = Instant::now();
     demo::fill(&archive, MESSAGES).unwrap();
