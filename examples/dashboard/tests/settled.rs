@@ -1,0 +1,209 @@
+//! Actions over HTTP.
+
+use {
+    super::{Site, World, row},
+    requeue::{
+        SendMessage,
+        worker::{Job, Runner},
+    },
+    serde_json::{Value, json},
+    std::time::Duration,
+};
+
+fn delete_matching(site: &Site, filter: &Value, selection: &Value) -> super::Answer {
+    site.post(&json!({
+        "action": "delete_matching", "queue": "jobs", "filter": filter,
+        "at": selection["at"], "expected": selection["count"],
+    }))
+}
+
+#[test]
+fn a_test_message_is_sent_with_all_it_may_have() {
+    let world = World::new();
+    let (jobs, orders) = (world.queue("jobs"), world.queue("orders.fifo"));
+    let site = world.site();
+    let sent = site.post(&json!({
+        "action": "send", "queue": "jobs", "body": "resize cat.png", "group_id": "acme", "delay_seconds": 5,
+        "attributes": [{ "name": "priority", "type": "Number", "value": "3" }],
+    }));
+    assert_eq!(sent.status, 200, "{}", sent.body);
+    assert_eq!(jobs.counts().delayed, 1);
+    world.clock.advance(Duration::from_secs(5));
+    let received = jobs.receive().blocking().unwrap();
+    assert_eq!(
+        (received[0].body(), received[0].message_group_id()),
+        ("resize cat.png", Some("acme"))
+    );
+    assert_eq!(
+        received[0].message_id().to_string(),
+        sent.json()["message_id"].as_str().unwrap()
+    );
+    let fifo =
+        json!({ "action": "send", "queue": "orders.fifo", "body": "m", "group_id": "g", "deduplication_id": "d" });
+    assert_eq!((site.post(&fifo).status, site.post(&fifo).status), (200, 200));
+    assert_eq!(orders.counts().visible, 1, "the second is a duplicate");
+    let refusals = [
+        json!({ "action": "send", "queue": "orders.fifo", "body": "m" }),
+        json!({ "action": "send", "queue": "jobs", "body": "" }),
+        json!({ "action": "send", "queue": "jobs", "body": "m", "delay_seconds": 901 }),
+        json!({ "action": "send", "queue": "jobs", "body": "x".repeat(1_048_577) }),
+        json!({ "action": "send", "queue": "jobs", "body": "m", "attributes": [{ "name": "n", "type": "Number", "value": "x" }] }),
+    ];
+    for refusal in refusals {
+        let answer = site.post(&refusal);
+        assert!(answer.status == 400 && !answer.error().is_empty(), "{}", answer.body);
+    }
+    assert_eq!(
+        site.post(&json!({ "action": "send", "queue": "mail", "body": "m" }))
+            .error(),
+        "there is no queue mail"
+    );
+}
+
+#[test]
+fn a_redrive_has_a_rate_a_progress_and_an_end() {
+    let world = World::new();
+    let (jobs, failed) = world.with_dead_letters("jobs", 1);
+    for number in 0..10 {
+        jobs.send(format!("{number}")).unwrap();
+        jobs.receive().blocking().unwrap()[0].dead_letter("no").unwrap();
+    }
+    let site = world.site();
+    let begun = site.post(&json!({ "action": "redrive", "queue": "jobs-failed", "per_second": 2 }));
+    assert_eq!(begun.status, 200, "{}", begun.body);
+    world.clock.advance(Duration::from_secs(1));
+    let overview = site.overview_until(|overview| row(overview, "jobs-failed")["task"]["moved"] == 3);
+    let task = &row(&overview, "jobs-failed")["task"];
+    assert_eq!(
+        (&task["status"], &task["to_move"], &task["per_second"]),
+        (&json!("RUNNING"), &json!(10), &json!(2))
+    );
+    assert_eq!((jobs.counts().visible, failed.counts().visible), (3, 7));
+    let cancelled = site.post(&json!({ "action": "cancel", "task_handle": task["handle"] }));
+    assert_eq!(cancelled.json()["done"], "The redrive was cancelled after 3 messages.");
+    world.clock.advance(Duration::from_secs(60));
+    assert!(failed.counts().visible >= 6);
+    let all = site.post(&json!({ "action": "redrive", "queue": "jobs-failed", "destination": "jobs" }));
+    assert_eq!(
+        (all.status, failed.counts().visible, jobs.counts().visible),
+        (200, 0, 10)
+    );
+    for refused in [
+        json!({ "queue": "jobs" }),
+        json!({ "queue": "jobs-failed", "per_second": 501 }),
+    ] {
+        let mut action = refused;
+        action["action"] = "redrive".into();
+        assert_eq!(site.post(&action).status, 400, "{action}");
+    }
+    assert_eq!(
+        site.post(&json!({ "action": "cancel", "task_handle": "x" })).status,
+        400
+    );
+    assert_eq!(
+        site.post(&json!({ "action": "redrive", "queue": "jobs-failed", "destination": "mail" }))
+            .status,
+        404
+    );
+}
+
+#[test]
+fn a_queue_is_purged_and_a_runner_paused() {
+    let world = World::new();
+    let jobs = world.queue("jobs");
+    let _ = jobs.send_batch(["1", "2", "3"]).unwrap();
+    let runner = Runner::builder(&jobs).each(|_: &Job| Ok::<(), String>(())).unwrap();
+    let site = Site::start(world.dashboard().runner("resizer", &jobs, runner.handle()), false);
+    assert_eq!(site.post(&json!({ "action": "purge", "queue": "jobs" })).status, 200);
+    assert_eq!(jobs.counts().visible, 0);
+    let again = site.post(&json!({ "action": "purge", "queue": "jobs" }));
+    assert!(
+        again.status == 400 && again.error().contains("60 seconds"),
+        "{}",
+        again.body
+    );
+    let state = || runner.handle().report().state.to_string();
+    assert_eq!(
+        site.post(&json!({ "action": "pause", "runner": "resizer" })).status,
+        200
+    );
+    assert_eq!(state(), "paused");
+    assert_eq!(
+        site.post(&json!({ "action": "resume", "runner": "resizer" })).status,
+        200
+    );
+    assert_eq!(state(), "running");
+    assert_eq!(
+        site.post(&json!({ "action": "pause", "runner": "mailer" })).error(),
+        "there is no runner mailer"
+    );
+    assert_eq!(site.post(&json!({ "action": "purge", "queue": "mail" })).status, 404);
+}
+
+#[test]
+fn one_message_is_deleted_in_whatever_phase() {
+    let world = World::new();
+    let jobs = world.queue("jobs");
+    let held = jobs.send("held").unwrap().message_id;
+    let _in_flight = jobs.receive().blocking().unwrap();
+    let delayed = jobs
+        .send(SendMessage::new("delayed").delay(Duration::from_secs(60)))
+        .unwrap()
+        .message_id;
+    let visible = jobs.send("visible").unwrap().message_id;
+    jobs.send("stays").unwrap();
+    let site = world.site();
+    for id in [held, delayed, visible] {
+        let action = json!({ "action": "delete", "queue": "jobs", "message_id": id.to_string() });
+        let answer = site.post(&action);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(site.post(&action).status, 404, "it is gone");
+    }
+    let page = site.get("/api/queues/jobs/messages").json();
+    assert_eq!(
+        (&page["total"], &page["messages"][0]["body"]),
+        (&json!(1), &json!("stays"))
+    );
+    assert_eq!(
+        site.post(&json!({ "action": "delete", "queue": "jobs", "message_id": "x" }))
+            .status,
+        404
+    );
+}
+
+#[test]
+fn a_filter_deletes_what_was_confirmed_and_no_more() {
+    let world = World::new();
+    let jobs = world.queue("jobs");
+    let send = |body: &str, group: &str| jobs.send(SendMessage::new(body).message_group_id(group)).unwrap();
+    for _ in 0..4 {
+        send("cat", "acme");
+    }
+    send("dog", "hooli");
+    let site = world.site();
+    let filter = json!({ "group": "acme" });
+    let selection = site.get("/api/queues/jobs/selection?group=acme").json();
+    assert_eq!(selection["count"], 4);
+    world.clock.advance(Duration::from_secs(1));
+    send("came later", "acme");
+    let answer = delete_matching(&site, &filter, &selection);
+    assert_eq!(
+        (answer.status, &answer.json()["deleted"]),
+        (200, &json!(4)),
+        "{}",
+        answer.body
+    );
+    let left = site.get("/api/queues/jobs/messages").json();
+    assert_eq!(left["total"], 2, "what came after the count stays");
+
+    let selection = site.get("/api/queues/jobs/selection?phase=in_flight").json();
+    assert_eq!(selection["count"], 0);
+    let _held = jobs.receive().max_messages(2).blocking().unwrap();
+    let answer = delete_matching(&site, &json!({ "phase": "in_flight" }), &selection);
+    assert_eq!(answer.status, 409, "the filter selects more than was confirmed");
+    assert_eq!(
+        answer.error(),
+        "the filter selects 2 messages by now, 0 were confirmed; nothing was deleted"
+    );
+    assert_eq!(jobs.counts().in_flight, 2);
+}
