@@ -7,7 +7,7 @@
 //! [contributing]: guide#in-the-repository
 //! [security]: guide#in-the-repository
 #![doc = concat!("[outage chart]: data:image/svg+xml;base64,", include_str!("guide/outage.base64"))]
-#![doc = concat!("[dashboard picture]: data:image/png;base64,", include_str!("guide/dashboard.base64"))]
+#![doc = concat!("[dashboard picture]: data:image/webp;base64,", include_str!("guide/dashboard.base64"))]
 #![cfg_attr(feature = "testing", doc = "[consumers]: guide::consumers")]
 #![cfg_attr(feature = "aws-protocol", doc = "[endpoint]: guide::sqs_endpoint")]
 #![cfg_attr(feature = "worker", doc = "[worker]: guide::worker")]

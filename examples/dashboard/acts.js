@@ -3,50 +3,46 @@
 import { note, read, refresh } from "./page.js";
 import { count, el, plural, setText } from "./show.js";
 
-const byId = (id) => document.getElementById(id);
-
 /**
- * Asks in the dialog. `submit` gets the values of the fields; its answer is a text that says what is wrong, and then the
- * dialog stays, or nothing. Resolves when the dialog is closed.
+ * Asks in a dialog of its own. `submit` gets the values of the fields; its answer is a text that says what is wrong, and
+ * then the dialog stays, or nothing. Resolves when the dialog is closed.
  */
 function ask({ title, lines, verb, danger = false, fields = [], submit }) {
-  const dialog = byId("dialog");
-  const error = byId("dialog-error");
-  setText(byId("dialog-title"), title);
-  const say = (texts, verb) => {
-    byId("dialog-lines").replaceChildren(...texts.map((text) => el("p", {}, text)));
-    setText(byId("dialog-submit"), verb);
+  // One that was closed just now may still be there.
+  document.getElementById("dialog")?.remove();
+  const texts = el("div");
+  const error = el("p", { class: "error", id: "dialog-error", role: "alert", hidden: true });
+  const confirm = el("button", { type: "submit", id: "dialog-submit", class: danger ? "danger" : "primary" });
+  const cancel = el("button", { type: "button", id: "dialog-cancel", onclick: () => dialog.close() }, "Cancel");
+  const say = (lines, verb) => {
+    texts.replaceChildren(...lines.map((line) => el("p", {}, line)));
+    setText(confirm, verb);
   };
   say(lines, verb);
-  byId("dialog-submit").className = danger ? "danger" : "primary";
-  byId("dialog-fields").replaceChildren(...fields.map(({ name, label, field, hint }) => {
+  const labels = fields.map(({ name, label, field, hint }) => {
     field.name = name;
     return el("label", {}, el("span", {}, label), field, hint ? el("small", { class: "muted" }, hint) : null);
-  }));
-  error.hidden = true;
-  const form = dialog.querySelector("form");
+  });
+  const work = async (event) => {
+    event.preventDefault();
+    confirm.disabled = true;
+    const wrong = await submit(Object.fromEntries(fields.map(({ name, field }) => [name, field.value])), say);
+    confirm.disabled = false;
+    if (!wrong) return dialog.close();
+    setText(error, wrong);
+    error.hidden = false;
+  };
+  const heading = el("h2", { id: "dialog-title" }, title);
+  const form = el("form", { onsubmit: work }, heading, texts, ...labels, error, el("div", { class: "buttons" }, cancel, confirm));
+  const dialog = el("dialog", { id: "dialog", "aria-labelledby": "dialog-title" }, form);
+  document.body.append(dialog);
   return new Promise((resolve) => {
-    const work = async (event) => {
-      event.preventDefault();
-      byId("dialog-submit").disabled = true;
-      const wrong = await submit(Object.fromEntries(fields.map(({ name, field }) => [name, field.value])), say);
-      byId("dialog-submit").disabled = false;
-      if (!wrong) return dialog.close();
-      setText(error, wrong);
-      error.hidden = false;
-    };
-    const cancel = () => dialog.close();
-    form.addEventListener("submit", work);
-    byId("dialog-cancel").addEventListener("click", cancel);
     dialog.addEventListener("close", () => {
-      form.removeEventListener("submit", work);
-      byId("dialog-cancel").removeEventListener("click", cancel);
-      byId("dialog-fields").replaceChildren();
+      dialog.remove();
       resolve();
-    }, { once: true });
+    });
+    // It focuses the first field, or else Cancel: Enter does no harm that was not read.
     dialog.showModal();
-    // Enter does no harm that was not read.
-    (danger || !fields.length ? byId("dialog-cancel") : fields[0].field).focus();
   });
 }
 

@@ -80,7 +80,7 @@ export function queuesView() {
 /** The messages of a queue that a filter selects. `query` has the filter, the order and the page. */
 export function queueView(name, query, { setQuery, opened }) {
   const columns = [
-    { name: "Message" }, { name: "State" }, { name: "Group" }, { name: "Receives", kind: "number" },
+    { name: "Message" }, { name: "State" }, { name: "Group", kind: "name" }, { name: "Receives", kind: "number" },
     { name: "Age", kind: "number" }, { name: "Body", kind: "wide" },
   ];
   const sums = figures(["visible", "in flight", "delayed", "oldest", "in per second", "out per second", "failed per second"]);
@@ -128,6 +128,7 @@ export function queueView(name, query, { setQuery, opened }) {
       state.className = `phase ${message.phase}`;
       setText(state, stateOf(message, latest.at));
       setText(cells[2], message.group === null ? "–" : oneLine(message.group));
+      setAttribute(cells[2], "title", message.group);
       setText(cells[3], count(message.receives));
       setText(cells[4], span(latest.at - message.arrived));
       const cut = message.body.length < message.body_bytes && new TextEncoder().encode(message.body).length < message.body_bytes;
@@ -461,7 +462,7 @@ function showAttributes(node, life) {
 /** All runners, and their jobs. */
 export function workersView() {
   const columns = [
-    { name: "Message" }, { name: "Group" }, { name: "Receives", kind: "number" }, { name: "Running", kind: "number" },
+    { name: "Message" }, { name: "Group", kind: "name" }, { name: "Receives", kind: "number" }, { name: "Running", kind: "number" },
     { name: "Lease left", kind: "number" }, { name: "Progress", kind: "wide" },
   ];
   const list = el("div", { class: "workers" });

@@ -215,9 +215,9 @@ impl Browser {
         }
     }
 
-    /// A picture of what is seen, PNG as base64.
-    pub(super) fn picture(&mut self) -> String {
-        let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+    /// A picture of what is seen, as base64: a PNG, or a WebP of low quality.
+    pub(super) fn picture(&mut self, format: &str) -> String {
+        let picture = self.call("Page.captureScreenshot", json!({ "format": format, "quality": 40 }));
         picture["data"].as_str().unwrap().to_owned()
     }
 

@@ -1,5 +1,6 @@
 //! The page in a browser. README's picture is `dashboard.png` of
-//! `DASHBOARD_PICTURES=$PWD/target/pictures cargo test -p dashboard pictures`, which takes five minutes.
+//! `DASHBOARD_PICTURES=$PWD/target/pictures cargo test -p dashboard pictures`, which takes five minutes;
+//! `src/guide/dashboard.base64` is beside it.
 
 use {
     super::{Site, World, browser::Browser},
@@ -208,9 +209,9 @@ fn an_action_is_confirmed_or_cancelled() {
     let site = Site::start(world.dashboard().runner("resizer", &jobs, runner.handle()), false);
     browser.open(&format!("{}#/queue/jobs-failed", site.url()));
     browser.click("#redrive");
-    browser.until("document.getElementById('dialog').open");
+    browser.until("document.getElementById('dialog')?.open");
     browser.press("Escape");
-    browser.until("!document.getElementById('dialog').open");
+    browser.until("!document.getElementById('dialog')?.open");
     assert_eq!(
         browser.eval("document.activeElement.id"),
         "redrive",
@@ -228,14 +229,14 @@ fn an_action_is_confirmed_or_cancelled() {
 
     browser.open(&format!("{}#/queue/jobs", site.url()));
     browser.click("#purge");
-    browser.until("document.getElementById('dialog').innerText.includes('101 messages')");
+    browser.until("document.getElementById('dialog')?.innerText.includes('101 messages')");
     assert_eq!(
         browser.eval("document.activeElement.id"),
         "dialog-cancel",
         "Enter does no harm"
     );
     browser.press("Enter");
-    browser.until("!document.getElementById('dialog').open");
+    browser.until("!document.getElementById('dialog')?.open");
     assert_eq!(jobs.counts().visible, 101);
     browser.click("#purge");
     browser.click("#dialog-submit");
@@ -248,7 +249,7 @@ fn an_action_is_confirmed_or_cancelled() {
     browser.click("#dialog [name=attributes]");
     browser.enter("priority: Number = high");
     browser.click("#dialog-submit");
-    browser.until("!document.getElementById('dialog-error').hidden");
+    browser.until("document.getElementById('dialog-error')?.hidden === false");
     assert_eq!(
         browser.eval("document.querySelector('#dialog [name=body]').value"),
         "<i>hello</i>",
@@ -280,10 +281,10 @@ fn a_filter_deletes_the_number_that_is_shown() {
     browser.click("[aria-label=Groups] button");
     browser.until("document.getElementById('found').innerText.includes('75 messages')");
     browser.click("#delete-matching");
-    browser.until("document.getElementById('dialog').innerText.includes('75 messages (group: hooli)')");
+    browser.until("document.getElementById('dialog')?.innerText.includes('75 messages (group: hooli)')");
     assert_eq!(browser.text("#dialog-submit"), "Delete 75 messages");
     browser.click("#dialog-cancel");
-    browser.until("!document.getElementById('dialog').open");
+    browser.until("!document.getElementById('dialog')?.open");
     assert_eq!(jobs.counts().visible, 100);
     browser.click("#delete-matching");
     browser.click("#dialog-submit");
@@ -387,7 +388,7 @@ fn pictures_of_the_demonstration() {
     fs::create_dir_all(&folder).unwrap();
     let take = |browser: &mut Browser, name: &str| {
         thread::sleep(Duration::from_secs(2));
-        let picture = data_encoding::BASE64.decode(browser.picture().as_bytes()).unwrap();
+        let picture = data_encoding::BASE64.decode(browser.picture("png").as_bytes()).unwrap();
         fs::write(folder.join(name), picture).unwrap();
     };
     let queue = |name: &str| format!("{}#/queue/{name}", site.url());
@@ -395,6 +396,8 @@ fn pictures_of_the_demonstration() {
     browser.size(1_120, 460);
     browser.open(&site.url());
     take(&mut browser, "dashboard.png");
+    // A third of the size, for the documentation, which the crate carries.
+    fs::write(folder.join("dashboard.base64"), browser.picture("webp")).unwrap();
     browser.size(1_200, 900);
     browser.open(&queue("jobs-failed"));
     take(&mut browser, "letters.png");
