@@ -33,7 +33,7 @@ pub(crate) fn interpreter() -> Result<&'static Path, &'static str> {
 fn installed() -> Result<PathBuf, String> {
     let folder = folder().map_err(|error| error.to_string())?.join("venv");
     let (python, complete) = (folder.join("bin/python"), folder.join("packages"));
-    if fs::read_to_string(&complete).is_ok_and(|packages| packages == PACKAGES) {
+    if python.exists() && fs::read_to_string(&complete).is_ok_and(|packages| packages == PACKAGES) {
         return Ok(python);
     }
     let mut venv = Command::new("python3");
@@ -71,8 +71,9 @@ pub(crate) async fn run_script(python: &Path, settings: &[(&str, &str)], argumen
 /// Ends the command if it takes longer than `limit`; what it said if it fails.
 async fn run(command: &mut Command, limit: Duration) -> Result<(), String> {
     let output = time::timeout(limit, command.kill_on_drop(true).output()).await;
-    let output = output.map_err(|_| format!("{command:?} took longer than {limit:?}"))?;
-    let output = output.map_err(|error| format!("{command:?}: {error}"))?;
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let output = output.map_err(|_| format!("{program} took longer than {limit:?}"))?;
+    let output = output.map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
@@ -80,5 +81,5 @@ async fn run(command: &mut Command, limit: Duration) -> Result<(), String> {
     let lines = said
         .lines()
         .map(|line| line.chars().take(LINE).chain(['\n']).collect::<String>());
-    Err(format!("{command:?}: {}\n{}", output.status, lines.collect::<String>()))
+    Err(format!("{program}: {}\n{}", output.status, lines.collect::<String>()))
 }
