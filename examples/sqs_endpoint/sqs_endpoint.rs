@@ -4,6 +4,8 @@
 //! One service per account and region, as the credential scope of a request names them; signatures are not checked,
 //! and nothing outlives the process. Ctrl-C or SIGTERM lets running answers finish and ends long polls.
 
+#[cfg(test)]
+mod extended_client;
 mod log;
 mod options;
 mod regions;
