@@ -7,7 +7,7 @@
 use {
     crate::{
         actions::{self, Action, ActionError},
-        data::{Dashboard, Filter, Missing, Paging},
+        data::{Dashboard, Filter, Missing, Paging, Phase, Sort},
         guard::{self, Hosts},
     },
     axum::{
@@ -24,6 +24,7 @@ use {
         serve::ListenerExt,
     },
     futures_util::{Stream, stream},
+    serde::Deserialize,
     serde_json::{Value, json},
     std::{
         convert::Infallible,
@@ -68,7 +69,7 @@ pub(crate) struct App {
     latest: Mutex<Option<(Instant, Arc<str>)>>,
     stream: watch::Sender<Arc<str>>,
     stopping: watch::Sender<bool>,
-    searches: Semaphore,
+    searches: Arc<Semaphore>,
 }
 
 impl App {
@@ -107,7 +108,7 @@ impl Server {
             latest: Mutex::default(),
             stream: watch::Sender::new("".into()),
             stopping: watch::Sender::new(false),
-            searches: Semaphore::new(MAX_SEARCHES),
+            searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
         };
         let app = Arc::new(app);
         Ok(Self { listener, app })
@@ -193,22 +194,80 @@ async fn aside(app: Arc<App>, work: impl FnOnce(&App) -> Response + Send + 'stat
 
 /// The same for what looks at all messages of a queue.
 async fn search(app: Arc<App>, work: impl FnOnce(&Dashboard) -> Result<Value, Missing> + Send + 'static) -> Response {
-    let Ok(_permit) = app.searches.acquire().await else {
+    let Ok(permit) = Arc::clone(&app.searches).acquire_owned().await else {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "the server stops");
     };
-    aside(Arc::clone(&app), move |app| found(work(&app.dashboard))).await
+    // The search goes on if whoever asked hangs up, and keeps its permit.
+    let search = move |app: &App| {
+        let _permit = permit;
+        found(work(&app.dashboard))
+    };
+    aside(app, search).await
 }
 
 async fn overview(State(app): State<Arc<App>>) -> Response {
     aside(app, |app| answer(StatusCode::OK, app.overview())).await
 }
 
-async fn messages(
-    State(app): State<Arc<App>>,
-    Path(queue): Path<String>,
-    Query(filter): Query<Filter>,
-    Query(paging): Query<Paging>,
-) -> Response {
+/// A [`Filter`] and a [`Paging`] in one query string.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Listing {
+    phase: Option<Phase>,
+    group: Option<String>,
+    error: String,
+    text: String,
+    sort: Sort,
+    page: usize,
+    size: usize,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        let Filter {
+            phase,
+            group,
+            error,
+            text,
+        } = Filter::default();
+        let Paging { sort, page, size } = Paging::default();
+        Self {
+            phase,
+            group,
+            error,
+            text,
+            sort,
+            page,
+            size,
+        }
+    }
+}
+
+impl Listing {
+    fn split(self) -> (Filter, Paging) {
+        let Self {
+            phase,
+            group,
+            error,
+            text,
+            sort,
+            page,
+            size,
+        } = self;
+        (
+            Filter {
+                phase,
+                group,
+                error,
+                text,
+            },
+            Paging { sort, page, size },
+        )
+    }
+}
+
+async fn messages(State(app): State<Arc<App>>, Path(queue): Path<String>, Query(listing): Query<Listing>) -> Response {
+    let (filter, paging) = listing.split();
     search(app, move |dashboard| dashboard.page(&queue, &filter, &paging)).await
 }
 

@@ -1,8 +1,11 @@
 //! Messages whose bodies are in a payload store.
 
 use {
-    crate::message::MessageAttributes,
-    std::sync::{Arc, OnceLock},
+    crate::{message::MessageAttributes, time::Timestamp},
+    std::sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// What is known of a message whose body is in a payload store.
@@ -16,6 +19,9 @@ pub(crate) struct Offloaded {
     /// Where the payload is, or why the message tells it of none that may be read.
     pub(crate) payload: Result<Payload, Arc<str>>,
     body: OnceLock<String>,
+    /// Until when nobody else has the message, in milliseconds since the epoch. Once that is over, it may be in another
+    /// queue, or another consumer's, and its payload is not this one's to delete.
+    held_until: AtomicU64,
 }
 
 /// An object in a payload store.
@@ -33,6 +39,11 @@ pub(crate) struct Payload {
 }
 
 impl Offloaded {
+    pub(super) fn size(&self) -> Option<usize> {
+        let size = self.payload.as_ref().ok()?.size_bytes?;
+        Some(size.try_into().unwrap_or(usize::MAX))
+    }
+
     /// The body, once it is loaded.
     pub(super) fn body(&self) -> Option<&str> {
         self.body.get().map(String::as_str)
@@ -41,12 +52,25 @@ impl Offloaded {
 
 #[cfg(feature = "payloads")]
 impl Offloaded {
-    pub(crate) fn new(attributes: MessageAttributes, payload: Result<Payload, Arc<str>>) -> Self {
+    pub(crate) fn new(
+        attributes: MessageAttributes,
+        payload: Result<Payload, Arc<str>>,
+        held_until: Timestamp,
+    ) -> Self {
         Self {
+            held_until: held_until.as_millis().into(),
             attributes,
             payload,
             body: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn is_held_at(&self, now: Timestamp) -> bool {
+        now.as_millis() < self.held_until.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn hold_until(&self, until: Timestamp) {
+        self.held_until.store(until.as_millis(), Ordering::Relaxed);
     }
 
     /// Adds the body; of two that load at once the first adds it.

@@ -423,8 +423,16 @@ impl ReceivedMessage {
 }
 
 impl ReceivedMessage {
+    /// The size in bytes of the body once it is loaded.
+    pub(crate) fn body_bytes(&self) -> usize {
+        match &self.0 {
+            Origin::Offloaded(it) => it.1.size().unwrap_or_else(|| self.body().len()),
+            _ => self.body().len(),
+        }
+    }
+
     /// Names the queue of a message from elsewhere whose implementation did not.
-    pub(super) fn set_queue_url(&mut self, url: &Arc<str>) {
+    pub(crate) fn set_queue_url(&mut self, url: &Arc<str>) {
         if let Origin::Elsewhere(parts) = &mut self.0 {
             parts.queue_url = Arc::clone(url);
         }

@@ -122,7 +122,7 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueueBuilder<Q, S> {
 
     /// Whether a message tells the SHA-256 of its payload, in the attribute `PayloadSHA256`; `true` unless this is called.
     ///
-    /// A message with nine attributes of its own has no room for it. Other clients see it as an attribute of the message.
+    /// A message with eight or nine attributes of its own has no room for it, since the reason of a dead letter needs some. Other clients see it as an attribute of the message.
     pub const fn checksums(mut self, checksums: bool) -> Self {
         self.options.checksums = checksums;
         self
@@ -134,7 +134,10 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueueBuilder<Q, S> {
         self
     }
 
-    /// Whether a message whose payload is gone is deleted, and not a failure; `false` unless this is called (E8).
+    /// Whether a message whose payload is gone is deleted rather than tried again; `false` unless this is called (E8).
+    ///
+    /// A runner counts it as failed and discarded. A store that is not there, a directory that is not mounted for example,
+    /// looks like one whose payloads are gone.
     ///
     /// A standard queue may deliver a message once more after it was deleted, and its payload is gone then.
     pub const fn discard_missing(mut self, discard: bool) -> Self {

@@ -79,11 +79,17 @@ const NOT_FOUND: &str = "PayloadNotFound";
 const STORE: &str = "PayloadStoreError";
 const DAMAGED: &str = "PayloadDamaged";
 const POINTER: &str = "PayloadPointerInvalid";
+const INTERRUPTED: &str = "BodyInterrupted";
 const INVALID: &str = "InvalidParameterValue";
 
 /// Whether this is the error of a payload that is gone.
 pub(super) fn is_gone(error: &MessageQueueError) -> bool {
     error.code == NOT_FOUND
+}
+
+/// Whether this is the error of a payload that is not what was sent.
+pub(super) fn is_damaged(error: &MessageQueueError) -> bool {
+    error.code == DAMAGED
 }
 
 /// A payload is not what was sent.
@@ -95,6 +101,11 @@ pub(super) fn damaged(key: &str, how: &str) -> MessageQueueError {
 pub(super) fn invalid_pointer(message_id: &str, why: &str) -> MessageQueueError {
     let text = format!("message {message_id} is refused: {why}");
     MessageQueueError::new(ErrorKind::Refused, POINTER, text)
+}
+
+/// Where a body comes from or goes to fails, which may pass.
+pub(super) fn interrupted(text: String) -> MessageQueueError {
+    MessageQueueError::new(ErrorKind::Transient, INTERRUPTED, text)
 }
 
 /// A message that may not be sent.

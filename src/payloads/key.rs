@@ -2,8 +2,10 @@
 
 use {
     super::error::BuildPayloadQueueError,
-    crate::{message::Seed, sync::Mutex},
-    std::ops::Range,
+    crate::{
+        message::{MessageId, Seed},
+        sync::Mutex,
+    },
 };
 
 /// The longest prefix: with a UUID behind it a key has at most 1,024 characters.
@@ -35,6 +37,15 @@ impl KeySpace {
         &self.0
     }
 
+    /// Whether a key is that of a payload: the prefix and a UUID, and behind a `#` what a directory adds while it writes.
+    pub(super) fn is_payload(&self, key: &str) -> bool {
+        let Some(id) = key.strip_prefix(&*self.0) else {
+            return false;
+        };
+        let id = id.split_once('#').map_or(id, |(id, _)| id);
+        id.parse::<MessageId>().is_ok()
+    }
+
     /// Whether a pointer may name this key.
     pub(super) fn check(&self, key: &str) -> Result<(), String> {
         let prefix = &self.0;
@@ -52,11 +63,9 @@ fn is_safe(character: char) -> bool {
     character.is_ascii_alphanumeric() || "/!-_.*'()".contains(character)
 }
 
-/// Whether no part of a path is empty or leads elsewhere.
+/// Whether all characters are safe, and no part of the path is empty or leads elsewhere.
 fn is_key(key: &str) -> bool {
-    const CONTROLS: Range<char> = '\0'..' ';
-    let parts = key.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    parts && !key.contains('\\') && !key.chars().any(|it| CONTROLS.contains(&it))
+    key.chars().all(is_safe) && key.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 /// Draws keys.

@@ -40,9 +40,12 @@ pub use {
 };
 
 use {
-    crate::backend::{Loaded, MessageQueue, MessageQueueError, Offloaded, Payload, ReceivedMessage},
+    crate::{
+        backend::{Loaded, MessageQueue, MessageQueueError, Offloaded, Payload, ReceivedMessage},
+        time::Timestamp,
+    },
     builder::Options,
-    error::{PayloadStoreError as StoreError, invalid_pointer, is_gone},
+    error::{PayloadStoreError as StoreError, invalid_pointer, is_damaged, is_gone},
     futures_util::future::join_all,
     key::Keys,
     progress::StoreTimeout,
@@ -122,8 +125,8 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         &self.inner.store
     }
 
-    /// How many payloads this handle and its clones could not delete after their messages; a [`sweep`](Self::sweep) finds
-    /// them.
+    /// How many payloads this handle and its clones did not delete with their messages, because the store failed or the
+    /// message was not held any more; a [`sweep`](Self::sweep) finds them.
     ///
     /// # Examples
     /// ```
@@ -190,8 +193,9 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         let Some(offloaded) = message.offloaded().filter(|_| !message.is_loaded()) else {
             return Ok(Loaded::Complete);
         };
-        let size = offloaded.payload.as_ref().ok().and_then(|payload| payload.size_bytes);
-        if size.is_some_and(|size| size > self.inner.options.load_at_most) {
+        let limit = self.inner.options.load_at_most;
+        let is_too_large = |payload: &Payload| payload.size_bytes.unwrap_or(MAX_BODY_BYTES) > limit;
+        if offloaded.payload.as_ref().is_ok_and(is_too_large) {
             return Ok(Loaded::Complete);
         }
         let body = match self.open_payload(message, offloaded).await {
@@ -202,6 +206,11 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
             Ok(body) => {
                 offloaded.set_body(body);
                 Ok(Loaded::Complete)
+            }
+            Err(error) if is_damaged(&error) => {
+                // It may be the payload of another message.
+                offloaded.hold_until(Timestamp::ZERO);
+                Err(error)
             }
             Err(error) if is_gone(&error) && self.inner.options.discard_missing => Ok(Loaded::Discard(error)),
             Err(error) => Err(error),
@@ -218,10 +227,24 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         self.inner.orphans.fetch_add(failed.count() as u64, Ordering::Relaxed);
     }
 
-    /// The payload of a message, if it is to be deleted with it.
-    fn payload_to_delete<'m>(&self, message: &'m ReceivedMessage) -> Option<&'m Payload> {
-        let payload = message.offloaded()?.payload.as_ref().ok()?;
-        self.inner.options.delete_payloads.then_some(payload)
+    /// The payloads that are to be deleted with these messages, which are about to be, by their places. Those of messages
+    /// that are not held any more are left for a sweep.
+    fn payloads_to_delete<'m>(&self, messages: &'m [ReceivedMessage]) -> Vec<(usize, &'m Payload)> {
+        if !self.inner.options.delete_payloads {
+            return Vec::new();
+        }
+        let now = self.clock().now();
+        let mut payloads = Vec::new();
+        for (index, message) in messages.iter().enumerate() {
+            match message.offloaded() {
+                Some(offloaded) if offloaded.is_held_at(now) => {
+                    payloads.extend(offloaded.payload.as_ref().ok().map(|payload| (index, payload)));
+                }
+                Some(_) => drop(self.inner.orphans.fetch_add(1, Ordering::Relaxed)),
+                None => {}
+            }
+        }
+        payloads
     }
 }
 

@@ -6,7 +6,7 @@ use {
         store::{PayloadChunks, PayloadStore, StoredPayload},
         unfinished,
     },
-    crate::time::Timestamp,
+    crate::{clock::give_way, time::Timestamp},
     bytes::Bytes,
     futures_util::stream::{self, BoxStream, StreamExt},
     object_store::{
@@ -15,6 +15,9 @@ use {
     },
     std::{fmt, fs, io, mem, sync::Arc},
 };
+
+/// A chunk of fewer bytes is copied.
+const SMALL: usize = 64 << 10;
 
 /// What goes into a store in one call: a smaller payload as a whole, a larger one in parts of this size. S3 takes parts of
 /// 5 MiB and more, and at most 10,000.
@@ -97,9 +100,10 @@ impl ObjectPayloadStore {
     /// ```
     pub fn in_directory(directory: impl AsRef<std::path::Path>) -> io::Result<Self> {
         fs::create_dir_all(&directory)?;
+        let directory = fs::canonicalize(directory)?;
         let store = LocalFileSystem::new_with_prefix(&directory).map_err(io::Error::other)?;
         Ok(Self {
-            directory: Some(directory.as_ref().into()),
+            directory: Some(directory.into()),
             ..Self::new("payloads", Arc::new(store.with_fsync(true)))
         })
     }
@@ -113,6 +117,8 @@ impl ObjectPayloadStore {
         loop {
             while let Some(part) = parts.take_whole() {
                 upload.put_part(part).await.map_err(from_object_store)?;
+                // A directory outside of tokio never lets wait.
+                give_way().await;
             }
             match chunks.next().await {
                 Some(chunk) => parts.add(chunk?),
@@ -130,13 +136,32 @@ impl ObjectPayloadStore {
 #[derive(Default)]
 struct Parts {
     chunks: Vec<Bytes>,
+    /// What follows them.
+    small: Vec<u8>,
+    /// Of all.
     size: usize,
 }
 
 impl Parts {
+    /// Small chunks are copied together: each costs more than its bytes.
     fn add(&mut self, chunk: Bytes) {
         self.size += chunk.len();
-        self.chunks.push(chunk);
+        if chunk.len() < SMALL {
+            self.small.extend_from_slice(&chunk);
+            if self.small.len() < SMALL {
+                return;
+            }
+            self.chunks.push(mem::take(&mut self.small).into());
+        } else {
+            self.flush();
+            self.chunks.push(chunk);
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.small.is_empty() {
+            self.chunks.push(mem::take(&mut self.small).into());
+        }
     }
 
     /// A part of exactly the size of a part, if there is as much.
@@ -144,6 +169,7 @@ impl Parts {
         if self.size < PART {
             return None;
         }
+        self.flush();
         // Whatever was added before the last chunk was less than a part.
         let mut size = 0;
         let mut part = Vec::new();
@@ -162,6 +188,7 @@ impl Parts {
     }
 
     fn take_rest(&mut self) -> PutPayload {
+        self.flush();
         self.size = 0;
         PutPayload::from_iter(mem::take(&mut self.chunks))
     }
@@ -203,6 +230,7 @@ impl PayloadStore for ObjectPayloadStore {
 
     async fn delete(&self, key: &str) -> Result<(), PayloadStoreError> {
         if let Some(directory) = self.directory.as_ref().filter(|_| unfinished::is(key)) {
+            path_of(key.rsplit_once('#').map_or(key, |(key, _)| key))?;
             return unfinished::remove(directory, key);
         }
         match self.store.delete(&path_of(key)?).await {

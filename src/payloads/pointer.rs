@@ -1,7 +1,7 @@
 //! The pointer that a queue has instead of a body (E3, E4).
 
 use {
-    super::key::KeySpace,
+    super::{MAX_BODY_BYTES, key::KeySpace},
     crate::{
         backend::{Payload, ReceivedMessage},
         message::{MessageAttributeValue, MessageAttributes},
@@ -62,13 +62,13 @@ impl PointerFormat {
         format!(r#"[{class},{{"s3BucketName":{bucket},"s3Key":{key}}}]"#)
     }
 
-    /// Adds what marks a pointer, and the checksum if there is room for one more attribute.
+    /// Adds what marks a pointer, and the checksum if that leaves room for one more attribute, the reason of a dead letter.
     pub(super) fn mark(self, attributes: &mut MessageAttributes, payload: &Payload, most: usize) {
         if let Some(size) = payload.size_bytes {
             let size = MessageAttributeValue::number(size.to_string());
             attributes.insert(self.attribute(), size);
         }
-        if let (Some(sha256), true) = (payload.sha256, attributes.len() < most) {
+        if let (Some(sha256), true) = (payload.sha256, attributes.len() + 1 < most) {
             let text = format!("{} {}", payload.key, HEXLOWER.encode(&sha256));
             attributes.insert(PAYLOAD_SHA256, MessageAttributeValue::string(text));
         }
@@ -101,6 +101,11 @@ fn read(
         // What the writers of the bare object count is not known.
         _ if pointer.bare => None,
         None => return Err("the size of the payload is not a number".to_owned()),
+        Some(size) if size > MAX_BODY_BYTES => {
+            return Err(format!(
+                "the size of the payload is {size} bytes, at most {MAX_BODY_BYTES} are allowed"
+            ));
+        }
         size => size,
     };
     Ok(Payload {
@@ -276,7 +281,7 @@ mod tests {
         assert_eq!(sha256_of(&attributes, KEY), Some([7; 32]));
         assert_eq!(sha256_of(&attributes, "jobs/other"), None);
         let mut full = MessageAttributes::new();
-        PointerFormat::default().mark(&mut full, &payload, 1);
+        PointerFormat::default().mark(&mut full, &payload, 2);
         assert_eq!((full.len(), sha256_of(&full, KEY)), (1, None));
         assert!(without_reserved(&attributes).is_empty());
     }

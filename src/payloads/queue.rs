@@ -13,6 +13,7 @@ use {
         },
         clock::Clock,
         message::SendMessage,
+        time::Timestamp,
     },
     futures_util::future::join_all,
     std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration},
@@ -62,7 +63,11 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
     /// error. A receive with bodies that is dropped leaves its messages hidden until their visibility timeout ends.
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         let messages = self.queue().receive(request).await?;
-        let messages = messages.into_iter().map(|message| self.with_payload(message)).collect();
+        let until = self.held_until(&request);
+        let messages = messages
+            .into_iter()
+            .map(|message| self.with_payload(message, until))
+            .collect();
         if request.load_bodies {
             return self.load_all(messages).await;
         }
@@ -74,7 +79,10 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
             let before = messages.len();
             self.queue().receive_at_once(request, messages);
             let received = messages.split_off(before);
-            messages.extend(received.into_iter().map(|message| self.with_payload(message)));
+            if !received.is_empty() {
+                let until = self.held_until(request);
+                messages.extend(received.into_iter().map(|message| self.with_payload(message, until)));
+            }
         }
     }
 
@@ -84,11 +92,12 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
 
     /// Deletes messages, and then their payloads.
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        // A late delete is answered as if it had taken effect, also where the message is in another queue by now (D19).
+        let payloads = self.payloads_to_delete(messages);
         let failed = self.queue().delete(&stored(messages)).await?;
         let kept: HashSet<usize> = failed.iter().map(|failure| failure.index).collect();
-        let deleted = messages.iter().enumerate().filter(|(index, _)| !kept.contains(index));
-        let payloads = deleted.filter_map(|(_, message)| self.payload_to_delete(message));
-        self.delete_payloads(payloads.map(|payload| &*payload.key)).await;
+        let deleted = payloads.into_iter().filter(|(index, _)| !kept.contains(index));
+        self.delete_payloads(deleted.map(|(_, payload)| &*payload.key)).await;
         Ok(failed)
     }
 
@@ -97,10 +106,14 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
         messages: &[ReceivedMessage],
         timeout: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        self.queue().change_visibility(&stored(messages), timeout).await
+        let until = self.clock().now().saturating_add(timeout);
+        let failed = self.queue().change_visibility(&stored(messages), timeout).await?;
+        hold(messages, &failed, until);
+        Ok(failed)
     }
 
     async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        hold(messages, &[], Timestamp::ZERO);
         self.queue().release(&stored(messages)).await
     }
 
@@ -109,6 +122,7 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
         messages: &[ReceivedMessage],
         delay: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        hold(messages, &[], Timestamp::ZERO);
         self.queue().postpone(&stored(messages), delay).await
     }
 
@@ -122,11 +136,23 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
 
     /// Moves the message with its pointer; the payload stays where it is (E9).
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+        // On Amazon SQS a move that failed may have left a copy in the dead-letter queue, whose payload this is too.
+        hold(std::slice::from_ref(message), &[], Timestamp::ZERO);
         self.queue().dead_letter(message.stored(), reason).await
     }
 
     fn report_failure(&self, message: &ReceivedMessage, reason: &str) {
         self.queue().report_failure(message.stored(), reason);
+    }
+}
+
+/// Notes until when messages are held, except for those that a call failed for.
+fn hold(messages: &[ReceivedMessage], failed: &[EntryFailure], until: Timestamp) {
+    for (index, message) in messages.iter().enumerate() {
+        let changed = !failed.iter().any(|failure| failure.index == index);
+        if let Some(offloaded) = message.offloaded().filter(|_| changed) {
+            offloaded.hold_until(until);
+        }
     }
 }
 
@@ -139,14 +165,24 @@ fn stored(messages: &[ReceivedMessage]) -> Cow<'_, [ReceivedMessage]> {
 }
 
 impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
+    /// Until when the messages of a receive that has just been answered are held, where they do not tell.
+    fn held_until(&self, request: &ReceiveRequest) -> Timestamp {
+        let timeout = request.visibility_timeout.unwrap_or_else(|| self.visibility_timeout());
+        self.clock().now().saturating_add(timeout)
+    }
+
     /// A received message, with its payload if it has one.
-    fn with_payload(&self, message: ReceivedMessage) -> ReceivedMessage {
+    fn with_payload(&self, mut message: ReceivedMessage, held_until: Timestamp) -> ReceivedMessage {
         let inner = &*self.inner;
         let Some(payload) = payload_of(&message, inner.keys.space(), inner.store.bucket()) else {
             return message;
         };
+        if message.queue_url().is_empty() {
+            message.set_queue_url(&self.url().into());
+        }
+        let held_until = message.invisible_until().unwrap_or(held_until);
         let attributes = without_reserved(message.attributes());
-        message.with_payload(Offloaded::new(attributes, payload.map_err(Into::into)))
+        message.with_payload(Offloaded::new(attributes, payload.map_err(Into::into), held_until))
     }
 
     /// The messages whose bodies could be loaded.

@@ -3,11 +3,14 @@
 use {
     super::{
         MAX_BODY_BYTES,
-        error::{damaged, refused},
+        error::{damaged, interrupted},
         measure::Measure,
         store::PayloadChunks,
     },
-    crate::backend::{MessageQueueError, Payload},
+    crate::{
+        backend::{MessageQueueError, Payload},
+        clock::give_way,
+    },
     bytes::Bytes,
     futures_util::stream::{self, Stream, StreamExt},
     std::{
@@ -44,7 +47,12 @@ pub struct BodyStream {
     payload: Payload,
     measure: Measure,
     ended: bool,
+    /// After so many bytes others have their turn.
+    yield_at: u64,
 }
+
+/// How many bytes are read in one turn.
+const TURN: u64 = 4 << 20;
 
 impl BodyStream {
     pub(super) fn of_payload(chunks: PayloadChunks<'static>, payload: Payload) -> Self {
@@ -53,6 +61,7 @@ impl BodyStream {
             payload,
             measure: Measure::default(),
             ended: false,
+            yield_at: TURN,
         }
     }
 
@@ -87,11 +96,11 @@ impl BodyStream {
     /// Writes the body, and returns its size in bytes. The writes block; what is written is whole only if this succeeds.
     ///
     /// # Errors
-    /// Those of the stream, and that of the writer, as [`Refused`](crate::backend::ErrorKind::Refused).
+    /// Those of the stream, and that of the writer, as [`Transient`](crate::backend::ErrorKind::Transient).
     pub async fn copy_to(mut self, writer: &mut impl Write) -> Result<u64, MessageQueueError> {
         let written =
-            |result: io::Result<()>| result.map_err(|error| refused(format!("the body was not written: {error}")));
-        while let Some(chunk) = self.next().await {
+            |result: io::Result<()>| result.map_err(|error| interrupted(format!("the body was not written: {error}")));
+        while let Some(chunk) = self.next_fairly().await {
             written(writer.write_all(&chunk?))?;
         }
         written(writer.flush())?;
@@ -103,10 +112,30 @@ impl BodyStream {
         // The message may lie about the size.
         let expected = self.payload.size_bytes.unwrap_or(0).min(1 << 20);
         let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
-        while let Some(chunk) = self.next().await {
-            bytes.extend_from_slice(&chunk?);
+        while let Some(chunk) = self.next_fairly().await {
+            let chunk = chunk?;
+            if bytes.len() + chunk.len() > bytes.capacity() {
+                // Once a part has come, the rest is believed.
+                let rest = self
+                    .payload
+                    .size_bytes
+                    .map_or(bytes.len(), |size| usize::try_from(size).unwrap_or(usize::MAX));
+                let more = rest.saturating_sub(bytes.len()).max(chunk.len());
+                let reserved = bytes.try_reserve_exact(more);
+                reserved.map_err(|_| interrupted(format!("there is no memory for {more} bytes of a payload")))?;
+            }
+            bytes.extend_from_slice(&chunk);
         }
         String::from_utf8(bytes).map_err(|error| damaged(&self.payload.key, &error.to_string()))
+    }
+
+    /// The next chunk, after others had their turn now and then: a directory outside of tokio never lets wait.
+    async fn next_fairly(&mut self) -> Option<Result<Bytes, MessageQueueError>> {
+        if self.measure.size() >= self.yield_at {
+            self.yield_at = self.measure.size() + TURN;
+            give_way().await;
+        }
+        self.next().await
     }
 
     fn add(&mut self, chunk: &Bytes) -> Result<(), MessageQueueError> {

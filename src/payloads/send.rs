@@ -3,13 +3,14 @@
 use {
     super::{
         Inner, MAX_BODY_BYTES, PayloadQueue,
-        error::{PayloadStoreError, refused},
+        error::{PayloadStoreError, interrupted, refused},
         measure::{Measure, TextCheck},
         pointer::RESERVED,
         store::PayloadStore,
     },
     crate::{
         backend::{ErrorKind, MessageQueue, MessageQueueError, Payload, limits::MAX_ATTRIBUTES},
+        error::ErrorCode,
         message::{SendMessage, is_text},
     },
     bytes::Bytes,
@@ -96,11 +97,15 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         let chunks = body.map(Some).chain(stream::once(async { None })).filter_map(|chunk| {
             let checked = match chunk {
                 Some(Ok(chunk)) => text.add(&chunk).map(|()| Some(chunk)),
-                Some(Err(error)) => Err(format!("the stream of the body failed: {}", error.into())),
+                Some(Err(error)) => {
+                    let error = interrupted(format!("the stream of the body failed: {}", error.into()));
+                    fault = Some(error.clone());
+                    return std::future::ready(Some(Err(PayloadStoreError::other(error))));
+                }
                 None => text.end().map(|()| None),
             };
             let checked = checked.map_err(|why| {
-                fault = Some(why.clone());
+                fault = Some(refused(why.clone()));
                 PayloadStoreError::other(why)
             });
             if let Ok(Some(chunk)) = &checked {
@@ -114,7 +119,7 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
             .within_put(chunks, |chunks| self.inner.store.put(&key, chunks));
         let put = put.await;
         if let Some(fault) = fault {
-            return Err(refused(fault));
+            return Err(fault);
         }
         put.map_err(|error| error.of_payload("stored", &key))?;
         let sha256 = measure.sha256();
@@ -178,15 +183,20 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         options.format.mark(&mut attributes, &payload, MAX_ATTRIBUTES);
         message.content.body = options.format.body(store.bucket(), &payload.key).into();
         let sent = queue.send(message.attributes(attributes)).await;
-        // After any other error the message may have been sent all the same.
-        if let Err(MessageQueueError {
-            kind: ErrorKind::Refused | ErrorKind::QueueDoesNotExist | ErrorKind::Denied,
-            ..
-        }) = &sent
-        {
+        if sent.as_ref().is_err_and(|error| self.is_not_sent(error)) {
             self.delete_payloads(iter::once(&*payload.key)).await;
         }
         sent
+    }
+
+    /// Whether an error says that the message is not in the queue. After others it may be: the answer was lost and the call
+    /// made again, or a journal cannot tell.
+    fn is_not_sent(&self, error: &MessageQueueError) -> bool {
+        match error.kind {
+            ErrorKind::Refused => error.code != ErrorCode::InternalFailure.name(),
+            ErrorKind::QueueDoesNotExist => self.is_in_process(),
+            _ => false,
+        }
     }
 
     /// What the attributes of a message with a pointer may be (E4, E5).

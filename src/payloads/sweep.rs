@@ -13,7 +13,7 @@ use {
         queue::Queue,
     },
     futures_util::stream::{Stream, StreamExt},
-    std::{collections::HashSet, fmt, pin::pin, time::Duration},
+    std::{any::Any, collections::HashSet, fmt, pin::pin, time::Duration},
 };
 
 /// So many payloads are deleted at once.
@@ -46,10 +46,12 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
     /// points to.
     ///
     /// Payloads are left behind by purges, by retention, by deleted queues (E9), and by what dies between a payload and its
-    /// message. A sweep knows the messages of the embedded queues that it is told of by
+    /// message. A sweep knows the messages of its own queue, if that is an embedded one, and of those that it is told of by
     /// [`in_use_by`](Sweep::in_use_by): then `older_than` only has to be longer than a send takes, an hour for example. On
     /// Amazon SQS age alone decides: it has to be longer than the retention of the queue and of its dead-letter queue
-    /// together, or messages lose their payloads.
+    /// together, or messages lose their payloads. Ages are by the store's clock.
+    ///
+    /// Only keys are looked at that are the prefix and a UUID.
     ///
     /// # Examples
     /// ```
@@ -67,18 +69,22 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
     /// assert_eq!((report.removed, report.removed_bytes), (1, 300_000));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn sweep(&self, older_than: Duration) -> Sweep<'_, Q, S> {
+    pub fn sweep(&self, older_than: Duration) -> Sweep<'_, Q, S> {
         Sweep {
             payloads: self,
             older_than,
-            in_use_by: Vec::new(),
+            in_use_by: (self.queue() as &dyn Any)
+                .downcast_ref::<Queue>()
+                .cloned()
+                .into_iter()
+                .collect(),
         }
     }
 }
 
 impl<Q: MessageQueue, S: PayloadStore> Sweep<'_, Q, S> {
-    /// Keeps the payloads that messages of an embedded queue point to. Name every queue that may have them: dead-letter
-    /// queues, and others that use the prefix.
+    /// Keeps the payloads that messages of another embedded queue point to. Name every queue that may have them: the
+    /// dead-letter queue, and others that use the prefix.
     pub fn in_use_by(mut self, queue: &Queue) -> Self {
         self.in_use_by.push(queue.clone());
         self
@@ -124,12 +130,15 @@ impl<Q: MessageQueue, S: PayloadStore> Sweep<'_, Q, S> {
     }
 
     fn find(&self) -> impl Stream<Item = Result<StoredPayload, PayloadStoreError>> {
-        let in_use = self.keys_in_use();
+        // Before the queues are looked at: what is stored and sent meanwhile is not old.
         let until = SystemClock::new().now().saturating_sub(self.older_than);
+        let in_use = self.keys_in_use();
+        let keys = self.payloads.inner.keys.space().clone();
         let listed = self.payloads.store().list(self.payloads.inner.keys.space().prefix());
         let listed = self.payloads.inner.timeout.each(listed);
         listed.filter(move |found| {
-            let is_orphan = |it: &StoredPayload| it.last_modified <= until && !in_use.contains(&it.key);
+            let is_orphan =
+                |it: &StoredPayload| it.last_modified <= until && keys.is_payload(&it.key) && !in_use.contains(&it.key);
             std::future::ready(found.as_ref().map_or(true, is_orphan))
         })
     }

@@ -63,6 +63,12 @@ impl<Q: MessageQueue, H: Handler> Engine<Q, H> {
         if job.is_loaded() {
             return None;
         }
+        let failure = self.load_body(job).await;
+        // Another consumer may have the message by now.
+        failure.or_else(|| (!job.is_held()).then(|| Failure::from("the lease was lost while the body was loaded")))
+    }
+
+    async fn load_body(&self, job: &Job) -> Option<Failure> {
         match self.queue.load(job.message()).await {
             Ok(Loaded::Complete) => None,
             Ok(Loaded::Discard(reason)) => Some(Failure::discard(reason)),

@@ -136,3 +136,50 @@ fn a_purge_leaves_payloads_behind() {
     bench.queue.purge().unwrap();
     assert_eq!((bench.stored().len(), bench.store.objects().len()), (0, 1));
 }
+
+#[test]
+fn a_late_delete_leaves_the_payload_of_a_message_that_has_moved() {
+    // D19: the answer is as if it had taken effect.
+    let (bench, failed) = Bench::with_dead_letters(1);
+    bench.send(large()).unwrap();
+    let messages = bench.receive().unwrap();
+    bench.clock.advance(Duration::from_secs(30));
+    assert!(bench.receive().unwrap().is_empty(), "it went to the dead-letter queue");
+    bench.delete(&messages);
+    assert_eq!(
+        (
+            failed.counts().visible,
+            bench.store.objects().len(),
+            bench.payloads.orphans()
+        ),
+        (1, 1, 1)
+    );
+}
+
+#[test]
+fn a_lease_that_was_extended_counts() {
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    let messages = bench.receive().unwrap();
+    let minute = Duration::from_secs(60);
+    assert!(
+        pollster::block_on(bench.payloads.change_visibility(&messages, minute))
+            .unwrap()
+            .is_empty()
+    );
+    bench.clock.advance(Duration::from_secs(59));
+    bench.delete(&messages);
+    assert_eq!((bench.store.objects().len(), bench.payloads.orphans()), (0, 0));
+}
+
+#[test]
+fn a_damaged_payload_is_not_deleted_with_its_message() {
+    // It may be another message's.
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    bench.store.set(Trouble::OtherByte);
+    let messages = bench.receive_without_bodies();
+    assert!(pollster::block_on(bench.payloads.load(&messages[0])).is_err());
+    bench.delete(&messages);
+    assert_eq!((bench.stored().len(), bench.store.objects().len()), (0, 1));
+}

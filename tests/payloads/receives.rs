@@ -222,3 +222,28 @@ fn a_plain_body_that_looks_like_a_pointer_is_a_body() {
     bench.send(body).unwrap();
     assert_eq!(bench.receive().unwrap()[0].body(), body);
 }
+
+#[test]
+fn a_size_beyond_all_payloads_is_refused_and_an_unknown_one_is_beyond_a_limit() {
+    // E1 E3
+    let bench = Bench::with(
+        |queue| queue,
+        |builder| builder.offload_all(true).load_at_most_bytes(1_000),
+    );
+    bench.send("elsewhere").unwrap();
+    let pointer = bench.stored().remove(0);
+    let bare = &pointer[pointer.find('{').unwrap()..pointer.len() - 1];
+    for (body, size) in [(&*pointer, "2147483649"), (bare, "9")] {
+        let size = MessageAttributeValue::number(size);
+        bench
+            .queue
+            .send(SendMessage::new(body).attribute("ExtendedPayloadSize", size))
+            .unwrap();
+    }
+    let messages = bench.receive_without_bodies();
+    assert_eq!(load(&bench, &messages[1]).unwrap_err().code, "PayloadPointerInvalid");
+    assert_eq!(load(&bench, &messages[2]), Ok(Loaded::Complete));
+    assert!(!messages[2].is_loaded());
+    let body = pollster::block_on(bench.payloads.open(&messages[2])).unwrap();
+    assert_eq!(pollster::block_on(body.copy_to(&mut std::io::sink())), Ok(9));
+}

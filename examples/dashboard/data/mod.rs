@@ -1,7 +1,17 @@
 //! The data of the dashboard's page as JSON, from a [`Service`], a [`Watch`] that listens to it, and handles of runners.
 //!
-//! An application that brings its own server and page copies this folder: it needs `requeue` with the feature `worker`,
-//! `serde` and `serde_json`.
+//! An application that brings its own server and page copies this folder. Its dependencies are `requeue` with the feature
+//! `worker`, `serde` with the feature `derive`, and `serde_json`. The watch is there before the queues, and all go by one
+//! clock:
+//!
+//! ```text
+//! let (clock, watch) = (SystemClock::new(), Watch::new(Memory::default()));
+//! let service = Service::builder().clock(clock).listener(watch.clone()).build();
+//! let jobs = service.create_queue("jobs", QueueAttributes::new())?;
+//! let runner = Runner::builder(&jobs).each(handler)?;
+//! let dashboard = Dashboard::new(service, clock, watch).runner("jobs", &jobs, runner.handle());
+//! let json = dashboard.overview();
+//! ```
 #![allow(
     clippy::disallowed_methods,
     reason = "how often a queue is copied is paced by the machine's time, whatever clock the service has"
@@ -80,9 +90,9 @@ pub(crate) struct Shot {
     took: Duration,
 }
 
-/// Which messages of a queue.
+/// Which messages of a queue. A name that is not known is refused: it would select all.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Filter {
     pub(crate) phase: Option<Phase>,
     /// The whole group id; an empty one stands for messages without a group.

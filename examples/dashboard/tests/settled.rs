@@ -172,6 +172,24 @@ fn one_message_is_deleted_in_whatever_phase() {
 }
 
 #[test]
+fn a_filter_with_a_name_that_is_not_known_is_refused() {
+    let world = World::new();
+    let jobs = world.queue("jobs");
+    jobs.send("cat").unwrap();
+    let site = world.site();
+    let selection = site.get("/api/queues/jobs/selection").json();
+    let answer = delete_matching(&site, &json!({ "txt": "dog" }), &selection);
+    assert_eq!((answer.status, jobs.counts().visible), (400, 1));
+    for path in ["selection?txt=dog", "messages?txt=dog"] {
+        assert_eq!(site.get(&format!("/api/queues/jobs/{path}")).status, 400);
+    }
+    assert_eq!(
+        site.get("/api/queues/jobs/messages?text=cat&size=10&page=0").status,
+        200
+    );
+}
+
+#[test]
 fn a_filter_deletes_what_was_confirmed_and_no_more() {
     let world = World::new();
     let jobs = world.queue("jobs");

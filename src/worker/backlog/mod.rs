@@ -264,10 +264,10 @@ impl Backlog {
     }
 
     fn take_batch(&mut self, size: usize) -> Option<Arc<Vec<Job>>> {
-        let (mut count, mut total) = (0, 0);
+        let (mut count, mut total) = (0, 0_usize);
         let mut fits = |job: &Job| {
             count += 1;
-            total += bytes(job);
+            total = total.saturating_add(bytes(job));
             count == 1 || (count <= size && total <= BATCH_BYTES)
         };
         let jobs: Vec<Job> = match &mut self.order {
@@ -288,5 +288,5 @@ fn remove(jobs: &mut VecDeque<Job>, job: &Job) -> bool {
 
 /// The size of a job in a batch.
 fn bytes(job: &Job) -> usize {
-    job.body().len() + job.attributes().size_bytes()
+    job.body_bytes().saturating_add(job.attributes().size_bytes())
 }
