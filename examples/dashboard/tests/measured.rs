@@ -1,4 +1,4 @@
-//! What a page of a large queue costs, and whom: `cargo test --release -p dashboard measured -- --ignored --nocapture`.
+//! What a page of a large queue costs, and whom: `cargo test --release -p dashboard measured -- --nocapture`.
 
 use {
     super::Site,
@@ -30,7 +30,6 @@ fn sends(queue: &Queue, stop: &AtomicBool) -> (usize, Duration, Duration) {
 }
 
 #[test]
-#[ignore = "measures times, which says something in a release build alone"]
 fn pages_of_100_000_messages() {
     let (clock, watch) = (SystemClock::new(), Watch::new(Memory::default()));
     let service = Service::builder().clock(clock).listener(watch.clone()).build();
