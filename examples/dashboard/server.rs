@@ -1,4 +1,9 @@
 //! HTTP: the page, its data, a stream of overviews, and actions.
+//!
+//! Data is JSON: `GET /api/overview`, `/api/queues/{queue}/messages` and `/selection` with the names of a `Filter` and a
+//! `Paging` as the query, `/api/queues/{queue}/messages/{id}`; `GET /api/events` streams overviews. An action is a
+//! `POST /api/action` of type `application/json` with an `Action`, for example
+//! `{"action": "redrive", "queue": "jobs-failed", "per_second": 10}`. An error is `{"error": ".."}`.
 #![allow(
     clippy::disallowed_methods,
     reason = "answers are shared for a while of the machine's time"

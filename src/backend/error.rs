@@ -71,3 +71,35 @@ impl MessageQueueError {
         self
     }
 }
+
+/// Why queues do not make a set.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueSetError {
+    /// There is no queue.
+    #[error("a set has 0 queues, it has to have at least 1")]
+    Empty,
+    /// A weight is zero: its queue would never be received from.
+    #[error("the weight of queue {url} is 0, it has to be at least 1")]
+    #[non_exhaustive]
+    ZeroWeight {
+        /// The URL of its queue.
+        url: String,
+    },
+    /// A queue is in the set twice.
+    #[error("queue {url} is in the set twice")]
+    #[non_exhaustive]
+    Repeated {
+        /// Its URL.
+        url: String,
+    },
+    /// Some are FIFO queues and some are not.
+    #[error("queue {fifo} is a FIFO queue and queue {standard} is not, a set has one kind")]
+    #[non_exhaustive]
+    MixedTypes {
+        /// The URL of a FIFO queue.
+        fifo: String,
+        /// The URL of a standard queue.
+        standard: String,
+    },
+}

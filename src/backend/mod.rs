@@ -7,6 +7,7 @@ mod backoff;
 mod embedded;
 mod error;
 pub(crate) mod limits;
+mod load;
 mod message_queue;
 mod offloaded;
 mod outage;
@@ -23,6 +24,8 @@ pub use crate::error::ErrorKind;
 #[cfg(feature = "testing")]
 pub(crate) use embedded::{each, receive_from};
 #[cfg(feature = "payloads")]
+pub(crate) use load::load_bodies;
+#[cfg(feature = "payloads")]
 pub(crate) use offloaded::{Offloaded, Payload};
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use queue_set::queue_name;
@@ -30,10 +33,10 @@ pub(crate) use queue_set::queue_name;
 pub use sqs::SqsQueue;
 pub use {
     backoff::Backoff,
-    error::{EntryFailure, MessageQueueError},
+    error::{EntryFailure, MessageQueueError, QueueSetError},
     limits::QueueLimits,
     message_queue::{Loaded, MessageCounts, MessageQueue, ReceiveRequest},
-    queue_set::{QueueSet, QueueSetError},
+    queue_set::QueueSet,
     received::{MessageParts, ReceivedMessage},
     running::{Handle, Running},
 };

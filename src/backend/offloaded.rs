@@ -1,12 +1,11 @@
 //! Messages whose bodies are in a payload store.
 
 use {
-    crate::{message::MessageAttributes, time::Timestamp},
-    std::sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    crate::message::MessageAttributes,
+    std::sync::{Arc, OnceLock, atomic::AtomicU64},
 };
+#[cfg(feature = "payloads")]
+use {crate::time::Timestamp, std::sync::atomic::Ordering};
 
 /// What is known of a message whose body is in a payload store.
 #[cfg_attr(

@@ -2,8 +2,9 @@
 
 use {
     super::{
-        error::{EntryFailure, MessageQueueError, SEPARATOR},
+        error::{EntryFailure, MessageQueueError, QueueSetError, SEPARATOR},
         limits::QueueLimits,
+        load::load_bodies,
         message_queue::{Loaded, MessageCounts, MessageQueue, ReceiveRequest},
         outage::Outage,
         received::ReceivedMessage,
@@ -118,38 +119,6 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Why queues do not make a set.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum QueueSetError {
-    /// There is no queue.
-    #[error("a set has 0 queues, it has to have at least 1")]
-    Empty,
-    /// A weight is zero: its queue would never be received from.
-    #[error("the weight of queue {url} is 0, it has to be at least 1")]
-    #[non_exhaustive]
-    ZeroWeight {
-        /// The URL of its queue.
-        url: String,
-    },
-    /// A queue is in the set twice.
-    #[error("queue {url} is in the set twice")]
-    #[non_exhaustive]
-    Repeated {
-        /// Its URL.
-        url: String,
-    },
-    /// Some are FIFO queues and some are not.
-    #[error("queue {fifo} is a FIFO queue and queue {standard} is not, a set has one kind")]
-    #[non_exhaustive]
-    MixedTypes {
-        /// The URL of a FIFO queue.
-        fifo: String,
-        /// The URL of a standard queue.
-        standard: String,
-    },
 }
 
 impl<Q: MessageQueue> QueueSet<Q> {
@@ -330,6 +299,40 @@ impl<Q: MessageQueue> QueueSet<Q> {
         }
     }
 
+    /// Messages of any of the queues.
+    async fn receive_any(&self, mut request: ReceiveRequest) -> Answer {
+        // The receive that met this error had messages of another queue.
+        self.tell()?;
+        let waits = !request.wait_time.is_zero();
+        let _waiting = waits.then(|| Waiting::begin(&self.waiting));
+        let (order, failing, again_at) = self.by_outage();
+        let mut messages = self.ask_each(&order, request).await?;
+        // Without one that waits for it, nobody but this receive could tell that a failing queue is not an empty one.
+        if messages.is_empty() && self.waiting.load(Ordering::Relaxed) == 0 {
+            messages = self.ask_each(&failing, request).await?;
+        }
+        if !messages.is_empty() {
+            return Ok(messages);
+        }
+        self.tell()?;
+        if !waits {
+            return Ok(messages);
+        }
+        if let Some(again_at) = again_at {
+            let left = again_at.saturating_duration_since(self.clock().now());
+            request.wait_time = request.wait_time.min(left);
+        }
+        let messages = if self.is_in_process() {
+            self.wait_on_all(&order, request).await?
+        } else {
+            self.wait_on_next(&order, request).await?
+        };
+        if messages.is_empty() {
+            self.tell()?;
+        }
+        Ok(messages)
+    }
+
     /// An error that has not been told, as the answer of a receive.
     fn tell(&self) -> Result<(), MessageQueueError> {
         let mut errors = self.members.iter().filter_map(|it| it.outage.take_untold());
@@ -450,35 +453,11 @@ impl<Q: MessageQueue> MessageQueue for QueueSet<Q> {
         ))
     }
 
-    async fn receive(&self, mut request: ReceiveRequest) -> Answer {
-        // The receive that met this error had messages of another queue.
-        self.tell()?;
-        let waits = !request.wait_time.is_zero();
-        let _waiting = waits.then(|| Waiting::begin(&self.waiting));
-        let (order, failing, again_at) = self.by_outage();
-        let mut messages = self.ask_each(&order, request).await?;
-        // Without one that waits for it, nobody but this receive could tell that a failing queue is not an empty one.
-        if messages.is_empty() && self.waiting.load(Ordering::Relaxed) == 0 {
-            messages = self.ask_each(&failing, request).await?;
-        }
-        if !messages.is_empty() {
-            return Ok(messages);
-        }
-        self.tell()?;
-        if !waits {
-            return Ok(messages);
-        }
-        if let Some(again_at) = again_at {
-            let left = again_at.saturating_duration_since(self.clock().now());
-            request.wait_time = request.wait_time.min(left);
-        }
-        let messages = if self.is_in_process() {
-            self.wait_on_all(&order, request).await?
-        } else {
-            self.wait_on_next(&order, request).await?
-        };
-        if messages.is_empty() {
-            self.tell()?;
+    async fn receive(&self, request: ReceiveRequest) -> Answer {
+        // Afterwards: a body that cannot be loaded is no outage of its queue.
+        let messages = self.receive_any(request.load_bodies(false)).await?;
+        if request.load_bodies {
+            return load_bodies(self, messages).await;
         }
         Ok(messages)
     }

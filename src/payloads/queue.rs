@@ -9,13 +9,12 @@ use {
     crate::{
         backend::{
             EntryFailure, Loaded, MessageCounts, MessageQueue, MessageQueueError, Offloaded, QueueLimits,
-            ReceiveRequest, ReceivedMessage,
+            ReceiveRequest, ReceivedMessage, load_bodies,
         },
         clock::Clock,
         message::SendMessage,
         time::Timestamp,
     },
-    futures_util::future::join_all,
     std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration},
 };
 
@@ -69,7 +68,7 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
             .map(|message| self.with_payload(message, until))
             .collect();
         if request.load_bodies {
-            return self.load_all(messages).await;
+            return load_bodies(self, messages).await;
         }
         Ok(messages)
     }
@@ -183,36 +182,5 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         let held_until = message.invisible_until().unwrap_or(held_until);
         let attributes = without_reserved(message.attributes());
         message.with_payload(Offloaded::new(attributes, payload.map_err(Into::into), held_until))
-    }
-
-    /// The messages whose bodies could be loaded.
-    async fn load_all(&self, messages: Vec<ReceivedMessage>) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        let loads = join_all(messages.iter().map(|message| self.load_body(message))).await;
-        let (mut loaded, mut behind, mut discarded) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut groups, mut first_error) = (HashSet::new(), None);
-        for (message, load) in messages.iter().zip(loads) {
-            let group = message.message_group_id().filter(|_| self.is_fifo());
-            match load {
-                _ if group.is_some_and(|group| groups.contains(group)) => behind.push(message.clone()),
-                Ok(Loaded::Complete) => loaded.push(message.clone()),
-                Ok(Loaded::Discard(_)) => discarded.push(message.clone()),
-                Err(error) => {
-                    self.report_failure(message, &error.to_string());
-                    groups.extend(group);
-                    first_error = first_error.or(Some(error));
-                }
-            }
-        }
-        // They come back by themselves if these calls fail.
-        if !behind.is_empty() {
-            let _ = self.release(&behind).await;
-        }
-        if !discarded.is_empty() {
-            let _ = self.delete(&discarded).await;
-        }
-        match first_error {
-            Some(error) if loaded.is_empty() => Err(error),
-            _ => Ok(loaded),
-        }
     }
 }

@@ -4,7 +4,7 @@ use {
     super::{Bench, LARGE, large, stores::Trouble},
     requeue::{
         Queue, SendMessage,
-        backend::QueueSet,
+        backend::{MessageQueue, QueueSet, ReceiveRequest},
         worker::{BatchAnswer, BatchSettings, FailurePolicy, Job, Runner, RunnerReport},
     },
     std::{
@@ -195,6 +195,35 @@ fn a_set_of_queues_loads_from_the_store_of_each() {
     assert_eq!(runner.unwrap().blocking().unwrap().succeeded, 2);
     assert_eq!(*seen.lock().unwrap(), [LARGE, LARGE + 1]);
     assert!(urgent.store.objects().is_empty() && usual.store.objects().is_empty());
+}
+
+#[test]
+fn a_body_that_cannot_be_loaded_is_no_outage_of_its_queue() {
+    let clock = requeue::ManualClock::default();
+    let bench = |name: &str| {
+        let queue = Queue::standard(name).clock(clock.clone()).build().unwrap();
+        Bench::over(queue, clock.clone(), |builder| builder)
+    };
+    let (urgent, usual) = (bench("urgent"), bench("usual"));
+    urgent.send(large()).unwrap();
+    urgent.send("small").unwrap();
+    urgent.store.set(Trouble::Get);
+    let set = QueueSet::by_priority([urgent.payloads.clone(), usual.payloads]).unwrap();
+    let receive = |wait| pollster::block_on(clock.run_until(set.receive(ReceiveRequest::new(1).wait_time(wait))));
+    assert!(
+        receive(Duration::ZERO)
+            .unwrap_err()
+            .message
+            .contains("the store is down")
+    );
+    assert_eq!(
+        receive(Duration::ZERO).unwrap()[0].body(),
+        "small",
+        "the queue is asked at once"
+    );
+    urgent.store.set(None);
+    assert_eq!(receive(Duration::from_secs(20)).unwrap().len(), 0);
+    assert_eq!(receive(Duration::from_secs(20)).unwrap()[0].body().len(), LARGE);
 }
 
 #[cfg(feature = "serde")]

@@ -70,10 +70,18 @@ struct Seen {
 struct QueueSeen {
     name: Arc<str>,
     facts: u64,
-    held: HashMap<MessageId, Timestamp>,
+    held: HashMap<MessageId, Held>,
     /// How many that are visible or in flight arrived at an instant.
     arrivals: BTreeMap<Timestamp, usize>,
     seconds: VecDeque<Second>,
+}
+
+/// A message in a queue.
+#[derive(Clone, Copy)]
+struct Held {
+    /// When it arrived.
+    at: Timestamp,
+    delayed: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -293,7 +301,7 @@ impl QueueSeen {
     }
 
     fn arrived(&mut self, id: MessageId, at: Timestamp, delayed: bool) {
-        self.held.insert(id, at);
+        self.held.insert(id, Held { at, delayed });
         self.second(at).came += 1;
         if !delayed {
             *self.arrivals.entry(at).or_default() += 1;
@@ -301,18 +309,21 @@ impl QueueSeen {
     }
 
     fn delay_ended(&mut self, id: MessageId) {
-        if let Some(&at) = self.held.get(&id) {
-            *self.arrivals.entry(at).or_default() += 1;
+        if let Some(held) = self.held.get_mut(&id).filter(|held| held.delayed) {
+            held.delayed = false;
+            *self.arrivals.entry(held.at).or_default() += 1;
         }
     }
 
     fn left(&mut self, id: MessageId, at: Timestamp) {
         self.second(at).went += 1;
-        let Some(arrival) = self.held.remove(&id) else { return };
-        if let Some(count) = self.arrivals.get_mut(&arrival) {
+        let Some(held) = self.held.remove(&id).filter(|held| !held.delayed) else {
+            return;
+        };
+        if let Some(count) = self.arrivals.get_mut(&held.at) {
             *count -= 1;
             if *count == 0 {
-                self.arrivals.remove(&arrival);
+                self.arrivals.remove(&held.at);
             }
         }
     }

@@ -68,6 +68,18 @@ fn an_overview_has_counts_ages_and_rates_of_the_services_time() {
 }
 
 #[test]
+fn a_delayed_message_that_leaves_takes_no_other_age_with_it() {
+    let world = World::new();
+    let jobs = world.queue("jobs");
+    jobs.send("first").unwrap();
+    let later = SendMessage::new("later").delay(Duration::from_secs(60));
+    let later = jobs.send(later).unwrap().message_id;
+    world.clock.advance(Duration::from_secs(3));
+    assert_eq!(jobs.delete_by_id(&[later]).unwrap(), 1);
+    assert_eq!(row(&world.dashboard().overview(), "jobs")["oldest_ms"], 3_000);
+}
+
+#[test]
 fn the_oldest_of_a_queue_with_unseen_messages_is_a_minimum() {
     let (world, unwatched) = (World::new(), World::new());
     let jobs = unwatched.queue("jobs");
