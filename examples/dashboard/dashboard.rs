@@ -11,6 +11,7 @@ mod demo;
 mod guard;
 mod options;
 mod server;
+#[path = "../sqs_endpoint/stop.rs"]
 mod stop;
 #[cfg(test)]
 mod tests;

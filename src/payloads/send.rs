@@ -82,7 +82,7 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
     /// ```
     pub async fn send_stream<E>(
         &self,
-        mut message: SendMessage,
+        message: SendMessage,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<(), MessageQueueError>
     where
@@ -122,15 +122,11 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
             return Err(fault);
         }
         put.map_err(|error| error.of_payload("stored", &key))?;
-        let sha256 = measure.sha256();
-        if self.is_fifo() && message.get_message_deduplication_id().is_none() {
-            message = message.message_deduplication_id(HEXLOWER.encode(&sha256));
-        }
-        self.send_pointer(message, key, measure.size(), sha256).await
+        self.send_pointer(message, key, &measure).await
     }
 
     /// Sends a message whose body goes to the store if it is large.
-    pub(super) async fn send_whole(&self, mut message: SendMessage) -> Result<(), MessageQueueError> {
+    pub(super) async fn send_whole(&self, message: SendMessage) -> Result<(), MessageQueueError> {
         check_names(&message)?;
         let Inner { options, queue, .. } = &*self.inner;
         // An empty body is for the queue to refuse, as it does without a store.
@@ -150,9 +146,6 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         }
         let mut measure = Measure::default();
         measure.add(message.body().as_bytes());
-        if self.is_fifo() && message.get_message_deduplication_id().is_none() {
-            message = message.message_deduplication_id(HEXLOWER.encode(&measure.sha256()));
-        }
         let key = self.inner.keys.draw();
         let body = Bytes::from_owner(Body(Arc::clone(message.content().body())));
         let put = self
@@ -160,7 +153,7 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
             .timeout
             .within_put(stream::iter([Ok(body)]), |chunks| self.inner.store.put(&key, chunks));
         put.await.map_err(|error| error.of_payload("stored", &key))?;
-        self.send_pointer(message, key, size, measure.sha256()).await
+        self.send_pointer(message, key, &measure).await
     }
 
     /// Sends the pointer to a payload that is in the store.
@@ -168,15 +161,18 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         &self,
         mut message: SendMessage,
         key: String,
-        size: u64,
-        sha256: [u8; 32],
+        body: &Measure,
     ) -> Result<(), MessageQueueError> {
+        let sha256 = body.sha256();
+        if self.is_fifo() && message.get_message_deduplication_id().is_none() {
+            message = message.message_deduplication_id(HEXLOWER.encode(&sha256));
+        }
         let Inner {
             options, queue, store, ..
         } = &*self.inner;
         let payload = Payload {
             key,
-            size_bytes: Some(size),
+            size_bytes: Some(body.size()),
             sha256: options.checksums.then_some(sha256),
         };
         let mut attributes = message.get_attributes().clone();

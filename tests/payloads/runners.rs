@@ -176,14 +176,19 @@ fn a_load_that_never_ends_is_cut_off_by_the_handler_timeout() {
     assert_eq!(bench.queue.snapshot().messages[0].approximate_receive_count, 1);
 }
 
-#[test]
-fn a_set_of_queues_loads_from_the_store_of_each() {
+/// Two queues of one clock, each with a store of its own.
+fn urgent_and_usual() -> (Bench, Bench) {
     let clock = requeue::ManualClock::default();
     let bench = |name: &str| {
         let queue = Queue::standard(name).clock(clock.clone()).build().unwrap();
         Bench::over(queue, clock.clone(), |builder| builder)
     };
-    let (urgent, usual) = (bench("urgent"), bench("usual"));
+    (bench("urgent"), bench("usual"))
+}
+
+#[test]
+fn a_set_of_queues_loads_from_the_store_of_each() {
+    let (urgent, usual) = urgent_and_usual();
     urgent.send(large()).unwrap();
     usual.send(format!("{}y", large())).unwrap();
     let set = QueueSet::by_priority([urgent.payloads.clone(), usual.payloads.clone()]).unwrap();
@@ -199,17 +204,18 @@ fn a_set_of_queues_loads_from_the_store_of_each() {
 
 #[test]
 fn a_body_that_cannot_be_loaded_is_no_outage_of_its_queue() {
-    let clock = requeue::ManualClock::default();
-    let bench = |name: &str| {
-        let queue = Queue::standard(name).clock(clock.clone()).build().unwrap();
-        Bench::over(queue, clock.clone(), |builder| builder)
-    };
-    let (urgent, usual) = (bench("urgent"), bench("usual"));
+    let (urgent, usual) = urgent_and_usual();
     urgent.send(large()).unwrap();
     urgent.send("small").unwrap();
     urgent.store.set(Trouble::Get);
     let set = QueueSet::by_priority([urgent.payloads.clone(), usual.payloads]).unwrap();
-    let receive = |wait| pollster::block_on(clock.run_until(set.receive(ReceiveRequest::new(1).wait_time(wait))));
+    let receive = |wait| {
+        pollster::block_on(
+            urgent
+                .clock
+                .run_until(set.receive(ReceiveRequest::new(1).wait_time(wait))),
+        )
+    };
     assert!(
         receive(Duration::ZERO)
             .unwrap_err()
