@@ -1,6 +1,7 @@
 //! What happened in the queues of a service lately: the lives of messages, rates, ages and reasons of failures.
 
 use {
+    super::REASON_BYTES,
     requeue::{Content, Fact, FactEntry, FactListener, MessageId, Timestamp},
     serde_json::{Value, json},
     std::{
@@ -20,6 +21,9 @@ const RATE_SECONDS: u64 = 10;
 /// Longer contents are cut when their message is gone.
 const GONE_BYTES: usize = 1_024;
 
+/// What an event takes without its reason, roughly.
+const EVENT_BYTES: usize = 100;
+
 /// The two halves of a dead-letter move.
 const LEFT: &str = "moved to the dead-letter queue";
 const ARRIVED: &str = "arrived as a dead letter";
@@ -31,7 +35,7 @@ pub(crate) struct Memory {
     pub(crate) lives: usize,
     /// Events in one life.
     pub(crate) events_of_life: usize,
-    /// Events in all lives.
+    /// Events in all lives; each [`EVENT_BYTES`] of a reason count as one more.
     pub(crate) events: usize,
 }
 
@@ -62,7 +66,7 @@ struct Seen {
     lives: HashMap<MessageId, Life>,
     /// The ids in `lives` in the order in which they began.
     begun: VecDeque<MessageId>,
-    /// In all lives.
+    /// The weights of those in all lives.
     events: usize,
     forgotten: u64,
 }
@@ -251,19 +255,18 @@ impl Seen {
                         .back()
                         .is_some_and(|last| last.at == event.at && last.what == ARRIVED);
                 let place = life.events.len() - usize::from(late);
+                self.events += event.weight();
                 life.events.insert(place, event);
-                self.events += 1;
             }
         }
         if life.events.len() > self.memory.events_of_life {
-            life.events.pop_front();
+            self.events -= life.events.pop_front().map_or(0, |event| event.weight());
             life.dropped += 1;
-            self.events -= 1;
         }
         while self.lives.len() > self.memory.lives || self.events > self.memory.events {
             let Some(oldest) = self.begun.pop_front() else { return };
             if let Some(life) = self.lives.remove(&oldest) {
-                self.events -= life.events.len();
+                self.events -= life.events.iter().map(Event::weight).sum::<usize>();
                 self.forgotten += 1;
             }
         }
@@ -277,10 +280,10 @@ impl Seen {
                 life.content = Some(content.clone());
                 life.queue = Some(Arc::clone(queue));
                 if let Some(reason) = content.dead_letter_reason() {
-                    life.reason = Some(Arc::clone(reason));
+                    life.reason = Some(kept(reason));
                 }
             }
-            Fact::Failed { reason, .. } => life.reason = Some(Arc::clone(reason)),
+            Fact::Failed { reason, .. } => life.reason = Some(kept(reason)),
             // The message may have arrived already.
             Fact::DeadLettered { .. } if life.queue.as_ref() == Some(queue) => life.queue = None,
             Fact::Deleted { .. } | Fact::Expired { .. } | Fact::MovedOut { .. } => life.end(),
@@ -375,10 +378,11 @@ impl QueueSeen {
 }
 
 impl Life {
-    /// The message is gone, and with it the reason to hold a large content.
+    /// The message is gone, and with it the reason to hold a large content, which the queue shared until now.
     fn end(&mut self) {
         self.queue = None;
-        if let Some(content) = self.content.take_if(|content| content.size_bytes() > GONE_BYTES) {
+        let bytes = |content: &Content| content.size_bytes() + content.dead_letter_reason().map_or(0, |it| it.len());
+        if let Some(content) = self.content.take_if(|content| bytes(content) > GONE_BYTES) {
             let body = content.body();
             self.beginning = Some((beginning(body, GONE_BYTES).to_owned(), body.len()));
         }
@@ -463,11 +467,11 @@ impl Event {
                 ..event("postponed")
             },
             Fact::Failed { reason, .. } => Self {
-                reason: Some(Arc::clone(reason)),
+                reason: Some(kept(reason)),
                 ..event("failed")
             },
             Fact::Arrived { content, .. } => Self {
-                reason: content.dead_letter_reason().cloned(),
+                reason: content.dead_letter_reason().map(kept),
                 ..event(ARRIVED)
             },
             Fact::Returned { .. } => event("visible again"),
@@ -480,6 +484,10 @@ impl Event {
             Fact::MovedIn { .. } => event("came in by a redrive"),
             _ => return None,
         })
+    }
+
+    fn weight(&self) -> usize {
+        1 + self.reason.as_ref().map_or(0, |reason| reason.len() / EVENT_BYTES)
     }
 
     fn begins(&self) -> bool {
@@ -501,6 +509,14 @@ impl Event {
             "reason": self.reason.as_deref(),
             "times": self.times,
         })
+    }
+}
+
+/// As much of a reason as is ever shown.
+fn kept(reason: &Arc<str>) -> Arc<str> {
+    match beginning(reason, REASON_BYTES) {
+        all if all.len() == reason.len() => Arc::clone(reason),
+        cut => cut.into(),
     }
 }
 

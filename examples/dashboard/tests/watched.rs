@@ -5,7 +5,7 @@ use {
     crate::data::Memory,
     requeue::{Message, MessageId, SendMessage},
     serde_json::{Value, json},
-    std::time::Duration,
+    std::{sync::Arc, time::Duration},
 };
 
 fn life(world: &World, id: MessageId) -> Option<Value> {
@@ -115,4 +115,49 @@ fn a_delayed_message_ages_from_its_send_once_it_is_visible() {
     assert_eq!(row(&world.dashboard().overview(), "jobs")["oldest_ms"], Value::Null);
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(row(&world.dashboard().overview(), "jobs")["oldest_ms"], 10_000);
+}
+
+#[test]
+fn what_is_kept_of_reasons_and_contents_is_bounded() {
+    let world = World::remembering(Memory {
+        events: 1_000,
+        ..Memory::default()
+    });
+    let (jobs, failed) = world.with_dead_letters("jobs", 100);
+    let id = jobs.send("m").unwrap().message_id;
+    let snapshot = jobs.snapshot();
+    assert_eq!(
+        Arc::strong_count(&snapshot.messages[0].body),
+        3,
+        "the queue, the snapshot and the watch share one body"
+    );
+    let reason = "no such file ".repeat(20_000);
+    let held = jobs.receive().blocking().unwrap();
+    held[0].report_failure(reason.as_str());
+    held[0].dead_letter(reason.as_str()).unwrap();
+    failed.receive().blocking().unwrap()[0].delete().unwrap();
+    let shown = life(&world, id).unwrap();
+    let events = shown["events"].as_array().unwrap();
+    let reasons = events.iter().filter_map(|event| event["reason"].as_str());
+    let lengths: Vec<usize> = reasons.chain(shown["reason"].as_str()).map(str::len).collect();
+    assert!(
+        lengths.len() >= 3 && lengths.iter().all(|length| *length == 2_000),
+        "{lengths:?}"
+    );
+    assert_eq!(
+        shown["attributes"],
+        Value::Null,
+        "a content with a long reason is not kept"
+    );
+    for _ in 0..100 {
+        jobs.send("m").unwrap();
+        jobs.receive().blocking().unwrap()[0]
+            .dead_letter(reason.as_str())
+            .unwrap();
+    }
+    let (lives, forgotten) = world.watch.remembered();
+    assert!(
+        lives < 30 && lives + forgotten as usize == 101,
+        "{lives} lives, {forgotten} forgotten"
+    );
 }
