@@ -1,11 +1,11 @@
 //! What the page can do to queues and runners, each after a confirmation there.
 
 use {
-    crate::data::{Dashboard, Filter, Missing},
-    requeue::{MessageAttributeValue, MessageId, Queue, SendMessage, StartMessageMoveTask, Timestamp},
+    crate::data::{Dashboard, Missing},
+    requeue::{MessageAttributeValue, MessageId, Queue, SendMessage, StartMessageMoveTask},
     serde::Deserialize,
     serde_json::{Value, json},
-    std::{error::Error, fmt, time::Duration},
+    std::{collections::HashSet, error::Error, fmt, time::Duration},
 };
 
 #[derive(Debug, Deserialize)]
@@ -35,13 +35,10 @@ pub(crate) enum Action {
         queue: String,
         message_id: String,
     },
-    /// Deletes what the filter selects and was there at `at`, the instant of the count that was confirmed. More than
-    /// that count is never touched.
+    /// Deletes the messages of a count that was confirmed, as far as they are still there, and no other.
     DeleteMatching {
         queue: String,
-        filter: Filter,
-        at: u64,
-        expected: usize,
+        selection: String,
     },
 }
 
@@ -72,11 +69,8 @@ pub(crate) enum ActionError {
     Missing(Missing),
     /// The queue, the service or the message says no.
     Refused(String),
-    /// The filter selects more than was confirmed.
-    Grown {
-        expected: usize,
-        found: usize,
-    },
+    /// The count is not known (any more).
+    Forgotten,
 }
 
 impl fmt::Display for ActionError {
@@ -84,12 +78,7 @@ impl fmt::Display for ActionError {
         match self {
             Self::Missing(missing) => missing.fmt(f),
             Self::Refused(why) => f.write_str(why),
-            Self::Grown { expected, found } => {
-                write!(
-                    f,
-                    "the filter selects {found} messages by now, {expected} were confirmed; nothing was deleted"
-                )
-            }
+            Self::Forgotten => f.write_str("this count is not kept any more, nothing was deleted"),
         }
     }
 }
@@ -129,12 +118,7 @@ pub(crate) fn act(dashboard: &Dashboard, action: Action) -> Result<Value, Action
         }
         Action::Send(message) => send(dashboard, *message),
         Action::Delete { queue, message_id } => delete(dashboard, &queue, &message_id),
-        Action::DeleteMatching {
-            queue,
-            filter,
-            at,
-            expected,
-        } => delete_matching(dashboard, &queue, &filter, Timestamp::from_millis(at), expected),
+        Action::DeleteMatching { queue, selection } => delete_matching(dashboard, &queue, &selection),
     }
 }
 
@@ -178,7 +162,13 @@ fn send(dashboard: &Dashboard, send: Send) -> Result<Value, ActionError> {
     if let Some(seconds) = send.delay_seconds {
         message = message.delay(Duration::from_secs(seconds.into()));
     }
+    let mut names = HashSet::new();
     for Attribute { name, data_type, value } in send.attributes {
+        if !names.insert(name.clone()) {
+            return Err(ActionError::Refused(format!(
+                "attribute {name} is given more than once"
+            )));
+        }
         message = message.attribute(name, MessageAttributeValue::new(data_type, value));
     }
     let sent = queue.send(message)?;
@@ -198,23 +188,12 @@ fn delete(dashboard: &Dashboard, queue: &str, message_id: &str) -> Result<Value,
     }
 }
 
-fn delete_matching(
-    dashboard: &Dashboard,
-    queue: &str,
-    filter: &Filter,
-    at: Timestamp,
-    expected: usize,
-) -> Result<Value, ActionError> {
+fn delete_matching(dashboard: &Dashboard, queue: &str, selection: &str) -> Result<Value, ActionError> {
     let queue = dashboard.queue(queue)?;
-    dashboard.changed(&queue);
-    let shot = dashboard.shot(&queue);
-    let known = shot.select(filter).filter(|message| message.arrived_timestamp <= at);
-    let ids: Vec<MessageId> = known.map(|message| message.message_id).collect();
-    if ids.len() > expected {
-        let found = ids.len();
-        return Err(ActionError::Grown { expected, found });
-    }
-    let deleted = delete_by_id(dashboard, &queue, &ids)?;
+    let selection = dashboard
+        .take_selection(&queue, selection)
+        .ok_or(ActionError::Forgotten)?;
+    let deleted = delete_by_id(dashboard, &queue, &selection.messages)?;
     let mut answer = done(format!("{} deleted.", were(deleted)));
     answer["deleted"] = deleted.into();
     Ok(answer)

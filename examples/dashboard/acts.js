@@ -86,7 +86,7 @@ export const deleteMessage = (queue, id) =>
     submit: () => run({ action: "delete", queue, message_id: id }),
   });
 
-/** Deletes at most as many messages as the confirmation says. */
+/** Deletes the messages that the confirmation counts, and no other. */
 export async function deleteMatching(queue, query) {
   const filter = Object.fromEntries(["phase", "group", "error", "text"].filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
   const names = { phase: "state", group: "group", error: "error contains", text: "body or id contains" };
@@ -106,14 +106,13 @@ export async function deleteMatching(queue, query) {
     verb: verb(selection.json.count),
     danger: true,
     submit: async (_, say) => {
-      const { count: expected, at } = selection.json;
-      const answer = await post({ action: "delete_matching", queue: queue.name, filter, at, expected });
+      const answer = await post({ action: "delete_matching", queue: queue.name, selection: selection.json.selection });
       if (answer.ok) return null;
       if (answer.status === 409) {
         selection = await select();
         if (selection.ok) say(texts(selection.json.count), verb(selection.json.count));
       }
-      return answer.json.error;
+      return answer.status === 409 ? "The count was too old and was made anew." : answer.json.error;
     },
   });
 }

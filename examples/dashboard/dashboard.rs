@@ -19,7 +19,7 @@ mod tests;
 use {
     demo::Demo,
     options::{HELP, Options},
-    server::Server,
+    server::{Limits, Server},
     std::{
         env,
         error::Error,
@@ -49,10 +49,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let stop = stop::signal()?;
         let (demo, dashboard) = Demo::start(options.messages)?;
-        let bound = Server::bind(options.address, dashboard, options.read_only).await;
+        let bound = Server::bind(options.address, dashboard, options.read_only, Limits::default()).await;
         let server = bound.map_err(|error| format!("{}: {error}", options.address))?;
         say(format_args!("listening on http://{}", server.address()?));
-        server.run_until(stop).await?;
+        server.run_until(stop).await;
         demo.stop().await;
         say("stopped");
         Ok(())

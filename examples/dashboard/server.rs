@@ -1,7 +1,7 @@
 //! HTTP: the page, its data, a stream of overviews, and actions.
 //!
-//! Data is JSON: `GET /api/overview`, `/api/queues/{queue}/messages` and `/selection` with the names of a `Filter` and a
-//! `Paging` as the query, `/api/queues/{queue}/messages/{id}`; `GET /api/events` streams overviews. An action is a
+//! Data is JSON: `GET /api/overview`, `/api/queues/{queue}/messages` and `/selection` with the names of a `Listing` as the
+//! query, `/api/queues/{queue}/messages/{id}`; `GET /api/events` streams overviews. An action is a
 //! `POST /api/action` of type `application/json` with an `Action`, for example
 //! `{"action": "redrive", "queue": "jobs-failed", "per_second": 10}`. An error is `{"error": ".."}`.
 #![allow(
@@ -12,13 +12,13 @@
 use {
     crate::{
         actions::{self, Action, ActionError},
-        data::{Dashboard, Filter, Missing, Paging, Phase, Sort},
+        data::{Dashboard, Listing, Missing},
         guard::{self, Hosts},
     },
     axum::{
         Router,
-        body::{self, Body, HttpBody},
-        extract::{Path, Query, State},
+        body::{self, Bytes, HttpBody},
+        extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State},
         http::{HeaderMap, StatusCode, header},
         middleware,
         response::{
@@ -26,10 +26,14 @@ use {
             sse::{Event, KeepAlive},
         },
         routing::{get, post},
-        serve::ListenerExt,
     },
     futures_util::{Stream, stream},
-    serde::Deserialize,
+    hyper::server::conn::http1,
+    hyper_util::{
+        rt::{TokioIo, TokioTimer},
+        server::graceful::GracefulShutdown,
+        service::TowerToHyperService,
+    },
     serde_json::{Value, json},
     std::{
         convert::Infallible,
@@ -46,11 +50,28 @@ use {
     },
 };
 
+const JSON: &str = "application/json";
+
 /// A body of 1 MiB takes this much if every character of it is escaped.
 const MAX_REQUEST: usize = 8 * 1_024 * 1_024;
 
-/// How long a client may take to send an action.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How much clients may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// At the same time, those of open pages included.
+    pub(crate) connections: usize,
+    /// For the head of a request, from the end of the one before, and for an action.
+    pub(crate) patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            patience: Duration::from_secs(30),
+        }
+    }
+}
 
 /// Pages that are sent overviews at the same time.
 const MAX_STREAMS: usize = 256;
@@ -69,6 +90,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(crate) struct App {
     dashboard: Dashboard,
     read_only: bool,
+    patience: Duration,
     pub(crate) hosts: Hosts,
     /// The latest overview, as it is sent.
     latest: Mutex<Option<(Instant, Arc<str>)>>,
@@ -99,16 +121,23 @@ impl App {
 
 pub(crate) struct Server {
     listener: TcpListener,
+    limits: Limits,
     app: Arc<App>,
 }
 
 impl Server {
     /// Listens on a loopback address, and on no other.
-    pub(crate) async fn bind(address: SocketAddr, dashboard: Dashboard, read_only: bool) -> io::Result<Self> {
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        dashboard: Dashboard,
+        read_only: bool,
+        limits: Limits,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let app = App {
             dashboard,
             read_only,
+            patience: limits.patience,
             hosts: Hosts::of(listener.local_addr()?),
             latest: Mutex::default(),
             stream: watch::Sender::new("".into()),
@@ -116,7 +145,7 @@ impl Server {
             searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
         };
         let app = Arc::new(app);
-        Ok(Self { listener, app })
+        Ok(Self { listener, limits, app })
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
@@ -124,27 +153,45 @@ impl Server {
     }
 
     /// Serves until `stop` is done; then streams end at once, and other answers within [`FAREWELL`].
-    pub(crate) async fn run_until<T>(self, stop: impl Future<Output = T>) -> io::Result<()> {
-        let Self { listener, app } = self;
+    pub(crate) async fn run_until<T>(self, stop: impl Future<Output = T>) {
+        let app = Arc::clone(&self.app);
         let overviews = task::spawn(send_overviews(Arc::clone(&app)));
-        let mut stopping = app.stopping.subscribe();
-        let listener = listener.tap_io(|stream| {
-            // An event must not wait for the acknowledgement of the one before.
-            let _ = stream.set_nodelay(true);
-        });
-        let serving = axum::serve(listener, routes(Arc::clone(&app))).with_graceful_shutdown(async move {
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-        });
-        let mut serving = task::spawn(serving.into_future());
-        tokio::select! {
-            ended = &mut serving => return ended.map_err(io::Error::other)?,
-            _ = stop => {}
-        }
+        let graceful = Arc::new(GracefulShutdown::new());
+        let accepting = task::spawn(self.accept(Arc::clone(&graceful)));
+        stop.await;
         app.stopping.send_replace(true);
         overviews.abort();
-        let _ = time::timeout(FAREWELL, &mut serving).await;
-        serving.abort();
-        Ok(())
+        accepting.abort();
+        // Once the accepting task is gone, nobody else holds it.
+        let _ = accepting.await;
+        if let Some(graceful) = Arc::into_inner(graceful) {
+            let _ = time::timeout(FAREWELL, graceful.shutdown()).await;
+        }
+    }
+
+    /// A connection that comes when there is no room waits until another one ends.
+    async fn accept(self, graceful: Arc<GracefulShutdown>) {
+        let room = Arc::new(Semaphore::new(self.limits.connections));
+        let routes = routes(self.app);
+        while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
+            let Ok((stream, _)) = self.listener.accept().await else {
+                // Out of file descriptors, most likely: some will be free again.
+                time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            // An event must not wait for the acknowledgement of the one before.
+            let _ = stream.set_nodelay(true);
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.limits.patience)
+                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes.clone()));
+            let connection = graceful.watch(connection);
+            task::spawn(async move {
+                // The client has gone or speaks no HTTP; there is nobody to tell.
+                let _ = connection.await;
+                drop(permit);
+            });
+        }
     }
 }
 
@@ -166,21 +213,38 @@ fn routes(app: Arc<App>) -> Router {
         .route("/api/queues/{queue}/messages", get(messages))
         .route("/api/queues/{queue}/selection", get(selection))
         .route("/api/queues/{queue}/messages/{id}", get(message))
-        .route("/api/action", post(action))
+        .route("/api/action", post(action).layer(DefaultBodyLimit::max(MAX_REQUEST)))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "reads are GET, actions are POST")
         })
+        .layer(middleware::map_response(errors_as_json))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))
         .with_state(app)
 }
 
 fn answer(status: StatusCode, json: impl ToString) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], json.to_string()).into_response()
+    (status, [(header::CONTENT_TYPE, JSON)], json.to_string()).into_response()
 }
 
 pub(crate) fn refuse(status: StatusCode, why: impl Into<String>) -> Response {
     answer(status, json!({ "error": why.into() }))
+}
+
+/// Errors of extractors come as text.
+async fn errors_as_json(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|it| it == JSON);
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let text = body::to_bytes(response.into_body(), MAX_REQUEST)
+        .await
+        .unwrap_or_default();
+    refuse(status, String::from_utf8_lossy(&text))
 }
 
 fn found(result: Result<Value, Missing>) -> Response {
@@ -214,77 +278,19 @@ async fn overview(State(app): State<Arc<App>>) -> Response {
     aside(app, |app| answer(StatusCode::OK, app.overview())).await
 }
 
-/// A [`Filter`] and a [`Paging`] in one query string.
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Listing {
-    phase: Option<Phase>,
-    group: Option<String>,
-    error: String,
-    text: String,
-    sort: Sort,
-    page: usize,
-    size: usize,
-}
-
-impl Default for Listing {
-    fn default() -> Self {
-        let Filter {
-            phase,
-            group,
-            error,
-            text,
-        } = Filter::default();
-        let Paging { sort, page, size } = Paging::default();
-        Self {
-            phase,
-            group,
-            error,
-            text,
-            sort,
-            page,
-            size,
-        }
-    }
-}
-
-impl Listing {
-    fn split(self) -> (Filter, Paging) {
-        let Self {
-            phase,
-            group,
-            error,
-            text,
-            sort,
-            page,
-            size,
-        } = self;
-        (
-            Filter {
-                phase,
-                group,
-                error,
-                text,
-            },
-            Paging { sort, page, size },
-        )
-    }
-}
-
 async fn messages(State(app): State<Arc<App>>, Path(queue): Path<String>, Query(listing): Query<Listing>) -> Response {
-    let (filter, paging) = listing.split();
-    search(app, move |dashboard| dashboard.page(&queue, &filter, &paging)).await
+    search(app, move |dashboard| dashboard.page(&queue, &listing)).await
 }
 
-async fn selection(State(app): State<Arc<App>>, Path(queue): Path<String>, Query(filter): Query<Filter>) -> Response {
-    search(app, move |dashboard| dashboard.selection(&queue, &filter)).await
+async fn selection(State(app): State<Arc<App>>, Path(queue): Path<String>, Query(listing): Query<Listing>) -> Response {
+    search(app, move |dashboard| dashboard.selection(&queue, &listing)).await
 }
 
 async fn message(State(app): State<Arc<App>>, Path((queue, id)): Path<(String, String)>) -> Response {
     search(app, move |dashboard| dashboard.message(&queue, &id)).await
 }
 
-async fn action(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+async fn action(State(app): State<Arc<App>>, headers: HeaderMap, request: Request) -> Response {
     if app.read_only {
         return refuse(StatusCode::FORBIDDEN, "this dashboard is read-only");
     }
@@ -292,22 +298,22 @@ async fn action(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> 
     let media_type = content_type
         .and_then(|value| value.split(';').next())
         .unwrap_or_default();
-    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+    if !media_type.trim().eq_ignore_ascii_case(JSON) {
         return refuse(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "an action is sent as application/json",
         );
     }
     // A body that says it is too long is not read at all.
-    if body.size_hint().lower() > MAX_REQUEST as u64 {
+    if request.body().size_hint().lower() > MAX_REQUEST as u64 {
         return refuse(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the longest action has {MAX_REQUEST} bytes"),
         );
     }
-    let body = match time::timeout(PATIENCE, body::to_bytes(body, MAX_REQUEST)).await {
+    let body = match time::timeout(app.patience, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => body,
-        Ok(Err(error)) => return refuse(StatusCode::BAD_REQUEST, error.to_string()),
+        Ok(Err(rejection)) => return rejection.into_response(),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the action did not come in time"),
     };
     let action: Action = match serde_json::from_slice(&body) {
@@ -329,7 +335,7 @@ fn status_of(error: &ActionError) -> StatusCode {
     match error {
         ActionError::Missing(_) => StatusCode::NOT_FOUND,
         ActionError::Refused(_) => StatusCode::BAD_REQUEST,
-        ActionError::Grown { .. } => StatusCode::CONFLICT,
+        ActionError::Forgotten => StatusCode::CONFLICT,
     }
 }
 

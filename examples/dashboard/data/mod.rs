@@ -17,20 +17,22 @@
     reason = "how often a queue is copied is paced by the machine's time, whatever clock the service has"
 )]
 
+mod list;
 mod watch;
 
-pub(crate) use watch::{Memory, Watch};
+pub(crate) use {
+    list::Listing,
+    watch::{Memory, Watch},
+};
 use {
     requeue::{
-        Clock, Counts, ListQueues, MessageId, MessageMoveTask, MessagePhase, MessageSnapshot, Queue, QueueSnapshot,
-        Service, Timestamp,
+        Clock, Counts, ListQueues, MessageId, MessageMoveTask, MessageSnapshot, Queue, QueueSnapshot, Service,
+        Timestamp,
         worker::{JobStatus, RunnerHandle},
     },
-    serde::Deserialize,
     serde_json::{Value, json},
     std::{
-        cmp::Reverse,
-        collections::{BTreeMap, HashMap},
+        collections::{BTreeMap, HashMap, VecDeque},
         fmt,
         sync::{Arc, Mutex, MutexGuard, PoisonError},
         time::{Duration, Instant},
@@ -46,14 +48,14 @@ const LISTED_BYTES: usize = 200;
 const SHOWN_BYTES: usize = 64 * 1_024;
 const SEARCHED_BYTES: usize = 64 * 1_024;
 
-/// Bytes of a reason that are shown.
+/// Bytes of a reason that are kept, searched and shown.
 const REASON_BYTES: usize = 2_000;
 
 /// Messages in a page, at most.
 const MAX_PAGE: usize = 200;
 
-/// Groups and reasons that a page counts.
-const MAX_FACETS: usize = 12;
+/// Counts that are kept until they are confirmed, of 16 bytes a message.
+const MAX_SELECTIONS: usize = 8;
 
 /// A snapshot is used again for so many times what it took, so that a queue is locked for at most a twentieth of the
 /// time; one that takes less than [`CHEAP`] is always new.
@@ -70,6 +72,7 @@ pub(crate) struct Dashboard {
     watch: Watch,
     runners: BTreeMap<String, Runner>,
     snapshots: Mutex<HashMap<String, Arc<Slot>>>,
+    selections: Mutex<Selections>,
 }
 
 /// A runner under its name.
@@ -82,67 +85,26 @@ struct Runner {
 #[derive(Default)]
 struct Slot(Mutex<Option<Arc<Shot>>>);
 
+/// The latest counts of what a filter selects, the oldest first, and how many there were.
+#[derive(Default)]
+struct Selections {
+    kept: VecDeque<Selection>,
+    made: u64,
+}
+
+/// What was counted. A deletion is of these messages, whatever the filter selects by then.
+pub(crate) struct Selection {
+    id: String,
+    queue: String,
+    pub(crate) messages: Vec<MessageId>,
+}
+
 /// A snapshot, and why its messages failed.
 pub(crate) struct Shot {
     pub(crate) snapshot: QueueSnapshot,
     reasons: HashMap<MessageId, Arc<str>>,
     taken: Instant,
     took: Duration,
-}
-
-/// Which messages of a queue. A name that is not known is refused: it would select all.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Filter {
-    pub(crate) phase: Option<Phase>,
-    /// The whole group id; an empty one stands for messages without a group.
-    pub(crate) group: Option<String>,
-    /// A part of why the message failed last.
-    pub(crate) error: String,
-    /// A part of the body or of the id.
-    pub(crate) text: String,
-}
-
-/// A phase as the page has it: what is held back by its group is not visible.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Phase {
-    Visible,
-    InFlight,
-    Delayed,
-    Blocked,
-}
-
-/// Which page of them.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default)]
-pub(crate) struct Paging {
-    pub(crate) sort: Sort,
-    /// From 0; beyond the last it is the last.
-    pub(crate) page: usize,
-    pub(crate) size: usize,
-}
-
-impl Default for Paging {
-    fn default() -> Self {
-        Self {
-            sort: Sort::Oldest,
-            page: 0,
-            size: 50,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Sort {
-    /// In the order of the queue.
-    Oldest,
-    Newest,
-    Receives,
-    /// The next end of a delay or of a visibility timeout first; then what is visible.
-    Deadline,
-    Largest,
 }
 
 /// What is not there (any more).
@@ -180,6 +142,7 @@ impl Dashboard {
             watch,
             runners: BTreeMap::new(),
             snapshots: Mutex::default(),
+            selections: Mutex::default(),
         }
     }
 
@@ -306,15 +269,15 @@ impl Dashboard {
     }
 
     /// One page of the messages of a queue that the filter selects.
-    pub(crate) fn page(&self, queue: &str, filter: &Filter, paging: &Paging) -> Result<Value, Missing> {
+    pub(crate) fn page(&self, queue: &str, listing: &Listing) -> Result<Value, Missing> {
         let queue = self.queue(queue)?;
         let shot = self.shot(&queue);
-        let mut chosen: Vec<&MessageSnapshot> = shot.select(filter).collect();
-        let facets = facets(&shot, &chosen);
-        sort(&mut chosen, paging.sort);
-        let size = paging.size.clamp(1, MAX_PAGE);
+        let mut chosen: Vec<&MessageSnapshot> = shot.select(listing).collect();
+        let facets = list::facets(&shot, &chosen);
+        list::sort(&mut chosen, listing.sort);
+        let size = listing.size.clamp(1, MAX_PAGE);
         let last = chosen.len().saturating_sub(1) / size;
-        let page = paging.page.min(last);
+        let page = listing.page.min(last);
         let workers = self.workers_of_jobs();
         let rows = chosen.iter().skip(page * size).take(size);
         Ok(json!({
@@ -332,11 +295,32 @@ impl Dashboard {
         }))
     }
 
-    /// How many messages a filter selects, and the instant of that count.
-    pub(crate) fn selection(&self, queue: &str, filter: &Filter) -> Result<Value, Missing> {
+    /// How many messages a filter selects, and under which id they are kept.
+    pub(crate) fn selection(&self, queue: &str, listing: &Listing) -> Result<Value, Missing> {
         let queue = self.queue(queue)?;
         let shot = self.shot(&queue);
-        Ok(json!({ "count": shot.select(filter).count(), "at": shot.snapshot.at.as_millis() }))
+        let messages: Vec<MessageId> = shot.select(listing).map(|message| message.message_id).collect();
+        let count = messages.len();
+        let selections = &mut *lock(&self.selections);
+        selections.made += 1;
+        // The instant tells it from one of a process before this one.
+        let id = format!("{}-{}", shot.snapshot.at.as_millis(), selections.made);
+        selections.kept.push_back(Selection {
+            id: id.clone(),
+            queue: queue.name().to_owned(),
+            messages,
+        });
+        if selections.kept.len() > MAX_SELECTIONS {
+            selections.kept.pop_front();
+        }
+        Ok(json!({ "selection": id, "count": count }))
+    }
+
+    /// What was counted under an id, for once.
+    pub(crate) fn take_selection(&self, queue: &Queue, id: &str) -> Option<Selection> {
+        let kept = &mut lock(&self.selections).kept;
+        let place = kept.iter().position(|it| it.id == id && it.queue == queue.name())?;
+        kept.remove(place)
     }
 
     /// One message: where it is and what happened to it.
@@ -400,115 +384,6 @@ impl Shot {
     fn is_fresh(&self) -> bool {
         self.took >= CHEAP && self.taken.elapsed() < self.took * PACE
     }
-
-    /// Why a message failed last.
-    fn reason<'s>(&'s self, message: &'s MessageSnapshot) -> Option<&'s Arc<str>> {
-        let of_letter = message.dead_letter_reason.as_ref();
-        of_letter.or_else(|| self.reasons.get(&message.message_id))
-    }
-
-    pub(crate) fn select<'s>(&'s self, filter: &'s Filter) -> impl Iterator<Item = &'s MessageSnapshot> {
-        self.snapshot
-            .messages
-            .iter()
-            .filter(|message| self.matches(message, filter))
-    }
-
-    fn matches(&self, message: &MessageSnapshot, filter: &Filter) -> bool {
-        let in_phase = filter.phase.is_none_or(|phase| phase == Phase::of(message));
-        let group = message.message_group_id.as_deref().unwrap_or_default();
-        let in_group = filter.group.as_ref().is_none_or(|wanted| wanted == group);
-        if !in_phase || !in_group {
-            return false;
-        }
-        let failed = filter.error.is_empty()
-            || self
-                .reason(message)
-                .is_some_and(|reason| reason.contains(&filter.error));
-        let text = filter.text.trim();
-        failed
-            && (text.is_empty()
-                || beginning(&message.body, SEARCHED_BYTES).contains(text)
-                || message.message_id.to_string().contains(text))
-    }
-
-    fn row(&self, message: &MessageSnapshot, workers: &HashMap<String, &str>) -> Value {
-        let id = message.message_id.to_string();
-        let until = match message.phase {
-            MessagePhase::Delayed { until } | MessagePhase::InFlight { until } => Some(until.as_millis()),
-            _ => None,
-        };
-        json!({
-            "phase": Phase::of(message).name(),
-            "until": until,
-            "worker": workers.get(&id),
-            "id": id,
-            "group": message.message_group_id.as_deref(),
-            "sequence": message.sequence_number.map(|number| number.to_string()),
-            "sent": message.sent_timestamp.as_millis(),
-            "arrived": message.arrived_timestamp.as_millis(),
-            "expires": message.expires_at.as_millis(),
-            "receives": message.approximate_receive_count,
-            "reason": self.reason(message).map(|reason| beginning(reason, REASON_BYTES)),
-            "body": beginning(&message.body, LISTED_BYTES),
-            "body_bytes": message.body.len(),
-        })
-    }
-}
-
-impl Phase {
-    fn of(message: &MessageSnapshot) -> Self {
-        match message.phase {
-            MessagePhase::InFlight { .. } => Self::InFlight,
-            MessagePhase::Delayed { .. } => Self::Delayed,
-            _ if message.blocked => Self::Blocked,
-            _ => Self::Visible,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Visible => "visible",
-            Self::InFlight => "in_flight",
-            Self::Delayed => "delayed",
-            Self::Blocked => "blocked",
-        }
-    }
-}
-
-fn sort(messages: &mut [&MessageSnapshot], by: Sort) {
-    match by {
-        Sort::Oldest => {}
-        Sort::Newest => messages.reverse(),
-        Sort::Receives => messages.sort_by_key(|message| Reverse(message.approximate_receive_count)),
-        Sort::Largest => messages.sort_by_key(|message| Reverse(message.body.len())),
-        Sort::Deadline => messages.sort_by_key(|message| match message.phase {
-            MessagePhase::Delayed { until } | MessagePhase::InFlight { until } => until,
-            _ => Timestamp::MAX,
-        }),
-    }
-}
-
-/// The groups and the reasons with the most messages.
-fn facets(shot: &Shot, chosen: &[&MessageSnapshot]) -> (Vec<Value>, Vec<Value>) {
-    let groups = chosen.iter().filter_map(|message| message.message_group_id.as_deref());
-    let reasons = chosen.iter().filter_map(|message| shot.reason(message));
-    let reasons = reasons.map(|reason| beginning(reason, REASON_BYTES));
-    (most_frequent(groups), most_frequent(reasons))
-}
-
-fn most_frequent<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Value> {
-    let mut counts = HashMap::<&str, usize>::new();
-    texts.for_each(|text| *counts.entry(text).or_default() += 1);
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    let by_count = |(text, count): &(&'t str, usize)| (Reverse(*count), *text);
-    if counts.len() > MAX_FACETS {
-        counts.select_nth_unstable_by_key(MAX_FACETS, by_count);
-        counts.truncate(MAX_FACETS);
-    }
-    counts.sort_unstable_by_key(by_count);
-    let facet = |(text, count)| json!({ "text": text, "count": count });
-    counts.into_iter().map(facet).collect()
 }
 
 fn runner_row((name, runner): (&String, &Runner)) -> Value {

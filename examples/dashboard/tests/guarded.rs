@@ -1,11 +1,11 @@
 //! Who is refused, and what browsers are told.
 
 use {
-    super::{Site, World},
+    super::{Limits, Site, World},
     crate::options,
     serde_json::json,
     std::{
-        io::{BufRead, BufReader, Write},
+        io::{BufRead, BufReader, Read, Write},
         net::TcpStream,
         time::{Duration, Instant},
     },
@@ -155,6 +155,60 @@ fn an_action_is_json_of_a_known_form_and_bounded() {
     assert_eq!(post("application/json; charset=utf-8", &action).status, 200);
     let too_long = site.send(&format!("POST /api/action HTTP/1.1\r\nConnection: close\r\n{}Content-Type: application/json\r\nContent-Length: 9000000\r\n\r\n", site.host()));
     assert_eq!(too_long.status, 413);
+    // One byte more than an action may have, in a chunk that does not end.
+    let unannounced = site.send(&format!("POST /api/action HTTP/1.1\r\nConnection: close\r\n{}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n800001\r\n{}", site.host(), " ".repeat(0x80_0001)));
+    assert!(
+        unannounced.status == 413 && !unannounced.error().is_empty(),
+        "{}",
+        unannounced.body
+    );
+}
+
+#[test]
+fn every_error_is_json() {
+    let world = World::new();
+    world.queue("jobs");
+    let site = world.site();
+    for (path, status) in [
+        ("/nowhere", 404),
+        ("/api/action", 405),
+        ("/api/queues/%ff/messages", 400),
+        ("/api/queues/%ff/messages/x", 400),
+        ("/api/queues/jobs/messages?txt=dog", 400),
+        ("/api/queues/jobs/messages?page=-1", 400),
+        ("/api/queues/jobs/selection?text=a&text=b", 400),
+    ] {
+        let answer = site.get(path);
+        assert_eq!(answer.status, status, "{path}");
+        assert!(
+            answer.head.contains("content-type: application/json"),
+            "{path}: {}",
+            answer.head
+        );
+        assert!(!answer.error().is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn connections_are_limited_and_those_that_say_nothing_are_closed() {
+    let world = World::new();
+    let limits = Limits {
+        connections: 3,
+        patience: Duration::from_millis(500),
+    };
+    let site = Site::limited(world.dashboard(), false, limits);
+    let begun = Instant::now();
+    let mut silent: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(site.address).unwrap()).collect();
+    silent[1].write_all(b"GET / HTTP/1.1\r\nHost:").unwrap();
+    // One that has had its answer, and stays.
+    let whole = format!("GET /icon.svg HTTP/1.1\r\n{}\r\n", site.host());
+    silent[2].write_all(whole.as_bytes()).unwrap();
+    assert_eq!(site.get("/api/overview").status, 200);
+    assert!(begun.elapsed() >= limits.patience, "it waited for room");
+    for mut stream in silent {
+        let _ = stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

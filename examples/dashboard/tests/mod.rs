@@ -12,7 +12,7 @@ mod watched;
 use {
     crate::{
         data::{Dashboard, Memory, Watch},
-        server::Server,
+        server::{Limits, Server},
     },
     requeue::{ManualClock, Queue, QueueAttributes, RedrivePolicy, Service},
     serde_json::Value,
@@ -97,6 +97,10 @@ impl Answer {
 
 impl Site {
     fn start(dashboard: Dashboard, read_only: bool) -> Self {
+        Self::limited(dashboard, read_only, Limits::default())
+    }
+
+    fn limited(dashboard: Dashboard, read_only: bool, limits: Limits) -> Self {
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -104,9 +108,11 @@ impl Site {
             .build()
             .unwrap();
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = runtime.block_on(Server::bind(any_port, dashboard, read_only)).unwrap();
+        let server = runtime
+            .block_on(Server::bind(any_port, dashboard, read_only, limits))
+            .unwrap();
         let address = server.address().unwrap();
-        let thread = thread::spawn(move || runtime.block_on(server.run_until(stopped)).unwrap());
+        let thread = thread::spawn(move || runtime.block_on(server.run_until(stopped)));
         Self {
             address,
             stop: Some(stop),
