@@ -77,7 +77,7 @@ export function rate(number) {
 
 /** A span in milliseconds, with its two largest units. */
 export function span(ms) {
-  if (ms === null || ms === undefined) return "–";
+  if (ms === null || ms === undefined) return "unknown";
   if (ms < 0) return `−${span(-ms)}`;
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   const seconds = Math.floor(ms / 1_000);
@@ -150,11 +150,15 @@ export function chart(large = false) {
 /** Numbers side by side with what they are; `update` takes them in order. */
 export function figures(names) {
   const cells = names.map((name) => {
-    const value = el("dd", {}, "–");
+    const value = el("dd", { "aria-label": "loading" }, "…");
     return { value, node: el("div", {}, el("dt", {}, name), value) };
   });
   const node = el("dl", { class: "figures" }, ...cells.map((cell) => cell.node));
-  node.update = (values) => values.forEach((value, index) => setText(cells[index].value, value));
+  node.update = (values) =>
+    values.forEach((text, index) => {
+      setText(cells[index].value, text);
+      setAttribute(cells[index].value, "aria-label", null);
+    });
   return node;
 }
 

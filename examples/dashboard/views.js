@@ -14,7 +14,10 @@ const PHASES = { visible: "visible", in_flight: "in flight", delayed: "delayed",
 
 const total = (queues, field) => queues.reduce((sum, queue) => sum + queue[field], 0);
 const stored = (queue) => queue.visible + queue.in_flight + queue.delayed;
-const oldest = (queue) => (queue.oldest_ms === null ? "–" : `${queue.oldest_is_minimum ? "≥ " : ""}${span(queue.oldest_ms)}`);
+function oldest(queue) {
+  if (queue.oldest_ms === null) return queue.oldest_is_minimum ? "unknown" : "none";
+  return `${queue.oldest_is_minimum ? "≥ " : ""}${span(queue.oldest_ms)}`;
+}
 const rates = (queue) => `${rate(queue.in_rate)} messages per second in, ${rate(queue.out_rate)} out, over the last five minutes`;
 
 const heading = (...children) => el("h1", { tabindex: "-1" }, ...children);
@@ -104,7 +107,7 @@ export function queueView(name, query, { setQuery, opened }) {
     list,
   );
 
-  let [latest, seen, page, busy, again, held, focusOnce] = [null, null, null, false, false, false, opened];
+  let [latest, seen, page, shown, busy, again, held, focusOnce] = [null, null, null, null, false, false, false, opened];
   hold.addEventListener("click", () => {
     held = !held;
     setAttribute(hold, "aria-pressed", held);
@@ -127,7 +130,7 @@ export function queueView(name, query, { setQuery, opened }) {
       setAttribute(link, "href", messageLink(name, message.id, location.hash.includes("?") ? `?${location.hash.split("?")[1]}` : ""));
       state.className = `phase ${message.phase}`;
       setText(state, stateOf(message, latest.at));
-      setText(cells[2], message.group === null ? "–" : oneLine(message.group));
+      setText(cells[2], message.group === null ? "none" : oneLine(message.group));
       setAttribute(cells[2], "title", message.group);
       setText(cells[3], count(message.receives));
       setText(cells[4], span(latest.at - message.arrived));
@@ -139,12 +142,13 @@ export function queueView(name, query, { setQuery, opened }) {
   }
 
   function show() {
+    if (list.ariaBusy === "true") return;
     keyed(body, page.messages, (message) => message.id, row);
     list.hidden = page.messages.length === 0;
     const from = page.page * page.size;
-    const shown = page.messages.length ? `${count(from + 1)}–${count(from + page.messages.length)} of ` : "";
+    const range = page.messages.length ? `${count(from + 1)}–${count(from + page.messages.length)} of ` : "";
     const of = page.matched === page.total ? "" : `, of ${count(page.total)} in the queue`;
-    setText(found, `${shown}${plural(page.matched, "message")}${of}`);
+    setText(found, `${range}${plural(page.matched, "message")}${of}`);
     setAttribute(previous, "disabled", page.page === 0);
     setAttribute(next, "disabled", page.page >= page.pages - 1);
     facet(reasons, "Reasons", page.reasons, "error");
@@ -173,6 +177,11 @@ export function queueView(name, query, { setQuery, opened }) {
     });
   }
 
+  function waiting(waits) {
+    setAttribute(list, "aria-busy", waits);
+    if (waits) setText(found, "Loading messages…");
+  }
+
   /** One request at a time; what changed meanwhile is asked for once more. */
   async function load() {
     if (busy) {
@@ -181,12 +190,17 @@ export function queueView(name, query, { setQuery, opened }) {
     }
     busy = true;
     const asked = query.toString();
+    // What is asked for anew because something happened comes unseen.
+    if (asked !== shown) waiting(true);
     const answer = await read(`/api/queues/${encodeURIComponent(name)}/messages?${asked}`);
     busy = false;
     gone.hidden = answer.status !== 404;
-    if (answer.ok && asked === query.toString()) {
-      page = answer.json;
-      if (latest) show();
+    if (asked === query.toString()) {
+      waiting(false);
+      if (answer.ok) {
+        [page, shown] = [answer.json, asked];
+        if (latest) show();
+      } else setText(found, answer.json.error);
     }
     if (again) {
       again = false;
@@ -265,6 +279,22 @@ function stateOf(message, now) {
   }
 }
 
+/** How a redrive stands, or how it ended and what it left. */
+function redriveText(queue) {
+  const { task } = queue;
+  const moved = plural(task.moved, "message");
+  const redrive = `The redrive to ${task.destination ?? "where each came from"}`;
+  const others = task.moved < task.to_move ? ` Of the ${count(task.to_move)} that were visible when it began, the others left in another way or are in flight.` : "";
+  const later = queue.visible ? ` It does not move what became visible after its end.` : "";
+  switch (task.status) {
+    case "RUNNING": return `${redrive}${task.per_second ? `, ${task.per_second} per second,` : ""} is running: ${count(task.moved)} of ${count(task.to_move)} moved`;
+    case "COMPLETED": return `${redrive} is completed, ${moved} moved.${others}${later}`;
+    case "FAILED": return `${redrive} has failed, ${moved} moved: ${task.failure}. The others stay.`;
+    case "CANCELLED": return `${redrive} was cancelled, ${moved} moved. The others stay.`;
+    default: return `${redrive} is being cancelled, ${moved} moved.`;
+  }
+}
+
 function redriveProgress(node, queue, readOnly) {
   const { task } = queue;
   node.hidden = !task;
@@ -275,13 +305,13 @@ function redriveProgress(node, queue, readOnly) {
   }
   node.queue = queue;
   const [bar, text, button] = node.children;
+  const running = task.status === "RUNNING";
+  bar.hidden = !running;
   setAttribute(bar, "max", Math.max(1, task.to_move));
   setAttribute(bar, "value", Math.min(task.moved, Math.max(1, task.to_move)));
-  const to = task.destination ?? "where each came from";
-  const pace = task.per_second ? `, ${task.per_second} per second` : "";
-  const failure = task.failure ? `: ${task.failure}` : "";
-  setText(text, `Redrive to ${to}${pace}: ${count(task.moved)} of ${count(task.to_move)}, ${task.status.toLowerCase()}${failure}`);
-  button.hidden = readOnly || task.status !== "RUNNING";
+  setText(text, redriveText(queue));
+  setAttribute(text, "class", task.status === "FAILED" ? "error" : null);
+  button.hidden = readOnly || !running;
 }
 
 /** The filter; `changed` gets the fields that have a value. */
@@ -447,16 +477,23 @@ export function messageView(queue, id, query) {
   };
 }
 
+/** They are known from the life alone. */
 function showAttributes(node, life) {
-  const list = life?.attributes ?? [];
-  if (!list.length || node.childElementCount) return;
+  const list = life?.attributes ?? null;
+  const key = JSON.stringify(list);
+  if (node.dataset.shown === key) return;
+  node.dataset.shown = key;
+  if (list === null) {
+    node.replaceChildren(el("p", { class: "muted" }, "Its attributes are not known: they are forgotten, or it was sent before the dashboard watched."));
+    return;
+  }
   const columns = [{ name: "Attribute" }, { name: "Type" }, { name: "Value", kind: "wide" }];
   const rows = list.map((attribute) => {
     const value = attribute.value === null ? bytes(attribute.bytes) : visible(attribute.value);
     const texts = [attribute.name, attribute.type, value];
     return el("tr", {}, ...columns.map((column, index) => cell(column, el("bdi", { class: "mono" }, texts[index]))));
   });
-  node.append(table("Attributes", columns, el("tbody", {}, ...rows)));
+  node.replaceChildren(...(list.length ? [table("Attributes", columns, el("tbody", {}, ...rows))] : []));
 }
 
 /** All runners, and their jobs. */
@@ -474,9 +511,9 @@ export function workersView() {
     cells[0].append(el("a", { class: "row mono", href: messageLink(runner.queue, job.message_id), title: job.message_id }, job.message_id.slice(0, 8)));
     const tr = el("tr", {}, ...cells);
     tr.update = (job) => {
-      const texts = [job.group === null ? "–" : oneLine(job.group), count(job.receives), span(job.running_ms), span(job.lease_left_ms)];
+      const texts = [job.group === null ? "none" : oneLine(job.group), count(job.receives), span(job.running_ms), span(job.lease_left_ms)];
       texts.forEach((text, index) => setText(cells[index + 1], text));
-      setText(cells[5], job.timed_out ? "timed out, and runs on" : job.progress === null ? "–" : oneLine(job.progress));
+      setText(cells[5], job.timed_out ? "timed out, and runs on" : job.progress === null ? "none reported" : oneLine(job.progress));
     };
     return tr;
   }
@@ -501,7 +538,7 @@ export function workersView() {
         `${runner.in_progress} of ${runner.concurrency} busy`, runner.backlog ? `${count(runner.backlog)} in the backlog` : null,
         `${count(runner.succeeded)} done`, `${count(runner.failed)} failed`, runner.panicked ? `${count(runner.panicked)} panicked` : null,
         runner.timed_out ? `${count(runner.timed_out)} timed out` : null,
-        `median ${span(runner.median_ms)}, 99 % ${span(runner.p99_ms)}`,
+        runner.succeeded + runner.failed ? `median ${span(runner.median_ms)}, 99 % ${span(runner.p99_ms)}` : null,
       ];
       setText(facts, parts.filter(Boolean).join(" · "));
       toggle.hidden = readOnly || !["running", "paused"].includes(runner.state);

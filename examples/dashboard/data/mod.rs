@@ -12,6 +12,23 @@
 //! let dashboard = Dashboard::new(service, clock, watch).runner("jobs", &jobs, runner.handle());
 //! let json = dashboard.overview();
 //! ```
+//!
+//! What each object has. `at` and all instants are milliseconds since 1970 by the service's clock, spans end in `_ms`,
+//! rates are per second over the last ten seconds, lengths are bytes of UTF-8, and what is not there is `null`.
+//!
+//! | object | fields |
+//! |---|---|
+//! | overview | `at`; `queues`; `left_out`: queues beyond the first 200 by name; `runners`; `lives`, `forgotten`: messages whose life is remembered and is not any more; the server adds `read_only` |
+//! | queue | `name`, `fifo`, `visible`, `in_flight`, `delayed`; `oldest_ms`: age of the oldest that is not delayed, at least that if `oldest_is_minimum`; `in`, `out`: messages in 60 spans of 5 seconds, the last one not over; `in_rate`, `out_rate`, `failed_rate`; `facts`: changes whenever something happened; `waiting`: receivers; `visibility_ms`, `retention_ms`, `delay_ms`, `max_receive_count`, `dead_letter_queue`; `sources`: queues whose dead letters it takes; `task` |
+//! | task, the latest redrive | `status` as SQS names it; `moved`; `to_move`: visible at the start; `per_second`, `destination`, `started`; `handle` while it runs; `failure` |
+//! | runner | `name`, `queue`, `state`, `concurrency`, `in_progress`, `backlog`; since its start `received`, `succeeded`, `failed`, `panicked`, `timed_out`, `dead_lettered`; `median_ms`, `p99_ms` of the handling time; `jobs` |
+//! | job | `message_id`, `group`, `receives`, `running_ms`, `lease_left_ms`, `timed_out`, `progress` |
+//! | page | `at` of its snapshot; `queue`; `total` in the queue, `matched` by the filter; `page` from 0, `pages`, `size`; `messages`; `groups`, `reasons`: the 12 most frequent as `text` and `count`; `searched_bytes` of a body |
+//! | message | `id`; `phase`: `visible`, `in_flight`, `delayed` or `blocked`; `until`: end of a delay or a visibility timeout; `worker`; `group`, `sequence`, `sent`; `arrived` in this queue; `expires`, `receives`; `reason` of its last failure; `body`: its beginning; `body_bytes` |
+//! | selection | `selection`: id for the action `delete_matching`; `count` |
+//! | one message | `at`, `id`; `message`: if the queue holds it; `life`: if it is remembered; `shown_bytes` of the body |
+//! | life | `events`; `complete`: from its beginning; `dropped`: earlier events; `queue` that holds the message; `reason`; `body`, unless `message` has it, and `body_bytes`; `attributes`: `name`, `type`, `value` or `bytes`, and `null` if they are not kept; `group`, `deduplication_id`, `trace_header`, `dead_letter_source` |
+//! | event | `at`, `queue`, `what`; `until`: end of the delay or the visibility timeout that it began; `receive_count`, `reason`; `times` in a row |
 #![allow(
     clippy::disallowed_methods,
     reason = "how often a queue is copied is paced by the machine's time, whatever clock the service has"

@@ -7,7 +7,7 @@ use {
         worker::{Job, Runner},
     },
     serde_json::{Value, json},
-    std::time::Duration,
+    std::{collections::BTreeSet, time::Duration},
 };
 
 fn ids(page: &Value) -> Vec<&str> {
@@ -319,4 +319,62 @@ fn what_is_not_there_is_not_found() {
     assert_eq!(shown["life"]["events"][1]["what"], "queue deleted");
     assert_eq!(site.get("/nowhere").status, 404);
     assert_eq!(site.get("/api/action").status, 405);
+}
+
+/// The names of all fields in a JSON text.
+fn fields(json: &Value, names: &mut BTreeSet<String>) {
+    match json {
+        Value::Object(object) => object.iter().for_each(|(name, value)| {
+            names.insert(name.clone());
+            fields(value, names);
+        }),
+        Value::Array(items) => items.iter().for_each(|item| fields(item, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_documented() {
+    let world = World::new();
+    let failed = letters(&world);
+    let id = failed.snapshot().messages[0].message_id;
+    let jobs = world.service.queue("jobs").unwrap();
+    let attribute = MessageAttributeValue::number("3");
+    let with_attribute = jobs
+        .send(SendMessage::new("m").attribute("priority", attribute))
+        .unwrap();
+    let runner = Runner::builder(&jobs).each_async(|job: Job| async move {
+        job.stopping().await;
+        Ok::<(), String>(())
+    });
+    let runner = runner.unwrap();
+    let handle = runner.handle();
+    let dashboard = world.dashboard().runner("resizer", &jobs, runner.handle());
+    let running = std::thread::spawn(move || runner.blocking());
+    let site = super::Site::start(dashboard, false);
+    site.post(&json!({ "action": "redrive", "queue": "jobs-failed", "per_second": 1 }));
+    let mut names = BTreeSet::new();
+    let overview = site.overview_until(|overview| !overview["runners"][0]["jobs"][0].is_null());
+    fields(&overview, &mut names);
+    for path in [
+        "jobs-failed/messages".to_owned(),
+        "jobs-failed/selection".to_owned(),
+        format!("jobs-failed/messages/{id}"),
+        format!("jobs/messages/{}", with_attribute.message_id),
+    ] {
+        fields(&site.get(&format!("/api/queues/{path}")).json(), &mut names);
+    }
+    handle.stop();
+    running.join().unwrap().unwrap();
+    let lines = include_str!("../data/mod.rs").lines();
+    let docs: String = lines.filter(|line| line.starts_with("//! |")).collect();
+    let undocumented: Vec<_> = names
+        .iter()
+        .filter(|name| !docs.contains(&format!("`{name}`")))
+        .collect();
+    assert!(
+        names.len() > 70 && undocumented.is_empty(),
+        "{} {undocumented:?}",
+        names.len()
+    );
 }

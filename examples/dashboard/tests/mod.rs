@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a server and a browser live in real time")]
 
 mod browser;
+mod contrast;
 mod guarded;
 mod listed;
 mod measured;

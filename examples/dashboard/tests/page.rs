@@ -4,7 +4,7 @@
 
 use {
     super::{Site, World, browser::Browser},
-    crate::demo::Demo,
+    crate::{data::Memory, demo::Demo},
     requeue::{
         Queue, SendMessage,
         worker::{Job, Runner},
@@ -30,7 +30,7 @@ macro_rules! browser_or_skip {
 }
 
 /// A queue with ten letters that have reasons, and one with a hundred messages.
-fn shop() -> (World, Queue, Queue) {
+pub(super) fn shop() -> (World, Queue, Queue) {
     let world = World::new();
     let (jobs, failed) = world.with_dead_letters("jobs", 5);
     for number in 0..10 {
@@ -61,7 +61,7 @@ fn no_problems(browser: &mut Browser, site: &Site) {
     assert_eq!(elsewhere, [""; 0]);
 }
 
-fn is_visible(message: &str) -> String {
+pub(super) fn is_visible(message: &str) -> String {
     format!("document.querySelector('tbody')?.innerText.includes({message:?})")
 }
 
@@ -221,11 +221,11 @@ fn an_action_is_confirmed_or_cancelled() {
     browser.click("#dialog [name=per_second]");
     browser.enter("2");
     browser.press("Enter");
-    browser.until("document.querySelector('.redrive')?.innerText.includes('1 of 10, running')");
+    browser.until("document.querySelector('.redrive')?.innerText.includes('1 of 10 moved')");
     assert_eq!(failed.counts().visible, 9);
     browser.click("#cancel-redrive");
     browser.click("#dialog-submit");
-    browser.until("/cancel(led|ling)/.test(document.querySelector('.redrive')?.innerText)");
+    browser.until("/ (was|being) cancelled/.test(document.querySelector('.redrive')?.innerText)");
 
     browser.open(&format!("{}#/queue/jobs", site.url()));
     browser.click("#purge");
@@ -335,6 +335,93 @@ fn a_queue_that_is_deleted_is_said_to_be_gone() {
     browser.until("document.querySelector('main').innerText.includes('The queue jobs is not there.')");
     browser.press("u");
     browser.until("document.querySelector('tbody').innerText.includes('jobs-failed')");
+}
+
+#[test]
+fn a_redrive_that_is_over_says_how_it_ended() {
+    let mut browser = browser_or_skip!("a_redrive_that_is_over_says_how_it_ended");
+    let (world, jobs, failed) = shop();
+    let site = world.site();
+    site.post(&serde_json::json!({ "action": "redrive", "queue": "jobs-failed", "per_second": 1 }));
+    browser.open(&format!("{}#/queue/jobs-failed", site.url()));
+    browser.until("document.querySelector('.redrive progress')?.checkVisibility()");
+    assert_eq!(
+        browser.text(".redrive span"),
+        "The redrive to where each came from, 1 per second, is running: 1 of 10 moved"
+    );
+    // Seven letters leave in another way, and the task ends early.
+    let others: Vec<_> = failed
+        .snapshot()
+        .messages
+        .iter()
+        .take(7)
+        .map(|it| it.message_id)
+        .collect();
+    failed.delete_by_id(&others).unwrap();
+    world.clock.advance(Duration::from_secs(10));
+    jobs.receive().blocking().unwrap()[0].dead_letter("once more").unwrap();
+    browser.until("document.querySelector('.redrive span').innerText.includes('completed')");
+    browser.until("document.querySelector('.redrive span').innerText.includes('became visible after')");
+    assert_eq!(
+        browser.text(".redrive"),
+        "The redrive to where each came from is completed, 3 messages moved. Of the 10 that were visible when it began, \
+         the others left in another way or are in flight. It does not move what became visible after its end."
+    );
+    no_problems(&mut browser, &site);
+}
+
+#[test]
+fn what_is_loading_or_not_known_is_said() {
+    let mut browser = browser_or_skip!("what_is_loading_or_not_known_is_said");
+    let world = World::remembering(Memory {
+        lives: 1,
+        ..Memory::default()
+    });
+    let jobs = world.queue("jobs");
+    let forgotten = jobs.send("first").unwrap().message_id;
+    jobs.send("second").unwrap();
+    world.queue("empty");
+    let site = world.site();
+    browser.open(&site.url());
+    browser.until(&is_visible("empty"));
+    let oldest = "document.querySelector('tbody').rows[0].cells[4].innerText";
+    assert_eq!(browser.eval(oldest), "none");
+    // The answers of the server wait until the test lets them go.
+    browser.eval(
+        "(() => { const real = fetch; window.fetch = (path, ...rest) => path.includes('/messages?') \
+         ? new Promise((go) => { window.go = go; }).then(() => real(path, ...rest)) : real(path, ...rest); })()",
+    );
+    browser.eval("location.hash = '#/queue/jobs'");
+    browser.until("document.getElementById('found')?.innerText === 'Loading messages\u{2026}' && window.go");
+    assert_eq!(browser.eval("document.querySelectorAll('[aria-busy=true]').length"), 1);
+    browser.eval("go()");
+    browser.until(&is_visible("second"));
+    browser.until("document.getElementById('found').innerText === '1\u{2013}2 of 2 messages'");
+    assert_eq!(browser.eval("document.querySelectorAll('[aria-busy=true]').length"), 0);
+    browser.open(&format!("{}#/queue/jobs/message/{forgotten}", site.url()));
+    browser.until("document.querySelector('main').innerText.includes('Its attributes are not known')");
+    no_problems(&mut browser, &site);
+}
+
+#[test]
+fn the_figures_leave_no_hole_at_any_width() {
+    let mut browser = browser_or_skip!("the_figures_leave_no_hole_at_any_width");
+    let (world, _jobs, _failed) = shop();
+    let site = world.site();
+    for width in [320, 375, 600, 721, 800, 901, 1_200] {
+        browser.size(width, 700);
+        for hash in ["#/", "#/queue/jobs"] {
+            browser.open(&format!("{}{hash}", site.url()));
+            browser.until("document.querySelector('.figures dd')?.innerText.length > 1");
+            // What the cells and the lines between them do not cover.
+            let hole = "(() => { const grid = document.querySelector('.figures'); \
+                        const area = (it) => it.getBoundingClientRect().width * it.getBoundingClientRect().height; \
+                        const cells = [...grid.children].reduce((sum, it) => sum + area(it), 0); \
+                        const cut = [...grid.children].some((it) => it.scrollWidth > it.clientWidth); \
+                        return cut || cells < 0.95 * area(grid); })()";
+            assert_eq!(browser.eval(hole), false, "{width} {hash}");
+        }
+    }
 }
 
 #[test]
