@@ -304,16 +304,18 @@ async fn action(State(app): State<Arc<App>>, headers: HeaderMap, request: Reques
             "an action is sent as application/json",
         );
     }
+    let too_long = || {
+        let why = format!("the longest action has {MAX_REQUEST} bytes");
+        refuse(StatusCode::PAYLOAD_TOO_LARGE, why)
+    };
     // A body that says it is too long is not read at all.
     if request.body().size_hint().lower() > MAX_REQUEST as u64 {
-        return refuse(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the longest action has {MAX_REQUEST} bytes"),
-        );
+        return too_long();
     }
     let body = match time::timeout(app.patience, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => body,
-        Ok(Err(rejection)) => return rejection.into_response(),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => return too_long(),
+        Ok(Err(error)) => return error.into_response(),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the action did not come in time"),
     };
     let action: Action = match serde_json::from_slice(&body) {

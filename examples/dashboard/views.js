@@ -20,6 +20,12 @@ function oldest(queue) {
 }
 const rates = (queue) => `${rate(queue.in_rate)} messages per second in, ${rate(queue.out_rate)} out, over the last five minutes`;
 
+/** A text that somebody chose, or in another colour that there is none. */
+function setOrNone(node, text, none) {
+  setText(node, text === null ? none : oneLine(text));
+  node.classList.toggle("muted", text === null);
+}
+
 const heading = (...children) => el("h1", { tabindex: "-1" }, ...children);
 
 /** What a queue is, beside its name. */
@@ -130,7 +136,7 @@ export function queueView(name, query, { setQuery, opened }) {
       setAttribute(link, "href", messageLink(name, message.id, location.hash.includes("?") ? `?${location.hash.split("?")[1]}` : ""));
       state.className = `phase ${message.phase}`;
       setText(state, stateOf(message, latest.at));
-      setText(cells[2], message.group === null ? "none" : oneLine(message.group));
+      setOrNone(cells[2], message.group, "none");
       setAttribute(cells[2], "title", message.group);
       setText(cells[3], count(message.receives));
       setText(cells[4], span(latest.at - message.arrived));
@@ -511,9 +517,9 @@ export function workersView() {
     cells[0].append(el("a", { class: "row mono", href: messageLink(runner.queue, job.message_id), title: job.message_id }, job.message_id.slice(0, 8)));
     const tr = el("tr", {}, ...cells);
     tr.update = (job) => {
-      const texts = [job.group === null ? "none" : oneLine(job.group), count(job.receives), span(job.running_ms), span(job.lease_left_ms)];
-      texts.forEach((text, index) => setText(cells[index + 1], text));
-      setText(cells[5], job.timed_out ? "timed out, and runs on" : job.progress === null ? "none reported" : oneLine(job.progress));
+      setOrNone(cells[1], job.group, "none");
+      [count(job.receives), span(job.running_ms), span(job.lease_left_ms)].forEach((text, index) => setText(cells[index + 2], text));
+      setOrNone(cells[5], job.timed_out ? "timed out, and runs on" : job.progress, "none reported");
     };
     return tr;
   }
