@@ -122,7 +122,7 @@ fn messages_of_a_journal_find_their_payloads_again() {
     };
     let jobs = open();
     pollster::block_on(jobs.send(large().into())).unwrap();
-    let pointer = jobs.queue().snapshot().messages[0].body.len();
+    let pointer = jobs.queue().snapshot().messages[0].content.body().len();
     assert!(pointer < 200, "the journal has the pointer alone");
     drop(jobs);
     let jobs = open();

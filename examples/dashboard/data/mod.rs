@@ -350,7 +350,7 @@ impl Dashboard {
             let messages = &shot.snapshot.messages;
             let found = messages.iter().find(|message| message.message_id == message_id)?;
             let mut row = shot.row(found, &self.workers_of_jobs());
-            row["body"] = beginning(&found.body, SHOWN_BYTES).into();
+            row["body"] = beginning(found.content.body(), SHOWN_BYTES).into();
             Some(row)
         });
         if found.is_none() && life.is_none() {
@@ -403,7 +403,7 @@ impl Shot {
 
     /// Why a message failed last.
     fn reason<'s>(&'s self, message: &'s MessageSnapshot) -> Option<&'s Arc<str>> {
-        let of_letter = message.dead_letter_reason.as_ref();
+        let of_letter = message.content.dead_letter_reason();
         of_letter.or_else(|| self.reasons.get(&message.message_id))
     }
 
@@ -416,7 +416,7 @@ impl Shot {
 
     fn matches(&self, message: &MessageSnapshot, filter: &Filter) -> bool {
         let in_phase = filter.phase.is_none_or(|phase| phase == Phase::of(message));
-        let group = message.message_group_id.as_deref().unwrap_or_default();
+        let group = message.content.group_id().unwrap_or_default();
         let in_group = filter.group.as_ref().is_none_or(|wanted| wanted == group);
         if !in_phase || !in_group {
             return false;
@@ -428,7 +428,7 @@ impl Shot {
         let text = filter.text.trim();
         failed
             && (text.is_empty()
-                || beginning(&message.body, SEARCHED_BYTES).contains(text)
+                || beginning(message.content.body(), SEARCHED_BYTES).contains(text)
                 || message.message_id.to_string().contains(text))
     }
 
@@ -443,15 +443,15 @@ impl Shot {
             "until": until,
             "worker": workers.get(&id),
             "id": id,
-            "group": message.message_group_id.as_deref(),
+            "group": message.content.group_id(),
             "sequence": message.sequence_number.map(|number| number.to_string()),
             "sent": message.sent_timestamp.as_millis(),
             "arrived": message.arrived_timestamp.as_millis(),
             "expires": message.expires_at.as_millis(),
             "receives": message.approximate_receive_count,
             "reason": self.reason(message).map(|reason| beginning(reason, REASON_BYTES)),
-            "body": beginning(&message.body, LISTED_BYTES),
-            "body_bytes": message.body.len(),
+            "body": beginning(message.content.body(), LISTED_BYTES),
+            "body_bytes": message.content.body().len(),
         })
     }
 }
@@ -481,7 +481,7 @@ fn sort(messages: &mut [&MessageSnapshot], by: Sort) {
         Sort::Oldest => {}
         Sort::Newest => messages.reverse(),
         Sort::Receives => messages.sort_by_key(|message| Reverse(message.approximate_receive_count)),
-        Sort::Largest => messages.sort_by_key(|message| Reverse(message.body.len())),
+        Sort::Largest => messages.sort_by_key(|message| Reverse(message.content.body().len())),
         Sort::Deadline => messages.sort_by_key(|message| match message.phase {
             MessagePhase::Delayed { until } | MessagePhase::InFlight { until } => until,
             _ => Timestamp::MAX,
@@ -491,7 +491,7 @@ fn sort(messages: &mut [&MessageSnapshot], by: Sort) {
 
 /// The groups and the reasons with the most messages.
 fn facets(shot: &Shot, chosen: &[&MessageSnapshot]) -> (Vec<Value>, Vec<Value>) {
-    let groups = chosen.iter().filter_map(|message| message.message_group_id.as_deref());
+    let groups = chosen.iter().filter_map(|message| message.content.group_id());
     let reasons = chosen.iter().filter_map(|message| shot.reason(message));
     let reasons = reasons.map(|reason| beginning(reason, REASON_BYTES));
     (most_frequent(groups), most_frequent(reasons))
