@@ -203,7 +203,8 @@ impl Topic {
     }
 
     /// [`publish`](Self::publish) for an async caller: it waits for the journals of the queues, and on a FIFO topic for
-    /// its turn, without blocking a thread.
+    /// its turn, without blocking a thread. Where a journal has less room by then than the message takes, as for large
+    /// envelopes or for many queues of one journal, it makes room in place.
     ///
     /// A future that is dropped has published to all queues whose subscription matches, or to none; after that it waits
     /// for the journals alone, and a dead letter of a journal that fails is not sent. On a FIFO topic the order is that in
