@@ -110,7 +110,7 @@ fn print_messages(queue: &InspectedQueue) {
             _ => "visible".to_owned(),
         };
         let (id, receives) = (message.message_id, message.approximate_receive_count);
-        println!("{id} {phase}, received {receives} times: {:?}", message.body);
+        println!("{id} {phase}, received {receives} times: {:?}", message.content.body());
     }
 }
 

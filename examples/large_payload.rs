@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     bar.finish();
     println!(
         "the message in the queue has {} bytes",
-        queue.snapshot().messages[0].body.len()
+        queue.snapshot().messages[0].content.body().len()
     );
 
     let opener = reports.clone();

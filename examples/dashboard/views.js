@@ -399,20 +399,21 @@ export function messageView(queue, id, query) {
     setText(body, visible(shown));
   }
 
-  function show({ at, message, life, shown_bytes }) {
+  function show({ at, message, content, life, shown_bytes }) {
     const holder = message ?? {};
+    const sent = content ?? {};
     setText(state, message ? stateOf(message, at) : `not in ${queue} any more${life?.queue ? `; it is in ${life.queue}` : ""}`);
     state.className = `state phase ${holder.phase ?? "gone"}`;
-    text = holder.body ?? life?.body ?? "";
-    const length = holder.body_bytes ?? life?.body_bytes ?? 0;
+    text = sent.body ?? "";
+    const length = sent.body_bytes ?? 0;
     const reason = holder.reason ?? life?.reason ?? null;
-    const source = life?.dead_letter_source?.split(":").pop() ?? null;
+    const source = sent.dead_letter_source?.split(":").pop() ?? null;
     const rows = [
-      ["Failed last because of", reason === null ? null : oneLine(reason), "reason"], ["Group", holder.group ?? life?.group ?? null],
+      ["Failed last because of", reason === null ? null : oneLine(reason), "reason"], ["Group", sent.group ?? null],
       ["Receives", message ? count(message.receives) : null], ["Sent", message ? time(message.sent) : null],
       ["In this queue since", message && message.arrived !== message.sent ? time(message.arrived) : null],
       ["Dead letter of", source], ["Sequence number", holder.sequence ?? null],
-      ["Deduplication id", life?.deduplication_id ?? null], ["Trace header", life?.trace_header ?? null],
+      ["Deduplication id", sent.deduplication_id ?? null], ["Trace header", sent.trace_header ?? null],
       ["Expires", message ? `in ${span(message.expires - at)}` : null], ["Body", bytes(length)],
     ].filter((row) => row[1] !== null);
     keyed(fields, rows, (row) => row[0], ([name, , kind]) => {
@@ -431,7 +432,7 @@ export function messageView(queue, id, query) {
       parses = false;
     }
     pretty.hidden = !parses;
-    showAttributes(attributes, life);
+    showAttributes(attributes, sent.attributes ?? null);
     showLife(life);
   }
 
@@ -483,14 +484,12 @@ export function messageView(queue, id, query) {
   };
 }
 
-/** They are known from the life alone. */
-function showAttributes(node, life) {
-  const list = life?.attributes ?? null;
+function showAttributes(node, list) {
   const key = JSON.stringify(list);
   if (node.dataset.shown === key) return;
   node.dataset.shown = key;
   if (list === null) {
-    node.replaceChildren(el("p", { class: "muted" }, "Its attributes are not known: they are forgotten, or it was sent before the dashboard watched."));
+    node.replaceChildren(el("p", { class: "muted" }, "Its attributes are not kept now that it is gone."));
     return;
   }
   const columns = [{ name: "Attribute" }, { name: "Type" }, { name: "Value", kind: "wide" }];

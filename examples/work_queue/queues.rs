@@ -57,7 +57,7 @@ impl Queues {
         tally.note_found(
             self.jobs.snapshot().messages,
             self.failed.snapshot().messages,
-            results.iter().filter_map(|result| read(&result.body)),
+            results.iter().filter_map(|result| read(result.content.body())),
         );
         let (open, done, dead) = (tally.open(), tally.done.len(), tally.dead.len());
         (open + done + dead > 0).then(|| {

@@ -40,8 +40,10 @@ impl Tally {
         done: impl Iterator<Item = (String, Measured)>,
     ) {
         self.done.extend(done);
-        self.dead.extend(dead.into_iter().map(|letter| letter.body));
-        self.open.extend(jobs.into_iter().map(|job| (job.message_id, job.body)));
+        self.dead
+            .extend(dead.into_iter().map(|letter| letter.content.body().clone()));
+        self.open
+            .extend(jobs.into_iter().map(|job| (job.message_id, job.content.body().clone())));
         self.sent.extend(self.done.keys().map(|path| Arc::from(&**path)));
         self.sent.extend(self.dead.iter().chain(self.open.values()).cloned());
     }

@@ -146,7 +146,7 @@ impl Run {
         let dead = self.queues.failed.snapshot().messages.into_iter();
         let outcome = Outcome {
             tally: &self.tally,
-            dead: dead.map(|message| message.body).collect(),
+            dead: dead.map(|message| message.content.body().clone()).collect(),
             passed_over: found.passed_over,
             unlisted: &found.unlisted,
             elapsed: self.clock.now().saturating_duration_since(self.started_at),

@@ -89,7 +89,7 @@ pub struct InspectedSegment {
 /// let found = inspect(&directory)?;
 /// let [jobs] = &found.queues[..] else { panic!("one queue") };
 /// assert_eq!((jobs.name.as_str(), jobs.snapshot.counts.visible), ("jobs", 1));
-/// assert_eq!(&*jobs.snapshot.messages[0].body, "resize cat.png");
+/// assert_eq!(&**jobs.snapshot.messages[0].content.body(), "resize cat.png");
 /// assert!(found.damage.is_empty());
 /// # std::fs::remove_dir_all(directory)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -154,6 +154,9 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueueBuilder<Q, S> {
     }
 
     /// How long a call to the store may go without progress, in real time; 60 s unless this is called.
+    ///
+    /// It is progress that the store asks for the next chunk or gives one. [`ObjectPayloadStore`](super::ObjectPayloadStore)
+    /// writes 8 MiB at a time. The delete of a payload with its message ends after 5 s at the latest: a worker waits for it.
     pub const fn store_timeout(mut self, timeout: Duration) -> Self {
         self.store_timeout = timeout;
         self

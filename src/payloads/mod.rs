@@ -48,18 +48,25 @@ use {
     error::{PayloadStoreError as StoreError, invalid_pointer, is_damaged, is_gone},
     futures_util::future::join_all,
     key::Keys,
-    progress::StoreTimeout,
+    progress::{StoreTimeout, contained},
     std::{
         fmt,
         sync::{
             Arc,
             atomic::{AtomicU64, Ordering},
         },
+        time::Duration,
     },
 };
 
 /// The largest body of a message with a payload (E1).
 const MAX_BODY_BYTES: u64 = 2 << 30;
+
+/// How many bytes of a body are worked on before others have their turn.
+const TURN: usize = 4 << 20;
+
+/// How long the delete of a payload with its message may take.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A queue whose large bodies are in a store.
 ///
@@ -217,34 +224,20 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         }
     }
 
-    /// Deletes payloads whose messages are gone. What cannot be deleted is left for a sweep.
-    async fn delete_payloads(&self, keys: impl Iterator<Item = &str>) {
+    /// Deletes payloads whose messages are gone. What cannot be deleted soon is left for a sweep: a worker waits for it.
+    async fn delete_payloads(&self, keys: impl IntoIterator<Item = &str>) {
         let Inner { store, timeout, .. } = &*self.inner;
-        let deleted = join_all(keys.map(|key| timeout.within(store.delete(key)))).await;
+        let timeout = timeout.at_most(DELETE_TIMEOUT);
+        let delete = |key| timeout.within(contained(async move { store.delete(key).await }));
+        let deleted = join_all(keys.into_iter().map(delete)).await;
         let failed = deleted
             .iter()
             .filter(|result| matches!(result, Err(StoreError::Other(_))));
-        self.inner.orphans.fetch_add(failed.count() as u64, Ordering::Relaxed);
+        self.count_orphans(failed.count());
     }
 
-    /// The payloads that are to be deleted with these messages, which are about to be, by their places. Those of messages
-    /// that are not held any more are left for a sweep.
-    fn payloads_to_delete<'m>(&self, messages: &'m [ReceivedMessage]) -> Vec<(usize, &'m Payload)> {
-        if !self.inner.options.delete_payloads {
-            return Vec::new();
-        }
-        let now = self.clock().now();
-        let mut payloads = Vec::new();
-        for (index, message) in messages.iter().enumerate() {
-            match message.offloaded() {
-                Some(offloaded) if offloaded.is_held_at(now) => {
-                    payloads.extend(offloaded.payload.as_ref().ok().map(|payload| (index, payload)));
-                }
-                Some(_) => drop(self.inner.orphans.fetch_add(1, Ordering::Relaxed)),
-                None => {}
-            }
-        }
-        payloads
+    fn count_orphans(&self, count: usize) {
+        self.inner.orphans.fetch_add(count as u64, Ordering::Relaxed);
     }
 }
 
@@ -263,5 +256,65 @@ impl<Q: fmt::Debug, S: fmt::Debug> fmt::Debug for PayloadQueue<Q, S> {
             .field("store", &self.inner.store)
             .field("options", &self.inner.options)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use {
+        super::*,
+        crate::{backend::ReceiveRequest, clock::ManualClock, queue::Queue},
+        futures_util::stream::BoxStream,
+        std::{
+            future::{Future, pending},
+            pin::pin,
+            task::{Context, Waker},
+        },
+    };
+
+    /// A store that deletes nothing and never says so.
+    struct Hangs(ObjectPayloadStore);
+
+    impl PayloadStore for Hangs {
+        fn bucket(&self) -> &str {
+            self.0.bucket()
+        }
+
+        async fn put(&self, key: &str, chunks: PayloadChunks<'_>) -> Result<(), StoreError> {
+            self.0.put(key, chunks).await
+        }
+
+        async fn get(&self, key: &str) -> Result<PayloadChunks<'static>, StoreError> {
+            self.0.get(key).await
+        }
+
+        async fn delete(&self, _: &str) -> Result<(), StoreError> {
+            pending().await
+        }
+
+        fn list(&self, prefix: &str) -> BoxStream<'static, Result<StoredPayload, StoreError>> {
+            self.0.list(prefix)
+        }
+    }
+
+    #[test]
+    fn a_worker_waits_five_seconds_for_the_delete_of_a_payload() {
+        // E8
+        let queue = Queue::standard("jobs").build().unwrap();
+        let builder = PayloadQueue::builder(&queue, Hangs(ObjectPayloadStore::in_memory()));
+        let mut jobs = builder.offload_all(true).build().unwrap();
+        let clock = ManualClock::default();
+        let inner = Arc::get_mut(&mut jobs.inner).unwrap();
+        inner.timeout = StoreTimeout::new(Arc::new(clock.clone()), Duration::from_secs(60));
+        pollster::block_on(jobs.send("resize cat.png".into())).unwrap();
+        let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
+        let mut delete = pin!(jobs.delete(&messages));
+        let mut is_done = || delete.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert!(!is_done());
+        clock.advance(Duration::from_millis(4_999));
+        assert!(!is_done());
+        clock.advance(Duration::from_millis(1));
+        assert!(is_done());
+        assert_eq!((jobs.orphans(), queue.counts().in_flight), (1, 0));
     }
 }

@@ -23,6 +23,9 @@ const SMALL: usize = 64 << 10;
 /// 5 MiB and more, and at most 10,000.
 const PART: usize = 8 << 20;
 
+/// How much of a file is read in one call.
+const READ: u64 = 1 << 20;
+
 /// Payloads in a directory, in memory, or in a store of the crate `object_store`: Amazon S3, Google Cloud Storage, Azure.
 ///
 /// For S3 and the others add `object_store` to your own dependencies, with its feature `aws`, `gcp` or `azure`; it is
@@ -106,6 +109,24 @@ impl ObjectPayloadStore {
             directory: Some(directory.into()),
             ..Self::new("payloads", Arc::new(store.with_fsync(true)))
         })
+    }
+
+    /// The object in few large reads. As a stream a file comes in chunks of 8 KiB, under tokio each by way of another thread.
+    async fn file(&self, path: Path) -> Result<PayloadChunks<'static>, PayloadStoreError> {
+        let size = self.store.head(&path).await.map_err(from_object_store)?.size;
+        let store = Arc::clone(&self.store);
+        let chunks = stream::try_unfold(0, move |at| {
+            let (store, path) = (Arc::clone(&store), path.clone());
+            async move {
+                if at == size {
+                    return Ok(None);
+                }
+                let end = size.min(at + READ);
+                let chunk = store.get_range(&path, at..end).await.map_err(from_object_store)?;
+                Ok(Some((chunk, end)))
+            }
+        });
+        Ok(chunks.boxed())
     }
 
     async fn put_parts(
@@ -221,7 +242,11 @@ impl PayloadStore for ObjectPayloadStore {
     }
 
     async fn get(&self, key: &str) -> Result<PayloadChunks<'static>, PayloadStoreError> {
-        let object = self.store.get(&path_of(key)?).await.map_err(from_object_store)?;
+        let path = path_of(key)?;
+        if self.directory.is_some() {
+            return self.file(path).await;
+        }
+        let object = self.store.get(&path).await.map_err(from_object_store)?;
         Ok(object
             .into_stream()
             .map(|chunk| chunk.map_err(from_object_store))

@@ -4,7 +4,7 @@ use {
     super::{error::PayloadStoreError, store::PayloadChunks},
     crate::{
         clock::{Clock, Until},
-        sync::Mutex,
+        sync::{Mutex, catch, panicked},
         time::Timestamp,
     },
     futures_util::stream::{self, BoxStream, Stream, StreamExt},
@@ -29,9 +29,26 @@ type Items<T> = BoxStream<'static, Result<T, PayloadStoreError>>;
 /// Since when the store has been waited for; `None` while somebody else is.
 type Since = Mutex<Option<Timestamp>>;
 
+/// The result of a call to a store, whose panic is an error.
+pub(super) async fn contained<T>(
+    call: impl Future<Output = Result<T, PayloadStoreError>>,
+) -> Result<T, PayloadStoreError> {
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        let polled = catch(|| call.as_mut().poll(context));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(PayloadStoreError::other(panicked("the store", panic)))))
+    })
+    .await
+}
+
 impl StoreTimeout {
     pub(super) fn new(clock: Arc<dyn Clock>, span: Duration) -> Self {
         Self { clock, span }
+    }
+
+    /// The same, and at most this.
+    pub(super) fn at_most(&self, span: Duration) -> Self {
+        Self::new(Arc::clone(&self.clock), self.span.min(span))
     }
 
     /// The result of a call, unless it takes too long.

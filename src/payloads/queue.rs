@@ -15,7 +15,7 @@ use {
         message::SendMessage,
         time::Timestamp,
     },
-    std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration},
+    std::{borrow::Cow, sync::Arc, time::Duration},
 };
 
 impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
@@ -92,11 +92,17 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
     /// Deletes messages, and then their payloads.
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
         // A late delete is answered as if it had taken effect, also where the message is in another queue by now (D19).
-        let payloads = self.payloads_to_delete(messages);
+        let now = self.clock().now();
+        let is_held = |message: &ReceivedMessage| message.offloaded().is_some_and(|it| it.is_held_at(now));
+        let held: Vec<bool> = messages.iter().map(is_held).collect();
         let failed = self.queue().delete(&stored(messages)).await?;
-        let kept: HashSet<usize> = failed.iter().map(|failure| failure.index).collect();
-        let deleted = payloads.into_iter().filter(|(index, _)| !kept.contains(index));
-        self.delete_payloads(deleted.map(|(_, payload)| &*payload.key)).await;
+        if self.inner.options.delete_payloads {
+            let deleted = offloaded_without(messages, &failed);
+            let (held, late): (Vec<_>, Vec<_>) = deleted.partition(|(index, _)| held[*index]);
+            self.count_orphans(late.len());
+            let payloads = held.into_iter().filter_map(|(_, it)| it.payload.as_ref().ok());
+            self.delete_payloads(payloads.map(|payload| &*payload.key)).await;
+        }
         Ok(failed)
     }
 
@@ -147,12 +153,18 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
 
 /// Notes until when messages are held, except for those that a call failed for.
 fn hold(messages: &[ReceivedMessage], failed: &[EntryFailure], until: Timestamp) {
-    for (index, message) in messages.iter().enumerate() {
-        let changed = !failed.iter().any(|failure| failure.index == index);
-        if let Some(offloaded) = message.offloaded().filter(|_| changed) {
-            offloaded.hold_until(until);
-        }
-    }
+    offloaded_without(messages, failed).for_each(|(_, offloaded)| offloaded.hold_until(until));
+}
+
+/// What has a payload of the messages that a call did not fail for, with its place.
+fn offloaded_without<'m>(
+    messages: &'m [ReceivedMessage],
+    failed: &[EntryFailure],
+) -> impl Iterator<Item = (usize, &'m Offloaded)> {
+    let failed = move |index| failed.iter().any(|failure| failure.index == index);
+    let offloaded = messages.iter().enumerate();
+    let offloaded = offloaded.filter(move |(index, _)| !failed(*index));
+    offloaded.filter_map(|(index, message)| Some((index, message.offloaded()?)))
 }
 
 /// The messages as the queue has them.

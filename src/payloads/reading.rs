@@ -2,7 +2,7 @@
 
 use {
     super::{
-        MAX_BODY_BYTES,
+        MAX_BODY_BYTES, TURN,
         error::{damaged, interrupted},
         measure::Measure,
         store::PayloadChunks,
@@ -51,9 +51,6 @@ pub struct BodyStream {
     yield_at: u64,
 }
 
-/// How many bytes are read in one turn.
-const TURN: u64 = 4 << 20;
-
 impl BodyStream {
     pub(super) fn of_payload(chunks: PayloadChunks<'static>, payload: Payload) -> Self {
         Self {
@@ -61,7 +58,7 @@ impl BodyStream {
             payload,
             measure: Measure::default(),
             ended: false,
-            yield_at: TURN,
+            yield_at: TURN as u64,
         }
     }
 
@@ -132,7 +129,7 @@ impl BodyStream {
     /// The next chunk, after others had their turn now and then: a directory outside of tokio never lets wait.
     async fn next_fairly(&mut self) -> Option<Result<Bytes, MessageQueueError>> {
         if self.measure.size() >= self.yield_at {
-            self.yield_at = self.measure.size() + TURN;
+            self.yield_at = self.measure.size() + TURN as u64;
             give_way().await;
         }
         self.next().await

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        Inner, MAX_BODY_BYTES, PayloadQueue,
+        Inner, PayloadQueue, TURN,
         error::{PayloadStoreError, interrupted, refused},
         measure::{Measure, TextCheck},
         pointer::RESERVED,
@@ -11,7 +11,7 @@ use {
     crate::{
         backend::{ErrorKind, MessageQueue, MessageQueueError, Payload, limits::MAX_ATTRIBUTES},
         error::ErrorCode,
-        message::{SendMessage, is_text},
+        message::SendMessage,
     },
     bytes::Bytes,
     data_encoding::HEXLOWER,
@@ -92,37 +92,8 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
             return Err(refused("the message has a body beside the stream".to_owned()));
         }
         self.check_attributes(&message)?;
-        let (mut text, mut measure, mut fault) = (TextCheck::default(), Measure::default(), None);
-        let key = self.inner.keys.draw();
-        let chunks = body.map(Some).chain(stream::once(async { None })).filter_map(|chunk| {
-            let checked = match chunk {
-                Some(Ok(chunk)) => text.add(&chunk).map(|()| Some(chunk)),
-                Some(Err(error)) => {
-                    let error = interrupted(format!("the stream of the body failed: {}", error.into()));
-                    fault = Some(error.clone());
-                    return std::future::ready(Some(Err(PayloadStoreError::other(error))));
-                }
-                None => text.end().map(|()| None),
-            };
-            let checked = checked.map_err(|why| {
-                fault = Some(refused(why.clone()));
-                PayloadStoreError::other(why)
-            });
-            if let Ok(Some(chunk)) = &checked {
-                measure.add(chunk);
-            }
-            std::future::ready(checked.transpose())
-        });
-        let put = self
-            .inner
-            .timeout
-            .within_put(chunks, |chunks| self.inner.store.put(&key, chunks));
-        let put = put.await;
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        put.map_err(|error| error.of_payload("stored", &key))?;
-        self.send_pointer(message, key, &measure).await
+        let failed = |error: E| interrupted(format!("the stream of the body failed: {}", error.into()));
+        self.send_body(message, body.map(|chunk| chunk.map_err(failed))).await
     }
 
     /// Sends a message whose body goes to the store if it is large.
@@ -135,24 +106,41 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
             return queue.send(message).await;
         }
         self.check_attributes(&message)?;
-        let size = message.body().len() as u64;
-        if size > MAX_BODY_BYTES {
-            return Err(refused(format!(
-                "the body has {size} bytes, at most {MAX_BODY_BYTES} are allowed"
-            )));
-        }
-        if !is_text(message.body()) {
-            return Err(refused("the body has a character that SQS does not take".to_owned()));
-        }
-        let mut measure = Measure::default();
-        measure.add(message.body().as_bytes());
-        let key = self.inner.keys.draw();
         let body = Bytes::from_owner(Body(Arc::clone(message.content().body())));
-        let put = self
-            .inner
-            .timeout
-            .within_put(stream::iter([Ok(body)]), |chunks| self.inner.store.put(&key, chunks));
-        put.await.map_err(|error| error.of_payload("stored", &key))?;
+        let length = body.len();
+        let chunk = move |at| Ok(body.slice(at..length.min(at + TURN)));
+        let chunks = (0..length).step_by(TURN).map(chunk);
+        self.send_body(message, stream::iter(chunks)).await
+    }
+
+    /// Stores a body and sends the pointer to it.
+    async fn send_body(
+        &self,
+        message: SendMessage,
+        body: impl Stream<Item = Result<Bytes, MessageQueueError>> + Send,
+    ) -> Result<(), MessageQueueError> {
+        let (mut text, mut measure, mut fault) = (TextCheck::default(), Measure::default(), None);
+        let chunks = body.map(Some).chain(stream::once(async { None })).filter_map(|chunk| {
+            let checked = match chunk {
+                Some(Ok(chunk)) => text.add(&chunk).map(|()| Some(chunk)).map_err(refused),
+                Some(Err(error)) => Err(error),
+                None => text.end().map(|()| None).map_err(refused),
+            };
+            if let Ok(Some(chunk)) = &checked {
+                measure.add(chunk);
+            }
+            let checked = checked.map_err(|error| PayloadStoreError::other(fault.insert(error).clone()));
+            std::future::ready(checked.transpose())
+        });
+        let Inner {
+            keys, store, timeout, ..
+        } = &*self.inner;
+        let key = keys.draw();
+        let put = timeout.within_put(chunks, |chunks| store.put(&key, chunks)).await;
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        put.map_err(|error| error.of_payload("stored", &key))?;
         self.send_pointer(message, key, &measure).await
     }
 

@@ -149,7 +149,7 @@ impl<Q: MessageQueue, S: PayloadStore> Sweep<'_, Q, S> {
     fn keys_in_use(&self) -> HashSet<String> {
         let queues = self.in_use_by.iter().chain(&self.in_use_by);
         let messages = queues.flat_map(|queue| queue.snapshot().messages);
-        messages.filter_map(|message| key_in(&message.body)).collect()
+        messages.filter_map(|message| key_in(message.content.body())).collect()
     }
 
     fn not_listed(&self, error: &PayloadStoreError) -> MessageQueueError {

@@ -247,11 +247,8 @@ fn gauges(queue: &Queue) -> MetricsReport {
         let age = ages.then(|| snapshot.at.saturating_duration_since(message.arrived_timestamp));
         let oldest = &mut report.approximate_age_of_oldest_message;
         *oldest = age.max(*oldest);
-        if !message
-            .message_group_id
-            .as_ref()
-            .is_some_and(|group| noisy.contains(group))
-        {
+        let group = message.content.group_id();
+        if !group.is_some_and(|group| noisy.iter().any(|it| **it == *group)) {
             count_quiet(&mut report, message, age);
         }
     }

@@ -133,20 +133,18 @@ impl Queue {
     }
 
     /// Stores a message, and does not wait until its journal has it: answers with the entry that
-    /// [`settle_send`](Self::settle_send) waits for. Only an `admit` blocks, until the journal has room.
+    /// [`settle_send`](Self::settle_send) waits for. It blocks while the journal has no room.
     #[cfg(feature = "topics")]
-    pub(crate) fn store(&self, mut message: SendMessage, admit: bool) -> Result<Position, SendError> {
+    pub(crate) fn store(&self, mut message: SendMessage) -> Result<Position, SendError> {
         let inner = &self.inner;
         let id_computed = inner.prepare(&mut message)?;
-        if admit {
-            inner.admit(Verb::Send, message.size_bytes())?;
-        }
+        inner.admit(Verb::Send, message.size_bytes())?;
         inner.store(message, id_computed).map(|(_, position)| position)
     }
 
     /// Waits until the journal has room for a message of so many bytes.
     #[cfg(feature = "topics")]
-    pub(crate) async fn admit_send_async(&self, bytes: usize) -> Result<(), StorageError> {
+    pub(crate) async fn wait_for_room_async(&self, bytes: usize) -> Result<(), StorageError> {
         let inner = &self.inner;
         poll_fn(|context| inner.poll_admit(Verb::Send, bytes, &mut || context.waker().clone())).await
     }

@@ -318,7 +318,7 @@ impl QueueState {
         Ok(contents)
     }
 
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(any(all(test, feature = "journal"), feature = "testing"))]
     pub(crate) const fn purged_at(&self) -> Option<Timestamp> {
         self.purged_at
     }

@@ -6,10 +6,10 @@ use {
         record::{Phase, Record},
     },
     crate::{
-        message::{MessageId, SequenceNumber},
+        message::{Content, MessageId, SequenceNumber},
         time::Timestamp,
     },
-    std::{collections::HashSet, sync::Arc},
+    std::collections::HashSet,
 };
 
 /// Where a message is, in a [`QueueSnapshot`].
@@ -36,15 +36,13 @@ pub enum MessagePhase {
 pub struct MessageSnapshot {
     /// The message's id.
     pub message_id: MessageId,
-    /// The body, shared with the queue.
-    pub body: Arc<str>,
+    /// The body, the attributes, the group id, and what else was sent, shared with the queue.
+    pub content: Content,
     /// Where the message is.
     pub phase: MessagePhase,
     /// Visible, but held back because an earlier message of its group is in flight, delayed, or on its way to the
     /// dead-letter queue because a consumer gave it up (F18).
     pub blocked: bool,
-    /// The group id, if sent with one.
-    pub message_group_id: Option<Arc<str>>,
     /// FIFO only.
     pub sequence_number: Option<SequenceNumber>,
     /// When the message was first sent.
@@ -53,8 +51,6 @@ pub struct MessageSnapshot {
     pub arrived_timestamp: Timestamp,
     /// Receives so far.
     pub approximate_receive_count: u32,
-    /// The reason a consumer gave when it sent the message to the dead-letter queue; not on SQS.
-    pub dead_letter_reason: Option<Arc<str>>,
     /// When retention ends it.
     pub expires_at: Timestamp,
 }
@@ -98,15 +94,13 @@ impl QueueState {
             }
             messages.push(MessageSnapshot {
                 message_id: record.message_id,
-                body: Arc::clone(record.content.body()),
+                content: record.content.clone(),
                 phase,
                 blocked,
-                message_group_id: record.content.group_id().map(Arc::from),
                 sequence_number: self.is_fifo().then(|| SequenceNumber::new(record.sequence)),
                 sent_timestamp: record.sent_at(),
                 arrived_timestamp: record.arrived_at(),
                 approximate_receive_count: record.receive_count,
-                dead_letter_reason: record.content.dead_letter_reason().cloned(),
                 expires_at,
             });
         }

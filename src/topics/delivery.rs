@@ -38,7 +38,7 @@ impl Accepted {
     }
 
     /// Stores the message in one queue after the other, with no lock of the topic held.
-    pub(super) fn store(self, origin: &Origin<'_>, admission: &Admission) -> Delivery {
+    pub(super) fn store(self, origin: &Origin<'_>) -> Delivery {
         let mut delivery = Delivery {
             published: self.published(),
             unsettled: VecDeque::new(),
@@ -46,14 +46,14 @@ impl Accepted {
         };
         let forms = delivery.accepted.forms(origin);
         for subscriber in delivery.accepted.fan_out.matching(&delivery.accepted.message) {
-            match forms.store(&subscriber.queue, subscriber, subscriber.attributes.raw, admission) {
+            match forms.store(&subscriber.queue, subscriber, subscriber.attributes.raw) {
                 Ok(position) => {
                     delivery.published.delivered += 1;
                     note_unsettled(&mut delivery.unsettled, subscriber, position, None);
                 }
                 Err(error) => {
                     let (published, unsettled) = (&mut delivery.published, &mut delivery.unsettled);
-                    forms.fail(subscriber, error, admission, published, unsettled);
+                    forms.fail(subscriber, error, published, unsettled);
                 }
             }
         }
@@ -70,41 +70,20 @@ impl Accepted {
     }
 }
 
-/// Whether the journals of the queues let a message in.
-#[derive(Debug)]
-pub(super) enum Admission {
-    /// Each is asked before the message is stored, and may block.
-    Blocking,
-    /// They were asked before; these did not.
-    Asked { refused: Vec<(Queue, StorageError)> },
-}
-
 impl FanOut {
-    /// Waits until all journals have room for the message, in the queues that it is for and in their dead-letter queues.
-    pub(super) async fn admit_async(&self, message: &PublishMessage) -> Admission {
-        let mut refused = Vec::new();
-        if self.is_journaled() {
-            let bytes = message.message.size_bytes();
-            let queues: Vec<Queue> = self.matching(message).flat_map(|it| it.queues()).cloned().collect();
-            for queue in queues {
-                if let Err(error) = queue.admit_send_async(bytes).await {
-                    refused.push((queue, error));
-                }
-            }
+    /// Waits until the journals of the queues that a message is for, and of their dead-letter queues, have room for it.
+    ///
+    /// Then a store finds it, as a rule. It asks again: an envelope is larger, and others may have taken the room, be they
+    /// other queues of the same journal.
+    pub(super) async fn wait_for_room(&self, message: &PublishMessage) {
+        if !self.is_journaled() {
+            return;
         }
-        Admission::Asked { refused }
-    }
-}
-
-impl Admission {
-    /// Stores what was let in.
-    fn store(&self, queue: &Queue, message: SendMessage) -> Result<Position, SendError> {
-        match self {
-            Self::Blocking => queue.store(message, true),
-            Self::Asked { refused } => match refused.iter().find(|it| it.0.is(queue)) {
-                Some((_, error)) => Err(error.clone().into()),
-                None => queue.store(message, false),
-            },
+        let bytes = message.message.size_bytes();
+        let queues: Vec<Queue> = self.matching(message).flat_map(|it| it.queues()).cloned().collect();
+        for queue in queues {
+            // A journal that has no room says so to the store.
+            let _ = queue.wait_for_room_async(bytes).await;
         }
     }
 }
@@ -159,29 +138,22 @@ impl Delivery {
     pub(super) fn settle(mut self, origin: &Origin<'_>) -> Published {
         while let Some(next) = self.unsettled.pop_front() {
             let settled = next.queue().settle_send(next.position);
-            self.settled(&next, settled, origin, &Admission::Blocking);
+            self.settled(&next, settled, origin);
         }
         self.published
     }
 
     /// The same for an async caller.
     pub(super) async fn settle_async(mut self, origin: &Origin<'_>) -> Published {
-        let admission = Admission::Asked { refused: Vec::new() };
         while let Some(next) = self.unsettled.pop_front() {
             let settled = next.queue().settle_send_async(next.position).await;
-            self.settled(&next, settled, origin, &admission);
+            self.settled(&next, settled, origin);
         }
         self.published
     }
 
     /// What a journal does not take is a failed delivery, or a dead letter that is none.
-    fn settled(
-        &mut self,
-        of: &Unsettled,
-        settled: Result<(), StorageError>,
-        origin: &Origin<'_>,
-        admission: &Admission,
-    ) {
+    fn settled(&mut self, of: &Unsettled, settled: Result<(), StorageError>, origin: &Origin<'_>) {
         let Err(error) = settled else { return };
         if let Some(failure) = of.failure {
             self.published.failures[failure].dead_lettered = false;
@@ -190,7 +162,7 @@ impl Delivery {
         self.published.delivered -= 1;
         let (published, unsettled) = (&mut self.published, &mut self.unsettled);
         let forms = self.accepted.forms(origin);
-        forms.fail(&of.subscriber, error.into(), admission, published, unsettled);
+        forms.fail(&of.subscriber, error.into(), published, unsettled);
     }
 }
 
@@ -204,13 +176,7 @@ struct Forms<'a> {
 }
 
 impl Forms<'_> {
-    fn store(
-        &self,
-        queue: &Queue,
-        subscriber: &Subscriber,
-        raw: bool,
-        admission: &Admission,
-    ) -> Result<Position, SendError> {
+    fn store(&self, queue: &Queue, subscriber: &Subscriber, raw: bool) -> Result<Position, SendError> {
         let content = self.contents[usize::from(raw)][usize::from(queue.is_fifo())]
             .get_or_init(|| self.content(raw, queue.is_fifo()));
         let content = if raw {
@@ -221,7 +187,7 @@ impl Forms<'_> {
                 extras: content.extras.clone(),
             }
         };
-        admission.store(queue, SendMessage { content, delay: None })
+        queue.store(SendMessage { content, delay: None })
     }
 
     /// Notes that the queue of a subscription did not take the message, which may be its dead letter then.
@@ -229,11 +195,10 @@ impl Forms<'_> {
         &self,
         subscriber: &Arc<Subscriber>,
         error: SendError,
-        admission: &Admission,
         published: &mut Published,
         unsettled: &mut VecDeque<Unsettled>,
     ) {
-        let position = self.dead_letter(subscriber, admission);
+        let position = self.dead_letter(subscriber);
         note_unsettled(
             unsettled,
             subscriber,
@@ -249,14 +214,11 @@ impl Forms<'_> {
 
     /// Stores it in the dead-letter queue, as it was to be delivered or else in an envelope, which has room for more than
     /// ten attributes (E27).
-    fn dead_letter(&self, subscriber: &Subscriber, admission: &Admission) -> Option<Position> {
+    fn dead_letter(&self, subscriber: &Subscriber) -> Option<Position> {
         let queue = subscriber.attributes.dead_letter.as_ref()?;
         let raw = subscriber.attributes.raw;
-        let stored = self.store(queue, subscriber, raw, admission).ok();
-        stored.or_else(|| {
-            raw.then(|| self.store(queue, subscriber, false, admission).ok())
-                .flatten()
-        })
+        let stored = self.store(queue, subscriber, raw).ok();
+        stored.or_else(|| raw.then(|| self.store(queue, subscriber, false).ok()).flatten())
     }
 
     /// Ids of a FIFO topic reach FIFO queues alone (E25), and the group of a standard topic any queue (E29). An enveloped

@@ -38,12 +38,13 @@ use {
         sync::{Condvar, Mutex},
         time::Timestamp,
     },
-    delivery::{Accepted, Admission},
+    delivery::Accepted,
     envelope::Origin,
     memory::{Memory, Original},
     message::ByContent,
-    std::{collections::VecDeque, fmt, sync::Arc, task::Waker},
+    std::{collections::VecDeque, fmt, sync::Arc},
     subscribers::Subscribers,
+    turn::Waiting,
 };
 
 /// A topic: what is published to it goes to every queue whose subscription matches.
@@ -101,7 +102,7 @@ struct Core {
     /// FIFO only: whether a thread delivers, which it does with the lock released.
     delivering: bool,
     /// FIFO only: futures that wait for their turn.
-    waiting: Vec<Waker>,
+    waiting: Waiting,
 }
 
 impl Topic {
@@ -197,12 +198,13 @@ impl Topic {
         }
         let now = inner.clock.now();
         let accepted = inner.core.lock().accept(inner, now, message);
-        let delivery = accepted.store(&inner.origin(), &Admission::Blocking);
+        let delivery = accepted.store(&inner.origin());
         Ok(delivery.settle(&inner.origin()))
     }
 
     /// [`publish`](Self::publish) for an async caller: it waits for the journals of the queues, and on a FIFO topic for
-    /// its turn, without blocking a thread.
+    /// its turn, without blocking a thread. Where a journal has less room by then than the message takes, as for large
+    /// envelopes or for many queues of one journal, it makes room in place.
     ///
     /// A future that is dropped has published to all queues whose subscription matches, or to none; after that it waits
     /// for the journals alone, and a dead letter of a journal that fails is not sent. On a FIFO topic the order is that in
@@ -228,8 +230,8 @@ impl Topic {
         }
         let now = inner.clock.now();
         let accepted = inner.core.lock().accept(inner, now, message);
-        let admission = accepted.fan_out.admit_async(&accepted.message).await;
-        let delivery = accepted.store(&inner.origin(), &admission);
+        accepted.fan_out.wait_for_room(&accepted.message).await;
+        let delivery = accepted.store(&inner.origin());
         Ok(delivery.settle_async(&inner.origin()).await)
     }
 }

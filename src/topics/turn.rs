@@ -1,14 +1,13 @@
 //! The turn to deliver on a FIFO topic: one thread at a time stores messages, so that all queues get them in one order.
 //!
-//! A turn is taken and given back within one call or one poll: no future holds it while it waits. Journals are asked for
-//! room before, and waited for after it.
+//! A turn is taken and given back within one call or one poll: no future holds it while it waits. Futures wait for the room
+//! of journals before it, and for their entries after it.
 
 use {
     super::{
         Core, Inner,
-        delivery::{Accepted, Admission, Delivery},
+        delivery::{Accepted, Delivery},
         message::{PublishMessage, Published},
-        subscribers::FanOut,
     },
     crate::{
         queue::in_listener,
@@ -16,9 +15,9 @@ use {
     },
     std::{
         cell::Cell,
+        collections::BTreeMap,
         future::poll_fn,
-        sync::Arc,
-        task::{Context, Poll},
+        task::{Context, Poll, Waker},
     },
 };
 
@@ -28,6 +27,29 @@ enum Outcome {
     Over(Published),
     /// Its own delivery, and those that were left to this turn and are not safe yet.
     Stored { own: Delivery, others: Vec<Delivery> },
+}
+
+/// Futures that wait for their turn, by tickets.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    wakers: BTreeMap<u64, Waker>,
+    tickets: u64,
+}
+
+impl Waiting {
+    /// Adds a future, or the waker that one has by now.
+    fn add(&mut self, ticket: &mut Option<u64>, waker: &Waker) {
+        let ticket = *ticket.get_or_insert_with(|| {
+            self.tickets += 1;
+            self.tickets
+        });
+        self.wakers.insert(ticket, waker.clone());
+    }
+
+    /// All of them, in the order in which they came.
+    fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        std::mem::take(&mut self.wakers).into_values()
+    }
 }
 
 thread_local! {
@@ -50,7 +72,7 @@ impl Inner {
         while core.delivering && may_wait() {
             self.delivered.wait(&mut core);
         }
-        match self.publish_now(core, message, &Admission::Blocking) {
+        match self.publish_now(core, message) {
             Outcome::Over(published) => published,
             Outcome::Stored { own, others } => {
                 let published = own.settle(&self.origin());
@@ -64,18 +86,10 @@ impl Inner {
 
     /// The same for an async caller.
     pub(super) async fn publish_in_turn_async(&self, message: PublishMessage) -> Published {
-        let mut message = Some(message);
-        let outcome = loop {
-            let fan_out = self.core.lock().subscribers.fan_out();
-            let admission = match &message {
-                Some(message) => fan_out.admit_async(message).await,
-                None => Admission::Asked { refused: Vec::new() },
-            };
-            let turn = poll_fn(|context| self.poll_turn(&mut message, &fan_out, &admission, context));
-            if let Some(outcome) = turn.await {
-                break outcome;
-            }
-        };
+        let fan_out = self.core.lock().subscribers.fan_out();
+        fan_out.wait_for_room(&message).await;
+        let (mut message, mut ticket) = (Some(message), None);
+        let outcome = poll_fn(|context| self.poll_turn(&mut message, &mut ticket, context)).await;
         match outcome {
             Outcome::Over(published) => published,
             Outcome::Stored { own, others } => {
@@ -88,30 +102,25 @@ impl Inner {
         }
     }
 
-    /// Publishes the message when it has the turn, or answers `None` if others are subscribed than the journals were
-    /// asked for.
+    /// Publishes the message when it has the turn.
     fn poll_turn(
         &self,
         message: &mut Option<PublishMessage>,
-        asked_for: &Arc<FanOut>,
-        admission: &Admission,
+        ticket: &mut Option<u64>,
         context: &Context<'_>,
-    ) -> Poll<Option<Outcome>> {
+    ) -> Poll<Outcome> {
         let mut core = self.core.lock();
         if core.delivering && may_wait() {
-            if !core.waiting.iter().any(|it| it.will_wake(context.waker())) {
-                core.waiting.push(context.waker().clone());
-            }
+            core.waiting.add(ticket, context.waker());
             return Poll::Pending;
         }
-        if !Arc::ptr_eq(&core.subscribers.fan_out(), asked_for) {
-            return Poll::Ready(None);
+        match message.take() {
+            Some(message) => Poll::Ready(self.publish_now(core, message)),
+            None => Poll::Pending,
         }
-        let message = message.take();
-        Poll::Ready(message.map(|message| self.publish_now(core, message, admission)))
     }
 
-    fn publish_now(&self, mut core: MutexGuard<'_, Core>, message: PublishMessage, admission: &Admission) -> Outcome {
+    fn publish_now(&self, mut core: MutexGuard<'_, Core>, message: PublishMessage) -> Outcome {
         let now = self.clock.now();
         let id = message.message.get_message_deduplication_id().unwrap_or_default();
         if let Some(original) = core.memory.find(now, id, self.limits.deduplication_interval) {
@@ -131,11 +140,11 @@ impl Inner {
         }
         core.delivering = true;
         drop(core);
-        self.deliver_accepted(published, admission)
+        self.deliver_accepted(published)
     }
 
     /// Delivers until nothing is left that was accepted; the message of `published` is among it.
-    fn deliver_accepted(&self, published: Published, admission: &Admission) -> Outcome {
+    fn deliver_accepted(&self, published: Published) -> Outcome {
         let turn = Turn {
             inner: self,
             over: Cell::new(false),
@@ -144,7 +153,7 @@ impl Inner {
         let (mut own, mut others) = (None, Vec::new());
         while let Some(accepted) = turn.next() {
             let is_own = accepted.message_id == published.message_id;
-            let delivery = accepted.store(&self.origin(), admission);
+            let delivery = accepted.store(&self.origin());
             if is_own {
                 own = Some(delivery);
             } else if !delivery.is_settled() {
@@ -179,7 +188,7 @@ impl Turn<'_> {
 
     fn end(&self, mut core: MutexGuard<'_, Core>) {
         core.delivering = false;
-        let waiting = std::mem::take(&mut core.waiting);
+        let waiting = core.waiting.take();
         drop(core);
         DELIVERS.with(|it| it.set(self.nested));
         self.over.set(true);

@@ -53,7 +53,7 @@ fn order(id: &str) -> SendMessage {
 
 fn stored(queue: &Queue) -> Vec<String> {
     let messages = queue.snapshot().messages.into_iter();
-    messages.map(|message| message.body.to_string()).collect()
+    messages.map(|message| message.content.body().to_string()).collect()
 }
 
 /// Visible and hidden.

@@ -90,7 +90,7 @@ fn deaths(handler: &str, max_receive_count: u32) -> (u32, Vec<(String, u32)>) {
     assert!(jobs.receive().blocking().unwrap().is_empty());
     assert!(jobs.snapshot().messages.is_empty());
     let dead = last.queue("failed").unwrap().snapshot().messages.into_iter();
-    let dead = dead.map(|message| (message.body.to_string(), message.approximate_receive_count));
+    let dead = dead.map(|message| (message.content.body().to_string(), message.approximate_receive_count));
     (deaths, dead.collect())
 }
 

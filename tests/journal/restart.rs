@@ -90,7 +90,7 @@ fn receive(queue: &Queue) -> Vec<Message> {
 
 fn bodies(queue: &Queue) -> Vec<String> {
     let messages = queue.snapshot().messages.into_iter();
-    messages.map(|message| message.body.to_string()).collect()
+    messages.map(|message| message.content.body().to_string()).collect()
 }
 
 #[test]

@@ -63,7 +63,11 @@ fn torn(directory: &Path, clock: &ManualClock, first: usize, messages: usize) ->
         fs::write(copy.join(&file), cut).unwrap();
         let service = open(copy.path(), clock).unwrap();
         let stored = |name: &&str| service.queue(name).unwrap().snapshot().messages;
-        let mut bodies: Vec<_> = QUEUES.iter().flat_map(stored).map(|message| message.body).collect();
+        let mut bodies: Vec<_> = QUEUES
+            .iter()
+            .flat_map(stored)
+            .map(|message| message.content.body().clone())
+            .collect();
         bodies.sort_unstable();
         let expected: Vec<_> = (0..messages).map(|number| format!("{number:02}").into()).collect();
         assert_eq!(bodies, expected, "{torn} of {} records torn off", ends.len());

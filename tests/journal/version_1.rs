@@ -236,7 +236,7 @@ fn a_directory_of_version_1_is_read() -> Outcome {
         jobs.snapshot()
             .messages
             .iter()
-            .filter(|message| &*message.body == "held")
+            .filter(|message| &**message.content.body() == "held")
             .count()
     };
     assert_eq!(held(&jobs), 1);

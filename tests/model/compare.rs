@@ -428,7 +428,7 @@ impl Pair {
             let stored = Stored {
                 id: model.id,
                 serial: model.serial,
-                body: real.body.to_string(),
+                body: real.content.body().to_string(),
                 phase: match real.phase {
                     MessagePhase::Visible => StoredPhase::Visible,
                     MessagePhase::Delayed { until, .. } => StoredPhase::Delayed {
@@ -439,7 +439,7 @@ impl Pair {
                     },
                     _ => return Err(format!("a message rests in {:?}", real.phase)),
                 },
-                message_group_id: real.message_group_id.as_deref().map(str::to_owned),
+                message_group_id: real.content.group_id().map(str::to_owned),
                 sent_at: real.sent_timestamp.as_millis(),
                 receive_count: real.approximate_receive_count,
                 expires_at: real.expires_at.as_millis(),

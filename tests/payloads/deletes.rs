@@ -6,6 +6,7 @@ use {
         Fact, FactEntry, Queue,
         backend::{MessageQueue, ReceiveRequest},
         payloads::PayloadQueue,
+        worker::{Job, Runner},
     },
     std::{sync::Arc, time::Duration},
 };
@@ -52,6 +53,29 @@ fn a_payload_that_cannot_be_deleted_is_counted_and_its_message_is_gone() {
     bench.delete(&messages);
     assert_eq!((bench.stored().len(), bench.payloads.orphans()), (0, 1));
     assert_eq!(bench.store.objects().len(), 1);
+}
+
+#[test]
+fn a_store_that_panics_in_a_delete_ends_no_runner() {
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    bench.send(large()).unwrap();
+    bench.store.set(Trouble::DeletePanics);
+    let runner = Runner::builder(&bench.payloads).until_none_left();
+    let runner = runner.each(|_: &Job| Ok::<(), String>(())).unwrap();
+    assert_eq!(runner.blocking().unwrap().succeeded, 2);
+    assert_eq!((bench.stored().len(), bench.payloads.orphans()), (0, 2));
+}
+
+#[test]
+fn an_orphan_is_counted_once_its_message_is_gone() {
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    let messages = bench.receive().unwrap();
+    bench.clock.advance(Duration::from_secs(30));
+    bench.queue.delete_queue().unwrap();
+    assert!(pollster::block_on(bench.payloads.delete(&messages)).is_err());
+    assert_eq!(bench.payloads.orphans(), 0);
 }
 
 #[test]

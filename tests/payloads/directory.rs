@@ -2,6 +2,7 @@
 
 use {
     super::large,
+    futures_util::StreamExt,
     requeue::{
         Queue,
         backend::{MessageQueue, ReceiveRequest},
@@ -64,6 +65,27 @@ fn a_directory_works_within_tokio_and_without() {
 }
 
 #[test]
+fn a_file_is_read_part_by_part_and_may_vanish_meanwhile() {
+    let scratch = Scratch::new("payload parts");
+    let store = ObjectPayloadStore::in_directory(&scratch.0).unwrap();
+    let queue = Queue::standard("jobs").build().unwrap();
+    let jobs = PayloadQueue::builder(&queue, store).build().unwrap();
+    let body: String = (0..500_000).map(|number| format!("{number:06}")).collect();
+    pollster::block_on(jobs.send(body.as_str().into())).unwrap();
+    let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
+    assert!(messages[0].body() == body);
+    pollster::block_on(jobs.release(&messages)).unwrap();
+    let request = ReceiveRequest::new(1).load_bodies(false);
+    let message = pollster::block_on(jobs.receive(request)).unwrap().remove(0);
+    let mut stream = pollster::block_on(jobs.open(&message)).unwrap();
+    assert!(pollster::block_on(stream.next()).unwrap().is_ok());
+    fs::remove_file(fs::read_dir(&scratch.0).unwrap().next().unwrap().unwrap().path()).unwrap();
+    let error = pollster::block_on(stream.next()).unwrap().unwrap_err();
+    assert_eq!(error.code, "PayloadNotFound");
+    assert!(pollster::block_on(stream.next()).is_none());
+}
+
+#[test]
 fn a_put_that_was_cut_off_leaves_a_file_that_a_sweep_removes() {
     let scratch = Scratch::new("payload leftovers");
     let store = ObjectPayloadStore::in_directory(&scratch.0).unwrap();
@@ -100,7 +122,7 @@ fn messages_of_a_journal_find_their_payloads_again() {
     };
     let jobs = open();
     pollster::block_on(jobs.send(large().into())).unwrap();
-    let pointer = jobs.queue().snapshot().messages[0].body.len();
+    let pointer = jobs.queue().snapshot().messages[0].content.body().len();
     assert!(pointer < 200, "the journal has the pointer alone");
     drop(jobs);
     let jobs = open();

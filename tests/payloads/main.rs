@@ -109,6 +109,9 @@ impl Bench {
     /// The bodies as the queue has them.
     fn stored(&self) -> Vec<String> {
         let messages = self.queue.snapshot().messages;
-        messages.iter().map(|message| message.body.to_string()).collect()
+        messages
+            .iter()
+            .map(|message| message.content.body().to_string())
+            .collect()
     }
 }

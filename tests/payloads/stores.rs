@@ -20,6 +20,7 @@ pub(crate) enum Trouble {
     ChunkNeverComes,
     Delete,
     DeleteNeverEnds,
+    DeletePanics,
     List,
     /// The last byte is another one.
     OtherByte,
@@ -135,8 +136,10 @@ impl PayloadStore for Troubled {
         if self.has("delete", Trouble::Delete) {
             return failed();
         }
-        if self.trouble() == Some(Trouble::DeleteNeverEnds) {
-            return pending().await;
+        match self.trouble() {
+            Some(Trouble::DeleteNeverEnds) => return pending().await,
+            Some(Trouble::DeletePanics) => panic!("a fault of the store"),
+            _ => {}
         }
         self.objects.delete(key).await
     }

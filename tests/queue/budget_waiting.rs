@@ -56,7 +56,10 @@ fn pending(queue: &Queue, body: impl Into<String>) -> Polled<Result<Sent, SendEr
 
 fn stored(queue: &Queue) -> Vec<String> {
     let messages = queue.snapshot().messages;
-    messages.iter().map(|message| message.body.to_string()).collect()
+    messages
+        .iter()
+        .map(|message| message.content.body().to_string())
+        .collect()
 }
 
 #[test]

@@ -516,7 +516,10 @@ fn a_dead_letter_keeps_the_reason_of_the_consumer_that_gave_it_up() {
         jobs.send(sent).unwrap();
         take(&jobs).dead_letter("not an image").unwrap();
         assert_eq!(
-            dead.snapshot().messages[0].dead_letter_reason.as_deref(),
+            dead.snapshot().messages[0]
+                .content
+                .dead_letter_reason()
+                .map(|reason| &**reason),
             Some("not an image")
         );
         let receive = |name: &str| {

@@ -151,7 +151,7 @@ fn a_receive_goes_on_after_any_number_of_dead_letters() {
                 letters[..poison]
                     .iter()
                     .enumerate()
-                    .all(|(place, it)| *it.body == *place.to_string()),
+                    .all(|(place, it)| **it.content.body() == *place.to_string()),
                 "in order"
             );
         }

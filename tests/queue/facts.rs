@@ -6,8 +6,8 @@ use {
         take, take_for,
     },
     requeue::{
-        Clock, Fact, FactChannel, FactEntry, FactListener, ManualClock, MessagePhase, Queue, QueueAttributes,
-        QueueBuilder, SendMessage, Timestamp,
+        Clock, Fact, FactChannel, FactEntry, FactListener, ManualClock, MessageAttributeValue, MessagePhase, Queue,
+        QueueAttributes, QueueBuilder, SendMessage, Timestamp,
     },
     std::{
         panic,
@@ -435,7 +435,7 @@ fn a_snapshot_changes_nothing() {
     let shown: Vec<_> = first
         .messages
         .iter()
-        .map(|message| (&*message.body, message.phase))
+        .map(|message| (&**message.content.body(), message.phase))
         .collect();
     assert_eq!(
         shown,
@@ -459,7 +459,8 @@ fn a_snapshot_says_where_every_message_is_and_why() {
     let start = clock.now();
     take(&jobs);
     jobs.send(in_group("g", "blocked")).unwrap();
-    jobs.send(in_group("h", "free")).unwrap();
+    let kept = MessageAttributeValue::string("kept");
+    jobs.send(in_group("h", "free").attribute("Own", kept.clone())).unwrap();
     clock.advance(MILLISECOND);
     let snapshot = jobs.snapshot();
     assert_eq!((snapshot.at, snapshot.counts), (clock.now(), jobs.counts()));
@@ -487,7 +488,8 @@ fn a_snapshot_says_where_every_message_is_and_why() {
     assert_eq!(held.expires_at, start.saturating_add(secs(345_600)));
     assert_eq!((blocked.phase, blocked.blocked), (MessagePhase::Visible, true));
     assert_eq!((free.phase, free.blocked), (MessagePhase::Visible, false));
-    assert_eq!(free.message_group_id.as_deref(), Some("h"));
+    assert_eq!((free.content.group_id(), &**free.content.body()), (Some("h"), "free"));
+    assert_eq!(free.content.attributes().get("Own"), Some(&kept));
     assert!(!held.blocked);
 }
 

@@ -419,7 +419,7 @@ fn a_locked_message_is_counted_as_visible_and_shown_as_blocked() {
     let snapshot = jobs.snapshot();
     let blocked = snapshot.messages.iter().filter(|message| message.blocked);
     assert_eq!(
-        blocked.map(|message| &*message.body).collect::<Vec<_>>(),
+        blocked.map(|message| &**message.content.body()).collect::<Vec<_>>(),
         ["g-3", "g-4", "g-5"]
     );
 }

@@ -116,7 +116,9 @@ fn raw_messages_are_what_was_published_and_share_its_body() {
     topic
         .publish(PublishMessage::new("order-17").attributes(attributes.clone()))
         .unwrap();
-    let bodies = queues.each_ref().map(|queue| queue.snapshot().messages[0].body.clone());
+    let bodies = queues
+        .each_ref()
+        .map(|queue| queue.snapshot().messages[0].content.body().clone());
     assert!(std::sync::Arc::ptr_eq(&bodies[0], &bodies[1]), "the body was copied");
     for queue in &queues {
         let message = &received(queue)[0];

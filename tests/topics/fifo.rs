@@ -55,7 +55,7 @@ fn the_envelope_has_a_sequence_number_and_no_signature() {
     topic.subscribe(&ordered).create().unwrap();
     let published = topic.publish(order("one", "g", "1").subject("paid")).unwrap();
     let number = published.sequence_number.unwrap().to_string();
-    let body = ordered.snapshot().messages[0].body.to_string();
+    let body = ordered.snapshot().messages[0].content.body().to_string();
     let places = [
         "Type",
         "MessageId",
@@ -154,7 +154,7 @@ fn all_queues_get_all_groups_in_one_order_whoever_publishes() {
     expected.sort_unstable();
     for queue in &queues {
         let snapshot = queue.snapshot();
-        let bodies = snapshot.messages.iter().map(|it| it.body.to_string());
+        let bodies = snapshot.messages.iter().map(|it| it.content.body().to_string());
         assert!(
             bodies.eq(expected.iter().map(|(_, id)| id.clone())),
             "another order in {}",

@@ -176,7 +176,11 @@ fn threads_and_futures_publish_in_one_order_of_all_queues() {
     });
     published.sort_unstable();
     for queue in &queues {
-        let stored = queue.snapshot().messages.into_iter().map(|it| it.body.to_string());
+        let stored = queue
+            .snapshot()
+            .messages
+            .into_iter()
+            .map(|it| it.content.body().to_string());
         assert!(
             stored.eq(published.iter().map(|(_, body)| body.clone())),
             "{}",

@@ -31,7 +31,12 @@ fn ten_jobs(world: &World, is_fifo: bool, max: u32) -> (Queue, Queue) {
 }
 
 fn bodies(queue: &Queue) -> Vec<String> {
-    queue.snapshot().messages.iter().map(|it| it.body.to_string()).collect()
+    queue
+        .snapshot()
+        .messages
+        .iter()
+        .map(|it| it.content.body().to_string())
+        .collect()
 }
 
 /// Begins a runner, stops it after `span`, and brings it to its end.

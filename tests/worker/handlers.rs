@@ -97,7 +97,11 @@ fn success_deletes_the_message_after_the_handler_and_not_before() {
         let (seen, notes) = (jobs.clone(), Notes::new());
         let lines = notes.clone();
         let report = run_kind(&mut world, kind, Runner::builder(&jobs), move |job| {
-            let there = seen.snapshot().messages.iter().any(|it| &*it.body == job.body());
+            let there = seen
+                .snapshot()
+                .messages
+                .iter()
+                .any(|it| &**it.content.body() == job.body());
             lines.write(format!("{} {there}", job.body()));
             Ok(())
         });

@@ -562,7 +562,12 @@ fn cut_off(nth: usize, fifo_queue: bool, stop: bool) -> bool {
         world.kill(&run);
     }
     world.advance(secs(10));
-    let there: BTreeSet<String> = jobs.snapshot().messages.iter().map(|it| it.body.to_string()).collect();
+    let there: BTreeSet<String> = jobs
+        .snapshot()
+        .messages
+        .iter()
+        .map(|it| it.content.body().to_string())
+        .collect();
     let mut known: BTreeSet<String> = done.take().into_iter().collect();
     known.extend(there);
     assert_eq!(known.len(), 5, "after {nth} steps: {known:?}");

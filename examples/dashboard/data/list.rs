@@ -68,7 +68,7 @@ pub(crate) enum Sort {
 impl Shot {
     /// Why a message failed last, as far as it is shown and searched.
     fn reason<'s>(&'s self, message: &'s MessageSnapshot) -> Option<&'s str> {
-        let of_letter = message.dead_letter_reason.as_ref();
+        let of_letter = message.content.dead_letter_reason();
         let reason = of_letter.or_else(|| self.reasons.get(&message.message_id))?;
         Some(beginning(reason, REASON_BYTES))
     }
@@ -82,7 +82,7 @@ impl Shot {
 
     fn matches(&self, message: &MessageSnapshot, listing: &Listing) -> bool {
         let in_phase = listing.phase.is_none_or(|phase| phase == Phase::of(message));
-        let group = message.message_group_id.as_deref().unwrap_or_default();
+        let group = message.content.group_id().unwrap_or_default();
         let in_group = listing.group.as_ref().is_none_or(|wanted| wanted == group);
         if !in_phase || !in_group {
             return false;
@@ -94,7 +94,7 @@ impl Shot {
         let text = listing.text.trim();
         failed
             && (text.is_empty()
-                || beginning(&message.body, SEARCHED_BYTES).contains(text)
+                || beginning(message.content.body(), SEARCHED_BYTES).contains(text)
                 || message.message_id.to_string().contains(text))
     }
 
@@ -109,15 +109,15 @@ impl Shot {
             "until": until,
             "worker": workers.get(&id),
             "id": id,
-            "group": message.message_group_id.as_deref(),
+            "group": message.content.group_id(),
             "sequence": message.sequence_number.map(|number| number.to_string()),
             "sent": message.sent_timestamp.as_millis(),
             "arrived": message.arrived_timestamp.as_millis(),
             "expires": message.expires_at.as_millis(),
             "receives": message.approximate_receive_count,
             "reason": self.reason(message),
-            "body": beginning(&message.body, LISTED_BYTES),
-            "body_bytes": message.body.len(),
+            "body": beginning(message.content.body(), LISTED_BYTES),
+            "body_bytes": message.content.body().len(),
         })
     }
 }
@@ -147,7 +147,7 @@ pub(super) fn sort(messages: &mut [&MessageSnapshot], by: Sort) {
         Sort::Oldest => {}
         Sort::Newest => messages.reverse(),
         Sort::Receives => messages.sort_by_key(|message| Reverse(message.approximate_receive_count)),
-        Sort::Largest => messages.sort_by_key(|message| Reverse(message.body.len())),
+        Sort::Largest => messages.sort_by_key(|message| Reverse(message.content.body().len())),
         Sort::Deadline => messages.sort_by_key(|message| match message.phase {
             MessagePhase::Delayed { until } | MessagePhase::InFlight { until } => until,
             _ => Timestamp::MAX,
@@ -157,7 +157,7 @@ pub(super) fn sort(messages: &mut [&MessageSnapshot], by: Sort) {
 
 /// The groups and the reasons with the most messages.
 pub(super) fn facets(shot: &Shot, chosen: &[&MessageSnapshot]) -> (Vec<Value>, Vec<Value>) {
-    let groups = chosen.iter().filter_map(|message| message.message_group_id.as_deref());
+    let groups = chosen.iter().filter_map(|message| message.content.group_id());
     let reasons = chosen.iter().filter_map(|message| shot.reason(message));
     (most_frequent(groups), most_frequent(reasons))
 }

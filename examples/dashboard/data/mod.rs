@@ -26,8 +26,9 @@
 //! | page | `at` of its snapshot; `queue`; `total` in the queue, `matched` by the filter; `page` from 0, `pages`, `size`; `messages`; `groups`, `reasons`: the 12 most frequent as `text` and `count`; `searched_bytes` of a body |
 //! | message | `id`; `phase`: `visible`, `in_flight`, `delayed` or `blocked`; `until`: end of a delay or a visibility timeout; `worker`; `group`, `sequence`, `sent`; `arrived` in this queue; `expires`, `receives`; `reason` of its last failure; `body`: its beginning; `body_bytes` |
 //! | selection | `selection`: id for the action `delete_matching`; `count` |
-//! | one message | `at`, `id`; `message`: if the queue holds it; `life`: if it is remembered; `shown_bytes` of the body |
-//! | life | `events`; `complete`: from its beginning; `dropped`: earlier events; `queue` that holds the message; `reason`; `body`, unless `message` has it, and `body_bytes`; `attributes`: `name`, `type`, `value` or `bytes`, and `null` if they are not kept; `group`, `deduplication_id`, `trace_header`, `dead_letter_source` |
+//! | one message | `at`, `id`; `message`: if the queue holds it; `content`; `life`: if it is remembered; `shown_bytes` of a text |
+//! | content | `body`: its beginning; `body_bytes`; `attributes`: `name`, `type`, `value` or `bytes`, and `null` if they are not kept, as what follows: `group`, `deduplication_id`, `trace_header`, `dead_letter_source` |
+//! | life | `events`; `complete`: from its beginning; `dropped`: earlier events; `queue` that holds the message; `reason` |
 //! | event | `at`, `queue`, `what`; `until`: end of the delay or the visibility timeout that it began; `receive_count`, `reason`; `times` in a row |
 #![allow(
     clippy::disallowed_methods,
@@ -54,7 +55,7 @@ use {
         sync::{Arc, Mutex, MutexGuard, PoisonError},
         time::{Duration, Instant},
     },
-    watch::beginning,
+    watch::{beginning, content_json},
 };
 
 /// Queues in an overview; the others are counted.
@@ -350,20 +351,19 @@ impl Dashboard {
         let found = shot.as_ref().and_then(|shot| {
             let messages = &shot.snapshot.messages;
             let found = messages.iter().find(|message| message.message_id == message_id)?;
-            let mut row = shot.row(found, &self.workers_of_jobs());
-            row["body"] = beginning(&found.body, SHOWN_BYTES).into();
-            Some(row)
+            let content = content_json(&found.content, SHOWN_BYTES);
+            Some((shot.row(found, &self.workers_of_jobs()), content))
         });
         if found.is_none() && life.is_none() {
             return Err(queue.err().unwrap_or_else(missing));
         }
-        if let Some(life) = life.as_mut().filter(|_| found.is_some()) {
-            life["body"] = Value::Null;
-        }
+        let remembered = life.as_mut().map(|life| life["content"].take());
+        let (message, content) = found.unzip();
         Ok(json!({
             "at": self.clock.now().as_millis(),
             "id": message_id.to_string(),
-            "message": found,
+            "message": message,
+            "content": content.or(remembered),
             "life": life,
             "shown_bytes": SHOWN_BYTES,
         }))

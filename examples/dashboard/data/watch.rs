@@ -2,7 +2,7 @@
 
 use {
     super::REASON_BYTES,
-    requeue::{Content, Fact, FactEntry, FactListener, MessageId, Timestamp},
+    requeue::{Content, Fact, FactEntry, FactListener, MessageAttributeValue, MessageId, Timestamp},
     serde_json::{Value, json},
     std::{
         collections::{BTreeMap, HashMap, VecDeque},
@@ -393,35 +393,36 @@ impl Life {
         events.sort_by_key(|event| event.at);
         // A life that was seen from its beginning has nothing before its send.
         let complete = self.dropped == 0 && events.first().is_some_and(|event| event.begins());
-        let content = self.content.as_ref();
-        let (body, length) = match (content, &self.beginning) {
-            (Some(content), _) => (Some(beginning(content.body(), body_bytes)), Some(content.body().len())),
-            (None, Some((text, length))) => (Some(&**text), Some(*length)),
-            (None, None) => (None, None),
-        };
-        let attributes = content.map(|content| {
-            let attribute = |(name, value): (&str, &requeue::MessageAttributeValue)| {
-                let text = value.string_value().map(|text| beginning(text, body_bytes));
-                let bytes = value.binary_value().map(<[u8]>::len);
-                json!({ "name": name, "type": value.data_type(), "value": text, "bytes": bytes })
-            };
-            content.attributes().iter().map(attribute).collect::<Vec<_>>()
-        });
+        let content = self.content.as_ref().map(|content| content_json(content, body_bytes));
+        let beginning = self.beginning.as_ref();
+        let beginning =
+            beginning.map(|(text, length)| json!({ "body": text, "body_bytes": length, "attributes": null }));
         json!({
             "events": events.into_iter().map(Event::to_json).collect::<Vec<_>>(),
             "complete": complete,
             "dropped": self.dropped,
             "queue": self.queue.as_deref(),
             "reason": self.reason.as_deref(),
-            "body": body,
-            "body_bytes": length,
-            "attributes": attributes,
-            "group": content.and_then(Content::group_id),
-            "deduplication_id": content.and_then(Content::deduplication_id),
-            "trace_header": content.and_then(Content::trace_header).map(|text| &**text),
-            "dead_letter_source": content.and_then(Content::dead_letter_source).map(|text| &**text),
+            "content": content.or(beginning),
         })
     }
+}
+
+pub(crate) fn content_json(content: &Content, bytes: usize) -> Value {
+    let attribute = |(name, value): (&str, &MessageAttributeValue)| {
+        let text = value.string_value().map(|text| beginning(text, bytes));
+        let length = value.binary_value().map(<[u8]>::len);
+        json!({ "name": name, "type": value.data_type(), "value": text, "bytes": length })
+    };
+    json!({
+        "body": beginning(content.body(), bytes),
+        "body_bytes": content.body().len(),
+        "attributes": content.attributes().iter().map(attribute).collect::<Vec<_>>(),
+        "group": content.group_id(),
+        "deduplication_id": content.deduplication_id(),
+        "trace_header": content.trace_header().map(|text| &**text),
+        "dead_letter_source": content.dead_letter_source().map(|text| &**text),
+    })
 }
 
 impl Event {

@@ -224,7 +224,7 @@ fn a_life_is_the_facts_of_a_message_across_queues() {
         (&json!(true), &json!("jobs-failed"))
     );
     assert_eq!(
-        shown["life"]["attributes"][0],
+        shown["content"]["attributes"][0],
         json!({ "name": "priority", "type": "Number", "value": "3", "bytes": null })
     );
     assert_eq!(shown["message"]["reason"], "no such file");
@@ -246,11 +246,11 @@ fn large_bodies_are_cut_between_characters() {
     assert_eq!(bodies(&page)[0], "\u{20ac}".repeat(66));
     assert_eq!(page["messages"][0]["body_bytes"], 240_000);
     let shown = site.get(&format!("/api/queues/jobs/messages/{id}")).json();
-    assert_eq!(shown["message"]["body"], "\u{20ac}".repeat(21_845));
+    assert_eq!(shown["content"]["body"], "\u{20ac}".repeat(21_845));
     jobs.receive().blocking().unwrap()[0].delete().unwrap();
     let shown = site.get(&format!("/api/queues/jobs/messages/{id}")).json();
     assert_eq!(
-        (&shown["life"]["body"], &shown["life"]["body_bytes"]),
+        (&shown["content"]["body"], &shown["content"]["body_bytes"]),
         (&json!("\u{20ac}".repeat(341)), &json!(240_000))
     );
 }

@@ -6,7 +6,7 @@ use {
     super::{Site, World, browser::Browser},
     crate::{data::Memory, demo::Demo},
     requeue::{
-        Queue, SendMessage,
+        MessageAttributeValue, Queue, SendMessage,
         worker::{Job, Runner},
     },
     std::{env, fs, path::PathBuf, thread, time::Duration},
@@ -388,7 +388,8 @@ fn what_is_loading_or_not_known_is_said() {
         ..Memory::default()
     });
     let jobs = world.queue("jobs");
-    let forgotten = jobs.send("first").unwrap().message_id;
+    let first = SendMessage::new("first").attribute("priority", MessageAttributeValue::number("3"));
+    let forgotten = jobs.send(first).unwrap().message_id;
     jobs.send("second").unwrap();
     world.queue("empty");
     let site = world.site();
@@ -409,7 +410,7 @@ fn what_is_loading_or_not_known_is_said() {
     browser.until("document.getElementById('found').innerText === '1\u{2013}2 of 2 messages'");
     assert_eq!(browser.eval("document.querySelectorAll('[aria-busy=true]').length"), 0);
     browser.open(&format!("{}#/queue/jobs/message/{forgotten}", site.url()));
-    browser.until("document.querySelector('main').innerText.includes('Its attributes are not known')");
+    browser.until("document.querySelector('main').innerText.includes('priority')");
     no_problems(&mut browser, &site);
 }
 

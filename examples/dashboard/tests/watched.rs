@@ -127,7 +127,7 @@ fn what_is_kept_of_reasons_and_contents_is_bounded() {
     let id = jobs.send("m").unwrap().message_id;
     let snapshot = jobs.snapshot();
     assert_eq!(
-        Arc::strong_count(&snapshot.messages[0].body),
+        Arc::strong_count(snapshot.messages[0].content.body()),
         3,
         "the queue, the snapshot and the watch share one body"
     );
@@ -145,7 +145,7 @@ fn what_is_kept_of_reasons_and_contents_is_bounded() {
         "{lengths:?}"
     );
     assert_eq!(
-        shown["attributes"],
+        shown["content"]["attributes"],
         Value::Null,
         "a content with a long reason is not kept"
     );

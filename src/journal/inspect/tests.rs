@@ -101,7 +101,7 @@ pub(in crate::journal) fn damage(files: &SimFs, offset: usize) {
 pub(in crate::journal) fn bodies(inspection: &Inspection, queue: &str) -> Vec<String> {
     let found = inspection.queues.iter().find(|it| it.name == queue);
     let messages = found.into_iter().flat_map(|it| &it.snapshot.messages);
-    messages.map(|message| message.body.to_string()).collect()
+    messages.map(|message| message.content.body().to_string()).collect()
 }
 
 #[test]

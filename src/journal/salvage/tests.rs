@@ -33,7 +33,7 @@ fn all_bodies(inspection: &Inspection) -> BTreeSet<(String, String)> {
     let queues = inspection.queues.iter();
     let bodies = queues.flat_map(|queue| {
         let messages = queue.snapshot.messages.iter();
-        messages.map(|message| (queue.name.clone(), message.body.to_string()))
+        messages.map(|message| (queue.name.clone(), message.content.body().to_string()))
     });
     bodies.collect()
 }

@@ -9,3 +9,5 @@ mod queue_crash;
 mod queue_faults;
 mod queue_script;
 mod queue_space;
+#[cfg(feature = "topics")]
+mod topic_space;

@@ -144,7 +144,10 @@ impl Holds {
     fn messages(&self) -> BTreeMap<&str, &str> {
         let of_queue = |(name, queue)| {
             let (name, queue): (&String, &QueueSnapshot) = (name, queue);
-            queue.messages.iter().map(move |it| (&it.body[..6], name.as_str()))
+            queue
+                .messages
+                .iter()
+                .map(move |it| (&it.content.body()[..6], name.as_str()))
         };
         self.queues.iter().flat_map(of_queue).collect()
     }

@@ -18,9 +18,9 @@ use {
     std::{path::Path, sync::Arc, time::Duration},
 };
 
-const SEGMENT: u64 = 64 << 10;
+pub(super) const SEGMENT: u64 = 64 << 10;
 
-fn open(sim: &SimFs, durability: Durability) -> Service {
+pub(super) fn open(sim: &SimFs, durability: Durability) -> Service {
     let log = LogOptions {
         segment_bytes: SEGMENT,
         housekeeping: Housekeeping::Inline,
@@ -66,7 +66,7 @@ fn fill(queue: &Queue, length: usize) -> usize {
     sent
 }
 
-fn receive(queue: &Queue, most: usize) -> Vec<Message> {
+pub(super) fn receive(queue: &Queue, most: usize) -> Vec<Message> {
     queue.receive().max_messages(most).blocking().unwrap()
 }
 

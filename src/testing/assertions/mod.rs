@@ -195,7 +195,7 @@ impl Recorder {
                     MessagePhase::InFlight { until } => format!("in flight until {}", names.instant(until)),
                 };
                 let receives = counted(message.approximate_receive_count as usize, "receive");
-                let (id, body) = (names.message(message.message_id), quoted(&message.body));
+                let (id, body) = (names.message(message.message_id), quoted(message.content.body()));
                 format!("{id} {body} is {at} after {receives}")
             })
             .collect();

@@ -217,7 +217,7 @@ fn look(service: &Service) -> Vec<Found> {
         for message in queue.snapshot().messages {
             found.push(Found {
                 queue: name.to_owned(),
-                key: load::key(&message.body).map(str::to_owned),
+                key: load::key(message.content.body()).map(str::to_owned),
                 id: message.message_id.to_string(),
                 count: message.approximate_receive_count,
                 phase: match message.phase {
@@ -226,7 +226,7 @@ fn look(service: &Service) -> Vec<Found> {
                     _ => Phase::Visible,
                 },
                 blocked: message.blocked,
-                group: message.message_group_id.as_deref().map(str::to_owned),
+                group: message.content.group_id().map(str::to_owned),
                 sequence: message.sequence_number.map(|it| it.to_string().parse().unwrap()),
             });
         }

@@ -56,7 +56,10 @@ fn send_all(queue: &Queue) {
 
 fn bodies(queue: &Queue) -> Vec<String> {
     let messages = queue.snapshot().messages;
-    messages.iter().map(|message| message.body.to_string()).collect()
+    messages
+        .iter()
+        .map(|message| message.content.body().to_string())
+        .collect()
 }
 
 #[test]
@@ -251,7 +254,7 @@ fn fifo_dead_letters_of_a_group_arrive_in_order_although_others_receive_meanwhil
         .snapshot()
         .messages
         .into_iter()
-        .map(|message| message.body)
+        .map(|message| message.content.body().clone())
         .collect();
     assert_eq!(bodies.len(), MESSAGES);
     assert!(bodies.is_sorted(), "{bodies:?}");

@@ -90,7 +90,7 @@ impl Faulty {
         if self.clock.now() > then {
             let in_flight = |it: &&MessageSnapshot| matches!(it.phase, MessagePhase::InFlight { .. });
             let in_flight = before.messages.iter().filter(in_flight);
-            in_flight.for_each(|it| self.excuses.add(&it.body));
+            in_flight.for_each(|it| self.excuses.add(it.content.body()));
         }
         result
     }
@@ -101,7 +101,7 @@ impl Faulty {
             let is_it = |it: &&MessageSnapshot| it.message_id == message.message_id;
             let known = before.messages.iter().find(is_it);
             if known.is_none_or(|it| it.approximate_receive_count < message.approximate_receive_count) {
-                self.excuses.add(&message.body);
+                self.excuses.add(message.content.body());
             }
         }
     }

@@ -105,10 +105,10 @@ impl Ledger {
         for (at, job) in jobs.iter().enumerate() {
             let before = there
                 .iter()
-                .filter(|it| it.message_group_id.as_deref() == job.message_group_id() && *it.body < *job.body());
+                .filter(|it| it.content.group_id() == job.message_group_id() && **it.content.body() < *job.body());
             for other in before {
-                if !jobs[..at].iter().any(|own| own.body() == &*other.body) {
-                    let breach = format!("{} is begun before {}", job.body(), other.body);
+                if !jobs[..at].iter().any(|own| own.body() == &**other.content.body()) {
+                    let breach = format!("{} is begun before {}", job.body(), other.content.body());
                     self.entries.borrow_mut().breaches.push(breach);
                 }
             }
@@ -144,7 +144,7 @@ impl Ledger {
     pub(crate) fn excuse_all_received(&self) {
         let messages = self.jobs.snapshot().messages.into_iter();
         let received = messages.filter(|message| message.approximate_receive_count > 0);
-        received.for_each(|message| self.excuses.add(&message.body));
+        received.for_each(|message| self.excuses.add(message.content.body()));
     }
 
     pub(crate) fn handled(&self) -> u64 {
@@ -162,7 +162,7 @@ impl Ledger {
         let dead = dead.snapshot().messages;
         let dead: BTreeMap<&str, u32> = dead
             .iter()
-            .map(|it| (&*it.body, it.approximate_receive_count))
+            .map(|it| (&**it.content.body(), it.approximate_receive_count))
             .collect();
         for body in sent {
             let completed = entries.completed.contains(body);

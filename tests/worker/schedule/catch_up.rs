@@ -245,7 +245,11 @@ fn no_more_than_a_thousand_jobs_are_sent_for_what_was_missed() {
     let run = std::thread::spawn(move || scheduler.blocking());
     // The thread, and its alarm for the next hour.
     clock.wait_for_sleepers(2);
-    let bodies = jobs.snapshot().messages.into_iter().map(|it| it.body.to_string());
+    let bodies = jobs
+        .snapshot()
+        .messages
+        .into_iter()
+        .map(|it| it.content.body().to_string());
     assert!(bodies.eq((1_001..=2_000).map(|hour| hour.to_string())));
     schedules.stop();
     assert_eq!(run.join().unwrap().unwrap().sent, 1_000);
