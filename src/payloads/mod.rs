@@ -179,7 +179,7 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
     pub async fn open(&self, message: &ReceivedMessage) -> Result<BodyStream, MessageQueueError> {
         match message.offloaded() {
             Some(offloaded) if !message.is_loaded() => self.open_payload(message, offloaded).await,
-            _ => Ok(BodyStream::of_text(message.body())),
+            _ => Ok(BodyStream::of_message(message)),
         }
     }
 

@@ -8,7 +8,7 @@ use {
         store::PayloadChunks,
     },
     crate::{
-        backend::{MessageQueueError, Payload},
+        backend::{MessageQueueError, Payload, ReceivedMessage},
         clock::give_way,
     },
     bytes::Bytes,
@@ -20,6 +20,15 @@ use {
         task::{Context, Poll},
     },
 };
+
+/// The body that a message has, as bytes without a copy.
+struct Loaded(ReceivedMessage);
+
+impl AsRef<[u8]> for Loaded {
+    fn as_ref(&self) -> &[u8] {
+        self.0.body().as_bytes()
+    }
+}
 
 /// The body of a message in chunks, by [`PayloadQueue::open`](super::PayloadQueue::open).
 ///
@@ -63,8 +72,8 @@ impl BodyStream {
     }
 
     /// A body that is in the message.
-    pub(super) fn of_text(text: &str) -> Self {
-        let chunk = Bytes::copy_from_slice(text.as_bytes());
+    pub(super) fn of_message(message: &ReceivedMessage) -> Self {
+        let chunk = Bytes::from_owner(Loaded(message.clone()));
         let payload = Payload {
             key: String::new(),
             size_bytes: Some(chunk.len() as u64),
