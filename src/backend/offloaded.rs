@@ -68,8 +68,15 @@ impl Offloaded {
         now.as_millis() < self.held_until.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn hold_until(&self, until: Timestamp) {
-        self.held_until.store(until.as_millis(), Ordering::Relaxed);
+    /// Extends or shortens the time for which the message is held, if it still is: what was let go may be another's.
+    pub(crate) fn hold_until(&self, now: Timestamp, until: Timestamp) {
+        let held = |at: u64| (now.as_millis() < at).then(|| until.as_millis());
+        let _ = self.held_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, held);
+    }
+
+    /// Somebody else may have the message from now on.
+    pub(crate) fn let_go(&self) {
+        self.held_until.store(0, Ordering::Relaxed);
     }
 
     /// Adds the body; of two that load at once the first adds it.

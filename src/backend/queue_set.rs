@@ -457,7 +457,7 @@ impl<Q: MessageQueue> MessageQueue for QueueSet<Q> {
         // Afterwards: a body that cannot be loaded is no outage of its queue.
         let messages = self.receive_any(request.load_bodies(false)).await?;
         if request.load_bodies {
-            return load_bodies(self, messages).await;
+            return load_bodies(self, &request, messages).await;
         }
         Ok(messages)
     }

@@ -474,11 +474,17 @@ impl From<MessageParts> for ReceivedMessage {
     }
 }
 
+/// So much of a body is in its debug text.
+const DEBUG_CHARS: usize = 1_000;
+
 impl fmt::Debug for ReceivedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A loaded body may have gigabytes.
+        let beginning: String = self.body().chars().take(DEBUG_CHARS).collect();
         f.debug_struct("ReceivedMessage")
             .field("message_id", &self.message_id())
-            .field("body", &self.body())
+            .field("body", &beginning)
+            .field("body_bytes", &self.body().len())
             .field("approximate_receive_count", &self.approximate_receive_count())
             .finish_non_exhaustive()
     }

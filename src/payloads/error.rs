@@ -44,6 +44,9 @@ pub enum PayloadStoreError {
     /// There is no object with this key.
     #[error("there is no object with this key")]
     NotFound,
+    /// The store does not let the caller do that.
+    #[error("{0}")]
+    Denied(Arc<dyn Error + Send + Sync>),
     /// Something else, which may pass.
     #[error("{0}")]
     Other(Arc<dyn Error + Send + Sync>),
@@ -63,14 +66,28 @@ impl PayloadStoreError {
         Self::Other(error.into().into())
     }
 
+    /// That the store does not let the caller do it.
+    ///
+    /// # Examples
+    /// ```
+    /// use requeue::payloads::PayloadStoreError;
+    ///
+    /// assert_eq!(PayloadStoreError::denied("the token has expired").to_string(), "the token has expired");
+    /// ```
+    pub fn denied(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Denied(error.into().into())
+    }
+
     /// The error of a queue whose store did this to the payload at `key`.
     pub(super) fn of_payload(&self, verb: &str, key: &str) -> MessageQueueError {
+        let not_done = |kind, error| {
+            let text = format!("payload {key} was not {verb}: {error}");
+            MessageQueueError::new(kind, STORE, text)
+        };
         match self {
             Self::NotFound => MessageQueueError::new(ErrorKind::Refused, NOT_FOUND, format!("payload {key} is gone")),
-            Self::Other(error) => {
-                let text = format!("payload {key} was not {verb}: {error}");
-                MessageQueueError::new(ErrorKind::Transient, STORE, text)
-            }
+            Self::Denied(error) => not_done(ErrorKind::Denied, error),
+            Self::Other(error) => not_done(ErrorKind::Transient, error),
         }
     }
 }

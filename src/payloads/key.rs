@@ -1,11 +1,9 @@
 //! The keys of payloads (E2).
 
 use {
-    super::error::BuildPayloadQueueError,
-    crate::{
-        message::{MessageId, Seed},
-        sync::Mutex,
-    },
+    super::{error::BuildPayloadQueueError, unfinished},
+    crate::message::{MessageId, Seed},
+    std::sync::atomic::{AtomicU64, Ordering},
 };
 
 /// The longest prefix: with a UUID behind it a key has at most 1,024 characters.
@@ -42,8 +40,7 @@ impl KeySpace {
         let Some(id) = key.strip_prefix(&*self.0) else {
             return false;
         };
-        let id = id.split_once('#').map_or(id, |(id, _)| id);
-        id.parse::<MessageId>().is_ok()
+        unfinished::whole(id).unwrap_or(id).parse::<MessageId>().is_ok()
     }
 
     /// Whether a pointer may name this key.
@@ -73,7 +70,7 @@ fn is_key(key: &str) -> bool {
 pub(super) struct Keys {
     space: KeySpace,
     seed: Seed,
-    drawn: Mutex<u64>,
+    drawn: AtomicU64,
 }
 
 impl Keys {
@@ -81,7 +78,7 @@ impl Keys {
         Self {
             space,
             seed,
-            drawn: Mutex::new(0),
+            drawn: AtomicU64::new(0),
         }
     }
 
@@ -91,9 +88,8 @@ impl Keys {
 
     /// The prefix and a random UUID.
     pub(super) fn draw(&self) -> String {
-        let mut drawn = self.drawn.lock();
-        *drawn += 1;
-        format!("{}{}", self.space.prefix(), self.seed.draw_id("payload", *drawn))
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
+        format!("{}{}", self.space.prefix(), self.seed.draw_id("payload", number + 1))
     }
 }
 

@@ -40,12 +40,9 @@ pub use {
 };
 
 use {
-    crate::{
-        backend::{Loaded, MessageQueue, MessageQueueError, Offloaded, Payload, ReceivedMessage},
-        time::Timestamp,
-    },
+    crate::backend::{Loaded, MessageQueue, MessageQueueError, Offloaded, Payload, ReceivedMessage},
     builder::Options,
-    error::{PayloadStoreError as StoreError, invalid_pointer, is_damaged, is_gone},
+    error::{PayloadStoreError as StoreError, invalid_pointer, is_gone},
     futures_util::future::join_all,
     key::Keys,
     progress::{StoreTimeout, contained},
@@ -132,8 +129,9 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         &self.inner.store
     }
 
-    /// How many payloads this handle and its clones did not delete with their messages, because the store failed or the
-    /// message was not held any more; a [`sweep`](Self::sweep) finds them.
+    /// How many payloads this handle and its clones left to a [`sweep`](Self::sweep): those of deleted messages, where the
+    /// store failed or the message was not held any more, and those of sends that failed, where the message may be in the
+    /// queue all the same.
     ///
     /// # Examples
     /// ```
@@ -193,7 +191,11 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         let Inner { store, timeout, .. } = &*self.inner;
         let chunks = timeout.within(store.get(&payload.key)).await;
         let chunks = chunks.map_err(|error| error.of_payload("read", &payload.key))?;
-        Ok(BodyStream::of_payload(timeout.each(chunks), payload.clone()))
+        Ok(BodyStream::of_payload(
+            message.clone(),
+            timeout.each(chunks),
+            payload.clone(),
+        ))
     }
 
     async fn load_body(&self, message: &ReceivedMessage) -> Result<Loaded, MessageQueueError> {
@@ -214,11 +216,6 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
                 offloaded.set_body(body);
                 Ok(Loaded::Complete)
             }
-            Err(error) if is_damaged(&error) => {
-                // It may be the payload of another message.
-                offloaded.hold_until(Timestamp::ZERO);
-                Err(error)
-            }
             Err(error) if is_gone(&error) && self.inner.options.discard_missing => Ok(Loaded::Discard(error)),
             Err(error) => Err(error),
         }
@@ -232,7 +229,7 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         let deleted = join_all(keys.into_iter().map(delete)).await;
         let failed = deleted
             .iter()
-            .filter(|result| matches!(result, Err(StoreError::Other(_))));
+            .filter(|result| !matches!(result, Ok(()) | Err(StoreError::NotFound)));
         self.count_orphans(failed.count());
     }
 

@@ -254,8 +254,8 @@ impl PayloadStore for ObjectPayloadStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), PayloadStoreError> {
-        if let Some(directory) = self.directory.as_ref().filter(|_| unfinished::is(key)) {
-            path_of(key.rsplit_once('#').map_or(key, |(key, _)| key))?;
+        if let (Some(directory), Some(whole)) = (&self.directory, unfinished::whole(key)) {
+            path_of(whole)?;
             return unfinished::remove(directory, key);
         }
         match self.store.delete(&path_of(key)?).await {
@@ -267,7 +267,7 @@ impl PayloadStore for ObjectPayloadStore {
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<StoredPayload, PayloadStoreError>> {
         // The store lists whole parts of paths.
         let folder = prefix.rsplit_once('/').and_then(|(folder, _)| Path::parse(folder).ok());
-        let (prefix, unfinished_prefix) = (prefix.to_owned(), prefix);
+        let (prefix, of_unfinished) = (prefix.to_owned(), prefix.to_owned());
         let listed = self.store.list(folder.as_ref()).filter_map(move |object| {
             let object = match object {
                 Ok(object) if !object.location.as_ref().starts_with(&prefix) => None,
@@ -284,13 +284,10 @@ impl PayloadStore for ObjectPayloadStore {
             };
             async { object }
         });
-        let unfinished = self
-            .directory
-            .as_ref()
-            .map(|directory| unfinished::list(directory, unfinished_prefix));
-        listed
-            .chain(stream::iter(unfinished.into_iter().flatten().map(Ok)))
-            .boxed()
+        let directory = self.directory.clone();
+        let unfinished = stream::iter(directory)
+            .flat_map(move |directory| stream::iter(unfinished::list(&directory, &of_unfinished).into_iter().map(Ok)));
+        listed.chain(unfinished).boxed()
     }
 }
 
@@ -306,6 +303,7 @@ fn path_of(key: &str) -> Result<Path, PayloadStoreError> {
 fn from_object_store(error: Error) -> PayloadStoreError {
     match error {
         Error::NotFound { .. } => PayloadStoreError::NotFound,
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => PayloadStoreError::denied(error),
         error => PayloadStoreError::other(error),
     }
 }

@@ -9,7 +9,7 @@ use {
     crate::{
         backend::{
             EntryFailure, Loaded, MessageCounts, MessageQueue, MessageQueueError, Offloaded, QueueLimits,
-            ReceiveRequest, ReceivedMessage, load_bodies,
+            ReceiveRequest, ReceivedMessage, load_bodies, timing::latency_margin,
         },
         clock::Clock,
         message::SendMessage,
@@ -57,9 +57,9 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
 
     /// Receives messages; unless the request says otherwise, with their bodies.
     ///
-    /// A message whose body cannot be loaded is left to its visibility timeout, and so is what follows it in its group; the
-    /// queue is told why by [`report_failure`](MessageQueue::report_failure). If that leaves none, the first reason is the
-    /// error. A receive with bodies that is dropped leaves its messages hidden until their visibility timeout ends.
+    /// A message whose body cannot be loaded within half of the visibility timeout is left to that, and what follows it in
+    /// its group is given back; the queue is told why by [`report_failure`](MessageQueue::report_failure). If that leaves
+    /// none, the first reason is the error. A receive with bodies that is dropped leaves its messages hidden until their visibility timeout ends.
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
         let messages = self.queue().receive(request).await?;
         let until = self.held_until(&request);
@@ -68,7 +68,7 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
             .map(|message| self.with_payload(message, until))
             .collect();
         if request.load_bodies {
-            return load_bodies(self, messages).await;
+            return load_bodies(self, &request, messages).await;
         }
         Ok(messages)
     }
@@ -92,15 +92,13 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
     /// Deletes messages, and then their payloads.
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
         // A late delete is answered as if it had taken effect, also where the message is in another queue by now (D19).
-        let now = self.clock().now();
-        let is_held = |message: &ReceivedMessage| message.offloaded().is_some_and(|it| it.is_held_at(now));
-        let held: Vec<bool> = messages.iter().map(is_held).collect();
         let failed = self.queue().delete(&stored(messages)).await?;
         if self.inner.options.delete_payloads {
+            let now = self.clock().now();
             let deleted = offloaded_without(messages, &failed);
-            let (held, late): (Vec<_>, Vec<_>) = deleted.partition(|(index, _)| held[*index]);
+            let (held, late): (Vec<_>, Vec<_>) = deleted.partition(|it| it.is_held_at(now));
             self.count_orphans(late.len());
-            let payloads = held.into_iter().filter_map(|(_, it)| it.payload.as_ref().ok());
+            let payloads = held.into_iter().filter_map(|it| it.payload.as_ref().ok());
             self.delete_payloads(payloads.map(|payload| &*payload.key)).await;
         }
         Ok(failed)
@@ -113,12 +111,13 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
         let until = self.clock().now().saturating_add(timeout);
         let failed = self.queue().change_visibility(&stored(messages), timeout).await?;
-        hold(messages, &failed, until);
+        let now = self.clock().now();
+        offloaded_without(messages, &failed).for_each(|it| it.hold_until(now, until));
         Ok(failed)
     }
 
     async fn release(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        hold(messages, &[], Timestamp::ZERO);
+        let_go(messages);
         self.queue().release(&stored(messages)).await
     }
 
@@ -127,7 +126,7 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
         messages: &[ReceivedMessage],
         delay: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        hold(messages, &[], Timestamp::ZERO);
+        let_go(messages);
         self.queue().postpone(&stored(messages), delay).await
     }
 
@@ -142,7 +141,7 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
     /// Moves the message with its pointer; the payload stays where it is (E9).
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
         // On Amazon SQS a move that failed may have left a copy in the dead-letter queue, whose payload this is too.
-        hold(std::slice::from_ref(message), &[], Timestamp::ZERO);
+        let_go(std::slice::from_ref(message));
         self.queue().dead_letter(message.stored(), reason).await
     }
 
@@ -151,20 +150,19 @@ impl<Q: MessageQueue, S: PayloadStore> MessageQueue for PayloadQueue<Q, S> {
     }
 }
 
-/// Notes until when messages are held, except for those that a call failed for.
-fn hold(messages: &[ReceivedMessage], failed: &[EntryFailure], until: Timestamp) {
-    offloaded_without(messages, failed).for_each(|(_, offloaded)| offloaded.hold_until(until));
+/// Notes that messages are not held any more.
+fn let_go(messages: &[ReceivedMessage]) {
+    offloaded_without(messages, &[]).for_each(Offloaded::let_go);
 }
 
-/// What has a payload of the messages that a call did not fail for, with its place.
+/// What has a payload of the messages that a call did not fail for.
 fn offloaded_without<'m>(
     messages: &'m [ReceivedMessage],
     failed: &[EntryFailure],
-) -> impl Iterator<Item = (usize, &'m Offloaded)> {
+) -> impl Iterator<Item = &'m Offloaded> {
     let failed = move |index| failed.iter().any(|failure| failure.index == index);
-    let offloaded = messages.iter().enumerate();
-    let offloaded = offloaded.filter(move |(index, _)| !failed(*index));
-    offloaded.filter_map(|(index, message)| Some((index, message.offloaded()?)))
+    let messages = messages.iter().enumerate().filter(move |(index, _)| !failed(*index));
+    messages.filter_map(|(_, message)| message.offloaded())
 }
 
 /// The messages as the queue has them.
@@ -179,7 +177,13 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
     /// Until when the messages of a receive that has just been answered are held, where they do not tell.
     fn held_until(&self, request: &ReceiveRequest) -> Timestamp {
         let timeout = request.visibility_timeout.unwrap_or_else(|| self.visibility_timeout());
-        self.clock().now().saturating_add(timeout)
+        // The answer of a queue elsewhere comes later than its message was hidden.
+        let margin = if self.is_in_process() {
+            Duration::ZERO
+        } else {
+            latency_margin(timeout)
+        };
+        self.clock().now().saturating_add(timeout.saturating_sub(margin))
     }
 
     /// A received message, with its payload if it has one.

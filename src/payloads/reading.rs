@@ -3,14 +3,11 @@
 use {
     super::{
         MAX_BODY_BYTES, TURN,
-        error::{damaged, interrupted},
+        error::{damaged, interrupted, is_damaged},
         measure::Measure,
         store::PayloadChunks,
     },
-    crate::{
-        backend::{MessageQueueError, Payload, ReceivedMessage},
-        clock::give_way,
-    },
+    crate::backend::{MessageQueueError, Payload, ReceivedMessage},
     bytes::Bytes,
     futures_util::stream::{self, Stream, StreamExt},
     std::{
@@ -52,6 +49,7 @@ impl AsRef<[u8]> for Loaded {
 /// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct BodyStream {
+    message: ReceivedMessage,
     chunks: PayloadChunks<'static>,
     payload: Payload,
     measure: Measure,
@@ -61,8 +59,9 @@ pub struct BodyStream {
 }
 
 impl BodyStream {
-    pub(super) fn of_payload(chunks: PayloadChunks<'static>, payload: Payload) -> Self {
+    pub(super) fn of_payload(message: ReceivedMessage, chunks: PayloadChunks<'static>, payload: Payload) -> Self {
         Self {
+            message,
             chunks,
             payload,
             measure: Measure::default(),
@@ -79,7 +78,7 @@ impl BodyStream {
             size_bytes: Some(chunk.len() as u64),
             sha256: None,
         };
-        Self::of_payload(stream::iter([Ok(chunk)]).boxed(), payload)
+        Self::of_payload(message.clone(), stream::iter([Ok(chunk)]).boxed(), payload)
     }
 
     /// The size of the body in bytes, where the message tells it.
@@ -106,7 +105,7 @@ impl BodyStream {
     pub async fn copy_to(mut self, writer: &mut impl Write) -> Result<u64, MessageQueueError> {
         let written =
             |result: io::Result<()>| result.map_err(|error| interrupted(format!("the body was not written: {error}")));
-        while let Some(chunk) = self.next_fairly().await {
+        while let Some(chunk) = self.next().await {
             written(writer.write_all(&chunk?))?;
         }
         written(writer.flush())?;
@@ -118,30 +117,18 @@ impl BodyStream {
         // The message may lie about the size.
         let expected = self.payload.size_bytes.unwrap_or(0).min(1 << 20);
         let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
-        while let Some(chunk) = self.next_fairly().await {
+        while let Some(chunk) = self.next().await {
             let chunk = chunk?;
             if bytes.len() + chunk.len() > bytes.capacity() {
                 // Once a part has come, the rest is believed.
-                let rest = self
-                    .payload
-                    .size_bytes
-                    .map_or(bytes.len(), |size| usize::try_from(size).unwrap_or(usize::MAX));
-                let more = rest.saturating_sub(bytes.len()).max(chunk.len());
+                let rest = |size| usize::try_from(size).unwrap_or(usize::MAX).saturating_sub(bytes.len());
+                let more = self.payload.size_bytes.map_or(bytes.len(), rest).max(chunk.len());
                 let reserved = bytes.try_reserve_exact(more);
                 reserved.map_err(|_| interrupted(format!("there is no memory for {more} bytes of a payload")))?;
             }
             bytes.extend_from_slice(&chunk);
         }
         String::from_utf8(bytes).map_err(|error| damaged(&self.payload.key, &error.to_string()))
-    }
-
-    /// The next chunk, after others had their turn now and then: a directory outside of tokio never lets wait.
-    async fn next_fairly(&mut self) -> Option<Result<Bytes, MessageQueueError>> {
-        if self.measure.size() >= self.yield_at {
-            self.yield_at = self.measure.size() + TURN as u64;
-            give_way().await;
-        }
-        self.next().await
     }
 
     fn add(&mut self, chunk: &Bytes) -> Result<(), MessageQueueError> {
@@ -172,6 +159,12 @@ impl Stream for BodyStream {
         if self.ended {
             return Poll::Ready(None);
         }
+        if self.measure.size() >= self.yield_at {
+            // A directory outside of tokio never lets wait.
+            self.yield_at = self.measure.size() + TURN as u64;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let Poll::Ready(chunk) = self.chunks.poll_next_unpin(context) else {
             return Poll::Pending;
         };
@@ -181,6 +174,10 @@ impl Stream for BodyStream {
             None => self.end().map(|()| None),
         };
         self.ended = !matches!(next, Ok(Some(_)));
+        if next.as_ref().is_err_and(is_damaged) {
+            // It may be the payload of another message.
+            self.message.offloaded().iter().for_each(|it| it.let_go());
+        }
         Poll::Ready(next.transpose())
     }
 }

@@ -19,7 +19,6 @@ use {
     std::{
         error::Error,
         io::{self, Read},
-        iter,
         sync::Arc,
     },
 };
@@ -46,7 +45,7 @@ pub fn chunks_of(mut reader: impl Read + Send) -> impl Stream<Item = io::Result<
             Err(error) => Some(Err(error)),
         }
     };
-    stream::iter(iter::from_fn(next))
+    stream::iter(std::iter::from_fn(next))
 }
 
 /// A body as bytes, without a copy.
@@ -120,11 +119,15 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         body: impl Stream<Item = Result<Bytes, MessageQueueError>> + Send,
     ) -> Result<(), MessageQueueError> {
         let (mut text, mut measure, mut fault) = (TextCheck::default(), Measure::default(), None);
+        let mut ended = false;
         let chunks = body.map(Some).chain(stream::once(async { None })).filter_map(|chunk| {
             let checked = match chunk {
                 Some(Ok(chunk)) => text.add(&chunk).map(|()| Some(chunk)).map_err(refused),
                 Some(Err(error)) => Err(error),
-                None => text.end().map(|()| None).map_err(refused),
+                None => {
+                    ended = true;
+                    text.end().map(|()| None).map_err(refused)
+                }
             };
             if let Ok(Some(chunk)) = &checked {
                 measure.add(chunk);
@@ -136,9 +139,13 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
             keys, store, timeout, ..
         } = &*self.inner;
         let key = keys.draw();
-        let put = timeout.within_put(chunks, |chunks| store.put(&key, chunks)).await;
+        let mut put = timeout.within_put(chunks, |chunks| store.put(&key, chunks)).await;
         if let Some(fault) = fault {
             return Err(fault);
+        }
+        if put.is_ok() && !ended {
+            self.delete_payloads([&*key]).await;
+            put = Err(PayloadStoreError::other("the store did not take the whole body"));
         }
         put.map_err(|error| error.of_payload("stored", &key))?;
         self.send_pointer(message, key, &measure).await
@@ -167,20 +174,24 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         options.format.mark(&mut attributes, &payload, MAX_ATTRIBUTES);
         message.content.body = options.format.body(store.bucket(), &payload.key).into();
         let sent = queue.send(message.attributes(attributes)).await;
-        if sent.as_ref().is_err_and(|error| self.is_not_sent(error)) {
-            self.delete_payloads(iter::once(&*payload.key)).await;
+        match &sent {
+            Ok(()) => {}
+            Err(error) if self.is_not_sent(error) => self.delete_payloads([&*payload.key]).await,
+            Err(_) => self.count_orphans(1),
         }
         sent
     }
 
-    /// Whether an error says that the message is not in the queue. After others it may be: the answer was lost and the call
-    /// made again, or a journal cannot tell.
+    /// Whether an error says that the message is not in the queue. Elsewhere it may be after any error: the answer was lost
+    /// and the call made again. So it may be here if a journal cannot tell.
     fn is_not_sent(&self, error: &MessageQueueError) -> bool {
-        match error.kind {
+        let no_room = [ErrorCode::OverLimit.name(), ErrorCode::ServiceUnavailable.name()];
+        let says_so = match error.kind {
             ErrorKind::Refused => error.code != ErrorCode::InternalFailure.name(),
-            ErrorKind::QueueDoesNotExist => self.is_in_process(),
-            _ => false,
-        }
+            ErrorKind::Transient => no_room.contains(&&*error.code),
+            kind => kind == ErrorKind::QueueDoesNotExist,
+        };
+        says_so && self.is_in_process()
     }
 
     /// What the attributes of a message with a pointer may be (E4, E5).

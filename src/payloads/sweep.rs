@@ -3,7 +3,7 @@
 use {
     super::{
         PayloadQueue,
-        error::PayloadStoreError,
+        error::{PayloadStoreError, refused},
         pointer::key_in,
         store::{PayloadStore, StoredPayload},
     },
@@ -49,9 +49,11 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
     /// message. A sweep knows the messages of its own queue, if that is an embedded one, and of those that it is told of by
     /// [`in_use_by`](Sweep::in_use_by): then `older_than` only has to be longer than a send takes, an hour for example. On
     /// Amazon SQS age alone decides: it has to be longer than the retention of the queue and of its dead-letter queue
-    /// together, or messages lose their payloads. Ages are by the store's clock.
+    /// together, or messages lose their payloads. Ages are by this machine's clock and the store's: it has to be longer than
+    /// these two differ, too. On a wrapper of an embedded queue name that queue: a sweep that knows no queue of this process
+    /// is refused there.
     ///
-    /// Only keys are looked at that are the prefix and a UUID.
+    /// Only keys are looked at that are the prefix and a UUID, and in a directory what a put that was cut off has left.
     ///
     /// # Examples
     /// ```
@@ -93,8 +95,9 @@ impl<Q: MessageQueue, S: PayloadStore> Sweep<'_, Q, S> {
     /// The payloads that [`remove`](Self::remove) would delete, and deletes none.
     ///
     /// # Errors
-    /// The store cannot be listed.
+    /// The store cannot be listed, or it is not known whose messages are in this process.
     pub async fn list(self) -> Result<Vec<StoredPayload>, MessageQueueError> {
+        self.check_known()?;
         let found: Vec<_> = self.find().collect().await;
         let found: Result<Vec<_>, _> = found.into_iter().collect();
         found.map_err(|error| self.not_listed(&error))
@@ -103,8 +106,10 @@ impl<Q: MessageQueue, S: PayloadStore> Sweep<'_, Q, S> {
     /// Deletes the payloads that no message points to.
     ///
     /// # Errors
-    /// The store cannot be listed to its end. That a payload cannot be deleted is in the report.
+    /// The store cannot be listed to its end, or it is not known whose messages are in this process. That a payload cannot
+    /// be deleted is in the report.
     pub async fn remove(self) -> Result<SweepReport, MessageQueueError> {
+        self.check_known()?;
         let store = self.payloads.store();
         let timeout = &self.payloads.inner.timeout;
         let delete = |found: Result<StoredPayload, PayloadStoreError>| async move {
@@ -127,6 +132,14 @@ impl<Q: MessageQueue, S: PayloadStore> Sweep<'_, Q, S> {
             }
         }
         Ok(report)
+    }
+
+    fn check_known(&self) -> Result<(), MessageQueueError> {
+        if self.in_use_by.is_empty() && self.payloads.is_in_process() {
+            let text = "the messages of this queue are not known to a sweep: name its embedded queue by in_use_by";
+            return Err(refused(text.to_owned()));
+        }
+        Ok(())
     }
 
     fn find(&self) -> impl Stream<Item = Result<StoredPayload, PayloadStoreError>> {

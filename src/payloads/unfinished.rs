@@ -10,10 +10,10 @@ use {
     },
 };
 
-/// Whether a key is that of such a file.
-pub(super) fn is(key: &str) -> bool {
-    key.rsplit_once('#')
-        .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+/// The key whose object such a file was to be.
+pub(super) fn whole(key: &str) -> Option<&str> {
+    let (whole, number) = key.rsplit_once('#')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(whole)
 }
 
 /// The files whose keys begin with `prefix`. What cannot be read is left out: the store tells of it.
@@ -26,7 +26,9 @@ pub(super) fn list(directory: &Path, prefix: &str) -> Vec<StoredPayload> {
             let path = entry.path();
             if meta.is_dir() {
                 folders.push(path);
-            } else if let Some(key) = key_of(directory, &path).filter(|key| is(key) && key.starts_with(prefix)) {
+            } else if let Some(key) =
+                key_of(directory, &path).filter(|key| whole(key).is_some() && key.starts_with(prefix))
+            {
                 let age = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
                 let millis = age.map_or(0, |age| age.as_millis().try_into().unwrap_or(u64::MAX));
                 found.push(StoredPayload {

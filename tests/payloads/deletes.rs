@@ -3,13 +3,86 @@
 use {
     super::{Bench, LARGE, large, stores::Trouble},
     requeue::{
-        Fact, FactEntry, Queue,
-        backend::{MessageQueue, ReceiveRequest},
+        Clock, Fact, FactEntry, ManualClock, Queue, SendMessage,
+        backend::{EntryFailure, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
         payloads::PayloadQueue,
         worker::{Job, Runner},
     },
     std::{sync::Arc, time::Duration},
 };
+
+/// A queue whose deletes take so long.
+#[derive(Clone)]
+struct SlowDeletes(Queue, ManualClock, Duration);
+
+impl MessageQueue for SlowDeletes {
+    fn url(&self) -> &str {
+        MessageQueue::url(&self.0)
+    }
+
+    fn is_fifo(&self) -> bool {
+        MessageQueue::is_fifo(&self.0)
+    }
+
+    fn visibility_timeout(&self) -> Duration {
+        MessageQueue::visibility_timeout(&self.0)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        MessageQueue::clock(&self.0)
+    }
+
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
+        MessageQueue::send(&self.0, message).await
+    }
+
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
+        MessageQueue::receive(&self.0, request).await
+    }
+
+    async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        self.1.advance(self.2);
+        MessageQueue::delete(&self.0, messages).await
+    }
+
+    async fn change_visibility(
+        &self,
+        messages: &[ReceivedMessage],
+        timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, MessageQueueError> {
+        MessageQueue::change_visibility(&self.0, messages, timeout).await
+    }
+
+    async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
+        MessageQueue::counts(&self.0).await
+    }
+
+    async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
+        MessageQueue::dead_letter(&self.0, message, reason).await
+    }
+}
+
+#[test]
+fn a_sweep_around_a_wrapper_asks_for_the_queue_in_it() {
+    let clock = ManualClock::default();
+    let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
+    let wrapped = SlowDeletes(queue.clone(), clock, Duration::ZERO);
+    let store = super::stores::Troubled::new();
+    let jobs = PayloadQueue::builder(&wrapped, store.clone()).build().unwrap();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    let error = pollster::block_on(jobs.sweep(Duration::ZERO).remove()).unwrap_err();
+    assert!(
+        error.message.ends_with("name its embedded queue by in_use_by"),
+        "{error}"
+    );
+    assert!(pollster::block_on(jobs.sweep(Duration::ZERO).list()).is_err());
+    let report = pollster::block_on(jobs.sweep(Duration::ZERO).in_use_by(&queue).remove()).unwrap();
+    assert_eq!((report.removed, store.objects().len()), (0, 1));
+}
 
 #[test]
 fn a_payload_is_deleted_after_its_message() {
@@ -33,9 +106,7 @@ fn a_payload_is_deleted_after_its_message() {
 #[test]
 fn a_message_that_was_not_deleted_keeps_its_payload() {
     let bench = Bench::fifo();
-    bench
-        .send(requeue::SendMessage::new(large()).message_group_id("a"))
-        .unwrap();
+    bench.send(SendMessage::new(large()).message_group_id("a")).unwrap();
     let messages = bench.receive().unwrap();
     bench.clock.advance(Duration::from_secs(30));
     // D19: the handle has expired.
@@ -53,6 +124,35 @@ fn a_payload_that_cannot_be_deleted_is_counted_and_its_message_is_gone() {
     bench.delete(&messages);
     assert_eq!((bench.stored().len(), bench.payloads.orphans()), (0, 1));
     assert_eq!(bench.store.objects().len(), 1);
+}
+
+#[test]
+fn a_change_that_comes_late_gives_no_payload_back() {
+    // D19: the change is answered as if it had taken effect.
+    let (bench, failed) = Bench::with_dead_letters(1);
+    bench.send(large()).unwrap();
+    let messages = bench.receive().unwrap();
+    bench.clock.advance(Duration::from_secs(30));
+    let minute = Duration::from_secs(60);
+    let unchanged = pollster::block_on(bench.payloads.change_visibility(&messages, minute)).unwrap();
+    assert!(unchanged.is_empty());
+    assert!(bench.receive().unwrap().is_empty(), "it went to the dead-letter queue");
+    bench.delete(&messages);
+    assert_eq!((failed.counts().visible, bench.store.objects().len()), (1, 1));
+    assert_eq!(bench.payloads.orphans(), 1);
+}
+
+#[test]
+fn a_delete_that_outlasts_the_visibility_timeout_leaves_the_payload() {
+    let clock = ManualClock::default();
+    let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
+    let store = super::stores::Troubled::new();
+    let slow = SlowDeletes(queue, clock, Duration::from_secs(30));
+    let jobs = PayloadQueue::builder(&slow, store.clone()).build().unwrap();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
+    pollster::block_on(jobs.delete(&messages)).unwrap();
+    assert_eq!((store.objects().len(), jobs.orphans()), (1, 1));
 }
 
 #[test]

@@ -5,9 +5,13 @@ use {
     futures_util::StreamExt,
     requeue::{
         MessageAttributeValue, SendMessage,
-        backend::{ErrorKind, Loaded, MessageQueue, MessageQueueError, ReceivedMessage},
+        backend::{ErrorKind, Loaded, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
     },
-    std::time::Duration,
+    std::{
+        future::Future,
+        task::{Context, Poll, Waker},
+        time::Duration,
+    },
 };
 
 fn load(bench: &Bench, message: &ReceivedMessage) -> Result<Loaded, MessageQueueError> {
@@ -175,7 +179,7 @@ fn a_forged_pointer_is_refused_and_neither_read_nor_deleted() {
 }
 
 #[test]
-fn a_pointer_that_lies_about_its_size_costs_no_more_memory_than_there_is() {
+fn a_pointer_that_lies_about_its_size_is_one_to_a_damaged_payload() {
     let bench = Bench::with(|queue| queue, |builder| builder.offload_all(true));
     bench.send("elsewhere").unwrap();
     let pointer = bench.stored().remove(0);
@@ -184,8 +188,10 @@ fn a_pointer_that_lies_about_its_size_costs_no_more_memory_than_there_is() {
         .queue
         .send(SendMessage::new(pointer).attribute("ExtendedPayloadSize", size))
         .unwrap();
-    let messages = bench.receive().unwrap();
-    assert_eq!(messages.len(), 1);
+    let messages = bench.receive_without_bodies();
+    assert!(matches!(load(&bench, &messages[0]), Ok(Loaded::Complete)));
+    let error = load(&bench, &messages[1]).unwrap_err();
+    assert!(error.message.ends_with("it has 9 bytes of 2147483648"), "{error}");
 }
 
 #[test]
@@ -246,4 +252,63 @@ fn a_size_beyond_all_payloads_is_refused_and_an_unknown_one_is_beyond_a_limit() 
     assert!(!messages[2].is_loaded());
     let body = pollster::block_on(bench.payloads.open(&messages[2])).unwrap();
     assert_eq!(pollster::block_on(body.copy_to(&mut std::io::sink())), Ok(9));
+}
+
+#[test]
+fn a_receive_waits_for_bodies_for_half_of_the_visibility_timeout() {
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    bench.send("small").unwrap();
+    bench.store.set(Trouble::GetNeverEnds);
+    let request = ReceiveRequest::new(10);
+    let mut receive = Box::pin(bench.payloads.receive(request));
+    let mut poll = || receive.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(poll().is_pending());
+    bench.clock.advance(Duration::from_millis(14_999));
+    assert!(poll().is_pending());
+    bench.clock.advance(Duration::from_millis(1));
+    let Poll::Ready(Ok(messages)) = poll() else {
+        panic!("it waits on")
+    };
+    assert!(messages.iter().map(|message| message.body()).eq(["small"]));
+    bench.delete(&messages);
+    assert_eq!(bench.stored().len(), 1);
+}
+
+#[test]
+fn others_have_their_turn_while_a_stream_is_read() {
+    let bench = Bench::new();
+    bench.send("x".repeat(20 << 20)).unwrap();
+    let message = bench.receive_without_bodies().remove(0);
+    let mut body = pollster::block_on(bench.payloads.open(&message)).unwrap();
+    let (mut turns, mut size) = (0, 0);
+    loop {
+        match body.poll_next_unpin(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => turns += 1,
+            Poll::Ready(Some(chunk)) => size += chunk.unwrap().len(),
+            Poll::Ready(None) => break,
+        }
+    }
+    assert_eq!((size, turns), (20 << 20, 4), "one behind each 4 MiB");
+}
+
+#[test]
+fn a_damaged_payload_that_was_opened_is_not_deleted_with_the_message() {
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    let messages = bench.receive_without_bodies();
+    bench.store.set(Trouble::OtherByte);
+    let body = pollster::block_on(bench.payloads.open(&messages[0])).unwrap();
+    let error = pollster::block_on(body.copy_to(&mut std::io::sink())).unwrap_err();
+    assert_eq!(error.code, "PayloadDamaged");
+    bench.delete(&messages);
+    assert_eq!((bench.store.objects().len(), bench.payloads.orphans()), (1, 1));
+}
+
+#[test]
+fn a_loaded_body_is_not_whole_in_its_debug_text() {
+    let bench = Bench::new();
+    bench.send(large()).unwrap();
+    let text = format!("{:?}", bench.receive().unwrap()[0]);
+    assert!(text.contains("body_bytes: 300000") && text.len() < 2_000, "{text}");
 }

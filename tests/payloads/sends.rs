@@ -2,9 +2,10 @@
 
 use {
     super::{Bench, LARGE, large, stores::Trouble},
+    bytes::Bytes,
     futures_util::stream,
     requeue::{
-        MessageAttributeValue, Queue, QueueAttributes, SendMessage,
+        Budget, MessageAttributeValue, Queue, QueueAttributes, SendMessage,
         backend::{ErrorKind, MessageQueue},
         payloads::{BuildPayloadQueueError, ObjectPayloadStore, PayloadQueue, PointerFormat, chunks_of},
     },
@@ -179,7 +180,7 @@ fn a_stream_is_stored_in_parts_and_comes_back_whole() {
 fn a_stream_that_is_no_body_sends_nothing() {
     let bench = Bench::new();
     let send = |message, chunks: Vec<io::Result<&'static [u8]>>| {
-        let chunks = stream::iter(chunks.into_iter().map(|chunk| chunk.map(bytes::Bytes::from_static)));
+        let chunks = stream::iter(chunks.into_iter().map(|chunk| chunk.map(Bytes::from_static)));
         pollster::block_on(bench.payloads.send_stream(message, chunks)).unwrap_err()
     };
     let message = || SendMessage::new("");
@@ -215,8 +216,8 @@ fn tiny_and_empty_chunks_make_a_body_as_any_others() {
     let body: String = (0..200_000)
         .map(|number: u32| char::from(b'a' + (number % 26) as u8))
         .collect();
-    let bytes = bytes::Bytes::from(body.clone());
-    let tiny = (0..body.len()).flat_map(|at| [bytes.slice(at..=at), bytes::Bytes::new()]);
+    let bytes = Bytes::from(body.clone());
+    let tiny = (0..body.len()).flat_map(|at| [bytes.slice(at..=at), Bytes::new()]);
     let chunks = stream::iter(tiny.map(io::Result::Ok));
     pollster::block_on(bench.payloads.send_stream(SendMessage::new(""), chunks)).unwrap();
     assert!(bench.receive().unwrap()[0].body() == body);
@@ -246,4 +247,42 @@ fn a_threshold_above_the_queues_limit_is_the_queues_business() {
     let jobs = PayloadQueue::builder(&queue, ObjectPayloadStore::in_memory());
     let error = pollster::block_on(jobs.build().unwrap().send(SendMessage::new("x".repeat(2_000)))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused);
+}
+
+#[test]
+fn a_full_queue_leaves_no_payload_behind() {
+    let bench = Bench::with(|queue| queue.budget(Budget::new().messages(1)), |builder| builder);
+    bench.send(large()).unwrap();
+    for _ in 0..3 {
+        let error = bench.send(large()).unwrap_err();
+        assert_eq!((error.kind, &*error.code), (ErrorKind::Transient, "OverLimit"));
+    }
+    assert_eq!((bench.store.objects().len(), bench.payloads.orphans()), (1, 0));
+}
+
+#[test]
+fn a_body_that_the_store_takes_in_part_is_not_sent() {
+    let bench = Bench::new();
+    bench.store.set(Trouble::PutPart);
+    let chunks = || ["resize ", "cat.png"].map(|text| io::Result::Ok(Bytes::from(text)));
+    let sent = bench.payloads.send_stream(SendMessage::new(""), stream::iter(chunks()));
+    let error = pollster::block_on(sent).unwrap_err();
+    assert!(
+        error.message.ends_with("the store did not take the whole body"),
+        "{error}"
+    );
+    assert_eq!((bench.stored().len(), bench.store.objects().len()), (0, 0));
+}
+
+#[test]
+fn a_store_that_denies_is_told_apart_from_one_that_may_recover() {
+    let bench = Bench::new();
+    for (trouble, kind) in [
+        (Trouble::Denied, ErrorKind::Denied),
+        (Trouble::Put, ErrorKind::Transient),
+    ] {
+        bench.store.set(trouble);
+        let error = bench.send(large()).unwrap_err();
+        assert_eq!((error.kind, &*error.code), (kind, "PayloadStoreError"));
+    }
 }
