@@ -293,6 +293,28 @@ fn policies_that_are_no_json_too_large_or_too_deep() {
 }
 
 #[test]
+fn a_number_beyond_a_float_is_no_json_to_a_policy_and_to_a_filter() {
+    // E30 E31 E32
+    let is_no_json = |text: &str| {
+        FilterPolicy::body(text)
+            .unwrap_err()
+            .to_string()
+            .contains("failed to parse JSON.")
+    };
+    assert!(is_no_json(r#"{"k": [1e400]}"#) && is_no_json(r#"{"k": [{"numeric": ["<", -1e400]}]}"#));
+    let (of_body, of_attributes) = (
+        FilterPolicy::body(r#"{"k": ["x"]}"#).unwrap(),
+        attributes(r#"{"k": ["x"]}"#),
+    );
+    for (other, expected) in [("1e400", false), ("1e308", true)] {
+        let body = PublishMessage::new(format!(r#"{{"k": "x", "other": {other}}}"#));
+        assert_eq!(of_body.matches(&body), expected, "{other}");
+        let array = MessageAttributeValue::new("String.Array", format!(r#"["x", {other}]"#));
+        assert_eq!(of_attributes.matches(&with("k", array)), expected, "{other}");
+    }
+}
+
+#[test]
 fn nested_alternatives_are_refused_before_they_are_multiplied_out() {
     // E32
     let pair = r#""$or": [{"a": [1]}, {"b": [1]}]"#;

@@ -6,6 +6,7 @@ mod delivery;
 #[path = "../common/directory.rs"]
 mod directory;
 mod fifo;
+mod json;
 mod model;
 mod naive;
 mod policies;

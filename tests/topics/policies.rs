@@ -38,6 +38,44 @@ fn values_are_equal_in_type_too() {
 }
 
 #[test]
+fn a_text_is_one_number_wherever_it_stands() {
+    // E30
+    let mut state = 7_u64;
+    for _ in 0..2_000 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let shortest = (state >> 11) as f64 / (1_u64 << 53) as f64 * 180.0;
+        let in_range = format!("{}.{:05}", state % 1_000_000_000, (state >> 32) % 100_000);
+        for (one, other) in [
+            (shortest.to_string(), format!("{shortest}000")),
+            (in_range.clone(), format!("{in_range}00000000")),
+        ] {
+            let value = format!(r#"{{"k": {other}}}"#);
+            for (condition, expected) in [
+                (one.clone(), true),
+                (format!(r#"{{"numeric": ["=", {one}]}}"#), true),
+                (format!(r#"{{"numeric": ["<=", {one}]}}"#), true),
+                (format!(r#"{{"numeric": [">=", {one}]}}"#), true),
+                (format!(r#"{{"numeric": [">", {one}]}}"#), false),
+                (format!(r#"{{"anything-but": [{one}]}}"#), false),
+            ] {
+                let policy = of(&condition);
+                for number in [number(&one), number(&other), array(&format!("[{other}]"))] {
+                    assert_eq!(policy.matches(&with("k", number)), expected, "{condition} {other}");
+                }
+                let of_body = body(&format!(r#"{{"k": [{condition}]}}"#));
+                assert_eq!(
+                    of_body.matches(&PublishMessage::new(&*value)),
+                    expected,
+                    "{condition} {value}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn a_null_beside_anything_but_does_not_match_a_message_without_the_key() {
     // E30
     let policy = of(r#"null, {"anything-but": "whatever"}"#);

@@ -1,7 +1,10 @@
 //! What of a message the policies of a topic look at: the values of the keys that they name, and no others.
 
 use {
-    super::condition::{Plain, Value},
+    super::{
+        condition::{Plain, Value},
+        json,
+    },
     crate::message::{MessageAttributeValue, MessageAttributes},
     foldhash::fast::RandomState,
     std::{
@@ -62,8 +65,8 @@ fn values_of(value: &MessageAttributeValue) -> Option<Vec<Value<'_>>> {
     let text = value.string_value()?;
     let data_type = value.data_type();
     if data_type == "String.Array" {
-        let elements: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
-        let values = elements.iter().filter_map(Value::of_json);
+        let json = json::read(text).unwrap_or_default();
+        let values = json.as_array().into_iter().flatten().filter_map(Value::of_json);
         return Some(distinct(values.map(Value::into_owned).collect()));
     }
     if data_type == "Number" || data_type.starts_with("Number.") {

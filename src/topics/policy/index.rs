@@ -8,6 +8,7 @@ use {
         Conjunction, FilterPolicy,
         condition::{Leaf, Plain, Value},
         fields::Fields,
+        json,
     },
     crate::message::MessageAttributes,
     foldhash::fast::RandomState,
@@ -104,7 +105,7 @@ impl Index {
     /// Adds those whose policy this body matches; one may be added several times. A body that is no JSON object matches
     /// none (E31).
     pub(in super::super) fn match_body(&self, body: &str, matching: &mut Vec<u32>) {
-        if let Ok(body @ serde_json::Value::Object(_)) = serde_json::from_str(body) {
+        if let Ok(body @ serde_json::Value::Object(_)) = json::read(body) {
             self.match_fields(&Fields::of_body(&self.keys, &body), matching);
         }
     }

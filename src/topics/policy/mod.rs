@@ -8,6 +8,7 @@ mod condition;
 mod error;
 mod fields;
 mod index;
+mod json;
 mod parse;
 
 pub use error::{FilterPolicyError, NumericError};

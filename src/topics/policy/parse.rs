@@ -5,6 +5,7 @@ use {
         Conjunction, FilterPolicyScope,
         condition::{Condition, Leaf, Limit, Network, Pattern, Plain, Range, Value},
         error::{FilterPolicyError as Error, FilterPolicyError, NumericError},
+        json,
     },
     crate::limits::Limits,
     serde_json::{Map, Value as Json},
@@ -35,9 +36,7 @@ pub(super) fn parse(
         return Err(Error::TooLarge { size, limit });
     }
     // The parser refuses what is nested deeper than 127, so that all that follows may recurse.
-    let json: Json = serde_json::from_str(text).map_err(|error| Error::NotJson {
-        reason: error.to_string(),
-    })?;
+    let json = json::read(text).map_err(|reason| Error::NotJson { reason })?;
     let Json::Object(policy) = json else {
         return Err(Error::NotAnObject);
     };
