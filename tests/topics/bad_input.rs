@@ -198,6 +198,24 @@ fn an_array_of_one_value_many_times_is_looked_at_once() {
 }
 
 #[test]
+fn a_long_list_beside_alternatives_is_looked_at_once() {
+    // E30 E31
+    let list: Vec<_> = (10_000..40_000).map(|it| it.to_string()).collect();
+    let list = list.join(",");
+    let branches: Vec<_> = (0..149)
+        .map(|it| format!(r#"{{"b": [{{"anything-but": {it}}}]}}"#))
+        .collect();
+    let policy = format!(
+        r#"{{"$or": [{}], "a": [{{"anything-but": [{list}]}}]}}"#,
+        branches.join(",")
+    );
+    let policy = FilterPolicy::body(&policy).unwrap();
+    // One comparison for each branch and pair would be 134,000 million.
+    let message = |last: u32| PublishMessage::new(format!(r#"{{"a": [{list}, {last}], "b": -1}}"#));
+    assert!(!policy.matches(&message(39_999)) && policy.matches(&message(40_000)));
+}
+
+#[test]
 fn a_subject_is_text_of_a_message() {
     // M2
     for subject in ["\u{FFFE}", "a\u{FFFF}", "line\nline"] {

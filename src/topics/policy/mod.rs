@@ -10,6 +10,7 @@ mod fields;
 mod index;
 mod json;
 mod parse;
+mod value;
 
 pub use error::{FilterPolicyError, NumericError};
 pub(super) use index::Index;

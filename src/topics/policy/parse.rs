@@ -3,9 +3,10 @@
 use {
     super::{
         Conjunction, FilterPolicyScope,
-        condition::{Condition, Leaf, Limit, Network, Pattern, Plain, Range, Value},
+        condition::{Condition, Leaf, Network, Pattern},
         error::{FilterPolicyError as Error, FilterPolicyError, NumericError},
         json,
+        value::{Number, Plain, Value},
     },
     crate::limits::Limits,
     serde_json::{Map, Value as Json},
@@ -19,7 +20,7 @@ const OR: &str = "$or";
 type All = Vec<Part>;
 
 enum Part {
-    /// A key, and how deep it is nested: 1 at the top.
+    /// A key, and the number of its conditions times the depth that it is nested in: 1 at the top.
     Leaf(Arc<Leaf>, usize),
     /// One of the branches has to hold; a nested object is a single one.
     Any(Vec<All>),
@@ -85,8 +86,8 @@ impl Reader {
             Json::Array(values) if values.is_empty() => Err(Error::EmptyArray),
             Json::Array(values) => {
                 let conditions = values.iter().map(condition).collect::<Result<_, _>>()?;
-                let key = path.into();
-                Ok(Part::Leaf(Arc::new(Leaf { key, conditions }), depth))
+                let combinations = values.len().saturating_mul(depth);
+                Ok(Part::Leaf(Arc::new(Leaf::new(path.into(), conditions)), combinations))
             }
             _ => Err(Error::NotObjectOrArray { key: name.to_owned() }),
         }
@@ -121,7 +122,7 @@ fn collect_keys<'p>(parts: &'p All, keys: &mut BTreeSet<&'p str>) {
 /// The product of the numbers of values, each times the depth of its key; branches are added.
 fn combinations(parts: &All) -> usize {
     let of_part = |part: &Part| match part {
-        Part::Leaf(leaf, depth) => leaf.conditions.len().saturating_mul(*depth),
+        Part::Leaf(_, combinations) => *combinations,
         Part::Any(branches) => branches.iter().map(combinations).fold(0, usize::saturating_add),
     };
     parts.iter().map(of_part).fold(1, usize::saturating_mul)
@@ -195,7 +196,7 @@ fn anything_but(operand: &Json) -> Result<Condition, FilterPolicyError> {
         Json::Array(values) if values.is_empty() => Err(Error::EmptyArray),
         Json::Array(values) => {
             let values = values.iter().map(literal).collect::<Result<_, _>>()?;
-            Ok(Condition::AnythingBut(values))
+            Ok(Condition::anything_but(values))
         }
         Json::Object(expression) => {
             let (operator, operand) = only_member(expression)?;
@@ -204,7 +205,7 @@ fn anything_but(operand: &Json) -> Result<Condition, FilterPolicyError> {
             })?;
             Ok(Condition::MatchesNot(pattern))
         }
-        scalar => Ok(Condition::AnythingBut(vec![literal(scalar)?])),
+        scalar => Ok(Condition::anything_but(vec![literal(scalar)?])),
     }
 }
 
@@ -220,35 +221,31 @@ fn numeric(operand: &Json) -> Result<Condition, FilterPolicyError> {
         return Err(NumericError::UnrecognizedOperator { operator }.into());
     }
     let number = number_of(first, members.next())?;
-    let limit = Limit {
-        number,
-        inclusive: first.ends_with('='),
-    };
     let second = members.next();
     if !first.starts_with('>') {
         if second.is_some() {
             return Err(NumericError::TooManyElements.into());
         }
-        return Ok(match (first, Plain::number(number)) {
-            ("=", Some(number)) => Condition::Equals(Value::Plain(number)),
-            _ => Condition::Between(Range {
-                bottom: None,
-                top: Some(limit),
-            }),
+        return Ok(match first {
+            "=" => Condition::Equals(Value::Plain(Plain::Number(number))),
+            "<" => Condition::Between(Number::MIN, number.previous()),
+            _ => Condition::Between(Number::MIN, number),
         });
     }
-    let top = second
-        .map(|second| upper_bound(second, number, &mut members))
-        .transpose()?;
-    let bottom = Some(limit);
-    Ok(Condition::Between(Range { bottom, top }))
+    let greatest = match second {
+        Some(operator) => upper_bound(operator, number, &mut members)?,
+        None => Number::MAX,
+    };
+    let least = if first == ">" { number.next() } else { number };
+    Ok(Condition::Between(least, greatest))
 }
 
+/// The greatest number that is within the bound.
 fn upper_bound<'j>(
     operator: &Json,
-    bottom: f64,
+    bottom: Number,
     members: &mut impl Iterator<Item = &'j Json>,
-) -> Result<Limit, NumericError> {
+) -> Result<Number, NumericError> {
     let operator = operator.as_str().ok_or_else(|| NumericError::BadValue {
         value: operator.to_string(),
     })?;
@@ -263,14 +260,11 @@ fn upper_bound<'j>(
     if members.next().is_some() {
         return Err(NumericError::TooManyTerms);
     }
-    Ok(Limit {
-        number,
-        inclusive: operator.ends_with('='),
-    })
+    Ok(if operator == "<" { number.previous() } else { number })
 }
 
-fn number_of(operator: &str, member: Option<&Json>) -> Result<f64, NumericError> {
-    let number = member.and_then(Json::as_f64).filter(|number| number.is_finite());
+fn number_of(operator: &str, member: Option<&Json>) -> Result<Number, NumericError> {
+    let number = member.and_then(Json::as_f64).and_then(Number::new);
     number.ok_or_else(|| NumericError::NotNumeric {
         operator: if operator == "=" { "equals" } else { operator }.to_owned(),
     })
@@ -290,5 +284,5 @@ fn network(operand: &Json) -> Result<Network, FilterPolicyError> {
     };
     let parsed = address.parse().map_err(|_| nonstandard())?;
     let length = u32::try_from(length).map_err(|_| nonstandard())?;
-    Network::new(parsed, length).ok_or_else(nonstandard)
+    Network::new(parsed, length).map_err(|_| nonstandard())
 }
