@@ -11,6 +11,7 @@ mod model;
 mod naive;
 mod policies;
 mod publish_async;
+mod refused_policies;
 mod service;
 
 use requeue::{

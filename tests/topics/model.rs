@@ -11,7 +11,24 @@ use serde_json::{Map, Value as Json, json};
 
 /// Few keys and values, so that policies and messages meet.
 const KEYS: [&str; 6] = ["a", "b", "a.b", "b.c", "", "c"];
-const TEXTS: [&str; 9] = ["", "a", "ab", "abc", "ABC", "b", "10.0.0.1", "::1", "abab"];
+const TEXTS: [&str; 16] = [
+    "",
+    "a",
+    "ab",
+    "abc",
+    "ABC",
+    "b",
+    "10.0.0.1",
+    "::1",
+    "abab",
+    "a*",
+    "a\\b",
+    "\u{3b1}\u{3c2}",
+    "\u{391}\u{3a3}",
+    "\u{3b1}\u{3c3}",
+    "ss",
+    "\u{df}",
+];
 /// By their text, with which a policy and a message have them.
 const NUMBERS: [&str; 9] = [
     "0",
@@ -79,7 +96,7 @@ fn scalar() -> impl Strategy<Value = Json> {
 
 fn pattern() -> impl Strategy<Value = Json> {
     let text = prop::sample::select(&TEXTS[..]);
-    let wildcard = "[ab*]{0,4}";
+    let wildcard = r"([ab*]|\\\*|\\\\){0,4}";
     prop_oneof![
         (
             prop::sample::select(vec!["prefix", "suffix", "equals-ignore-case"]),

@@ -4,6 +4,18 @@ use super::json::{Decimal, Json};
 use requeue::MessageAttributes;
 use std::{collections::BTreeMap, net::IpAddr};
 
+/// In the order of the documentation.
+const OPERATORS: [&str; 8] = [
+    "prefix",
+    "suffix",
+    "equals-ignore-case",
+    "anything-but",
+    "wildcard",
+    "numeric",
+    "exists",
+    "cidr",
+];
+
 /// By key with its dots, the values.
 type Flat = BTreeMap<String, Vec<Json>>;
 
@@ -23,7 +35,9 @@ pub(crate) fn matches_attributes(policy: &str, attributes: &MessageAttributes) -
             ("Number", _) => Decimal::read(text).into_iter().map(Json::Number).collect(),
             _ => vec![Json::Text(text.to_owned())],
         };
-        flat.insert(name.to_owned(), values);
+        if !values.is_empty() {
+            flat.insert(name.to_owned(), values);
+        }
     }
     all_match(&Json::read(policy).unwrap(), None, &flat)
 }
@@ -60,7 +74,11 @@ fn flatten(json: &Json, path: Option<&str>, flat: &mut Flat) {
 
 fn all_match(policy: &Json, path: Option<&str>, flat: &Flat) -> bool {
     policy.members().unwrap().iter().all(|(key, value)| {
-        let is_or = |it: &&[Json]| key == "$or" && it.len() > 1 && it.iter().all(|it| it.members().is_some());
+        let is_branch = |it: &Json| {
+            let members = it.members();
+            members.is_some_and(|it| it.iter().all(|(key, _)| !OPERATORS.contains(&&**key)))
+        };
+        let is_or = |it: &&[Json]| key == "$or" && it.len() > 1 && it.iter().all(is_branch);
         if let Some(branches) = value.elements().filter(is_or) {
             return branches.iter().any(|branch| all_match(branch, path, flat));
         }
@@ -99,7 +117,7 @@ fn holds_for(condition: &Json, value: &Json) -> bool {
     match operator.as_str() {
         "prefix" => value.starts_with(pattern),
         "suffix" => value.ends_with(pattern),
-        "equals-ignore-case" => value.to_lowercase() == pattern.to_lowercase(),
+        "equals-ignore-case" => folded(value) == folded(pattern),
         "wildcard" => is_like(pattern.as_bytes(), value.as_bytes()),
         "cidr" => is_within(pattern, value),
         other => panic!("{other} is no operator"),
@@ -120,9 +138,16 @@ fn is_in_range(bounds: &Json, value: &Decimal) -> bool {
     })
 }
 
+/// One character after the other, so that none is told by its neighbours.
+fn folded(text: &str) -> String {
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower.flat_map(char::to_uppercase).collect()
+}
+
 fn is_like(pattern: &[u8], value: &[u8]) -> bool {
     match pattern.split_first() {
         None => value.is_empty(),
+        Some((b'\\', rest)) => value.first() == rest.first() && is_like(&rest[1..], &value[1..]),
         Some((b'*', rest)) => (0..=value.len()).any(|skipped| is_like(rest, &value[skipped..])),
         Some((byte, rest)) => value
             .split_first()

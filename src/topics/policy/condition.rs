@@ -95,8 +95,23 @@ impl Pattern {
         Self::IgnoreCase(fold(text))
     }
 
-    pub(super) fn wildcard(text: &str) -> Self {
-        Self::Wildcard(text.split('*').map(Box::from).collect())
+    /// A backslash takes its meaning from an asterisk or a backslash behind it. `Err` with the place of one before
+    /// anything else.
+    pub(super) fn wildcard(text: &str) -> Result<Self, usize> {
+        let (mut parts, mut part) = (Vec::new(), String::new());
+        let mut characters = text.char_indices();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '*' => parts.push(std::mem::take(&mut part).into()),
+                '\\' => match characters.next() {
+                    Some((_, escaped @ ('*' | '\\'))) => part.push(escaped),
+                    _ => return Err(at),
+                },
+                other => part.push(other),
+            }
+        }
+        parts.push(part.into());
+        Ok(Self::Wildcard(parts))
     }
 
     fn matches_any(&self, values: &Values<'_>) -> bool {
@@ -191,12 +206,18 @@ mod tests {
             ("a*a", vec!["aa", "aba"], vec!["a"]),
             ("*b*c*", vec!["bc", "abxcx"], vec!["cb", "b"]),
             ("a*bc*c", vec!["abcc", "axbcxc"], vec!["abc"]),
+            (r"x\*y", vec!["x*y"], vec!["xy", "xzy", r"x\*y"]),
+            (r"*\\*", vec![r"\", r"a\b"], vec!["", "a*"]),
+            (r"\\\**", vec![r"\*", r"\*b"], vec![r"\", r"\b"]),
         ] {
-            let wildcard = Pattern::wildcard(pattern);
+            let wildcard = Pattern::wildcard(pattern).unwrap();
             good.iter()
                 .for_each(|it| assert!(wildcard.matches(it), "{pattern} {it}"));
             bad.iter()
                 .for_each(|it| assert!(!wildcard.matches(it), "{pattern} {it}"));
+        }
+        for (pattern, at) in [(r"\", 0), (r"ab\c", 2), (r"\\\", 2), ("\\\u{e9}", 0)] {
+            assert_eq!(Pattern::wildcard(pattern), Err(at), "{pattern}");
         }
     }
 

@@ -9,7 +9,7 @@ use {
     std::{borrow::Cow, collections::BTreeMap, ops::Range},
 };
 
-/// By place of the key among the keys of all policies, its values. A key without values is there all the same.
+/// By place of the key among the keys of all policies, its values. A key without values is not there (E31).
 #[derive(Debug, Default)]
 pub(super) struct Fields<'m>(Vec<(usize, Values<'m>)>);
 
@@ -23,11 +23,12 @@ impl<'m> Fields<'m> {
         self.0.iter().map(|(key, values)| (*key, values))
     }
 
-    /// Of the attributes: one value, or those of a `String.Array`; a `Binary` one counts as not there (E30).
+    /// Of the attributes: one value, or those of a `String.Array`. One without values, as a `Binary` one is, is not there (E30).
     pub(super) fn of_attributes(keys: &[Box<str>], attributes: &'m MessageAttributes) -> Self {
         let field = |(name, value): (&str, &'m MessageAttributeValue)| {
             let key = keys.binary_search_by(|key| (**key).cmp(name)).ok()?;
-            Some((key, Values::new(values_of(value)?)))
+            let values = values_of(value);
+            (!values.is_empty()).then(|| (key, Values::new(values)))
         };
         // Both are in the order of their names.
         Self(attributes.iter().filter_map(field).collect())
@@ -45,21 +46,21 @@ impl<'m> Fields<'m> {
     }
 }
 
-/// `None` for a value that filter policies do not see. A `Number` that is none, and a `String.Array` that is no array,
-/// have no values.
-fn values_of(value: &MessageAttributeValue) -> Option<Vec<Value<'_>>> {
-    let text = value.string_value()?;
-    let data_type = value.data_type();
+/// Nothing for a value that filter policies do not see, a `Number` that is none, and a `String.Array` that is no array.
+fn values_of(value: &MessageAttributeValue) -> Vec<Value<'_>> {
+    let (Some(text), data_type) = (value.string_value(), value.data_type()) else {
+        return Vec::new();
+    };
     if data_type == "String.Array" {
         let json = json::read(text).unwrap_or_default();
         let values = json.as_array().into_iter().flatten().filter_map(Value::of_json);
-        return Some(values.map(Value::into_owned).collect());
+        return values.map(Value::into_owned).collect();
     }
     if data_type == "Number" || data_type.starts_with("Number.") {
         let number = text.parse().ok().and_then(Value::number);
-        return Some(number.into_iter().collect());
+        return number.into_iter().collect();
     }
-    Some(vec![Value::Text(Cow::Borrowed(text))])
+    vec![Value::Text(Cow::Borrowed(text))]
 }
 
 /// Descends into a body as far as there are keys that begin so. The keys are in order, so those that begin with the path

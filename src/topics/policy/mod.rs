@@ -12,7 +12,7 @@ mod json;
 mod parse;
 mod value;
 
-pub use error::{FilterPolicyError, NumericError};
+pub use error::{ConditionError, FilterPolicyError, NumericError};
 pub(super) use index::Index;
 
 use {

@@ -160,9 +160,9 @@ fn has_between<T: Ord>(sorted: &[T], least: &T, greatest: &T) -> bool {
     sorted.get(at).is_some_and(|it| it <= greatest)
 }
 
-/// A text without its case.
+/// A text without its case. Lower case alone keeps two forms of sigma, and upper case alone two of some other letters.
 pub(super) fn fold(text: &str) -> String {
-    text.to_lowercase()
+    text.to_lowercase().to_uppercase()
 }
 
 #[cfg(test)]
