@@ -58,11 +58,16 @@ impl Index {
                 .map(move |conjunction| (owner, conjunction))
         });
         let (mut numbers, mut leaves) = (Map::<&Arc<Leaf>, u32>::default(), Vec::new());
+        // The conjunctions of a policy share their leaves, which may be long: each is hashed once.
+        let mut known = Map::<*const Leaf, u32>::default();
         let mut number_of = |leaf| {
-            *numbers.entry(leaf).or_insert_with(|| {
-                leaves.push(leaf);
-                leaves.len() as u32 - 1
-            })
+            let number = || {
+                *numbers.entry(leaf).or_insert_with(|| {
+                    leaves.push(leaf);
+                    leaves.len() as u32 - 1
+                })
+            };
+            *known.entry(Arc::as_ptr(leaf)).or_insert_with(number)
         };
         let rule = |(owner, conjunction): (u32, &'p Conjunction)| Rule {
             owner,
