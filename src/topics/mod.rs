@@ -26,7 +26,7 @@ pub use {
     builder::TopicBuilder,
     error::{CreateTopicError, PublishError, SubscribeError},
     message::{DeliveryFailure, PublishMessage, Published},
-    policy::{FilterPolicy, FilterPolicyError, FilterPolicyScope, NumericError},
+    policy::{ConditionError, FilterPolicy, FilterPolicyError, FilterPolicyScope, NumericError},
     subscription::{Subscribe, Subscription},
 };
 

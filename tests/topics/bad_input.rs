@@ -198,6 +198,24 @@ fn an_array_of_one_value_many_times_is_looked_at_once() {
 }
 
 #[test]
+fn a_long_list_beside_alternatives_is_looked_at_once() {
+    // E30 E31
+    let list: Vec<_> = (10_000..40_000).map(|it| it.to_string()).collect();
+    let list = list.join(",");
+    let branches: Vec<_> = (0..149)
+        .map(|it| format!(r#"{{"b": [{{"anything-but": {it}}}]}}"#))
+        .collect();
+    let policy = format!(
+        r#"{{"$or": [{}], "a": [{{"anything-but": [{list}]}}]}}"#,
+        branches.join(",")
+    );
+    let policy = FilterPolicy::body(&policy).unwrap();
+    // One comparison for each branch and pair would be 134,000 million.
+    let message = |last: u32| PublishMessage::new(format!(r#"{{"a": [{list}, {last}], "b": -1}}"#));
+    assert!(!policy.matches(&message(39_999)) && policy.matches(&message(40_000)));
+}
+
+#[test]
 fn a_subject_is_text_of_a_message() {
     // M2
     for subject in ["\u{FFFE}", "a\u{FFFF}", "line\nline"] {
@@ -290,6 +308,28 @@ fn policies_that_are_no_json_too_large_or_too_deep() {
         "a body that is too deep is no JSON object to a filter"
     );
     assert!(!policy.matches(&PublishMessage::new("[".repeat(100_000))));
+}
+
+#[test]
+fn a_number_beyond_a_float_is_no_json_to_a_policy_and_to_a_filter() {
+    // E30 E31 E32
+    let is_no_json = |text: &str| {
+        FilterPolicy::body(text)
+            .unwrap_err()
+            .to_string()
+            .contains("failed to parse JSON.")
+    };
+    assert!(is_no_json(r#"{"k": [1e400]}"#) && is_no_json(r#"{"k": [{"numeric": ["<", -1e400]}]}"#));
+    let (of_body, of_attributes) = (
+        FilterPolicy::body(r#"{"k": ["x"]}"#).unwrap(),
+        attributes(r#"{"k": ["x"]}"#),
+    );
+    for (other, expected) in [("1e400", false), ("1e308", true)] {
+        let body = PublishMessage::new(format!(r#"{{"k": "x", "other": {other}}}"#));
+        assert_eq!(of_body.matches(&body), expected, "{other}");
+        let array = MessageAttributeValue::new("String.Array", format!(r#"["x", {other}]"#));
+        assert_eq!(of_attributes.matches(&with("k", array)), expected, "{other}");
+    }
 }
 
 #[test]

@@ -6,10 +6,12 @@ mod delivery;
 #[path = "../common/directory.rs"]
 mod directory;
 mod fifo;
+mod json;
 mod model;
 mod naive;
 mod policies;
 mod publish_async;
+mod refused_policies;
 mod service;
 
 use requeue::{

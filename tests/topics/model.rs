@@ -11,17 +11,83 @@ use serde_json::{Map, Value as Json, json};
 
 /// Few keys and values, so that policies and messages meet.
 const KEYS: [&str; 6] = ["a", "b", "a.b", "b.c", "", "c"];
-const TEXTS: [&str; 9] = ["", "a", "ab", "abc", "ABC", "b", "10.0.0.1", "::1", "abab"];
-const NUMBERS: [f64; 6] = [0.0, -0.0, 1.0, 1.5, -2.0, 1e9];
+const TEXTS: [&str; 16] = [
+    "",
+    "a",
+    "ab",
+    "abc",
+    "ABC",
+    "b",
+    "10.0.0.1",
+    "::1",
+    "abab",
+    "a*",
+    "a\\b",
+    "\u{3b1}\u{3c2}",
+    "\u{391}\u{3a3}",
+    "\u{3b1}\u{3c3}",
+    "ss",
+    "\u{df}",
+];
+/// By their text, with which a policy and a message have them.
+const NUMBERS: [&str; 9] = [
+    "0",
+    "-0",
+    "1",
+    "1.50",
+    "15e-1",
+    "-2",
+    "1e9",
+    "1000000000.00000",
+    "999999999.99999",
+];
+/// One number, which a reader that does not round to the nearest float takes for several.
+const LONG: [&str; 3] = [
+    "0.00000007392414680396087",
+    "0.00000007392414680396087000",
+    "7392414680396087e-23",
+];
+/// One float, and the next.
+const WIDE: [&str; 3] = ["9007199254740993", "9007199254740992.000001", "9007199254740994.0"];
 
 fn key() -> impl Strategy<Value = String> {
     prop::sample::select(&KEYS[..]).prop_map(str::to_owned)
 }
 
+/// A number of JSON that keeps its text until it is [`written`].
+fn number(text: &str) -> Json {
+    Json::from(format!("#{text}"))
+}
+
+/// The text of JSON with its numbers.
+fn written(json: &Json) -> String {
+    let joined = |all: Vec<String>| all.join(",");
+    match json {
+        Json::String(text) if text.starts_with('#') => text[1..].to_owned(),
+        Json::Array(elements) => format!("[{}]", joined(elements.iter().map(written).collect())),
+        Json::Object(members) => {
+            let member = |(name, value): (&String, _)| format!("{}:{}", Json::from(&**name), written(value));
+            format!("{{{}}}", joined(members.iter().map(member).collect()))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Any number, mostly with as many digits as SNS takes, or with more.
+fn any_number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => prop::sample::select(&NUMBERS[..]).prop_map(str::to_owned),
+        6 => prop::sample::select(&LONG[..]).prop_map(str::to_owned),
+        2 => prop::sample::select(&WIDE[..]).prop_map(str::to_owned),
+        1 => "-?(0|[1-9][0-9]{0,8})\\.[0-9]{5}0{0,9}",
+        1 => "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,25})?([eE][+-]?[0-9]{1,2})?",
+    ]
+}
+
 fn scalar() -> impl Strategy<Value = Json> {
     prop_oneof![
         4 => prop::sample::select(&TEXTS[..]).prop_map(Json::from),
-        3 => prop::sample::select(&NUMBERS[..]).prop_map(Json::from),
+        3 => any_number().prop_map(|text| number(&text)),
         1 => any::<bool>().prop_map(Json::from),
         1 => Just(Json::Null),
         1 => (-2_i64..3).prop_map(Json::from),
@@ -30,7 +96,7 @@ fn scalar() -> impl Strategy<Value = Json> {
 
 fn pattern() -> impl Strategy<Value = Json> {
     let text = prop::sample::select(&TEXTS[..]);
-    let wildcard = "[ab*]{0,4}";
+    let wildcard = r"([ab*]|\\\*|\\\\){0,4}";
     prop_oneof![
         (
             prop::sample::select(vec!["prefix", "suffix", "equals-ignore-case"]),
@@ -42,10 +108,10 @@ fn pattern() -> impl Strategy<Value = Json> {
 }
 
 fn numeric() -> impl Strategy<Value = Json> {
-    let number = prop::sample::select(&NUMBERS[..]);
+    let limit = any_number().prop_map(|text| number(&text));
     let operator = prop::sample::select(vec!["=", "<", "<=", ">", ">="]);
     prop_oneof![
-        (operator, number).prop_map(|(operator, number)| json!({"numeric": [operator, number]})),
+        (operator, limit).prop_map(|(operator, limit)| json!({"numeric": [operator, limit]})),
         (any::<(bool, bool)>(), -3..2_i8, 1..4_i8).prop_map(|((from, to), bottom, span)| {
             let operators = (if from { ">=" } else { ">" }, if to { "<=" } else { "<" });
             json!({"numeric": [operators.0, bottom, operators.1, f64::from(bottom) + f64::from(span) / 2.0]})
@@ -92,12 +158,17 @@ fn nested_policy() -> impl Strategy<Value = Json> {
     })
 }
 
+/// Of the length that a queue takes.
+fn attribute_number() -> impl Strategy<Value = String> {
+    any_number().prop_filter("longer", |text| text.len() < 38)
+}
+
 fn attribute() -> impl Strategy<Value = MessageAttributeValue> {
     prop_oneof![
         4 => prop::sample::select(&TEXTS[1..]).prop_map(MessageAttributeValue::string),
-        3 => prop::sample::select(vec!["0", "-0", "1", "1.50", "-2e0", "1e9", "5"]).prop_map(MessageAttributeValue::number),
+        3 => attribute_number().prop_map(MessageAttributeValue::number),
         2 => prop::collection::vec(scalar(), 0..3)
-            .prop_map(|values| MessageAttributeValue::new("String.Array", Json::from(values).to_string())),
+            .prop_map(|values| MessageAttributeValue::new("String.Array", written(&Json::from(values)))),
         1 => Just(MessageAttributeValue::new("String.Array", "[1")),
         1 => Just(MessageAttributeValue::binary([1])),
     ]
@@ -117,8 +188,8 @@ fn body() -> impl Strategy<Value = String> {
         ]
     });
     let object = prop::collection::vec((key(), json.clone()), 0..4)
-        .prop_map(|members| Json::Object(members.into_iter().collect()).to_string());
-    prop_oneof![6 => object, 1 => json.prop_map(|json| json.to_string()), 1 => Just("{".to_owned())]
+        .prop_map(|members| written(&Json::Object(members.into_iter().collect())));
+    prop_oneof![6 => object, 1 => json.prop_map(|json| written(&json)), 1 => Just("{".to_owned())]
 }
 
 /// Nothing is too complex.
@@ -131,20 +202,20 @@ fn limits() -> Limits {
 
 #[derive(Clone, Debug)]
 struct Case {
-    policies: Vec<(FilterPolicyScope, Json)>,
+    policies: Vec<(FilterPolicyScope, String)>,
     messages: Vec<(String, MessageAttributes)>,
 }
 
 fn case() -> impl Strategy<Value = Case> {
     let policy = prop_oneof![
-        flat_policy().prop_map(|policy| (FilterPolicyScope::MessageAttributes, policy)),
-        nested_policy().prop_map(|policy| (FilterPolicyScope::MessageBody, policy)),
+        flat_policy().prop_map(|policy| (FilterPolicyScope::MessageAttributes, written(&policy))),
+        nested_policy().prop_map(|policy| (FilterPolicyScope::MessageBody, written(&policy))),
     ];
     let messages = prop::collection::vec((body(), attributes()), 1..6);
     (prop::collection::vec(policy, 1..10), messages).prop_map(|(policies, messages)| Case { policies, messages })
 }
 
-fn matches(scope: FilterPolicyScope, policy: &Json, (body, attributes): &(String, MessageAttributes)) -> bool {
+fn matches(scope: FilterPolicyScope, policy: &str, (body, attributes): &(String, MessageAttributes)) -> bool {
     match scope {
         FilterPolicyScope::MessageBody => naive::matches_body(policy, body),
         _ => naive::matches_attributes(policy, attributes),
@@ -154,9 +225,9 @@ fn matches(scope: FilterPolicyScope, policy: &Json, (body, attributes): &(String
 /// Publishes to a topic with all policies, and compares who got the message.
 fn compare(Case { policies, messages }: &Case) -> Result<(), TestCaseError> {
     let topic = Topic::standard("model").build().unwrap();
-    let mut subscribed: Vec<(Queue, FilterPolicyScope, &Json)> = Vec::new();
+    let mut subscribed: Vec<(Queue, FilterPolicyScope, &str)> = Vec::new();
     for (scope, policy) in policies {
-        match FilterPolicy::within(&policy.to_string(), *scope, &limits()) {
+        match FilterPolicy::within(policy, *scope, &limits()) {
             Ok(compiled) => {
                 let queue = queue(&format!("q{}", subscribed.len()));
                 let subscription = topic
@@ -200,9 +271,9 @@ fn any_json() -> impl Strategy<Value = Json> {
     ];
     let scalar = prop_oneof![
         scalar(),
-        any::<f64>().prop_map(Json::from),
-        any::<u64>().prop_map(Json::from),
-        any::<String>().prop_map(Json::from),
+        prop::num::f64::NORMAL.prop_map(|it| number(&it.to_string())),
+        any::<u64>().prop_map(|it| number(&it.to_string())),
+        any::<String>().prop_map(|it| Json::from(it.trim_start_matches('#'))),
         prop::sample::select(vec!["=", ">", "<=", "1.2.3.4/8", "::/0", "/", "*"]).prop_map(Json::from),
     ];
     scalar.prop_recursive(6, 40, 4, move |inner| {
@@ -231,9 +302,9 @@ proptest! {
         attributes in attributes(),
     ) {
         // E30 E31 E32
-        let message = (text.to_string(), attributes);
+        let (policy, message) = (written(&policy), (written(&text), attributes));
         for scope in [FilterPolicyScope::MessageAttributes, FilterPolicyScope::MessageBody] {
-            if let Ok(compiled) = FilterPolicy::within(&policy.to_string(), scope, &limits()) {
+            if let Ok(compiled) = FilterPolicy::within(&policy, scope, &limits()) {
                 let published = PublishMessage::new(&*message.0).attributes(message.1.clone());
                 prop_assert_eq!(compiled.matches(&published), matches(scope, &policy, &message));
             }

@@ -1,35 +1,34 @@
 //! What of a message the policies of a topic look at: the values of the keys that they name, and no others.
 
 use {
-    super::condition::{Plain, Value},
-    crate::message::{MessageAttributeValue, MessageAttributes},
-    foldhash::fast::RandomState,
-    std::{
-        borrow::Cow,
-        collections::{BTreeMap, HashSet},
-        ops::Range,
+    super::{
+        json,
+        value::{Value, Values},
     },
+    crate::message::{MessageAttributeValue, MessageAttributes},
+    std::{borrow::Cow, collections::BTreeMap, ops::Range},
 };
 
-/// By place of the key among the keys of all policies, its values. A key without values is there all the same.
+/// By place of the key among the keys of all policies, its values. A key without values is not there (E31).
 #[derive(Debug, Default)]
-pub(super) struct Fields<'m>(Vec<(usize, Vec<Value<'m>>)>);
+pub(super) struct Fields<'m>(Vec<(usize, Values<'m>)>);
 
 impl<'m> Fields<'m> {
-    pub(super) fn get(&self, key: usize) -> Option<&[Value<'m>]> {
+    pub(super) fn get(&self, key: usize) -> Option<&Values<'m>> {
         let at = self.0.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         Some(&self.0[at].1)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[Value<'m>])> {
-        self.0.iter().map(|(key, values)| (*key, &**values))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Values<'m>)> {
+        self.0.iter().map(|(key, values)| (*key, values))
     }
 
-    /// Of the attributes: one value, or those of a `String.Array`; a `Binary` one counts as not there (E30).
+    /// Of the attributes: one value, or those of a `String.Array`. One without values, as a `Binary` one is, is not there (E30).
     pub(super) fn of_attributes(keys: &[Box<str>], attributes: &'m MessageAttributes) -> Self {
         let field = |(name, value): (&str, &'m MessageAttributeValue)| {
             let key = keys.binary_search_by(|key| (**key).cmp(name)).ok()?;
-            Some((key, values_of(value)?))
+            let values = values_of(value);
+            (!values.is_empty()).then(|| (key, Values::new(values)))
         };
         // Both are in the order of their names.
         Self(attributes.iter().filter_map(field).collect())
@@ -42,35 +41,26 @@ impl<'m> Fields<'m> {
             found: BTreeMap::new(),
         };
         walk.object(body, 0..keys.len(), 0, "");
-        let distinct = |(key, values)| (key, distinct(values));
-        Self(walk.found.into_iter().map(distinct).collect())
+        let field = |(key, values)| (key, Values::new(values));
+        Self(walk.found.into_iter().map(field).collect())
     }
 }
 
-/// What comes several times is looked at once.
-fn distinct(values: Vec<Value<'_>>) -> Vec<Value<'_>> {
-    if values.len() < 2 {
-        return values;
-    }
-    let distinct: HashSet<_, RandomState> = values.into_iter().collect();
-    distinct.into_iter().collect()
-}
-
-/// `None` for a value that filter policies do not see. A `Number` that is none, and a `String.Array` that is no array,
-/// have no values.
-fn values_of(value: &MessageAttributeValue) -> Option<Vec<Value<'_>>> {
-    let text = value.string_value()?;
-    let data_type = value.data_type();
+/// Nothing for a value that filter policies do not see, a `Number` that is none, and a `String.Array` that is no array.
+fn values_of(value: &MessageAttributeValue) -> Vec<Value<'_>> {
+    let (Some(text), data_type) = (value.string_value(), value.data_type()) else {
+        return Vec::new();
+    };
     if data_type == "String.Array" {
-        let elements: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
-        let values = elements.iter().filter_map(Value::of_json);
-        return Some(distinct(values.map(Value::into_owned).collect()));
+        let json = json::read(text).unwrap_or_default();
+        let values = json.as_array().into_iter().flatten().filter_map(Value::of_json);
+        return values.map(Value::into_owned).collect();
     }
     if data_type == "Number" || data_type.starts_with("Number.") {
-        let number = text.parse().ok().and_then(Plain::number);
-        return Some(number.map(Value::Plain).into_iter().collect());
+        let number = text.parse().ok().and_then(Value::number);
+        return number.into_iter().collect();
     }
-    Some(vec![Value::Text(Cow::Borrowed(text))])
+    vec![Value::Text(Cow::Borrowed(text))]
 }
 
 /// Descends into a body as far as there are keys that begin so. The keys are in order, so those that begin with the path

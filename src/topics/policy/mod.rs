@@ -8,9 +8,11 @@ mod condition;
 mod error;
 mod fields;
 mod index;
+mod json;
 mod parse;
+mod value;
 
-pub use error::{FilterPolicyError, NumericError};
+pub use error::{ConditionError, FilterPolicyError, NumericError};
 pub(super) use index::Index;
 
 use {
