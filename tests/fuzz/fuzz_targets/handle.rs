@@ -22,9 +22,15 @@ const REQUESTS: usize = 16;
 
 fuzz_target!(|input: &[u8]| {
     let clock = ManualClock::default();
-    let service = Service::builder().clock(clock.clone()).limits(Limits::aws()).seed(1).build();
+    let service = Service::builder()
+        .clock(clock.clone())
+        .limits(Limits::aws())
+        .seed(1)
+        .build();
     let endpoint = Endpoint::new(&service);
-    let fifo = QueueAttributes::new().fifo_queue(true).content_based_deduplication(true);
+    let fifo = QueueAttributes::new()
+        .fifo_queue(true)
+        .content_based_deduplication(true);
     for (name, attributes) in [("jobs", QueueAttributes::new()), ("orders.fifo", fifo)] {
         service.create_queue(name, attributes).expect("a new queue");
     }
@@ -51,7 +57,10 @@ fn split(input: &[u8]) -> Vec<&[u8]> {
 
 fn request(part: &[u8]) -> Request {
     let end = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
-    let (head, body) = (String::from_utf8_lossy(&part[..end]), part.get(end + 1..).unwrap_or_default());
+    let (head, body) = (
+        String::from_utf8_lossy(&part[..end]),
+        part.get(end + 1..).unwrap_or_default(),
+    );
     let mut words = head.split(' ');
     let mut request = Request::new(words.next().unwrap_or_default(), words.next().unwrap_or_default());
     request.body = body.to_vec();

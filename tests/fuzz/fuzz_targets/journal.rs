@@ -37,7 +37,10 @@ fuzz_target!(|input: &[u8]| {
     fs::create_dir_all(&*DIRECTORY).expect("a directory");
     fs::write(DIRECTORY.join("segment-0000000001.log"), &file).expect("a file");
     let inspected = inspect(&*DIRECTORY);
-    let opened = Service::builder().clock(ManualClock::default()).journal(&*DIRECTORY).open();
+    let opened = Service::builder()
+        .clock(ManualClock::default())
+        .journal(&*DIRECTORY)
+        .open();
     if let Ok(service) = &opened {
         let names = service.list_queues(&ListQueues::new()).expect("a list of queues");
         assert!(inspected.is_ok(), "{names:?} were opened, and {inspected:?}");
