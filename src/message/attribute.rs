@@ -372,11 +372,18 @@ impl MessageAttributes {
 /// Of two attributes with one name the later stays.
 impl<N: Into<String>> FromIterator<(N, MessageAttributeValue)> for MessageAttributes {
     fn from_iter<I: IntoIterator<Item = (N, MessageAttributeValue)>>(attributes: I) -> Self {
-        let mut map = Self::new();
-        for (name, value) in attributes {
-            map.insert(name, value);
-        }
-        map
+        let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value));
+        let mut entries: Vec<(String, MessageAttributeValue)> = attributes.collect();
+        // One by one, many in falling order would each move all others.
+        entries.sort_by(|one, other| one.0.cmp(&other.0));
+        entries.dedup_by(|later, kept| {
+            let repeated = later.0 == kept.0;
+            if repeated {
+                std::mem::swap(later, kept);
+            }
+            repeated
+        });
+        Self { entries }
     }
 }
 
@@ -409,6 +416,15 @@ mod tests {
             (6, "Number")
         );
         assert_eq!(attributes.get("c"), None);
+        let [first, second] = ["1", "2"].map(MessageAttributeValue::string);
+        let later: MessageAttributes = [("a", first.clone()), ("b", first), ("a", second.clone())]
+            .into_iter()
+            .collect();
+        assert_eq!(
+            (later.len(), later.get("a")),
+            (2, Some(&second)),
+            "of one name the later stays"
+        );
         assert!(!attributes.is_empty() && MessageAttributes::new().is_empty());
     }
 
