@@ -66,6 +66,18 @@ impl Seed {
     pub(crate) fn of_queue(self, number: u64, arn: &str) -> Self {
         Self(self.draw(arn, number))
     }
+
+    /// The seed of all topics of a service whose journal is opened for the `epoch`-th time.
+    #[cfg(feature = "topics")]
+    pub(crate) fn of_topics(self, epoch: u64) -> Self {
+        Self(self.draw("topics", epoch))
+    }
+
+    /// The seed of the `number`-th topic, which has this ARN.
+    #[cfg(feature = "topics")]
+    pub(crate) fn of_topic(self, number: u64, arn: &str) -> Self {
+        Self(self.draw(arn, number))
+    }
 }
 
 impl fmt::Debug for Seed {

@@ -6,7 +6,6 @@ use {
         clock::Clock,
         error::check,
         limits::Limits,
-        message::Seed,
         queue::Environment,
         service::Service,
         sync::{Condvar, Mutex},
@@ -71,8 +70,8 @@ pub struct TopicBuilder {
     region: String,
     account_id: String,
     environment: Environment,
-    /// That of a service.
-    seed: Option<Seed>,
+    /// Draws the seed, unless one was set after it.
+    service: Option<Service>,
 }
 
 impl TopicBuilder {
@@ -85,12 +84,16 @@ impl TopicBuilder {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             environment: Environment::new(),
-            seed: None,
+            service: None,
         }
     }
 
-    /// Gives the topic the clock, the limits, the seed, the region and the account of a service. The service does not know
-    /// the topic, and topics of one service and name draw the same ids.
+    /// Gives the topic the clock, the limits, the region and the account of a service, and a seed that the service draws.
+    /// The service does not know the topic.
+    ///
+    /// Each topic that is built draws ids of its own, also one of a name that another had, and one that is built after the
+    /// service's journal was opened again. A service with a seed draws the same ids for the same order of topics, and from
+    /// a journal for the same number of openings too.
     ///
     /// # Examples
     /// ```
@@ -103,7 +106,7 @@ impl TopicBuilder {
     pub fn service(mut self, service: &Service) -> Self {
         self.environment.clock = Arc::clone(service.clock());
         self.environment.limits = Arc::new(service.limits().clone());
-        self.seed = Some(service.seed());
+        self.service = Some(service.clone());
         self.region = service.region().to_owned();
         self.account_id = service.account_id().to_owned();
         self
@@ -134,8 +137,9 @@ impl TopicBuilder {
     }
 
     /// The seed of all ids: same name, same seed, same steps, same bytes. By default a random one.
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(Seed::new(seed));
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.environment.seed = Some(seed);
+        self.service = None;
         self
     }
 
@@ -202,9 +206,12 @@ impl TopicBuilder {
         // Ten are the most that a queue takes, and a topic takes more (E27).
         limits.message_attributes = usize::MAX;
         let arn = format!("arn:aws:sns:{}:{}:{}", self.region, self.account_id, self.name);
-        let seed = self.seed.unwrap_or_else(|| self.environment.seed());
+        let seed = match &self.service {
+            Some(service) => service.draw_topic_seed(&arn),
+            None => self.environment.seed().of_topic(0, &arn),
+        };
         let inner = Inner {
-            seed: seed.of_queue(0, &arn),
+            seed,
             name: self.name,
             arn: arn.into(),
             region: self.region,
