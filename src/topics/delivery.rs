@@ -3,7 +3,7 @@
 use {
     super::{
         envelope::{Envelope, Origin},
-        message::{DeliveryFailure, PublishMessage, Published},
+        message::{DeadLetterDelivery, DeliveryFailure, PublishMessage, Published},
         subscribers::{FanOut, Subscriber},
     },
     crate::{
@@ -184,7 +184,7 @@ impl Delivery {
     ) {
         let Err(error) = settled else { return };
         if let Some(failure) = of.failure {
-            self.published.failures[failure].dead_lettered = false;
+            self.published.failures[failure].dead_letter = DeadLetterDelivery::Refused(error.into());
             return;
         }
         self.published.delivered -= 1;
@@ -233,30 +233,30 @@ impl Forms<'_> {
         published: &mut Published,
         unsettled: &mut VecDeque<Unsettled>,
     ) {
-        let position = self.dead_letter(subscriber, admission);
-        note_unsettled(
-            unsettled,
-            subscriber,
-            position.unwrap_or(0),
-            Some(published.failures.len()),
-        );
+        let (dead_letter, position) = match self.dead_letter(subscriber, admission) {
+            Ok(None) => (DeadLetterDelivery::NoQueue, 0),
+            Ok(Some(position)) => (DeadLetterDelivery::Taken, position),
+            Err(error) => (DeadLetterDelivery::Refused(error), 0),
+        };
+        note_unsettled(unsettled, subscriber, position, Some(published.failures.len()));
         published.failures.push(DeliveryFailure {
             subscription_arn: Arc::clone(&subscriber.arn),
             error,
-            dead_lettered: position.is_some(),
+            dead_letter,
         });
     }
 
     /// Stores it in the dead-letter queue, as it was to be delivered or else in an envelope, which has room for more than
     /// ten attributes (E27).
-    fn dead_letter(&self, subscriber: &Subscriber, admission: &Admission) -> Option<Position> {
-        let queue = subscriber.attributes.dead_letter.as_ref()?;
-        let raw = subscriber.attributes.raw;
-        let stored = self.store(queue, subscriber, raw, admission).ok();
-        stored.or_else(|| {
-            raw.then(|| self.store(queue, subscriber, false, admission).ok())
-                .flatten()
-        })
+    fn dead_letter(&self, subscriber: &Subscriber, admission: &Admission) -> Result<Option<Position>, SendError> {
+        let Some(queue) = &subscriber.attributes.dead_letter else {
+            return Ok(None);
+        };
+        let stored = match self.store(queue, subscriber, subscriber.attributes.raw, admission) {
+            Err(_) if subscriber.attributes.raw => self.store(queue, subscriber, false, admission),
+            stored => stored,
+        };
+        stored.map(Some)
     }
 
     /// Ids of a FIFO topic reach FIFO queues alone (E25), and the group of a standard topic any queue (E29). An enveloped

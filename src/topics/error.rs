@@ -1,6 +1,10 @@
 //! Why a topic, a subscription or a message is refused, with SNS's codes and, where they are known, its texts.
 
-use crate::error::SendError;
+use {
+    super::message::DeliveryFailure,
+    crate::{error::SendError, message::MessageId},
+    std::fmt,
+};
 
 const INVALID_PARAMETER: &str = "InvalidParameter";
 
@@ -181,5 +185,43 @@ impl PublishError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         INVALID_PARAMETER
+    }
+}
+
+/// A message that no queue of some subscriptions has: neither the subscribed one took it nor a dead-letter queue.
+///
+/// # Examples
+/// ```
+/// # use requeue::{Queue, topics::Topic};
+/// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+/// let subscription = topic.subscribe(&orders).create()?;
+/// orders.delete_queue()?;
+/// let error = topic.publish("order-17")?.check().unwrap_err();
+/// assert!(error.to_string().contains(subscription.arn()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("message {message_id} is lost: {}", LostFor(failures))]
+#[non_exhaustive]
+pub struct LostMessageError {
+    /// The id that the topic gave it.
+    pub message_id: MessageId,
+    /// The failures, at least one.
+    pub failures: Vec<DeliveryFailure>,
+}
+
+/// The first of the subscriptions that lost a message, and how many others there are.
+struct LostFor<'a>(&'a [DeliveryFailure]);
+
+impl fmt::Display for LostFor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.0.split_first() else {
+            return Ok(());
+        };
+        write!(f, "{}: {}", first.subscription_arn, first.error)?;
+        match others.len() {
+            0 => Ok(()),
+            others => write!(f, ", and {others} more"),
+        }
     }
 }

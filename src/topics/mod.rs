@@ -24,8 +24,8 @@ mod turn;
 
 pub use {
     builder::TopicBuilder,
-    error::{CreateTopicError, PublishError, SubscribeError},
-    message::{DeliveryFailure, PublishMessage, Published},
+    error::{CreateTopicError, LostMessageError, PublishError, SubscribeError},
+    message::{DeadLetterDelivery, DeliveryFailure, PublishMessage, Published},
     policy::{FilterPolicy, FilterPolicyError, FilterPolicyScope, NumericError},
     subscription::{Subscribe, Subscription},
 };
@@ -62,8 +62,8 @@ use {
 /// topic.subscribe(&billing).filter_policy(paid).raw_message_delivery(true).create()?;
 /// topic.subscribe(&archive).create()?;
 ///
-/// topic.publish("order-16")?;
-/// topic.publish(PublishMessage::new("order-17").attribute("state", MessageAttributeValue::string("paid")))?;
+/// topic.publish("order-16")?.check()?;
+/// topic.publish(PublishMessage::new("order-17").attribute("state", MessageAttributeValue::string("paid")))?.check()?;
 /// assert_eq!(archive.counts().visible, 2);
 /// assert_eq!(billing.receive().max_messages(10).blocking()?[0].body(), "order-17");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -55,7 +55,7 @@ impl Inner {
             Outcome::Stored { own, others } => {
                 let published = own.settle(&self.origin());
                 for delivery in others {
-                    delivery.settle(&self.origin());
+                    let _ = delivery.settle(&self.origin());
                 }
                 published
             }
@@ -81,7 +81,7 @@ impl Inner {
             Outcome::Stored { own, others } => {
                 let published = own.settle_async(&self.origin()).await;
                 for delivery in others {
-                    delivery.settle_async(&self.origin()).await;
+                    let _ = delivery.settle_async(&self.origin()).await;
                 }
                 published
             }

@@ -167,7 +167,7 @@ fn dead_letters_do_not_go_in_a_circle() {
     large.subscribe(&b).dead_letter(&a).create().unwrap();
     let published = large.publish("x".repeat(1 << 20)).unwrap();
     assert_eq!((published.delivered, published.failures.len()), (0, 2));
-    assert!(published.failures.iter().all(|it| !it.dead_lettered));
+    assert!(published.failures.iter().all(|it| it.is_lost()));
 }
 
 #[test]
