@@ -2,7 +2,7 @@
 
 use {
     super::{
-        envelope::{Envelope, Origin},
+        envelope::{EnvelopeText, Origin},
         message::{DeadLetterDelivery, DeliveryFailure, PublishMessage, Published},
         subscribers::{FanOut, Subscriber},
     },
@@ -200,7 +200,7 @@ struct Forms<'a> {
     origin: &'a Origin<'a>,
     /// By whether it is raw and whether the queue is a FIFO queue. The body of an enveloped one is yet to be put in.
     contents: [[OnceCell<Content>; 2]; 2],
-    envelope: OnceCell<Envelope>,
+    envelope: OnceCell<EnvelopeText>,
 }
 
 impl Forms<'_> {
@@ -277,10 +277,10 @@ impl Forms<'_> {
         })
     }
 
-    fn envelope(&self) -> &Envelope {
+    fn envelope(&self) -> &EnvelopeText {
         let accepted = self.accepted;
         self.envelope.get_or_init(|| {
-            Envelope::new(
+            EnvelopeText::new(
                 self.origin,
                 &accepted.message,
                 accepted.message_id,

@@ -188,6 +188,48 @@ impl PublishError {
     }
 }
 
+/// Why the body of a message was not read as an [`Envelope`](super::Envelope).
+///
+/// # Examples
+/// ```
+/// use requeue::topics::Envelope;
+///
+/// let raw = "order-17".parse::<Envelope>().unwrap_err();
+/// assert!(raw.to_string().starts_with("the body is no envelope, which is a JSON object: "));
+/// let other = r#"{"id": 17}"#.parse::<Envelope>().unwrap_err();
+/// assert_eq!(other.to_string(), r#"the envelope has no member "Type""#);
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseEnvelopeError {
+    /// The body is not a JSON object, as that of a raw message need not be.
+    #[error("the body is no envelope, which is a JSON object: {reason}")]
+    NotAnObject {
+        /// What JSON says of it.
+        reason: String,
+    },
+    /// The envelope is of another kind than those of messages.
+    #[error("the envelope has the type {kind:?} and not \"Notification\"")]
+    NotANotification {
+        /// Its `Type`, such as `SubscriptionConfirmation`.
+        kind: String,
+    },
+    /// A member is missing that every envelope has.
+    #[error("the envelope has no member {member:?}")]
+    Missing {
+        /// Its name.
+        member: &'static str,
+    },
+    /// A member is not a text of its form.
+    #[error("member {member:?} of the envelope is malformed: {value}")]
+    Malformed {
+        /// Its name; that of an attribute stands behind `MessageAttributes.`.
+        member: String,
+        /// Its value, as JSON.
+        value: String,
+    },
+}
+
 /// A message that no queue of some subscriptions has: neither the subscribed one took it nor a dead-letter queue.
 ///
 /// # Examples

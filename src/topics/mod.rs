@@ -15,6 +15,7 @@ mod builder;
 mod delivery;
 mod envelope;
 mod error;
+mod instant;
 mod memory;
 mod message;
 mod policy;
@@ -24,7 +25,8 @@ mod turn;
 
 pub use {
     builder::TopicBuilder,
-    error::{CreateTopicError, LostMessageError, PublishError, SubscribeError},
+    envelope::Envelope,
+    error::{CreateTopicError, LostMessageError, ParseEnvelopeError, PublishError, SubscribeError},
     message::{DeadLetterDelivery, DeliveryFailure, PublishMessage, Published},
     policy::{FilterPolicy, FilterPolicyError, FilterPolicyScope, NumericError},
     subscription::{Subscribe, Subscription},
