@@ -240,6 +240,29 @@ fn a_topic_goes_on_after_a_delivery_that_panicked() {
     );
 }
 
+#[test]
+fn what_was_lost_by_a_panic_can_be_published_again() {
+    // E25
+    let clock = Broken::default();
+    let topic = Topic::fifo("events.fifo").build().unwrap();
+    let (first, second) = (
+        fifo_queue("first.fifo"),
+        Queue::fifo("second.fifo").clock(clock.clone()).build().unwrap(),
+    );
+    for queue in [&first, &second] {
+        topic.subscribe(queue).raw_message_delivery(true).create().unwrap();
+    }
+    clock.0.store(true, Relaxed);
+    assert!(catch_unwind(AssertUnwindSafe(|| topic.publish(order("one", "g", "1")))).is_err());
+    let again = topic.publish(order("one", "g", "1")).unwrap();
+    assert_eq!((again.repeated, again.delivered), (false, 2));
+    assert_eq!(
+        (bodies(&first), bodies(&second)),
+        (vec!["one".into()], vec!["one".into()])
+    );
+    assert!(topic.publish(order("one", "g", "1")).unwrap().repeated);
+}
+
 /// Publishes when it is woken.
 struct Waking(Topic);
 
