@@ -9,6 +9,7 @@ use {
         queue::Environment,
         service::Service,
         sync::{Condvar, Mutex},
+        time::Timestamp,
     },
     std::{fmt, sync::Arc},
 };
@@ -16,6 +17,14 @@ use {
 /// Longest name of a topic in characters, the suffix `.fifo` included.
 const NAME_LENGTH: usize = 256;
 const FIFO: &str = ".fifo";
+
+/// The sequence number before the first: those of a topic built anew are greater than those before, unless more than a
+/// million messages a second were published in between. Its text keeps 20 digits whatever the clock says.
+fn first_sequence(now: Timestamp) -> u64 {
+    const IN_A_MILLISECOND: u64 = 1_000;
+    const GREATEST: u64 = 300_000_000_000_000_000;
+    now.as_millis().saturating_mul(IN_A_MILLISECOND).min(GREATEST)
+}
 
 impl Topic {
     /// Begins a standard topic, for standard queues: at least once, roughly in order (E25).
@@ -34,6 +43,9 @@ impl Topic {
 
     /// Begins a FIFO topic: in order and without duplicates to FIFO queues, without order to standard queues; its name
     /// ends in `.fifo` (E25).
+    ///
+    /// One that is built anew, as after a restart, has forgotten which messages it had. Its sequence numbers begin with
+    /// its clock's time, so they go on increasing.
     ///
     /// # Examples
     /// ```
@@ -219,6 +231,7 @@ impl TopicBuilder {
             by_content: self.by_content.unwrap_or(false),
             maximum_message_size: bytes,
             limits,
+            first_sequence: first_sequence(self.environment.clock.now()),
             clock: self.environment.clock,
             core: Mutex::new(Core::default()),
             delivered: Condvar::new(),
@@ -230,12 +243,15 @@ impl TopicBuilder {
 fn check_name(name: &str, fifo: bool) -> Result<(), CreateTopicError> {
     let name = name.to_owned();
     if !fifo {
-        let is_name = check::is_name(&name, NAME_LENGTH);
-        return is_name.then_some(()).ok_or(CreateTopicError::TopicName { name });
+        let (is_name, limit) = (check::is_name(&name, NAME_LENGTH), NAME_LENGTH);
+        return is_name.then_some(()).ok_or(CreateTopicError::TopicName { name, limit });
     }
     let stem = name.strip_suffix(FIFO);
     let is_name = stem.is_some_and(|stem| check::is_name(stem, NAME_LENGTH - FIFO.len()));
-    is_name.then_some(()).ok_or(CreateTopicError::FifoTopicName { name })
+    is_name.then_some(()).ok_or(CreateTopicError::FifoTopicName {
+        name,
+        limit: NAME_LENGTH,
+    })
 }
 
 impl fmt::Debug for TopicBuilder {

@@ -16,19 +16,25 @@ const INVALID_PARAMETER: &str = "InvalidParameter";
 #[non_exhaustive]
 pub enum CreateTopicError {
     /// The name of a standard topic is not 1 to 256 letters, digits, hyphens and underscores.
-    #[error("Invalid parameter: Topic Name")]
+    #[error(
+        "Invalid parameter: Topic Name: {name:?} is not 1 to {limit} ASCII letters, digits, hyphens and underscores"
+    )]
     TopicName {
         /// The name.
         name: String,
+        /// The longest allowed, in characters.
+        limit: usize,
     },
     /// The name of a FIFO topic is not such a name with `.fifo` at its end.
     #[error(
         "Invalid parameter: Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase \
-         ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long."
+         ASCII letters, numbers, underscores, and hyphens, and must be between 1 and {limit} characters long."
     )]
     FifoTopicName {
         /// The name.
         name: String,
+        /// The longest allowed, in characters, the suffix included.
+        limit: usize,
     },
     /// `MaximumMessageSize` is out of range (E32).
     #[error("Invalid parameter: MaximumMessageSize {bytes} is not between {least} and {greatest} bytes")]
@@ -149,8 +155,13 @@ pub enum PublishError {
         limit: usize,
     },
     /// The subject is not 1 to 100 characters without control characters.
-    #[error("Invalid parameter: Subject")]
-    Subject,
+    #[error("Invalid parameter: Subject: {subject:?} is not 1 to {limit} characters without control characters")]
+    Subject {
+        /// The subject.
+        subject: String,
+        /// The longest allowed, in characters.
+        limit: usize,
+    },
     /// A message to a FIFO topic names no group.
     #[error("Invalid parameter: The MessageGroupId parameter is required for FIFO topics")]
     NoMessageGroupId,

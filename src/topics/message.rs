@@ -161,6 +161,58 @@ impl PublishMessage {
         self.message.body()
     }
 
+    /// The subject, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::PublishMessage;
+    /// assert_eq!(PublishMessage::new("order-17").get_subject(), None);
+    /// assert_eq!(PublishMessage::new("order-17").subject("paid").get_subject(), Some("paid"));
+    /// ```
+    #[must_use]
+    pub fn get_subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The message group, if one is named.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::PublishMessage;
+    /// let order = PublishMessage::new("order-17").message_group_id("customer-3");
+    /// assert_eq!(order.get_message_group_id(), Some("customer-3"));
+    /// ```
+    #[must_use]
+    pub fn get_message_group_id(&self) -> Option<&str> {
+        self.message.get_message_group_id()
+    }
+
+    /// The explicit deduplication id, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::PublishMessage;
+    /// let order = PublishMessage::new("order-17").message_deduplication_id("17");
+    /// assert_eq!(order.get_message_deduplication_id(), Some("17"));
+    /// ```
+    #[must_use]
+    pub fn get_message_deduplication_id(&self) -> Option<&str> {
+        self.message.get_message_deduplication_id()
+    }
+
+    /// The X-Ray header, if one is set.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::PublishMessage;
+    /// let order = PublishMessage::new("order-17").aws_trace_header("Sampled=1");
+    /// assert_eq!(order.get_aws_trace_header(), Some("Sampled=1"));
+    /// ```
+    #[must_use]
+    pub fn get_aws_trace_header(&self) -> Option<&str> {
+        self.message.get_aws_trace_header()
+    }
+
     /// The attributes.
     ///
     /// # Examples
@@ -194,8 +246,11 @@ impl PublishMessage {
             let is_short = (1..=SUBJECT_LENGTH).contains(&subject.chars().count());
             is_short && !subject.contains(char::is_control) && is_text(subject)
         };
-        if !self.subject.as_deref().is_none_or(is_subject) {
-            return Err(PublishError::Subject);
+        if let Some(subject) = self.subject.as_deref().filter(|subject| !is_subject(subject)) {
+            return Err(PublishError::Subject {
+                subject: subject.to_owned(),
+                limit: SUBJECT_LENGTH,
+            });
         }
         message
             .check(limits, maximum_message_size, fifo.is_some())

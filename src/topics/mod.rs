@@ -86,6 +86,8 @@ struct Inner {
     limits: Limits,
     clock: Arc<dyn Clock>,
     seed: Seed,
+    /// The sequence number before the first, later for a topic that is built later.
+    first_sequence: u64,
     core: Mutex<Core>,
     /// Signalled when a FIFO topic has delivered all that it accepted.
     delivered: Condvar,
@@ -261,7 +263,7 @@ impl Core {
         self.published += 1;
         let number = self.published;
         let message_id = inner.draw_id("message", number);
-        let sequence_number = inner.fifo.then(|| SequenceNumber::new(number));
+        let sequence_number = inner.fifo.then(|| SequenceNumber::new(inner.first_sequence + number));
         if let (Some(sequence_number), Some(id)) = (sequence_number, message.message.get_message_deduplication_id()) {
             let original = Original {
                 message_id,

@@ -263,6 +263,27 @@ fn what_was_lost_by_a_panic_can_be_published_again() {
     assert!(topic.publish(order("one", "g", "1")).unwrap().repeated);
 }
 
+#[test]
+fn sequence_numbers_of_a_topic_that_is_built_anew_go_on() {
+    // E26
+    let clock = ManualClock::at(Timestamp::from_millis(1_796_006_407_123));
+    let numbers = || {
+        let topic = Topic::fifo("events.fifo").clock(clock.clone()).build().unwrap();
+        let publish = |id: &str| topic.publish(order("one", "g", id)).unwrap().sequence_number.unwrap();
+        ["1", "2", "3"].map(publish)
+    };
+    let before = numbers();
+    clock.advance(Duration::from_millis(1));
+    let all = [before, numbers()].concat();
+    assert!(all.is_sorted_by(|earlier, later| earlier < later), "{all:?}");
+    assert!(all.iter().all(|number| number.to_string().len() == 20));
+    for at in [Timestamp::ZERO, Timestamp::MAX] {
+        let topic = Topic::fifo("events.fifo").clock(ManualClock::at(at)).build().unwrap();
+        let number = topic.publish(order("one", "g", "1")).unwrap().sequence_number;
+        assert_eq!(number.unwrap().to_string().len(), 20);
+    }
+}
+
 /// Publishes when it is woken.
 struct Waking(Topic);
 
