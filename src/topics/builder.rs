@@ -157,7 +157,7 @@ impl TopicBuilder {
 
     /// `MaximumMessageSize` in bytes, body and attributes together: 256 KiB, the default, to 1 MiB. With more than 256 KiB
     /// a topic has at most 100 subscriptions (E32). A queue has a limit of its own, by default 256 KiB, which an envelope
-    /// has to fit as a whole.
+    /// has to fit as a whole; so has a dead-letter queue.
     ///
     /// # Examples
     /// ```

@@ -87,7 +87,9 @@ impl Subscribe {
     /// `RedrivePolicy`: where a message goes that the queue does not take, by default nowhere. Another queue of the same
     /// type.
     ///
-    /// It goes there as it was to be delivered, but in an envelope if it is raw and has more than ten attributes.
+    /// It goes there as it was to be delivered, but in an envelope if it is raw and has more than ten attributes. A message
+    /// that is too large for the queue is lost if it is so for this one too: an envelope may be more than twice as large as
+    /// the body in it, so give both queues room for it by their `MaximumMessageSize`.
     ///
     /// # Examples
     /// ```
