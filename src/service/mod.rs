@@ -305,7 +305,7 @@ impl Service {
     #[cfg(feature = "topics")]
     pub(crate) fn draw_topic_seed(&self, arn: &str) -> Seed {
         let number = self.shared.topics.fetch_add(1, Ordering::Relaxed);
-        self.shared.topic_seed.of_topic(number, arn)
+        self.shared.topic_seed.of_resource(number, arn)
     }
 }
 
@@ -414,7 +414,7 @@ impl ServiceState {
             url: self.addresses.url(name),
             settings,
             environment: self.environment.clone(),
-            seed: self.seed.of_queue(number, &self.addresses.arn(name)),
+            seed: self.seed.of_resource(number, &self.addresses.arn(name)),
             sender_id: Arc::clone(&self.sender_id),
             owner: Some(owner),
             recorder: self.log.as_ref().map(|log| Recorder {

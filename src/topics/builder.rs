@@ -220,7 +220,7 @@ impl TopicBuilder {
         let arn = format!("arn:aws:sns:{}:{}:{}", self.region, self.account_id, self.name);
         let seed = match &self.service {
             Some(service) => service.draw_topic_seed(&arn),
-            None => self.environment.seed().of_topic(0, &arn),
+            None => self.environment.seed().of_resource(0, &arn),
         };
         let inner = Inner {
             seed,

@@ -328,7 +328,7 @@ impl Published {
     /// # use requeue::{Queue, topics::Topic};
     /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
     /// topic.subscribe(&orders).create()?;
-    /// topic.publish("order-17")?.check()?.check()?;
+    /// topic.publish("order-17")?.check()?;
     /// orders.delete_queue()?;
     /// let error = topic.publish("order-18")?.check().unwrap_err();
     /// assert_eq!(error.failures[0].error.code(), "QueueDoesNotExist");
