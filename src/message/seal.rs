@@ -62,9 +62,15 @@ impl Seed {
         MessageId::from_random(high << 64 | low)
     }
 
-    /// The seed of the `number`-th queue, which has this ARN.
-    pub(crate) fn of_queue(self, number: u64, arn: &str) -> Self {
+    /// The seed of the `number`-th queue or topic, which has this ARN.
+    pub(crate) fn of_resource(self, number: u64, arn: &str) -> Self {
         Self(self.draw(arn, number))
+    }
+
+    /// The seed of all topics of a service whose journal is opened for the `epoch`-th time.
+    #[cfg(feature = "topics")]
+    pub(crate) fn of_topics(self, epoch: u64) -> Self {
+        Self(self.draw("topics", epoch))
     }
 }
 
@@ -93,7 +99,7 @@ mod tests {
             for purpose in ["", "a", "b"] {
                 drawn.extend([0, 1, 2].map(|number| Seed::new(seed).draw(purpose, number)));
             }
-            drawn.push(Seed::new(seed).of_queue(1, "arn").0);
+            drawn.push(Seed::new(seed).of_resource(1, "arn").0);
         }
         assert_eq!(drawn[0], Seed::new(0).draw("", 0));
         drawn.sort_unstable();

@@ -418,7 +418,7 @@ impl QueueBuilder {
         (settings.created_timestamp, settings.last_modified_timestamp) = (now, now);
         Ok(Queue::assemble(QueueParts {
             url: format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}", self.name),
-            seed: self.environment.seed().of_queue(0, &arn),
+            seed: self.environment.seed().of_resource(0, &arn),
             name: self.name,
             arn,
             settings,

@@ -120,13 +120,19 @@ impl ServiceBuilder {
     /// ```
     #[must_use]
     pub fn build(self) -> Service {
-        self.assemble(None, None)
+        self.assemble(None, None, 0)
     }
 
-    /// A seed from a journal takes the place of one that was drawn.
-    pub(super) fn assemble(self, seed: Option<Seed>, log: Option<Arc<dyn FactLog>>) -> Service {
+    /// A seed from a journal, which is opened for the `epoch`-th time, takes the place of one that was drawn.
+    pub(super) fn assemble(
+        self,
+        seed: Option<Seed>,
+        log: Option<Arc<dyn FactLog>>,
+        #[cfg_attr(not(feature = "topics"), expect(unused_variables, reason = "queues are told it"))] epoch: u64,
+    ) -> Service {
+        let seed = seed.unwrap_or_else(|| self.environment.seed());
         let shared = ServiceState {
-            seed: seed.unwrap_or_else(|| self.environment.seed()),
+            seed,
             environment: self.environment,
             addresses: Addresses::new(&self.region, &self.account_id, self.endpoint_url.as_deref()),
             sender_id: self.account_id.into(),
@@ -134,6 +140,10 @@ impl ServiceBuilder {
             log,
             #[cfg(feature = "aws-protocol")]
             requests: Default::default(),
+            #[cfg(feature = "topics")]
+            topic_seed: seed.of_topics(epoch),
+            #[cfg(feature = "topics")]
+            topics: Default::default(),
         };
         Service {
             shared: Arc::new(shared),

@@ -28,7 +28,7 @@ pub use {
     move_tasks::{MessageMoveTask, StartMessageMoveTask, TaskHandle},
 };
 
-#[cfg(feature = "aws-protocol")]
+#[cfg(any(feature = "aws-protocol", feature = "topics"))]
 use std::sync::atomic::{AtomicU64, Ordering};
 use {
     crate::{
@@ -86,6 +86,11 @@ struct ServiceState {
     /// Requests answered by endpoints, counted for their ids.
     #[cfg(feature = "aws-protocol")]
     requests: AtomicU64,
+    #[cfg(feature = "topics")]
+    topic_seed: Seed,
+    /// Topics that were built, counted for their seeds.
+    #[cfg(feature = "topics")]
+    topics: AtomicU64,
 }
 
 impl Service {
@@ -296,9 +301,11 @@ impl Service {
         self.shared.addresses.account_id()
     }
 
+    /// The seed of a topic: another one for each that is built, and after each opening of a journal.
     #[cfg(feature = "topics")]
-    pub(crate) fn seed(&self) -> Seed {
-        self.shared.seed
+    pub(crate) fn draw_topic_seed(&self, arn: &str) -> Seed {
+        let number = self.shared.topics.fetch_add(1, Ordering::Relaxed);
+        self.shared.topic_seed.of_resource(number, arn)
     }
 }
 
@@ -407,7 +414,7 @@ impl ServiceState {
             url: self.addresses.url(name),
             settings,
             environment: self.environment.clone(),
-            seed: self.seed.of_queue(number, &self.addresses.arn(name)),
+            seed: self.seed.of_resource(number, &self.addresses.arn(name)),
             sender_id: Arc::clone(&self.sender_id),
             owner: Some(owner),
             recorder: self.log.as_ref().map(|log| Recorder {

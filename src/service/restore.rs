@@ -100,7 +100,7 @@ impl ServiceBuilder {
         epoch: u64,
     ) -> Result<Service, RestoreError> {
         let seed = image.header.as_ref().map(|header| Seed::new(header.seed));
-        let service = self.assemble(seed, Some(log));
+        let service = self.assemble(seed, Some(log), epoch);
         service.shared.restore(image, epoch)?;
         Ok(service)
     }

@@ -6,10 +6,10 @@ use {
         clock::Clock,
         error::check,
         limits::Limits,
-        message::Seed,
         queue::Environment,
         service::Service,
         sync::{Condvar, Mutex},
+        time::Timestamp,
     },
     std::{fmt, sync::Arc},
 };
@@ -17,6 +17,14 @@ use {
 /// Longest name of a topic in characters, the suffix `.fifo` included.
 const NAME_LENGTH: usize = 256;
 const FIFO: &str = ".fifo";
+
+/// The sequence number before the first: those of a topic built anew are greater than those before, unless more than a
+/// million messages a second were published in between. Its text keeps 20 digits whatever the clock says.
+fn first_sequence(now: Timestamp) -> u64 {
+    const IN_A_MILLISECOND: u64 = 1_000;
+    const GREATEST: u64 = 300_000_000_000_000_000;
+    now.as_millis().saturating_mul(IN_A_MILLISECOND).min(GREATEST)
+}
 
 impl Topic {
     /// Begins a standard topic, for standard queues: at least once, roughly in order (E25).
@@ -35,6 +43,9 @@ impl Topic {
 
     /// Begins a FIFO topic: in order and without duplicates to FIFO queues, without order to standard queues; its name
     /// ends in `.fifo` (E25).
+    ///
+    /// One that is built anew, as after a restart, has forgotten which messages it had. Its sequence numbers begin with
+    /// its clock's time, so they go on increasing.
     ///
     /// # Examples
     /// ```
@@ -71,8 +82,8 @@ pub struct TopicBuilder {
     region: String,
     account_id: String,
     environment: Environment,
-    /// That of a service.
-    seed: Option<Seed>,
+    /// Draws the seed, unless one was set after it.
+    service: Option<Service>,
 }
 
 impl TopicBuilder {
@@ -85,12 +96,16 @@ impl TopicBuilder {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             environment: Environment::new(),
-            seed: None,
+            service: None,
         }
     }
 
-    /// Gives the topic the clock, the limits, the seed, the region and the account of a service. The service does not know
-    /// the topic, and topics of one service and name draw the same ids.
+    /// Gives the topic the clock, the limits, the region and the account of a service, and a seed that the service draws.
+    /// The service does not know the topic.
+    ///
+    /// Each topic that is built draws ids of its own, also one of a name that another had, and one that is built after the
+    /// service's journal was opened again. A service with a seed draws the same ids for the same order of topics, and from
+    /// a journal for the same number of openings too.
     ///
     /// # Examples
     /// ```
@@ -103,7 +118,7 @@ impl TopicBuilder {
     pub fn service(mut self, service: &Service) -> Self {
         self.environment.clock = Arc::clone(service.clock());
         self.environment.limits = Arc::new(service.limits().clone());
-        self.seed = Some(service.seed());
+        self.service = Some(service.clone());
         self.region = service.region().to_owned();
         self.account_id = service.account_id().to_owned();
         self
@@ -134,14 +149,15 @@ impl TopicBuilder {
     }
 
     /// The seed of all ids: same name, same seed, same steps, same bytes. By default a random one.
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(Seed::new(seed));
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.environment.seed = Some(seed);
+        self.service = None;
         self
     }
 
     /// `MaximumMessageSize` in bytes, body and attributes together: 256 KiB, the default, to 1 MiB. With more than 256 KiB
     /// a topic has at most 100 subscriptions (E32). A queue has a limit of its own, by default 256 KiB, which an envelope
-    /// has to fit as a whole.
+    /// has to fit as a whole; so has a dead-letter queue.
     ///
     /// # Examples
     /// ```
@@ -202,9 +218,12 @@ impl TopicBuilder {
         // Ten are the most that a queue takes, and a topic takes more (E27).
         limits.message_attributes = usize::MAX;
         let arn = format!("arn:aws:sns:{}:{}:{}", self.region, self.account_id, self.name);
-        let seed = self.seed.unwrap_or_else(|| self.environment.seed());
+        let seed = match &self.service {
+            Some(service) => service.draw_topic_seed(&arn),
+            None => self.environment.seed().of_resource(0, &arn),
+        };
         let inner = Inner {
-            seed: seed.of_queue(0, &arn),
+            seed,
             name: self.name,
             arn: arn.into(),
             region: self.region,
@@ -212,6 +231,7 @@ impl TopicBuilder {
             by_content: self.by_content.unwrap_or(false),
             maximum_message_size: bytes,
             limits,
+            first_sequence: first_sequence(self.environment.clock.now()),
             clock: self.environment.clock,
             core: Mutex::new(Core::default()),
             delivered: Condvar::new(),
@@ -223,12 +243,15 @@ impl TopicBuilder {
 fn check_name(name: &str, fifo: bool) -> Result<(), CreateTopicError> {
     let name = name.to_owned();
     if !fifo {
-        let is_name = check::is_name(&name, NAME_LENGTH);
-        return is_name.then_some(()).ok_or(CreateTopicError::TopicName { name });
+        let (is_name, limit) = (check::is_name(&name, NAME_LENGTH), NAME_LENGTH);
+        return is_name.then_some(()).ok_or(CreateTopicError::TopicName { name, limit });
     }
     let stem = name.strip_suffix(FIFO);
     let is_name = stem.is_some_and(|stem| check::is_name(stem, NAME_LENGTH - FIFO.len()));
-    is_name.then_some(()).ok_or(CreateTopicError::FifoTopicName { name })
+    is_name.then_some(()).ok_or(CreateTopicError::FifoTopicName {
+        name,
+        limit: NAME_LENGTH,
+    })
 }
 
 impl fmt::Debug for TopicBuilder {

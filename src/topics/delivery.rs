@@ -2,8 +2,8 @@
 
 use {
     super::{
-        envelope::{Envelope, Origin},
-        message::{DeliveryFailure, PublishMessage, Published},
+        envelope::{EnvelopeText, Origin},
+        message::{DeadLetterDelivery, DeliveryFailure, PublishMessage, Published},
         subscribers::{FanOut, Subscriber},
     },
     crate::{
@@ -156,7 +156,7 @@ impl Delivery {
     fn settled(&mut self, of: &Unsettled, settled: Result<(), StorageError>, origin: &Origin<'_>) {
         let Err(error) = settled else { return };
         if let Some(failure) = of.failure {
-            self.published.failures[failure].dead_lettered = false;
+            self.published.failures[failure].dead_letter = DeadLetterDelivery::Refused(error.into());
             return;
         }
         self.published.delivered -= 1;
@@ -172,7 +172,7 @@ struct Forms<'a> {
     origin: &'a Origin<'a>,
     /// By whether it is raw and whether the queue is a FIFO queue. The body of an enveloped one is yet to be put in.
     contents: [[OnceCell<Content>; 2]; 2],
-    envelope: OnceCell<Envelope>,
+    envelope: OnceCell<EnvelopeText>,
 }
 
 impl Forms<'_> {
@@ -198,27 +198,30 @@ impl Forms<'_> {
         published: &mut Published,
         unsettled: &mut VecDeque<Unsettled>,
     ) {
-        let position = self.dead_letter(subscriber);
-        note_unsettled(
-            unsettled,
-            subscriber,
-            position.unwrap_or(0),
-            Some(published.failures.len()),
-        );
+        let (dead_letter, position) = match self.dead_letter(subscriber) {
+            Ok(None) => (DeadLetterDelivery::NoQueue, 0),
+            Ok(Some(position)) => (DeadLetterDelivery::Taken, position),
+            Err(error) => (DeadLetterDelivery::Refused(error), 0),
+        };
+        note_unsettled(unsettled, subscriber, position, Some(published.failures.len()));
         published.failures.push(DeliveryFailure {
             subscription_arn: Arc::clone(&subscriber.arn),
             error,
-            dead_lettered: position.is_some(),
+            dead_letter,
         });
     }
 
     /// Stores it in the dead-letter queue, as it was to be delivered or else in an envelope, which has room for more than
     /// ten attributes (E27).
-    fn dead_letter(&self, subscriber: &Subscriber) -> Option<Position> {
-        let queue = subscriber.attributes.dead_letter.as_ref()?;
-        let raw = subscriber.attributes.raw;
-        let stored = self.store(queue, subscriber, raw).ok();
-        stored.or_else(|| raw.then(|| self.store(queue, subscriber, false).ok()).flatten())
+    fn dead_letter(&self, subscriber: &Subscriber) -> Result<Option<Position>, SendError> {
+        let Some(queue) = &subscriber.attributes.dead_letter else {
+            return Ok(None);
+        };
+        let stored = match self.store(queue, subscriber, subscriber.attributes.raw) {
+            Err(_) if subscriber.attributes.raw => self.store(queue, subscriber, false),
+            stored => stored,
+        };
+        stored.map(Some)
     }
 
     /// Ids of a FIFO topic reach FIFO queues alone (E25), and the group of a standard topic any queue (E29). An enveloped
@@ -239,10 +242,10 @@ impl Forms<'_> {
         })
     }
 
-    fn envelope(&self) -> &Envelope {
+    fn envelope(&self) -> &EnvelopeText {
         let accepted = self.accepted;
         self.envelope.get_or_init(|| {
-            Envelope::new(
+            EnvelopeText::new(
                 self.origin,
                 &accepted.message,
                 accepted.message_id,

@@ -1,6 +1,10 @@
 //! Why a topic, a subscription or a message is refused, with SNS's codes and, where they are known, its texts.
 
-use crate::error::SendError;
+use {
+    super::message::DeliveryFailure,
+    crate::{error::SendError, message::MessageId},
+    std::fmt,
+};
 
 const INVALID_PARAMETER: &str = "InvalidParameter";
 
@@ -12,19 +16,25 @@ const INVALID_PARAMETER: &str = "InvalidParameter";
 #[non_exhaustive]
 pub enum CreateTopicError {
     /// The name of a standard topic is not 1 to 256 letters, digits, hyphens and underscores.
-    #[error("Invalid parameter: Topic Name")]
+    #[error(
+        "Invalid parameter: Topic Name: {name:?} is not 1 to {limit} ASCII letters, digits, hyphens and underscores"
+    )]
     TopicName {
         /// The name.
         name: String,
+        /// The longest allowed, in characters.
+        limit: usize,
     },
     /// The name of a FIFO topic is not such a name with `.fifo` at its end.
     #[error(
         "Invalid parameter: Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase \
-         ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long."
+         ASCII letters, numbers, underscores, and hyphens, and must be between 1 and {limit} characters long."
     )]
     FifoTopicName {
         /// The name.
         name: String,
+        /// The longest allowed, in characters, the suffix included.
+        limit: usize,
     },
     /// `MaximumMessageSize` is out of range (E32).
     #[error("Invalid parameter: MaximumMessageSize {bytes} is not between {least} and {greatest} bytes")]
@@ -145,8 +155,13 @@ pub enum PublishError {
         limit: usize,
     },
     /// The subject is not 1 to 100 characters without control characters.
-    #[error("Invalid parameter: Subject")]
-    Subject,
+    #[error("Invalid parameter: Subject: {subject:?} is not 1 to {limit} characters without control characters")]
+    Subject {
+        /// The subject.
+        subject: String,
+        /// The longest allowed, in characters.
+        limit: usize,
+    },
     /// A message to a FIFO topic names no group.
     #[error("Invalid parameter: The MessageGroupId parameter is required for FIFO topics")]
     NoMessageGroupId,
@@ -181,5 +196,85 @@ impl PublishError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         INVALID_PARAMETER
+    }
+}
+
+/// Why the body of a message was not read as an [`Envelope`](super::Envelope).
+///
+/// # Examples
+/// ```
+/// use requeue::topics::Envelope;
+///
+/// let raw = "order-17".parse::<Envelope>().unwrap_err();
+/// assert!(raw.to_string().starts_with("the body is no envelope, which is a JSON object: "));
+/// let other = r#"{"id": 17}"#.parse::<Envelope>().unwrap_err();
+/// assert_eq!(other.to_string(), r#"the envelope has no member "Type""#);
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseEnvelopeError {
+    /// The body is not a JSON object, as that of a raw message need not be.
+    #[error("the body is no envelope, which is a JSON object: {reason}")]
+    NotAnObject {
+        /// What JSON says of it.
+        reason: String,
+    },
+    /// The envelope is of another kind than those of messages.
+    #[error("the envelope has the type {kind:?} and not \"Notification\"")]
+    NotANotification {
+        /// Its `Type`, such as `SubscriptionConfirmation`.
+        kind: String,
+    },
+    /// A member is missing that every envelope has.
+    #[error("the envelope has no member {member:?}")]
+    Missing {
+        /// Its name.
+        member: &'static str,
+    },
+    /// A member is not a text of its form.
+    #[error("member {member:?} of the envelope is malformed: {value}")]
+    Malformed {
+        /// Its name; that of an attribute stands behind `MessageAttributes.`.
+        member: String,
+        /// Its value, as JSON.
+        value: String,
+    },
+}
+
+/// A message that no queue of some subscriptions has: neither the subscribed one took it nor a dead-letter queue.
+///
+/// # Examples
+/// ```
+/// # use requeue::{Queue, topics::Topic};
+/// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+/// let subscription = topic.subscribe(&orders).create()?;
+/// orders.delete_queue()?;
+/// let error = topic.publish("order-17")?.check().unwrap_err();
+/// assert!(error.to_string().contains(subscription.arn()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("message {message_id} is lost: {}", LostFor(failures))]
+#[non_exhaustive]
+pub struct LostMessageError {
+    /// The id that the topic gave it.
+    pub message_id: MessageId,
+    /// The failures, at least one.
+    pub failures: Vec<DeliveryFailure>,
+}
+
+/// The first of the subscriptions that lost a message, and how many others there are.
+struct LostFor<'a>(&'a [DeliveryFailure]);
+
+impl fmt::Display for LostFor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.0.split_first() else {
+            return Ok(());
+        };
+        write!(f, "{}: {}", first.subscription_arn, first.error)?;
+        match others.len() {
+            0 => Ok(()),
+            others => write!(f, ", and {others} more"),
+        }
     }
 }

@@ -46,6 +46,11 @@ impl Memory {
         self.originals.insert(id, (self.now, original));
     }
 
+    /// Forgets a message before its time.
+    pub(super) fn remove(&mut self, id: &str) {
+        self.originals.remove(id);
+    }
+
     /// Lets go of a few whose time is over, so that no call does the work of a burst.
     fn forget(&mut self, interval: Duration) {
         const A_FEW: usize = 16;
@@ -102,6 +107,18 @@ mod tests {
         assert_eq!(memory.find(at(310), "a", INTERVAL), None);
         memory.note("a", original(2));
         assert_eq!(memory.find(at(609), "a", INTERVAL), Some(original(2)));
+    }
+
+    #[test]
+    fn a_removed_id_is_new_at_once_and_remembered_as_long_as_any() {
+        let mut memory = Memory::default();
+        assert_eq!(memory.find(at(10), "a", INTERVAL), None);
+        memory.note("a", original(1));
+        memory.remove("a");
+        assert_eq!(memory.find(at(20), "a", INTERVAL), None);
+        memory.note("a", original(2));
+        assert_eq!(memory.find(at(319), "a", INTERVAL), Some(original(2)));
+        assert_eq!(memory.find(at(320), "a", INTERVAL), None);
     }
 
     #[test]

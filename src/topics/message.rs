@@ -1,7 +1,7 @@
 //! What is published, and what became of it.
 
 use {
-    super::error::PublishError,
+    super::error::{LostMessageError, PublishError},
     crate::{
         error::{InvalidParameterValue, SendError},
         limits::Limits,
@@ -57,7 +57,7 @@ impl PublishMessage {
     /// # use requeue::{Queue, topics::{PublishMessage, Topic}};
     /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
     /// topic.subscribe(&orders).create()?;
-    /// topic.publish(PublishMessage::new("order-17").subject("paid"))?;
+    /// topic.publish(PublishMessage::new("order-17").subject("paid"))?.check()?;
     /// assert!(orders.receive().blocking()?[0].body().contains(r#""Subject":"paid""#));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -104,7 +104,7 @@ impl PublishMessage {
     /// # use requeue::{Queue, topics::{PublishMessage, Topic}};
     /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
     /// topic.subscribe(&orders).create()?;
-    /// topic.publish(PublishMessage::new("order-17").message_group_id("customer-3"))?;
+    /// topic.publish(PublishMessage::new("order-17").message_group_id("customer-3"))?.check()?;
     /// assert_eq!(orders.receive().blocking()?[0].message_group_id(), Some("customer-3"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -139,7 +139,7 @@ impl PublishMessage {
     /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
     /// topic.subscribe(&orders).create()?;
     /// let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
-    /// topic.publish(PublishMessage::new("order-17").aws_trace_header(header))?;
+    /// topic.publish(PublishMessage::new("order-17").aws_trace_header(header))?.check()?;
     /// assert_eq!(orders.receive().blocking()?[0].aws_trace_header(), Some(header));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -159,6 +159,58 @@ impl PublishMessage {
     #[must_use]
     pub fn body(&self) -> &str {
         self.message.body()
+    }
+
+    /// The subject, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::PublishMessage;
+    /// assert_eq!(PublishMessage::new("order-17").get_subject(), None);
+    /// assert_eq!(PublishMessage::new("order-17").subject("paid").get_subject(), Some("paid"));
+    /// ```
+    #[must_use]
+    pub fn get_subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The message group, if one is named.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::PublishMessage;
+    /// let order = PublishMessage::new("order-17").message_group_id("customer-3");
+    /// assert_eq!(order.get_message_group_id(), Some("customer-3"));
+    /// ```
+    #[must_use]
+    pub fn get_message_group_id(&self) -> Option<&str> {
+        self.message.get_message_group_id()
+    }
+
+    /// The explicit deduplication id, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::PublishMessage;
+    /// let order = PublishMessage::new("order-17").message_deduplication_id("17");
+    /// assert_eq!(order.get_message_deduplication_id(), Some("17"));
+    /// ```
+    #[must_use]
+    pub fn get_message_deduplication_id(&self) -> Option<&str> {
+        self.message.get_message_deduplication_id()
+    }
+
+    /// The X-Ray header, if one is set.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::topics::PublishMessage;
+    /// let order = PublishMessage::new("order-17").aws_trace_header("Sampled=1");
+    /// assert_eq!(order.get_aws_trace_header(), Some("Sampled=1"));
+    /// ```
+    #[must_use]
+    pub fn get_aws_trace_header(&self) -> Option<&str> {
+        self.message.get_aws_trace_header()
     }
 
     /// The attributes.
@@ -194,8 +246,11 @@ impl PublishMessage {
             let is_short = (1..=SUBJECT_LENGTH).contains(&subject.chars().count());
             is_short && !subject.contains(char::is_control) && is_text(subject)
         };
-        if !self.subject.as_deref().is_none_or(is_subject) {
-            return Err(PublishError::Subject);
+        if let Some(subject) = self.subject.as_deref().filter(|subject| !is_subject(subject)) {
+            return Err(PublishError::Subject {
+                subject: subject.to_owned(),
+                limit: SUBJECT_LENGTH,
+            });
         }
         message
             .check(limits, maximum_message_size, fifo.is_some())
@@ -237,14 +292,16 @@ impl From<Arc<str>> for PublishMessage {
     }
 }
 
-/// What became of a message that was published.
+/// What became of a message that was published. [`check`](Self::check) makes an error of a message that is lost.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use = "it says which queues did not take the message; `check` makes an error of that"]
 #[non_exhaustive]
 pub struct Published {
     /// The id of the topic, which the envelope has and which differs from the ids that the queues give. The original's for
     /// a message that a FIFO topic has had.
     pub message_id: MessageId,
-    /// Its place among the messages of a FIFO topic, `None` on a standard one.
+    /// Its place among the messages of a FIFO topic, `None` on a standard one. The queues give it numbers of their own,
+    /// which differ from this one.
     pub sequence_number: Option<SequenceNumber>,
     /// Whether it repeats a message that a FIFO topic had in the last five minutes, and so was delivered to nobody, also if
     /// no queue took the original.
@@ -258,6 +315,38 @@ pub struct Published {
     pub failures: Vec<DeliveryFailure>,
 }
 
+impl Published {
+    /// Fails if the message is lost: if a queue did not take it, and no dead-letter queue did.
+    ///
+    /// A message of which nobody is told what becomes of it, as [`delivered`](Self::delivered) has it, counts as kept.
+    ///
+    /// # Errors
+    /// [`LostMessageError`] with the failures whose message is discarded.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, topics::Topic};
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// topic.subscribe(&orders).create()?;
+    /// topic.publish("order-17")?.check()?;
+    /// orders.delete_queue()?;
+    /// let error = topic.publish("order-18")?.check().unwrap_err();
+    /// assert_eq!(error.failures[0].error.code(), "QueueDoesNotExist");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check(&self) -> Result<(), LostMessageError> {
+        let lost = self.failures.iter().filter(|it| it.is_lost());
+        let failures: Vec<_> = lost.cloned().collect();
+        if failures.is_empty() {
+            return Ok(());
+        }
+        Err(LostMessageError {
+            message_id: self.message_id,
+            failures,
+        })
+    }
+}
+
 /// A message that a queue did not take.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -266,7 +355,37 @@ pub struct DeliveryFailure {
     pub subscription_arn: Arc<str>,
     /// What the queue said.
     pub error: SendError,
-    /// Whether the dead-letter queue of the subscription took it; otherwise it is discarded. A FIFO queue that several
-    /// subscriptions share drops all but the first, as a repetition.
-    pub dead_lettered: bool,
+    /// What the dead-letter queue of the subscription said.
+    pub dead_letter: DeadLetterDelivery,
+}
+
+impl DeliveryFailure {
+    /// Whether the message is discarded, as no dead-letter queue took it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use requeue::{Queue, topics::Topic};
+    /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
+    /// topic.subscribe(&orders).create()?;
+    /// orders.delete_queue()?;
+    /// assert!(topic.publish("order-17")?.failures[0].is_lost());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.dead_letter != DeadLetterDelivery::Taken
+    }
+}
+
+/// What became of a message that a queue did not take.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DeadLetterDelivery {
+    /// The subscription has no dead-letter queue. The message is discarded.
+    NoQueue,
+    /// The dead-letter queue took it. A FIFO queue that several subscriptions share drops all but the first, as a
+    /// repetition.
+    Taken,
+    /// The dead-letter queue did not take it either, for this reason. The message is discarded.
+    Refused(SendError),
 }

@@ -15,6 +15,7 @@ mod builder;
 mod delivery;
 mod envelope;
 mod error;
+mod instant;
 mod memory;
 mod message;
 mod policy;
@@ -24,8 +25,9 @@ mod turn;
 
 pub use {
     builder::TopicBuilder,
-    error::{CreateTopicError, PublishError, SubscribeError},
-    message::{DeliveryFailure, PublishMessage, Published},
+    envelope::Envelope,
+    error::{CreateTopicError, LostMessageError, ParseEnvelopeError, PublishError, SubscribeError},
+    message::{DeadLetterDelivery, DeliveryFailure, PublishMessage, Published},
     policy::{ConditionError, FilterPolicy, FilterPolicyError, FilterPolicyScope, NumericError},
     subscription::{Subscribe, Subscription},
 };
@@ -63,8 +65,8 @@ use {
 /// topic.subscribe(&billing).filter_policy(paid).raw_message_delivery(true).create()?;
 /// topic.subscribe(&archive).create()?;
 ///
-/// topic.publish("order-16")?;
-/// topic.publish(PublishMessage::new("order-17").attribute("state", MessageAttributeValue::string("paid")))?;
+/// topic.publish("order-16")?.check()?;
+/// topic.publish(PublishMessage::new("order-17").attribute("state", MessageAttributeValue::string("paid")))?.check()?;
 /// assert_eq!(archive.counts().visible, 2);
 /// assert_eq!(billing.receive().max_messages(10).blocking()?[0].body(), "order-17");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -85,6 +87,8 @@ struct Inner {
     limits: Limits,
     clock: Arc<dyn Clock>,
     seed: Seed,
+    /// The sequence number before the first, later for a topic that is built later.
+    first_sequence: u64,
     core: Mutex<Core>,
     /// Signalled when a FIFO topic has delivered all that it accepted.
     delivered: Condvar,
@@ -261,7 +265,7 @@ impl Core {
         self.published += 1;
         let number = self.published;
         let message_id = inner.draw_id("message", number);
-        let sequence_number = inner.fifo.then(|| SequenceNumber::new(number));
+        let sequence_number = inner.fifo.then(|| SequenceNumber::new(inner.first_sequence + number));
         if let (Some(sequence_number), Some(id)) = (sequence_number, message.message.get_message_deduplication_id()) {
             let original = Original {
                 message_id,

@@ -85,8 +85,13 @@ impl Subscribers {
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<Leftover> {
-        let at = self.place(number)?;
-        Some((Some(self.all.remove(at)), self.fan_out.take()))
+        const A_FEW: usize = 16;
+        let removed = self.all.remove(self.place(number)?);
+        let wanted = (2 * self.all.len()).max(A_FEW);
+        if self.all.capacity() > 2 * wanted {
+            self.all.shrink_to(wanted);
+        }
+        Some((Some(removed), self.fan_out.take()))
     }
 
     /// Those of now; compiles their policies after a change.
@@ -146,5 +151,28 @@ impl FanOut {
         matching.sort_unstable();
         matching.dedup();
         matching.into_iter().map(|at| &self.subscribers[at as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscriptions_that_are_gone_leave_no_memory() {
+        let queue = Queue::standard("jobs").build().unwrap();
+        let mut subscribers = Subscribers::default();
+        for number in 1..=10_000 {
+            subscribers.push(Arc::new(Subscriber {
+                number,
+                arn: "arn".into(),
+                queue: queue.clone(),
+                attributes: Attributes::default(),
+            }));
+        }
+        for number in 2..=10_000 {
+            assert!(subscribers.remove(number).is_some());
+        }
+        assert!(subscribers.all.capacity() <= 32 && subscribers.get(1).is_some());
     }
 }

@@ -29,8 +29,8 @@ impl Topic {
     ///     .raw_message_delivery(true)
     ///     .dead_letter(&failed)
     ///     .create()?;
-    /// topic.publish(r#"{"type": "order", "id": 17}"#)?;
-    /// topic.publish(r#"{"type": "visit", "id": 18}"#)?;
+    /// topic.publish(r#"{"type": "order", "id": 17}"#)?.check()?;
+    /// topic.publish(r#"{"type": "visit", "id": 18}"#)?.check()?;
     /// assert_eq!(orders.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -75,7 +75,7 @@ impl Subscribe {
     /// # use requeue::{Queue, topics::Topic};
     /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
     /// topic.subscribe(&orders).raw_message_delivery(true).create()?;
-    /// topic.publish("order-17")?;
+    /// topic.publish("order-17")?.check()?;
     /// assert_eq!(orders.receive().blocking()?[0].body(), "order-17");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -87,7 +87,9 @@ impl Subscribe {
     /// `RedrivePolicy`: where a message goes that the queue does not take, by default nowhere. Another queue of the same
     /// type.
     ///
-    /// It goes there as it was to be delivered, but in an envelope if it is raw and has more than ten attributes.
+    /// It goes there as it was to be delivered, but in an envelope if it is raw and has more than ten attributes. A message
+    /// that is too large for the queue is lost if it is so for this one too: an envelope may be more than twice as large as
+    /// the body in it, so give both queues room for it by their `MaximumMessageSize`.
     ///
     /// # Examples
     /// ```
@@ -99,7 +101,7 @@ impl Subscribe {
     /// topic.subscribe(&orders).dead_letter(&failed).create()?;
     /// service.delete_queue("orders")?;
     /// let failure = &topic.publish("order-17")?.failures[0];
-    /// assert_eq!((failure.error.code(), failure.dead_lettered), ("QueueDoesNotExist", true));
+    /// assert_eq!((failure.error.code(), failure.is_lost()), ("QueueDoesNotExist", false));
     /// assert_eq!(failed.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -359,7 +361,7 @@ impl Subscription {
     /// # use requeue::{Queue, topics::Topic};
     /// let (topic, orders) = (Topic::standard("events").build()?, Queue::standard("orders").build()?);
     /// topic.subscribe(&orders).create()?.set_raw_message_delivery(true)?;
-    /// topic.publish("order-17")?;
+    /// topic.publish("order-17")?.check()?;
     /// assert_eq!(orders.receive().blocking()?[0].body(), "order-17");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -386,7 +388,7 @@ impl Subscription {
     /// let (subscription, failed) = (topic.subscribe(&orders).create()?, Queue::standard("orders-failed").build()?);
     /// subscription.set_dead_letter(&failed)?;
     /// orders.delete_queue()?;
-    /// assert!(topic.publish("order-17")?.failures[0].dead_lettered);
+    /// assert!(!topic.publish("order-17")?.failures[0].is_lost());
     /// assert_eq!(failed.counts().visible, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -10,6 +10,7 @@ use {
         message::{PublishMessage, Published},
     },
     crate::{
+        message::Id,
         queue::in_listener,
         sync::{MutexGuard, thread_local, wake},
     },
@@ -77,7 +78,7 @@ impl Inner {
             Outcome::Stored { own, others } => {
                 let published = own.settle(&self.origin());
                 for delivery in others {
-                    delivery.settle(&self.origin());
+                    let _ = delivery.settle(&self.origin());
                 }
                 published
             }
@@ -95,7 +96,7 @@ impl Inner {
             Outcome::Stored { own, others } => {
                 let published = own.settle_async(&self.origin()).await;
                 for delivery in others {
-                    delivery.settle_async(&self.origin()).await;
+                    let _ = delivery.settle_async(&self.origin()).await;
                 }
                 published
             }
@@ -148,6 +149,7 @@ impl Inner {
         let turn = Turn {
             inner: self,
             over: Cell::new(false),
+            delivers: Cell::new(None),
             nested: DELIVERS.with(|it| it.replace(true)),
         };
         let (mut own, mut others) = (None, Vec::new());
@@ -171,6 +173,8 @@ impl Inner {
 struct Turn<'t> {
     inner: &'t Inner,
     over: Cell<bool>,
+    /// The deduplication id of the message that is being delivered.
+    delivers: Cell<Option<Id>>,
     /// Whether the thread delivers messages of another topic.
     nested: bool,
 }
@@ -180,6 +184,10 @@ impl Turn<'_> {
     fn next(&self) -> Option<Accepted> {
         let mut core = self.inner.core.lock();
         let next = core.accepted.pop_front();
+        let id = next
+            .as_ref()
+            .and_then(|it| it.message.message.content().deduplication());
+        self.delivers.set(id.cloned());
         if next.is_none() {
             self.end(core);
         }
@@ -199,8 +207,14 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if !self.over.get() {
-            self.end(self.inner.core.lock());
+        if self.over.get() {
+            return;
         }
+        let mut core = self.inner.core.lock();
+        // Some queues may not have it. A repetition reaches them, and is dropped by FIFO queues that do.
+        if let Some(id) = self.delivers.take() {
+            core.memory.remove(id.as_str());
+        }
+        self.end(core);
     }
 }

@@ -3,7 +3,7 @@
 use super::{array, attributes, bodies, body, envelope, number, queue, received, text};
 use requeue::{
     Budget, ManualClock, MessageAttributeValue, MessageAttributes, Queue, QueueAttributes, Service, Timestamp,
-    topics::{PublishMessage, Topic},
+    topics::{DeadLetterDelivery, PublishMessage, Topic},
 };
 
 /// `k0` to `k<count - 1>`.
@@ -85,7 +85,7 @@ fn members_without_content_are_left_out() {
     // E26
     let (topic, events) = (Topic::standard("events").build().unwrap(), queue("events"));
     topic.subscribe(&events).create().unwrap();
-    topic.publish("order-17").unwrap();
+    topic.publish("order-17").unwrap().check().unwrap();
     let envelope = envelope(&events);
     let mut names: Vec<_> = envelope.as_object().unwrap().keys().cloned().collect();
     names.sort_unstable();
@@ -115,6 +115,8 @@ fn raw_messages_are_what_was_published_and_share_its_body() {
     let attributes = many(10);
     topic
         .publish(PublishMessage::new("order-17").attributes(attributes.clone()))
+        .unwrap()
+        .check()
         .unwrap();
     let bodies = queues
         .each_ref()
@@ -145,8 +147,8 @@ fn more_than_ten_attributes_fail_raw_delivery_alone() {
     let failure = &published.failures[0];
     assert_eq!(&*failure.subscription_arn, subscription.arn());
     assert_eq!(
-        (failure.error.code(), failure.dead_lettered),
-        ("InvalidParameterValue", true)
+        (failure.error.code(), &failure.dead_letter),
+        ("InvalidParameterValue", &DeadLetterDelivery::Taken)
     );
     assert!(bodies(&raw).is_empty());
     for queue in [&enveloped, &failed] {
@@ -173,9 +175,15 @@ fn what_a_queue_does_not_take_goes_to_the_dead_letter_queue_or_is_discarded() {
     let failures: Vec<_> = published
         .failures
         .iter()
-        .map(|it| (it.error.code(), it.dead_lettered))
+        .map(|it| (it.error.code(), &it.dead_letter))
         .collect();
-    assert_eq!(failures, [("QueueDoesNotExist", true), ("QueueDoesNotExist", false)]);
+    assert_eq!(
+        failures,
+        [
+            ("QueueDoesNotExist", &DeadLetterDelivery::Taken),
+            ("QueueDoesNotExist", &DeadLetterDelivery::NoQueue)
+        ]
+    );
     assert_eq!(published.delivered, 1);
     for queue in [&alive, &failed] {
         let message = &received(queue)[0];
@@ -184,15 +192,22 @@ fn what_a_queue_does_not_take_goes_to_the_dead_letter_queue_or_is_discarded() {
             ("order-17", order.get_attributes())
         );
     }
-    service.delete_queue("failed").unwrap();
-    assert!(
-        topic
-            .publish("order-18")
-            .unwrap()
-            .failures
-            .iter()
-            .all(|it| !it.dead_lettered)
+    let lost = published.check().unwrap_err();
+    assert_eq!(lost.failures, published.failures[1..]);
+    assert_eq!(
+        lost.to_string(),
+        format!(
+            "message {} is lost: {}: {}",
+            published.message_id, lost.failures[0].subscription_arn, lost.failures[0].error
+        )
     );
+    service.delete_queue("failed").unwrap();
+    let published = topic.publish("order-18").unwrap();
+    let DeadLetterDelivery::Refused(error) = &published.failures[0].dead_letter else {
+        panic!("{published:?}")
+    };
+    assert_eq!(error.code(), "QueueDoesNotExist");
+    assert_eq!(published.check().unwrap_err().failures, published.failures);
 }
 
 #[test]
@@ -224,7 +239,8 @@ fn trace_headers_and_groups_of_standard_topics_reach_the_queues() {
     let message = PublishMessage::new("order-17")
         .aws_trace_header(header)
         .message_group_id("tenant-3");
-    topic.publish(message.attribute("k", text("v"))).unwrap();
+    let published = topic.publish(message.attribute("k", text("v"))).unwrap();
+    published.check().unwrap();
     for (queue, attributes) in [(&raw, 1), (&enveloped, 0)] {
         let message = &received(queue)[0];
         assert_eq!(

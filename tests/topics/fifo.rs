@@ -96,6 +96,8 @@ fn a_topic_that_deduplicates_by_content_uses_the_sha_256_of_the_text() {
     topic.subscribe(&raw).raw_message_delivery(true).create().unwrap();
     topic
         .publish(PublishMessage::new("Test single").message_group_id("g"))
+        .unwrap()
+        .check()
         .unwrap();
     for queue in [&ordered, &raw] {
         assert_eq!(
@@ -238,6 +240,50 @@ fn a_topic_goes_on_after_a_delivery_that_panicked() {
     );
 }
 
+#[test]
+fn what_was_lost_by_a_panic_can_be_published_again() {
+    // E25
+    let clock = Broken::default();
+    let topic = Topic::fifo("events.fifo").build().unwrap();
+    let (first, second) = (
+        fifo_queue("first.fifo"),
+        Queue::fifo("second.fifo").clock(clock.clone()).build().unwrap(),
+    );
+    for queue in [&first, &second] {
+        topic.subscribe(queue).raw_message_delivery(true).create().unwrap();
+    }
+    clock.0.store(true, Relaxed);
+    assert!(catch_unwind(AssertUnwindSafe(|| topic.publish(order("one", "g", "1")))).is_err());
+    let again = topic.publish(order("one", "g", "1")).unwrap();
+    assert_eq!((again.repeated, again.delivered), (false, 2));
+    assert_eq!(
+        (bodies(&first), bodies(&second)),
+        (vec!["one".into()], vec!["one".into()])
+    );
+    assert!(topic.publish(order("one", "g", "1")).unwrap().repeated);
+}
+
+#[test]
+fn sequence_numbers_of_a_topic_that_is_built_anew_go_on() {
+    // E26
+    let clock = ManualClock::at(Timestamp::from_millis(1_796_006_407_123));
+    let numbers = || {
+        let topic = Topic::fifo("events.fifo").clock(clock.clone()).build().unwrap();
+        let publish = |id: &str| topic.publish(order("one", "g", id)).unwrap().sequence_number.unwrap();
+        ["1", "2", "3"].map(publish)
+    };
+    let before = numbers();
+    clock.advance(Duration::from_millis(1));
+    let all = [before, numbers()].concat();
+    assert!(all.is_sorted_by(|earlier, later| earlier < later), "{all:?}");
+    assert!(all.iter().all(|number| number.to_string().len() == 20));
+    for at in [Timestamp::ZERO, Timestamp::MAX] {
+        let topic = Topic::fifo("events.fifo").clock(ManualClock::at(at)).build().unwrap();
+        let number = topic.publish(order("one", "g", "1")).unwrap().sequence_number;
+        assert_eq!(number.unwrap().to_string().len(), 20);
+    }
+}
+
 /// Publishes when it is woken.
 struct Waking(Topic);
 
@@ -283,7 +329,7 @@ fn dead_letters_of_fifo_queues_keep_their_ids() {
         .create()
         .unwrap();
     let published = topic.publish(order("x".repeat(1_025), "g", "1")).unwrap();
-    assert!(published.failures[0].dead_lettered);
+    assert!(!published.failures[0].is_lost());
     let message = &received(&failed)[0];
     assert_eq!(
         (message.message_group_id(), message.message_deduplication_id()),

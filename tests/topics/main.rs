@@ -5,6 +5,7 @@ mod delivery;
 #[cfg(feature = "journal")]
 #[path = "../common/directory.rs"]
 mod directory;
+mod envelope;
 mod fifo;
 mod json;
 mod model;

@@ -289,7 +289,7 @@ mod journal {
         for published in [topic.publish("one"), pollster::block_on(topic.publish_async("two"))] {
             let published = published.unwrap();
             assert_eq!((published.delivered, published.failures.len()), (1, 1));
-            assert!(published.failures[0].dead_lettered);
+            assert!(!published.failures[0].is_lost());
         }
         assert_eq!((failed.counts().visible, other.counts().visible), (2, 2));
     }

@@ -1,8 +1,12 @@
 //! Ids, time, region and account: those of the service, or of the builder.
 
+#[cfg(feature = "journal")]
+use super::directory::Directory;
 use super::{envelope, queue};
-use requeue::{ManualClock, QueueAttributes, Service, topics::Topic};
-use std::time::Duration;
+#[cfg(feature = "journal")]
+use requeue::ServiceBuilder;
+use requeue::{ManualClock, MessageId, QueueAttributes, Service, topics::Topic};
+use std::{collections::BTreeSet, time::Duration};
 
 #[test]
 fn a_topic_of_a_service_has_its_clock_and_seed_and_place() {
@@ -49,6 +53,52 @@ fn ids_differ_by_seed_topic_and_message() {
     all.dedup();
     assert_eq!(all.len(), 6);
     assert_eq!(ids("a", 1), ids("a", 1));
+}
+
+/// The id of the first message and the ARN of the subscription of a topic that is built now.
+fn first_ids(service: &Service) -> (MessageId, String) {
+    let jobs = service.queue("jobs");
+    let jobs = jobs.or_else(|_| service.create_queue("jobs", QueueAttributes::new()));
+    let topic = Topic::standard("events").service(service).build().unwrap();
+    let subscription = topic.subscribe(&jobs.unwrap()).create().unwrap();
+    (topic.publish("a").unwrap().message_id, subscription.arn().to_owned())
+}
+
+fn all_differ(ids: impl IntoIterator<Item = (MessageId, String)>) -> bool {
+    let (messages, arns): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
+    let distinct = (
+        messages.iter().collect::<BTreeSet<_>>(),
+        arns.iter().collect::<BTreeSet<_>>(),
+    );
+    (distinct.0.len(), distinct.1.len()) == (messages.len(), arns.len())
+}
+
+#[test]
+fn topics_of_one_name_that_are_built_one_after_the_other_differ() {
+    for builder in [Service::builder, || Service::builder().seed(7)] {
+        let service = builder().build();
+        assert!(all_differ((0..3).map(|_| first_ids(&service))));
+    }
+    let ids = || {
+        let service = Service::builder().seed(7).build();
+        [first_ids(&service), first_ids(&service)]
+    };
+    assert_eq!(ids(), ids(), "the same seed and order");
+}
+
+#[cfg(feature = "journal")]
+#[test]
+fn a_topic_of_a_journaled_service_draws_other_ids_after_each_start() {
+    let builders: [(fn() -> ServiceBuilder, bool); 2] =
+        [(Service::builder, false), (|| Service::builder().seed(7), true)];
+    for (builder, is_seeded) in builders {
+        let runs = [(); 2].map(|()| {
+            let directory = Directory::new();
+            [(); 3].map(|()| first_ids(&builder().journal(directory.join("journal")).open().unwrap()))
+        });
+        runs.iter().for_each(|run| assert!(all_differ(run.clone())));
+        assert_eq!(runs[0] == runs[1], is_seeded, "the same seed and openings");
+    }
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_full_disk_refuses_what_listeners_leave_to_a_turn() {
         }
         sim.set_capacity(Some(10 * SEGMENT));
         *again.lock().unwrap() = Some(topic.clone());
-        publish(&topic, PublishMessage::new("the first").message_group_id("g"));
+        let _ = publish(&topic, PublishMessage::new("the first").message_group_id("g"));
         let stored = jobs.counts().visible;
         assert!((2..200).contains(&stored), "{stored}");
         assert_eq!(empty(&jobs), stored);
