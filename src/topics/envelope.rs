@@ -1,7 +1,7 @@
 //! The JSON document that a queue gets without raw delivery (E26), written and read.
 
 use {
-    super::{error::ParseEnvelopeError, instant, message::PublishMessage},
+    super::{error::ParseEnvelopeError, message::PublishMessage},
     crate::{
         message::{MessageAttributeValue, MessageAttributes, MessageId, SequenceNumber},
         time::Timestamp,
@@ -100,7 +100,7 @@ impl FromStr for Envelope {
             topic_arn: required(members, TOPIC_ARN)?,
             subject: text(members, SUBJECT)?,
             message: required(members, MESSAGE)?,
-            timestamp: parsed(members, TIMESTAMP, instant::parse_iso_8601)?,
+            timestamp: parsed(members, TIMESTAMP, parse_iso_8601)?,
             signature_version: text(members, SIGNATURE_VERSION)?,
             signature: text(members, SIGNATURE)?,
             signing_cert_url: text(members, SIGNING_CERT_URL)?,
@@ -203,7 +203,7 @@ impl EnvelopeText {
             member(&mut head, SUBJECT, subject);
         }
         member(&mut head, MESSAGE, message.body());
-        member(&mut head, TIMESTAMP, &instant::iso_8601(now));
+        member(&mut head, TIMESTAMP, &iso_8601(now));
         let host = format!("https://sns.{}.amazonaws.com", origin.region);
         if sequence_number.is_none() {
             member(&mut head, SIGNATURE_VERSION, "1");
@@ -272,4 +272,46 @@ fn first_member(text: &mut String, name: &str, value: &str) {
 fn push_text(text: &mut String, value: &str) {
     let quoted = serde_json::to_string(value);
     text.push_str(&quoted.expect("invariant: a text has a form in JSON"));
+}
+
+/// To the millisecond, as `2026-11-30T02:20:07.123Z`; what is later than the year 9999 is its end.
+fn iso_8601(at: Timestamp) -> String {
+    let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+    let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    format!("{at:.3}")
+}
+
+/// The instant of such a text, from 1970 on, to the millisecond.
+fn parse_iso_8601(text: &str) -> Option<Timestamp> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    let millis = u64::try_from(at.as_millisecond()).ok()?;
+    Some(Timestamp::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_written_and_read_to_the_millisecond() {
+        // E26
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_796_006_407_123, "2026-11-30T02:40:07.123Z"),
+        ] {
+            let at = Timestamp::from_millis(millis);
+            assert_eq!((iso_8601(at).as_str(), parse_iso_8601(text)), (text, Some(at)));
+        }
+        assert_eq!(iso_8601(Timestamp::MAX), "9999-12-30T22:00:00.999Z");
+        for text in [
+            "",
+            "2026-11-30",
+            "2026-11-30T02:40:07",
+            "1969-12-31T23:59:59Z",
+            "2026-11-31T00:00:00Z",
+        ] {
+            assert_eq!(parse_iso_8601(text), None, "{text}");
+        }
+    }
 }

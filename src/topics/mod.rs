@@ -15,7 +15,6 @@ mod builder;
 mod delivery;
 mod envelope;
 mod error;
-mod instant;
 mod memory;
 mod message;
 mod policy;

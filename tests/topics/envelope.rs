@@ -43,7 +43,7 @@ proptest! {
         body in text("{1,50}"),
         subject in subject(),
         attributes in attributes(),
-        millis in any::<u64>(),
+        millis in 0_u64..=253_402_207_200_999, // to the end of the year 9999
         is_fifo in any::<bool>(),
     ) {
         // E26
