@@ -104,11 +104,6 @@ pub(super) fn is_gone(error: &MessageQueueError) -> bool {
     error.code == NOT_FOUND
 }
 
-/// Whether this is the error of a payload that is not what was sent.
-pub(super) fn is_damaged(error: &MessageQueueError) -> bool {
-    error.code == DAMAGED
-}
-
 /// A payload is not what was sent.
 pub(super) fn damaged(key: &str, how: &str) -> MessageQueueError {
     MessageQueueError::new(ErrorKind::Refused, DAMAGED, format!("payload {key} is damaged: {how}"))

@@ -3,7 +3,7 @@
 use {
     super::{
         MAX_BODY_BYTES, TURN,
-        error::{damaged, interrupted, is_damaged},
+        error::{damaged, interrupted},
         measure::Measure,
         store::PayloadChunks,
     },
@@ -128,25 +128,31 @@ impl BodyStream {
             }
             bytes.extend_from_slice(&chunk);
         }
-        String::from_utf8(bytes).map_err(|error| damaged(&self.payload.key, &error.to_string()))
+        String::from_utf8(bytes).map_err(|error| self.damaged(&error.to_string()))
+    }
+
+    /// The payload may be that of another message, so it is not to be deleted with this one.
+    fn damaged(&self, how: &str) -> MessageQueueError {
+        self.message.offloaded().iter().for_each(|it| it.let_go());
+        damaged(&self.payload.key, how)
     }
 
     fn add(&mut self, chunk: &Bytes) -> Result<(), MessageQueueError> {
         self.measure.add(chunk);
         let most = self.payload.size_bytes.unwrap_or(MAX_BODY_BYTES);
         if self.measure.size() > most {
-            return Err(damaged(&self.payload.key, &format!("it has more than {most} bytes")));
+            return Err(self.damaged(&format!("it has more than {most} bytes")));
         }
         Ok(())
     }
 
     fn end(&self) -> Result<(), MessageQueueError> {
-        let (size, key) = (self.measure.size(), &self.payload.key);
+        let size = self.measure.size();
         if let Some(expected) = self.payload.size_bytes.filter(|expected| *expected != size) {
-            return Err(damaged(key, &format!("it has {size} bytes of {expected}")));
+            return Err(self.damaged(&format!("it has {size} bytes of {expected}")));
         }
         match self.payload.sha256 {
-            Some(expected) if expected != self.measure.sha256() => Err(damaged(key, "its SHA-256 is another one")),
+            Some(expected) if expected != self.measure.sha256() => Err(self.damaged("its SHA-256 is another one")),
             _ => Ok(()),
         }
     }
@@ -174,10 +180,6 @@ impl Stream for BodyStream {
             None => self.end().map(|()| None),
         };
         self.ended = !matches!(next, Ok(Some(_)));
-        if next.as_ref().is_err_and(is_damaged) {
-            // It may be the payload of another message.
-            self.message.offloaded().iter().for_each(|it| it.let_go());
-        }
         Poll::Ready(next.transpose())
     }
 }

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        Inner, PayloadQueue, TURN,
+        Inner, MAX_BODY_BYTES, PayloadQueue, TURN,
         error::{PayloadStoreError, interrupted, refused},
         measure::{Measure, TextCheck},
         pointer::RESERVED,
@@ -107,6 +107,11 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         self.check_attributes(&message)?;
         let body = Bytes::from_owner(Body(Arc::clone(message.content().body())));
         let length = body.len();
+        if length as u64 > MAX_BODY_BYTES {
+            return Err(refused(format!(
+                "the body has {length} bytes, at most {MAX_BODY_BYTES} are allowed"
+            )));
+        }
         let chunk = move |at| Ok(body.slice(at..length.min(at + TURN)));
         let chunks = (0..length).step_by(TURN).map(chunk);
         self.send_body(message, stream::iter(chunks)).await
@@ -140,12 +145,12 @@ impl<Q: MessageQueue, S: PayloadStore> PayloadQueue<Q, S> {
         } = &*self.inner;
         let key = keys.draw();
         let mut put = timeout.within_put(chunks, |chunks| store.put(&key, chunks)).await;
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        if put.is_ok() && !ended {
+        if put.is_ok() && (fault.is_some() || !ended) {
             self.delete_payloads([&*key]).await;
             put = Err(PayloadStoreError::other("the store did not take the whole body"));
+        }
+        if let Some(fault) = fault {
+            return Err(fault);
         }
         put.map_err(|error| error.of_payload("stored", &key))?;
         self.send_pointer(message, key, &measure).await

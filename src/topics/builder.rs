@@ -18,8 +18,9 @@ use {
 const NAME_LENGTH: usize = 256;
 const FIFO: &str = ".fifo";
 
-/// The sequence number before the first: those of a topic built anew are greater than those before, unless more than a
-/// million messages a second were published in between. Its text keeps 20 digits whatever the clock says.
+/// The sequence number before the first: those of a topic built anew are greater than those before if it is built a
+/// millisecond later or more, and at most 1,000 messages were published for each in between. Its text keeps 20 digits
+/// whatever the clock says.
 fn first_sequence(now: Timestamp) -> u64 {
     const IN_A_MILLISECOND: u64 = 1_000;
     const GREATEST: u64 = 300_000_000_000_000_000;
@@ -45,7 +46,7 @@ impl Topic {
     /// ends in `.fifo` (E25).
     ///
     /// One that is built anew, as after a restart, has forgotten which messages it had. Its sequence numbers begin with
-    /// its clock's time, so they go on increasing.
+    /// its clock's time to the millisecond, so they go on increasing, as long as its clock does.
     ///
     /// # Examples
     /// ```

@@ -7,7 +7,7 @@ use {
         subscribers::{FanOut, Subscriber},
     },
     crate::{
-        error::{SendError, StorageError},
+        error::{InvalidMessageAttribute, InvalidParameterValue, SendError, StorageError},
         message::{Content, MessageAttributes, MessageId, SendMessage, SequenceNumber},
         queue::{Position, Queue},
         time::Timestamp,
@@ -218,7 +218,9 @@ impl Forms<'_> {
             return Ok(None);
         };
         let stored = match self.store(queue, subscriber, subscriber.attributes.raw) {
-            Err(_) if subscriber.attributes.raw => self.store(queue, subscriber, false),
+            Err(SendError::InvalidParameterValue(InvalidParameterValue::MessageAttribute(
+                InvalidMessageAttribute::TooMany { .. },
+            ))) => self.store(queue, subscriber, false),
             stored => stored,
         };
         stored.map(Some)

@@ -2,51 +2,58 @@
 
 use {
     super::{Bench, LARGE, large, stores::Trouble},
+    bytes::Bytes,
+    futures_util::stream::{self, StreamExt},
     requeue::{
         Clock, Fact, FactEntry, ManualClock, Queue, SendMessage,
         backend::{EntryFailure, MessageCounts, MessageQueue, MessageQueueError, ReceiveRequest, ReceivedMessage},
-        payloads::PayloadQueue,
+        payloads::{PayloadQueue, PayloadStore},
         worker::{Job, Runner},
     },
     std::{sync::Arc, time::Duration},
 };
 
-/// A queue whose deletes take so long.
+/// A queue elsewhere or in this process, whose deletes and changes take so long.
 #[derive(Clone)]
-struct SlowDeletes(Queue, ManualClock, Duration);
+struct SlowAnswers {
+    queue: Queue,
+    clock: ManualClock,
+    delay: Duration,
+    is_in_process: bool,
+}
 
-impl MessageQueue for SlowDeletes {
+impl MessageQueue for SlowAnswers {
     fn url(&self) -> &str {
-        MessageQueue::url(&self.0)
+        MessageQueue::url(&self.queue)
     }
 
     fn is_fifo(&self) -> bool {
-        MessageQueue::is_fifo(&self.0)
+        MessageQueue::is_fifo(&self.queue)
     }
 
     fn visibility_timeout(&self) -> Duration {
-        MessageQueue::visibility_timeout(&self.0)
+        MessageQueue::visibility_timeout(&self.queue)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
-        MessageQueue::clock(&self.0)
+        MessageQueue::clock(&self.queue)
     }
 
     fn is_in_process(&self) -> bool {
-        true
+        self.is_in_process
     }
 
     async fn send(&self, message: SendMessage) -> Result<(), MessageQueueError> {
-        MessageQueue::send(&self.0, message).await
+        MessageQueue::send(&self.queue, message).await
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, MessageQueueError> {
-        MessageQueue::receive(&self.0, request).await
+        MessageQueue::receive(&self.queue, request).await
     }
 
     async fn delete(&self, messages: &[ReceivedMessage]) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        self.1.advance(self.2);
-        MessageQueue::delete(&self.0, messages).await
+        self.clock.advance(self.delay);
+        MessageQueue::delete(&self.queue, messages).await
     }
 
     async fn change_visibility(
@@ -54,23 +61,50 @@ impl MessageQueue for SlowDeletes {
         messages: &[ReceivedMessage],
         timeout: Duration,
     ) -> Result<Vec<EntryFailure>, MessageQueueError> {
-        MessageQueue::change_visibility(&self.0, messages, timeout).await
+        let failed = MessageQueue::change_visibility(&self.queue, messages, timeout).await;
+        self.clock.advance(self.delay);
+        failed
     }
 
     async fn counts(&self) -> Result<MessageCounts, MessageQueueError> {
-        MessageQueue::counts(&self.0).await
+        MessageQueue::counts(&self.queue).await
     }
 
     async fn dead_letter(&self, message: &ReceivedMessage, reason: &str) -> Result<(), MessageQueueError> {
-        MessageQueue::dead_letter(&self.0, message, reason).await
+        MessageQueue::dead_letter(&self.queue, message, reason).await
     }
+}
+
+#[test]
+fn the_answer_of_a_queue_elsewhere_may_come_late() {
+    let clock = ManualClock::default();
+    let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
+    let store = super::stores::Troubled::new();
+    let elsewhere = SlowAnswers {
+        queue,
+        clock: clock.clone(),
+        delay: Duration::from_millis(500),
+        is_in_process: false,
+    };
+    let jobs = PayloadQueue::builder(&elsewhere, store.clone()).build().unwrap();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
+    clock.advance(Duration::from_millis(28_800));
+    pollster::block_on(jobs.change_visibility(&messages, Duration::from_secs(60))).unwrap();
+    pollster::block_on(jobs.delete(&messages)).unwrap();
+    assert_eq!((store.objects().len(), jobs.orphans()), (0, 0));
 }
 
 #[test]
 fn a_sweep_around_a_wrapper_asks_for_the_queue_in_it() {
     let clock = ManualClock::default();
     let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
-    let wrapped = SlowDeletes(queue.clone(), clock, Duration::ZERO);
+    let wrapped = SlowAnswers {
+        queue: queue.clone(),
+        clock,
+        delay: Duration::ZERO,
+        is_in_process: true,
+    };
     let store = super::stores::Troubled::new();
     let jobs = PayloadQueue::builder(&wrapped, store.clone()).build().unwrap();
     pollster::block_on(jobs.send(large().into())).unwrap();
@@ -147,7 +181,12 @@ fn a_delete_that_outlasts_the_visibility_timeout_leaves_the_payload() {
     let clock = ManualClock::default();
     let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
     let store = super::stores::Troubled::new();
-    let slow = SlowDeletes(queue, clock, Duration::from_secs(30));
+    let slow = SlowAnswers {
+        queue,
+        clock,
+        delay: Duration::from_secs(30),
+        is_in_process: true,
+    };
     let jobs = PayloadQueue::builder(&slow, store.clone()).build().unwrap();
     pollster::block_on(jobs.send(large().into())).unwrap();
     let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
@@ -304,6 +343,20 @@ fn a_damaged_payload_is_not_deleted_with_its_message() {
     bench.store.set(Trouble::OtherByte);
     let messages = bench.receive_without_bodies();
     assert!(pollster::block_on(bench.payloads.load(&messages[0])).is_err());
+    bench.delete(&messages);
+    assert_eq!((bench.stored().len(), bench.store.objects().len()), (0, 1));
+}
+
+#[test]
+fn a_payload_that_is_no_text_is_not_deleted_with_its_message() {
+    let bench = Bench::with(|queue| queue, |builder| builder.checksums(false));
+    bench.send(large()).unwrap();
+    let key = bench.store.objects().remove(0).0;
+    let bytes = Bytes::from(vec![0xff; LARGE]);
+    pollster::block_on(bench.store.put(&key, stream::iter([Ok(bytes)]).boxed())).unwrap();
+    let messages = bench.receive_without_bodies();
+    let error = pollster::block_on(bench.payloads.load(&messages[0])).unwrap_err();
+    assert!(error.message.contains("invalid utf-8"), "{error}");
     bench.delete(&messages);
     assert_eq!((bench.stored().len(), bench.store.objects().len()), (0, 1));
 }

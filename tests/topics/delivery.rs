@@ -226,6 +226,20 @@ fn a_queue_that_is_full_or_takes_smaller_messages_fails_by_itself() {
     let published = topic.publish("x".repeat(2_000)).unwrap();
     let codes: Vec<_> = published.failures.iter().map(|it| it.error.code()).collect();
     assert_eq!(codes, ["OverLimit", "InvalidParameterValue"]);
+    let gone = queue("gone");
+    topic
+        .subscribe(&gone)
+        .raw_message_delivery(true)
+        .dead_letter(&full)
+        .create()
+        .unwrap();
+    gone.delete_queue().unwrap();
+    // The envelope of this body would be too large, and is not tried.
+    let published = topic.publish("\"".repeat(200_000)).unwrap();
+    let DeadLetterDelivery::Refused(error) = &published.failures[2].dead_letter else {
+        panic!("{published:?}")
+    };
+    assert_eq!(error.code(), "OverLimit");
 }
 
 #[test]

@@ -71,7 +71,7 @@ struct Walk<'k, 'm> {
 }
 
 impl<'m> Walk<'_, 'm> {
-    /// `keys` are those that begin with the path of `value`, which has `length` bytes. JSON is parsed to a depth of 128
+    /// `keys` are those that begin with the path of `value`, which has `length` bytes. JSON is parsed to a depth of 127
     /// at most, so this does not go deeper.
     fn value(&mut self, value: &'m serde_json::Value, keys: Range<usize>, length: usize) {
         match value {
@@ -92,6 +92,9 @@ impl<'m> Walk<'_, 'm> {
 
     fn object(&mut self, value: &'m serde_json::Value, keys: Range<usize>, length: usize, separator: &str) {
         let keys = self.narrow(keys, length, separator);
+        if keys.is_empty() {
+            return;
+        }
         let length = length + separator.len();
         for (name, value) in value.as_object().into_iter().flatten() {
             let keys = self.narrow(keys.clone(), length, name);

@@ -1,4 +1,4 @@
-//! JSON, read the same whatever features of `serde_json` a program turns on.
+//! JSON whose numbers are read the same whatever features of `serde_json` a program turns on.
 
 use {
     serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
