@@ -89,7 +89,7 @@ fn the_answer_of_a_queue_elsewhere_may_come_late() {
     let jobs = PayloadQueue::builder(&elsewhere, store.clone()).build().unwrap();
     pollster::block_on(jobs.send(large().into())).unwrap();
     let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
-    clock.advance(Duration::from_millis(28_800));
+    clock.advance(Duration::from_millis(29_800));
     pollster::block_on(jobs.change_visibility(&messages, Duration::from_secs(60))).unwrap();
     pollster::block_on(jobs.delete(&messages)).unwrap();
     assert_eq!((store.objects().len(), jobs.orphans()), (0, 0));
