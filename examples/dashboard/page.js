@@ -54,7 +54,7 @@ function address() {
 function setQuery(fields, replace) {
   const { query } = address();
   for (const [name, value] of Object.entries(fields)) {
-    if (value === null || value === "") query.delete(name);
+    if (value === null) query.delete(name);
     else query.set(name, value);
   }
   const hash = `${location.hash.split("?")[0]}${query.size ? `?${query}` : ""}`;

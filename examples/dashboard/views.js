@@ -221,7 +221,10 @@ export function queueView(name, query, { setQuery, opened }) {
     buttons.append(
       button("send", "Send a message…", () => act.send(current())),
       ...(queue.sources.length ? [button("redrive", "Redrive…", () => act.redrive(current(), latest))] : []),
-      button("delete-matching", "Delete what the filter selects…", () => act.deleteMatching(current(), query).then(load)),
+      button("delete-matching", "Delete what the filter selects…", () => {
+        form.flush();
+        act.deleteMatching(name, query).then(load);
+      }),
       button("purge", "Purge…", () => act.purge(current()).then(load)),
     );
   }
@@ -334,11 +337,17 @@ function filterForm(query, changed) {
   const labels = Object.entries(fields).map(([name, field]) => el("label", { class: name }, el("span", {}, names[name]), field));
   const list = el("datalist", { id: "groups" });
   const node = el("form", { class: "filter", role: "search", "aria-label": "Messages" }, ...labels, list);
-  const values = () => Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value || null]));
-  let timer;
+  const values = () => Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value || (field.placeholder ? "" : null)]));
+  let timer = null;
+  const now = () => {
+    clearTimeout(timer);
+    timer = null;
+    // The address may be that of another view by now.
+    if (node.isConnected) changed(values());
+  };
   const soon = (wait) => {
     clearTimeout(timer);
-    timer = setTimeout(() => changed(values()), wait);
+    timer = setTimeout(now, wait);
   };
   node.addEventListener("input", (event) => soon(event.target.tagName === "SELECT" ? 0 : 250));
   node.addEventListener("submit", (event) => {
@@ -350,6 +359,8 @@ function filterForm(query, changed) {
       const value = query.get(name) ?? "";
       if (field !== document.activeElement && field.value !== value) field.value = value;
     }
+    // An empty group is that of messages without one.
+    fields.group.placeholder = query.get("group") === "" ? "no group" : "";
   };
   show(query);
   return {
@@ -357,8 +368,10 @@ function filterForm(query, changed) {
     show,
     set(name, value) {
       fields[name].value = value;
-      changed(values());
+      now();
     },
+    /** What was typed just now takes effect. */
+    flush: () => timer !== null && now(),
     groups: (entries) => keyed(list, entries, (entry) => entry.text, (entry) => el("option", { value: entry.text })),
   };
 }

@@ -3,6 +3,7 @@
 
 mod browser;
 mod contrast;
+mod filtered;
 mod guarded;
 mod listed;
 mod measured;
