@@ -8,6 +8,9 @@ use {
     std::{collections::HashSet, error::Error, fmt, time::Duration},
 };
 
+/// Attributes of a message, at most. More are refused before a message is made of them, which takes time.
+const MAX_ATTRIBUTES: usize = 10;
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Action {
@@ -152,6 +155,12 @@ fn purge(dashboard: &Dashboard, queue: &str) -> Result<Value, ActionError> {
 
 fn send(dashboard: &Dashboard, send: Send) -> Result<Value, ActionError> {
     let queue = dashboard.queue(&send.queue)?;
+    let count = send.attributes.len();
+    if count > MAX_ATTRIBUTES {
+        return Err(ActionError::Refused(format!(
+            "a message has at most {MAX_ATTRIBUTES} attributes, this one has {count}"
+        )));
+    }
     let mut message = SendMessage::new(send.body);
     if let Some(id) = send.group_id {
         message = message.message_group_id(id);

@@ -23,10 +23,16 @@ fn a_deletion_has_the_filter_of_the_list() {
         ("phase=", "unknown variant", "unknown variant"),
     ] {
         browser.open(&format!("{}#/queue/jobs?{query}", site.url()));
-        browser.until(&format!("document.getElementById('found').innerText.includes({listed:?})"));
+        browser.until(&format!(
+            "document.getElementById('found').innerText.includes({listed:?})"
+        ));
         browser.click("#delete-matching");
         browser.until(&format!("{notes}.includes({said:?})"));
-        assert_eq!(browser.eval("document.getElementById('dialog')"), Value::Null, "{query}");
+        assert_eq!(
+            browser.eval("document.getElementById('dialog')"),
+            Value::Null,
+            "{query}"
+        );
     }
     // What is typed and not yet searched for.
     browser.open(&format!("{}#/queue/jobs?group=hooli&sort=newest&page=1", site.url()));

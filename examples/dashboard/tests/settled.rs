@@ -53,6 +53,13 @@ fn a_test_message_is_sent_with_all_it_may_have() {
         let answer = site.post(&refusal);
         assert!(answer.status == 400 && !answer.error().is_empty(), "{}", answer.body);
     }
+    // In this order each would go before all others, which takes minutes.
+    let names = (0..120_000).rev().map(|number| format!("n{number:06}"));
+    let attributes: Vec<Value> = names
+        .map(|name| json!({ "name": name, "type": "String", "value": "x" }))
+        .collect();
+    let many = site.post(&json!({ "action": "send", "queue": "jobs", "body": "m", "attributes": attributes }));
+    assert_eq!(many.error(), "a message has at most 10 attributes, this one has 120000");
     assert_eq!(
         site.post(&json!({ "action": "send", "queue": "mail", "body": "m" }))
             .error(),
