@@ -54,6 +54,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         let bound = Server::bind(options.address, dashboard, options.read_only, Limits::default()).await;
         let server = bound.map_err(|error| format!("{}: {error}", options.address))?;
         say(format_args!("listening on http://{}", server.address()?));
+        say("the handlers of the demonstration panic now and then on purpose, to show what the page makes of it");
         server.run_until(first(stop)).await;
         demo.stop().await;
         say("stopped");

@@ -3,12 +3,12 @@
 
 mod browser;
 mod contrast;
-mod filtered;
 mod guarded;
 mod listed;
 mod measured;
 mod page;
 mod settled;
+mod shown;
 mod watched;
 
 use {
