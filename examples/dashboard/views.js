@@ -80,7 +80,7 @@ export function queuesView() {
       const fields = ["visible", "in_flight", "delayed"].map((field) => count(total(queues, field)));
       sums.update([...fields, count(dead), rate(total(queues, "in_rate")), rate(total(queues, "out_rate"))]);
       keyed(body, queues, (queue) => queue.name, row);
-      const left = overview.left_out ? `${plural(overview.left_out, "more queue")} by name ${overview.left_out === 1 ? "is" : "are"} not shown. ` : "";
+      const left = overview.left_out ? `${plural(overview.left_out, "more queue")} by name ${overview.left_out === 1 ? "is" : "are"} not shown here; the address of one is #/queue/ and its name.` : "";
       setText(note, queues.length ? left : "There is no queue.");
     },
   };
