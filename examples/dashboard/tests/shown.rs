@@ -203,3 +203,20 @@ fn nothing_is_hidden_in_names_either() {
     assert_eq!(browser.text("h1"), "jo⟨202E⟩bs");
     browser.until("document.querySelector('main').innerText.includes('The queue jo⟨202E⟩bs is not there.')");
 }
+
+#[test]
+fn the_actions_go_once_the_server_is_read_only() {
+    let Some(mut browser) = Browser::start("the_actions_go_once_the_server_is_read_only") else {
+        return;
+    };
+    let (world, _jobs, _failed) = shop();
+    let site = world.site();
+    browser.open(&format!("{}#/queue/jobs", site.url()));
+    browser.until("document.getElementById('purge')?.checkVisibility()");
+    let seen = browser.eval(
+        "(async () => { const real = fetch; window.fetch = async (path) => { \
+         const json = await (await real(path)).json(); return new Response(JSON.stringify({ ...json, read_only: true })); }; \
+         await (await import('/page.js')).refresh(); return document.getElementById('purge').checkVisibility(); })()",
+    );
+    assert_eq!(seen, false);
+}
