@@ -8,6 +8,9 @@ use {
     std::{collections::HashSet, error::Error, fmt, time::Duration},
 };
 
+/// Attributes of a message, at most. More are refused before a message is made of them, which takes time.
+const MAX_ATTRIBUTES: usize = 10;
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Action {
@@ -89,10 +92,8 @@ impl From<Missing> for ActionError {
     }
 }
 
-impl<E: Error> From<E> for ActionError {
-    fn from(error: E) -> Self {
-        Self::Refused(error.to_string())
-    }
+fn refused(error: impl Error) -> ActionError {
+    ActionError::Refused(error.to_string())
 }
 
 /// Carries out an action; the answer says what was done, in `done`.
@@ -104,7 +105,10 @@ pub(crate) fn act(dashboard: &Dashboard, action: Action) -> Result<Value, Action
             per_second,
         } => redrive(dashboard, &queue, destination.as_deref(), per_second),
         Action::Cancel { task_handle } => {
-            let moved = dashboard.service.cancel_message_move_task(task_handle)?;
+            let moved = dashboard
+                .service
+                .cancel_message_move_task(task_handle)
+                .map_err(refused)?;
             Ok(done(format!("The redrive was cancelled after {}.", messages(moved))))
         }
         Action::Purge { queue } => purge(dashboard, &queue),
@@ -136,7 +140,7 @@ fn redrive(
     if let Some(per_second) = per_second {
         request = request.max_messages_per_second(per_second);
     }
-    let handle = dashboard.service.start_message_move_task(&request)?;
+    let handle = dashboard.service.start_message_move_task(&request).map_err(refused)?;
     dashboard.changed(&source);
     let mut answer = done(format!("The redrive of {} has begun.", source.name()));
     answer["task_handle"] = handle.as_str().into();
@@ -145,13 +149,19 @@ fn redrive(
 
 fn purge(dashboard: &Dashboard, queue: &str) -> Result<Value, ActionError> {
     let queue = dashboard.queue(queue)?;
-    queue.purge()?;
+    queue.purge().map_err(refused)?;
     dashboard.changed(&queue);
     Ok(done(format!("{} was purged.", queue.name())))
 }
 
 fn send(dashboard: &Dashboard, send: Send) -> Result<Value, ActionError> {
     let queue = dashboard.queue(&send.queue)?;
+    let count = send.attributes.len();
+    if count > MAX_ATTRIBUTES {
+        return Err(ActionError::Refused(format!(
+            "a message has at most {MAX_ATTRIBUTES} attributes, this one has {count}"
+        )));
+    }
     let mut message = SendMessage::new(send.body);
     if let Some(id) = send.group_id {
         message = message.message_group_id(id);
@@ -171,7 +181,7 @@ fn send(dashboard: &Dashboard, send: Send) -> Result<Value, ActionError> {
         }
         message = message.attribute(name, MessageAttributeValue::new(data_type, value));
     }
-    let sent = queue.send(message)?;
+    let sent = queue.send(message).map_err(refused)?;
     dashboard.changed(&queue);
     let mut answer = done(format!("Message {} was sent.", sent.message_id));
     answer["message_id"] = sent.message_id.to_string().into();
@@ -200,7 +210,7 @@ fn delete_matching(dashboard: &Dashboard, queue: &str, selection: &str) -> Resul
 }
 
 fn delete_by_id(dashboard: &Dashboard, queue: &Queue, ids: &[MessageId]) -> Result<usize, ActionError> {
-    let deleted = queue.delete_by_id(ids)?;
+    let deleted = queue.delete_by_id(ids).map_err(refused)?;
     dashboard.changed(queue);
     Ok(deleted)
 }

@@ -86,27 +86,30 @@ export const deleteMessage = (queue, id) =>
     submit: () => run({ action: "delete", queue, message_id: id }),
   });
 
-/** Deletes the messages that the confirmation counts, and no other. */
-export async function deleteMatching(queue, query) {
-  const filter = Object.fromEntries(["phase", "group", "error", "text"].filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
+/** Deletes the messages that the confirmation counts, and no other. The filter is all of the query that selects. */
+export async function deleteMatching(name, query) {
+  const filter = new URLSearchParams(query);
+  ["page", "size", "sort"].forEach((name) => filter.delete(name));
   const names = { phase: "state", group: "group", error: "error contains", text: "body or id contains" };
-  const words = Object.entries(filter).map(([name, value]) => `${names[name]}: ${value.replace("_", " ")}`);
-  const select = () => read(`/api/queues/${encodeURIComponent(queue.name)}/selection?${new URLSearchParams(filter)}`);
+  const words = [...filter].map(([name, value]) => `${names[name] ?? name}: ${value === "" ? "none" : value.replace("_", " ")}`);
+  const select = () => read(`/api/queues/${encodeURIComponent(name)}/selection?${filter}`);
   const texts = (number) => [
     words.length ? `The filter selects ${plural(number, "message")} (${words.join("; ")}).` : `There is no filter: it selects all ${plural(number, "message")}.`,
     "They are deleted, also if a worker has them; messages that come later are not. This cannot be undone.",
   ];
   const verb = (number) => `Delete ${plural(number, "message")}`;
+  const address = location.hash;
   let selection = await select();
+  if (location.hash !== address) return;
   if (!selection.ok) return note(selection.json.error, true);
   if (selection.json.count === 0) return note("The filter selects no message.");
   return ask({
-    title: `Delete messages of ${queue.name}?`,
+    title: `Delete messages of ${name}?`,
     lines: texts(selection.json.count),
     verb: verb(selection.json.count),
     danger: true,
     submit: async (_, say) => {
-      const answer = await post({ action: "delete_matching", queue: queue.name, selection: selection.json.selection });
+      const answer = await post({ action: "delete_matching", queue: name, selection: selection.json.selection });
       if (answer.ok) return null;
       if (answer.status === 409) {
         selection = await select();

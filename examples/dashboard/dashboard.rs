@@ -10,6 +10,7 @@ mod data;
 mod demo;
 mod guard;
 mod options;
+mod patience;
 mod server;
 #[path = "../sqs_endpoint/stop.rs"]
 mod stop;
@@ -24,8 +25,9 @@ use {
         env,
         error::Error,
         fmt::Display,
+        future::Future,
         io::{self, Write},
-        process::ExitCode,
+        process::{self, ExitCode},
     },
 };
 
@@ -46,17 +48,32 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let stop = stop::signal()?;
         let (demo, dashboard) = Demo::start(options.messages)?;
         let bound = Server::bind(options.address, dashboard, options.read_only, Limits::default()).await;
         let server = bound.map_err(|error| format!("{}: {error}", options.address))?;
         say(format_args!("listening on http://{}", server.address()?));
-        server.run_until(stop).await;
+        say("the handlers of the demonstration panic now and then on purpose, to show what the page makes of it");
+        server.run_until(first(stop)).await;
         demo.stop().await;
         say("stopped");
         Ok(())
-    })
+    });
+    // A search that nobody waits for any more is left where it is.
+    runtime.shutdown_background();
+    served
+}
+
+/// Done when `stop` is; a signal after it ends the process at once.
+async fn first(stop: impl Future) {
+    stop.await;
+    if let Ok(second) = stop::signal() {
+        tokio::spawn(async {
+            let _ = second.await;
+            process::exit(1);
+        });
+    }
 }
 
 /// That nobody listens is no reason to panic.

@@ -1,7 +1,7 @@
 // The page: which view is shown, the stream of overviews, keys and the theme.
 
 import { messageView, queueView, queuesView, workersView } from "./views.js";
-import { setAttribute, setText } from "./show.js";
+import { setAttribute, setText, visible } from "./show.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -26,7 +26,7 @@ export async function refresh() {
 export function note(text, failed = false) {
   const line = document.createElement("p");
   line.className = failed ? "note error" : "note";
-  line.textContent = text;
+  setText(line, text);
   byId("notes").append(line);
   setTimeout(() => line.remove(), 8_000);
 }
@@ -54,7 +54,7 @@ function address() {
 function setQuery(fields, replace) {
   const { query } = address();
   for (const [name, value] of Object.entries(fields)) {
-    if (value === null || value === "") query.delete(name);
+    if (value === null) query.delete(name);
     else query.set(name, value);
   }
   const hash = `${location.hash.split("?")[0]}${query.size ? `?${query}` : ""}`;
@@ -88,7 +88,7 @@ function route() {
   }
   viewKey = key;
   byId("main").replaceChildren(view.node);
-  document.title = `${view.title} · requeue`;
+  document.title = visible(`${view.title} · requeue`);
   for (const link of document.querySelectorAll("[data-view]")) {
     const current = link.dataset.view === (kind === "workers" ? "workers" : "queues");
     setAttribute(link, "aria-current", current ? "page" : null);
@@ -177,7 +177,11 @@ document.addEventListener("keydown", (event) => {
 
 byId("help").addEventListener("click", KEYS["?"]);
 byId("theme").addEventListener("click", nextTheme);
-window.addEventListener("hashchange", route);
+window.addEventListener("hashchange", () => {
+  // A question about what is not shown any more.
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+  route();
+});
 document.addEventListener("visibilitychange", connect);
 
 let stored = null;

@@ -14,6 +14,7 @@ use {
         actions::{self, Action, ActionError},
         data::{Dashboard, Listing, Missing},
         guard::{self, Hosts},
+        patience::with_patience,
     },
     axum::{
         Router,
@@ -60,7 +61,7 @@ const MAX_REQUEST: usize = 8 * 1_024 * 1_024;
 pub(crate) struct Limits {
     /// At the same time, those of open pages included.
     pub(crate) connections: usize,
-    /// For the head of a request, from the end of the one before, and for an action.
+    /// For the head of a request, from the end of the one before, for an action, and to take some of an answer.
     pub(crate) patience: Duration,
 }
 
@@ -181,9 +182,11 @@ impl Server {
             };
             // An event must not wait for the acknowledgement of the one before.
             let _ = stream.set_nodelay(true);
+            let stream = with_patience(stream, self.limits.patience);
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(self.limits.patience)
+                .half_close(true)
                 .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes.clone()));
             let connection = graceful.watch(connection);
             task::spawn(async move {

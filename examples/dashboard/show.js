@@ -11,7 +11,7 @@ export function el(tag, properties = {}, ...children) {
     else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.filter((child) => child !== null));
+  node.append(...children.filter((child) => child !== null).map((child) => (child instanceof Node ? child : visible(String(child)))));
   return node;
 }
 
@@ -22,9 +22,9 @@ function svg(tag, attributes, ...children) {
   return node;
 }
 
-/** Sets a text if it is another: what is selected in an unchanged text stays selected. */
+/** Sets a text, in which nothing is hidden, if it is another: what is selected in an unchanged text stays selected. */
 export function setText(node, text) {
-  const value = String(text);
+  const value = visible(String(text));
   if (node.textContent !== value) node.textContent = value;
 }
 
@@ -103,11 +103,13 @@ export function time(ms) {
   return `${day} ${clock}.${pad(date.getMilliseconds(), 3)}`;
 }
 
-// Control characters without line feed and tab, and characters that change the direction of what follows or have no
-// width.
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+// All that changes what is beside it or leaves no mark, but line feed and tab; U+2800 is a pattern of no dots.
+const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
-/** A text in which nothing is hidden, and no mark combines with what is before the text. */
+/**
+ * A text in which nothing is hidden, and no mark combines with what is before it. `el` and `setText` make it of every
+ * text; made once more it stays the same.
+ */
 export function visible(text) {
   const shown = text.replace(HIDDEN, (char) => `⟨${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
   return /^\p{M}/u.test(shown) ? `\u25cc${shown}` : shown;
@@ -115,6 +117,37 @@ export function visible(text) {
 
 /** The same in one line. */
 export const oneLine = (text) => visible(text.replace(/\r?\n/g, " ⏎ ").replace(/\t/g, " "));
+
+export function isJson(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A JSON text with a line for each member. Its tokens stay as they are: numbers that are too large, names given twice. */
+export function indented(json) {
+  let depth = 0;
+  // Beyond this depth the indents would be most of the text.
+  const line = () => `\n${"  ".repeat(Math.min(depth, 40))}`;
+  return json.replace(/\s+|"(?:[^"\\]|\\.)*"|\{\s*\}|\[\s*\]|[{}[\],:]/g, (token) => {
+    switch (token[0]) {
+      case '"': return token;
+      case ",": return `,${line()}`;
+      case ":": return ": ";
+      case "{": case "[":
+        if (token.length > 1) return token[0] + token.at(-1);
+        depth += 1;
+        return token + line();
+      case "}": case "]":
+        depth -= 1;
+        return line() + token;
+      default: return "";
+    }
+  });
+}
 
 /** A chart of messages in and out; `update` takes the points of both. */
 export function chart(large = false) {

@@ -4,7 +4,7 @@
 import { read } from "./page.js";
 import * as act from "./acts.js";
 import {
-  bytes, cell, chart, count, el, figures, keyed, oneLine, plural, rate, setAttribute, setText, span, table, time, visible,
+  bytes, cell, chart, count, el, figures, indented, isJson, keyed, oneLine, plural, rate, setAttribute, setText, span, table, time,
 } from "./show.js";
 
 export const queueLink = (name, query = "") => `#/queue/${encodeURIComponent(name)}${query}`;
@@ -18,7 +18,7 @@ function oldest(queue) {
   if (queue.oldest_ms === null) return queue.oldest_is_minimum ? "unknown" : "none";
   return `${queue.oldest_is_minimum ? "≥ " : ""}${span(queue.oldest_ms)}`;
 }
-const rates = (queue) => `${rate(queue.in_rate)} messages per second in, ${rate(queue.out_rate)} out, over the last five minutes`;
+const rates = (queue) => `${rate(queue.in_rate)} messages per second in, ${rate(queue.out_rate)} out, in the last ten seconds; the chart is of the last five minutes`;
 
 /** A text that somebody chose, or in another colour that there is none. */
 function setOrNone(node, text, none) {
@@ -80,7 +80,7 @@ export function queuesView() {
       const fields = ["visible", "in_flight", "delayed"].map((field) => count(total(queues, field)));
       sums.update([...fields, count(dead), rate(total(queues, "in_rate")), rate(total(queues, "out_rate"))]);
       keyed(body, queues, (queue) => queue.name, row);
-      const left = overview.left_out ? `${plural(overview.left_out, "more queue")} by name ${overview.left_out === 1 ? "is" : "are"} not shown. ` : "";
+      const left = overview.left_out ? `${plural(overview.left_out, "more queue")} by name ${overview.left_out === 1 ? "is" : "are"} not shown here; the address of one is #/queue/ and its name.` : "";
       setText(note, queues.length ? left : "There is no queue.");
     },
   };
@@ -113,7 +113,8 @@ export function queueView(name, query, { setQuery, opened }) {
     list,
   );
 
-  let [latest, seen, page, shown, busy, again, held, focusOnce] = [null, null, null, null, false, false, false, opened];
+  // `page` is the answer to the query `shown`; the server has no answer to the query `refused`.
+  let [latest, seen, page, shown, refused, busy, again, held, focusOnce] = [null, null, null, null, null, false, false, false, opened];
   hold.addEventListener("click", () => {
     held = !held;
     setAttribute(hold, "aria-pressed", held);
@@ -137,7 +138,7 @@ export function queueView(name, query, { setQuery, opened }) {
       state.className = `phase ${message.phase}`;
       setText(state, stateOf(message, latest.at));
       setOrNone(cells[2], message.group, "none");
-      setAttribute(cells[2], "title", message.group);
+      setAttribute(cells[2], "title", message.group === null ? null : oneLine(message.group));
       setText(cells[3], count(message.receives));
       setText(cells[4], span(latest.at - message.arrived));
       const cut = message.body.length < message.body_bytes && new TextEncoder().encode(message.body).length < message.body_bytes;
@@ -148,7 +149,7 @@ export function queueView(name, query, { setQuery, opened }) {
   }
 
   function show() {
-    if (list.ariaBusy === "true") return;
+    if (shown !== query.toString()) return;
     keyed(body, page.messages, (message) => message.id, row);
     list.hidden = page.messages.length === 0;
     const from = page.page * page.size;
@@ -203,10 +204,16 @@ export function queueView(name, query, { setQuery, opened }) {
     gone.hidden = answer.status !== 404;
     if (asked === query.toString()) {
       waiting(false);
+      refused = answer.status === 400 ? asked : null;
       if (answer.ok) {
         [page, shown] = [answer.json, asked];
         if (latest) show();
-      } else setText(found, answer.json.error);
+      } else {
+        setText(found, answer.json.error);
+        // What is there is of another query.
+        if (asked !== shown) [page, shown] = [null, null];
+        [list, reasons, groups].forEach((it) => (it.hidden ||= page === null));
+      }
     }
     if (again) {
       again = false;
@@ -215,15 +222,31 @@ export function queueView(name, query, { setQuery, opened }) {
   }
 
   function actions(overview, queue) {
+    buttons.hidden = overview.read_only;
     if (overview.read_only || buttons.childElementCount) return;
     const button = (id, text, run) => el("button", { type: "button", id, onclick: run }, text);
-    const current = () => latest.queues.find((queue) => queue.name === name);
+    const current = () => rowOf(latest) ?? page?.row ?? queue;
     buttons.append(
       button("send", "Send a message…", () => act.send(current())),
       ...(queue.sources.length ? [button("redrive", "Redrive…", () => act.redrive(current(), latest))] : []),
-      button("delete-matching", "Delete what the filter selects…", () => act.deleteMatching(current(), query).then(load)),
+      button("delete-matching", "Delete what the filter selects…", () => {
+        form.flush();
+        act.deleteMatching(name, query).then(load);
+      }),
       button("purge", "Purge…", () => act.purge(current()).then(load)),
     );
+  }
+
+  const rowOf = (overview) => overview.queues.find((queue) => queue.name === name);
+
+  /** What is known of the queue beside its messages. */
+  function showQueue(overview, queue) {
+    if (!badges.childElementCount) badges.append(...tags(queue));
+    sums.update([...["visible", "in_flight", "delayed"].map((field) => count(queue[field])), oldest(queue), ...["in_rate", "out_rate", "failed_rate"].map((field) => rate(queue[field]))]);
+    drawing.update(queue.in, queue.out, rates(queue));
+    setText(facts, settings(queue));
+    actions(overview, queue);
+    redriveProgress(redrive, queue, overview.read_only);
   }
 
   return {
@@ -231,18 +254,16 @@ export function queueView(name, query, { setQuery, opened }) {
     title: name,
     update(overview) {
       latest = overview;
-      const queue = overview.queues.find((queue) => queue.name === name);
-      gone.hidden = queue !== undefined || overview.left_out > 0;
-      if (!queue) return;
-      if (!badges.childElementCount) badges.append(...tags(queue));
-      sums.update([...["visible", "in_flight", "delayed"].map((field) => count(queue[field])), oldest(queue), ...["in_rate", "out_rate", "failed_rate"].map((field) => rate(queue[field]))]);
-      drawing.update(queue.in, queue.out, rates(queue));
-      setText(facts, settings(queue));
-      actions(overview, queue);
-      redriveProgress(redrive, queue, overview.read_only);
-      const number = `${queue.facts} ${stored(queue)}`;
-      const old = page && overview.at - page.at > 5_000 && stored(queue) > 0;
-      if (!held && (page === null || number !== seen || old)) {
+      const listed = rowOf(overview);
+      // An overview leaves queues out; a page of messages has the row of its queue.
+      const queue = listed ?? page?.row;
+      if (listed) gone.hidden = true;
+      else if (!overview.left_out) gone.hidden = false;
+      if (!listed && !overview.left_out) return;
+      if (queue) showQueue(overview, queue);
+      const number = listed ? `${listed.facts} ${stored(listed)}` : null;
+      const old = page && overview.at - page.at > 5_000 && (!listed || stored(listed) > 0);
+      if (!held && query.toString() !== refused && (page === null || number !== seen || old)) {
         seen = number;
         load();
       } else if (page) show();
@@ -334,11 +355,17 @@ function filterForm(query, changed) {
   const labels = Object.entries(fields).map(([name, field]) => el("label", { class: name }, el("span", {}, names[name]), field));
   const list = el("datalist", { id: "groups" });
   const node = el("form", { class: "filter", role: "search", "aria-label": "Messages" }, ...labels, list);
-  const values = () => Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value || null]));
-  let timer;
+  const values = () => Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value || (field.placeholder ? "" : null)]));
+  let timer = null;
+  const now = () => {
+    clearTimeout(timer);
+    timer = null;
+    // The address may be that of another view by now.
+    if (node.isConnected) changed(values());
+  };
   const soon = (wait) => {
     clearTimeout(timer);
-    timer = setTimeout(() => changed(values()), wait);
+    timer = setTimeout(now, wait);
   };
   node.addEventListener("input", (event) => soon(event.target.tagName === "SELECT" ? 0 : 250));
   node.addEventListener("submit", (event) => {
@@ -350,6 +377,8 @@ function filterForm(query, changed) {
       const value = query.get(name) ?? "";
       if (field !== document.activeElement && field.value !== value) field.value = value;
     }
+    // An empty group is that of messages without one.
+    fields.group.placeholder = query.get("group") === "" ? "no group" : "";
   };
   show(query);
   return {
@@ -357,8 +386,10 @@ function filterForm(query, changed) {
     show,
     set(name, value) {
       fields[name].value = value;
-      changed(values());
+      now();
     },
+    /** What was typed just now takes effect. */
+    flush: () => timer !== null && now(),
     groups: (entries) => keyed(list, entries, (entry) => entry.text, (entry) => el("option", { value: entry.text })),
   };
 }
@@ -368,7 +399,7 @@ export function messageView(queue, id, query) {
   const up = queueLink(queue, query.size ? `?${query}` : "");
   const [state, fields, events] = [el("p", { class: "state" }), el("dl", { class: "fields" }), el("ol", { class: "life" })];
   const [body, cut, attributes] = [el("pre", { class: "body", tabindex: "0", "aria-label": "Body" }), el("p", { class: "muted" }), el("div")];
-  const pretty = el("button", { type: "button", id: "pretty", "aria-pressed": "false" }, "As JSON");
+  const pretty = el("button", { type: "button", id: "pretty", "aria-pressed": "false", hidden: true }, "As JSON");
   const remove = el("button", { type: "button", id: "delete", hidden: true, class: "danger" }, "Delete…");
   const [gone, lifeNote] = [el("p", { class: "error", hidden: true }), el("p", { class: "muted" })];
   const node = el(
@@ -388,15 +419,7 @@ export function messageView(queue, id, query) {
   });
 
   function showBody() {
-    let shown = text;
-    if (asJson) {
-      try {
-        shown = JSON.stringify(JSON.parse(text), null, 2);
-      } catch {
-        shown = text;
-      }
-    }
-    setText(body, visible(shown));
+    setText(body, asJson && isJson(text) ? indented(text) : text);
   }
 
   function show({ at, message, content, life, shown_bytes }) {
@@ -419,19 +442,13 @@ export function messageView(queue, id, query) {
     keyed(fields, rows, (row) => row[0], ([name, , kind]) => {
       const value = el("dd", { class: kind });
       const pair = el("div", {}, el("dt", {}, name), value);
-      pair.update = (row) => setText(value, visible(row[1]));
+      pair.update = (row) => setText(value, row[1]);
       return pair;
     });
     showBody();
     const all = new TextEncoder().encode(text).length >= length;
     setText(cut, all ? "" : `These are the first ${bytes(Math.min(shown_bytes, new TextEncoder().encode(text).length))} of ${bytes(length)}.`);
-    let parses = true;
-    try {
-      JSON.parse(text);
-    } catch {
-      parses = false;
-    }
-    pretty.hidden = !parses;
+    pretty.hidden = !isJson(text);
     showAttributes(attributes, sent.attributes ?? null);
     showLife(life);
   }
@@ -494,7 +511,7 @@ function showAttributes(node, list) {
   }
   const columns = [{ name: "Attribute" }, { name: "Type" }, { name: "Value", kind: "wide" }];
   const rows = list.map((attribute) => {
-    const value = attribute.value === null ? bytes(attribute.bytes) : visible(attribute.value);
+    const value = attribute.value === null ? bytes(attribute.bytes) : attribute.value;
     const texts = [attribute.name, attribute.type, value];
     return el("tr", {}, ...columns.map((column, index) => cell(column, el("bdi", { class: "mono" }, texts[index]))));
   });
@@ -547,7 +564,9 @@ export function workersView() {
       ];
       setText(facts, parts.filter(Boolean).join(" · "));
       toggle.hidden = readOnly || !["running", "paused"].includes(runner.state);
-      setText(toggle, runner.state === "paused" ? "Resume…" : "Pause…");
+      const verb = runner.state === "paused" ? "Resume" : "Pause";
+      setText(toggle, `${verb}…`);
+      setAttribute(toggle, "aria-label", `${verb} ${oneLine(runner.name)}`);
       // Jobs come and go: what is below them stays where it is.
       jobs.parentElement.style.minHeight = `${48 + 36 * Math.min(runner.concurrency, 6)}px`;
       [jobs.hidden, idle.hidden] = [runner.jobs.length === 0, runner.jobs.length > 0];

@@ -13,6 +13,12 @@
 //! let json = dashboard.overview();
 //! ```
 //!
+//! `page` is a page of the messages of a queue that a [`Listing`] selects, which is a query string in serde's terms;
+//! `selection` counts what it selects, and `take_selection` gives the messages that were counted, for a deletion; `message`
+//! is one message and its life. Actions need `queue` and `handle`, which find a queue and a runner, `service` for
+//! redrives, and `changed` once a queue was changed, or else the next page may have its state of before. What an
+//! application does not use gives warnings of dead code: it leaves that part out, or allows them above `mod data`.
+//!
 //! What each object has. `at` and all instants are milliseconds since 1970 by the service's clock, spans end in `_ms`,
 //! rates are per second over the last ten seconds, lengths are bytes of UTF-8, and what is not there is `null`.
 //!
@@ -23,7 +29,7 @@
 //! | task, the latest redrive | `status` as SQS names it; `moved`; `to_move`: visible at the start; `per_second`, `destination`, `started`; `handle` while it runs; `failure` |
 //! | runner | `name`, `queue`, `state`, `concurrency`, `in_progress`, `backlog`; since its start `received`, `succeeded`, `failed`, `panicked`, `timed_out`, `dead_lettered`; `median_ms`, `p99_ms` of the handling time; `jobs` |
 //! | job | `message_id`, `group`, `receives`, `running_ms`, `lease_left_ms`, `timed_out`, `progress` |
-//! | page | `at` of its snapshot; `queue`; `total` in the queue, `matched` by the filter; `page` from 0, `pages`, `size`; `messages`; `groups`, `reasons`: the 12 most frequent as `text` and `count`; `searched_bytes` of a body |
+//! | page | `at` of its snapshot; `queue`; `row`: the object of the queue; `total` in the queue, `matched` by the filter; `page` from 0, `pages`, `size`; `messages`; `groups`, `reasons`: the 12 most frequent as `text` and `count`; `searched_bytes` of a body |
 //! | message | `id`; `phase`: `visible`, `in_flight`, `delayed` or `blocked`; `until`: end of a delay or a visibility timeout; `worker`; `group`, `sequence`, `sent`; `arrived` in this queue; `expires`, `receives`; `reason` of its last failure; `body`: its beginning; `body_bytes` |
 //! | selection | `selection`: id for the action `delete_matching`; `count` |
 //! | one message | `at`, `id`; `message`: if the queue holds it; `content`; `life`: if it is remembered; `shown_bytes` of a text |
@@ -51,6 +57,7 @@ use {
     serde_json::{Value, json},
     std::{
         collections::{BTreeMap, HashMap, VecDeque},
+        error::Error,
         fmt,
         sync::{Arc, Mutex, MutexGuard, PoisonError},
         time::{Duration, Instant},
@@ -72,8 +79,9 @@ const REASON_BYTES: usize = 2_000;
 /// Messages in a page, at most.
 const MAX_PAGE: usize = 200;
 
-/// Counts that are kept until they are confirmed, of 16 bytes a message.
+/// Counts that are kept until they are confirmed, of 16 bytes a message, and for how long.
 const MAX_SELECTIONS: usize = 8;
+const SELECTION_KEPT: Duration = Duration::from_secs(600);
 
 /// A snapshot is used again for so many times what it took, so that a queue is locked for at most a twentieth of the
 /// time; one that takes less than [`CHEAP`] is always new.
@@ -113,6 +121,7 @@ struct Selections {
 /// What was counted. A deletion is of these messages, whatever the filter selects by then.
 pub(crate) struct Selection {
     id: String,
+    counted: Timestamp,
     queue: String,
     pub(crate) messages: Vec<MessageId>,
 }
@@ -130,6 +139,8 @@ pub(crate) struct Shot {
 pub(crate) enum Missing {
     Queue(String),
     Message(String),
+    /// A message, and what happened to it.
+    Life(String),
     Runner(String),
 }
 
@@ -137,7 +148,8 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Queue(name) => write!(f, "there is no queue {}", beginning(name, 80)),
-            Self::Message(id) => write!(
+            Self::Message(id) => write!(f, "message {} is not in the queue", beginning(id, 80)),
+            Self::Life(id) => write!(
                 f,
                 "message {} is not in the queue, and its life is not remembered",
                 beginning(id, 80)
@@ -146,6 +158,8 @@ impl fmt::Display for Missing {
         }
     }
 }
+
+impl Error for Missing {}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -185,6 +199,7 @@ impl Dashboard {
     /// All queues and runners. Takes no snapshot: its price does not depend on how many messages there are.
     pub(crate) fn overview(&self) -> Value {
         lock(&self.snapshots).retain(|_, slot| slot.is_used());
+        drop(self.selections());
         let now = self.clock.now();
         let (names, left_out) = self.queue_names();
         let queues = names.iter().filter_map(|name| self.service.queue(name).ok());
@@ -301,6 +316,7 @@ impl Dashboard {
         Ok(json!({
             "at": shot.snapshot.at.as_millis(),
             "queue": queue.name(),
+            "row": self.queue_row(&queue, self.clock.now()),
             "total": shot.snapshot.messages.len(),
             "matched": chosen.len(),
             "page": page,
@@ -319,12 +335,13 @@ impl Dashboard {
         let shot = self.shot(&queue);
         let messages: Vec<MessageId> = shot.select(listing).map(|message| message.message_id).collect();
         let count = messages.len();
-        let selections = &mut *lock(&self.selections);
+        let selections = &mut *self.selections();
         selections.made += 1;
         // The instant tells it from one of a process before this one.
         let id = format!("{}-{}", shot.snapshot.at.as_millis(), selections.made);
         selections.kept.push_back(Selection {
             id: id.clone(),
+            counted: self.clock.now(),
             queue: queue.name().to_owned(),
             messages,
         });
@@ -334,16 +351,24 @@ impl Dashboard {
         Ok(json!({ "selection": id, "count": count }))
     }
 
+    /// The counts that are not too old.
+    fn selections(&self) -> MutexGuard<'_, Selections> {
+        let (now, mut selections) = (self.clock.now(), lock(&self.selections));
+        let kept = &mut selections.kept;
+        kept.retain(|it| now.saturating_duration_since(it.counted) < SELECTION_KEPT);
+        selections
+    }
+
     /// What was counted under an id, for once.
     pub(crate) fn take_selection(&self, queue: &Queue, id: &str) -> Option<Selection> {
-        let kept = &mut lock(&self.selections).kept;
+        let kept = &mut self.selections().kept;
         let place = kept.iter().position(|it| it.id == id && it.queue == queue.name())?;
         kept.remove(place)
     }
 
     /// One message: where it is and what happened to it.
     pub(crate) fn message(&self, queue: &str, id: &str) -> Result<Value, Missing> {
-        let missing = || Missing::Message(id.to_owned());
+        let missing = || Missing::Life(id.to_owned());
         let message_id: MessageId = id.parse().map_err(|_| missing())?;
         let mut life = self.watch.life(message_id, SHOWN_BYTES);
         let queue = self.queue(queue);
@@ -357,7 +382,7 @@ impl Dashboard {
         if found.is_none() && life.is_none() {
             return Err(queue.err().unwrap_or_else(missing));
         }
-        let remembered = life.as_mut().map(|life| life["content"].take());
+        let remembered = life.as_mut().and_then(|life| life.as_object_mut()?.remove("content"));
         let (message, content) = found.unzip();
         Ok(json!({
             "at": self.clock.now().as_millis(),

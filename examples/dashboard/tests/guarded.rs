@@ -6,7 +6,7 @@ use {
     serde_json::json,
     std::{
         io::{BufRead, BufReader, Read, Write},
-        net::TcpStream,
+        net::{Shutdown, TcpStream},
         time::{Duration, Instant},
     },
 };
@@ -206,6 +206,42 @@ fn connections_are_limited_and_those_that_say_nothing_are_closed() {
         let _ = stream.read_to_end(&mut Vec::new()).unwrap();
     }
     assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_client_that_takes_no_answer_is_closed() {
+    let world = World::new();
+    let limits = Limits {
+        connections: 1,
+        patience: Duration::from_millis(500),
+    };
+    let site = Site::limited(world.dashboard(), false, limits);
+    let mut deaf = TcpStream::connect(site.address).unwrap();
+    // More than the buffers between the two hold.
+    let requests = format!("GET /views.js HTTP/1.1\r\n{}\r\n", site.host()).repeat(1_000);
+    let _ = deaf.write_all(requests.as_bytes());
+    let mut other = TcpStream::connect(site.address).unwrap();
+    other.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let request = format!("GET /icon.svg HTTP/1.1\r\nConnection: close\r\n{}\r\n", site.host());
+    other.write_all(request.as_bytes()).unwrap();
+    let read = other.read_to_end(&mut Vec::new());
+    assert!(read.is_ok(), "there is room for another one: {read:?}");
+}
+
+#[test]
+fn who_ends_a_connection_on_one_side_has_an_answer() {
+    let world = World::new();
+    world.queue("jobs");
+    let site = world.site();
+    for path in ["/icon.svg", "/api/overview", "/api/queues/jobs/messages"] {
+        let mut stream = TcpStream::connect(site.address).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\n{}\r\n", site.host());
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{path}: {answer}");
+    }
 }
 
 #[test]

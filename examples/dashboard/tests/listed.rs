@@ -228,6 +228,7 @@ fn a_life_is_the_facts_of_a_message_across_queues() {
         json!({ "name": "priority", "type": "Number", "value": "3", "bytes": null })
     );
     assert_eq!(shown["message"]["reason"], "no such file");
+    assert_eq!(shown["life"].get("content"), None, "it is beside the life");
     // In the queue that it has left there is its life alone.
     assert_eq!(
         site.get(&format!("/api/queues/jobs/messages/{id}")).json()["message"],

@@ -8,6 +8,7 @@ mod listed;
 mod measured;
 mod page;
 mod settled;
+mod shown;
 mod watched;
 
 use {
