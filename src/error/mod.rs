@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(error.code(), "OverLimit");
         assert_eq!(
             error.to_string(),
-            "no room for a message of 1 byte: 10 messages of 20 bytes are stored or promised, the budget is 10 messages"
+            "no room for a message of 1 byte beside 10 messages of 20 bytes stored or promised, the budget is 10 messages"
         );
         assert!(matches!(error, SendError::QueueFull { message: back, .. } if *back == message));
         assert_eq!(BudgetLimit::Bytes(20).to_string(), "20 bytes");

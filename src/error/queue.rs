@@ -72,7 +72,7 @@ fn no_room(size: usize, messages: usize, bytes: usize, limit: BudgetLimit) -> St
             format!("message of {size_text} is larger than the whole budget of {limit}")
         }
         _ => format!(
-            "no room for a message of {size_text}: {} of {} are stored or promised, the budget is {limit}",
+            "no room for a message of {size_text} beside {} of {} stored or promised, the budget is {limit}",
             counted(messages, "message"),
             counted(bytes, "byte")
         ),

@@ -111,6 +111,17 @@ impl ObjectPayloadStore {
         })
     }
 
+    /// A directory that is not there any more has lost no payload: its volume is not mounted, for example.
+    fn check_there(&self) -> Result<(), PayloadStoreError> {
+        match &self.directory {
+            Some(directory) if !directory.is_dir() => {
+                let text = format!("the directory {} is not there", directory.display());
+                Err(PayloadStoreError::other(text))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The object in few large reads. As a stream a file comes in chunks of 8 KiB, under tokio each by way of another thread.
     async fn file(&self, path: Path) -> Result<PayloadChunks<'static>, PayloadStoreError> {
         let size = self.store.head(&path).await.map_err(from_object_store)?.size;
@@ -222,6 +233,7 @@ impl PayloadStore for ObjectPayloadStore {
 
     async fn put(&self, key: &str, mut chunks: PayloadChunks<'_>) -> Result<(), PayloadStoreError> {
         let path = path_of(key)?;
+        self.check_there()?;
         let mut parts = Parts::default();
         while parts.size < PART {
             match chunks.next().await {
@@ -243,6 +255,7 @@ impl PayloadStore for ObjectPayloadStore {
 
     async fn get(&self, key: &str) -> Result<PayloadChunks<'static>, PayloadStoreError> {
         let path = path_of(key)?;
+        self.check_there()?;
         if self.directory.is_some() {
             return self.file(path).await;
         }
@@ -254,6 +267,7 @@ impl PayloadStore for ObjectPayloadStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), PayloadStoreError> {
+        self.check_there()?;
         if let (Some(directory), Some(whole)) = (&self.directory, unfinished::whole(key)) {
             path_of(whole)?;
             return unfinished::remove(directory, key);
@@ -265,6 +279,9 @@ impl PayloadStore for ObjectPayloadStore {
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<StoredPayload, PayloadStoreError>> {
+        if let Err(error) = self.check_there() {
+            return stream::iter([Err(error)]).boxed();
+        }
         // The store lists whole parts of paths.
         let folder = prefix.rsplit_once('/').and_then(|(folder, _)| Path::parse(folder).ok());
         let (prefix, of_unfinished) = (prefix.to_owned(), prefix.to_owned());

@@ -1,8 +1,11 @@
 //! What a payload queue asks of a store of objects.
 
 use {
-    super::error::PayloadStoreError, crate::time::Timestamp, bytes::Bytes, futures_util::stream::BoxStream,
-    std::future::Future,
+    super::error::PayloadStoreError,
+    crate::time::Timestamp,
+    bytes::Bytes,
+    futures_util::stream::BoxStream,
+    std::{future::Future, sync::Arc},
 };
 
 /// The chunks of a payload, in their order.
@@ -12,6 +15,7 @@ pub type PayloadChunks<'a> = BoxStream<'a, Result<Bytes, PayloadStoreError>>;
 /// the stores of the clouds (E10).
 ///
 /// The futures may be dropped at any time. A put that is dropped or fails leaves no object, or one that nobody asks for.
+/// Queues that share a store, as a queue and its dead-letter queue do, have clones of it or of an `Arc`.
 ///
 /// # Examples
 /// A store that counts what is put into it, and passes everything on:
@@ -64,6 +68,28 @@ pub trait PayloadStore: Send + Sync + 'static {
 
     /// The objects whose keys begin with `prefix`, for a [sweep](super::PayloadQueue::sweep).
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<StoredPayload, PayloadStoreError>>;
+}
+
+impl<S: PayloadStore> PayloadStore for Arc<S> {
+    fn bucket(&self) -> &str {
+        (**self).bucket()
+    }
+
+    fn put(&self, key: &str, chunks: PayloadChunks<'_>) -> impl Future<Output = Result<(), PayloadStoreError>> + Send {
+        (**self).put(key, chunks)
+    }
+
+    fn get(&self, key: &str) -> impl Future<Output = Result<PayloadChunks<'static>, PayloadStoreError>> + Send {
+        (**self).get(key)
+    }
+
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), PayloadStoreError>> + Send {
+        (**self).delete(key)
+    }
+
+    fn list(&self, prefix: &str) -> BoxStream<'static, Result<StoredPayload, PayloadStoreError>> {
+        (**self).list(prefix)
+    }
 }
 
 /// An object that a [`PayloadStore`] lists.

@@ -274,7 +274,7 @@ impl fmt::Display for LostFor<'_> {
         write!(f, "{}: {}", first.subscription_arn, first.error)?;
         match others.len() {
             0 => Ok(()),
-            others => write!(f, ", and {others} more"),
+            others => write!(f, " (and {others} more)"),
         }
     }
 }

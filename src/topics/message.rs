@@ -318,7 +318,8 @@ pub struct Published {
 impl Published {
     /// Fails if the message is lost: if a queue did not take it, and no dead-letter queue did.
     ///
-    /// A message of which nobody is told what becomes of it, as [`delivered`](Self::delivered) has it, counts as kept.
+    /// A message of which nobody is told what becomes of it, as [`delivered`](Self::delivered) has it, counts as kept. For one
+    /// that is [`repeated`](Self::repeated) it says nothing of the original.
     ///
     /// # Errors
     /// [`LostMessageError`] with the failures whose message is discarded.

@@ -47,7 +47,7 @@ pub struct RunnerReport {
     pub retries: u64,
     /// Jobs whose handler succeeded, and whose message was deleted.
     pub succeeded: u64,
-    /// Jobs whose handler answered an error, did not end in time or panicked.
+    /// Jobs whose handler answered an error, did not end in time or panicked, or whose body could not be loaded.
     pub failed: u64,
     /// Of the failed, those whose handler panicked.
     pub panicked: u64,
@@ -55,7 +55,7 @@ pub struct RunnerReport {
     pub timed_out: u64,
     /// Of the failed, those sent to the dead-letter queue at once.
     pub dead_lettered: u64,
-    /// Of the failed, those deleted because the handler said so.
+    /// Of the failed, those deleted because the handler said so, or because their payload is gone.
     pub discarded: u64,
     /// Jobs whose handler answered [`Failure::retry_after`](super::Failure::retry_after), which is no failure.
     pub postponed: u64,
@@ -80,9 +80,9 @@ pub struct RunnerReport {
     pub heartbeats: u64,
     /// Receives that failed.
     pub receive_errors: u64,
-    /// From the send of a message to the beginning of its handler.
+    /// From the send of a message to the beginning of its handler, or of the load of its body.
     pub queue_wait: Distribution,
-    /// How long handlers took; in a batch each message counts the time of the batch.
+    /// How long handlers took, and the loads of bodies before them; in a batch each message counts the time of the batch.
     pub handling_time: Distribution,
     /// How often each message received had been received, that time included.
     pub receives: Distribution,

@@ -5,10 +5,10 @@ use {
     futures_util::StreamExt,
     requeue::{
         Queue,
-        backend::{MessageQueue, ReceiveRequest},
+        backend::{ErrorKind, MessageQueue, MessageQueueError, ReceiveRequest},
         payloads::{ObjectPayloadStore, PayloadQueue},
     },
-    std::{fs, path::PathBuf, time::Duration},
+    std::{fs, path::PathBuf, sync::Arc, time::Duration},
 };
 
 /// A directory that is gone with the test.
@@ -83,6 +83,33 @@ fn a_file_is_read_part_by_part_and_may_vanish_meanwhile() {
     let error = pollster::block_on(stream.next()).unwrap().unwrap_err();
     assert_eq!(error.code, "PayloadNotFound");
     assert!(pollster::block_on(stream.next()).is_none());
+}
+
+#[test]
+fn a_directory_that_vanished_has_lost_no_payload() {
+    let scratch = Scratch::new("payload volume");
+    let directory = scratch.0.join("volume");
+    let store = Arc::new(ObjectPayloadStore::in_directory(&directory).unwrap());
+    let queue = Queue::standard("jobs").build().unwrap();
+    let builder = PayloadQueue::builder(&queue, Arc::clone(&store));
+    let jobs = builder.discard_missing(true).build().unwrap();
+    pollster::block_on(jobs.send(large().into())).unwrap();
+    let request = ReceiveRequest::new(1).load_bodies(false);
+    let messages = pollster::block_on(jobs.receive(request)).unwrap();
+    fs::rename(&directory, scratch.0.join("elsewhere")).unwrap();
+    let is_transient = |error: MessageQueueError| {
+        assert!(error.message.contains("is not there"), "{error}");
+        assert_eq!(error.kind, ErrorKind::Transient);
+    };
+    is_transient(pollster::block_on(jobs.send(large().into())).unwrap_err());
+    is_transient(pollster::block_on(jobs.load(&messages[0])).unwrap_err());
+    is_transient(pollster::block_on(jobs.sweep(Duration::ZERO).remove()).unwrap_err());
+    assert!(!directory.exists(), "no send makes it anew");
+    assert!(pollster::block_on(jobs.delete(&messages)).unwrap().is_empty());
+    assert_eq!((jobs.orphans(), jobs.queue().counts().in_flight), (1, 0));
+    fs::rename(scratch.0.join("elsewhere"), &directory).unwrap();
+    let swept = pollster::block_on(jobs.sweep(Duration::ZERO).remove()).unwrap();
+    assert_eq!(swept.removed, 1);
 }
 
 #[test]

@@ -104,7 +104,8 @@ fn a_wait_for_a_permit_ends_when_its_time_is_up() {
     let Poll::Ready(Err(error)) = wait.poll() else {
         panic!("it waits")
     };
-    let text = "no room for a message of 1 byte: 1 message of 3 bytes are stored or promised, the budget is 1 message";
+    let text =
+        "no room for a message of 1 byte beside 1 message of 3 bytes stored or promised, the budget is 1 message";
     assert_eq!((error.code(), error.to_string().as_str()), ("OverLimit", text));
 }
 
