@@ -110,7 +110,8 @@ fn a_send_without_room_is_answered_with_the_message_and_what_is_held() {
         .attribute("n", MessageAttributeValue::string("v"))
         .delay(secs(5))
         .aws_trace_header("Root=1");
-    let text = "no room for a message of 9 bytes beside 1 message of 5 bytes stored or promised, the budget is 1 message";
+    let text =
+        "no room for a message of 9 bytes beside 1 message of 5 bytes stored or promised, the budget is 1 message";
     assert_refused!(jobs.send(message.clone()), "OverLimit", text);
     let Err(SendError::QueueFull {
         message: back,
