@@ -1,7 +1,10 @@
 //! Deletes and moves: when a payload goes, and when it stays.
 
 use {
-    super::{Bench, LARGE, large, stores::Trouble},
+    super::{
+        Bench, LARGE, large,
+        stores::{Trouble, Troubled},
+    },
     bytes::Bytes,
     futures_util::stream::{self, StreamExt},
     requeue::{
@@ -20,6 +23,24 @@ struct SlowAnswers {
     clock: ManualClock,
     delay: Duration,
     is_in_process: bool,
+}
+
+/// Its payloads, their store, the queue in it and their clock.
+fn slow_answers(
+    delay: Duration,
+    is_in_process: bool,
+) -> (PayloadQueue<SlowAnswers, Troubled>, Troubled, Queue, ManualClock) {
+    let clock = ManualClock::default();
+    let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
+    let slow = SlowAnswers {
+        queue: queue.clone(),
+        clock: clock.clone(),
+        delay,
+        is_in_process,
+    };
+    let store = Troubled::new();
+    let payloads = PayloadQueue::builder(&slow, store.clone()).build().unwrap();
+    (payloads, store, queue, clock)
 }
 
 impl MessageQueue for SlowAnswers {
@@ -77,16 +98,7 @@ impl MessageQueue for SlowAnswers {
 
 #[test]
 fn the_answer_of_a_queue_elsewhere_may_come_late() {
-    let clock = ManualClock::default();
-    let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
-    let store = super::stores::Troubled::new();
-    let elsewhere = SlowAnswers {
-        queue,
-        clock: clock.clone(),
-        delay: Duration::from_millis(500),
-        is_in_process: false,
-    };
-    let jobs = PayloadQueue::builder(&elsewhere, store.clone()).build().unwrap();
+    let (jobs, store, _, clock) = slow_answers(Duration::from_millis(500), false);
     pollster::block_on(jobs.send(large().into())).unwrap();
     let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
     clock.advance(Duration::from_millis(29_800));
@@ -97,16 +109,7 @@ fn the_answer_of_a_queue_elsewhere_may_come_late() {
 
 #[test]
 fn a_sweep_around_a_wrapper_asks_for_the_queue_in_it() {
-    let clock = ManualClock::default();
-    let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
-    let wrapped = SlowAnswers {
-        queue: queue.clone(),
-        clock,
-        delay: Duration::ZERO,
-        is_in_process: true,
-    };
-    let store = super::stores::Troubled::new();
-    let jobs = PayloadQueue::builder(&wrapped, store.clone()).build().unwrap();
+    let (jobs, store, queue, _) = slow_answers(Duration::ZERO, true);
     pollster::block_on(jobs.send(large().into())).unwrap();
     let error = pollster::block_on(jobs.sweep(Duration::ZERO).remove()).unwrap_err();
     assert!(
@@ -121,7 +124,7 @@ fn a_sweep_around_a_wrapper_asks_for_the_queue_in_it() {
 #[test]
 fn a_payload_is_deleted_after_its_message() {
     // E8
-    let store = super::stores::Troubled::new();
+    let store = Troubled::new();
     let log = store.clone();
     let listener = move |_: &Arc<str>, entry: &FactEntry| {
         if let Fact::Deleted { .. } = entry.fact {
@@ -178,16 +181,7 @@ fn a_change_that_comes_late_gives_no_payload_back() {
 
 #[test]
 fn a_delete_that_outlasts_the_visibility_timeout_leaves_the_payload() {
-    let clock = ManualClock::default();
-    let queue = Queue::standard("jobs").clock(clock.clone()).build().unwrap();
-    let store = super::stores::Troubled::new();
-    let slow = SlowAnswers {
-        queue,
-        clock,
-        delay: Duration::from_secs(30),
-        is_in_process: true,
-    };
-    let jobs = PayloadQueue::builder(&slow, store.clone()).build().unwrap();
+    let (jobs, store, ..) = slow_answers(Duration::from_secs(30), true);
     pollster::block_on(jobs.send(large().into())).unwrap();
     let messages = pollster::block_on(jobs.receive(ReceiveRequest::new(1))).unwrap();
     pollster::block_on(jobs.delete(&messages)).unwrap();

@@ -1,13 +1,17 @@
 //! What the data shows: overviews, pages, filters and messages.
 
 use {
-    super::{World, row},
+    super::{Site, World, row},
     requeue::{
         MessageAttributeValue, Queue, SendMessage,
-        worker::{Job, Runner},
+        worker::{Job, Runner, RunnerError, RunnerHandle, RunnerReport},
     },
     serde_json::{Value, json},
-    std::{collections::BTreeSet, time::Duration},
+    std::{
+        collections::BTreeSet,
+        thread::{self, JoinHandle},
+        time::Duration,
+    },
 };
 
 fn ids(page: &Value) -> Vec<&str> {
@@ -256,22 +260,27 @@ fn large_bodies_are_cut_between_characters() {
     );
 }
 
-#[test]
-fn workers_are_shown_with_their_jobs() {
-    let world = World::new();
-    let jobs = world.queue("jobs");
-    jobs.send(SendMessage::new("resize cat.png").message_group_id("acme"))
-        .unwrap();
-    let runner = Runner::builder(&jobs).concurrency(2).each_async(|job: Job| async move {
+/// A site that shows a runner named `resizer`, whose jobs last until it is stopped; with its handle and its thread.
+fn resizer(world: &World, jobs: &Queue) -> (Site, RunnerHandle, JoinHandle<Result<RunnerReport, RunnerError>>) {
+    let runner = Runner::builder(jobs).concurrency(2).each_async(|job: Job| async move {
         job.set_progress("2 of 3");
         job.stopping().await;
         Ok::<(), String>(())
     });
     let runner = runner.unwrap();
     let handle = runner.handle();
-    let dashboard = world.dashboard().runner("resizer", &jobs, runner.handle());
-    let running = std::thread::spawn(move || runner.blocking());
-    let site = super::Site::start(dashboard, false);
+    let dashboard = world.dashboard().runner("resizer", jobs, runner.handle());
+    let running = thread::spawn(move || runner.blocking());
+    (Site::start(dashboard, false), handle, running)
+}
+
+#[test]
+fn workers_are_shown_with_their_jobs() {
+    let world = World::new();
+    let jobs = world.queue("jobs");
+    jobs.send(SendMessage::new("resize cat.png").message_group_id("acme"))
+        .unwrap();
+    let (site, handle, running) = resizer(&world, &jobs);
     let overview = site.overview_until(|overview| overview["runners"][0]["jobs"][0]["progress"] == "2 of 3");
     let runner = &overview["runners"][0];
     assert_eq!(
@@ -344,15 +353,7 @@ fn every_field_is_documented() {
     let with_attribute = jobs
         .send(SendMessage::new("m").attribute("priority", attribute))
         .unwrap();
-    let runner = Runner::builder(&jobs).each_async(|job: Job| async move {
-        job.stopping().await;
-        Ok::<(), String>(())
-    });
-    let runner = runner.unwrap();
-    let handle = runner.handle();
-    let dashboard = world.dashboard().runner("resizer", &jobs, runner.handle());
-    let running = std::thread::spawn(move || runner.blocking());
-    let site = super::Site::start(dashboard, false);
+    let (site, handle, running) = resizer(&world, &jobs);
     site.post(&json!({ "action": "redrive", "queue": "jobs-failed", "per_second": 1 }));
     let mut names = BTreeSet::new();
     let overview = site.overview_until(|overview| !overview["runners"][0]["jobs"][0].is_null());
